@@ -1,0 +1,19 @@
+"""The errors that seqbayes raises for bad input; each one is a ``ValueError``."""
+
+from __future__ import annotations
+
+
+class SeqbayesError(ValueError):
+    """Base of the errors that seqbayes raises for bad input."""
+
+
+class ObservationError(SeqbayesError):
+    """An observation or its weight cannot be used; the state is as it was before the call."""
+
+
+class PriorError(SeqbayesError):
+    """A prior, a hyperparameter or a fixed parameter of a likelihood makes no sense."""
+
+
+class MergeError(SeqbayesError):
+    """Two states do not describe the same prior under the same likelihood."""
