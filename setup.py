@@ -1,0 +1,51 @@
+"""Compile the modules that run once per event; everything else is in pyproject.toml.
+
+SEQBAYES_PURE=1 skips compilation, SEQBAYES_PURE=0 makes a failure to compile an error, and without
+it a failure to compile costs speed only: the modules are plain Python and run as they are.
+"""
+
+import os
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+COMPILED = ["seqbayes.statistics"]
+
+PURE = os.environ.get("SEQBAYES_PURE", "")
+
+# The statistics rely on error-free sums and products: no contraction, no fast-math.
+FLAGS = {"msvc": ["/O2", "/fp:precise"]}
+UNIX_FLAGS = ["-O3", "-ffp-contract=off"]
+
+
+class BuildExtension(build_ext):
+    """Sets the compiler's own flags, and leaves no outdated binary behind a failed compilation."""
+
+    def build_extension(self, ext):
+        ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS)
+        try:
+            super().build_extension(ext)
+        except Exception:
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            raise
+
+
+def extensions():
+    if PURE == "1":
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        if PURE == "0":
+            raise
+        return []
+    sources = {name: f"src/{name.replace('.', '/')}.py" for name in COMPILED}
+    return cythonize(
+        [Extension(name, [path], optional=PURE != "0") for name, path in sources.items()],
+        build_dir="build/cython",
+        compiler_directives={"language_level": 3, "binding": True},
+    )
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtension})
