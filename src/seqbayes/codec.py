@@ -1,0 +1,152 @@
+"""Plain JSON values: what a state's versioned dictionary is made of.
+
+Numbers that JSON lacks are strings, mappings are lists of pairs (labels need not be strings), tuples
+are lists; nothing in a document can name code to run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import PriorError
+from seqbayes.statistics import Statistics
+
+VERSION = 1
+"""Version of the JSON form; older ones are read, newer ones refused."""
+
+_NAMED = {"inf": math.inf, "-inf": -math.inf}
+
+
+def encode(value: Any) -> Any:
+    """Return `value` as JSON values.
+
+    Raises
+    ------
+    PriorError
+        If a label is of a type that JSON has no form for.
+
+    Examples
+    --------
+    >>> encode({"red": 1.0, 7: math.inf})
+    {'pairs': [['red', 1.0], [7, {'number': 'inf'}]]}
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isinf(value):
+        return {"number": str(value)}
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {"pairs": [[encode(k), encode(v)] for k, v in value.items()]}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return [encode(item) for item in value.tolist()]
+    raise PriorError(f"a {type(value).__name__} has no JSON form: {value!r}")
+
+
+def decode(value: Any) -> Any:
+    """Return what `encode` encoded; sequences come back as tuples, so that labels can be keys.
+
+    Raises
+    ------
+    PriorError
+        If the value is not of that form.
+    """
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping) and set(value) == {"number"} and value["number"] in _NAMED:
+        return _NAMED[value["number"]]
+    if isinstance(value, Mapping) and set(value) == {"pairs"}:
+        try:
+            return {decode(k): decode(v) for k, v in value["pairs"]}
+        except (TypeError, ValueError):
+            raise PriorError(f"expected pairs, got {str(value)[:80]}") from None
+    if isinstance(value, Sequence):
+        return tuple(decode(item) for item in value)
+    raise PriorError(f"expected a JSON value, got {str(value)[:80]}")
+
+
+class Document:
+    """A state's dictionary, read field by field, each checked.
+
+    Raises
+    ------
+    PriorError
+        If it is no dictionary of this form and of a version that can be read.
+    """
+
+    def __init__(self, data: Any) -> None:
+        if not isinstance(data, Mapping) or "seqbayes" not in data:
+            raise PriorError(f"expected a dictionary of a state, got {str(data)[:80]}")
+        version = data["seqbayes"]
+        if type(version) is not int or version < 1:
+            raise PriorError(f"expected a version number, got {version!r}")
+        if version > VERSION:
+            raise PriorError(
+                f"the state has version {version}, and this seqbayes reads up to {VERSION}: upgrade"
+            )
+        self._data = data
+
+    def _get(self, key: str) -> Any:
+        try:
+            return self._data[key]
+        except KeyError:
+            raise PriorError(f"the state has no {key!r}") from None
+
+    def choose(self, key: str, choices: Mapping[str, Any]) -> Any:
+        """Return the choice that the field names."""
+        name = self._get(key)
+        if not isinstance(name, str) or name not in choices:
+            raise PriorError(f"expected {key} {' or '.join(choices)}, got {name!r}")
+        return choices[name]
+
+    def likelihood(self, kinds: Mapping[str, Any]) -> Any:
+        """Return the likelihood, made anew."""
+        described = self._get("likelihood")
+        try:
+            name, parameters = described
+            kind, named = kinds[name], decode(parameters)
+            return kind(**named)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read likelihood {str(described)[:80]}: {error}") from None
+
+    def prior(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the hyperparameters by name."""
+        prior = self._get("prior")
+        if not isinstance(prior, Mapping) or set(prior) != set(names):
+            raise PriorError(f"expected a prior with {', '.join(names)}, got {str(prior)[:80]}")
+        return {name: decode(prior[name]) for name in names}
+
+    def seed(self) -> int | None:
+        """Return the seed, if any."""
+        seed = self._data.get("seed")
+        if seed is not None and type(seed) is not int:
+            raise PriorError(f"expected a whole seed or none, got {seed!r}")
+        return seed
+
+    def load(self, statistics: Statistics) -> None:
+        """Restore what was seen."""
+        seen = decode(self._get("statistics"))
+        if not _alike(statistics.dump(), seen):
+            raise PriorError(f"cannot read statistics {str(seen)[:80]}")
+        statistics.load(seen)
+        if not (math.isfinite(statistics.n) and statistics.n >= 0.0):
+            raise PriorError(f"statistics of weight {statistics.n} cannot be")
+
+
+def _alike(template: Any, seen: Any) -> bool:
+    """Whether dumped statistics have the form of the template: floats, labels and weights."""
+    if not isinstance(seen, tuple) or len(seen) != len(template):
+        return False
+    for wanted, got in zip(template, seen, strict=True):
+        if isinstance(wanted, tuple):
+            if not isinstance(got, tuple):
+                return False
+        elif isinstance(got, bool) or not isinstance(got, (int, float)) or not math.isfinite(got):
+            return False
+    return True

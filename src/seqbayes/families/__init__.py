@@ -1,0 +1,28 @@
+"""The prior families, one file each."""
+
+from seqbayes.families.beta import Beta, BetaHyperparameters
+from seqbayes.families.dirichlet import Dirichlet, DirichletHyperparameters
+from seqbayes.families.dirichlet_process import DirichletProcess, DirichletProcessHyperparameters
+from seqbayes.families.gamma import Gamma, GammaHyperparameters
+from seqbayes.families.normal import Normal, NormalHyperparameters
+from seqbayes.families.normal_inverse_gamma import (
+    NormalInverseGamma,
+    NormalInverseGammaHyperparameters,
+    NormalParameters,
+)
+
+__all__ = [
+    "Beta",
+    "BetaHyperparameters",
+    "Dirichlet",
+    "DirichletHyperparameters",
+    "DirichletProcess",
+    "DirichletProcessHyperparameters",
+    "Gamma",
+    "GammaHyperparameters",
+    "Normal",
+    "NormalHyperparameters",
+    "NormalInverseGamma",
+    "NormalInverseGammaHyperparameters",
+    "NormalParameters",
+]

@@ -1,0 +1,189 @@
+"""The Beta prior of a probability: Bernoulli, binomial, geometric, negative binomial data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import distributions, likelihoods, special
+from seqbayes.elicit import between, match_interval
+from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.state import State
+from seqbayes.statistics import PairStatistic
+
+
+class BetaHyperparameters(NamedTuple):
+    """Hyperparameters of a Beta distribution, numbers or arrays."""
+
+    alpha: Any
+    beta: Any
+
+
+class Beta(State):
+    """Belief about a probability.
+
+    Parameters
+    ----------
+    alpha, beta
+        Prior hyperparameters, >= 0: a prior worth ``alpha`` successes and ``beta`` failures. Zero
+        makes the prior improper.
+    likelihood
+        `Bernoulli` (the default), `Binomial`, `Geometric` or `NegativeBinomial`.
+    seed
+        Seed of `sample`.
+
+    Raises
+    ------
+    PriorError
+        If a hyperparameter is negative or not finite, or the likelihood is of another family.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., chapter 2.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta()
+    >>> for converted in (True, False, True, True):
+    ...     belief.learn_one(converted)
+    >>> belief.posterior
+    BetaHyperparameters(alpha=4.0, beta=2.0)
+    >>> belief.mle, belief.map, round(belief.mean, 4)
+    (0.75, 0.75, 0.6667)
+    >>> low, high = belief.interval()
+    >>> print(f"{low:.3f} to {high:.3f}")
+    0.284 to 0.947
+    """
+
+    likelihoods = (
+        likelihoods.Bernoulli,
+        likelihoods.Binomial,
+        likelihoods.Geometric,
+        likelihoods.NegativeBinomial,
+    )
+    parameters = ("alpha", "beta")
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.alpha = check_parameter("alpha", alpha, open_low=False)
+        self.beta = check_parameter("beta", beta, open_low=False)
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return the uniform prior, under which the MAP is the MLE."""
+        return cls(1.0, 1.0, likelihood, seed)
+
+    @classmethod
+    def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return Jeffreys' prior: Beta(1/2, 1/2), or Beta(0, 1/2) where trials are waited for."""
+        waiting = isinstance(likelihood, (likelihoods.Geometric, likelihoods.NegativeBinomial))
+        return cls(0.0 if waiting else 0.5, 0.5, likelihood, seed)
+
+    @classmethod
+    def haldane(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return Haldane's improper prior Beta(0, 0): the posterior mean is the MLE."""
+        return cls(0.0, 0.0, likelihood, seed)
+
+    @classmethod
+    def from_mean(
+        cls,
+        mean: float,
+        strength: float = 2.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior with this mean, worth `strength` observations.
+
+        Examples
+        --------
+        >>> Beta.from_mean(0.2, strength=10).prior
+        BetaHyperparameters(alpha=2.0, beta=8.0)
+        """
+        mean = between("mean", mean, 0.0, 1.0)
+        strength = check_parameter("strength", strength)
+        return cls(mean * strength, (1.0 - mean) * strength, likelihood, seed)
+
+    @classmethod
+    def from_interval(
+        cls,
+        low: float,
+        high: float,
+        level: float = 0.95,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior whose equal-tailed interval is (low, high).
+
+        Examples
+        --------
+        >>> prior = Beta.from_interval(0.1, 0.3)
+        >>> print("{:.3f} {:.3f}".format(*prior.interval()))
+        0.100 0.300
+        """
+        low, high = between("low", low, 0.0, 1.0), between("high", high, low, 1.0)
+        middle, spread = (low + high) / 2.0, (high - low) / 4.0
+        strength = max(middle * (1.0 - middle) / spread**2 - 1.0, 1.0)
+        start = (middle * strength, (1.0 - middle) * strength)
+        alpha, beta = match_interval(distributions.Beta, start, low, high, level)
+        return cls(alpha, beta, likelihood, seed)
+
+    @property
+    def prior(self) -> BetaHyperparameters:
+        """The prior's hyperparameters."""
+        return BetaHyperparameters(self.alpha, self.beta)
+
+    @staticmethod
+    def combine(prior: BetaHyperparameters, statistic: PairStatistic) -> BetaHyperparameters:
+        """Return the hyperparameters after successes and failures were seen."""
+        return BetaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
+
+    @staticmethod
+    def is_proper(hyperparameters: BetaHyperparameters) -> bool:
+        """Whether the density integrates to one."""
+        alpha, beta = hyperparameters
+        return bool(np.all(alpha > 0) and np.all(beta > 0))
+
+    @staticmethod
+    def log_z(hyperparameters: BetaHyperparameters) -> Any:
+        """Return the log Beta function."""
+        return special.log_beta(*hyperparameters)
+
+    @staticmethod
+    def log_marginal(hyperparameters: BetaHyperparameters, statistic: PairStatistic) -> Any:
+        """Return the log ratio of Beta functions after and before successes and failures."""
+        alpha, beta = hyperparameters
+        successes, failures = statistic
+        if np.ndim(successes) == 0 and successes + failures == 1.0 and successes in (0.0, 1.0):
+            odds = beta / alpha if successes else alpha / beta
+            return -np.log1p(odds)
+        return (
+            special.log_rising(alpha, successes)
+            + special.log_rising(beta, failures)
+            - special.log_rising(alpha + beta, successes + failures)
+        )
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:
+        """Return ``successes log(theta) + failures log(1 - theta)``."""
+        return sc.xlogy(statistic[0], theta) + sc.xlog1py(statistic[1], -theta)
+
+    @staticmethod
+    def estimate(statistic: PairStatistic) -> float | None:
+        """Return the share of successes."""
+        successes, failures = statistic
+        trials = successes + failures
+        return successes / trials if trials > 0.0 else None
+
+    @staticmethod
+    def belief(hyperparameters: BetaHyperparameters) -> distributions.Beta:
+        """Return the Beta distribution."""
+        return distributions.Beta(*hyperparameters)

@@ -1,0 +1,181 @@
+"""The Dirichlet process prior: shares of labels that are not known beforehand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import distributions, likelihoods, special
+from seqbayes.elicit import check_proportions
+from seqbayes.families.dirichlet import DirichletBelief, LabelState
+from seqbayes.likelihoods import LabelLikelihood, check_parameter
+
+
+class DirichletProcessHyperparameters(NamedTuple):
+    """Concentration of all that was never seen, and the weight of every known label."""
+
+    concentration: float
+    atoms: dict[Any, float]
+
+
+class DirichletProcess(LabelState):
+    """Belief about the shares of an open vocabulary: a label joins when it is first seen.
+
+    Parameters
+    ----------
+    concentration
+        Weight of what was never seen, > 0: the next label is new with probability
+        ``concentration / (concentration + n)``.
+    atoms
+        Labels known beforehand, with their prior weights, > 0.
+    likelihood
+        `Categorical`.
+    seed
+        Seed of `sample`.
+
+    Notes
+    -----
+    The evidence is the exchangeable partition probability: it says when labels repeat and when a
+    new one comes, not what the new one is called. The random measure has no density over all
+    labels, so there is no mode; `pdf` is that of the known labels' shares.
+
+    Raises
+    ------
+    PriorError
+        If the concentration or an atom's weight is not above zero.
+
+    References
+    ----------
+    .. [1] Pitman, J. (1995). Exchangeable and partially exchangeable random partitions.
+    .. [2] Ghosal, S. and van der Vaart, A. (2017). Fundamentals of Nonparametric Bayesian Inference.
+
+    Examples
+    --------
+    >>> from seqbayes import DirichletProcess
+    >>> words = DirichletProcess(concentration=1.0)
+    >>> words.learn_many(["to", "be", "or", "not", "to", "be"])
+    >>> words.predict_one(), round(words.unseen, 4)
+    ('to', 0.1429)
+    """
+
+    likelihoods = (likelihoods.Categorical,)
+    parameters = ("concentration", "atoms")
+
+    def __init__(
+        self,
+        concentration: float = 1.0,
+        atoms: Mapping[Any, float] | None = None,
+        likelihood: LabelLikelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.concentration = check_parameter("concentration", concentration)
+        self.atoms = {
+            label: check_parameter(f"weight of {label!r}", weight)
+            for label, weight in (atoms or {}).items()
+        }
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def from_proportions(
+        cls,
+        proportions: Mapping[Any, float],
+        strength: float,
+        concentration: float = 1.0,
+        likelihood: LabelLikelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior in which these labels are known, worth `strength` observations."""
+        strength = check_parameter("strength", strength)
+        shares = check_proportions(proportions)
+        return cls(concentration, {k: strength * p for k, p in shares.items()}, likelihood, seed)
+
+    def _categories(self) -> None:
+        return None
+
+    @property
+    def prior(self) -> DirichletProcessHyperparameters:
+        """The prior's hyperparameters."""
+        return DirichletProcessHyperparameters(self.concentration, dict(self.atoms))
+
+    @property
+    def categories(self) -> tuple[Any, ...]:
+        """The labels known so far, in the order in which they came."""
+        return tuple(self.posterior.atoms)
+
+    @staticmethod
+    def combine(
+        prior: DirichletProcessHyperparameters, statistic: dict[Any, float]
+    ) -> DirichletProcessHyperparameters:
+        """Return the hyperparameters after these counts were seen."""
+        atoms = dict(prior.atoms)
+        for label, count in statistic.items():
+            atoms[label] = atoms.get(label, 0.0) + count
+        return DirichletProcessHyperparameters(prior.concentration, atoms)
+
+    @staticmethod
+    def is_proper(hyperparameters: DirichletProcessHyperparameters) -> bool:
+        """Whether the prior is a probability; it always is."""
+        return True
+
+    @staticmethod
+    def log_z(hyperparameters: DirichletProcessHyperparameters) -> float:
+        """Return the log normaliser of the known labels' shares."""
+        concentration, atoms = hyperparameters
+        alpha = np.array([*atoms.values(), concentration])
+        return float(sc.gammaln(alpha).sum() - sc.gammaln(alpha.sum()))
+
+    @staticmethod
+    def log_marginal(
+        hyperparameters: DirichletProcessHyperparameters, statistic: dict[Any, float]
+    ) -> float:
+        """Return the log exchangeable partition probability of these counts."""
+        concentration, atoms = hyperparameters
+        counts = {label: n for label, n in statistic.items() if n > 0.0}
+        new = np.array([n for label, n in counts.items() if label not in atoms])
+        known = [(atoms[label], n) for label, n in counts.items() if label in atoms]
+        total = len(new) * math.log(concentration) + float(sc.gammaln(new).sum())
+        total += math.fsum(special.log_rising(weight, n) for weight, n in known)
+        prior = concentration + math.fsum(atoms.values())
+        return total - float(special.log_rising(prior, math.fsum(counts.values())))
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: dict[Any, float]) -> float:
+        """Return the log probability of counts of known labels, given their shares."""
+        return math.fsum(
+            float(sc.xlogy(count, theta.get(label, 0.0))) for label, count in statistic.items()
+        )
+
+    @property
+    def mle(self) -> dict[Any, float] | None:
+        """The observed shares; None while nothing was seen."""
+        counts = self._statistics.value
+        total = math.fsum(counts.values())
+        return {label: n / total for label, n in counts.items()} if total > 0.0 else None
+
+    @staticmethod
+    def belief(hyperparameters: DirichletProcessHyperparameters) -> DirichletBelief:
+        """Return the distribution of the known labels' shares."""
+        concentration, atoms = hyperparameters
+        return DirichletBelief([*atoms.values(), concentration], tuple(atoms), rest=True)
+
+    @property
+    def unseen(self) -> float:
+        """Predictive probability that the next label is one never seen."""
+        concentration, atoms = self.posterior
+        return float(concentration / (concentration + math.fsum(atoms.values())))
+
+    @property
+    def predictive(self) -> distributions.Distribution:
+        """The distribution of the next label."""
+        concentration, atoms = self.posterior
+        return self.likelihood.predictive(atoms, concentration)
+
+    def predict_proba_one(self, x: Any = None) -> dict[Any, float]:
+        """Return the predictive probability of every known label; the rest is `unseen`."""
+        concentration, atoms = self.posterior
+        whole = concentration + math.fsum(atoms.values())
+        return {label: weight / whole for label, weight in atoms.items()}

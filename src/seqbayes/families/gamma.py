@@ -1,0 +1,183 @@
+"""The Gamma prior of a rate: counts, waiting times, and all data of one unknown rate."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import distributions, likelihoods, special
+from seqbayes.elicit import between, match_interval
+from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.state import State
+from seqbayes.statistics import PairStatistic
+
+
+class GammaHyperparameters(NamedTuple):
+    """Hyperparameters of a Gamma distribution, numbers or arrays."""
+
+    shape: Any
+    rate: Any
+
+
+class Gamma(State):
+    """Belief about a rate.
+
+    Parameters
+    ----------
+    shape, rate
+        Prior hyperparameters, >= 0: for counts, a prior worth ``shape`` events in ``rate`` units of
+        exposure. Zero makes the prior improper.
+    likelihood
+        `Poisson` (the default), `Exponential`, `GammaShape`, `Weibull`, `InverseGamma`, `Pareto`,
+        `NormalPrecision`, `Laplace`, `Rayleigh` or `Maxwell`.
+    seed
+        Seed of `sample`.
+
+    Raises
+    ------
+    PriorError
+        If a hyperparameter is negative or not finite, or the likelihood is of another family.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 2.6.
+    .. [2] Fink, D. (1997). A compendium of conjugate priors.
+
+    Examples
+    --------
+    The factory runs low on red, says an exponential prior of the count in a bag:
+
+    >>> from seqbayes import Gamma
+    >>> belief = Gamma(1, 26)
+    >>> belief.learn_many([25, 27, 26])
+    >>> belief.mle, round(belief.map, 4)
+    (26.0, 2.6897)
+    """
+
+    likelihoods = (
+        likelihoods.Poisson,
+        likelihoods.Exponential,
+        likelihoods.GammaShape,
+        likelihoods.Weibull,
+        likelihoods.InverseGamma,
+        likelihoods.Pareto,
+        likelihoods.NormalPrecision,
+        likelihoods.Laplace,
+        likelihoods.Rayleigh,
+        likelihoods.Maxwell,
+    )
+    parameters = ("shape", "rate")
+
+    def __init__(
+        self,
+        shape: float = 1.0,
+        rate: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.shape = check_parameter("shape", shape, open_low=False)
+        self.rate = check_parameter("rate", rate, open_low=False)
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return the improper uniform prior, under which the MAP is the MLE."""
+        return cls(1.0, 0.0, likelihood, seed)
+
+    @classmethod
+    def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return Jeffreys' improper prior: shape 1/2 for counts, 0 for all other data."""
+        counts = likelihood is None or isinstance(likelihood, likelihoods.Poisson)
+        return cls(0.5 if counts else 0.0, 0.0, likelihood, seed)
+
+    @classmethod
+    def from_mean(
+        cls,
+        mean: float,
+        strength: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior of the rate with this mean; `strength` is its rate hyperparameter.
+
+        For counts, `strength` is the exposure that the prior is worth.
+
+        Examples
+        --------
+        >>> Gamma.from_mean(4.0, strength=3).prior
+        GammaHyperparameters(shape=12.0, rate=3.0)
+        """
+        mean, strength = check_parameter("mean", mean), check_parameter("strength", strength)
+        return cls(mean * strength, strength, likelihood, seed)
+
+    @classmethod
+    def from_interval(
+        cls,
+        low: float,
+        high: float,
+        level: float = 0.95,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior whose equal-tailed interval is (low, high).
+
+        Examples
+        --------
+        >>> prior = Gamma.from_interval(1, 3)
+        >>> print("{:.3f} {:.3f}".format(*prior.interval()))
+        1.000 3.000
+        """
+        low = check_parameter("low", low)
+        high = between("high", high, low, np.inf)
+        # about log-Normal, four standard deviations wide
+        shape = max((4.0 / np.log(high / low)) ** 2, 0.3)
+        start = (shape, shape / np.sqrt(low * high))
+        found = match_interval(distributions.Gamma, start, low, high, level)
+        return cls(*found, likelihood, seed)
+
+    @property
+    def prior(self) -> GammaHyperparameters:
+        """The prior's hyperparameters."""
+        return GammaHyperparameters(self.shape, self.rate)
+
+    @staticmethod
+    def combine(prior: GammaHyperparameters, statistic: PairStatistic) -> GammaHyperparameters:
+        """Return the hyperparameters after shape and rate were added."""
+        return GammaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
+
+    @staticmethod
+    def is_proper(hyperparameters: GammaHyperparameters) -> bool:
+        """Whether the density integrates to one."""
+        shape, rate = hyperparameters
+        return bool(np.all(shape > 0) and np.all(rate > 0))
+
+    @staticmethod
+    def log_z(hyperparameters: GammaHyperparameters) -> Any:
+        """Return ``log Gamma(shape) - shape log(rate)``."""
+        shape, rate = hyperparameters
+        return sc.gammaln(shape) - sc.xlogy(shape, rate)
+
+    @staticmethod
+    def log_marginal(hyperparameters: GammaHyperparameters, statistic: PairStatistic) -> Any:
+        """Return the log ratio of normalising constants after and before the statistic."""
+        shape, rate = hyperparameters
+        a, b = statistic
+        return special.log_rising(shape, a) - sc.xlogy(a, rate + b) - shape * np.log1p(b / rate)
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:
+        """Return ``a log(theta) - b theta``."""
+        return sc.xlogy(statistic[0], theta) - statistic[1] * theta
+
+    @staticmethod
+    def estimate(statistic: PairStatistic) -> float | None:
+        """Return shape over rate of what was seen."""
+        a, b = statistic
+        return a / b if b > 0.0 else None
+
+    @staticmethod
+    def belief(hyperparameters: GammaHyperparameters) -> distributions.Gamma:
+        """Return the Gamma distribution."""
+        return distributions.Gamma(*hyperparameters)

@@ -1,0 +1,222 @@
+"""The Normal prior of a mean whose data have a known variance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from seqbayes import distributions, likelihoods
+from seqbayes.elicit import between
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.special import normal_quantile
+from seqbayes.state import State
+from seqbayes.statistics import MomentStatistic
+
+LOG_TAU = math.log(math.tau)
+
+
+class NormalHyperparameters(NamedTuple):
+    """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
+
+    mean: Any
+    variance: Any
+    known_variance: Any
+
+    def observation(self) -> distributions.Normal:
+        """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
+        return distributions.Normal(self.mean, self.variance + self.known_variance)
+
+
+class Normal(State):
+    """Belief about the mean of data with a known variance.
+
+    Parameters
+    ----------
+    prior_mean
+        Prior mean of the mean.
+    prior_variance
+        Prior variance of the mean, > 0; infinity makes the prior flat.
+    known_variance
+        Variance of one observation, > 0.
+    likelihood
+        `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
+    seed
+        Seed of `sample`.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is out of range, or the likelihood is of another family.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 2.5.
+
+    Examples
+    --------
+    An apple that weighs about 85 ± 40 g, weighed on a scale with an error of 10 g:
+
+    >>> from seqbayes import Normal
+    >>> belief = Normal(85, 40**2, known_variance=10**2)
+    >>> belief.learn_many([69.6, 74.1, 65.2])
+    >>> print(f"{belief.mean:.2f} ± {belief.var ** 0.5:.2f}")
+    69.96 ± 5.71
+    """
+
+    likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
+    parameters = ("prior_mean", "prior_variance", "known_variance")
+
+    def __init__(
+        self,
+        prior_mean: float = 0.0,
+        prior_variance: float = 1.0,
+        known_variance: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.prior_mean = check_parameter("prior_mean", prior_mean, -math.inf)
+        if isinstance(prior_variance, float) and prior_variance == math.inf:
+            self.prior_variance = math.inf
+        else:
+            self.prior_variance = check_parameter("prior_variance", prior_variance)
+        self.known_variance = check_parameter("known_variance", known_variance)
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def flat(
+        cls,
+        known_variance: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the improper uniform prior, under which the MAP is the MLE."""
+        return cls(0.0, math.inf, known_variance, likelihood, seed)
+
+    @classmethod
+    def jeffreys(
+        cls,
+        known_variance: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return Jeffreys' prior, which is the flat one."""
+        return cls.flat(known_variance, likelihood, seed)
+
+    @classmethod
+    def from_mean(
+        cls,
+        mean: float,
+        strength: float = 1.0,
+        known_variance: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior with this mean, worth `strength` observations.
+
+        Examples
+        --------
+        >>> Normal.from_mean(5, strength=4, known_variance=2).prior
+        NormalHyperparameters(mean=5.0, variance=0.5, known_variance=2.0)
+        """
+        strength = check_parameter("strength", strength)
+        variance = check_parameter("known_variance", known_variance) / strength
+        return cls(mean, variance, known_variance, likelihood, seed)
+
+    @classmethod
+    def from_interval(
+        cls,
+        low: float,
+        high: float,
+        level: float = 0.95,
+        known_variance: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior whose interval is (low, high).
+
+        Examples
+        --------
+        >>> prior = Normal.from_interval(-1, 3)
+        >>> print("{:.3f} {:.3f}".format(*prior.interval()))
+        -1.000 3.000
+        """
+        low = check_parameter("low", low, -math.inf)
+        high = between("high", high, low, math.inf)
+        level = between("level", level, 0.0, 1.0)
+        deviation = (high - low) / 2.0 / normal_quantile((1.0 + level) / 2.0)
+        return cls(low + (high - low) / 2.0, deviation**2, known_variance, likelihood, seed)
+
+    @property
+    def prior(self) -> NormalHyperparameters:
+        """The prior's hyperparameters."""
+        return NormalHyperparameters(self.prior_mean, self.prior_variance, self.known_variance)
+
+    @staticmethod
+    def combine(prior: NormalHyperparameters, statistic: MomentStatistic) -> NormalHyperparameters:
+        """Return the hyperparameters after data of this weight and mean were seen."""
+        mean, variance, known = prior
+        n, origin, shift, _ = statistic
+        # what the prior is worth in observations; nothing if it is flat
+        worth = known / variance
+        total = worth + n
+        if np.ndim(total) == 0 and total == 0.0:
+            return prior
+        share = n / total
+        moved = move(mean, origin + shift, (origin - mean) + shift, share)
+        return NormalHyperparameters(moved, known / total, known)
+
+    @staticmethod
+    def is_proper(hyperparameters: NormalHyperparameters) -> bool:
+        """Whether the density integrates to one."""
+        return bool(np.all(np.isfinite(hyperparameters[1])))
+
+    @staticmethod
+    def log_z(hyperparameters: NormalHyperparameters) -> Any:
+        """Return the log normaliser ``log sqrt(2 pi variance)``."""
+        return 0.5 * (LOG_TAU + np.log(hyperparameters[1]))
+
+    @staticmethod
+    def log_marginal(hyperparameters: NormalHyperparameters, statistic: MomentStatistic) -> Any:
+        """Return the log marginal density of data with these moments."""
+        mean, variance, known = hyperparameters
+        n, origin, shift, squares = statistic
+        gap = (origin - mean) + shift
+        weight = n * variance / known
+        return -0.5 * (
+            n * (LOG_TAU + np.log(known))
+            + np.log1p(weight)
+            + squares / known
+            + n * gap * gap / (known * (1.0 + weight))
+        )
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: MomentStatistic) -> Any:
+        """Return the log density of data with these moments (see `observation_parameter`)."""
+        mean, known = theta
+        n, origin, shift, squares = statistic
+        gap = (origin - mean) + shift
+        return -0.5 * (n * (LOG_TAU + np.log(known)) + (squares + n * gap * gap) / known)
+
+    def observation_parameter(self, theta: Any) -> tuple[Any, float]:
+        """Return the (mean, variance) of the data for a value of the parameter."""
+        return theta, self.known_variance
+
+    @staticmethod
+    def estimate(statistic: MomentStatistic) -> float | None:
+        """Return the mean of the data."""
+        return statistic.mean if statistic.n > 0.0 else None
+
+    @staticmethod
+    def belief(hyperparameters: NormalHyperparameters) -> distributions.Normal:
+        """Return the Normal distribution of the mean."""
+        return distributions.Normal(hyperparameters[0], hyperparameters[1])
+
+
+def move(mean: Any, data_mean: Any, gap: Any, share: Any) -> Any:
+    """Return the mean moved by `share` of the gap to the data's, counted from the nearer end."""
+    if np.ndim(share) == 0 and np.ndim(gap) == 0:
+        return data_mean - (1.0 - share) * gap if share > 0.5 else mean + share * gap
+    return np.where(share > 0.5, data_mean - (1.0 - share) * gap, mean + share * gap)

@@ -1,0 +1,298 @@
+"""The Normal-inverse-gamma prior of a mean and a variance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import distributions, likelihoods, special
+from seqbayes.families.normal import LOG_TAU, move
+from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.state import State
+from seqbayes.statistics import MomentStatistic
+
+
+class NormalParameters(NamedTuple):
+    """Something about the mean, and the same about the variance."""
+
+    mean: Any
+    variance: Any
+
+
+class NormalInverseGammaHyperparameters(NamedTuple):
+    """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
+
+    Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
+    variance is inverse gamma with shape `alpha` and scale `beta`.
+    """
+
+    mean: Any
+    kappa: Any
+    alpha: Any
+    beta: Any
+
+    def observation(self) -> distributions.StudentT:
+        """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
+        scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
+        return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+
+
+class NormalInverseGammaBelief:
+    """The joint distribution of (mean, variance); cdf, sf, ppf and intervals are of the marginals."""
+
+    def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
+        self._h = hyperparameters
+        mean, kappa, alpha, beta = hyperparameters
+        with np.errstate(all="ignore"):
+            scale = np.sqrt(np.divide(beta, alpha * kappa))[()]
+        self.marginals = NormalParameters(
+            distributions.StudentT(2.0 * alpha, mean, scale),
+            distributions.InverseGamma(alpha, beta),
+        )
+
+    @property
+    def mean(self) -> NormalParameters:
+        """Mean of either parameter."""
+        return NormalParameters(*(marginal.mean for marginal in self.marginals))
+
+    @property
+    def var(self) -> NormalParameters:
+        """Variance of either parameter."""
+        return NormalParameters(*(marginal.var for marginal in self.marginals))
+
+    @property
+    def mode(self) -> NormalParameters | None:
+        """The joint mode, if there is one."""
+        mean, kappa, alpha, beta = self._h
+        if not np.all((kappa > 0) & (beta > 0) & (alpha > -1.5)):
+            return None
+        return NormalParameters(mean, beta / (alpha + 1.5))
+
+    def interval(self, level: float, kind: str) -> NormalParameters:
+        """Intervals of either parameter."""
+        return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
+
+    def logpdf(self, theta: Any) -> Any:
+        """Log joint density at (mean, variance)."""
+        mean, variance = theta
+        m, kappa, alpha, beta = self._h
+        with np.errstate(divide="ignore", invalid="ignore"):
+            given = distributions.Normal(m, variance / kappa).logpdf(mean)
+            total = given + self.marginals.variance.logpdf(variance)
+        if np.ndim(total) == 0:
+            return float(total) if variance > 0.0 else -math.inf
+        return np.where(np.asarray(variance) > 0.0, total, -np.inf)
+
+    def pdf(self, theta: Any) -> Any:
+        """Joint density at (mean, variance)."""
+        density = np.exp(self.logpdf(theta))
+        return float(density) if np.ndim(density) == 0 else density
+
+    def cdf(self, theta: Any) -> NormalParameters:
+        """Probability that either parameter is at most its value."""
+        return NormalParameters(*(d.cdf(v) for d, v in zip(self.marginals, theta, strict=True)))
+
+    def sf(self, theta: Any) -> NormalParameters:
+        """Probability that either parameter is above its value."""
+        return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
+
+    def ppf(self, q: Any) -> NormalParameters:
+        """Quantile of either parameter."""
+        return NormalParameters(*(marginal.ppf(q) for marginal in self.marginals))
+
+    def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters:
+        """Draw (mean, variance) jointly."""
+        m, kappa, alpha, beta = self._h
+        variance = beta / rng.gamma(alpha, 1.0, size)
+        mean = m + np.sqrt(variance / kappa) * rng.standard_normal(size)
+        if size is None and np.ndim(mean) == 0:
+            return NormalParameters(float(mean), float(variance))
+        return NormalParameters(mean, variance)
+
+
+class NormalInverseGamma(State):
+    """Belief about the mean and the variance of Normal data.
+
+    Parameters
+    ----------
+    prior_mean
+        Prior mean of the mean.
+    kappa
+        How many observations the prior mean is worth, >= 0.
+    alpha, beta
+        Shape and scale of the variance's inverse gamma prior, >= -3/2 and >= 0. A prior with
+        ``kappa``, ``alpha`` or ``beta`` not above zero is improper.
+    likelihood
+        `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
+    seed
+        Seed of `sample`.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is out of range, or the likelihood is of another family.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 3.3.
+    .. [2] Murphy, K. (2007). Conjugate Bayesian analysis of the Gaussian distribution.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseGamma
+    >>> belief = NormalInverseGamma()
+    >>> belief.learn_many([1e9 + 0.1, 1e9 - 0.1, 1e9])
+    >>> print(f"{belief.mle.variance:.6f}")
+    0.006667
+    >>> print(f"{belief.predictive.mean:.0f}")
+    750000000
+    """
+
+    likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
+    parameters = ("prior_mean", "kappa", "alpha", "beta")
+
+    def __init__(
+        self,
+        prior_mean: float = 0.0,
+        kappa: float = 1.0,
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.prior_mean = check_parameter("prior_mean", prior_mean, -math.inf)
+        self.kappa = check_parameter("kappa", kappa, open_low=False)
+        self.alpha = check_parameter("alpha", alpha, -1.5, open_low=False)
+        self.beta = check_parameter("beta", beta, open_low=False)
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return the prior uniform in mean and variance, under which the MAP is the MLE."""
+        return cls(0.0, 0.0, -1.5, 0.0, likelihood, seed)
+
+    @classmethod
+    def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
+        """Return the independence Jeffreys prior 1 / variance: intervals as of Student's test."""
+        return cls(0.0, 0.0, -0.5, 0.0, likelihood, seed)
+
+    @classmethod
+    def from_normal_gamma(
+        cls,
+        mean: float,
+        kappa: float,
+        shape: float,
+        rate: float,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior whose precision (1 / variance) is Gamma with this shape and rate."""
+        return cls(mean, kappa, shape, rate, likelihood, seed)
+
+    @classmethod
+    def from_normal_scaled_inverse_chi2(
+        cls,
+        mean: float,
+        kappa: float,
+        df: float,
+        scale: float,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior whose variance is scaled inverse chi-squared, `scale` a variance."""
+        df, scale = check_parameter("df", df), check_parameter("scale", scale)
+        return cls(mean, kappa, df / 2.0, df * scale / 2.0, likelihood, seed)
+
+    @classmethod
+    def from_mean(
+        cls,
+        mean: float,
+        variance: float = 1.0,
+        strength: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior with this mean, and expected variance, worth `strength` observations.
+
+        Examples
+        --------
+        >>> NormalInverseGamma.from_mean(70, variance=100, strength=4).mean
+        NormalParameters(mean=70.0, variance=100.0)
+        """
+        variance = check_parameter("variance", variance)
+        strength = check_parameter("strength", strength)
+        alpha = 1.0 + strength / 2.0
+        return cls(mean, strength, alpha, variance * (alpha - 1.0), likelihood, seed)
+
+    @property
+    def prior(self) -> NormalInverseGammaHyperparameters:
+        """The prior's hyperparameters."""
+        return NormalInverseGammaHyperparameters(self.prior_mean, self.kappa, self.alpha, self.beta)
+
+    @staticmethod
+    def combine(
+        prior: NormalInverseGammaHyperparameters, statistic: MomentStatistic
+    ) -> NormalInverseGammaHyperparameters:
+        """Return the hyperparameters after data with these moments were seen."""
+        mean, kappa, alpha, beta = prior
+        n, origin, shift, squares = statistic
+        total = kappa + n
+        share = n / total if np.ndim(total) or total > 0.0 else 0.0
+        gap = (origin - mean) + shift
+        return NormalInverseGammaHyperparameters(
+            move(mean, origin + shift, gap, share),
+            total,
+            alpha + n / 2.0,
+            beta + (squares + kappa * share * gap * gap) / 2.0,
+        )
+
+    @staticmethod
+    def is_proper(hyperparameters: NormalInverseGammaHyperparameters) -> bool:
+        """Whether the density integrates to one."""
+        _, kappa, alpha, beta = hyperparameters
+        return bool(np.all(kappa > 0) and np.all(alpha > 0) and np.all(beta > 0))
+
+    @staticmethod
+    def log_z(hyperparameters: NormalInverseGammaHyperparameters) -> Any:
+        """Return the log normaliser of variance**(-alpha-3/2) exp(-(2 beta + kappa (mean-m)²)/2v)."""
+        _, kappa, alpha, beta = hyperparameters
+        return 0.5 * (LOG_TAU - np.log(kappa)) + sc.gammaln(alpha) - alpha * np.log(beta)
+
+    @staticmethod
+    def log_marginal(
+        hyperparameters: NormalInverseGammaHyperparameters, statistic: MomentStatistic
+    ) -> Any:
+        """Return the log marginal density of data with these moments."""
+        mean, kappa, alpha, beta = hyperparameters
+        n, origin, shift, squares = statistic
+        gap = (origin - mean) + shift
+        added = (squares + kappa * n / (kappa + n) * gap * gap) / 2.0
+        return (
+            special.log_rising(alpha, n / 2.0)
+            - 0.5 * np.log1p(n / kappa)
+            - 0.5 * n * (LOG_TAU + np.log(beta + added))
+            - alpha * np.log1p(added / beta)
+        )
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: MomentStatistic) -> Any:
+        """Return the log density of data with these moments, given (mean, variance)."""
+        mean, variance = theta
+        n, origin, shift, squares = statistic
+        gap = (origin - mean) + shift
+        return -0.5 * (n * (LOG_TAU + np.log(variance)) + (squares + n * gap * gap) / variance)
+
+    @staticmethod
+    def estimate(statistic: MomentStatistic) -> NormalParameters | None:
+        """Return mean and variance of the data; None while the variance is zero."""
+        if not (statistic.n > 0.0 and statistic.squares > 0.0):
+            return None
+        return NormalParameters(statistic.mean, statistic.squares / statistic.n)
+
+    @staticmethod
+    def belief(hyperparameters: NormalInverseGammaHyperparameters) -> NormalInverseGammaBelief:
+        """Return the joint distribution of mean and variance."""
+        return NormalInverseGammaBelief(hyperparameters)

@@ -1,0 +1,65 @@
+"""How observations are made: the likelihoods, each with its support, statistic and predictive.
+
+A likelihood is a small immutable value. It makes the accumulators of `seqbayes.statistics`, sums up
+whole arrays, gives the predictive distribution under its conjugate prior, and draws observations.
+"""
+
+from seqbayes.likelihoods.base import (
+    Likelihood,
+    PairLikelihood,
+    check_parameter,
+)
+from seqbayes.likelihoods.labels import (
+    Categorical,
+    LabelLikelihood,
+    Multinomial,
+)
+from seqbayes.likelihoods.normal import (
+    LogNormal,
+    Normal,
+)
+from seqbayes.likelihoods.rates import (
+    Exponential,
+    GammaShape,
+    InverseGamma,
+    Laplace,
+    Maxwell,
+    NormalPrecision,
+    Pareto,
+    Poisson,
+    PowerLikelihood,
+    Rayleigh,
+    Weibull,
+)
+from seqbayes.likelihoods.trials import (
+    Bernoulli,
+    Binomial,
+    Geometric,
+    NegativeBinomial,
+)
+
+__all__ = [
+    "Bernoulli",
+    "Binomial",
+    "Categorical",
+    "Exponential",
+    "GammaShape",
+    "Geometric",
+    "InverseGamma",
+    "LabelLikelihood",
+    "Laplace",
+    "Likelihood",
+    "LogNormal",
+    "Maxwell",
+    "Multinomial",
+    "NegativeBinomial",
+    "Normal",
+    "NormalPrecision",
+    "PairLikelihood",
+    "Pareto",
+    "Poisson",
+    "PowerLikelihood",
+    "Rayleigh",
+    "Weibull",
+    "check_parameter",
+]

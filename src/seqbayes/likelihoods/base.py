@@ -1,0 +1,91 @@
+"""What every likelihood is: a small immutable value that knows how observations are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqbayes import statistics
+from seqbayes.distributions import Distribution
+from seqbayes.errors import ObservationError, PriorError
+
+
+def check_parameter(
+    name: str, value: Any, low: float = 0.0, *, open_low: bool = True, high: float = math.inf
+) -> float:
+    """Return a fixed parameter as a float, refusing what is not finite or out of range.
+
+    Raises
+    ------
+    PriorError
+        If the value is no number between `low` and `high`.
+    """
+    expected = f"{name} {'>' if open_low else '>='} {low:g}"
+    try:
+        number = statistics.as_real(value, f"a finite {expected}")
+    except ObservationError as error:
+        raise PriorError(str(error)) from None
+    if number < low or (open_low and number == low) or number > high:
+        raise PriorError(f"expected {expected}, got {value!r}")
+    return number
+
+
+class Likelihood:
+    """How one observation is made, given the parameter."""
+
+    __slots__ = ()
+
+    labelled: ClassVar[bool] = False
+    """Whether observations are labels, predicted by the mode, not by the mean."""
+
+    def statistics(self) -> statistics.Statistics:
+        """Return a new, empty accumulator."""
+        raise NotImplementedError
+
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+        """Return the accumulator of many observations, checked as a whole."""
+        raise NotImplementedError
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the distribution of the next observation under hyperparameters."""
+        raise NotImplementedError
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations given the parameter `theta`."""
+        raise NotImplementedError
+
+    def labels(self, posterior: Any) -> dict[Any, float]:
+        """Return the predictive probability of every label, where there are finitely many."""
+        raise NotImplementedError(
+            f"{type(self).__name__} observations are not labels: use predictive.p(x)"
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the fixed parameters by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Likelihood:
+        return self  # immutable: a million clones share one
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+
+class PairLikelihood(Likelihood):
+    """A likelihood whose statistic is a pair: what Beta and Gamma priors learn from."""
+
+    __slots__ = ()
+
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+        """Return the accumulator of many observations, checked as a whole."""
+        total: Any = self.statistics()
+        n, a, b, log_base = self._sums(xs, w)
+        total.absorb(n, a, b, log_base)
+        return total
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        raise NotImplementedError

@@ -1,0 +1,140 @@
+"""Labels and counts of labels: the likelihoods with a Dirichlet prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqbayes import arrays, predictive, statistics
+from seqbayes.distributions import Distribution
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods.base import Likelihood, check_parameter
+
+
+class LabelLikelihood(Likelihood):
+    """A likelihood over labels; the categories belong to the prior and are handed in."""
+
+    __slots__ = ()
+
+    labelled = True
+
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+        """Return a new accumulator: closed over the categories, or open without."""
+        raise NotImplementedError
+
+    def summarise(
+        self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
+    ) -> statistics.LabelCounts:
+        """Return the accumulator of many observations, checked as a whole."""
+        raise NotImplementedError
+
+    def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
+        """Return the distribution of the next observation.
+
+        `posterior` maps labels to concentrations; `unseen` is that of all other labels together.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical(LabelLikelihood):
+    """One label out of several.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> belief = Dirichlet({"red": 1, "blue": 1}, likelihood=Categorical())
+    >>> belief.learn_many(["red", "red"])
+    >>> belief.predict_proba_one()
+    {'red': 0.75, 'blue': 0.25}
+    """
+
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+        """Return a new accumulator: closed over the categories, or open without."""
+        return statistics.LabelCounts(categories)
+
+    def summarise(
+        self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
+    ) -> statistics.LabelCounts:
+        """Return the accumulator of many labels, checked as a whole."""
+        total = self.statistics(categories)
+        for label, weight in arrays.tally(xs, w):
+            total.observe(label, weight)
+        return total
+
+    def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
+        """Return the distribution of the next label."""
+        whole = math.fsum(posterior.values()) + unseen
+        return predictive.Categorical({k: a / whole for k, a in posterior.items()}, unseen / whole)
+
+    def labels(self, posterior: Any) -> dict[Any, float]:
+        """Return the probability of every label."""
+        whole = math.fsum(posterior.values())
+        return {label: alpha / whole for label, alpha in posterior.items()}
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw labels; `theta` maps labels to probabilities."""
+        labels = list(theta)
+        drawn = rng.choice(len(labels), size, p=list(theta.values()))
+        return labels[drawn] if size is None else [labels[i] for i in drawn]
+
+
+@dataclass(frozen=True, slots=True)
+class Multinomial(LabelLikelihood):
+    """Counts of every label, as a dict.
+
+    Parameters
+    ----------
+    trials
+        The sum of the counts of every observation; None for any sum.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> belief = Dirichlet({"red": 1, "blue": 1}, likelihood=Multinomial())
+    >>> belief.learn_one({"red": 5, "blue": 1})
+    >>> belief.mean
+    {'red': 0.75, 'blue': 0.25}
+    """
+
+    trials: int | None = None
+
+    labelled = False
+
+    def __post_init__(self) -> None:
+        if self.trials is not None:
+            trials = check_parameter("trials", self.trials)
+            if trials != math.floor(trials):
+                raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
+            self._set("trials", int(trials))
+
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+        """Return a new accumulator: closed over the categories, or open without."""
+        return statistics.MultinomialCounts(categories, self.trials)
+
+    def summarise(
+        self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
+    ) -> statistics.LabelCounts:
+        """Return the accumulator of many observations, checked as a whole."""
+        total = self.statistics(categories)
+        items = list(xs)
+        weights = arrays.weights(w, len(items))
+        for item, weight in zip(
+            items, [1.0] * len(items) if weights is None else weights.tolist(), strict=True
+        ):
+            total.observe(item, weight)
+        return total
+
+    def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
+        """Return the Dirichlet-multinomial distribution (of one trial where `trials` is None)."""
+        return predictive.DirichletMultinomial(self.trials or 1, dict(posterior))
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw dicts of counts (of one trial where `trials` is None)."""
+        drawn = rng.multinomial(self.trials or 1, list(theta.values()), size)
+        rows = [dict(zip(theta, map(int, row), strict=True)) for row in np.atleast_2d(drawn)]
+        return rows[0] if size is None else rows

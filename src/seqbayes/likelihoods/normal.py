@@ -1,0 +1,104 @@
+"""Normal and log-Normal data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqbayes import arrays, predictive, statistics
+from seqbayes.distributions import Distribution
+from seqbayes.likelihoods.base import Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Likelihood):
+    """Normal observations of unknown mean, and of known or unknown variance, as the prior says.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseGamma
+    >>> belief = NormalInverseGamma(likelihood=Normal())
+    >>> belief.learn_many([4.0, 6.0])
+    >>> belief.mle
+    NormalParameters(mean=5.0, variance=1.0)
+    """
+
+    def statistics(self) -> statistics.Moments:
+        """Return a new, empty accumulator."""
+        return statistics.Moments()
+
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+        """Return the accumulator of many observations, checked as a whole."""
+        values = arrays.reals(xs).astype(float, copy=False)
+        total = self.statistics()
+        _absorb_moments(total, values, arrays.weights(w, len(values)), 0.0)
+        return total
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the Normal or Student's t distribution of the next observation."""
+        distribution: Distribution = posterior.observation()
+        return distribution
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations; `theta` is (mean, variance)."""
+        mean, variance = theta
+        return rng.normal(mean, np.sqrt(variance), size)
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal(Likelihood):
+    """Positive observations whose logarithm is Normal.
+
+    Examples
+    --------
+    >>> from seqbayes import Normal
+    >>> belief = Normal(0, 1, known_variance=1, likelihood=LogNormal())
+    >>> belief.learn_one(1.0)
+    >>> belief.posterior
+    NormalHyperparameters(mean=0.0, variance=0.5, known_variance=1.0)
+    """
+
+    def statistics(self) -> statistics.Moments:
+        """Return a new, empty accumulator."""
+        return statistics.Moments(logarithm=True)
+
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+        """Return the accumulator of many observations, checked as a whole."""
+        values = arrays.reals(xs, "a finite number > 0").astype(float, copy=False)
+        arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
+        weights = arrays.weights(w, len(values))
+        logs = np.log(values)
+        total = self.statistics()
+        _absorb_moments(total, logs, weights, -arrays.total(logs, weights, len(logs)))
+        return total
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the log-Normal or log-t distribution of the next observation."""
+        base = Normal().predictive(posterior)
+        return predictive.Transformed(base, predictive.Exponential(1.0))
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations; `theta` is (mean, variance) of the logarithm."""
+        return np.exp(Normal().sample(theta, rng, size))
+
+
+def _absorb_moments(
+    total: statistics.Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
+) -> None:
+    if len(values) == 0:
+        return
+    n = arrays.total(1.0, w, len(values))
+    if n == 0.0:
+        arrays.check_finite(values, float(values.sum()))
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = arrays.total(values, w, len(values)) / n
+        arrays.check_finite(values, mean)
+        deviations = values - mean
+        shift = arrays.total(deviations, w, len(values)) / n
+        weighted = deviations if w is None else deviations * w
+        squares = float(np.dot(deviations, weighted)) - n * shift * shift
+    total.absorb(n, mean, shift, max(squares, 0.0), log_base)

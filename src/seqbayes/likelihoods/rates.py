@@ -1,0 +1,299 @@
+"""Counts, waiting times and other data of one unknown rate: the likelihoods with a Gamma prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqbayes import arrays, predictive, statistics
+from seqbayes.combinatorics import log_factorial
+from seqbayes.distributions import Distribution, StudentT
+from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Poisson(PairLikelihood):
+    """Number of events at rate theta per unit of exposure.
+
+    Parameters
+    ----------
+    exposure
+        The exposure of every observation, > 0. With None each observation is a pair
+        ``(count, exposure)``.
+
+    Examples
+    --------
+    >>> from seqbayes import Gamma
+    >>> belief = Gamma(1, 26, likelihood=Poisson())
+    >>> belief.learn_many([25, 27, 26])
+    >>> belief.posterior
+    GammaHyperparameters(shape=79.0, rate=29.0)
+    """
+
+    exposure: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        if self.exposure is not None:
+            self._set("exposure", check_parameter("exposure", self.exposure))
+
+    def statistics(self) -> statistics.PoissonSums:
+        """Return a new, empty accumulator."""
+        return statistics.PoissonSums(self.exposure)
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        if self.exposure is None:
+            counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
+            arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
+            logs: Any = np.log(exposures)
+        else:
+            counts = arrays.reals(xs, "a whole number >= 0")
+            exposures, logs = self.exposure, math.log(self.exposure)
+        weights = arrays.weights(w, len(counts))
+        a, log_factorials = arrays.counted(
+            counts, weights, log_factorial, "a whole number of events >= 0"
+        )
+        log_base = -log_factorials
+        if isinstance(logs, np.ndarray):
+            log_base += arrays.total(counts * logs, weights, len(counts))
+        else:
+            log_base += a * logs
+        n = arrays.total(1.0, weights, len(counts))
+        return n, a, arrays.total(exposures, weights, len(counts)), log_base
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the negative binomial distribution (of unit exposure where it varies)."""
+        return predictive.NegativeBinomial(*posterior, exposure=self.exposure or 1.0)
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw numbers of events (of unit exposure where it varies)."""
+        drawn = rng.poisson(theta * (self.exposure or 1.0), size)
+        if self.exposure is None:
+            return (int(drawn), 1.0) if size is None else [(int(k), 1.0) for k in drawn]
+        return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLikelihood(PairLikelihood):
+    """Observations x for which scale |x - origin|**power is Gamma of known shape, rate theta."""
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        """Return (shape, scale, power, origin, two-sided)."""
+        raise NotImplementedError
+
+    def statistics(self) -> statistics.PowerSums:
+        """Return a new, empty accumulator."""
+        return statistics.PowerSums(*self._form())
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        shape, scale, power, origin, two_sided = self._form()
+        slope = shape * power - 1.0
+        values = arrays.reals(xs).astype(float, copy=False)
+        weights = arrays.weights(w, len(values))
+        if two_sided:
+            values = np.abs(values - origin)
+        elif len(values) and not (smallest := values.min()) > 0.0:
+            if slope != 0.0 or not smallest >= 0.0:
+                bad = ~(values >= 0.0) if slope == 0.0 else ~(values > 0.0)
+                arrays.refuse_item(values, bad, f"a finite number {'>=' if slope == 0 else '>'} 0")
+        n = arrays.total(1.0, weights, len(values))
+        with np.errstate(over="ignore", divide="ignore"):
+            powered = values if power == 1.0 else values**power
+            b = scale * arrays.total(powered, weights, len(values))
+        arrays.check_finite(values, b)
+        log_base = shape * math.log(scale) + math.log(abs(power)) - math.lgamma(shape)
+        log_base = n * (log_base - math.log(2.0) * two_sided)
+        if slope != 0.0:
+            log_base += slope * arrays.total(np.log(values), weights, len(values))
+        return n, n * shape, b, log_base
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the distribution of the next observation: a compound gamma, transformed."""
+        shape, scale, power, origin, two_sided = self._form()
+        base = predictive.CompoundGamma(shape, *posterior)
+        if two_sided:
+            return predictive.Symmetric(base, origin, 1.0 / power, 1.0 / scale)
+        if power == scale == 1.0:
+            return base
+        return predictive.Transformed(base, predictive.Power(1.0 / power, 1.0 / scale))
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations given the rate `theta`."""
+        shape, scale, power, origin, two_sided = self._form()
+        x = (rng.gamma(shape, 1.0, size) / (theta * scale)) ** (1.0 / power)
+        return origin + np.where(rng.random(size) < 0.5, -x, x)[()] if two_sided else x
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(PowerLikelihood):
+    """Waiting times at rate theta.
+
+    Examples
+    --------
+    >>> from seqbayes import Gamma
+    >>> belief = Gamma(3, 2, likelihood=Exponential())
+    >>> belief.learn_many([0.5, 1, 2])
+    >>> belief.posterior, round(belief.mean, 4)
+    (GammaHyperparameters(shape=6.0, rate=5.5), 1.0909)
+    """
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 1.0, 1.0, 1.0, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class GammaShape(PowerLikelihood):
+    """Gamma observations of known shape, rate theta.
+
+    Parameters
+    ----------
+    shape
+        The known shape, > 0.
+    """
+
+    shape: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("shape", check_parameter("shape", self.shape))
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return self.shape, 1.0, 1.0, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Weibull(PowerLikelihood):
+    """Weibull observations of known shape: x**shape is exponential at rate theta.
+
+    Parameters
+    ----------
+    shape
+        The known shape, > 0.
+    """
+
+    shape: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("shape", check_parameter("shape", self.shape))
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 1.0, 1.0, self.shape, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class InverseGamma(PowerLikelihood):
+    """Inverse gamma observations of known shape, scale theta: 1/x is Gamma with rate theta.
+
+    Parameters
+    ----------
+    shape
+        The known shape, > 0.
+    """
+
+    shape: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("shape", check_parameter("shape", self.shape))
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return self.shape, 1.0, -1.0, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class NormalPrecision(PowerLikelihood):
+    """Normal observations of known mean, precision theta (variance 1/theta).
+
+    Parameters
+    ----------
+    mean
+        The known mean.
+    """
+
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._set("mean", check_parameter("mean", self.mean, -math.inf))
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 0.5, 0.5, 2.0, self.mean, True
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return Student's t distribution."""
+        shape, rate = posterior
+        return StudentT(2.0 * shape, self.mean, (rate / shape) ** 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Laplace(PowerLikelihood):
+    """Laplace observations of known location, rate theta (scale 1/theta).
+
+    Parameters
+    ----------
+    location
+        The known location.
+    """
+
+    location: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._set("location", check_parameter("location", self.location, -math.inf))
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 1.0, 1.0, 1.0, self.location, True
+
+
+@dataclass(frozen=True, slots=True)
+class Rayleigh(PowerLikelihood):
+    """Rayleigh observations, theta = 1/sigma**2: x**2 / 2 is exponential at rate theta."""
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 1.0, 0.5, 2.0, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Maxwell(PowerLikelihood):
+    """Maxwell observations, theta = 1/a**2: x**2 / 2 is Gamma of shape 3/2, rate theta."""
+
+    def _form(self) -> tuple[float, float, float, float, bool]:
+        return 1.5, 0.5, 2.0, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Pareto(PairLikelihood):
+    """Pareto observations of known scale (the minimum), shape theta.
+
+    Parameters
+    ----------
+    scale
+        The known minimum, > 0.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("scale", check_parameter("scale", self.scale))
+
+    def statistics(self) -> statistics.ParetoSums:
+        """Return a new, empty accumulator."""
+        return statistics.ParetoSums(self.scale)
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        expected = f"a finite number >= {self.scale:g}"
+        values = arrays.reals(xs, expected).astype(float, copy=False)
+        weights = arrays.weights(w, len(values))
+        arrays.check(values, values >= self.scale, expected)
+        n = arrays.total(1.0, weights, len(values))
+        b = arrays.total(np.log1p((values - self.scale) / self.scale), weights, len(values))
+        arrays.check_finite(values, b)
+        return n, n, b, -arrays.total(np.log(values), weights, len(values))
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the distribution of the next observation: log(x / scale) is Lomax."""
+        base = predictive.CompoundGamma(1.0, *posterior)
+        return predictive.Transformed(base, predictive.Exponential(self.scale))
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations given the shape `theta`."""
+        return self.scale * np.exp(rng.exponential(1.0, size) / theta)

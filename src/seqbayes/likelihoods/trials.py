@@ -1,0 +1,229 @@
+"""Trials that succeed or fail: the likelihoods with a Beta prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqbayes import arrays, predictive, statistics
+from seqbayes.combinatorics import log_choose
+from seqbayes.distributions import Distribution
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Bernoulli(PairLikelihood):
+    """Success or failure: True, False, 1 or 0.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta(likelihood=Bernoulli())
+    >>> belief.learn_one(True)
+    >>> belief.posterior
+    BetaHyperparameters(alpha=2.0, beta=1.0)
+    """
+
+    labelled = True
+
+    def statistics(self) -> statistics.BernoulliSums:
+        """Return a new, empty accumulator."""
+        return statistics.BernoulliSums()
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        expected = "True, False, 1 or 0"
+        values = arrays.reals(xs, expected)
+        weights = arrays.weights(w, len(values))
+        if weights is None:
+            ones = int(np.count_nonzero(values == 1))
+            zeros = int(np.count_nonzero(values == 0))
+            if ones + zeros != len(values):
+                arrays.refuse_item(values, (values != 0) & (values != 1), expected)
+            return float(len(values)), float(ones), float(zeros), 0.0
+        arrays.check(values, (values == 0) | (values == 1), expected)
+        n, successes = float(weights.sum()), float(np.dot(values, weights))
+        return n, successes, float(np.dot(1.0 - values, weights)), 0.0
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the Bernoulli distribution of the next trial."""
+        return predictive.Bernoulli(_success_probability(*posterior))
+
+    def labels(self, posterior: Any) -> dict[Any, float]:
+        """Return the probabilities of True and False."""
+        alpha, beta = posterior
+        return {True: _success_probability(alpha, beta), False: _success_probability(beta, alpha)}
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw trials with success probability `theta`."""
+        return rng.random(size) < theta
+
+
+def _success_probability(alpha: Any, beta: Any) -> Any:
+    return alpha / (alpha + beta)
+
+
+@dataclass(frozen=True, slots=True)
+class Binomial(PairLikelihood):
+    """Successes in a number of trials.
+
+    Parameters
+    ----------
+    trials
+        The number of trials of every observation, a whole number >= 1. With None each observation
+        is a pair ``(successes, trials)``.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta(likelihood=Binomial(trials=10))
+    >>> belief.learn_one(7)
+    >>> belief.posterior
+    BetaHyperparameters(alpha=8.0, beta=4.0)
+    >>> belief = Beta(likelihood=Binomial())
+    >>> belief.learn_one((3, 4))
+    >>> belief.mle
+    0.75
+    """
+
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.trials is not None:
+            trials = check_parameter("trials", self.trials)
+            if trials != math.floor(trials):
+                raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
+            self._set("trials", int(trials))
+
+    def statistics(self) -> statistics.BinomialSums:
+        """Return a new, empty accumulator."""
+        return statistics.BinomialSums(self.trials)
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        if self.trials is None:
+            successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
+        else:
+            successes = arrays.reals(xs, "a whole number of successes")
+            trials = np.full(len(successes), float(self.trials))
+        weights = arrays.weights(w, len(successes))
+        expected = "whole numbers, 0 <= successes <= trials"
+        good = (successes >= 0) & (successes <= trials) & (trials < np.inf)
+        with np.errstate(invalid="ignore"):
+            good &= (successes == np.floor(successes)) & (trials == np.floor(trials))
+        arrays.check(successes, good, expected)
+        n = len(successes)
+        a = arrays.total(successes.astype(float), weights, n)
+        b = arrays.total(trials - successes, weights, n)
+        log_base = arrays.total(log_choose(trials, successes), weights, n)
+        return arrays.total(1.0, weights, n), a, b, log_base
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the beta-binomial distribution (of one trial where `trials` is None)."""
+        return predictive.BetaBinomial(self.trials or 1, *posterior)
+
+    def labels(self, posterior: Any) -> dict[Any, float]:
+        """Return the probability of every number of successes."""
+        distribution = self.predictive(posterior)
+        return {k: float(distribution.p(k)) for k in range((self.trials or 1) + 1)}
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw numbers of successes (of one trial where `trials` is None)."""
+        drawn = rng.binomial(self.trials or 1, theta, size)
+        if self.trials is None:
+            return (int(drawn), 1) if size is None else [(int(k), 1) for k in drawn]
+        return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeBinomial(PairLikelihood):
+    """Failures before a fixed number of successes.
+
+    Parameters
+    ----------
+    successes
+        The number of successes waited for, > 0; need not be whole.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta(2, 3, likelihood=NegativeBinomial(successes=3))
+    >>> belief.learn_one(4)
+    >>> belief.posterior
+    BetaHyperparameters(alpha=5.0, beta=7.0)
+    """
+
+    successes: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("successes", check_parameter("successes", self.successes))
+
+    def statistics(self) -> statistics.NegativeBinomialSums:
+        """Return a new, empty accumulator."""
+        return statistics.NegativeBinomialSums(self.successes)
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        values = arrays.reals(xs, "a whole number >= 0")
+        weights = arrays.weights(w, len(values))
+        r = self.successes
+        b, log_base = arrays.counted(
+            values, weights, lambda k: log_choose(k + r - 1.0, k), "a whole number >= 0"
+        )
+        n = arrays.total(1.0, weights, len(values))
+        return n, n * r, b, log_base
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the beta negative binomial distribution."""
+        return predictive.BetaNegativeBinomial(self.successes, *posterior)
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw numbers of failures."""
+        return rng.negative_binomial(self.successes, theta, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometric(PairLikelihood):
+    """Trials up to the first success (from 1), or failures before it (from 0).
+
+    Parameters
+    ----------
+    start
+        The smallest observation, 1 or 0.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta(2, 3, likelihood=Geometric())
+    >>> [round(belief.predictive.p(x), 6) for x in (1, 2, 3)]
+    [0.4, 0.2, 0.114286]
+    """
+
+    start: int = 1
+
+    def __post_init__(self) -> None:
+        if self.start not in (0, 1):
+            raise PriorError(f"expected start 0 or 1, got {self.start!r}")
+        self._set("start", int(self.start))
+
+    def statistics(self) -> statistics.NegativeBinomialSums:
+        """Return a new, empty accumulator."""
+        return statistics.NegativeBinomialSums(1.0, self.start)
+
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        expected = f"a whole number >= {self.start}"
+        values = arrays.reals(xs, expected)
+        weights = arrays.weights(w, len(values))
+        b, _ = arrays.counted(values, weights, np.zeros_like, expected, float(self.start))
+        n = arrays.total(1.0, weights, len(values))
+        return n, n, b - n * self.start, 0.0
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the beta-geometric distribution."""
+        return predictive.BetaNegativeBinomial(1.0, *posterior, start=self.start)
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw numbers of trials, or of failures."""
+        return rng.geometric(theta, size) - 1 + self.start

@@ -1,0 +1,538 @@
+"""The algebra, once: a state is a prior and statistics, kept apart, under a likelihood.
+
+``posterior = prior + statistics``. Learning adds one observation's statistic, merging adds two
+statistics, forgetting scales them, unlearning subtracts. A family supplies the formulas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from river import base
+
+from seqbayes import codec
+from seqbayes.distributions import Distribution
+from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.statistics import Learner, Statistics
+
+FAMILIES: dict[str, type[State]] = {}
+"""Every family by its name."""
+
+
+class Explanation(NamedTuple):
+    """One step of Bayes' rule in numbers: ``posterior = prior * likelihood / evidence``.
+
+    `prior` and `posterior` are densities of the parameter at the value `at`, `likelihood` is the
+    density of `x` given that value, `evidence` the predictive density of `x`; `before` and `after`
+    are the hyperparameters.
+    """
+
+    x: Any
+    at: Any
+    prior: float
+    likelihood: float
+    evidence: float
+    posterior: float
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return (
+            f"prior {self.prior:.4g} × likelihood {self.likelihood:.4g}"
+            f" ÷ evidence {self.evidence:.4g} = posterior {self.posterior:.4g}"
+        )
+
+
+class State(base.Base, Learner):
+    """A belief about the parameter of a likelihood, kept exact by conjugacy.
+
+    Families (`Beta`, `Gamma`, …) inherit everything here. They supply the hyperparameters and their
+    formulas, which are pure functions of numbers or arrays: `combine`, `log_z`, `log_marginal`,
+    `log_likelihood`, `estimate` and `belief`.
+    """
+
+    likelihoods: ClassVar[tuple[type[Likelihood], ...]] = ()
+    """The likelihoods that this family is the conjugate prior of; the first is the default."""
+
+    parameters: ClassVar[tuple[str, ...]] = ()
+    """Names of the constructor's hyperparameters."""
+
+    likelihood: Likelihood
+    seed: int | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.likelihoods and cls.__module__.startswith("seqbayes."):
+            FAMILIES[cls.__name__] = cls
+
+    def _begin(self, likelihood: Likelihood | None, seed: int | None) -> None:
+        """Finish construction: check and store the likelihood and the seed, and see nothing."""
+        if likelihood is None:
+            likelihood = _default(type(self).likelihoods[0])
+        if not isinstance(likelihood, self.likelihoods):
+            names = ", ".join(kind.__name__ for kind in self.likelihoods)
+            raise PriorError(f"a {type(self).__name__} prior goes with {names}, not {likelihood!r}")
+        self.likelihood = likelihood
+        self.seed = seed
+        self._statistics = self._accumulator()
+
+    def _accumulator(self) -> Statistics:
+        return self.likelihood.statistics()
+
+    def _summarise(self, xs: Iterable[Any], w: Any) -> Statistics:
+        return self.likelihood.summarise(xs, w)
+
+    # The formulas that a family supplies.
+
+    @property
+    def prior(self) -> Any:
+        """The prior's hyperparameters, a NamedTuple."""
+        raise NotImplementedError
+
+    def _set_prior(self, prior: Any) -> None:
+        for name, value in zip(self.parameters, prior, strict=True):
+            setattr(self, name, value)
+
+    @staticmethod
+    def combine(prior: Any, statistic: Any) -> Any:
+        """Return the hyperparameters after a sufficient statistic was seen."""
+        raise NotImplementedError
+
+    @staticmethod
+    def is_proper(hyperparameters: Any) -> bool:
+        """Whether the density with these hyperparameters integrates to one."""
+        raise NotImplementedError
+
+    @staticmethod
+    def log_z(hyperparameters: Any) -> Any:
+        """Return the log of the prior's normalising constant."""
+        raise NotImplementedError
+
+    @staticmethod
+    def log_marginal(hyperparameters: Any, statistic: Any) -> Any:
+        """Return the log marginal likelihood of a statistic, less the log base measure.
+
+        This is ``log_z(combine(h, s)) - log_z(h)`` without its cancellation; where the base measure
+        is a function of the statistic (Normal data), it is included.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: Any) -> Any:
+        """Return the log likelihood of `theta`, less the log base measure."""
+        raise NotImplementedError
+
+    @staticmethod
+    def estimate(statistic: Any) -> Any:
+        """Return the maximum likelihood estimate, or None where there is none."""
+        raise NotImplementedError
+
+    @staticmethod
+    def belief(hyperparameters: Any) -> Any:
+        """Return the distribution of the parameter."""
+        raise NotImplementedError
+
+    def observation_parameter(self, theta: Any) -> Any:
+        """Return what the likelihood takes as its parameter, for a value of the unknown one."""
+        return theta
+
+    # Learning. `learn_one`, `unlearn_one`, `update` and `revert` are compiled, in `Learner`.
+
+    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
+        """Absorb many observations at once; none of them if one is refused.
+
+        Parameters
+        ----------
+        xs
+            Observations, an array or any iterable of length n.
+        w
+            None, one weight for all, or n weights.
+
+        Raises
+        ------
+        ObservationError
+            If an observation or a weight is refused; it names the first one.
+        """
+        self._statistics.merge(self._summarise(xs, w))  # type: ignore[no-untyped-call]
+
+    def merge(self, other: Self) -> None:
+        """Absorb what another state has seen; their common prior counts once.
+
+        Raises
+        ------
+        MergeError
+            If the other state has another prior or likelihood.
+        """
+        self._check_mergeable(other)
+        self._statistics.merge(other._statistics)
+
+    def _check_mergeable(self, other: Any) -> None:
+        if type(other) is not type(self):
+            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        if other.likelihood != self.likelihood:
+            raise MergeError(f"likelihoods differ: {self.likelihood!r} and {other.likelihood!r}")
+        for name in self.parameters:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise MergeError(f"priors differ: {name} is {mine!r} and {theirs!r}")
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, State):
+            return NotImplemented
+        total = self._copy()
+        total.merge(other)
+        return total
+
+    def forget(self, factor: float) -> None:
+        """Keep the share `factor` of what was seen, and fall back toward the prior.
+
+        Raises
+        ------
+        ObservationError
+            If the factor is not between 0 and 1.
+        """
+        try:
+            share = check_parameter("factor", factor, open_low=False, high=1.0)
+        except PriorError:
+            raise ObservationError(f"expected a factor from 0 to 1, got {factor!r}") from None
+        self._statistics.scale(share)
+
+    def rollover(self) -> None:
+        """Make the posterior the new prior, with nothing seen: tonight's becomes tomorrow's."""
+        self._set_prior(self.posterior)
+        self._statistics = self._accumulator()
+
+    # What is believed about the parameter.
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of what was seen."""
+        return float(self._statistics.n)
+
+    @property
+    def posterior(self) -> Any:
+        """The posterior's hyperparameters, a NamedTuple like `prior`."""
+        return self.combine(self.prior, self._statistics.value)
+
+    def _proper_posterior(self) -> Any:
+        posterior = self.posterior
+        if not self.is_proper(posterior):
+            raise PriorError(f"{posterior} is improper: nothing can be said before more is seen")
+        return posterior
+
+    def _proper_belief(self) -> Any:
+        return self.belief(self._proper_posterior())
+
+    @property
+    def mle(self) -> Any:
+        """The maximum likelihood estimate, from what was seen alone; None if there is none."""
+        return self.estimate(self._statistics.value)
+
+    @property
+    def map(self) -> Any:
+        """The posterior mode; None if there is none."""
+        return self.belief(self.posterior).mode
+
+    @property
+    def mode(self) -> Any:
+        """The posterior mode (`map`), under the name that River's `proba` uses."""
+        return self.map
+
+    @property
+    def mean(self) -> Any:
+        """The posterior mean; None if there is none."""
+        posterior = self.posterior
+        return self.belief(posterior).mean if self.is_proper(posterior) else None
+
+    @property
+    def var(self) -> Any:
+        """The posterior variance; None if there is none."""
+        posterior = self.posterior
+        return self.belief(posterior).var if self.is_proper(posterior) else None
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the credible interval (low, high) of the parameter, each component its own.
+
+        Parameters
+        ----------
+        level
+            Posterior probability inside, between 0 and 1.
+        kind
+            "equal-tailed", or "hdi" for the shortest interval.
+
+        Returns
+        -------
+        tuple of float, or one per component; None while the posterior is improper
+
+        Raises
+        ------
+        PriorError
+            If the level or the kind is none.
+        """
+        check_level(level, kind)
+        posterior = self.posterior
+        return self.belief(posterior).interval(level, kind) if self.is_proper(posterior) else None
+
+    def pdf(self, theta: Any) -> Any:
+        """Posterior density at `theta`."""
+        return self._proper_belief().pdf(theta)
+
+    def logpdf(self, theta: Any) -> Any:
+        """Log of the posterior density at `theta`."""
+        return self._proper_belief().logpdf(theta)
+
+    def cdf(self, theta: Any) -> Any:
+        """Posterior probability that the parameter is at most `theta`, each component its own."""
+        return self._proper_belief().cdf(theta)
+
+    def sf(self, theta: Any) -> Any:
+        """Posterior probability that the parameter is above `theta`, each component its own."""
+        return self._proper_belief().sf(theta)
+
+    def ppf(self, q: Any) -> Any:
+        """Posterior quantile, each component its own."""
+        return self._proper_belief().ppf(q)
+
+    def sample(self, size: Any = None) -> Any:
+        """Draw from the posterior; reproducible where `seed` was given."""
+        return self._proper_belief().sample(size, self._rng)
+
+    @property
+    def _rng(self) -> np.random.Generator:
+        # made when first used, so that a pickle holds no generator
+        rng: np.random.Generator | None = self.__dict__.get("_generator")
+        if rng is None:
+            rng = self.__dict__["_generator"] = np.random.default_rng(self.seed)
+        return rng
+
+    # What is believed about observations.
+
+    @property
+    def predictive(self) -> Distribution:
+        """The distribution of the next observation."""
+        return self.likelihood.predictive(self._proper_posterior())
+
+    def predict_one(self, x: Any = None) -> Any:
+        """Return the next observation: the likeliest label, or the mean of a number.
+
+        `x` is there for River's interface and not used. None where the mean does not exist.
+        """
+        if not self.is_proper(self.posterior):
+            return None
+        if self.likelihood.labelled:
+            probabilities = self.predict_proba_one()
+            return max(probabilities, key=probabilities.__getitem__, default=None)
+        return self.predictive.mean
+
+    def predict_proba_one(self, x: Any = None) -> dict[Any, float]:
+        """Return the predictive probability of every label.
+
+        Raises
+        ------
+        NotImplementedError
+            If observations have no finite set of values.
+        """
+        return self.likelihood.labels(self._proper_posterior())
+
+    def log_predictive(self, x: Any) -> float:
+        """Return log p(x | all that was seen).
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support.
+        """
+        one = self._accumulator()
+        one.observe(x)
+        return float(self.log_marginal(self._proper_posterior(), one.value) + one.log_base)
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of all that was seen; None under an improper prior."""
+        prior = self.prior
+        if not self.is_proper(prior):
+            return None
+        seen = self._statistics
+        return float(self.log_marginal(prior, seen.value) + seen.log_base)
+
+    def explain(self, x: Any, at: Any = None) -> Explanation:
+        """Return one step of Bayes' rule in numbers, without learning.
+
+        Parameters
+        ----------
+        x
+            The observation.
+        at
+            The parameter value at which the densities are taken; the posterior mean by default.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> step = Beta(2, 2).explain(True)
+        >>> print(step)
+        prior 1.5 × likelihood 0.5 ÷ evidence 0.5 = posterior 1.5
+        """
+        one = self._accumulator()
+        one.observe(x)
+        before = self._proper_posterior()
+        after = self.combine(before, one.value)
+        if at is None:
+            at = self.belief(before).mean
+        return Explanation(
+            x,
+            at,
+            prior=self.belief(before).pdf(at),
+            likelihood=math.exp(
+                self.log_likelihood(self.observation_parameter(at), one.value) + one.log_base
+            ),
+            evidence=math.exp(self.log_marginal(before, one.value) + one.log_base),
+            posterior=self.belief(after).pdf(at),
+            before=before,
+            after=after,
+        )
+
+    # Durable forms.
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as a small versioned dictionary of JSON values."""
+        likelihood = self.likelihood
+        return {
+            "seqbayes": codec.VERSION,
+            "family": type(self).__name__,
+            "prior": {name: codec.encode(getattr(self, name)) for name in self.parameters},
+            "likelihood": [type(likelihood).__name__, codec.encode(likelihood.parameters())],
+            "statistics": codec.encode(self._statistics.dump()),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the state that `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no state, another family, or is of a newer version.
+        """
+        document = codec.Document(data)
+        family = document.choose(
+            "family", {n: c for n, c in FAMILIES.items() if issubclass(c, cls)}
+        )
+        kinds = {kind.__name__: kind for kind in family.likelihoods}
+        likelihood = document.likelihood(kinds)
+        prior = document.prior(family.parameters)
+        state: Self = family(**prior, likelihood=likelihood, seed=document.seed())
+        document.load(state._statistics)
+        return state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        prior = tuple(getattr(self, name) for name in self.parameters)
+        default = self.likelihood == _default(self.likelihoods[0])
+        likelihood = None if default else self.likelihood
+        return _restore, (type(self), prior, likelihood, self.seed, self._statistics.dump())
+
+    def _copy(self) -> Self:
+        function, arguments = self.__reduce__()
+        copied: Self = function(*arguments)
+        return copied
+
+    def clone(
+        self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
+    ) -> Self:
+        """Return a new state with the same prior, and nothing seen unless attributes are asked for.
+
+        Parameters
+        ----------
+        new_params
+            Constructor parameters to change.
+        include_attributes
+            Whether to copy what was seen as well.
+        """
+        cloned = super().clone(new_params)
+        if include_attributes:
+            cloned._statistics.load(self._statistics.dump())
+        return cloned
+
+    # River's duck types, and Python's.
+
+    @property
+    def name(self) -> str:
+        """The name of the state as an aggregate, for River's feature extraction."""
+        return type(self).__name__.lower()
+
+    def get(self) -> Any:
+        """Return the posterior mean: the value of the state as a River statistic."""
+        return self.mean
+
+    def __call__(self, theta: Any) -> Any:
+        """Posterior density at `theta`."""
+        return self.pdf(theta)
+
+    def __gt__(self, other: Self) -> bool:
+        """Whether the posterior mean is higher (River ranks bandit arms so)."""
+        if not isinstance(other, State):
+            return NotImplemented
+        mine, theirs = self.mean, other.mean
+        return mine is not None and (theirs is None or bool(mine > theirs))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__reduce__()[1][1:] == other.__reduce__()[1][1:]  # type: ignore[index]
+
+    __hash__ = None  # type: ignore[assignment]  # a state changes as it learns
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        seen = f"{self.n_samples:g} seen"
+        likelihood = type(self.likelihood).__name__
+        return f"{_brief(self.prior)} + {seen} ({likelihood}) = {_brief(self.posterior)}"
+
+
+def _default(kind: type[Likelihood]) -> Likelihood:
+    likelihood = _DEFAULTS.get(kind)
+    if likelihood is None:
+        likelihood = _DEFAULTS[kind] = kind()
+    return likelihood
+
+
+_DEFAULTS: dict[type[Likelihood], Likelihood] = {}
+
+
+def _restore(
+    family: type[State], prior: tuple[Any, ...], likelihood: Likelihood | None, seed: Any, seen: Any
+) -> State:
+    named = dict(zip(family.parameters, prior, strict=True))
+    state = family(**named, likelihood=likelihood, seed=seed)
+    state._statistics.load(seen)
+    return state
+
+
+def _brief(hyperparameters: Any) -> str:
+    name = type(hyperparameters).__name__.removesuffix("Hyperparameters")
+    values = []
+    for value in hyperparameters:
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if isinstance(value, Mapping):
+            value = list(value.values())
+        if isinstance(value, list):
+            shown = ", ".join(f"{item:.6g}" for item in value[:8])
+            values.append(f"[{shown}{', …' if len(value) > 8 else ''}]")
+        else:
+            values.append(f"{value:.6g}")
+    return f"{name}({', '.join(values)})"
+
+
+def check_level(level: float, kind: str) -> None:
+    """Refuse a level that is no probability inside (0, 1), or an unknown kind of interval."""
+    if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
+        raise PriorError(f"expected a level between 0 and 1, got {level!r}")
+    if kind not in ("equal-tailed", "hdi"):
+        raise PriorError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")
