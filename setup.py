@@ -16,7 +16,7 @@ PURE = os.environ.get("SEQBAYES_PURE", "")
 
 # The statistics rely on error-free sums and products: no contraction, no fast-math.
 FLAGS = {"msvc": ["/O2", "/fp:precise"]}
-UNIX_FLAGS = ["-O3", "-ffp-contract=off"]
+UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 
 
 class BuildExtension(build_ext):

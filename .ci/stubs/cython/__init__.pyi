@@ -1,4 +1,4 @@
-"""The part of Cython's pure-Python mode that the compiled modules use, with C types as Python types."""
+"""What the compiled modules use of Cython's pure-Python mode, with C types as Python types."""
 
 import builtins
 from collections.abc import Callable

@@ -1,0 +1,108 @@
+"""What is installed is what was promised: metadata, files, compiled modules and a light import."""
+
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import seqbayes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def compiled_modules():
+    """Return the names listed in setup.py, which cannot be imported without building."""
+    for node in ast.parse((ROOT / "setup.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "COMPILED":
+            return ast.literal_eval(node.value)
+    raise AssertionError("setup.py lists no COMPILED modules")
+
+
+def test_version_is_the_same_everywhere():
+    assert metadata.version("seqbayes") == seqbayes.__version__
+
+
+def test_changelog_tells_of_this_version():
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased" or headings[0] == seqbayes.__version__
+
+
+def test_exactly_five_dependencies_in_ranges():
+    required = [line for line in metadata.requires("seqbayes") if "extra ==" not in line]
+    names = {re.match(r"[\w-]+", line).group() for line in required}
+    assert names == {"numpy", "scipy", "river", "msgspec", "rich"}
+    assert not [line for line in required if "==" in line or ">=" not in line]
+
+
+def test_metadata_names_license_and_python():
+    about = metadata.metadata("seqbayes")
+    assert about["License-Expression"] == "BSD-3-Clause"
+    assert about["License-File"] == "LICENSE"
+    assert about["Requires-Python"] == ">=3.11"
+    assert {"test", "dev", "plot", "bench"} <= set(about.get_all("Provides-Extra"))
+
+
+def test_license_is_installed():
+    [path] = [file for file in metadata.files("seqbayes") if file.name == "LICENSE"]
+    assert "BSD 3-Clause" in path.read_text()
+
+
+def test_package_is_typed():
+    assert resources.files("seqbayes").joinpath("py.typed").is_file()
+
+
+def test_console_script_is_the_command_line():
+    [script] = metadata.entry_points(group="console_scripts", name="seqbayes")
+    assert script.value == "seqbayes.cli:main"
+    assert callable(script.load())
+
+
+@pytest.mark.parametrize("name", compiled_modules())
+def test_module_is_compiled_as_asked(name):
+    path = Path(importlib.import_module(name).__file__)
+    asked = os.environ.get("SEQBAYES_PURE")
+    if asked == "1":
+        assert path.suffix == ".py"
+    elif asked == "0":
+        assert path.suffix in {".so", ".pyd"}
+    elif path.suffix == ".py":
+        pytest.skip("installed without a C compiler")
+    source = path.with_name(f"{name.rpartition('.')[2]}.py")
+    if ROOT in source.parents:  # in place, where an edit leaves the old binary behind
+        assert path.stat().st_mtime >= source.stat().st_mtime, f"reinstall: {source} is newer"
+
+
+@pytest.mark.parametrize("name", compiled_modules())
+def test_module_runs_uncompiled_without_cython(name):
+    """The source itself runs where neither a compiler nor Cython is, whatever is installed."""
+    source = Path(importlib.import_module(name).__file__).with_name(f"{name.rpartition('.')[2]}.py")
+    code = (
+        "import importlib.util, sys\n"
+        "sys.modules['cython'] = None\n"
+        f"spec = importlib.util.spec_from_file_location({name!r}, {str(source)!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        f"sys.modules[{name!r}] = module\n"
+        "spec.loader.exec_module(module)\n"
+        "print(module.cython.__name__, module.cython.compiled)"
+    )
+    assert run(code) == "seqbayes._cython False"
+
+
+def test_import_is_light():
+    heavy = {"scipy.stats", "pandas", "sklearn", "matplotlib", "rich", "asyncio"}
+    code = f"import sys, seqbayes; print(*sorted({heavy!r} & set(sys.modules)))"
+    assert run(code) == ""
+
+
+def run(code):
+    """Run Python code in a fresh interpreter and return what it prints."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "tests")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
