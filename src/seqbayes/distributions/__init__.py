@@ -1,0 +1,13 @@
+"""The distributions of parameters: beta, gamma, inverse gamma, normal and Student's t.
+
+Each is a set of pure functions of hyperparameters that may be floats or arrays, so that one belief,
+a table of keys and the run lengths of a change-point model all call the same formulas. Floats in,
+float out; arrays broadcast against each other and against the argument.
+"""
+
+from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.beta import Beta
+from seqbayes.distributions.gamma import Gamma, InverseGamma
+from seqbayes.distributions.normal import Normal, StudentT
+
+__all__ = ["Beta", "Distribution", "Gamma", "InverseGamma", "Normal", "StudentT"]

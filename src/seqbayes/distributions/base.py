@@ -1,0 +1,282 @@
+"""What every distribution has: density, both tails, quantiles, intervals, moments and draws."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqbayes import regions
+from seqbayes.special import Real, is_array
+
+_LARGEST_LOG = 709.78
+
+
+def parameters(*values: Real) -> tuple[Real, ...]:
+    """Hyperparameters as floats, or as arrays where they have a dimension."""
+    return tuple(
+        float(v) if isinstance(v, (float, int)) or np.ndim(v) == 0 else np.asarray(v, dtype=float)
+        for v in values
+    )
+
+
+def exponential(x: Real) -> Real:
+    """exp(x), 0 or inf where it leaves the floats."""
+    if is_array(x):
+        with np.errstate(all="ignore"):
+            return np.exp(x)
+    return math.exp(x) if x < _LARGEST_LOG else (x if x != x else math.inf)
+
+
+def logarithm(x: Real) -> Real:
+    """log(x), -inf at 0."""
+    if is_array(x):
+        with np.errstate(all="ignore"):
+            return np.log(x)
+    return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
+
+
+def choose(condition: Any, value: Real, otherwise: Real) -> Real:
+    """Choose elementwise; for one bool, choose."""
+    if is_array(condition, value, otherwise):
+        return np.where(condition, value, otherwise)
+    return value if condition else otherwise
+
+
+def or_none(exists: Any, value: Real) -> Real:
+    """Return the value where it exists; None, or nan in arrays, where it does not."""
+    if is_array(exists, value):
+        return np.where(exists, value, np.nan)
+    return value if exists else None
+
+
+class Distribution:
+    """A distribution on the line, continuous or discrete.
+
+    Attributes
+    ----------
+    discrete : bool
+        Whether it lives on whole numbers: then it has `pmf` and `logpmf`, else `pdf` and `logpdf`.
+    scalar : bool
+        Whether all hyperparameters are floats; then answers to floats are floats.
+    mean, var, std, mode : float, array or None
+        None (nan within arrays) where they do not exist, inf where they are infinite.
+    """
+
+    discrete: ClassVar[bool] = False
+    scalar: bool = True
+    support: tuple[Real, Real] = (-math.inf, math.inf)
+
+    # What a distribution supplies, for x inside its support.
+
+    def _log_density(self, x: Real) -> Real:
+        raise NotImplementedError
+
+    def _log_density_at_ends(self) -> tuple[Real, Real]:
+        return -math.inf, -math.inf
+
+    def _cdf(self, x: Real) -> Real:
+        raise NotImplementedError
+
+    def _sf(self, x: Real) -> Real:
+        raise NotImplementedError
+
+    def _ppf(self, q: Real) -> Real:
+        raise NotImplementedError
+
+    def _isf(self, q: Real) -> Real:
+        raise NotImplementedError
+
+    def _inner(self) -> Real:
+        """Any point inside the support."""
+        return 0.5
+
+    @property
+    def mean(self) -> Real:
+        """Expected value."""
+        raise NotImplementedError
+
+    @property
+    def var(self) -> Real:
+        """Variance."""
+        raise NotImplementedError
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest."""
+        raise NotImplementedError
+
+    @property
+    def std(self) -> Real:
+        """Standard deviation."""
+        var = self.var
+        if var is None:
+            return None
+        return np.sqrt(var) if is_array(var) else math.sqrt(var)
+
+    def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
+        """Draw at random.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            Shape of the draws; by default one draw per set of hyperparameters.
+        rng : numpy.random.Generator, optional
+        """
+        draws = self._draw(np.random.default_rng() if rng is None else rng, size)
+        if size is None and self.scalar:
+            return int(draws) if self.discrete else float(draws)
+        return draws
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        raise NotImplementedError
+
+    # What follows.
+
+    def logp(self, x: Real) -> Real:
+        """Log of the density or of the probability of x."""
+        if self.scalar and isinstance(x, (float, int)):
+            low, high = self.support
+            x = float(x)
+            if low < x < high:
+                return self._log_density(x)
+            if x in (low, high):
+                return self._log_density_at_ends()[0 if x == low else 1]
+            return math.nan if x != x else -math.inf
+        x = np.asarray(x, dtype=float)
+        low, high = self.support
+        below, above = self._log_density_at_ends()
+        inside = np.asarray((low < x) & (x < high))
+        with np.errstate(all="ignore"):
+            values = self._log_density(np.where(inside, x, self._inner()))
+        outside = np.where(x == low, below, np.where(x == high, above, -math.inf))
+        result = np.where(inside, values, np.where(np.isnan(x), np.nan, outside))
+        return result if result.ndim else float(result)
+
+    def p(self, x: Real) -> Real:
+        """Density, or probability, of x."""
+        return exponential(self.logp(x))
+
+    def pdf(self, x: Real) -> Real:
+        """Density at x; 0 outside the support."""
+        return exponential(self.logp(x))
+
+    def logpdf(self, x: Real) -> Real:
+        """Log density at x; -inf outside the support."""
+        return self.logp(x)
+
+    def cdf(self, x: Real) -> Real:
+        """P(X <= x)."""
+        return self._tail(self._cdf, x, 0.0, 1.0)
+
+    def sf(self, x: Real) -> Real:
+        """P(X > x), exact in the upper tail."""
+        return self._tail(self._sf, x, 1.0, 0.0)
+
+    def logcdf(self, x: Real) -> Real:
+        """Log of P(X <= x)."""
+        return logarithm(self.cdf(x))
+
+    def logsf(self, x: Real) -> Real:
+        """Log of P(X > x)."""
+        return logarithm(self.sf(x))
+
+    def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:
+        low, high = self.support
+        if self.scalar and isinstance(x, (float, int)):
+            if x <= low:
+                return below
+            if x >= high:
+                return above
+            return function(float(x)) if x == x else math.nan
+        x = np.asarray(x, dtype=float)
+        inside = np.asarray((low < x) & (x < high))
+        with np.errstate(all="ignore"):
+            values = function(np.where(inside, x, self._inner()))
+        outside = np.where(x <= low, below, np.where(x >= high, above, np.nan))
+        result = np.where(inside, values, outside)
+        return result if result.ndim else float(result)
+
+    def ppf(self, q: Real) -> Real:
+        """Quantile: the x with P(X <= x) = q, or the smallest with at least that."""
+        return self._quantile(self._ppf, q, 0)
+
+    def isf(self, q: Real) -> Real:
+        """Upper quantile: the x with P(X > x) = q, or the smallest with at most that."""
+        return self._quantile(self._isf, q, 1)
+
+    def _quantile(self, function: Any, q: Real, low_end: int) -> Real:
+        if self.scalar and isinstance(q, (float, int)):
+            if 0.0 < q < 1.0:
+                return function(float(q))
+            if q == 0.0 or q == 1.0:
+                return self.support[0 if q == low_end else 1]
+            return math.nan
+        q = np.asarray(q, dtype=float)
+        inside = np.asarray((q > 0.0) & (q < 1.0))
+        with np.errstate(all="ignore"):
+            values = function(np.where(inside, q, 0.5))
+        low, high = self.support
+        outside = np.where(q == low_end, low, np.where(q == 1 - low_end, high, np.nan))
+        result = np.where(inside, values, outside)
+        return result if result.ndim else float(result)
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Real, Real]:
+        """Interval that holds at least `level` of the probability.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+        kind : {"equal-tailed", "hdi"}
+            Equal probability in both tails, or the shortest interval (highest density where there
+            is one mode; one-sided where the density is monotone). Where many are shortest, as for
+            the uniform distribution, the equal-tailed one.
+
+        Returns
+        -------
+        low, high : float or array
+
+        Raises
+        ------
+        ValueError
+            If the level or the kind makes no sense.
+
+        Examples
+        --------
+        >>> from seqbayes.distributions import Beta
+        >>> low, high = Beta(373, 2253).interval()
+        >>> round(low, 4), round(high, 4)
+        (0.129, 0.1556)
+        """
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"expected a level between 0 and 1, got {level!r}")
+        if kind == "equal-tailed":
+            tail = 0.5 * (1.0 - level)
+            return self.ppf(tail), self.isf(tail)
+        if kind != "hdi":
+            raise ValueError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")
+        if self.scalar:
+            return self._hdi(level)
+        bounds = [element._hdi(level) for element in self._elements()]
+        low, high = np.array(bounds, dtype=float).T
+        shape = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        return low.reshape(shape), high.reshape(shape)
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        return regions.shortest_interval(self, level)
+
+    def _hyperparameters(self) -> tuple[Real, ...]:
+        return tuple(vars(self)[name] for name in self._names)
+
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def _elements(self) -> list[Any]:
+        columns = np.broadcast_arrays(*self._hyperparameters())
+        rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
+        return [type(self)(*row) for row in rows]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={vars(self)[name]!r}" for name in self._names)
+        return f"{type(self).__name__}({values})"

@@ -1,0 +1,117 @@
+"""The beta distribution: beliefs about a probability."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes import tails
+from seqbayes.distributions.base import Distribution, logarithm, parameters
+from seqbayes.special import (
+    DIRECT,
+    Real,
+    beta_difference,
+    is_array,
+    log_beta_term,
+)
+
+
+class Beta(Distribution):
+    """Beta distribution on [0, 1].
+
+    Parameters
+    ----------
+    alpha, beta : float or array
+        > 0; a belief after as many successes and failures.
+
+    References
+    ----------
+    N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions, vol. 2,
+    ch. 25.
+
+    Examples
+    --------
+    >>> belief = Beta(2, 3)
+    >>> belief.mean, round(belief.mode, 4), round(belief.pdf(0.5), 4)
+    (0.4, 0.3333, 1.5)
+    >>> Beta(0.5, 0.5).mode is None  # the density is lowest at 1/2
+    True
+    """
+
+    _names = ("alpha", "beta")
+    support = (0.0, 1.0)
+
+    def __init__(self, alpha: Real, beta: Real) -> None:
+        self.alpha, self.beta = parameters(alpha, beta)
+        self.scalar = not is_array(self.alpha, self.beta)
+
+    def _log_density(self, x: Real) -> Real:
+        a, b = self.alpha, self.beta
+        n = a + b
+        if not is_array(n, x):
+            if n < DIRECT:
+                constant = math.lgamma(n) - math.lgamma(a) - math.lgamma(b)
+                return constant + (a - 1.0) * math.log(x) + (b - 1.0) * math.log1p(-x)
+            log_x, log_y = math.log(x), math.log1p(-x)
+        else:
+            log_x, log_y = np.log(x), np.log1p(-x)
+        y = 1.0 - x
+        return log_beta_term(a, b, x, y, beta_difference(a, b, x, y)) - log_x - log_y
+
+    def _log_density_at_ends(self) -> tuple[Real, Real]:
+        return _end(self.alpha, self.beta), _end(self.beta, self.alpha)
+
+    def _cdf(self, x: Real) -> Real:
+        return tails.beta_cdf(self.alpha, self.beta, x)
+
+    def _sf(self, x: Real) -> Real:
+        return tails.beta_sf(self.alpha, self.beta, x)
+
+    def _ppf(self, q: Real) -> Real:
+        return tails.beta_ppf(self.alpha, self.beta, q)
+
+    def _isf(self, q: Real) -> Real:
+        return tails.beta_isf(self.alpha, self.beta, q)
+
+    @property
+    def mean(self) -> Real:
+        """alpha / (alpha + beta)."""
+        return self.alpha / (self.alpha + self.beta)
+
+    @property
+    def var(self) -> Real:
+        """Variance."""
+        n = self.alpha + self.beta
+        return (self.alpha / n) * (self.beta / n) / (n + 1.0)
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest; None for the uniform and the U-shaped ones."""
+        a, b = self.alpha, self.beta
+        if self.scalar:
+            if a > 1.0 and b > 1.0:
+                return (a - 1.0) / ((a - 1.0) + (b - 1.0))
+            if (a < 1.0 and b < 1.0) or a == b == 1.0:
+                return None
+            return 0.0 if a < b else 1.0
+        with np.errstate(all="ignore"):
+            inner = (a - 1.0) / ((a - 1.0) + (b - 1.0))
+        none = ((a < 1.0) & (b < 1.0)) | ((a == 1.0) & (b == 1.0))
+        at_end = np.where(none, np.nan, np.where(a < b, 0.0, 1.0))
+        return np.where((a > 1.0) & (b > 1.0), inner, at_end)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return rng.beta(self.alpha, self.beta, size)
+
+
+def _end(exponent: Real, other: Real) -> Real:
+    """Log density where x**(exponent - 1) vanishes, stays or diverges."""
+    if is_array(exponent, other):
+        constant = logarithm(np.asarray(other))
+        inner = np.where(exponent == 1.0, constant, -np.inf)
+        return np.where(exponent < 1.0, np.inf, inner)
+    if exponent == 1.0:
+        return math.log(other)
+    return math.inf if exponent < 1.0 else -math.inf

@@ -1,0 +1,234 @@
+"""The gamma and inverse gamma distributions: beliefs about rates, precisions and scales."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes import tails
+from seqbayes.distributions.base import Distribution, choose, logarithm, parameters
+from seqbayes.special import (
+    Real,
+    is_array,
+    log_gamma_curvature,
+    log_gamma_term,
+    log_rising,
+    product_difference,
+)
+
+
+class Gamma(Distribution):
+    """Gamma distribution on [0, inf).
+
+    Parameters
+    ----------
+    shape, rate : float or array
+        > 0; the mean is shape / rate.
+
+    References
+    ----------
+    N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions, vol. 1,
+    ch. 17.
+
+    Examples
+    --------
+    >>> belief = Gamma(6, 5.5)
+    >>> round(belief.mean, 4), round(belief.mode, 4), round(belief.cdf(1.0), 4)
+    (1.0909, 0.9091, 0.4711)
+    """
+
+    _names = ("shape", "rate")
+    support = (0.0, math.inf)
+
+    def __init__(self, shape: Real, rate: Real) -> None:
+        self.shape, self.rate = parameters(shape, rate)
+        self.scalar = not is_array(self.shape, self.rate)
+
+    def _log_density(self, x: Real) -> Real:
+        difference = product_difference(self.shape, 1.0, self.rate, x)
+        return log_gamma_term(self.shape, self.rate * x, difference) - logarithm(x)
+
+    def _log_density_at_ends(self) -> tuple[Real, Real]:
+        inner = choose(self.shape == 1.0, logarithm(self.rate), -math.inf)
+        return choose(self.shape < 1.0, math.inf, inner), -math.inf
+
+    def _cdf(self, x: Real) -> Real:
+        return tails.gamma_cdf(self.shape, self.rate * x)
+
+    def _sf(self, x: Real) -> Real:
+        return tails.gamma_sf(self.shape, self.rate * x)
+
+    def _ppf(self, q: Real) -> Real:
+        return tails.gamma_ppf(self.shape, q) / self.rate
+
+    def _isf(self, q: Real) -> Real:
+        return tails.gamma_isf(self.shape, q) / self.rate
+
+    @property
+    def mean(self) -> Real:
+        """Shape / rate."""
+        return self.shape / self.rate
+
+    @property
+    def var(self) -> Real:
+        """Shape / rate**2."""
+        return self.shape / self.rate / self.rate
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest: 0 for shapes up to 1."""
+        return self._tilted_mode(0.0)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return rng.standard_gamma(self.shape, size) / self.rate
+
+    # What transformed variables need.
+
+    def _tilted_mode(self, exponent: float) -> Real:
+        """Where density * x**exponent is largest."""
+        shifted = self.shape - 1.0 + exponent
+        return choose(shifted > 0.0, shifted / self.rate, 0.0)
+
+    def _log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
+        """Log of density * x**exponent as x goes to 0 or to infinity."""
+        if not at_zero:
+            return choose(self.shape > 0.0, -math.inf, math.nan)
+        constant = self.shape * logarithm(self.rate) - (
+            log_rising(1.0, self.shape) - logarithm(self.shape)
+        )
+        return power_limit(self.shape - 1.0 + exponent, constant)
+
+    def _tilted_mode_exponential(self) -> Real:
+        """Where density * exp(-x) is largest."""
+        return choose(self.shape > 1.0, (self.shape - 1.0) / (self.rate + 1.0), 0.0)
+
+    def _log_power_moment(self, exponent: float) -> Real:
+        """Log E[X**exponent]; inf where it is infinite."""
+        return log_gamma_moment(self.shape, exponent) - exponent * logarithm(self.rate)
+
+    def _log_power_spread(self, exponent: float) -> Real:
+        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf where it is infinite."""
+        return log_gamma_spread(self.shape, exponent)
+
+    def _log_exponential_moment(self) -> Real:
+        """Log E[exp(X)]."""
+        finite = self.rate > 1.0
+        safe = choose(finite, self.rate, 2.0)
+        log = np.log1p(-1.0 / safe) if is_array(safe) else math.log1p(-1.0 / safe)
+        return choose(finite, -self.shape * log, math.inf)
+
+    def _log_exponential_spread(self) -> Real:
+        """Log of E[exp(2 X)] / E[exp(X)]**2."""
+        finite = self.rate > 2.0
+        excess = 1.0 / (self.rate * choose(finite, self.rate - 2.0, 1.0))
+        log = np.log1p(excess) if is_array(excess) else math.log1p(excess)
+        return choose(finite, self.shape * log, math.inf)
+
+
+def power_limit(exponent: Real, log_constant: Real) -> Real:
+    """Log of constant * x**exponent as x goes to 0.
+
+    Examples
+    --------
+    >>> power_limit(0.0, 2.0), power_limit(-0.5, 2.0), power_limit(0.5, 2.0)
+    (2.0, inf, -inf)
+    """
+    return choose(exponent == 0.0, log_constant, choose(exponent < 0.0, math.inf, -math.inf))
+
+
+def log_gamma_moment(shape: Real, exponent: float) -> Real:
+    """Log of Gamma(shape + exponent) / Gamma(shape); inf where that diverges.
+
+    Examples
+    --------
+    >>> round(math.exp(log_gamma_moment(2.0, 1.0)), 12), log_gamma_moment(1.0, -1.0)
+    (2.0, inf)
+    """
+    if exponent >= 0.0:
+        return log_rising(shape, exponent)
+    finite = shape + exponent > 0.0
+    safe = choose(finite, shape + exponent, 1.0)
+    return choose(finite, -log_rising(safe, -exponent), math.inf)
+
+
+def log_gamma_spread(shape: Real, exponent: float) -> Real:
+    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf where that diverges.
+
+    Examples
+    --------
+    >>> round(math.expm1(log_gamma_spread(4.0, 1.0)), 12)  # var / mean**2 = 1 / shape
+    0.25
+    """
+    finite = shape + 2.0 * exponent > 0.0
+    safe = choose(finite, shape + exponent, 2.0 * abs(exponent) + 1.0)
+    return choose(finite, log_gamma_curvature(safe, exponent), math.inf)
+
+
+class InverseGamma(Distribution):
+    """Inverse gamma distribution on [0, inf): 1/X is Gamma(shape, rate=scale).
+
+    Parameters
+    ----------
+    shape, scale : float or array
+        > 0.
+
+    Examples
+    --------
+    >>> belief = InverseGamma(3, 2)
+    >>> belief.mean, belief.mode, belief.var
+    (1.0, 0.5, 1.0)
+    """
+
+    _names = ("shape", "scale")
+    support = (0.0, math.inf)
+
+    def __init__(self, shape: Real, scale: Real) -> None:
+        self.shape, self.scale = parameters(shape, scale)
+        self.scalar = not is_array(self.shape, self.scale)
+
+    def _log_density(self, x: Real) -> Real:
+        difference = product_difference(self.shape, x, self.scale, 1.0) / x
+        return log_gamma_term(self.shape, self.scale / x, difference) - logarithm(x)
+
+    def _cdf(self, x: Real) -> Real:
+        return tails.gamma_sf(self.shape, self.scale / x)
+
+    def _sf(self, x: Real) -> Real:
+        return tails.gamma_cdf(self.shape, self.scale / x)
+
+    def _ppf(self, q: Real) -> Real:
+        return _ratio(self.scale, tails.gamma_isf(self.shape, q))
+
+    def _isf(self, q: Real) -> Real:
+        return _ratio(self.scale, tails.gamma_ppf(self.shape, q))
+
+    @property
+    def mean(self) -> Real:
+        """Scale / (shape - 1); infinite for shapes up to 1."""
+        finite = self.shape > 1.0
+        return choose(finite, self.scale / choose(finite, self.shape - 1.0, 1.0), math.inf)
+
+    @property
+    def var(self) -> Real:
+        """Variance; infinite for shapes up to 2."""
+        finite = self.shape > 2.0
+        mean = self.scale / choose(finite, self.shape - 1.0, 1.0)
+        return choose(finite, mean * mean / choose(finite, self.shape - 2.0, 1.0), math.inf)
+
+    @property
+    def mode(self) -> Real:
+        """Scale / (shape + 1)."""
+        return self.scale / (self.shape + 1.0)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return _ratio(self.scale, rng.standard_gamma(self.shape, size))
+
+
+def _ratio(a: Real, b: Real) -> Real:
+    """Return a / b, inf where b is 0."""
+    if is_array(a, b):
+        with np.errstate(all="ignore"):
+            return a / b
+    return a / b if b > 0.0 else math.inf

@@ -1,0 +1,211 @@
+"""The normal and Student t distributions: beliefs about locations, and what comes next of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import tails
+from seqbayes.distributions.base import Distribution, choose, or_none, parameters
+from seqbayes.special import HALF_LOG_TWO_PI, Real, is_array, log_rising
+
+# df beyond this is the normal distribution to all digits.
+_NORMAL_DF = 1e300
+
+
+class Normal(Distribution):
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mean, var : float or array
+        The variance, not the standard deviation; var > 0.
+
+    Examples
+    --------
+    >>> belief = Normal(0, 4)
+    >>> belief.std, round(belief.cdf(2.0), 4)
+    (2.0, 0.8413)
+    """
+
+    _names = ("mean", "var")
+
+    def __init__(self, mean: Real, var: Real) -> None:
+        self._mean, self._var = parameters(mean, var)
+        self.scalar = not is_array(self._mean, self._var)
+        self._std = math.sqrt(self._var) if not is_array(self._var) else np.sqrt(self._var)
+
+    def _hyperparameters(self) -> tuple[Real, ...]:
+        return self._mean, self._var
+
+    def _log_density(self, x: Real) -> Real:
+        z = (x - self._mean) / self._std
+        log = np.log(self._std) if is_array(self._std) else math.log(self._std)
+        return -0.5 * z * z - log - HALF_LOG_TWO_PI
+
+    def _cdf(self, x: Real) -> Real:
+        p = sc.ndtr((x - self._mean) / self._std)
+        return p if is_array(p) else float(p)
+
+    def _sf(self, x: Real) -> Real:
+        p = sc.ndtr((self._mean - x) / self._std)
+        return p if is_array(p) else float(p)
+
+    def logcdf(self, x: Real) -> Real:
+        """Log of P(X <= x), finite far beyond where P underflows."""
+        return self._log_tail((np.asarray(x, dtype=float) - self._mean) / self._std)
+
+    def logsf(self, x: Real) -> Real:
+        """Log of P(X > x), finite far beyond where P underflows."""
+        return self._log_tail((self._mean - np.asarray(x, dtype=float)) / self._std)
+
+    def _log_tail(self, z: Real) -> Real:
+        p: Real = sc.log_ndtr(z)
+        return p if np.ndim(p) else float(p)
+
+    def _ppf(self, q: Real) -> Real:
+        x = self._mean + self._std * sc.ndtri(q)
+        return x if is_array(x) else float(x)
+
+    def _isf(self, q: Real) -> Real:
+        x = self._mean - self._std * sc.ndtri(q)
+        return x if is_array(x) else float(x)
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        return self.interval(level)
+
+    @property
+    def mean(self) -> Real:
+        """Expected value."""
+        return self._mean
+
+    @property
+    def var(self) -> Real:
+        """Variance."""
+        return self._var
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest."""
+        return self._mean
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return rng.normal(self._mean, self._std, size)
+
+    # What transformed variables need.
+
+    def _tilted_mode_exponential(self) -> Real:
+        """Where density * exp(-x) is largest."""
+        return self._mean - self._var
+
+    def _log_exponential_moment(self) -> Real:
+        """Log E[exp(X)]."""
+        return self._mean + 0.5 * self._var
+
+    def _log_exponential_spread(self) -> Real:
+        """Log of E[exp(2 X)] / E[exp(X)]**2."""
+        return self._var
+
+    def __repr__(self) -> str:
+        return f"Normal(mean={self._mean!r}, var={self._var!r})"
+
+
+class StudentT(Distribution):
+    """Student's t distribution with a location and a scale.
+
+    Parameters
+    ----------
+    df, loc, scale : float or array
+        df > 0 (it may be infinite: the normal distribution) and scale > 0.
+
+    References
+    ----------
+    N. L. Johnson, S. Kotz and N. Balakrishnan, Continuous Univariate Distributions, vol. 2,
+    ch. 28.
+
+    Examples
+    --------
+    >>> predictive = StudentT(4, 10, 2)
+    >>> predictive.mean, predictive.var
+    (10.0, 8.0)
+    >>> StudentT(1).mean is None  # Cauchy
+    True
+    """
+
+    _names = ("df", "loc", "scale")
+
+    def __init__(self, df: Real, loc: Real = 0.0, scale: Real = 1.0) -> None:
+        self.df, self.loc, self.scale = parameters(df, loc, scale)
+        self.scalar = not is_array(self.df, self.loc, self.scale)
+
+    def _log_density(self, x: Real) -> Real:
+        xp: Any = np if is_array(x) or not self.scalar else math
+        t = (x - self.loc) / self.scale
+        df = np.minimum(self.df, _NORMAL_DF) if xp is np else min(self.df, _NORMAL_DF)
+        size = abs(t)
+        # t**2 / df overflows where only its logarithm counts.
+        far = size > 1e150
+        ratio = choose(far, 1.0, t) ** 2 / df
+        log_far = 2.0 * xp.log(choose(far, size, 1.0)) - xp.log(df)
+        log_kernel = choose(far, log_far, xp.log1p(ratio))
+        constant = log_rising(0.5 * df, 0.5) - 0.5 * xp.log(df * math.pi) - xp.log(self.scale)
+        return constant - 0.5 * (df + 1.0) * log_kernel
+
+    def _cdf(self, x: Real) -> Real:
+        return tails.t_cdf(self.df, (x - self.loc) / self.scale)
+
+    def _sf(self, x: Real) -> Real:
+        return tails.t_cdf(self.df, (self.loc - x) / self.scale)
+
+    def _ppf(self, q: Real) -> Real:
+        return self.loc + self.scale * tails.t_ppf(self.df, q)
+
+    def _isf(self, q: Real) -> Real:
+        return self.loc - self.scale * tails.t_ppf(self.df, q)
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        return self.interval(level)
+
+    @property
+    def mean(self) -> Real:
+        """The location; None for df up to 1."""
+        return or_none(self.df > 1.0, self.loc)
+
+    @property
+    def var(self) -> Real:
+        """Variance; infinite for df up to 2, None for df up to 1."""
+        finite = self.df > 2.0
+        shrink = choose(finite, 1.0 - 2.0 / choose(finite, self.df, 4.0), 1.0)
+        var = choose(finite, self.scale * self.scale / shrink, math.inf)
+        return or_none(self.df > 1.0, var)
+
+    @property
+    def mode(self) -> Real:
+        """The location."""
+        return self.loc if self.scalar else self.loc + 0.0 * (self.df + self.scale)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        if size is None and not self.scalar:
+            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        # From its definition, as numpy's does not take an infinite df.
+        square = rng.standard_gamma(0.5 * np.minimum(self.df, 1e18), size)
+        z = rng.standard_normal(size)
+        with np.errstate(divide="ignore"):
+            return self.loc + self.scale * z * np.sqrt(0.5 * np.minimum(self.df, 1e18) / square)
+
+    # What transformed variables need.
+
+    def _tilted_mode_exponential(self) -> Real:
+        """Where density * exp(-x) is largest: nowhere, it grows without bound as x falls."""
+        return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
+
+    def _log_exponential_moment(self) -> Real:
+        """Log E[exp(X)]: infinite."""
+        return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
+
+    def _log_exponential_spread(self) -> Real:
+        """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        return self._log_exponential_moment()

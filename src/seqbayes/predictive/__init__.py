@@ -1,0 +1,31 @@
+"""What comes next: the predictive distributions, observations averaged over a belief."""
+
+from seqbayes.distributions import Normal, StudentT
+from seqbayes.predictive.base import DiscreteDistribution
+from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
+from seqbayes.predictive.counts import (
+    Bernoulli,
+    BetaBinomial,
+    BetaNegativeBinomial,
+    NegativeBinomial,
+)
+from seqbayes.predictive.labels import Categorical, DirichletMultinomial
+from seqbayes.predictive.transforms import Exponential, Power, Transform
+
+__all__ = [
+    "Bernoulli",
+    "BetaBinomial",
+    "BetaNegativeBinomial",
+    "Categorical",
+    "CompoundGamma",
+    "DirichletMultinomial",
+    "DiscreteDistribution",
+    "Exponential",
+    "NegativeBinomial",
+    "Normal",
+    "Power",
+    "StudentT",
+    "Symmetric",
+    "Transform",
+    "Transformed",
+]

@@ -1,0 +1,105 @@
+"""What distributions on whole numbers share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqbayes import regions
+from seqbayes.distributions.base import Distribution, exponential
+from seqbayes.special import Real, normal_quantile
+
+
+class DiscreteDistribution(Distribution):
+    """A distribution on whole numbers: `pmf` and `logpmf` take the place of `pdf` and `logpdf`."""
+
+    discrete: ClassVar[bool] = True
+    convex: bool = False  # whether the pmf is largest at both ends of a finite support
+
+    def _log_mass(self, x: Real) -> Real:
+        """Log probability of whole numbers inside the support."""
+        raise NotImplementedError
+
+    def _inner(self) -> Real:
+        return self.support[0]
+
+    def pdf(self, x: Real) -> Real:
+        """Refused: whole numbers have a pmf."""
+        raise TypeError(f"{type(self).__name__} is discrete: it has a pmf, not a pdf")
+
+    def logpdf(self, x: Real) -> Real:
+        """Refused: whole numbers have a logpmf."""
+        raise TypeError(f"{type(self).__name__} is discrete: it has a logpmf, not a logpdf")
+
+    def pmf(self, x: Real) -> Real:
+        """Probability of x; 0 outside the support and between whole numbers."""
+        return exponential(self.logp(x))
+
+    def logpmf(self, x: Real) -> Real:
+        """Log probability of x; -inf outside the support and between whole numbers."""
+        return self.logp(x)
+
+    def logp(self, x: Real) -> Real:
+        """Log probability of x."""
+        first, last = self.support
+        if self.scalar and isinstance(x, (float, int)):
+            x = float(x)
+            if first <= x <= last and x != math.inf and x == math.floor(x):
+                return self._log_mass(x)
+            return math.nan if x != x else -math.inf
+        x = np.asarray(x, dtype=float)
+        with np.errstate(all="ignore"):
+            whole = np.asarray((first <= x) & (x <= last) & (x == np.floor(x)) & np.isfinite(x))
+            values = self._log_mass(np.where(whole, x, first))
+        result = np.where(whole, values, np.where(np.isnan(x), np.nan, -np.inf))
+        return result if result.ndim else float(result)
+
+    def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:
+        first, last = self.support
+        if self.scalar and isinstance(x, (float, int)):
+            if x < first:
+                return below
+            if x >= last:
+                return above
+            return function(float(math.floor(x))) if x == x else math.nan
+        x = np.floor(np.asarray(x, dtype=float))
+        inside = np.asarray((first <= x) & (x < last))
+        with np.errstate(all="ignore"):
+            values = function(np.where(inside, x, first))
+        outside = np.where(x < first, below, np.where(x >= last, above, np.nan))
+        result = np.where(inside, values, outside)
+        return result if result.ndim else float(result)
+
+    def _quantile(self, function: Any, q: Real, low_end: int) -> Real:
+        if self.scalar and isinstance(q, (float, int)):
+            x = super()._quantile(function, q, low_end)
+            return int(x) if math.isfinite(x) else x
+        name = "ppf" if low_end == 0 else "isf"
+        if self.scalar:
+            levels = np.asarray(q, dtype=float)
+            values = [float(getattr(self, name)(v)) for v in levels.ravel().tolist()]
+            return np.array(values).reshape(levels.shape)
+        columns = np.broadcast_arrays(q, *self._hyperparameters())
+        rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
+        values = [float(getattr(type(self)(*row), name)(v)) for v, *row in rows]
+        return np.array(values).reshape(columns[0].shape)
+
+    def _ppf(self, q: Real) -> Real:
+        guess, step = self._guess(q, 1.0)
+        return regions.smallest(lambda k: self.cdf(k) >= q, guess, self.support[0], step)
+
+    def _isf(self, q: Real) -> Real:
+        guess, step = self._guess(q, -1.0)
+        return regions.smallest(lambda k: self.sf(k) <= q, guess, self.support[0], step)
+
+    def _guess(self, q: float, sign: float) -> tuple[float, float]:
+        """About where the quantile is, by the normal distribution, and how far off that may be."""
+        mean, std = self.mean, self.std
+        if not (math.isfinite(mean) and math.isfinite(std)):
+            return float(self.support[0]), 1.0
+        return mean + sign * std * normal_quantile(q), 0.05 * std
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        return regions.smallest_set(self, level)

@@ -1,0 +1,314 @@
+"""Predictive distributions of positive numbers, and of transformed and signed ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes import tails
+from seqbayes.distributions.base import (
+    Distribution,
+    choose,
+    exponential,
+    logarithm,
+    or_none,
+    parameters,
+)
+from seqbayes.distributions.gamma import log_gamma_moment, log_gamma_spread, power_limit
+from seqbayes.predictive.transforms import Power, Transform
+from seqbayes.special import Real, is_array, log_beta, log_beta_term, product_difference
+
+
+class CompoundGamma(Distribution):
+    """Gamma(k, rate) variable whose rate is Gamma(alpha, beta).
+
+    It is beta times the odds of a Beta(k, alpha) variable; with k = 1 it is the Lomax distribution
+    of shape alpha and scale beta.
+
+    Parameters
+    ----------
+    k, alpha, beta : float or array
+        > 0.
+
+    References
+    ----------
+    S. D. Dubey, "Compound gamma, beta and F distributions", Metrika 16, 1970.
+
+    Examples
+    --------
+    >>> predictive = CompoundGamma(1, 3, 2)
+    >>> [round(predictive.pdf(x), 4) for x in (0.1, 1.0, 3.0)]
+    [1.2341, 0.2963, 0.0384]
+    >>> predictive.mean
+    1.0
+    """
+
+    _names = ("k", "alpha", "beta")
+    support = (0.0, math.inf)
+
+    def __init__(self, k: Real, alpha: Real, beta: Real) -> None:
+        self.k, self.alpha, self.beta = parameters(k, alpha, beta)
+        self.scalar = not is_array(self.k, self.alpha, self.beta)
+
+    def _shares(self, x: Real) -> tuple[Real, Real]:
+        ratio = x / self.beta
+        if is_array(ratio):
+            return 1.0 / (1.0 + 1.0 / ratio), 1.0 / (1.0 + ratio)
+        return (1.0 / (1.0 + 1.0 / ratio) if ratio > 0.0 else 0.0), 1.0 / (1.0 + ratio)
+
+    def _log_density(self, x: Real) -> Real:
+        p, q = self._shares(x)
+        # In units of beta + x, which may overflow.
+        difference = product_difference(self.k, self.beta, self.alpha, x) / (self.beta + x)
+        return log_beta_term(self.k, self.alpha, p, q, difference) - logarithm(x)
+
+    def _log_density_at_ends(self) -> tuple[Real, Real]:
+        inner = choose(self.k == 1.0, logarithm(self.alpha) - logarithm(self.beta), -math.inf)
+        return choose(self.k < 1.0, math.inf, inner), -math.inf
+
+    def _cdf(self, x: Real) -> Real:
+        p, q = self._shares(x)
+        return tails.beta_cdf(self.k, self.alpha, p, q)
+
+    def _sf(self, x: Real) -> Real:
+        p, q = self._shares(x)
+        return tails.beta_sf(self.k, self.alpha, p, q)
+
+    def _ppf(self, q: Real) -> Real:
+        return self.beta * tails.beta_odds_ppf(self.k, self.alpha, q)
+
+    def _isf(self, q: Real) -> Real:
+        return self.beta * tails.beta_odds_isf(self.k, self.alpha, q)
+
+    @property
+    def mean(self) -> Real:
+        """Beta k / (alpha - 1); infinite for alpha up to 1."""
+        finite = self.alpha > 1.0
+        mean = self.beta * (self.k / choose(finite, self.alpha - 1.0, 1.0))
+        return choose(finite, mean, math.inf)
+
+    @property
+    def var(self) -> Real:
+        """Variance; infinite for alpha up to 2."""
+        finite = self.alpha > 2.0
+        a_1 = choose(finite, self.alpha - 1.0, 2.0)
+        mean = self.beta * (self.k / a_1)
+        rest = (self.beta / a_1) * ((self.k + a_1) / choose(finite, self.alpha - 2.0, 1.0))
+        return choose(finite, mean * rest, math.inf)
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest: 0 for k up to 1."""
+        return self._tilted_mode(0.0)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        if size is None and not self.scalar:
+            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        x, y = rng.standard_gamma(self.k, size), rng.standard_gamma(self.alpha, size)
+        with np.errstate(all="ignore"):
+            return self.beta * np.where(x == 0.0, 0.0, x / y)
+
+    # What transformed variables need.
+
+    def _tilted_mode(self, exponent: float) -> Real:
+        """Where density * x**exponent is largest."""
+        up, down = self.k - 1.0 + exponent, self.alpha + 1.0 - exponent
+        inner = self.beta * (up / choose(down > 0.0, down, 1.0))
+        return choose(up <= 0.0, 0.0, choose(down > 0.0, inner, math.inf))
+
+    def _log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
+        """Log of density * x**exponent as x goes to 0 or to infinity."""
+        constant = -log_beta(self.k, self.alpha)
+        if at_zero:
+            return power_limit(self.k - 1.0 + exponent, constant - self.k * logarithm(self.beta))
+        return power_limit(
+            self.alpha + 1.0 - exponent, constant + self.alpha * logarithm(self.beta)
+        )
+
+    def _tilted_mode_exponential(self) -> Real:
+        """Where density * exp(-x) is largest: a root of a quadratic."""
+        up = self.beta * choose(self.k > 1.0, self.k - 1.0, 0.0)
+        half = 0.5 * (self.beta + self.alpha + 1.0)
+        root = half * half + up
+        return up / (half + (np.sqrt(root) if is_array(root) else math.sqrt(root)))
+
+    def _log_power_moment(self, exponent: float) -> Real:
+        """Log E[X**exponent]; inf where it is infinite."""
+        gammas = log_gamma_moment(self.k, exponent) + log_gamma_moment(self.alpha, -exponent)
+        return gammas + exponent * logarithm(self.beta)
+
+    def _log_power_spread(self, exponent: float) -> Real:
+        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf where it is infinite."""
+        return log_gamma_spread(self.k, exponent) + log_gamma_spread(self.alpha, -exponent)
+
+    def _log_exponential_moment(self) -> Real:
+        """Log E[exp(X)]: infinite."""
+        return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
+
+    def _log_exponential_spread(self) -> Real:
+        """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        return self._log_exponential_moment()
+
+
+class Transformed(Distribution):
+    """A strictly monotone function of a variable.
+
+    Parameters
+    ----------
+    base : Distribution
+        Of y, continuous.
+    transform : Power or Exponential
+        What makes x of y.
+
+    Examples
+    --------
+    >>> from seqbayes.distributions import Gamma
+    >>> from seqbayes.predictive import Power
+    >>> inverse = Transformed(Gamma(3, 2), Power(-1.0))
+    >>> inverse.mean, inverse.mode
+    (1.0, 0.5)
+    """
+
+    def __init__(self, base: Any, transform: Transform) -> None:
+        self.base, self.transform = base, transform
+        self.scalar = base.scalar and not is_array(*vars(transform).values())
+        ends = tuple(transform.forward(end) for end in base.support)
+        self.support = (ends[0], ends[1]) if transform.increasing else (ends[1], ends[0])
+
+    def _inner(self) -> Real:
+        return self.transform.forward(self.base._inner())
+
+    def _log_density(self, x: Real) -> Real:
+        return self.base.logpdf(self.transform.inverse(x)) + self.transform.log_derivative(x)
+
+    def _log_density_at_ends(self) -> tuple[Real, Real]:
+        return self.transform.log_density_at_ends(self.base)
+
+    def _cdf(self, x: Real) -> Real:
+        y = self.transform.inverse(x)
+        return self.base.cdf(y) if self.transform.increasing else self.base.sf(y)
+
+    def _sf(self, x: Real) -> Real:
+        y = self.transform.inverse(x)
+        return self.base.sf(y) if self.transform.increasing else self.base.cdf(y)
+
+    def _ppf(self, q: Real) -> Real:
+        y = self.base.ppf(q) if self.transform.increasing else self.base.isf(q)
+        return self.transform.forward(y)
+
+    def _isf(self, q: Real) -> Real:
+        y = self.base.isf(q) if self.transform.increasing else self.base.ppf(q)
+        return self.transform.forward(y)
+
+    @property
+    def mean(self) -> Real:
+        """Expected value, inf where it is infinite."""
+        return exponential(self.transform.log_mean(self.base))
+
+    @property
+    def var(self) -> Real:
+        """Variance, inf where it is infinite."""
+        spread = self.transform.log_spread(self.base)
+        if is_array(spread):
+            with np.errstate(all="ignore"):
+                return np.where(np.isinf(spread), np.inf, self.mean**2 * np.expm1(spread))
+        if spread == math.inf:
+            return math.inf
+        mean = self.mean
+        return mean * mean * math.expm1(spread) if spread < 700.0 else math.inf
+
+    @property
+    def mode(self) -> Real:
+        """Where the density is largest."""
+        return self.transform.mode(self.base)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return self.transform.forward(self.base.sample(size, rng))
+
+    def _hyperparameters(self) -> tuple[Real, ...]:
+        return tuple(self.base._hyperparameters())
+
+    def _elements(self) -> list[Any]:
+        if is_array(*vars(self.transform).values()):
+            raise NotImplementedError("a transform of arrays has no elementwise intervals")
+        return [Transformed(element, self.transform) for element in self.base._elements()]
+
+    def __repr__(self) -> str:
+        return f"Transformed({self.base!r}, {self.transform!r})"
+
+
+class Symmetric(Distribution):
+    """A variable on both sides of a centre, at distance (scale y)**power and equally likely.
+
+    Parameters
+    ----------
+    base : Distribution
+        Of y > 0.
+    centre : float
+    power, scale : float
+        > 0.
+
+    Examples
+    --------
+    >>> from seqbayes.distributions import Gamma
+    >>> laplace = Symmetric(Gamma(1, 2), centre=3.0)
+    >>> laplace.mean, round(laplace.var, 12), laplace.pdf(3.0)
+    (3.0, 0.5, 1.0)
+    """
+
+    def __init__(self, base: Any, centre: float = 0.0, power: float = 1.0, scale: float = 1.0):
+        self.centre = float(centre)
+        self.distance = Transformed(base, Power(power, scale))
+        self._squared = Power(2.0 * power, scale)
+        self.scalar = base.scalar
+
+    def _inner(self) -> Real:
+        return self.centre + 1.0
+
+    def _log_density(self, x: Real) -> Real:
+        return self.distance.logpdf(abs(x - self.centre)) - math.log(2.0)
+
+    def _cdf(self, x: Real) -> Real:
+        tail = 0.5 * self.distance.sf(abs(x - self.centre))
+        return choose(x < self.centre, tail, 1.0 - tail)
+
+    def _sf(self, x: Real) -> Real:
+        tail = 0.5 * self.distance.sf(abs(x - self.centre))
+        return choose(x > self.centre, tail, 1.0 - tail)
+
+    def _ppf(self, q: Real) -> Real:
+        lower = choose(q < 0.5, q, 1.0 - q)
+        away = self.distance.isf(2.0 * lower)
+        return self.centre + choose(q < 0.5, -away, away)
+
+    def _isf(self, q: Real) -> Real:
+        return 2.0 * self.centre - self._ppf(q)
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        return self.interval(level)
+
+    @property
+    def mean(self) -> Real:
+        """The centre; None where the mean distance is infinite."""
+        return or_none(self.distance.mean < math.inf, self.centre)
+
+    @property
+    def var(self) -> Real:
+        """Mean squared distance; None where there is no mean."""
+        var = exponential(self._squared.log_mean(self.distance.base))
+        return or_none(self.distance.mean < math.inf, var)
+
+    @property
+    def mode(self) -> Real:
+        """The centre, if the distance is likeliest there; None if there is one on each side."""
+        return or_none(self.distance.mode == 0.0, self.centre)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        distance = np.asarray(self.distance.sample(size, rng))
+        return self.centre + distance * rng.choice([-1.0, 1.0], distance.shape)
+
+    def __repr__(self) -> str:
+        power = self.distance.transform
+        return f"Symmetric({self.distance.base!r}, centre={self.centre!r}, {power!r})"

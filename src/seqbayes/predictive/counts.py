@@ -1,0 +1,409 @@
+"""Predictive distributions of counts: (beta-)Bernoulli, -binomial and negative binomials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from seqbayes import tails
+from seqbayes.distributions.base import choose, exponential, logarithm, parameters
+from seqbayes.predictive.base import DiscreteDistribution
+from seqbayes.quadrature import beta_less
+from seqbayes.special import (
+    Array,
+    Real,
+    is_array,
+    log_beta_binomial,
+    log_binomial_term,
+    product_difference,
+)
+
+# Up to here tails are sums of probabilities, beyond they are integrals.
+_SUMMED = 2000
+
+
+class Bernoulli(DiscreteDistribution):
+    """One trial: 1 with probability p.
+
+    Parameters
+    ----------
+    p : float or array
+    q : float or array, optional
+        1 - p, where it is known better than by subtraction.
+
+    Examples
+    --------
+    >>> Bernoulli(0.25).pmf(1), Bernoulli(0.25).cdf(0), Bernoulli(0.25).mode
+    (0.25, 0.75, 0)
+    """
+
+    _names = ("p_one", "p_zero")
+    support = (0, 1)
+
+    def __init__(self, p: Real, q: Real = None) -> None:
+        self.p_one, self.p_zero = parameters(p, 1.0 - p if q is None else q)
+        self.scalar = not is_array(self.p_one, self.p_zero)
+
+    def pmf(self, x: Real) -> Real:
+        """Probability of x."""
+        if self.scalar and isinstance(x, (float, int)):
+            if x == 1:
+                return self.p_one
+            return self.p_zero if x == 0 else (0.0 if x == x else math.nan)
+        return super().pmf(x)
+
+    def p(self, x: Real) -> Real:
+        """Probability of x."""
+        return self.pmf(x)
+
+    def _log_mass(self, x: Real) -> Real:
+        return logarithm(choose(x == 1.0, self.p_one, self.p_zero))
+
+    def _cdf(self, x: Real) -> Real:
+        return self.p_zero
+
+    def _sf(self, x: Real) -> Real:
+        return self.p_one
+
+    def _ppf(self, q: Real) -> Real:
+        return 0 if q <= self.p_zero else 1
+
+    def _isf(self, q: Real) -> Real:
+        return 0 if self.p_one <= q else 1
+
+    def _hdi(self, level: float) -> tuple[float, float]:
+        if max(self.p_one, self.p_zero) < level:
+            return 0, 1
+        return (1, 1) if self.p_one > self.p_zero else (0, 0)
+
+    @property
+    def mean(self) -> Real:
+        """P."""
+        return self.p_one
+
+    @property
+    def var(self) -> Real:
+        """P (1 - p)."""
+        return self.p_one * self.p_zero
+
+    @property
+    def mode(self) -> Real:
+        """The likelier outcome; 0 of two equally likely ones."""
+        if self.scalar:
+            return int(self.p_one > self.p_zero)
+        return np.where(self.p_one > self.p_zero, 1, 0)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        return rng.binomial(1, self.p_one, size)
+
+    def __repr__(self) -> str:
+        return f"Bernoulli(p={self.p_one!r}, q={self.p_zero!r})"
+
+
+class BetaBinomial(DiscreteDistribution):
+    """Successes in `trials` trials whose probability is Beta(alpha, beta).
+
+    Parameters
+    ----------
+    trials : int or array of int
+    alpha, beta : float or array
+        > 0.
+
+    Notes
+    -----
+    Tails are sums of up to 2000 probabilities, or else an integral (`beta_less`; about 0.5 ms).
+
+    Examples
+    --------
+    >>> predictive = BetaBinomial(20, 1, 1)
+    >>> round(predictive.pmf(3) * 21, 12), predictive.mean
+    (1.0, 10.0)
+    """
+
+    _names = ("trials", "alpha", "beta")
+
+    def __init__(self, trials: Real, alpha: Real, beta: Real) -> None:
+        self.trials, self.alpha, self.beta = parameters(trials, alpha, beta)
+        self.scalar = not is_array(self.trials, self.alpha, self.beta)
+        self.support = (0, int(self.trials) if self.scalar else self.trials)
+        self.convex = self.scalar and self.alpha < 1.0 and self.beta < 1.0
+
+    def _log_mass(self, x: Real) -> Real:
+        return log_beta_binomial(x, self.trials - x, self.alpha, self.beta)
+
+    def _cdf(self, x: Real) -> Real:
+        return _elementwise(_beta_binomial_tail, x, self.trials - x, self.alpha, self.beta)
+
+    def _sf(self, x: Real) -> Real:
+        k, m = self.trials - x - 1.0, x + 1.0
+        return _elementwise(_beta_binomial_tail, k, m, self.beta, self.alpha)
+
+    @property
+    def mean(self) -> Real:
+        """Trials * alpha / (alpha + beta)."""
+        return self.trials * (self.alpha / (self.alpha + self.beta))
+
+    @property
+    def var(self) -> Real:
+        """Variance."""
+        n = self.alpha + self.beta
+        share = (self.alpha / n) * (self.beta / n)
+        return self.trials * share * ((n + self.trials) / (n + 1.0))
+
+    @property
+    def mode(self) -> Real:
+        """Likeliest number, the smallest of several; None where all are, or both ends."""
+        if not self.scalar:
+            return _modes(self)
+        a, b, trials = self.alpha, self.beta, self.trials
+        if a < 1.0 and b < 1.0:
+            return None if a == b else (0 if a < b else int(trials))
+        if a == b == 1.0:
+            return None
+        if a <= 1.0 and b >= 1.0:
+            return 0
+        if b <= 1.0:
+            return int(trials)
+        # pmf(k + 1) > pmf(k) up to here
+        edge = ((trials + 1.0) * (a - 1.0)) / ((a - 1.0) + (b - 1.0)) - 1.0
+        return max(0, math.ceil(edge))
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        if size is None and not self.scalar:
+            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        p = rng.beta(self.alpha, self.beta, size)
+        return rng.binomial(np.asarray(self.trials).astype(np.int64), p)
+
+
+class BetaNegativeBinomial(DiscreteDistribution):
+    """Failures before r successes whose probability is Beta(alpha, beta), counted from `start`.
+
+    With r = 1 this is the predictive of geometric waiting times.
+
+    Parameters
+    ----------
+    r : float or array
+        > 0; not only whole numbers.
+    alpha, beta : float or array
+        > 0.
+    start : int
+        Number that stands for no failure: 0, or 1 where the first success counts as well.
+
+    Notes
+    -----
+    Tails are closed forms for r = 1, sums of up to 2000 probabilities, or else an integral
+    (`beta_less`; about 0.5 ms). The tail is heavy: P(X > x) falls like x**-alpha. Draws saturate
+    at 2**62.
+
+    Examples
+    --------
+    >>> predictive = BetaNegativeBinomial(1, 2, 3, start=1)
+    >>> [round(predictive.pmf(x), 6) for x in (1, 2, 3)]
+    [0.4, 0.2, 0.114286]
+    """
+
+    _names = ("r", "alpha", "beta", "start")
+
+    def __init__(self, r: Real, alpha: Real, beta: Real, start: int = 0) -> None:
+        self.r, self.alpha, self.beta = parameters(r, alpha, beta)
+        self.start = int(start)
+        self.scalar = not is_array(self.r, self.alpha, self.beta)
+        self.support = (self.start, math.inf)
+
+    def _log_mass(self, x: Real) -> Real:
+        k = x - self.start
+        return _log_beta_negative_binomial(k, self.r, self.alpha, self.beta)
+
+    def _cdf(self, x: Real) -> Real:
+        k = x - self.start
+        return _elementwise(_beta_negative_binomial_cdf, k, self.r, self.alpha, self.beta)
+
+    def _sf(self, x: Real) -> Real:
+        k = x - self.start
+        return _elementwise(_beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
+
+    @property
+    def mean(self) -> Real:
+        """Start + r beta / (alpha - 1); infinite for alpha up to 1."""
+        finite = self.alpha > 1.0
+        mean = self.r * self.beta / choose(finite, self.alpha - 1.0, 1.0)
+        return choose(finite, self.start + mean, math.inf)
+
+    @property
+    def var(self) -> Real:
+        """Variance; infinite for alpha up to 2."""
+        a, b, r = self.alpha, self.beta, self.r
+        finite = a > 2.0
+        a_1, a_2 = choose(finite, a - 1.0, 2.0), choose(finite, a - 2.0, 1.0)
+        var = r * b / a_1 * ((a_1 + r) / a_1) * ((a_1 + b) / a_2)
+        return choose(finite, var, math.inf)
+
+    @property
+    def mode(self) -> Real:
+        """Likeliest number, the smallest of several."""
+        if not self.scalar:
+            return _modes(self)
+        # pmf(k + 1) > pmf(k) while (r + k) (beta + k) > (k + 1) (alpha + beta + r + k)
+        edge = ((self.r - 1.0) * (self.beta - 1.0) - (self.alpha + 1.0)) / (self.alpha + 1.0)
+        return self.start + max(0, math.ceil(edge))
+
+    def _guess(self, q: float, sign: float) -> tuple[float, float]:
+        if self.alpha > 4.0:
+            return super()._guess(q, sign)
+        upper = 1.0 - q if sign > 0.0 else q
+        # X is about r times the odds of failure, of heavy upper tail.
+        odds = tails.beta_odds_isf(self.beta, self.alpha, min(upper, 0.5))
+        guess = min(self.start + self.r * odds, 1e300)
+        return guess, 0.1 * (1.0 + guess)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        if size is None and not self.scalar:
+            size = np.broadcast_shapes(*(np.shape(v) for v in (self.r, self.alpha, self.beta)))
+        x, y = rng.standard_gamma(self.alpha, size), rng.standard_gamma(self.beta, size)
+        with np.errstate(all="ignore"):
+            odds = np.where(y == 0.0, 0.0, y / x)
+            return self.start + _poisson(rng, rng.standard_gamma(self.r, size) * odds)
+
+
+class NegativeBinomial(DiscreteDistribution):
+    """Poisson counts over an exposure, whose rate is Gamma(shape, rate).
+
+    Parameters
+    ----------
+    shape, rate : float or array
+        > 0.
+    exposure : float or array
+        > 0.
+
+    Examples
+    --------
+    >>> predictive = NegativeBinomial(3, 2, exposure=3)
+    >>> predictive.mean, round(predictive.pmf(0), 6)  # (2 / 5)**3
+    (4.5, 0.064)
+    """
+
+    _names = ("shape", "rate", "exposure")
+    support = (0, math.inf)
+
+    def __init__(self, shape: Real, rate: Real, exposure: Real = 1.0) -> None:
+        self.shape, self.rate, self.exposure = parameters(shape, rate, exposure)
+        self.scalar = not is_array(self.shape, self.rate, self.exposure)
+
+    @property
+    def _shares(self) -> tuple[Real, Real]:
+        whole = self.rate + self.exposure
+        return self.rate / whole, self.exposure / whole
+
+    def _log_mass(self, x: Real) -> Real:
+        p, q = self._shares
+        difference = product_difference(self.shape, self.exposure, x, self.rate)
+        difference = difference / (self.rate + self.exposure)
+        term = log_binomial_term(self.shape, x, p, q, difference)
+        return term + logarithm(self.shape / (self.shape + x))
+
+    def _cdf(self, x: Real) -> Real:
+        p, q = self._shares
+        return tails.beta_cdf(self.shape, x + 1.0, p, q)
+
+    def _sf(self, x: Real) -> Real:
+        p, q = self._shares
+        return tails.beta_sf(self.shape, x + 1.0, p, q)
+
+    @property
+    def mean(self) -> Real:
+        """Exposure * shape / rate."""
+        return self.exposure * (self.shape / self.rate)
+
+    @property
+    def var(self) -> Real:
+        """Variance."""
+        return self.mean * ((self.rate + self.exposure) / self.rate)
+
+    @property
+    def mode(self) -> Real:
+        """Likeliest number, the smallest of several."""
+        if not self.scalar:
+            return _modes(self)
+        return max(0, math.ceil((self.shape - 1.0) * (self.exposure / self.rate) - 1.0))
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        if size is None and not self.scalar:
+            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        return _poisson(rng, rng.standard_gamma(self.shape, size) * (self.exposure / self.rate))
+
+
+def _elementwise(function: Any, *args: Real) -> Real:
+    if is_array(*args):
+        return np.asarray(np.vectorize(function, otypes=[float])(*args))
+    return function(*args)
+
+
+def _modes(distribution: DiscreteDistribution) -> Array:
+    columns = np.broadcast_arrays(*distribution._hyperparameters())
+    modes = [element.mode for element in distribution._elements()]
+    return np.array(modes, dtype=float).reshape(columns[0].shape)
+
+
+def _poisson(rng: np.random.Generator, mean: Any) -> Any:
+    """Poisson draws, by the normal distribution where 1e15 digits cannot show the difference."""
+    huge = mean > 1e15
+    draws = rng.poisson(np.where(huge, 0.0, mean))
+    if not np.any(huge):
+        return draws
+    normal = mean + np.sqrt(mean) * rng.standard_normal(np.shape(mean))
+    return np.where(huge, np.minimum(normal, 2.0**62).astype(np.int64), draws)
+
+
+def _beta_binomial_tail(k: float, m: float, alpha: float, beta: float) -> float:
+    """P(X <= k) for X ~ BetaBinomial(k + m, alpha, beta), k >= 0 and m > 0."""
+    if k <= _SUMMED:
+        n, j = k + m, np.arange(k)
+        ratios = (n - j) * (alpha + j) / ((j + 1.0) * (beta + n - j - 1.0))
+        return _sum_masses(lambda i: log_beta_binomial(i, n - i, alpha, beta), ratios)
+    if m <= _SUMMED:
+        complement = _beta_binomial_tail(m - 1.0, k + 1.0, beta, alpha)
+        if complement < 0.9:
+            return 1.0 - complement
+    return float(beta_less(alpha, beta, k + 1.0, m))
+
+
+def _beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float) -> float:
+    if r == 1.0:
+        cdf = -math.expm1(log_beta_binomial(0.0, k + 1.0, alpha, beta))
+        if cdf > 0.01:
+            return cdf
+    if k <= _SUMMED:
+        j = np.arange(k)
+        ratios = (r + j) * (beta + j) / ((j + 1.0) * (alpha + beta + r + j))
+        return _sum_masses(lambda i: _log_beta_negative_binomial(i, r, alpha, beta), ratios)
+    return float(beta_less(r, k + 1.0, alpha, beta))
+
+
+def _beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float) -> float:
+    if r == 1.0:
+        return float(exponential(log_beta_binomial(0.0, k + 1.0, alpha, beta)))
+    if r == math.floor(r) and r <= _SUMMED:
+        # At most r - 1 successes in k + r trials.
+        return _beta_binomial_tail(r - 1.0, k + 1.0, alpha, beta)
+    if k <= _SUMMED:
+        complement = _beta_negative_binomial_cdf(k, r, alpha, beta)
+        if complement < 0.9:
+            return 1.0 - complement
+    return float(beta_less(alpha, beta, r, k + 1.0))
+
+
+def _log_beta_negative_binomial(k: Real, r: Real, alpha: Real, beta: Real) -> Real:
+    return log_beta_binomial(r, k, alpha, beta) + logarithm(r / (r + k))
+
+
+def _sum_masses(log_mass: Callable[[float], float], ratios: Array) -> float:
+    """Sum the masses of 0, 1, ... from the ratios of neighbours, starting at the largest."""
+    if len(ratios) == 0:
+        return float(exponential(log_mass(0.0)))
+    falls = ratios < 1.0
+    peak = int(np.argmax(falls)) if falls.any() else len(ratios)
+    others = np.cumprod(ratios[peak:]).sum() + np.cumprod(1.0 / ratios[:peak][::-1]).sum()
+    return min(1.0, float(exponential(log_mass(float(peak)))) * (1.0 + float(others)))

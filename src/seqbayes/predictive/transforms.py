@@ -1,0 +1,181 @@
+"""Strictly monotone functions x of a variable y, with the moments and modes that they lead to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from seqbayes.distributions.base import exponential, logarithm, parameters
+from seqbayes.special import Real, is_array
+
+
+class Transform(Protocol):
+    """What `Transformed` needs of a strictly monotone function."""
+
+    @property
+    def increasing(self) -> bool:
+        """Whether x grows with y."""
+
+    def forward(self, y: Real) -> Real:
+        """Return x of y."""
+
+    def inverse(self, x: Real) -> Real:
+        """Return y of x."""
+
+    def log_derivative(self, x: Real) -> Real:
+        """Return log |dy / dx| at x."""
+
+    def log_density_at_ends(self, base: Any) -> tuple[Real, Real]:
+        """Return the log density of x at the lower and the upper end of its support."""
+
+    def log_mean(self, base: Any) -> Real:
+        """Return log E[x]."""
+
+    def log_spread(self, base: Any) -> Real:
+        """Return log of E[x**2] / E[x]**2."""
+
+    def mode(self, base: Any) -> Real:
+        """Return the mode of x."""
+
+
+class Power:
+    """x = (scale y)**exponent of y > 0.
+
+    The Weibull distribution comes of exponent 1 / shape, the inverse gamma of exponent -1,
+    Rayleigh's and Maxwell's of exponent 1/2 and scale 2.
+
+    Parameters
+    ----------
+    exponent : float
+        Not 0.
+    scale : float or array
+        > 0.
+
+    Examples
+    --------
+    >>> Power(2.0, scale=3.0).forward(2.0)
+    36.0
+    """
+
+    def __init__(self, exponent: float, scale: Real = 1.0) -> None:
+        self.exponent = float(exponent)
+        (self.scale,) = parameters(scale)
+
+    @property
+    def increasing(self) -> bool:
+        """Whether x grows with y."""
+        return self.exponent > 0.0
+
+    def forward(self, y: Real) -> Real:
+        """Return x of y."""
+        return _power(self.scale * y, self.exponent)
+
+    def inverse(self, x: Real) -> Real:
+        """Return y of x."""
+        return _power(x, 1.0 / self.exponent) / self.scale
+
+    def log_derivative(self, x: Real) -> Real:
+        """Return log |dy / dx| at x."""
+        constant = math.log(abs(self.exponent)) + logarithm(self.scale)
+        return (1.0 / self.exponent - 1.0) * logarithm(x) - constant
+
+    def log_density_at_ends(self, base: Any) -> tuple[Real, Real]:
+        """Return the log density of x at 0 and at infinity."""
+        limit = base._log_tilted_limit(1.0 - self.exponent, at_zero=self.increasing)
+        constant = math.log(abs(self.exponent)) + self.exponent * logarithm(self.scale)
+        return limit - constant, -math.inf
+
+    def log_mean(self, base: Any) -> Real:
+        """Return log E[x]."""
+        return base._log_power_moment(self.exponent) + self.exponent * logarithm(self.scale)
+
+    def log_spread(self, base: Any) -> Real:
+        """Return log of E[x**2] / E[x]**2."""
+        return base._log_power_spread(self.exponent)
+
+    def mode(self, base: Any) -> Real:
+        """Return the mode of x, where density(y) * y**(1 - exponent) is largest."""
+        return self.forward(base._tilted_mode(1.0 - self.exponent))
+
+    def __repr__(self) -> str:
+        return f"Power({self.exponent!r}, scale={self.scale!r})"
+
+
+class Exponential:
+    """x = scale exp(y).
+
+    Pareto's distribution comes of an exponential y, the log-normal and log-t of y on the whole
+    line.
+
+    Parameters
+    ----------
+    scale : float or array
+        > 0.
+
+    Examples
+    --------
+    >>> Exponential(2.0).forward(0.0)
+    2.0
+    """
+
+    increasing = True
+
+    def __init__(self, scale: Real = 1.0) -> None:
+        (self.scale,) = parameters(scale)
+
+    def forward(self, y: Real) -> Real:
+        """Return x of y."""
+        return self.scale * exponential(y)
+
+    def inverse(self, x: Real) -> Real:
+        """Return y of x."""
+        ratio = x / self.scale
+        # The logarithm of 1 + d keeps the digits of d = x / scale - 1.
+        if is_array(ratio):
+            near = np.abs(ratio - 1.0) < 0.5
+            with np.errstate(all="ignore"):
+                return np.where(near, np.log1p((x - self.scale) / self.scale), np.log(ratio))
+        if abs(ratio - 1.0) < 0.5:
+            return math.log1p((x - self.scale) / self.scale)
+        return logarithm(ratio)
+
+    def log_derivative(self, x: Real) -> Real:
+        """Return log |dy / dx| at x."""
+        return -logarithm(x)
+
+    def log_density_at_ends(self, base: Any) -> tuple[Real, Real]:
+        """Return the log density of x where y is least, and at infinity."""
+        low = base.support[0]
+        if low > -math.inf:
+            return base.logpdf(low) - low - logarithm(self.scale), -math.inf
+        unbounded = np.all(np.isneginf(base._tilted_mode_exponential()))
+        return (math.inf if unbounded else -math.inf), -math.inf
+
+    def log_mean(self, base: Any) -> Real:
+        """Return log E[x]."""
+        return base._log_exponential_moment() + logarithm(self.scale)
+
+    def log_spread(self, base: Any) -> Real:
+        """Return log of E[x**2] / E[x]**2."""
+        return base._log_exponential_spread()
+
+    def mode(self, base: Any) -> Real:
+        """Return the mode of x, where density(y) * exp(-y) is largest."""
+        return self.forward(base._tilted_mode_exponential())
+
+    def __repr__(self) -> str:
+        return f"Exponential({self.scale!r})"
+
+
+def _power(x: Real, exponent: float) -> Real:
+    if is_array(x):
+        with np.errstate(all="ignore"):
+            return x**exponent
+    if x == 0.0:
+        return 0.0 if exponent > 0.0 else math.inf
+    try:
+        return float(x**exponent)
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,150 @@
+"""The probability that one beta variable is below another, right in both tails."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import tails
+from seqbayes.special import (
+    Array,
+    Real,
+    is_array,
+    log_beta,
+    log_beta_term,
+    product_difference,
+)
+
+# Integrands are cut where they fall below exp(-_DROP) of their peak.
+_DROP = 40.0
+_TOLERANCE = 1e-13
+
+
+def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
+    """P(X < Y) for independent X ~ Beta(a, b) and Y ~ Beta(c, d).
+
+    P(X > Y) is ``beta_less(c, d, a, b)``: each is right relative to itself, however small. This is
+    also the cdf of the beta-binomial and of the beta negative binomial distributions.
+
+    Parameters
+    ----------
+    a, b, c, d : float or array
+        > 0.
+
+    Notes
+    -----
+    The density of the narrower variable times the tail of the wider one is a log-concave function
+    of the logit, on which the trapezoidal rule converges exponentially [1]_. It takes 50 to 400
+    evaluations of the incomplete beta function, 0.2 to 1 ms. Relative errors are about 1e-12, and
+    1e-9 where both variables have parameters of 1e15.
+
+    References
+    ----------
+    .. [1] L. N. Trefethen and J. A. C. Weideman, "The exponentially convergent trapezoidal rule",
+       SIAM Review 56, 2014.
+
+    Examples
+    --------
+    >>> round(beta_less(1.0, 1.0, 2.0, 1.0), 12) == round(2 / 3, 12)
+    True
+    >>> beta_less(8502.0, 36198.0, 8279.0, 37210.0) < 1e-3
+    True
+    """
+    if is_array(a, b, c, d):
+        return np.asarray(np.vectorize(beta_less, otypes=[float])(a, b, c, d))
+    a, b, c, d = float(a), float(b), float(c), float(d)
+    if 1.0 / a + 1.0 / b > 1.0 / c + 1.0 / d:
+        # 1 - Y < 1 - X: the narrower variable goes first.
+        a, b, c, d = d, c, b, a
+    return _Integrand(a, b, c, d).integral()
+
+
+class _Integrand:
+    """Log of the density of logit X times P(Y > X), over t = logit X - log(a / b)."""
+
+    def __init__(self, a: float, b: float, c: float, d: float) -> None:
+        self.a, self.b, self.c, self.d = a, b, c, d
+        self.centre = math.log(a) - math.log(b)
+        self.width = math.sqrt(1.0 / a + 1.0 / b)
+        self.log_norm = log_beta(a, b)
+        self.cross = product_difference(c, b, d, a)
+
+    def log(self, t: Array) -> Real:
+        a, b = self.a, self.b
+        s = self.centre + t
+        x, y = sc.expit(s), sc.expit(-s)
+        with np.errstate(all="ignore"):
+            # a y - b x, from t: the logit has lost it where a and b are huge.
+            difference = -b * np.expm1(t) * x * np.exp(-t) if a > b else -a * np.expm1(t) * y
+            near = log_beta_term(np.asarray(a), np.asarray(b), x, y, difference)
+            far = a * sc.log_expit(s) + b * sc.log_expit(-s) - self.log_norm
+            density = np.where(np.abs(t) < 1.0, near, far)
+            return density + self._log_tail(s, x, y)
+
+    def _log_tail(self, s: Array, x: Array, y: Array) -> Real:
+        """Log P(logit Y > s)."""
+        c, d = self.c, self.d
+        tail = tails.beta_cdf(d, c, y, x)
+        power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
+        # Where y underflows, and where x does: 1 - I_x(c, d).
+        result = np.where(tail < 1e-290, power_law, np.log(tail))
+        if c > 0.5:
+            return result
+        below = np.exp(c * s - math.log(c) - log_beta(c, d))
+        return np.where(x < 1e-290, np.log1p(-np.minimum(below, 1.0)), result)
+
+    def slope(self, t: float) -> float:
+        """Derivative of the log, by a central difference."""
+        h = 1e-4 * self.width
+        low, high = self.log(np.array([t - h, t + h]))
+        return float(high - low)
+
+    def integral(self) -> float:
+        peak, height = self._peak()
+        if height < -800.0:
+            return 0.0
+        left = self._edge(peak, height, -self.width)
+        right = self._edge(peak, height, self.width)
+        n = 48
+        t = np.linspace(left, right, n + 1)
+        values = np.exp(self.log(t) - height)
+        total = float(values.sum())
+        estimate = total * (right - left) / n
+        while n < 100_000:
+            step = (right - left) / n
+            middle = t[:-1] + 0.5 * step
+            total += float(np.exp(self.log(middle) - height).sum())
+            n *= 2
+            refined = total * (right - left) / n
+            if abs(refined - estimate) <= _TOLERANCE * refined:
+                break
+            estimate = refined
+            t = np.linspace(left, right, n + 1)
+        return min(1.0, math.exp(height + math.log(refined)))
+
+    def _peak(self) -> tuple[float, float]:
+        """Highest of ever finer grids: the peak lies below the mode of X, at t = 0."""
+        low, high = -2.0 * self.width, 0.0
+        while self.slope(low) < 0.0:
+            low, high = 3.0 * low, low
+        for _ in range(20):
+            grid = np.linspace(low, high, 17)
+            values = self.log(grid)
+            best = int(np.argmax(values))
+            low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, 16)])
+            drop = values[best] - min(values[max(best - 1, 0)], values[min(best + 1, 16)])
+            if drop < 0.5:
+                break
+        return float(grid[best]), float(values[best])
+
+    def _edge(self, peak: float, height: float, step: float) -> float:
+        """Where the integrand has fallen by `_DROP` on one side of the peak."""
+        reach = peak + step * 2.0 ** np.arange(0, 60)
+        values = self.log(reach) - height
+        outer = int(np.argmax(values < -_DROP))
+        inner = peak if outer == 0 else float(reach[outer - 1])
+        grid = np.linspace(inner, float(reach[outer]), 9)
+        fallen = self.log(grid) - height < -_DROP
+        return float(grid[int(np.argmax(fallen))])

@@ -1,0 +1,224 @@
+"""Quantiles of discrete distributions, and shortest intervals of all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import scipy.special as sc
+
+# Whole numbers beyond this are no longer all floats.
+_EXACT = 2.0**53
+_LARGEST = 1e308
+
+
+def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
+    """Shortest interval with probability `level` of a continuous distribution with one mode.
+
+    Where the density at an end of the support is not exceeded on the whole one-sided interval from
+    there, that interval is the answer. Otherwise both ends have the same density; they are found
+    by Brent's method in the logit of the share of the outside mass that lies below.
+
+    Parameters
+    ----------
+    distribution : Distribution
+    level : float
+
+    References
+    ----------
+    G. E. P. Box and G. C. Tiao, Bayesian Inference in Statistical Analysis, 1973, section 2.8.
+
+    Examples
+    --------
+    >>> from seqbayes.distributions import Gamma
+    >>> low, high = shortest_interval(Gamma(1.0, 1.0), 0.5)
+    >>> low, round(high, 6) == round(math.log(2), 6)
+    (0.0, True)
+    """
+    low, high = distribution.support
+    outside = 1.0 - level
+    at_low, at_high = distribution.logpdf(low), distribution.logpdf(high)
+    from_low, from_high = distribution.ppf(level), distribution.isf(level)
+    falls = at_low >= distribution.logpdf(from_low)
+    rises = at_high >= distribution.logpdf(from_high)
+    if falls and rises:
+        if from_low - low == high - from_high:
+            tail = 0.5 * outside
+            return distribution.ppf(tail), distribution.isf(tail)
+        return (low, from_low) if from_low - low < high - from_high else (from_high, high)
+    if falls:
+        return low, from_low
+    if rises:
+        return from_high, high
+
+    def ends(logit: float) -> tuple[float, float]:
+        below = outside * float(sc.expit(logit))
+        above = outside * float(sc.expit(-logit))
+        return distribution.ppf(below), distribution.isf(above)
+
+    def excess(logit: float) -> float:
+        left, right = ends(logit)
+        return float(distribution.logpdf(left) - distribution.logpdf(right))
+
+    return ends(_root(excess))
+
+
+def _root(function: Callable[[float], float]) -> float:
+    """Root of an increasing function: a bracket found by doubling, then Brent's method."""
+    a, b = -1.0, 1.0
+    fa, fb = function(a), function(b)
+    while fa > 0.0 and a > -600.0:
+        a, b, fb = 2.0 * a, a, fa
+        fa = function(a)
+    while fb < 0.0 and b < 600.0:
+        a, b, fa = b, 2.0 * b, fb
+        fb = function(b)
+    return _brent(function, a, b, fa, fb)
+
+
+def _brent(function: Callable[[float], float], a: float, b: float, fa: float, fb: float) -> float:
+    """Brent's method, by inverse interpolation where that stays well inside the bracket."""
+    if fa >= 0.0:
+        return a
+    if fb <= 0.0:
+        return b
+    c = d = a
+    fc = fa
+    bisected = True
+    for _ in range(100):
+        if abs(fa) < abs(fb):
+            a, b, fa, fb = b, a, fb, fa
+        if fb == 0.0 or abs(b - a) <= 4e-16 * (1.0 + abs(b)):
+            break
+        if math.isfinite(fa) and fa != fc and fb != fc:
+            s = a * fb * fc / ((fa - fb) * (fa - fc))
+            s += b * fa * fc / ((fb - fa) * (fb - fc))
+            s += c * fa * fb / ((fc - fa) * (fc - fb))
+        else:
+            s = b - fb * (b - a) / (fb - fa) if math.isfinite(fa) else math.nan
+        step = abs(b - c) if bisected else abs(c - d)
+        quarter = 0.25 * (3.0 * a + b)
+        inside = min(quarter, b) < s < max(quarter, b)
+        if not inside or abs(s - b) >= 0.5 * step:
+            s, bisected = 0.5 * (a + b), True
+        else:
+            bisected = False
+        fs = function(s)
+        d, c, fc = c, b, fb
+        if (fs < 0.0) == (fa < 0.0):
+            a, fa = s, fs
+        else:
+            b, fb = s, fs
+    return b
+
+
+def smallest(reached: Callable[[float], bool], guess: float, start: int, step: float) -> float:
+    """Smallest whole number >= `start` where a monotone condition holds; inf if beyond floats.
+
+    Parameters
+    ----------
+    reached : callable
+        False up to some whole number, True from it on.
+    guess, step : float
+        Where to start looking, and how far the answer may lie from there.
+    start : int
+
+    Examples
+    --------
+    >>> smallest(lambda k: k * k >= 1000.0, 3.0, 0, 1.0)
+    32
+    """
+    high = max(float(start), math.floor(min(guess, _LARGEST))) if guess == guess else float(start)
+    step = max(1.0, math.floor(step)) if math.isfinite(step) else 1.0
+    if reached(high):
+        low = high - step
+        while low >= start and reached(low):
+            high, step = low, 2.0 * step
+            low = high - step
+        low = max(low, start - 1.0)
+    else:
+        low, high = high, high + step
+        while not reached(high):
+            if high >= _LARGEST:
+                return math.inf
+            step *= 2.0
+            low, high = high, min(_LARGEST, max(high + step, 1.0))
+    return _bisect(reached, low, high)
+
+
+def _bisect(reached: Callable[[float], bool], low: float, high: float) -> int:
+    while high - low > max(1.0, high * 2.0**-52):
+        if low > 0.0 and high > 4.0 * low:
+            middle = math.floor(math.sqrt(low) * math.sqrt(high))
+        else:
+            middle = math.floor(low + 0.5 * (high - low))
+        if middle <= low or middle >= high:
+            middle = math.floor(low + 0.5 * (high - low))
+        if reached(float(middle)):
+            high = float(middle)
+        else:
+            low = float(middle)
+    return int(high)
+
+
+def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
+    """Smallest run of whole numbers with probability of at least `level`.
+
+    For one mode (or none, as for the uniform) this is the highest-density set; among sets of the
+    same size it is the likeliest. If the mass is U-shaped the run starts at an end of the support.
+
+    Parameters
+    ----------
+    distribution : DiscreteDistribution
+    level : float
+
+    Examples
+    --------
+    >>> from seqbayes.predictive import BetaNegativeBinomial
+    >>> smallest_set(BetaNegativeBinomial(1, 2, 3, start=1), 0.5)
+    (1, 2)
+    """
+    first, last = distribution.support
+    from_first = distribution.ppf(level)
+    if distribution.convex:
+        from_last = distribution.isf(level)
+        if distribution.sf(from_last) + distribution.pmf(from_last) < level:
+            from_last -= 1
+        if from_first - first <= last - from_last:
+            return first, from_first
+        return from_last, last
+    tail = 0.5 * (1.0 - level)
+    low, high = distribution.ppf(tail), distribution.isf(tail)
+    if not (math.isfinite(high) and math.isfinite(low)):
+        return first, from_first
+    longest = min(high - low, from_first - first)
+
+    def best(length: float) -> float:
+        """Start of the likeliest run of `length` + 1 numbers."""
+
+        def past(k: float) -> bool:
+            return bool(distribution.logpmf(k) >= distribution.logpmf(k + length + 1.0))
+
+        if past(float(first)):
+            return float(first)
+        return float(_bisect(past, float(first), max(float(high), first + 1.0)))
+
+    def enough(length: float) -> bool:
+        return _between(distribution, best(length), length) >= level
+
+    length = float(longest)
+    if length > 0.0:
+        length = 0.0 if enough(0.0) else float(_bisect(enough, 0.0, length))
+    start = best(length)
+    return int(start), int(start + length)
+
+
+def _between(distribution: Any, start: float, length: float) -> float:
+    """P(start <= X <= start + length), from the smaller tails."""
+    if length == 0.0:
+        return float(distribution.pmf(start))
+    below = distribution.cdf(start - 1.0)
+    if below < 0.5:
+        return float(1.0 - below - distribution.sf(start + length))
+    return float(distribution.sf(start - 1.0) - distribution.sf(start + length))
