@@ -130,7 +130,7 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
     """
     if w is None and isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "iu":
         low, high = (int(xs.min()), int(xs.max())) if len(xs) else (0, 0)
-        if 0 <= low and high < 1024:
+        if low >= 0 and high < 1024:
             counts = np.bincount(xs)
             return [(int(k), float(counts[k])) for k in np.flatnonzero(counts)]
     items = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)

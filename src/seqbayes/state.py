@@ -482,7 +482,11 @@ class State(base.Base, Learner):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.__reduce__()[1][1:] == other.__reduce__()[1][1:]  # type: ignore[index]
+        try:
+            self._check_mergeable(other)
+        except MergeError:
+            return False
+        return bool(self._statistics == other._statistics)
 
     __hash__ = None  # type: ignore[assignment]  # a state changes as it learns
 
@@ -518,14 +522,12 @@ def _brief(hyperparameters: Any) -> str:
     name = type(hyperparameters).__name__.removesuffix("Hyperparameters")
     values = []
     for value in hyperparameters:
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
         if isinstance(value, Mapping):
             value = list(value.values())
-        if isinstance(value, list):
+        if isinstance(value, (list, np.ndarray)):
             shown = ", ".join(f"{item:.6g}" for item in value[:8])
             values.append(f"[{shown}{', …' if len(value) > 8 else ''}]")
-        else:
+        elif not isinstance(value, tuple):  # the names of the categories
             values.append(f"{value:.6g}")
     return f"{name}({', '.join(values)})"
 
@@ -536,3 +538,8 @@ def check_level(level: float, kind: str) -> None:
         raise PriorError(f"expected a level between 0 and 1, got {level!r}")
     if kind not in ("equal-tailed", "hdi"):
         raise PriorError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")
+
+
+def all_positive(*values: Any) -> bool:
+    """Whether all numbers, or arrays of numbers, are above zero."""
+    return all(v > 0.0 if type(v) is float else bool(np.all(v > 0.0)) for v in values)

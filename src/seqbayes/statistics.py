@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqbayes.errors import MergeError, ObservationError
+from seqbayes.errors import ObservationError
 
 try:
     import cython
@@ -41,11 +41,11 @@ else:
     from math import fabs, floor, isfinite, lgamma, log, log1p, pow
 
 # Below this share of the largest sum so far, a remainder after unlearning is rounding.
-_NOTHING: cython.double = 1e-12
+_NOTHING = cython.declare(cython.double, 1e-12)
 # How far, relatively, what is unlearned may be from what was learned.
-_SLACK: cython.double = 1e-9
-_SPLITTER: cython.double = 134217729.0  # 2**27 + 1, for exact products
-_HALF_LOG_TAU: cython.double = 0.9189385332046727
+_SLACK = cython.declare(cython.double, 1e-9)
+_SPLITTER = cython.declare(cython.double, 134217729.0)  # 2**27 + 1, for exact products
+_HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
 
 
 class PairStatistic(NamedTuple):
@@ -112,10 +112,16 @@ def _weight(w: object) -> cython.double:
 @cython.exceptval(-1.0, check=True)
 def _real(x: object, expected: str) -> cython.double:
     v: cython.double
-    if type(x) is float:
+    if isinstance(x, float):
         v = x
         if isfinite(v):
             return v
+    elif isinstance(x, int):
+        try:
+            v = x
+        except OverflowError:
+            refuse(x, expected)
+        return v
     return as_real(x, expected)
 
 
@@ -199,6 +205,17 @@ def _lost_product(x: cython.double, y: cython.double, p: cython.double) -> cytho
     yh: cython.double = u - (u - y)
     yl: cython.double = y - yh
     return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
+
+
+_LOG_FACTORIALS = cython.declare(list, [lgamma(i + 1.0) for i in range(256)])
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _log_factorial(k: cython.double) -> cython.double:
+    if k < 256.0:
+        return _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)]
+    return lgamma(k + 1.0)
 
 
 @cython.cclass
@@ -419,6 +436,24 @@ class BernoulliSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
+    def _observe(self, x: object, w: cython.double) -> cython.int:
+        s: cython.double
+        if w == 1.0 and x is True:  # the commonest events, without the detour of the general way
+            s = self._a + 1.0
+            self._a_low += _lost(self._a, 1.0, s)
+            self._a = s
+            self._add_common(1.0, 0.0)
+        elif w == 1.0 and x is False:
+            s = self._b + 1.0
+            self._b_low += _lost(self._b, 1.0, s)
+            self._b = s
+            self._add_common(1.0, 0.0)
+        else:
+            PairSums._observe(self, x, w)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def _read(self, x: object) -> cython.int:
         v: cython.double
         if x is True:
@@ -515,7 +550,7 @@ class PoissonSums(PairSums):
             k = _count(x, "a whole number of events >= 0")
         self._read_a = k
         self._read_b = e
-        self._log_base = -lgamma(k + 1.0)
+        self._log_base = -_log_factorial(k)
         if e != 1.0:
             self._log_base += k * log(e)
         return 0
@@ -950,11 +985,11 @@ class MultinomialCounts(LabelCounts):
             k = _count(count, f"a whole number >= 0 as the count of {label!r}")
             reading[label] = k
             n += k
-            h -= lgamma(k + 1.0)
+            h -= _log_factorial(k)
         if self._trials >= 0.0 and n != self._trials:
             refuse(x, f"counts that sum to {self._trials:g}")
         self._reading = reading
-        self._log_base = h + lgamma(n + 1.0)
+        self._log_base = h + _log_factorial(n)
         return 0
 
     @cython.cfunc

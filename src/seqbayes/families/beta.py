@@ -10,7 +10,7 @@ import scipy.special as sc
 from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import between, match_interval
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.state import State
+from seqbayes.state import State, all_positive
 from seqbayes.statistics import PairStatistic
 
 
@@ -149,8 +149,7 @@ class Beta(State):
     @staticmethod
     def is_proper(hyperparameters: BetaHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        alpha, beta = hyperparameters
-        return bool(np.all(alpha > 0) and np.all(beta > 0))
+        return all_positive(*hyperparameters)
 
     @staticmethod
     def log_z(hyperparameters: BetaHyperparameters) -> Any:

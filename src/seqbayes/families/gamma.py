@@ -10,7 +10,7 @@ import scipy.special as sc
 from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import between, match_interval
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.state import State
+from seqbayes.state import State, all_positive
 from seqbayes.statistics import PairStatistic
 
 
@@ -150,8 +150,7 @@ class Gamma(State):
     @staticmethod
     def is_proper(hyperparameters: GammaHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        shape, rate = hyperparameters
-        return bool(np.all(shape > 0) and np.all(rate > 0))
+        return all_positive(*hyperparameters)
 
     @staticmethod
     def log_z(hyperparameters: GammaHyperparameters) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
-from seqbayes.errors import PriorError
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.special import normal_quantile
 from seqbayes.state import State
@@ -171,7 +170,8 @@ class Normal(State):
     @staticmethod
     def is_proper(hyperparameters: NormalHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        return bool(np.all(np.isfinite(hyperparameters[1])))
+        variance = hyperparameters[1]
+        return variance < math.inf if type(variance) is float else bool(np.all(variance < np.inf))
 
     @staticmethod
     def log_z(hyperparameters: NormalHyperparameters) -> Any:

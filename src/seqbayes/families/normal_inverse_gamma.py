@@ -11,7 +11,7 @@ import scipy.special as sc
 from seqbayes import distributions, likelihoods, special
 from seqbayes.families.normal import LOG_TAU, move
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.state import State
+from seqbayes.state import State, all_positive
 from seqbayes.statistics import MomentStatistic
 
 
@@ -252,8 +252,7 @@ class NormalInverseGamma(State):
     @staticmethod
     def is_proper(hyperparameters: NormalInverseGammaHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        _, kappa, alpha, beta = hyperparameters
-        return bool(np.all(kappa > 0) and np.all(alpha > 0) and np.all(beta > 0))
+        return all_positive(*hyperparameters[1:])
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseGammaHyperparameters) -> Any:
