@@ -1,6 +1,6 @@
 """Plain JSON values: what a state's versioned dictionary is made of.
 
-Numbers that JSON lacks are strings, mappings are lists of pairs (labels need not be strings), tuples
+Numbers that JSON lacks are named, mappings are lists of pairs (labels need not be strings), tuples
 are lists; nothing in a document can name code to run.
 """
 

@@ -34,7 +34,7 @@ def check_proportions(proportions: Mapping[Any, float]) -> dict[Any, float]:
     Traceback (most recent call last):
     seqbayes.errors.PriorError: proportions must sum to 1, these sum to 1.10
     """
-    if not isinstance(proportions, Mapping) or not proportions:
+    if not proportions or not hasattr(proportions, "items"):
         raise PriorError(f"expected a mapping of labels to proportions, got {proportions!r}")
     shares = {
         label: check_parameter(f"proportion of {label!r}", share, open_low=False)

@@ -89,7 +89,7 @@ class _Integrand:
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
         # Where y underflows, and where x does: 1 - I_x(c, d).
-        result = np.where(tail < 1e-290, power_law, np.log(tail))
+        result = np.where(y < 1e-290, power_law, np.log(tail))
         if c > 0.5:
             return result
         below = np.exp(c * s - math.log(c) - log_beta(c, d))
@@ -97,9 +97,8 @@ class _Integrand:
 
     def slope(self, t: float) -> float:
         """Derivative of the log, by a central difference."""
-        h = 1e-4 * self.width
-        low, high = self.log(np.array([t - h, t + h]))
-        return float(high - low)
+        low, high = self.log(np.array([t - 1e-4 * self.width, t]))
+        return float(high - low) if math.isfinite(high) else -math.inf
 
     def integral(self) -> float:
         peak, height = self._peak()
@@ -127,7 +126,7 @@ class _Integrand:
     def _peak(self) -> tuple[float, float]:
         """Highest of ever finer grids: the peak lies below the mode of X, at t = 0."""
         low, high = -2.0 * self.width, 0.0
-        while self.slope(low) < 0.0:
+        while not self.slope(low) >= 0.0:
             low, high = 3.0 * low, low
         for _ in range(20):
             grid = np.linspace(low, high, 17)

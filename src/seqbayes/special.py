@@ -163,7 +163,9 @@ def _deviance_array(x: Real, mean: Real, difference: Real) -> Real:
         near = difference * v + 2.0 * x * v * w * horner(_ATANH, w)
         if not far.any():
             return near
-        log_ratio = np.log(x) - np.log(mean)
+        ratio = x / mean
+        usual = (ratio > 0.0) & np.isfinite(ratio)
+        log_ratio = np.where(usual, np.log(ratio), np.log(x) - np.log(mean))
         direct = np.where(np.equal(x, 0.0), mean, x * log_ratio - difference)
         return np.where(far, direct, near)
 

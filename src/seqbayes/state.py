@@ -64,6 +64,9 @@ class State(base.Base, Learner):
     likelihood: Likelihood
     seed: int | None
 
+    def __init__(self, *, likelihood: Likelihood | None = None, seed: int | None = None) -> None:
+        self._begin(likelihood, seed)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.likelihoods and cls.__module__.startswith("seqbayes."):
@@ -157,7 +160,7 @@ class State(base.Base, Learner):
         ObservationError
             If an observation or a weight is refused; it names the first one.
         """
-        self._statistics.merge(self._summarise(xs, w))  # type: ignore[no-untyped-call]
+        self._statistics.merge(self._summarise(xs, w))
 
     def merge(self, other: Self) -> None:
         """Absorb what another state has seen; their common prior counts once.
@@ -512,7 +515,7 @@ _DEFAULTS: dict[type[Likelihood], Likelihood] = {}
 def _restore(
     family: type[State], prior: tuple[Any, ...], likelihood: Likelihood | None, seed: Any, seen: Any
 ) -> State:
-    named = dict(zip(family.parameters, prior, strict=True))
+    named: dict[str, Any] = dict(zip(family.parameters, prior, strict=True))
     state = family(**named, likelihood=likelihood, seed=seed)
     state._statistics.load(seen)
     return state
@@ -534,7 +537,7 @@ def _brief(hyperparameters: Any) -> str:
 
 def check_level(level: float, kind: str) -> None:
     """Refuse a level that is no probability inside (0, 1), or an unknown kind of interval."""
-    if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
+    if not 0.0 < level < 1.0:
         raise PriorError(f"expected a level between 0 and 1, got {level!r}")
     if kind not in ("equal-tailed", "hdi"):
         raise PriorError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")

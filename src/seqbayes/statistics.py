@@ -1,9 +1,10 @@
 """What one observation adds: compiled sums of sufficient statistics.
 
-Plain Python source that Cython compiles; uncompiled it does the same, slower. An accumulator reads one
-observation (checks it against the support, takes its sufficient statistic and log base measure), and adds,
-removes, merges and scales. Sums carry their rounding errors along (Neumaier; double-double for second
-moments), so that windows, merges and long streams stay exact to the last digits.
+Plain Python source that Cython compiles; uncompiled it does the same, slower. An accumulator reads
+one observation (checks it against the support, takes its sufficient statistic and log base
+measure), and adds, removes, merges and scales. Sums carry their rounding errors along (Neumaier;
+double-double for second moments), so that windows, merges and long streams stay exact to the last
+digits.
 
 References
 ----------
@@ -28,7 +29,7 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import (  # type: ignore[import-not-found]
+    from cython.cimports.libc.math import (
         fabs,
         floor,
         isfinite,
@@ -214,7 +215,7 @@ _LOG_FACTORIALS = cython.declare(list, [lgamma(i + 1.0) for i in range(256)])
 @cython.exceptval(check=False)
 def _log_factorial(k: cython.double) -> cython.double:
     if k < 256.0:
-        return _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)]
+        return cython.cast(cython.double, _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)])
     return lgamma(k + 1.0)
 
 
@@ -327,7 +328,7 @@ class Statistics:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return bool(self.dump() == other.dump())  # type: ignore[attr-defined]
+        return bool(self.dump() == other.dump())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}{self.dump()!r}"
@@ -481,7 +482,7 @@ class BinomialSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def _read(self, x: Any) -> cython.int:
         n: cython.double = self._trials
         k: cython.double
         if n < 0.0:
@@ -536,7 +537,7 @@ class PoissonSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def _read(self, x: Any) -> cython.int:
         e: cython.double = self._exposure
         k: cython.double
         if e < 0.0:
@@ -963,7 +964,7 @@ class MultinomialCounts(LabelCounts):
     """Counts of every label, from observations that are themselves counts."""
 
     _trials: cython.double
-    _reading: dict
+    _reading: dict[Any, float]
 
     def __init__(self, categories: tuple[Any, ...] | None, trials: float | None = None) -> None:
         LabelCounts.__init__(self, categories)
@@ -972,7 +973,7 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def _read(self, x: Any) -> cython.int:
         n: cython.double = 0.0
         k: cython.double
         h: cython.double = 0.0

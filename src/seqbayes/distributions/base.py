@@ -15,6 +15,11 @@ _LARGEST_LOG = 709.78
 
 def parameters(*values: Real) -> tuple[Real, ...]:
     """Hyperparameters as floats, or as arrays where they have a dimension."""
+    for v in values:
+        if type(v) is not float:
+            break
+    else:
+        return values
     return tuple(
         float(v) if isinstance(v, (float, int)) or np.ndim(v) == 0 else np.asarray(v, dtype=float)
         for v in values

@@ -51,7 +51,8 @@ class DirichletProcess(LabelState):
     References
     ----------
     .. [1] Pitman, J. (1995). Exchangeable and partially exchangeable random partitions.
-    .. [2] Ghosal, S. and van der Vaart, A. (2017). Fundamentals of Nonparametric Bayesian Inference.
+    .. [2] Ghosal, S. and van der Vaart, A. (2017). Fundamentals of Nonparametric Bayesian
+       Inference.
 
     Examples
     --------

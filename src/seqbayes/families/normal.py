@@ -77,7 +77,7 @@ class Normal(State):
         seed: int | None = None,
     ) -> None:
         self.prior_mean = check_parameter("prior_mean", prior_mean, -math.inf)
-        if isinstance(prior_variance, float) and prior_variance == math.inf:
+        if prior_variance == math.inf:
             self.prior_variance = math.inf
         else:
             self.prior_variance = check_parameter("prior_variance", prior_variance)

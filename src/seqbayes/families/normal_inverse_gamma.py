@@ -41,7 +41,7 @@ class NormalInverseGammaHyperparameters(NamedTuple):
 
 
 class NormalInverseGammaBelief:
-    """The joint distribution of (mean, variance); cdf, sf, ppf and intervals are of the marginals."""
+    """The joint distribution of (mean, variance); cdf, ppf and intervals are of the marginals."""
 
     def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
         self._h = hyperparameters
@@ -256,7 +256,7 @@ class NormalInverseGamma(State):
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseGammaHyperparameters) -> Any:
-        """Return the log normaliser of variance**(-alpha-3/2) exp(-(2 beta + kappa (mean-m)²)/2v)."""
+        """Return the log integral of v**(-alpha-3/2) exp(-(2 beta + kappa (mean - m)**2) / 2v)."""
         _, kappa, alpha, beta = hyperparameters
         return 0.5 * (LOG_TAU - np.log(kappa)) + sc.gammaln(alpha) - alpha * np.log(beta)
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes import statistics
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError
+from seqbayes.statistics import PairSums, Statistics, as_real
 
 
 def check_parameter(
@@ -26,7 +26,7 @@ def check_parameter(
     """
     expected = f"{name} {'>' if open_low else '>='} {low:g}"
     try:
-        number = statistics.as_real(value, f"a finite {expected}")
+        number = as_real(value, f"a finite {expected}")
     except ObservationError as error:
         raise PriorError(str(error)) from None
     if number < low or (open_low and number == low) or number > high:
@@ -42,11 +42,11 @@ class Likelihood:
     labelled: ClassVar[bool] = False
     """Whether observations are labels, predicted by the mode, not by the mean."""
 
-    def statistics(self) -> statistics.Statistics:
+    def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
         raise NotImplementedError
 
-    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
         raise NotImplementedError
 
@@ -80,11 +80,14 @@ class PairLikelihood(Likelihood):
 
     __slots__ = ()
 
-    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+    def statistics(self) -> PairSums:
+        """Return a new, empty accumulator."""
+        raise NotImplementedError
+
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> PairSums:
         """Return the accumulator of many observations, checked as a whole."""
-        total: Any = self.statistics()
-        n, a, b, log_base = self._sums(xs, w)
-        total.absorb(n, a, b, log_base)
+        total = self.statistics()
+        total.absorb(*self._sums(xs, w))
         return total
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:

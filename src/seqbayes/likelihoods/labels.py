@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive, statistics
+from seqbayes import arrays, predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import Likelihood, check_parameter
+from seqbayes.statistics import LabelCounts, MultinomialCounts
 
 
 class LabelLikelihood(Likelihood):
@@ -22,13 +23,13 @@ class LabelLikelihood(Likelihood):
 
     labelled = True
 
-    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator: closed over the categories, or open without."""
         raise NotImplementedError
 
     def summarise(
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
-    ) -> statistics.LabelCounts:
+    ) -> LabelCounts:
         """Return the accumulator of many observations, checked as a whole."""
         raise NotImplementedError
 
@@ -53,13 +54,13 @@ class Categorical(LabelLikelihood):
     {'red': 0.75, 'blue': 0.25}
     """
 
-    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator: closed over the categories, or open without."""
-        return statistics.LabelCounts(categories)
+        return LabelCounts(categories)
 
     def summarise(
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
-    ) -> statistics.LabelCounts:
+    ) -> LabelCounts:
         """Return the accumulator of many labels, checked as a whole."""
         total = self.statistics(categories)
         for label, weight in arrays.tally(xs, w):
@@ -112,13 +113,13 @@ class Multinomial(LabelLikelihood):
                 raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
             self._set("trials", int(trials))
 
-    def statistics(self, categories: tuple[Any, ...] | None = None) -> statistics.LabelCounts:
+    def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator: closed over the categories, or open without."""
-        return statistics.MultinomialCounts(categories, self.trials)
+        return MultinomialCounts(categories, self.trials)
 
     def summarise(
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
-    ) -> statistics.LabelCounts:
+    ) -> LabelCounts:
         """Return the accumulator of many observations, checked as a whole."""
         total = self.statistics(categories)
         items = list(xs)

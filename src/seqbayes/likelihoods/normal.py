@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive, statistics
+from seqbayes import arrays, predictive
 from seqbayes.distributions import Distribution
 from seqbayes.likelihoods.base import Likelihood
+from seqbayes.statistics import Moments, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,11 @@ class Normal(Likelihood):
     NormalParameters(mean=5.0, variance=1.0)
     """
 
-    def statistics(self) -> statistics.Moments:
+    def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
-        return statistics.Moments()
+        return Moments()
 
-    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
         values = arrays.reals(xs).astype(float, copy=False)
         total = self.statistics()
@@ -61,11 +62,11 @@ class LogNormal(Likelihood):
     NormalHyperparameters(mean=0.0, variance=0.5, known_variance=1.0)
     """
 
-    def statistics(self) -> statistics.Moments:
+    def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
-        return statistics.Moments(logarithm=True)
+        return Moments(logarithm=True)
 
-    def summarise(self, xs: Iterable[Any], w: Any = None) -> statistics.Statistics:
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
         values = arrays.reals(xs, "a finite number > 0").astype(float, copy=False)
         arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
@@ -86,7 +87,7 @@ class LogNormal(Likelihood):
 
 
 def _absorb_moments(
-    total: statistics.Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
+    total: Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
 ) -> None:
     if len(values) == 0:
         return

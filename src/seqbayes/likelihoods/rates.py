@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive, statistics
+from seqbayes import arrays, predictive
 from seqbayes.combinatorics import log_factorial
 from seqbayes.distributions import Distribution, StudentT
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,13 @@ class Poisson(PairLikelihood):
         if self.exposure is not None:
             self._set("exposure", check_parameter("exposure", self.exposure))
 
-    def statistics(self) -> statistics.PoissonSums:
+    def statistics(self) -> PoissonSums:
         """Return a new, empty accumulator."""
-        return statistics.PoissonSums(self.exposure)
+        return PoissonSums(self.exposure)
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         if self.exposure is None:
+            exposures: Any
             counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
             arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
             logs: Any = np.log(exposures)
@@ -66,7 +68,8 @@ class Poisson(PairLikelihood):
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the negative binomial distribution (of unit exposure where it varies)."""
-        return predictive.NegativeBinomial(*posterior, exposure=self.exposure or 1.0)
+        shape, rate = posterior
+        return predictive.NegativeBinomial(shape, rate, self.exposure or 1.0)
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of events (of unit exposure where it varies)."""
@@ -84,9 +87,9 @@ class PowerLikelihood(PairLikelihood):
         """Return (shape, scale, power, origin, two-sided)."""
         raise NotImplementedError
 
-    def statistics(self) -> statistics.PowerSums:
+    def statistics(self) -> PowerSums:
         """Return a new, empty accumulator."""
-        return statistics.PowerSums(*self._form())
+        return PowerSums(*self._form())
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         shape, scale, power, origin, two_sided = self._form()
@@ -96,9 +99,12 @@ class PowerLikelihood(PairLikelihood):
         if two_sided:
             values = np.abs(values - origin)
         elif len(values) and not (smallest := values.min()) > 0.0:
-            if slope != 0.0 or not smallest >= 0.0:
-                bad = ~(values >= 0.0) if slope == 0.0 else ~(values > 0.0)
-                arrays.refuse_item(values, bad, f"a finite number {'>=' if slope == 0 else '>'} 0")
+            zero_allowed = slope == 0.0
+            if not (zero_allowed and smallest >= 0.0):
+                bad = ~(values >= 0.0) if zero_allowed else ~(values > 0.0)
+                arrays.refuse_item(
+                    values, bad, f"a finite number {'>=' if zero_allowed else '>'} 0"
+                )
         n = arrays.total(1.0, weights, len(values))
         with np.errstate(over="ignore", divide="ignore"):
             powered = values if power == 1.0 else values**power
@@ -275,9 +281,9 @@ class Pareto(PairLikelihood):
     def __post_init__(self) -> None:
         self._set("scale", check_parameter("scale", self.scale))
 
-    def statistics(self) -> statistics.ParetoSums:
+    def statistics(self) -> ParetoSums:
         """Return a new, empty accumulator."""
-        return statistics.ParetoSums(self.scale)
+        return ParetoSums(self.scale)
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         expected = f"a finite number >= {self.scale:g}"

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive, statistics
+from seqbayes import arrays, predictive
 from seqbayes.combinatorics import log_choose
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.statistics import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class Bernoulli(PairLikelihood):
 
     labelled = True
 
-    def statistics(self) -> statistics.BernoulliSums:
+    def statistics(self) -> BernoulliSums:
         """Return a new, empty accumulator."""
-        return statistics.BernoulliSums()
+        return BernoulliSums()
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         expected = "True, False, 1 or 0"
@@ -99,9 +100,9 @@ class Binomial(PairLikelihood):
                 raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
             self._set("trials", int(trials))
 
-    def statistics(self) -> statistics.BinomialSums:
+    def statistics(self) -> BinomialSums:
         """Return a new, empty accumulator."""
-        return statistics.BinomialSums(self.trials)
+        return BinomialSums(self.trials)
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         if self.trials is None:
@@ -161,9 +162,9 @@ class NegativeBinomial(PairLikelihood):
     def __post_init__(self) -> None:
         self._set("successes", check_parameter("successes", self.successes))
 
-    def statistics(self) -> statistics.NegativeBinomialSums:
+    def statistics(self) -> NegativeBinomialSums:
         """Return a new, empty accumulator."""
-        return statistics.NegativeBinomialSums(self.successes)
+        return NegativeBinomialSums(self.successes)
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         values = arrays.reals(xs, "a whole number >= 0")
@@ -208,9 +209,9 @@ class Geometric(PairLikelihood):
             raise PriorError(f"expected start 0 or 1, got {self.start!r}")
         self._set("start", int(self.start))
 
-    def statistics(self) -> statistics.NegativeBinomialSums:
+    def statistics(self) -> NegativeBinomialSums:
         """Return a new, empty accumulator."""
-        return statistics.NegativeBinomialSums(1.0, self.start)
+        return NegativeBinomialSums(1.0, self.start)
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         expected = f"a whole number >= {self.start}"
@@ -222,7 +223,8 @@ class Geometric(PairLikelihood):
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta-geometric distribution."""
-        return predictive.BetaNegativeBinomial(1.0, *posterior, start=self.start)
+        alpha, beta = posterior
+        return predictive.BetaNegativeBinomial(1.0, alpha, beta, self.start)
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of trials, or of failures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -134,10 +135,33 @@ class BetaBinomial(DiscreteDistribution):
     def _log_mass(self, x: Real) -> Real:
         return log_beta_binomial(x, self.trials - x, self.alpha, self.beta)
 
+    @cached_property
+    def _tails(self) -> tuple[Array, Array] | None:
+        """P(X <= x) and P(X > x) of all x, where they are few."""
+        if not self.scalar or self.trials > _SUMMED:
+            return None
+        masses = exponential(self._log_mass(np.arange(self.trials + 1.0)))
+        above = np.cumsum(masses[:0:-1])[::-1]
+        return np.minimum(np.cumsum(masses), 1.0), np.append(np.minimum(above, 1.0), 0.0)
+
     def _cdf(self, x: Real) -> Real:
+        if self._tails is not None:
+            return _pick(self._tails[0], x)
         return _elementwise(_beta_binomial_tail, x, self.trials - x, self.alpha, self.beta)
 
+    def _ppf(self, q: Real) -> Real:
+        if self._tails is not None:
+            return int(min(np.searchsorted(self._tails[0], q), self.trials))
+        return super()._ppf(q)
+
+    def _isf(self, q: Real) -> Real:
+        if self._tails is not None:
+            return int(np.searchsorted(-self._tails[1], -q))
+        return super()._isf(q)
+
     def _sf(self, x: Real) -> Real:
+        if self._tails is not None:
+            return _pick(self._tails[1], x)
         k, m = self.trials - x - 1.0, x + 1.0
         return _elementwise(_beta_binomial_tail, k, m, self.beta, self.alpha)
 
@@ -333,6 +357,13 @@ class NegativeBinomial(DiscreteDistribution):
         if size is None and not self.scalar:
             size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
         return _poisson(rng, rng.standard_gamma(self.shape, size) * (self.exposure / self.rate))
+
+
+def _pick(table: Array, x: Real) -> Real:
+    """Items of a table at whole numbers given as floats."""
+    if is_array(x):
+        return table[x.astype(np.intp)]
+    return float(table[int(x)])
 
 
 def _elementwise(function: Any, *args: Real) -> Real:
