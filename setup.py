@@ -9,6 +9,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 COMPILED = ["seqbayes.statistics"]
 
@@ -23,11 +24,14 @@ class BuildExtension(build_ext):
     """Sets the compiler's own flags, and leaves no outdated binary behind a failed compilation."""
 
     def build_extension(self, ext):
+        ext.optional = PURE != "0"  # here, because cythonize drops it
         ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS)
         try:
             super().build_extension(ext)
-        except Exception:
+        except Exception as error:
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            if isinstance(error, OSError):  # no compiler at all, which `optional` does not forgive
+                raise CompileError(str(error)) from error
             raise
 
 
@@ -42,7 +46,7 @@ def extensions():
         return []
     sources = {name: f"src/{name.replace('.', '/')}.py" for name in COMPILED}
     return cythonize(
-        [Extension(name, [path], optional=PURE != "0") for name, path in sources.items()],
+        [Extension(name, [path]) for name, path in sources.items()],
         build_dir="build/cython",
         compiler_directives={"language_level": 3, "binding": True},
     )
