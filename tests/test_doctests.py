@@ -24,19 +24,18 @@ MODULES = ["seqbayes"] + [
 BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def failures(tests):
-    """Run doctests, leaving their names for what follows, and return the report of failures."""
+def run(test):
+    """Run the examples of a doctest, leaving their names for what follows, or fail with a report."""
     report = []
-    runner = doctest.DocTestRunner(optionflags=OPTIONS)
-    for test in tests:
-        runner.run(test, out=report.append, clear_globs=False)
-    return "".join(report)
+    doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.append, clear_globs=False)
+    if report:
+        pytest.fail("".join(report), pytrace=False)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name):
-    tests = doctest.DocTestFinder().find(importlib.import_module(name), name)
-    assert not failures(tests)
+    for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
+        run(test)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -49,6 +48,6 @@ def test_pages(page):
         if ">>>" in block[1]:
             test = doctest.DocTestParser().get_doctest(block[1], {}, page.name, str(page), line)
             test.globs = names
-            assert not failures([test])
+            run(test)
         else:
             exec(compile("\n" * line + block[1], page, "exec"), names)

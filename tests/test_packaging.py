@@ -85,9 +85,9 @@ def test_module_runs_uncompiled_without_cython(name):
     code = (
         "import importlib.util, sys\n"
         "sys.modules['cython'] = None\n"
-        f"spec = importlib.util.spec_from_file_location({name!r}, {str(source)!r})\n"
+        "import seqbayes\n"
+        f"spec = importlib.util.spec_from_file_location('uncompiled', {str(source)!r})\n"
         "module = importlib.util.module_from_spec(spec)\n"
-        f"sys.modules[{name!r}] = module\n"
         "spec.loader.exec_module(module)\n"
         "print(module.cython.__name__, module.cython.compiled)"
     )
