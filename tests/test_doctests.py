@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 
 def run(test):
-    """Run the examples of a doctest, leaving their names for what follows, or fail with a report."""
+    """Run the examples of a doctest, keeping their names, or fail with a report."""
     report = []
     doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.append, clear_globs=False)
     if report:
