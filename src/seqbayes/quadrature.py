@@ -89,7 +89,9 @@ class _Integrand:
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
         # Where y underflows, and where x does: 1 - I_x(c, d).
-        result = np.where(y < 1e-290, power_law, np.log(tail))
+        # Denormal tails have too few digits to tell where the peak is.
+        usual = np.where(tail < 1e-300, -np.inf, np.log(tail))
+        result = np.where(y < 1e-290, power_law, usual)
         if c > 0.5:
             return result
         below = np.exp(c * s - math.log(c) - log_beta(c, d))

@@ -43,7 +43,10 @@ _SPLIT = 134217729.0
 
 def is_array(*values: object) -> bool:
     """Whether any of the values is an array."""
-    return any(isinstance(value, np.ndarray) for value in values)
+    for value in values:  # noqa: SIM110 - a third of the time of any(): this is asked everywhere
+        if isinstance(value, np.ndarray):
+            return True
+    return False
 
 
 def horner(coefficients: tuple[float, ...], x: Real) -> Real:

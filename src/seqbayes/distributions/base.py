@@ -20,10 +20,16 @@ def parameters(*values: Real) -> tuple[Real, ...]:
             break
     else:
         return values
-    return tuple(
-        float(v) if isinstance(v, (float, int)) or np.ndim(v) == 0 else np.asarray(v, dtype=float)
-        for v in values
-    )
+    for v in values:
+        if type(v) is not float:
+            return tuple(map(_parameter, values))
+    return values
+
+
+def _parameter(v: Real) -> Real:
+    if isinstance(v, (float, int)) or np.ndim(v) == 0:
+        return float(v)
+    return np.asarray(v, dtype=float)
 
 
 def exponential(x: Real) -> Real:

@@ -44,8 +44,8 @@ class Beta(Distribution):
     support = (0.0, 1.0)
 
     def __init__(self, alpha: Real, beta: Real) -> None:
-        self.alpha, self.beta = parameters(alpha, beta)
-        self.scalar = not is_array(self.alpha, self.beta)
+        self.alpha, self.beta = alpha, beta = parameters(alpha, beta)
+        self.scalar = type(alpha) is type(beta) is float
 
     def _log_density(self, x: Real) -> Real:
         a, b = self.alpha, self.beta

@@ -43,8 +43,8 @@ class Gamma(Distribution):
     support = (0.0, math.inf)
 
     def __init__(self, shape: Real, rate: Real) -> None:
-        self.shape, self.rate = parameters(shape, rate)
-        self.scalar = not is_array(self.shape, self.rate)
+        self.shape, self.rate = shape, rate = parameters(shape, rate)
+        self.scalar = type(shape) is type(rate) is float
 
     def _log_density(self, x: Real) -> Real:
         difference = product_difference(self.shape, 1.0, self.rate, x)
@@ -185,8 +185,8 @@ class InverseGamma(Distribution):
     support = (0.0, math.inf)
 
     def __init__(self, shape: Real, scale: Real) -> None:
-        self.shape, self.scale = parameters(shape, scale)
-        self.scalar = not is_array(self.shape, self.scale)
+        self.shape, self.scale = shape, scale = parameters(shape, scale)
+        self.scalar = type(shape) is type(scale) is float
 
     def _log_density(self, x: Real) -> Real:
         difference = product_difference(self.shape, x, self.scale, 1.0) / x
@@ -207,6 +207,8 @@ class InverseGamma(Distribution):
     @property
     def mean(self) -> Real:
         """Scale / (shape - 1); infinite for shapes up to 1."""
+        if self.scalar:
+            return self.scale / (self.shape - 1.0) if self.shape > 1.0 else math.inf
         finite = self.shape > 1.0
         return choose(finite, self.scale / choose(finite, self.shape - 1.0, 1.0), math.inf)
 

@@ -34,9 +34,9 @@ class Normal(Distribution):
     _names = ("mean", "var")
 
     def __init__(self, mean: Real, var: Real) -> None:
-        self._mean, self._var = parameters(mean, var)
-        self.scalar = not is_array(self._mean, self._var)
-        self._std = math.sqrt(self._var) if not is_array(self._var) else np.sqrt(self._var)
+        self._mean, self._var = mean, var = parameters(mean, var)
+        self.scalar = type(mean) is type(var) is float
+        self._std = math.sqrt(var) if type(var) is float else np.sqrt(var)
 
     def _hyperparameters(self) -> tuple[Real, ...]:
         return self._mean, self._var
@@ -138,8 +138,8 @@ class StudentT(Distribution):
     _names = ("df", "loc", "scale")
 
     def __init__(self, df: Real, loc: Real = 0.0, scale: Real = 1.0) -> None:
-        self.df, self.loc, self.scale = parameters(df, loc, scale)
-        self.scalar = not is_array(self.df, self.loc, self.scale)
+        self.df, self.loc, self.scale = df, loc, scale = parameters(df, loc, scale)
+        self.scalar = type(df) is type(loc) is type(scale) is float
 
     def _log_density(self, x: Real) -> Real:
         xp: Any = np if is_array(x) or not self.scalar else math

@@ -45,8 +45,8 @@ class Bernoulli(DiscreteDistribution):
     support = (0, 1)
 
     def __init__(self, p: Real, q: Real = None) -> None:
-        self.p_one, self.p_zero = parameters(p, 1.0 - p if q is None else q)
-        self.scalar = not is_array(self.p_one, self.p_zero)
+        self.p_one, self.p_zero = p, q = parameters(p, 1.0 - p if q is None else q)
+        self.scalar = type(p) is type(q) is float
 
     def pmf(self, x: Real) -> Real:
         """Probability of x."""
