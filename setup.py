@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-COMPILED = ["seqbayes.statistics"]
+COMPILED = ["seqbayes.square_root", "seqbayes.statistics"]
 
 PURE = os.environ.get("SEQBAYES_PURE", "")
 

@@ -1,0 +1,5 @@
+"""River estimators on top of the conjugate states: they learn from feature dicts, one at a time."""
+
+from seqbayes.river.regression import ConjugateLinearRegression
+
+__all__ = ["ConjugateLinearRegression"]

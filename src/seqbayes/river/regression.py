@@ -1,0 +1,302 @@
+"""Conjugate linear regression on feature dicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from river import base
+
+from seqbayes import special
+from seqbayes.distributions import InverseGamma, StudentT
+from seqbayes.errors import ObservationError, PriorError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.square_root import SquareRoot
+from seqbayes.state import check_level
+from seqbayes.statistics import as_real, read_weight
+
+_LARGEST = 1e150  # of values whose squares are finite
+
+
+class _Noise(NamedTuple):
+    """Shape and scale of the inverse gamma distribution of the noise variance."""
+
+    alpha: float
+    beta: float
+
+
+class ConjugateLinearRegression(base.Regressor):
+    """Bayesian linear regression with unknown noise, exact, in square-root form.
+
+    ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
+    weights are Normal given that variance, and the variance is inverse gamma. What was seen is kept
+    as a triangular square root of the information, about the first values seen, so that features
+    that vary little about a large mean keep their digits. One event costs O(p**2) for p features.
+
+    Parameters
+    ----------
+    precision
+        Prior precision of every weight in units of the noise: a weight is Normal about 0 with
+        variance ``noise variance / precision``; > 0.
+    intercept_precision
+        The same of the intercept, >= 0; 0 lets the data place it anywhere.
+    alpha, beta
+        Shape and scale of the noise variance's inverse gamma prior, >= 0. Both 0 is Jeffreys'
+        prior: the intervals fit targets in any unit.
+    intercept
+        Whether there is an intercept.
+
+    Notes
+    -----
+    A feature that is absent counts as 0, in what was learned before it first came as well; a
+    feature never seen has the prior's weight. With a flat intercept or Jeffreys' noise prior
+    nothing can be said of the spread until some rows have come: `predict_interval` is None, and
+    `predict_one` the best point there is.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is out of range.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., chapter 14.
+    .. [2] Bishop, C. M. (2006). Pattern Recognition and Machine Learning, section 3.3.
+
+    Examples
+    --------
+    >>> from seqbayes.river import ConjugateLinearRegression
+    >>> model = ConjugateLinearRegression(precision=1e-6)
+    >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+    ...     model.learn_one({"time": 1e6 + time}, height)
+    >>> print(f"{model.weights['time']:.4f}")
+    1.9700
+    >>> print(f"{model.predict_one({'time': 1e6 + 5}):.4f}")
+    10.9100
+    >>> print("{:.2f} to {:.2f}".format(*model.predict_interval({"time": 1e6 + 5}, level=0.9)))
+    10.44 to 11.38
+    """
+
+    def __init__(
+        self,
+        precision: float = 1.0,
+        intercept_precision: float = 0.0,
+        alpha: float = 0.0,
+        beta: float = 0.0,
+        intercept: bool = True,
+    ) -> None:
+        self.precision = check_parameter("precision", precision)
+        self.intercept_precision = check_parameter(
+            "intercept_precision", intercept_precision, open_low=False
+        )
+        self.alpha = check_parameter("alpha", alpha, open_low=False)
+        self.beta = check_parameter("beta", beta, open_low=False)
+        self.intercept = intercept
+        self._root = SquareRoot()
+        self._columns: dict[Any, int] = {}  # feature -> its column in the factor
+        self._origin: list[float] = []  # of every column; rows hold x - origin
+        self._target_origin = 0.0
+        self._n = 0.0
+        self._solution: Any = None  # of the factor, or None where it is out of date
+
+    def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
+        """Absorb one row.
+
+        Parameters
+        ----------
+        x
+            Features: real numbers by name.
+        y
+            The target, a real number.
+        w
+            Weight, finite and >= 0; weight 2 is the same as learning twice.
+
+        Raises
+        ------
+        ObservationError
+            If a value is no finite number or its square overflows. The model is then unchanged.
+        """
+        values = _read(x)
+        target = _bounded(y, "a finite target")
+        weight = read_weight(w)
+        largest = max(map(abs, values.values()), default=0.0)
+        if not weight * max(largest, abs(target)) ** 2 < math.inf:
+            raise ObservationError(f"the weight {w!r} is too large: weighted squares overflow")
+        if weight == 0.0:
+            return
+        if not self._origin and self.intercept:
+            self._begin(values, target)
+        for name in values:
+            if name not in self._columns:
+                self._append(name, 0.0)
+        self._root.add(self._row(values)[0], target - self._target_origin, weight)
+        self._n += weight
+        self._solution = None
+
+    def _begin(self, values: dict[Any, float], target: float) -> None:
+        """Lay the factor about the first row, from where the intercept makes origins free."""
+        self._target_origin = target
+        self._root.append(0.0)
+        self._origin.append(-1.0)  # the intercept's column is 1 in every row: 0 - (-1)
+        for name, value in values.items():
+            self._append(name, value)
+        if self.intercept_precision > 0.0:
+            row = self._row({})[0]  # the intercept is the target where all features are 0
+            self._root.add(row, -target, self.intercept_precision)
+
+    def _append(self, name: Any, origin: float) -> None:
+        self._columns[name] = len(self._origin)
+        self._origin.append(origin)
+        self._root.append(math.sqrt(self.precision))
+
+    def _row(self, values: dict[Any, float]) -> tuple[list[float], float]:
+        """Return x - origin by column, and the sum of squares of features without a column."""
+        row = [-origin for origin in self._origin]
+        unknown = 0.0
+        for name, value in values.items():
+            column = self._columns.get(name)
+            if column is None:
+                unknown += value * value
+            else:
+                row[column] += value
+        return row, unknown
+
+    def _theta(self) -> Any:
+        if self._solution is None:
+            self._solution = self._root.solve()
+        return self._solution
+
+    def _mean(self, row: list[float]) -> float:
+        theta = self._theta()
+        return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
+
+    @property
+    def _noise(self) -> _Noise:
+        # a flat intercept takes one row to be placed
+        spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
+        n = self._n - spent if self._n > 0.0 else 0.0
+        return _Noise(self.alpha + n / 2.0, self.beta + self._root.squares / 2.0)
+
+    def predict_one(self, x: Mapping[Any, Any]) -> float:
+        """Return the mean of the target; 0 where nothing is known.
+
+        Raises
+        ------
+        ObservationError
+            If a value is no finite number.
+        """
+        return self._mean(self._row(_read(x))[0])
+
+    def predictive(self, x: Mapping[Any, Any]) -> StudentT:
+        """Return the distribution of the target, Student's t.
+
+        Raises
+        ------
+        ObservationError
+            If a value is no finite number.
+        PriorError
+            If the prior is improper and too little was seen to say anything.
+        """
+        found = self._predictive(_read(x))
+        if found is None:
+            raise PriorError("the prior is improper: nothing can be said before more is seen")
+        return found
+
+    def _predictive(self, values: dict[Any, float]) -> StudentT | None:
+        noise = self._noise
+        row, unknown = self._row(values)
+        leverage = self._root.leverage(row) + unknown / self.precision
+        if self.intercept and not self._origin:  # before the first row
+            leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
+        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
+            return None
+        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(1.0 + leverage)
+        return StudentT(2.0 * noise.alpha, self._mean(row), scale)
+
+    def predict_interval(
+        self, x: Mapping[Any, Any], level: float = 0.95
+    ) -> tuple[float, float] | None:
+        """Return the interval (low, high) that holds the target with this probability.
+
+        None while the prior is improper and too little was seen to say anything.
+
+        Raises
+        ------
+        ObservationError
+            If a value is no finite number.
+        PriorError
+            If the level is not between 0 and 1.
+        """
+        check_level(level, "equal-tailed")
+        found = self._predictive(_read(x))
+        return None if found is None else found.interval(level)
+
+    def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
+        """Return log p(y | x and all that was seen).
+
+        Raises
+        ------
+        ObservationError
+            If a value is no finite number.
+        PriorError
+            If the prior is improper and too little was seen to say anything.
+        """
+        return float(self.predictive(x).logpdf(_bounded(y, "a finite target")))
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of all targets, given their features.
+
+        None where the prior is improper: with a flat intercept, or with `alpha` or `beta` 0.
+        """
+        flat = self.intercept and self.intercept_precision == 0.0
+        if flat or not (self.alpha > 0.0 and self.beta > 0.0):
+            return None
+        if self._n == 0.0:
+            return 0.0
+        prior = len(self._columns) * math.log(self.precision)
+        if self.intercept:
+            prior += math.log(self.intercept_precision)
+        half = self._n / 2.0
+        return float(
+            prior / 2.0
+            - self._root.log_determinant
+            - half * math.log(math.tau * self._noise.beta)
+            + special.log_rising(self.alpha, half)
+            - self.alpha * math.log1p(self._root.squares / 2.0 / self.beta)
+        )
+
+    @property
+    def weights(self) -> dict[Any, float]:
+        """Posterior mean of the weight of every feature seen."""
+        theta = self._theta()
+        return {name: float(theta[column]) for name, column in self._columns.items()}
+
+    @property
+    def intercept_mean(self) -> float:
+        """Posterior mean of the target where all features are 0; 0 without an intercept."""
+        return self._mean(self._row({})[0]) if self.intercept else 0.0
+
+    @property
+    def noise(self) -> InverseGamma | None:
+        """Posterior of the noise variance; None while it is improper."""
+        alpha, beta = self._noise
+        return InverseGamma(alpha, beta) if alpha > 0.0 and beta > 0.0 else None
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of the rows seen."""
+        return self._n
+
+
+def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
+    return {name: _bounded(value, f"a finite number as {name!r}") for name, value in x.items()}
+
+
+def _bounded(value: Any, expected: str) -> float:
+    if type(value) is not float or not -_LARGEST < value < _LARGEST:
+        value = as_real(value, expected)
+        if abs(value) > _LARGEST:
+            raise ObservationError(f"the value {value!r} is too large: its square overflows")
+    return float(value)

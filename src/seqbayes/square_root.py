@@ -1,0 +1,177 @@
+"""The triangular square root of a sum of squares: what a regression remembers of its rows.
+
+Plain Python source that Cython compiles; uncompiled it does the same, slower. A row of features
+with its target joins the factor by Givens rotations, which keep the digits that sums of products
+lose: their error grows with the condition number of the rows, not with its square.
+
+References
+----------
+.. [1] Golub, G. H. and Van Loan, C. F. (2013). Matrix Computations, 4th ed., sections 5.1 and 6.5.
+.. [2] Bierman, G. J. (1977). Factorization Methods for Discrete Sequential Estimation, chapter 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import hypot, log, sqrt
+else:
+    from math import hypot, log, sqrt
+
+
+@cython.cclass
+class SquareRoot:
+    """Upper triangular R and z with ``R'R = sum w x x'``, ``R'z = sum w x y``, over rows (x, y).
+
+    ``squares`` is what is left of ``sum w y**2``: the sum of squared residuals at the solution of
+    ``R theta = z``, in which every row counts, those that stand for a prior as well.
+
+    Examples
+    --------
+    >>> root = SquareRoot()
+    >>> root.append(0.0)
+    >>> root.append(0.0)
+    >>> for x, y in [(0, 1), (1, 3), (2, 5)]:
+    ...     root.add([1.0, x], y)
+    >>> root.solve()
+    array([1., 2.])
+    """
+
+    size = cython.declare(cython.Py_ssize_t, visibility="readonly")
+    squares = cython.declare(cython.double, visibility="readonly")
+    _factor = cython.declare("object")
+    _target = cython.declare("object")
+    _row = cython.declare("object")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.squares = 0.0
+        self._factor = np.zeros((0, 0))
+        self._target = np.zeros(0)
+        self._row = np.zeros(0)
+
+    def append(self, diagonal: float) -> None:
+        """Add a feature that was zero in all rows, and the row that has only it, as `diagonal`."""
+        n: cython.Py_ssize_t = self.size
+        if n == len(self._row):
+            capacity = max(8, 2 * n)
+            factor, target = np.zeros((capacity, capacity)), np.zeros(capacity)
+            factor[:n, :n], target[:n] = self._factor, self._target
+            self._factor, self._target, self._row = factor, target, np.zeros(capacity)
+        self._factor[n, n] = diagonal
+        self.size = n + 1
+
+    @cython.boundscheck(False)
+    @cython.wraparound(False)
+    @cython.cdivision(True)
+    def add(self, row: Sequence[float], y: float, w: float = 1.0) -> None:
+        """Rotate a row of `size` features with target `y` and weight `w` into the factor."""
+        r = cython.declare("double[:, ::1]", self._factor)
+        z = cython.declare("double[::1]", self._target)
+        x = cython.declare("double[::1]", self._row)
+        n: cython.Py_ssize_t = self.size
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        root: cython.double = sqrt(w)
+        left: cython.double = root * y
+        for i in range(n):
+            x[i] = root * cython.cast(cython.double, row[i])
+        for i in range(n):
+            if x[i] == 0.0:
+                continue
+            length: cython.double = hypot(r[i, i], x[i])
+            c: cython.double = r[i, i] / length
+            s: cython.double = x[i] / length
+            r[i, i] = length
+            t: cython.double
+            for j in range(i + 1, n):
+                t = c * r[i, j] + s * x[j]
+                x[j] = c * x[j] - s * r[i, j]
+                r[i, j] = t
+            t = c * z[i] + s * left
+            left = c * left - s * z[i]
+            z[i] = t
+        self.squares += left * left
+
+    @cython.boundscheck(False)
+    @cython.wraparound(False)
+    @cython.cdivision(True)
+    def solve(self) -> Any:
+        """Return the solution of ``R theta = z``; zero for what no row has determined."""
+        n: cython.Py_ssize_t = self.size
+        solution = np.zeros(n)
+        r = cython.declare("double[:, ::1]", self._factor)
+        z = cython.declare("double[::1]", self._target)
+        theta = cython.declare("double[::1]", solution)
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        for i in range(n - 1, -1, -1):
+            v: cython.double = z[i]
+            for j in range(i + 1, n):
+                v -= r[i, j] * theta[j]
+            theta[i] = v / r[i, i] if r[i, i] != 0.0 else 0.0
+        return solution
+
+    @cython.boundscheck(False)
+    @cython.wraparound(False)
+    @cython.cdivision(True)
+    def leverage(self, row: Sequence[float]) -> float:
+        """Return ``x' (R'R)**-1 x``; infinite where x has what no row has determined."""
+        r = cython.declare("double[:, ::1]", self._factor)
+        x = cython.declare("double[::1]", self._row)
+        n: cython.Py_ssize_t = self.size
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        total: cython.double = 0.0
+        for i in range(n):
+            x[i] = row[i]
+        for i in range(n):
+            if x[i] == 0.0:
+                continue
+            if r[i, i] == 0.0:
+                return float("inf")
+            v: cython.double = x[i] / r[i, i]
+            for j in range(i + 1, n):
+                x[j] -= r[i, j] * v
+            total += v * v
+        return total
+
+    @property
+    def log_determinant(self) -> float:
+        """Log of the determinant of R."""
+        r = cython.declare("double[:, ::1]", self._factor)
+        i: cython.Py_ssize_t
+        total: cython.double = 0.0
+        for i in range(self.size):
+            if r[i, i] == 0.0:
+                return float("-inf")
+            total += log(r[i, i])
+        return total
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        n = self.size
+        factor, target = self._factor[:n, :n].copy(), self._target[:n].copy()
+        return _restore, (factor, target, self.squares)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _load(self, factor: Any, target: Any, squares: cython.double) -> cython.int:
+        self.size = len(target)
+        self.squares = squares
+        self._factor, self._target, self._row = factor, target, np.zeros(len(target))
+        return 0
+
+
+def _restore(factor: Any, target: Any, squares: float) -> SquareRoot:
+    root = SquareRoot()
+    root._load(factor, target, squares)
+    return root
