@@ -545,4 +545,7 @@ def check_level(level: float, kind: str) -> None:
 
 def all_positive(*values: Any) -> bool:
     """Whether all numbers, or arrays of numbers, are above zero."""
-    return all(v > 0.0 if type(v) is float else bool(np.all(v > 0.0)) for v in values)
+    for v in values:  # noqa: SIM110 - half the time of all()
+        if not (v > 0.0 if type(v) is float else np.all(v > 0.0)):
+            return False
+    return True

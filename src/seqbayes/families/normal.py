@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.special import normal_quantile
+from seqbayes.special import is_array, normal_quantile
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
@@ -62,7 +62,7 @@ class Normal(State):
     >>> belief = Normal(85, 40**2, known_variance=10**2)
     >>> belief.learn_many([69.6, 74.1, 65.2])
     >>> print(f"{belief.mean:.2f} ± {belief.var ** 0.5:.2f}")
-    69.96 ± 5.71
+    69.95 ± 5.71
     """
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
@@ -161,7 +161,7 @@ class Normal(State):
         # what the prior is worth in observations; nothing if it is flat
         worth = known / variance
         total = worth + n
-        if np.ndim(total) == 0 and total == 0.0:
+        if not is_array(total) and total == 0.0:
             return prior
         share = n / total
         moved = move(mean, origin + shift, (origin - mean) + shift, share)
@@ -217,6 +217,6 @@ class Normal(State):
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any) -> Any:
     """Return the mean moved by `share` of the gap to the data's, counted from the nearer end."""
-    if np.ndim(share) == 0 and np.ndim(gap) == 0:
+    if not is_array(share, gap):
         return data_mean - (1.0 - share) * gap if share > 0.5 else mean + share * gap
     return np.where(share > 0.5, data_mean - (1.0 - share) * gap, mean + share * gap)

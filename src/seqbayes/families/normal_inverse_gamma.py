@@ -11,6 +11,7 @@ import scipy.special as sc
 from seqbayes import distributions, likelihoods, special
 from seqbayes.families.normal import LOG_TAU, move
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.special import is_array
 from seqbayes.state import State, all_positive
 from seqbayes.statistics import MomentStatistic
 
@@ -45,10 +46,17 @@ class NormalInverseGammaBelief:
 
     def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
         self._h = hyperparameters
-        mean, kappa, alpha, beta = hyperparameters
-        with np.errstate(all="ignore"):
-            scale = np.sqrt(np.divide(beta, alpha * kappa))[()]
-        self.marginals = NormalParameters(
+
+    @property
+    def marginals(self) -> NormalParameters:
+        """Student's t distribution of the mean, inverse gamma of the variance."""
+        mean, kappa, alpha, beta = self._h
+        if not is_array(kappa, alpha, beta) and all_positive(kappa, alpha, beta):
+            scale = math.sqrt(beta / kappa / alpha)
+        else:
+            with np.errstate(all="ignore"):
+                scale = np.sqrt(np.divide(beta, kappa) / alpha)[()]
+        return NormalParameters(
             distributions.StudentT(2.0 * alpha, mean, scale),
             distributions.InverseGamma(alpha, beta),
         )
@@ -56,7 +64,11 @@ class NormalInverseGammaBelief:
     @property
     def mean(self) -> NormalParameters:
         """Mean of either parameter."""
-        return NormalParameters(*(marginal.mean for marginal in self.marginals))
+        mean, _, alpha, beta = self._h
+        variance = distributions.InverseGamma(alpha, beta).mean
+        if not is_array(alpha):
+            return NormalParameters(mean if alpha > 0.5 else None, variance)
+        return NormalParameters(np.where(alpha > 0.5, mean, np.nan), variance)
 
     @property
     def var(self) -> NormalParameters:
@@ -67,7 +79,7 @@ class NormalInverseGammaBelief:
     def mode(self) -> NormalParameters | None:
         """The joint mode, if there is one."""
         mean, kappa, alpha, beta = self._h
-        if not np.all((kappa > 0) & (beta > 0) & (alpha > -1.5)):
+        if not all_positive(kappa, beta, alpha + 1.5):
             return None
         return NormalParameters(mean, beta / (alpha + 1.5))
 
@@ -240,7 +252,7 @@ class NormalInverseGamma(State):
         mean, kappa, alpha, beta = prior
         n, origin, shift, squares = statistic
         total = kappa + n
-        share = n / total if np.ndim(total) or total > 0.0 else 0.0
+        share = n / total if is_array(total) or total > 0.0 else 0.0
         gap = (origin - mean) + shift
         return NormalInverseGammaHyperparameters(
             move(mean, origin + shift, gap, share),
