@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -13,7 +14,7 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.state import State
-from seqbayes.statistics import Statistics
+from seqbayes.statistics import LabelCounts, Statistics
 
 
 class DirichletHyperparameters(NamedTuple):
@@ -34,8 +35,12 @@ class DirichletBelief:
         self._alpha = np.asarray(alpha, float)
         self._categories = categories
         self._rest = rest
+
+    @property
+    def marginals(self) -> distributions.Beta:
+        """The Beta distribution of every share by itself."""
         total = self._alpha.sum(axis=-1, keepdims=True)
-        self.marginals = distributions.Beta(self._alpha, total - self._alpha)
+        return distributions.Beta(self._alpha, total - self._alpha)
 
     def _named(self, values: Any) -> dict[Any, Any]:
         values = np.moveaxis(np.asarray(values, float), -1, 0)
@@ -66,19 +71,19 @@ class DirichletBelief:
     @property
     def mode(self) -> dict[Any, float] | None:
         """The joint mode, if there is one."""
-        alpha = self._alpha
-        if self._rest or alpha.ndim != 1:
+        if self._rest or self._alpha.ndim != 1:
             return None
-        if len(alpha) == 2:
-            first = distributions.Beta(float(alpha[0]), float(alpha[1])).mode
-            return None if first is None else self._named([first, 1.0 - first])
-        excess = alpha.sum() - len(alpha)
-        if not (np.all(alpha >= 1.0) and excess > 0.0):
-            return None
-        return self._named((alpha - 1.0) / excess)
+        return _joint_mode(dict(zip(self._categories, self._alpha.tolist(), strict=True)))
 
     def interval(self, level: float, kind: str) -> dict[Any, tuple[float, float]]:
         """Interval of every label's share."""
+        if self._alpha.ndim == 1:
+            alphas = self._alpha.tolist()
+            total = math.fsum(alphas)
+            return {
+                label: distributions.Beta(alpha, total - alpha).interval(level, kind)
+                for label, alpha in zip(self._categories, alphas, strict=not self._rest)
+            }
         low, high = self.marginals.interval(level, kind)
         lows, highs = self._named(low), self._named(high)
         return {label: (lows[label], highs[label]) for label in lows}
@@ -86,12 +91,23 @@ class DirichletBelief:
     def logpdf(self, theta: Any) -> Any:
         """Log joint density; minus infinity off the simplex."""
         shares = self._shares(theta)
-        alpha = self._alpha
-        log_z = sc.gammaln(alpha).sum(axis=-1) - sc.gammaln(alpha.sum(axis=-1))
-        total = sc.xlogy(alpha - 1.0, shares).sum(axis=-1) - log_z
         on = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
+        if np.all(shares > 0.0):
+            total = self._broken_sticks(shares)
+        else:
+            with np.errstate(all="ignore"):
+                log_z = Dirichlet.log_z((self._alpha, self._categories))
+                total = sc.xlogy(self._alpha - 1.0, shares).sum(axis=-1) - log_z
         total = np.where(on, total, -np.inf)
         return float(total) if total.ndim == 0 else total
+
+    def _broken_sticks(self, shares: Any) -> Any:
+        """Log density as a product of Beta densities, which do not cancel however sharp."""
+        left = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        alpha_left = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        pieces = distributions.Beta(self._alpha[..., :-1], alpha_left[..., 1:])
+        logs = pieces.logpdf(shares[..., :-1] / left[..., :-1]) - np.log(left[..., :-1])
+        return logs.sum(axis=-1)
 
     def pdf(self, theta: Any) -> Any:
         """Joint density; zero off the simplex."""
@@ -115,10 +131,22 @@ class DirichletBelief:
         return self._named(rng.dirichlet(self._alpha, size))
 
 
+def _joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:
+    if len(concentrations) == 2:
+        (label, alpha), (other, beta) = concentrations.items()
+        share = distributions.Beta(alpha, beta).mode
+        return None if share is None else {label: share, other: 1.0 - share}
+    excess = math.fsum(concentrations.values()) - len(concentrations)
+    if not (min(concentrations.values()) >= 1.0 and excess > 0.0):
+        return None
+    return {label: (alpha - 1.0) / excess for label, alpha in concentrations.items()}
+
+
 class LabelState(State):
     """What the states over labels share: the categories belong to the prior."""
 
     likelihood: LabelLikelihood
+    _statistics: LabelCounts
 
     def _categories(self) -> tuple[Any, ...] | None:
         raise NotImplementedError
@@ -277,7 +305,7 @@ class Dirichlet(LabelState):
         return bool(np.all(hyperparameters[0] > 0))
 
     @staticmethod
-    def log_z(hyperparameters: DirichletHyperparameters) -> Any:
+    def log_z(hyperparameters: tuple[Any, ...]) -> Any:
         """Return the log multivariate Beta function."""
         alpha = hyperparameters[0]
         return sc.gammaln(alpha).sum(axis=-1) - sc.gammaln(alpha.sum(axis=-1))
@@ -309,15 +337,37 @@ class Dirichlet(LabelState):
         """Return the Dirichlet distribution."""
         return DirichletBelief(*hyperparameters)
 
+    # Answers by label are computed in floats: for a few labels, arrays cost ten times as much.
+
     def _concentrations(self) -> dict[Any, float]:
-        posterior = self._proper_posterior()
-        return dict(zip(posterior.categories, posterior.alpha.tolist(), strict=True))
+        counts = self._statistics.counts
+        return {label: alpha + counts[label] for label, alpha in self.alpha.items()}
+
+    def _proper_concentrations(self) -> dict[Any, float]:
+        concentrations = self._concentrations()
+        if not min(concentrations.values()) > 0.0:
+            self._proper_posterior()  # refuses
+        return concentrations
+
+    @property
+    def map(self) -> Any:
+        """The posterior mode; None if there is none."""
+        return _joint_mode(self._concentrations())
+
+    @property
+    def mean(self) -> Any:
+        """The posterior mean; None while the posterior is improper."""
+        concentrations = self._concentrations()
+        if not min(concentrations.values()) > 0.0:
+            return None
+        total = math.fsum(concentrations.values())
+        return {label: alpha / total for label, alpha in concentrations.items()}
 
     @property
     def predictive(self) -> distributions.Distribution:
         """The distribution of the next observation."""
-        return self.likelihood.predictive(self._concentrations())
+        return self.likelihood.predictive(self._proper_concentrations())
 
     def predict_proba_one(self, x: Any = None) -> dict[Any, float]:
         """Return the predictive probability of every category."""
-        return self.likelihood.labels(self._concentrations())
+        return self.likelihood.labels(self._proper_concentrations())
