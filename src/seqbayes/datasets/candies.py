@@ -1,0 +1,190 @@
+"""M&M's: counted bags, the mixes that the factories published, and one guess."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from seqbayes.elicit import check_proportions
+from seqbayes.errors import PriorError
+
+COLOURS = ("blue", "brown", "green", "orange", "red", "yellow")
+"""The six colours since 1995, in the order of the alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Published shares of the colours.
+
+    Attributes
+    ----------
+    name, title, source : str
+    shares : mapping of str to float
+        The share of every colour that the source names; they sum to 1 as published.
+
+    Raises
+    ------
+    PriorError
+        If the shares do not sum to 1.
+    """
+
+    name: str
+    title: str
+    source: str
+    shares: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shares", MappingProxyType(check_proportions(self.shares)))
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Candies that somebody counted.
+
+    Attributes
+    ----------
+    name, title, source : str
+    counts : mapping of str to int
+        Candies of every colour.
+    bags : int or None
+        How many bags they came in, where that is known.
+    bag_size : (int, int) or None
+        The smallest and the largest bag.
+    """
+
+    name: str
+    title: str
+    source: str
+    counts: Mapping[str, int]
+    bags: int | None = None
+    bag_size: tuple[int, int] | None = None
+
+    @property
+    def total(self) -> int:
+        """How many candies there are."""
+        return sum(self.counts.values())
+
+    def deal(self, seed: int | None = None) -> tuple[tuple[str, ...], ...]:
+        """Deal all candies, without replacement, into as many bags as there were.
+
+        Only the totals are published. The order and the size of each bag, between the smallest
+        and the largest, are drawn: every free place in a bag is as likely to be filled.
+
+        Parameters
+        ----------
+        seed
+            Seed of the draw; the same seed deals the same bags.
+
+        Returns
+        -------
+        tuple of bags, each a tuple of colours
+
+        Raises
+        ------
+        PriorError
+            If it is not known how many bags there were.
+
+        Examples
+        --------
+        >>> bags = madison().deal(seed=1)
+        >>> len(bags), sum(map(len, bags)), set(map(len, bags)) <= set(range(52, 58))
+        (48, 2620, True)
+        """
+        if self.bags is None or self.bag_size is None:
+            raise PriorError(f"nobody published the bags of {self.title}")
+        rng = np.random.default_rng(seed)
+        smallest, largest = self.bag_size
+        free = [largest - smallest] * self.bags
+        extra = rng.multivariate_hypergeometric(free, self.total - smallest * self.bags)
+        order = np.repeat(np.arange(len(self.counts)), list(self.counts.values()))
+        rng.shuffle(order)
+        colours = list(self.counts)
+        bags = np.split(order, np.cumsum(smallest + extra)[:-1])
+        return tuple(tuple(colours[i] for i in bag) for bag in bags)
+
+
+@cache
+def _published() -> dict[str, Any]:
+    text = resources.files("seqbayes.datasets").joinpath("candies.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _colours(entry: dict[str, Any]) -> dict[str, Any]:
+    return {colour: entry[colour] for colour in COLOURS if colour in entry}
+
+
+def _count(name: str) -> Count:
+    entry = _published()["counts"][name]
+    size = entry.get("bag_size")
+    return Count(
+        name,
+        entry["title"],
+        entry["source"],
+        MappingProxyType(_colours(entry)),
+        entry.get("bags"),
+        None if size is None else (size[0], size[1]),
+    )
+
+
+def _mix(group: str, name: str) -> Mix:
+    entry = _published()[group][name]
+    return Mix(name, entry["title"], entry["source"], _colours(entry))
+
+
+@cache
+def madison() -> Count:
+    """Return the totals of J. Madison's 48 bags.
+
+    Examples
+    --------
+    >>> count = madison()
+    >>> count.total, count.bags, count.counts["orange"]
+    (2620, 48, 544)
+    """
+    return _count("madison")
+
+
+@cache
+def wicklin() -> Count:
+    """Return the totals that R. Wicklin counted.
+
+    Examples
+    --------
+    >>> wicklin().total
+    712
+    """
+    return _count("wicklin")
+
+
+@cache
+def factory_mixes() -> Mapping[str, Mix]:
+    """Return the published mixes by name: Cleveland, Mars 2008 and Hackettstown.
+
+    Examples
+    --------
+    >>> for mix in factory_mixes().values():
+    ...     print(mix.title, mix.shares["blue"])
+    Cleveland 0.207
+    Mars 2008 0.24
+    Hackettstown 0.25
+    """
+    return MappingProxyType({name: _mix("mixes", name) for name in _published()["mixes"]})
+
+
+@cache
+def walk_in_the_park() -> Mix:
+    """Return the guess of the story that all this began with; it names only four colours.
+
+    Examples
+    --------
+    >>> dict(walk_in_the_park().shares)
+    {'blue': 0.2, 'green': 0.4, 'red': 0.25, 'yellow': 0.15}
+    """
+    return _mix("guesses", "walk_in_the_park")
