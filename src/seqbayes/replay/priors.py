@@ -1,0 +1,157 @@
+"""The beliefs that a candy story can start from, each with the words that say what it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from seqbayes.datasets import COLOURS, walk_in_the_park
+from seqbayes.elicit import check_proportions
+from seqbayes.errors import PriorError
+from seqbayes.families import Dirichlet
+from seqbayes.likelihoods import check_parameter
+
+STRENGTH = 100.0
+"""How many imagined candies stand behind proportions, unless told."""
+
+UNNAMED = 1.0
+"""Imagined candies of a colour that the proportions leave out: it can happen all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A named Dirichlet prior of the six colours.
+
+    Attributes
+    ----------
+    name : str
+    alpha : mapping of str to float
+        Concentrations, read as imagined candies.
+    notes : tuple of str
+        What it says and what was added to it, in whole sentences.
+
+    Examples
+    --------
+    >>> prior = Prior.parse("green=.40,red=.25,yellow=.15,blue=.20", strength=20)
+    >>> prior.alpha
+    {'blue': 4.0, 'brown': 1.0, 'green': 8.0, 'orange': 1.0, 'red': 5.0, 'yellow': 3.0}
+    >>> print(prior.notes[-1])
+    It does not name brown and orange: 1 imagined candy of each was added, for they can happen.
+    >>> Prior.parse("red=.30,green=.20,blue=.25,yellow=.35")
+    Traceback (most recent call last):
+    seqbayes.errors.PriorError: proportions must sum to 1, these sum to 1.10
+    """
+
+    name: str
+    alpha: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def strength(self) -> float:
+        """How many imagined candies it is worth."""
+        return math.fsum(self.alpha.values())
+
+    def state(self) -> Dirichlet:
+        """Return the belief with nothing seen."""
+        return Dirichlet(self.alpha)
+
+    @classmethod
+    def uniform(cls) -> Self:
+        """Return the prior under which every mix is equally likely."""
+        note = "Every mix is equally likely: worth 6 imagined candies, one of each colour."
+        return cls("uniform", dict.fromkeys(COLOURS, 1.0), (note,))
+
+    @classmethod
+    def jeffreys(cls) -> Self:
+        """Return Jeffreys' prior."""
+        note = "The same belief however shares are measured: worth 3 candies, half of each colour."
+        return cls("Jeffreys", dict.fromkeys(COLOURS, 0.5), (note,))
+
+    @classmethod
+    def park(cls, strength: float = STRENGTH) -> Self:
+        """Return the guess made on a walk in the park, worth `strength` imagined candies."""
+        return cls._proportions("walk in the park", walk_in_the_park().shares, strength)
+
+    @classmethod
+    def from_proportions(cls, shares: Mapping[str, float], strength: float = STRENGTH) -> Self:
+        """Return the prior with these mean shares, worth `strength` imagined candies.
+
+        Raises
+        ------
+        PriorError
+            If the shares do not sum to 1, one is not positive, or a colour is unknown.
+        """
+        return cls._proportions("your proportions", shares, strength)
+
+    @classmethod
+    def _proportions(cls, name: str, shares: Mapping[str, float], strength: float) -> Self:
+        for colour in shares:
+            if colour not in COLOURS:
+                raise PriorError(f"no candy is {colour!r}: expected {', '.join(COLOURS)}")
+        strength = check_parameter("strength", strength)
+        for colour, share in check_proportions(shares).items():
+            if share == 0.0:
+                raise PriorError(
+                    f"a share of 0 for {colour!r} could never be learned away:"
+                    " give it a positive share, or leave it out"
+                )
+        alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
+        said = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
+        notes = [f"{said}: worth {strength:g} imagined candies."]
+        unnamed = [c for c in COLOURS if c not in shares]
+        if unnamed:
+            each = "" if len(unnamed) == 1 else " of each"
+            notes.append(
+                f"It does not name {' and '.join(unnamed)}: {UNNAMED:g} imagined candy{each} was"
+                f" added, for {'it' if len(unnamed) == 1 else 'they'} can happen."
+            )
+        return cls(name, alpha, tuple(notes))
+
+    @classmethod
+    def parse(cls, text: str, strength: float | None = None) -> Self:
+        """Return the prior that a command line names.
+
+        Parameters
+        ----------
+        text
+            ``uniform``, ``jeffreys``, ``park``, or proportions such as ``red=.3,green=.7``.
+        strength
+            Imagined candies behind proportions, 100 by default; the first two have their own.
+
+        Raises
+        ------
+        PriorError
+            If the text names no prior, or the proportions make none.
+        """
+        name = text.strip().lower()
+        if name in ("uniform", "jeffreys"):
+            if strength is not None:
+                raise PriorError(
+                    f"the {name} prior has a strength of its own: leave --strength out"
+                )
+            return cls.uniform() if name == "uniform" else cls.jeffreys()
+        strength = STRENGTH if strength is None else strength
+        if name == "park":
+            return cls.park(strength)
+        if "=" not in name:
+            raise PriorError(
+                f"expected uniform, jeffreys, park or proportions such as red=.3,green=.7,"
+                f" got {text!r}"
+            )
+        return cls.from_proportions(_read(name), strength)
+
+
+def _read(text: str) -> dict[str, float]:
+    """Read ``colour=share,colour=share``."""
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        colour, _, number = (piece.strip() for piece in part.partition("="))
+        if colour in shares:
+            raise PriorError(f"{colour} has two shares")
+        try:
+            shares[colour] = float(number)
+        except ValueError:
+            raise PriorError(f"expected colour=share, got {part.strip()!r}") from None
+    return shares

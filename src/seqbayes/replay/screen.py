@@ -1,0 +1,344 @@
+"""How one moment of the story looks in a terminal of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from seqbayes.replay.charts import (
+    interval_bar,
+    progress,
+    rule_curves,
+    scale,
+    share_bar,
+)
+from seqbayes.replay.palette import CANDY, LETTER, RULE, Signs
+from seqbayes.replay.priors import UNNAMED
+from seqbayes.replay.story import Opening, Snapshot, Step
+from seqbayes.replay.wording import density, percent, probability, signed
+
+AXIS = 0.5
+"""The curves of Bayes' rule show shares from 0 to this."""
+
+
+class Screen:
+    """Draws the story.
+
+    Parameters
+    ----------
+    opening
+        What all screens of a story have in common.
+    signs
+        What to draw with.
+    """
+
+    def __init__(self, opening: Opening, signs: Signs) -> None:
+        self._opening = opening
+        self._signs = signs
+
+    def draw(self, step: Step | None, width: int, height: int) -> RenderableType:
+        """Return the screen after a step, or before the first."""
+        if width >= 108 and height >= 34:
+            return self._large(step, width)
+        if width >= 72 and height >= 24:
+            parts = self._medium(step, width, height)
+        else:
+            parts = self._small(step, width, height)
+        return Text("\n").join(parts[:height])
+
+    def table(self, step: Step, width: int) -> list[Text]:
+        """Return the belief about every colour, a line each under a header."""
+        return self._shares(step.belief, width, full=width >= 72)
+
+    # The three sizes.
+
+    def _large(self, step: Step | None, width: int) -> RenderableType:
+        belief = self._belief(step)
+        half = (width - 2) // 2
+        inner = half - 4
+        right = [
+            *self._factories(belief, inner),
+            Text(),
+            self._evidence(belief),
+            *self._predictions(step, inner, one_line=False),
+        ]
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(
+            self._panel("Bayes' rule", self._rule(step, inner, rows=2), half, 14),
+            self._panel("Which factory made these?", right, half, 14),
+        )
+        rows = self._shares(belief, 2 * half - 2, full=True)
+        return Group(
+            self._head(step, width),
+            *self._prior(width, lines=2),
+            Text(),
+            *self._candy(step, width),
+            Text(),
+            grid,
+            self._panel("What is believed about every colour", rows, 2 * half + 2, len(rows) + 2),
+            Text(),
+            self._foot(step, width),
+        )
+
+    def _medium(self, step: Step | None, width: int, height: int) -> list[Text]:
+        belief = self._belief(step)
+        parts = [
+            [self._head(step, width), *self._prior(width, lines=1)],
+            self._candy(step, width),
+            self._rule(step, width),
+            self._shares(belief, width, full=True),
+            self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),
+            [self._foot(step, width)],
+        ]
+        return _spread(parts, height)
+
+    def _small(self, step: Step | None, width: int, height: int) -> list[Text]:
+        belief = self._belief(step)
+        head, foot = [self._head(step, width)], [self._foot(step, width)]
+        table = self._shares(belief, width, full=False)
+        if step is None:
+            parts = [head, self._prior(width, lines=5), self._introduction(), table, foot]
+        else:
+            rest = [*self._predictions(step, width, one_line=False), self._evidence(belief)]
+            rest += self._favourite(belief)
+            rule = self._rule_in_words(step)
+            parts = [head, self._candy(step, width)[:1], rule, table, rest, foot]
+        lines = [_fit(line, width) for line in _spread(parts, height)]
+        return lines if len(lines) <= height else lines[: height - 1] + foot
+
+    def _belief(self, step: Step | None) -> Snapshot:
+        return self._opening.belief if step is None else step.belief
+
+    # The pieces: each a few lines, none wider than asked.
+
+    def _head(self, step: Step | None, width: int) -> Text:
+        opening = self._opening
+        bag = 0 if step is None else step.bag
+        if width >= 72:
+            left = "Tonight's posterior is tomorrow's prior"
+            right = f"bag {bag} of {opening.bags}, dealt from seed {opening.seed}"
+        else:
+            left, right = "The M&M story", f"bag {bag}/{opening.bags}"
+        gap = max(1, width - len(left) - len(right))
+        return _fit(Text(left, "bold") + Text(" " * gap + right), width)
+
+    def _prior(self, width: int, lines: int) -> list[Text]:
+        """What the belief starts from, in at most so many lines."""
+        prior = self._opening.prior
+        short = f"Prior: {prior.name}, worth {prior.strength:g} imagined candies"
+        if len(prior.notes) > 1:
+            short += f" (of which {UNNAMED:g} for each colour it does not name)"
+        for text in (f"Prior: {prior.name}. {' '.join(prior.notes)}", short):
+            said = wrap(text, width)
+            if len(said) <= lines:
+                break
+        named = len(f"Prior: {prior.name}")
+        first = Text(said[0])
+        first.stylize(RULE["prior"], 0, named)
+        return [_fit(line, width) for line in (first, *map(Text, said[1:lines]))]
+
+    def _candy(self, step: Step | None, width: int) -> list[Text]:
+        if step is None:
+            total, bags = self._opening.total, self._opening.bags
+            line = Text(f"{total:,} real M&M's, in {bags} closed bags.")
+            return [_fit(line, width), _fit(Text(f"Counts: {self._opening.source}"), width)]
+        line = Text.assemble(
+            (f"{self._signs.dot} {step.colour}", f"bold {CANDY[step.colour]}"),
+            ". Predicted: ",
+            step.predicted.colour,
+        )
+        if step.came_true:
+            line.append(", and it came true!" if width >= 48 else ". Yes!", "bold")
+        else:
+            chance = f" ({percent(step.predicted.probability)} %)" if width >= 48 else ""
+            line.append(f"{chance}. No.")
+        if line.cell_len + 24 < width:
+            line.append(f"  Candy {step.number:,} of {step.total:,}.")
+        return [_fit(line, width), _fit(self._bag(step), width)]
+
+    def _bag(self, step: Step) -> Text:
+        """The bag: a letter for what was eaten, the last one in reverse."""
+        strip = Text(f"Bag {step.bag:>2} ")
+        for i, colour in enumerate(step.contents):
+            if i >= step.place:
+                strip.append(self._signs.free, "dim")
+            elif i == step.place - 1:
+                strip.append(LETTER[colour], f"bold reverse {CANDY[colour]}")
+            else:
+                strip.append(LETTER[colour], CANDY[colour])
+        return strip
+
+    def _rule(self, step: Step | None, width: int, rows: int = 1) -> list[Text]:
+        """Bayes' rule with a curve for each of its factors that has one."""
+        if step is None:
+            return [_fit(line, width) for line in self._introduction()]
+        rule, again, signs = step.rule, step.again, self._signs
+        curves = rule_curves(rule, again, width - 25, AXIS, signs, rows)
+        chance = [Text(f"chance of {step.colour}, all told", RULE["evidence"])]
+        factors = [
+            ("  prior", "prior", rule.prior, curves["prior"]),
+            (f"{signs.times} likelihood", "likelihood", rule.likelihood, curves["likelihood"]),
+            (f"{signs.over} evidence", "evidence", rule.evidence, chance),
+            ("= posterior", "posterior", rule.posterior, curves["posterior"]),
+        ]
+        if rows > 1:
+            factors.append(("  if once more", "next", again.posterior, curves["next"]))
+        lines = [Text(self._claim(step))]
+        for name, key, number, picture in factors:
+            label = Text(f"{name:<14}{density(number):>8}   ", RULE[key])
+            lines += [Text(" " * label.cell_len) + above for above in picture[:-1]]
+            lines.append(label + picture[-1])
+        if rows > 1:
+            low, high = "0 %", f"{percent(AXIS, 0)} %"
+            lines.append(Text(f"{'':25}{low}{high:>{width - 25 - len(low)}}", "dim"))
+        lines.append(self._conclusion(step))
+        return [_fit(line, width) for line in lines]
+
+    def _claim(self, step: Step) -> str:
+        claim = percent(step.rule.at, 0)
+        return f"Are {claim} % of all candies {step.colour}, as Mars said in 2008?"
+
+    def _conclusion(self, step: Step) -> Text:
+        factor = step.rule.likelihood / step.rule.evidence
+        return Text.assemble(
+            "This candy makes it ",
+            (f"{density(factor)} times as", "bold"),
+            " believable as before.",
+        )
+
+    def _introduction(self) -> list[Text]:
+        signs = self._signs
+        return [
+            Text("Is each colour as common as Mars said?"),
+            Text("  prior: how believable that was", RULE["prior"]),
+            Text(f"{signs.times} likelihood: of this candy, if so", RULE["likelihood"]),
+            Text(f"{signs.over} evidence: of this candy, anyway", RULE["evidence"]),
+            Text("= posterior: how believable it is now", RULE["posterior"]),
+        ]
+
+    def _rule_in_words(self, step: Step) -> list[Text]:
+        """Bayes' rule in four short lines."""
+        rule, signs = step.rule, self._signs
+        return [
+            Text(f"Are {percent(rule.at, 0)} % {step.colour}, as Mars said?"),
+            Text.assemble(
+                (f"  prior {density(rule.prior)}", RULE["prior"]),
+                (f" {signs.times} likelihood {density(rule.likelihood)}", RULE["likelihood"]),
+            ),
+            Text.assemble(
+                (f"{signs.over} evidence {density(rule.evidence)}", RULE["evidence"]),
+                (f" = posterior {density(rule.posterior)}", RULE["posterior"]),
+            ),
+        ]
+
+    def _shares(self, belief: Snapshot, width: int, full: bool) -> list[Text]:
+        """One row a colour: estimates, and a bar with its 95 % interval."""
+        top = scale(max(share.high for share in belief.shares))
+        fixed = 47 if full else 26
+        room = max(4, width - fixed)
+        header = Text.assemble(
+            f"{'colour':<8} " + (f"{'seen':>5} " if full else ""),
+            (f"{'MLE':>5} ", RULE["likelihood"]),
+            (f"{'MAP':>5} {'mean':>5} ", RULE["posterior"]),
+            f"{'95 % interval':>15} " if full else "",
+            f" 0 to {percent(top, 0)} %",
+        )
+        lines = [_fit(header, width)]
+        for share in belief.shares:
+            style = CANDY[share.colour]
+            row = Text.assemble(
+                (LETTER[share.colour], f"bold {style}"),
+                f" {share.colour:<6} ",
+                f"{share.seen:>5} " if full else "",
+                f"{percent(share.mle):>5} {percent(share.map):>5} {percent(share.mean):>5} ",
+                f"{percent(share.low):>6} to {percent(share.high):>5} " if full else "",
+            )
+            bar = interval_bar(share.low, share.mean, share.high, top, room, style, self._signs)
+            lines.append(_fit(row + Text(" ") + bar, width))
+        return lines
+
+    def _predictions(self, step: Step | None, width: int, one_line: bool) -> list[Text]:
+        guess = self._belief(step).next
+        tied = f" ({guess.tied} equally likely)" if guess.tied > 1 else ""
+        coming = Text(f"Next: {guess.colour}, {percent(guess.probability)} %{tied}", RULE["next"])
+        if step is None:
+            return [_fit(coming, width)]
+        score = f"Came true: {step.hits:,} of {step.number:,}, {percent(step.hits / step.number)} %"
+        room = width - (coming.cell_len + 2 if one_line else 0)
+        if room >= len(score) + 20:
+            score += " (by chance 16.7 %)"
+        if one_line:
+            return [_fit(coming + Text(f". {score}"), width)]
+        return [_fit(coming, width), _fit(Text(score), width)]
+
+    def _evidence(self, belief: Snapshot) -> Text:
+        return Text(f"log evidence {signed(belief.log_evidence)}", RULE["evidence"])
+
+    def _factories(self, belief: Snapshot, width: int) -> list[Text]:
+        """The mixes as rows with bars."""
+        room = max(4, width - 42)
+        lines = [Text(f"{'mix':<15}{'log Bayes factor':>16}  probable")]
+        rows = [(rival.title, rival.log_bayes_factor, rival.probability) for rival in belief.rivals]
+        for title, factor, p in (*rows, ("some other mix", 0.0, belief.other)):
+            row = Text(f"{title:<15}{signed(factor):>16}{probability(p):>10} ")
+            lines.append(row + share_bar(p, room, RULE["posterior"], self._signs))
+        lines.append(Text("Above 0 the candies speak for the mix."))
+        return [_fit(line, width) for line in lines]
+
+    def _factory_cells(self, belief: Snapshot, width: int) -> list[Text]:
+        """The mixes side by side, in two lines under a header."""
+        header = Text("Which factory? Log Bayes factor (> 0: for it), probability. ")
+        cells = [
+            f"{mix.title} {signed(mix.log_bayes_factor, 1)}, {probability(mix.probability, 0)}"
+            for mix in belief.rivals
+        ]
+        cells.append(f"some other mix {probability(belief.other, 0)}")
+        cells.append(self._evidence(belief).plain)
+        wide = width // 3
+        rows = [cells[:3], cells[3:]]
+        lines = [header]
+        lines += [Text("".join(f"{cell:<{wide}}" for cell in row)) for row in rows]
+        lines[-1].stylize(RULE["evidence"], 2 * wide)
+        return [_fit(line, width) for line in lines]
+
+    def _favourite(self, belief: Snapshot) -> list[Text]:
+        best = belief.favourite
+        return [
+            Text(f"Best factory: {best.title}, {probability(best.probability)}"),
+            Text(f"log Bayes factor {signed(best.log_bayes_factor)} (> 0: for)"),
+        ]
+
+    def _foot(self, step: Step | None, width: int) -> Text:
+        number = 0 if step is None else step.number
+        total = self._opening.total
+        note = f" {number:,} of {total:,}" + ("  Ctrl-C ends" if width >= 60 else "")
+        return progress(number / total, max(4, width - len(note)), self._signs) + Text(note)
+
+    @staticmethod
+    def _panel(title: str, lines: Iterable[Text], width: int, height: int) -> Panel:
+        return Panel(
+            Text("\n").join(lines), title=title, title_align="left", width=width, height=height
+        )
+
+
+def _fit(line: Text, width: int) -> Text:
+    """Cut a line to the width."""
+    line.no_wrap = True
+    line.truncate(width)
+    return line
+
+
+def _spread(parts: list[list[Text]], height: int) -> list[Text]:
+    """Put empty lines between the parts, those in the middle first, as far as there is room."""
+    spare = height - sum(map(len, parts))
+    gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
+    empty = set(gaps[: max(0, spare)])
+    lines: list[Text] = []
+    for i, part in enumerate(parts):
+        lines += [Text()] * (i in empty) + part
+    return lines

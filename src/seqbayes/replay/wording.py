@@ -1,0 +1,79 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+
+def signed(number: float, digits: int = 3) -> str:
+    """Return a number with a sign that is one, not a hyphen; zero has none.
+
+    Examples
+    --------
+    >>> signed(-10.9381), signed(6.1692), signed(0.0001)
+    ('−10.938', '+6.169', '0.000')
+    """
+    text = f"{number:+,.{digits}f}"
+    if not text.strip("+-0.,"):
+        return text[1:]
+    return text.replace("-", "−")
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share in percent, without the sign; a dash where there is none.
+
+    Examples
+    --------
+    >>> percent(0.2076), percent(None)
+    ('20.8', '–')
+    """
+    return "–" if share is None else f"{100.0 * share:.{digits}f}"
+
+
+def probability(p: float, digits: int = 1) -> str:
+    """Return a probability in percent that is never rounded to certainty.
+
+    Examples
+    --------
+    >>> probability(0.9979), probability(0.999999), probability(0.0), probability(3.7e-08)
+    ('99.8 %', '> 99.9 %', '0 %', '< 0.1 %')
+    >>> probability(0.9979, digits=0)
+    '> 99 %'
+    """
+    if p in (0.0, 1.0):
+        return f"{100 * p:.0f} %"
+    least = 10.0**-digits
+    if 100.0 * p < least:
+        return f"< {least:.{digits}f} %"
+    if 100.0 * (1.0 - p) < least:
+        return f"> {100.0 - least:.{digits}f} %"
+    return f"{100.0 * p:.{digits}f} %"
+
+
+def density(number: float) -> str:
+    """Return a positive number to three digits, in at most seven characters.
+
+    Examples
+    --------
+    >>> density(2.0514), density(33.8), density(0.2), density(1.2e-11), density(12345.0)
+    ('2.05', '33.8', '0.200', '1.2e-11', '1.2e+04')
+    """
+    if number == 0.0:
+        return "0"
+    if 1e-3 <= number < 999.5:
+        return f"{number:#.3g}".rstrip(".")
+    return f"{number:.0f}" if 1.0 < number < 1e4 else f"{number:.1e}"
+
+
+def times(log_factor: float) -> str:
+    """Return how many times likelier something is, for a log Bayes factor >= 0.
+
+    Examples
+    --------
+    >>> times(6.169), times(0.3), times(60.1)
+    ('478', '1.3', '1.3e+26')
+    """
+    if log_factor > math.log(1e6):
+        return f"{math.exp(log_factor):.1e}" if log_factor < 700.0 else f"e^{log_factor:.0f}"
+    factor = math.exp(log_factor)
+    return f"{factor:,.0f}" if factor >= 10.0 else f"{factor:.1f}"

@@ -1,0 +1,573 @@
+"""The M&M story: what happens in it, how it looks, and how it ends."""
+
+import argparse
+import dataclasses
+import io
+import itertools
+import json
+import math
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from seqbayes import PriorError
+from seqbayes.datasets import COLOURS, factory_mixes, madison
+from seqbayes.replay import Prior, Story
+from seqbayes.replay.charts import curve, interval_bar, progress
+from seqbayes.replay.command import add_arguments
+from seqbayes.replay.pace import Clock, Interruption, even, gathering
+from seqbayes.replay.palette import ASCII, CANDY, LETTER, RULE, UNICODE
+from seqbayes.replay.screen import Screen
+from seqbayes.replay.summary import verdict
+
+# Interrupts reach the program even where the tests run in the background and ignore them.
+PROGRAM = """
+import argparse, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqbayes.replay import command
+parser = argparse.ArgumentParser(prog="seqbayes replay")
+command.add_arguments(parser)
+sys.exit(command.run(parser.parse_args()))
+"""
+
+
+def command(*args):
+    return [sys.executable, "-W", "error", "-c", PROGRAM, "mms", *args]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+    return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"} | more
+
+
+def replay(*args, **more):
+    return subprocess.run(
+        command(*args), capture_output=True, check=False, env=environment(**more), encoding="utf-8"
+    )
+
+
+def events(*args):
+    done = replay("--json", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+# The story.
+
+
+@pytest.fixture(scope="module")
+def story():
+    return Story(Prior.uniform(), seed=7, bags=3)
+
+
+@pytest.fixture(scope="module")
+def steps(story):
+    return list(story)
+
+
+def test_bayes_rule_holds_at_every_candy(steps):
+    for step in steps:
+        for rule in (step.rule, step.again):
+            assert math.isclose(
+                rule.prior * rule.likelihood / rule.evidence, rule.posterior, rel_tol=1e-12
+            )
+
+
+def test_the_factors_of_the_rule_are_what_they_are_called(steps):
+    mars = factory_mixes()["mars_2008"].shares
+    seen = Counter()
+    for step in steps:
+        n, k = sum(seen.values()), seen[step.colour]
+        share, a, b = mars[step.colour], 1 + k, 5 + n - k
+        assert step.rule.at == share
+        assert math.isclose(step.rule.likelihood, share, rel_tol=1e-12)
+        assert math.isclose(step.rule.evidence, a / (a + b), rel_tol=1e-12)
+        log_density = (a - 1) * math.log(share) + (b - 1) * math.log1p(-share)
+        log_density += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+        assert math.isclose(step.rule.prior, math.exp(log_density), rel_tol=1e-10)
+        seen[step.colour] += 1
+
+
+def test_tonights_posterior_is_tomorrows_prior(steps):
+    """The posterior of a colour is its prior when it comes next, if no other came between."""
+    pairs = [(a, b) for a, b in itertools.pairwise(steps) if a.colour == b.colour]
+    assert pairs
+    for one, other in pairs:
+        assert one.rule.posterior == other.rule.prior
+        assert one.again.posterior == other.rule.posterior
+
+
+def test_log_evidence_is_the_sum_of_log_predictions(steps):
+    total = 0.0
+    for step in steps:
+        total += math.log(step.rule.evidence)
+        assert math.isclose(step.belief.log_evidence, total, rel_tol=1e-12)
+
+
+def test_predictions_are_made_before_the_candy_is_seen(story, steps):
+    belief, hits = story.opening.belief, 0
+    for step in steps:
+        means = {share.colour: share.mean for share in belief.shares}
+        assert step.predicted == belief.next
+        assert step.predicted.probability == max(means.values()) == means[step.predicted.colour]
+        assert step.predicted.tied == list(means.values()).count(step.predicted.probability)
+        hits += step.colour == step.predicted.colour
+        assert step.hits == hits
+        belief = step.belief
+
+
+def test_mix_probabilities_sum_to_one_and_go_with_the_bayes_factors(steps):
+    for step in steps:
+        belief = step.belief
+        assert math.isclose(math.fsum(r.probability for r in belief.rivals) + belief.other, 1.0)
+        for rival in belief.rivals:
+            assert math.isclose(
+                math.log(rival.probability / belief.other), rival.log_bayes_factor, abs_tol=1e-9
+            )
+            assert rival.log_bayes_factor == rival.log_likelihood - belief.log_evidence
+
+
+def test_bags_are_eaten_in_order(steps):
+    dealt = madison().deal(7)
+    assert [step.colour for step in steps] == [candy for bag in dealt[:3] for candy in bag]
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.bag: step.contents for step in steps} == dict(enumerate(dealt[:3], 1))
+    assert all(step.contents[step.place - 1] == step.colour for step in steps)
+
+
+def test_steps_cannot_be_changed_and_the_story_can_be_told_again(story, steps):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        steps[0].colour = "tan"
+    assert list(story) == steps
+
+
+@pytest.mark.parametrize("bags", [0, 49, -1])
+def test_there_are_48_bags(bags):
+    with pytest.raises(PriorError, match=f"1 to 48 bags, got {bags}"):
+        Story(Prior.uniform(), bags=bags)
+
+
+# The priors.
+
+
+def test_named_priors():
+    assert Prior.parse("uniform").alpha == dict.fromkeys(COLOURS, 1.0)
+    assert Prior.parse("Jeffreys").alpha == dict.fromkeys(COLOURS, 0.5)
+    park = Prior.parse("park", 20.0)
+    assert park.alpha == pytest.approx(
+        {"green": 8, "red": 5, "yellow": 3, "blue": 4, "brown": 1, "orange": 1}
+    )
+    assert park.strength == pytest.approx(22)
+    assert "green 40 %" in park.notes[0]
+    assert "20 imagined candies" in park.notes[0]
+    assert "brown and orange" in park.notes[1]
+
+
+def test_a_prior_that_names_all_colours_gets_nothing_added():
+    prior = Prior.parse("blue=.24,brown=.13,green=.16,orange=.20,red=.13,yellow=.14", 50)
+    assert prior.strength == pytest.approx(50)
+    assert len(prior.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "strength", "why"),
+    [
+        ("red=.30,green=.20,blue=.25,yellow=.35", None, r"sum to 1\.10"),
+        ("red=.5,green=.4", None, r"sum to 0\.90"),
+        ("red=1.5,green=-.5", None, "green"),
+        ("red=nan,green=1", None, "red"),
+        ("red=.5,tan=.5", None, "no candy is 'tan'"),
+        ("red=.5,red=.5", None, "two shares"),
+        ("red=half,green=.5", None, "colour=share"),
+        ("red", None, "got 'red'"),
+        ("", None, "uniform, jeffreys, park"),
+        ("red=1,green=0", None, "'green' could never be learned away"),
+        ("park", 0.0, "strength"),
+        ("park", math.inf, "strength"),
+        ("uniform", 3.0, "strength of its own"),
+    ],
+)
+def test_refused_priors(text, strength, why):
+    with pytest.raises(PriorError, match=why):
+        Prior.parse(text, strength)
+
+
+def test_priors_wash_out():
+    """Two far-apart beliefs, fed the same candies, meet: the total variation shrinks."""
+    told = [Story(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
+
+    def distance(one, other):
+        pairs = zip(one.shares, other.shares, strict=True)
+        return sum(abs(a.mean - b.mean) for a, b in pairs) / 2
+
+    apart = [distance(*(story.opening.belief for story in told))]
+    apart += [distance(a.belief, b.belief) for a, b in zip(*told, strict=True)][99::400]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[-1] < apart[0] / 10
+
+
+# The program: figures.
+
+
+def test_all_bags_under_the_uniform_prior():
+    """The figures of the whole story, through the program itself."""
+    told = events("--prior", "uniform")
+    start, *candies, end = told
+    assert (start["event"], end["event"]) == ("start", "end")
+    assert [event["number"] for event in candies] == list(range(1, 2621))
+    belief = end["belief"]
+    assert list(belief["alpha"].values()) == [482, 372, 484, 545, 373, 370]
+    assert list(belief["alpha"]) == list(COLOURS)
+    assert f"{belief['log_evidence']:.6f}" == "-4677.555657"
+    factors = {name: round(mix["log_bayes_factor"], 3) for name, mix in belief["mixes"].items()}
+    assert factors == {
+        "cleveland": 6.169,
+        "mars_2008": -10.938,
+        "equal": -16.854,
+        "hackettstown": -60.105,
+    }
+    assert [f"{end:.5f}" for end in belief["interval"]["red"]] == ["0.12895", "0.15565"]
+    assert belief["mle"] == belief["map"]  # the prior is flat
+    assert end["candies"] == 2620
+    assert end["hits"] == sum(event["predicted"]["came_true"] for event in candies)
+    assert end["interrupted"] is False
+    assert candies[-1]["belief"] == belief
+    assert any("Cleveland" in line and "478 times likelier" in line for line in end["summary"])
+    total = math.fsum(math.log(event["rule"]["evidence"]) for event in candies)
+    assert math.isclose(total, belief["log_evidence"], rel_tol=1e-12)
+
+
+def test_the_order_does_not_matter_in_the_end():
+    counts = madison().counts
+    told = Story(Prior.jeffreys(), seed=2)
+    *_, last = told
+    belief = last.belief
+    assert [share.alpha for share in belief.shares] == [counts[c] + 0.5 for c in COLOURS]
+    log_evidence = math.lgamma(3) - math.lgamma(2623)
+    log_evidence += sum(math.lgamma(n + 0.5) - math.lgamma(0.5) for n in counts.values())
+    assert math.isclose(belief.log_evidence, log_evidence, rel_tol=1e-11)
+
+
+def test_same_seed_same_story():
+    first, again = (replay("--json", "--bags", "2", "--seed", "5").stdout for _ in range(2))
+    assert first == again
+    assert first != replay("--json", "--bags", "2", "--seed", "6").stdout
+
+
+def test_plain_is_one_line_a_candy():
+    done = replay("--plain", "--bags", "2", "--prior", "park", "--strength", "20")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    candies = [line for line in lines if not line.startswith("#")]
+    assert [int(line.split()[0]) for line in candies] == list(range(1, len(candies) + 1))
+    assert len(candies) == sum(map(len, madison().deal(1)[:2]))
+    assert "\x1b" not in done.stdout
+    told = "\n".join(lines)
+    assert "worth 20 imagined candies" in told
+    assert "brown and orange: 1 imagined candy of each was added" in told
+
+
+def test_a_pipe_gets_plain_lines_unasked():
+    assert replay("--bags", "1").stdout == replay("--bags", "1", "--plain").stdout
+
+
+def test_plain_where_only_ascii_can_be_written():
+    done = replay("--bags", "1", "--prior", "park", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert "?" not in done.stdout.replace("made these?", "")
+
+
+def test_json_lines_are_strict_json_and_rule_holds():
+    for event in events("--bags", "1", "--prior", "jeffreys")[1:-1]:
+        rule = event["rule"]
+        assert math.isclose(
+            rule["prior"] * rule["likelihood"] / rule["evidence"], rule["posterior"], rel_tol=1e-12
+        )
+
+
+# The program: refusals and ends.
+
+
+def test_proportions_that_are_none_are_refused_with_their_sum():
+    done = replay("--prior", "red=.30,green=.20,blue=.25,yellow=.35")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "sum to 1.10" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--bags", "0"),
+        ("--bags", "49"),
+        ("--bags", "many"),
+        ("--speed", "-1"),
+        ("--speed", "nan"),
+        ("--speed", "fast"),
+        ("--seed", "-1"),
+        ("--plain", "--json"),
+        ("--strength", "3"),
+    ],
+)
+def test_refused_options(args):
+    done = replay(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["--plain", "--json"])
+def test_closed_pipe_ends_quietly(form):
+    with subprocess.Popen(
+        command(form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as program:
+        program.stdout.readline()
+        program.stdout.close()
+        assert program.stderr.read() == b""
+        assert program.wait() == 141
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_between_two_lines_with_a_summary(number, status):
+    with subprocess.Popen(
+        command("--json", "--speed", "20"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        encoding="utf-8",
+    ) as program:
+        lines = [program.stdout.readline() for _ in range(4)]
+        program.send_signal(number)
+        lines += program.stdout.readlines()
+        assert program.stderr.read() == ""
+        assert program.wait() == status
+    told = [json.loads(line) for line in lines]
+    end = told[-1]
+    assert (end["event"], end["interrupted"]) == ("end", True)
+    assert end["candies"] == told[-2]["number"] == len(told) - 2 < 2620
+    assert end["belief"] == told[-2]["belief"]
+    assert end["summary"][0].startswith("Stopped after")
+
+
+def on_a_terminal(*args, columns=80, lines=24, until=None, number=signal.SIGINT, **more):
+    """Run the program on a pseudo-terminal; return its status and all that it wrote."""
+    ours, theirs = pty.openpty()
+    size = {"COLUMNS": str(columns), "LINES": str(lines)}
+    program = subprocess.Popen(
+        command(*args),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(**size | more),
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        ready, _, _ = select.select([ours], [], [], 60)
+        assert ready, "the program is silent"
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not chunk:
+            break
+        written += chunk
+        if until is not None and until in written:
+            program.send_signal(number)
+            until = None
+    os.close(ours)
+    return program.wait(), written.decode("utf-8")
+
+
+def test_on_a_terminal_it_draws_and_then_sums_up():
+    status, written = on_a_terminal("--bags", "2", "--speed", "max")
+    assert status == 0
+    screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
+    assert "\x1b[?1049h" in screens
+    assert "evidence" in screens
+    assert "candies eaten, 2 bags empty." in after
+    assert "\x1b[?25h" in written  # the cursor is back
+
+
+def test_interrupted_on_a_terminal_it_sums_up():
+    status, written = on_a_terminal("--speed", "20", until=b"Predicted")
+    assert status == 130
+    after = written.rpartition("\x1b[?1049l")[2]
+    assert "Stopped after" in after
+    assert "\x1b[?25h" in written
+    assert "Traceback" not in written
+
+
+def test_without_colour():
+    status, written = on_a_terminal("--bags", "1", "--speed", "max", NO_COLOR="1")
+    assert status == 0
+    assert "38;" not in written
+    assert "\x1b[3" not in written
+
+
+def test_a_dumb_terminal_gets_plain_lines():
+    status, written = on_a_terminal("--bags", "1", "--speed", "max", TERM="dumb")
+    assert status == 0
+    assert "\x1b" not in written
+    assert written.replace("\r\n", "\n") == replay("--bags", "1").stdout
+
+
+# The screen.
+
+SIZES = [(120, 40), (108, 34), (107, 33), (80, 24), (72, 24), (71, 50), (40, 20), (40, 10), (20, 8)]
+
+
+def drawn(screen, step, width, height):
+    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
+    console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
+    console.print(screen.draw(step, width, height), soft_wrap=True)
+    return console.file.getvalue().rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize("text", ["uniform", "jeffreys", "park", "red=.5,green=.5"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_screens_fit(text, width, height):
+    story = Story(Prior.parse(text), bags=2)
+    moments = [None, *itertools.islice(story, 0, None, 9)]
+    for signs in (UNICODE, ASCII):
+        screen = Screen(story.opening, signs)
+        for step in moments:
+            lines = drawn(screen, step, width, height)
+            assert len(lines) <= height
+            assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
+def test_everything_promised_is_on_every_screen(steps, story, width, height):
+    screen, step = Screen(story.opening, UNICODE), steps[100]
+    told = "\n".join(drawn(screen, step, width, height))
+    for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
+        assert word in told
+    for share in step.belief.shares:
+        assert share.colour in told
+        assert f"{100 * share.mean:.1f}" in told
+    assert f"{step.number:,} of {step.total:,}" in told
+    assert f"Next: {step.belief.next.colour}" in told
+    assert f"{step.hits} of {step.number}" in told
+    assert "log evidence −" in told
+    assert step.belief.favourite.title in told
+
+
+def test_opening_says_what_the_prior_is(story):
+    park = Story(Prior.parse("park", 20), bags=1)
+    for width, height in [(120, 40), (80, 24), (40, 20)]:
+        told = " ".join(drawn(Screen(park.opening, UNICODE), None, width, height))
+        assert "walk in the park" in told
+        assert "1 imagined candy" in told.replace("  ", " ") or "of which 1 for each" in told
+
+
+def test_ascii_screens_are_ascii(steps, story):
+    # the minus sign and the box are the console's own business
+    screen = Screen(story.opening, ASCII)
+    told = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
+    assert told.isascii()
+
+
+def test_interval_bar_marks_its_ends():
+    bar = interval_bar(0.25, 0.5, 0.75, 1.0, 8, "red", UNICODE).plain
+    assert bar == "██▒▒┃▒▒ "
+    assert interval_bar(0.0, 0.0, 1.0, 1.0, 4, "red", ASCII).plain == "|---"
+
+
+def test_curves_and_progress():
+    assert [line.plain for line in curve([0, 0.5, 1], 1, 0, "red", UNICODE)] == [" ▄█"]
+    assert [line.plain for line in curve([0, 0.75, 1], 1, 0, "red", UNICODE, 2)] == [" ▄█", " ██"]
+    assert progress(0.5, 4, ASCII).plain == "==--"
+
+
+def contrast(one, other):
+    """WCAG 2 contrast of two colours."""
+
+    def luminance(colour):
+        channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("paper", ["#000000", "#ffffff"])
+def test_colours_can_be_read_on_dark_and_light(paper):
+    assert list(RULE) == ["prior", "likelihood", "evidence", "posterior", "next"]
+    for colour in RULE.values():
+        assert contrast(colour, paper) >= 4.5
+    for colour in CANDY.values():
+        assert contrast(colour, paper) >= 3.0
+
+
+def test_letters_tell_the_colours_apart():
+    assert set(LETTER) == set(CANDY) == set(COLOURS)
+    assert len(set(LETTER.values())) == 6
+
+
+# The pace.
+
+
+def test_default_pace_ends_within_a_minute_and_starts_slowly():
+    pace = gathering()
+    moments = [pace(n) for n in range(2621)]
+    gaps = np.diff(moments)
+    assert np.all(gaps > 0)
+    assert np.all(np.diff(gaps) < 0)
+    assert gaps[0] > 1.5
+    assert moments[-1] < 60
+
+
+@pytest.mark.parametrize(("speed", "after"), [(4.0, 2.5), (0.0, 0.0), (math.inf, 0.0)])
+def test_even_pace(speed, after):
+    assert even(speed)(9) == after
+
+
+def test_clock_waits_for_what_is_left():
+    times = iter([100.0, 100.5, 107.0])
+    clock = Clock(even(1.0), Interruption(), now=lambda: next(times))
+    assert clock.left(2) == 2.5
+    assert clock.left(2) == -4.0
+
+
+# Words.
+
+
+def test_verdicts_of_a_stopped_and_of_a_lost_story(story, steps):
+    assert verdict(story.opening, None, True) == [
+        "Stopped before the first candy: the belief is still the prior."
+    ]
+    told = " ".join(verdict(story.opening, steps[9], True))
+    assert "Stopped after 10 of" in told
+    assert "10 candies" not in told
+
+
+def test_verdict_names_another_mix_where_none_fits():
+    """Under a strong prior for what the bags really hold, no published mix is likelier."""
+    counts = madison().counts
+    shares = {colour: count / 2620 for colour, count in counts.items()}
+    story = Story(Prior.from_proportions(shares, strength=1e6))
+    *_, last = story
+    assert last.belief.favourite.log_bayes_factor < 0
+    told = " ".join(verdict(story.opening, last, False))
+    assert "less likely" in told
+    assert "some other mix is the likeliest now" in told
+
+
+def test_help_tells_every_option():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(["mms"])
+    assert (args.prior, args.seed, args.bags, args.speed) == ("uniform", 1, None, None)
