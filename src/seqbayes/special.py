@@ -36,6 +36,9 @@ DIRECT = 100.0
 _STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _STIRLING_FROM = 10.0
 
+# Below, n times the digamma function is the difference of log gammas to 1e-13.
+_TINY_STEP = 1e-6
+
 # 1/3 + w/5 + w**2/7 + ...: (atanh(v) - v) / v**3 at w = v**2, for v below .1.
 _ATANH = tuple(1.0 / (2 * j + 3) for j in range(8, -1, -1))
 _SPLIT = 134217729.0
@@ -225,11 +228,15 @@ def log_rising(a: Real, n: Real) -> Real:
         return 0.0
     if n == 1.0:
         return math.log(a)
+    if n < _TINY_STEP * a:
+        return float(n * sc.psi(a + 0.5 * n))
     if a >= _STIRLING_FROM:
         leading = (a - 0.5) * math.log1p(n / a) + n * (math.log(a + n) - 1.0)
         return float(leading + (stirling_error(a + n) - stirling_error(a)))
-    if n < 1e-5 * a:
-        return float(n * sc.psi(a + 0.5 * n))
+    if n < 1.0:
+        # The recurrence leads to where Stirling's series holds, without cancellation.
+        shift = math.fsum(math.log1p(n / (a + i)) for i in range(10))
+        return float(log_rising(a + 10.0, n) - shift)
     return math.lgamma(a + n) - math.lgamma(a)
 
 
@@ -238,11 +245,15 @@ def _log_rising_array(a: Array, n: Array) -> Array:
         large = np.maximum(a, _STIRLING_FROM)
         leading = (large - 0.5) * np.log1p(n / large) + n * (np.log(large + n) - 1.0)
         series = leading + (stirling_error(large + n) - stirling_error(large))
-        direct = sc.gammaln(a + n) - sc.gammaln(a)
-        tiny = n * sc.psi(a + 0.5 * n)
-        small = np.where(n == 1.0, np.log(a), np.where(n < 1e-5 * a, tiny, direct))
-        result = np.where((a >= _STIRLING_FROM) & (n != 1.0), series, small)
-        return np.where(n == 0.0, 0.0, result)
+        result = np.where(a >= _STIRLING_FROM, series, sc.gammaln(a + n) - sc.gammaln(a))
+        few = (a < _STIRLING_FROM) & (n < 1.0)
+        if few.any():
+            a_few, n_few = np.broadcast_arrays(a, n)
+            a_few, n_few = a_few[few], n_few[few]
+            shift = sum(np.log1p(n_few / (a_few + i)) for i in range(10))
+            result[few] = _log_rising_array(a_few + 10.0, n_few) - shift
+        result = np.where(n < _TINY_STEP * a, n * sc.psi(a + 0.5 * n), result)
+        return np.where(n == 1.0, np.log(a), result)
 
 
 def log_beta(a: Real, b: Real) -> Real:
