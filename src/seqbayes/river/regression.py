@@ -12,11 +12,10 @@ from seqbayes import special
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.river.features import bounded
 from seqbayes.square_root import SquareRoot
 from seqbayes.state import check_level
-from seqbayes.statistics import as_real, read_weight
-
-_LARGEST = 1e150  # of values whose squares are finite
+from seqbayes.statistics import read_weight
 
 
 class _Noise(NamedTuple):
@@ -98,7 +97,7 @@ class ConjugateLinearRegression(base.Regressor):
         self._origin: list[float] = []  # of every column; rows hold x - origin
         self._target_origin = 0.0
         self._n = 0.0
-        self._solution: Any = None  # of the factor, or None where it is out of date
+        self._solution: list[float] | None = None  # of the factor, or None where it is out of date
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Absorb one row.
@@ -118,7 +117,7 @@ class ConjugateLinearRegression(base.Regressor):
             If a value is no finite number or its square overflows. The model is then unchanged.
         """
         values = _read(x)
-        target = _bounded(y, "a finite target")
+        target = bounded(y, "a finite target")
         weight = read_weight(w)
         largest = max(map(abs, values.values()), default=0.0)
         if not weight * max(largest, abs(target)) ** 2 < math.inf:
@@ -162,9 +161,9 @@ class ConjugateLinearRegression(base.Regressor):
                 row[column] += value
         return row, unknown
 
-    def _theta(self) -> Any:
+    def _theta(self) -> list[float]:
         if self._solution is None:
-            self._solution = self._root.solve()
+            self._solution = self._root.solve().tolist()
         return self._solution
 
     def _mean(self, row: list[float]) -> float:
@@ -242,7 +241,7 @@ class ConjugateLinearRegression(base.Regressor):
         PriorError
             If the prior is improper and too little was seen to say anything.
         """
-        return float(self.predictive(x).logpdf(_bounded(y, "a finite target")))
+        return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
 
     @property
     def log_evidence(self) -> float | None:
@@ -271,7 +270,7 @@ class ConjugateLinearRegression(base.Regressor):
     def weights(self) -> dict[Any, float]:
         """Posterior mean of the weight of every feature seen."""
         theta = self._theta()
-        return {name: float(theta[column]) for name, column in self._columns.items()}
+        return {name: theta[column] for name, column in self._columns.items()}
 
     @property
     def intercept_mean(self) -> float:
@@ -291,12 +290,4 @@ class ConjugateLinearRegression(base.Regressor):
 
 
 def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
-    return {name: _bounded(value, f"a finite number as {name!r}") for name, value in x.items()}
-
-
-def _bounded(value: Any, expected: str) -> float:
-    if type(value) is not float or not -_LARGEST < value < _LARGEST:
-        value = as_real(value, expected)
-        if abs(value) > _LARGEST:
-            raise ObservationError(f"the value {value!r} is too large: its square overflows")
-    return float(value)
+    return {name: bounded(value, f"a finite number as {name!r}") for name, value in x.items()}

@@ -1,0 +1,184 @@
+"""A naive Bayes classifier with a conjugate belief per class and feature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from river import base
+
+from seqbayes import likelihoods
+from seqbayes.errors import ObservationError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.river import features as kinds
+from seqbayes.river.features import Feature, Kind, Reading
+from seqbayes.state import State
+from seqbayes.statistics import read_weight
+
+
+class ConjugateNB(base.Classifier):
+    """Naive Bayes with a conjugate state per class and feature.
+
+    A feature's prior within a class is what is known of the feature in all classes together, worth
+    `strength` observations; the values of a class then count in full. So features need no scaling,
+    a class seen once or twice is neither sure nor lost, and a value never seen has a probability.
+
+    Parameters
+    ----------
+    features
+        How to model features, by name: "gaussian" (Student's t predictive), "count"
+        (Gamma-Poisson), "categorical" (Dirichlet, open to new labels), or a state of any family,
+        from whose own prior every class then starts. Other features are modelled by their first
+        value: numbers are Gaussian; strings, booleans and all else are categorical.
+    strength
+        How many observations the prior of a feature is worth, > 0.
+    class_strength
+        Dirichlet concentration of every class, > 0.
+
+    Notes
+    -----
+    A feature absent from an observation is left out of it; a feature never learned, or a number
+    that has never varied, says nothing. Missing values (None, NaN) and values that do not fit the
+    kind of their feature are refused before anything is learned: leave them out instead.
+
+    The prior of a feature moves as more is seen of it: an empirical Bayes prior, with the content
+    of `strength` observations [1]_.
+
+    Raises
+    ------
+    PriorError
+        If a strength is not above zero, or a feature's model is unknown or improper.
+
+    References
+    ----------
+    .. [1] Kass, R. E. and Wasserman, L. (1995). A reference Bayesian test for nested hypotheses and
+       its relationship to the Schwarz criterion.
+    .. [2] Murphy, K. (2012). Machine Learning: A Probabilistic Perspective, section 3.5.
+
+    Examples
+    --------
+    >>> from seqbayes.river import ConjugateNB
+    >>> model = ConjugateNB(features={"legs": "count"})
+    >>> model.learn_one({"legs": 4, "weight": 30.0, "noise": "bark"}, "dog")
+    >>> model.learn_one({"legs": 4, "weight": 4.0, "noise": "meow"}, "cat")
+    >>> model.learn_one({"legs": 4, "weight": 25.0, "noise": "bark"}, "dog")
+    >>> model.predict_one({"noise": "meow", "weight": 5.0})
+    'cat'
+    >>> print(f"{model.belief('dog', 'weight').mean.mean:.4f}")
+    24.8889
+    """
+
+    def __init__(
+        self,
+        features: Mapping[Any, str | State] | None = None,
+        strength: float = 1.0,
+        class_strength: float = 1.0,
+    ) -> None:
+        self.features = features
+        self.strength = check_parameter("strength", strength)
+        self.class_strength = check_parameter("class_strength", class_strength)
+        self._kinds = kinds.kinds(features)
+        self._features: dict[Any, Feature] = {}
+        self._classes = likelihoods.Categorical().statistics()
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
+        """Absorb the features `x` of an observation of class `y`.
+
+        Parameters
+        ----------
+        x
+            Values by the name of the feature.
+        y
+            The class, any hashable label.
+        w
+            Weight, finite and >= 0; weight 2 is the same as learning twice.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature. The model is then unchanged.
+        """
+        weight = read_weight(w)
+        likelihoods.Categorical().statistics().observe(y)
+        found = {}
+        for name, value in x.items():
+            feature = self._features.get(name) or Feature(self._kind(name, value))
+            _read(feature, name, value)
+            found[name] = feature
+        if weight == 0.0:
+            return
+        self._classes.observe(y, weight)
+        for name, feature in found.items():
+            self._features[name] = feature
+            feature.learn(x[name], y, weight)
+
+    def _kind(self, name: Any, value: Any) -> Kind:
+        return self._kinds.get(name) or kinds.kind_of(value)
+
+    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """Return log p(class, x) of every class, up to a term common to all.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        counts = self._classes.value
+        if not counts:
+            return {}
+        labels = tuple(counts)
+        readings: dict[Kind, list[Reading]] = {}
+        for name, value in x.items():
+            feature = self._features.get(name)
+            if feature is not None:
+                reading = Reading(feature, _read(feature, name, value))
+                readings.setdefault(feature.kind, []).append(reading)
+        total = np.log(np.array(list(counts.values())) + self.class_strength)
+        for kind, group in readings.items():
+            total += kind.log_predictives(group, labels, self.strength)
+        total -= math.log(self._classes.n + len(labels) * self.class_strength)
+        return dict(zip(labels, total.tolist(), strict=True))
+
+    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
+        """Return the probability of every class seen so far.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        joint = self.joint_log_likelihood(x)
+        best = max(joint.values(), default=0.0)
+        shares = {label: math.exp(value - best) for label, value in joint.items()}
+        whole = math.fsum(shares.values())
+        return {label: share / whole for label, share in shares.items()}
+
+    def belief(self, label: Any, feature: Any) -> State | None:
+        """Return the belief about a feature within a class, as a state of its own.
+
+        None for a number that has never varied: its prior has no scale yet.
+
+        Raises
+        ------
+        ObservationError
+            If no such class or feature was seen.
+        """
+        if label not in self._classes.value:
+            raise ObservationError(f"expected a class that was seen, got {label!r}")
+        if feature not in self._features:
+            raise ObservationError(f"expected a feature that was seen, got {feature!r}")
+        seen = self._features[feature]
+        return seen.kind.state(seen, label, self.strength)
+
+
+def _read(feature: Feature, name: Any, value: Any) -> Any:
+    try:
+        return feature.kind.read(value)
+    except ObservationError as error:
+        raise ObservationError(f"feature {name!r}: {error}") from None
