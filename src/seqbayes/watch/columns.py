@@ -1,0 +1,172 @@
+"""Which columns are read, and what each of them holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from seqbayes import likelihoods
+from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.likelihoods import LabelLikelihood, Likelihood, PairLikelihood
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by its name; `kind` is number, boolean, text, pair or counts."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of an event, in the order of a row: values, keys, weight.
+
+    `observe` and `key` take an observation and its key from a row; `labels` are the names of
+    columns that hold the counts of a label each.
+    """
+
+    values: tuple[Column, ...]
+    keys: tuple[Column, ...]
+    weight: Column | None
+    observe: Callable[[Row], Any]
+    key: Callable[[Row], Any]
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def all(self) -> tuple[Column, ...]:
+        """Every column of a row, in order."""
+        return (*self.values, *self.keys, *(() if self.weight is None else (self.weight,)))
+
+
+def choose_columns(
+    likelihood: Likelihood, values: Sequence[str], by: Sequence[str], weight: str | None
+) -> Columns:
+    """Return the columns that a likelihood's observations, their keys and weights are read from.
+
+    Raises
+    ------
+    SeqbayesError
+        If a column is asked for twice, or there are too many or too few for an observation.
+
+    Examples
+    --------
+    >>> columns = choose_columns(likelihoods.Binomial(), ["sold", "shown"], ["shop"], None)
+    >>> columns.observe((3.0, 4.0, "north")), columns.key((3.0, 4.0, "north"))
+    ((3.0, 4.0), 'north')
+    """
+    kinds, observe = _values(likelihood, values)
+    counts = isinstance(likelihood, LabelLikelihood) and not likelihood.labelled
+    columns = Columns(
+        tuple(Column(name, kind) for name, kind in zip(values, kinds, strict=True)),
+        tuple(Column(name, "text") for name in by),
+        None if weight is None else Column(weight, "number"),
+        observe,
+        _key(len(values), len(by)),
+        tuple(values) if counts and len(values) > 1 else None,
+    )
+    name, times = Counter(column.name for column in columns.all).most_common(1)[0]
+    if times > 1:
+        raise SeqbayesError(f"column {name!r} is asked for {times} times")
+    return columns
+
+
+def _values(
+    likelihood: Likelihood, values: Sequence[str]
+) -> tuple[list[str], Callable[[Row], Any]]:
+    """Return the kind of every value column, and what takes the observation from a row."""
+    pair = isinstance(likelihood, PairLikelihood) and None in likelihood.parameters().values()
+    counts = isinstance(likelihood, LabelLikelihood) and not likelihood.labelled
+    if len(values) == 1:
+        return [_kind(likelihood, pair, counts)], itemgetter(0)
+    if counts:
+        return ["number"] * len(values), lambda row: dict(zip(values, row, strict=False))
+    if pair and len(values) == 2:
+        return ["number", "number"], itemgetter(slice(0, 2))
+    raise SeqbayesError(
+        f"a {type(likelihood).__name__} observation has {'two' if pair else 'one'} --value"
+        f" column{'s' if pair else ''}, not {len(values)}"
+    )
+
+
+def _kind(likelihood: Likelihood, pair: bool, counts: bool) -> str:
+    if isinstance(likelihood, likelihoods.Bernoulli):
+        return "boolean"
+    if isinstance(likelihood, LabelLikelihood):
+        return "counts" if counts else "text"
+    return "pair" if pair else "number"
+
+
+def _key(start: int, count: int) -> Callable[[Row], Any]:
+    if count == 0:
+        return lambda row: ()
+    return itemgetter(start) if count == 1 else itemgetter(slice(start, start + count))
+
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parse_number(cell: str) -> float | None:
+    """Return the number that a cell of text spells, all of it; None if the cell is blank.
+
+    Raises
+    ------
+    ObservationError
+        If it spells none; Python's underscores and foreign digits are none.
+
+    Examples
+    --------
+    >>> parse_number(" 2.5e3 ")
+    2500.0
+    >>> parse_number("12abc")
+    Traceback (most recent call last):
+    seqbayes.errors.ObservationError: expected a number, got '12abc'
+    """
+    try:
+        if "_" not in cell and cell.isascii():
+            return float(cell)
+    except ValueError:
+        pass
+    return _none_if_blank(cell, "a number")
+
+
+def parse_boolean(cell: str) -> bool | None:
+    """Return the truth that a cell spells: true, false, yes, no, 1 or 0; None if it is blank."""
+    truth = _TRUTH.get(cell)
+    if truth is None:
+        truth = _TRUTH.get(cell.strip().lower())
+    return _none_if_blank(cell, "true, false, yes, no, 1 or 0") if truth is None else truth
+
+
+def parse_text(cell: str) -> str | None:
+    """Return the cell as it is; None if it is blank."""
+    return cell if cell and not cell.isspace() else None
+
+
+def _none_if_blank(cell: str, expected: str) -> None:
+    if cell and not cell.isspace():
+        raise ObservationError(f"expected {expected}, got {shorten(cell)!r}")
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """Return the text, or its beginning."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def printable(text: str, length: int = 60) -> str:
+    r"""Return the beginning of a text in which nothing can move a cursor.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    text = shorten(text, length)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

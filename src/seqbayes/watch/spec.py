@@ -1,0 +1,279 @@
+"""Which state the options ask for, read off the families' and likelihoods' own signatures."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods import Likelihood, PairLikelihood
+from seqbayes.state import FAMILIES, State
+
+
+def spell(name: str) -> str:
+    """Return a class or method name as an option spells it.
+
+    Examples
+    --------
+    >>> spell("NormalInverseGamma"), spell("from_mean")
+    ('normal-inverse-gamma', 'from-mean')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def families() -> dict[str, type[State]]:
+    """Every family by the name of its option."""
+    return {spell(name): family for name, family in FAMILIES.items()}
+
+
+def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
+    """A family's likelihoods by the names of their option; the first is the default."""
+    return {spell(kind.__name__): kind for kind in family.likelihoods}
+
+
+def fixed_parameters() -> dict[str, list[str]]:
+    """Every fixed parameter of some likelihood, with the likelihoods that have it.
+
+    Examples
+    --------
+    >>> fixed_parameters()["trials"]
+    ['binomial', 'multinomial']
+    """
+    found: dict[str, list[str]] = {}
+    for family in FAMILIES.values():
+        for name, kind in likelihoods_of(family).items():
+            for field in fields(kind):  # type: ignore[arg-type]
+                owners = found.setdefault(field.name, [])
+                if name not in owners:
+                    owners.append(name)
+    return found
+
+
+def constructors(family: type[State]) -> dict[str, Callable[..., State]]:
+    """A family's named priors, by the name of their option.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> list(constructors(Beta))
+    ['flat', 'jeffreys', 'haldane', 'from-mean', 'from-interval']
+    """
+    found = {}
+    for name, member in vars(family).items():
+        if (
+            isinstance(member, classmethod)
+            and "likelihood" in inspect.signature(member.__func__).parameters
+        ):
+            found[spell(name)] = getattr(family, name)
+    return found
+
+
+def make_likelihood(
+    family: type[State], name: str | None, fixed: Mapping[str, str], values: int = 1
+) -> Likelihood:
+    """Return the likelihood of a name (the family's first by default) with its fixed parameters.
+
+    Parameters
+    ----------
+    family
+        The prior's family.
+    name
+        Name of the likelihood.
+    fixed
+        Its fixed parameters, as texts.
+    values
+        How many columns an observation has. With two, a parameter that may differ from one
+        observation to the next is taken from the second.
+
+    Raises
+    ------
+    PriorError
+        If the family has no such likelihood, or the likelihood no such parameter.
+
+    Examples
+    --------
+    >>> from seqbayes import Gamma
+    >>> make_likelihood(Gamma, None, {}, values=2)
+    Poisson(exposure=None)
+    """
+    known = likelihoods_of(family)
+    kind = family.likelihoods[0] if name is None else known.get(spell(name))
+    if kind is None:
+        raise PriorError(
+            f"a {spell(family.__name__)} has no likelihood {name!r}: expected {_either(known)}"
+        )
+    own = {field.name: "None" in str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {}
+    for parameter, text in fixed.items():
+        if parameter not in own:
+            has = f"only {_either(own)}" if own else "none"
+            raise PriorError(f"{spell(kind.__name__)} has no parameter {parameter!r}, {has}")
+        none = own[parameter] and text.lower() == "none"
+        arguments[parameter] = None if none else _number(parameter, text)
+    if values == 2 and issubclass(kind, PairLikelihood):
+        varying = [parameter for parameter, may_vary in own.items() if may_vary]
+        if varying and varying[0] not in fixed:
+            arguments[varying[0]] = None
+    return kind(**arguments)
+
+
+def make_prior(
+    family: type[State],
+    prior: str | None,
+    likelihood: Likelihood,
+    categories: Sequence[str] | None = None,
+) -> State:
+    """Return the empty state whose prior an option describes.
+
+    Parameters
+    ----------
+    family
+        The prior's family.
+    prior
+        Hyperparameters ``name=value,…``, a named prior ``flat``, or one with arguments,
+        ``from-mean:mean=0.2,strength=10``. ``name.label=value`` is an entry of a mapping; where a
+        mapping is all that there is, ``label=value``. The pairs may also be a JSON object. None
+        for the family's default.
+    likelihood
+        The likelihood.
+    categories
+        Labels for a prior that is defined by them.
+
+    Raises
+    ------
+    PriorError
+        If there is no such prior, or its values make no sense.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Normal
+    >>> print(make_prior(Normal, "prior_mean=85,prior_variance=1600", Normal().likelihood))
+    Normal(85, 1600, 1) + 0 seen (Normal) = Normal(85, 1600, 1)
+    >>> make_prior(Dirichlet, "red=40,blue=2", Dirichlet().likelihood).alpha
+    {'red': 40.0, 'blue': 2.0}
+    """
+    name, constructor, text = _choose_constructor(family, prior, categories)
+    signature = inspect.signature(constructor).parameters
+    own = {key: value for key, value in signature.items() if key not in ("likelihood", "seed")}
+    arguments = _arguments(own, _pairs(text), f"{spell(family.__name__)} {name}".strip())
+    if categories is not None:
+        if "categories" not in own:
+            raise PriorError(f"--categories do not go with {_described(family, prior)}")
+        repeated = [label for label in categories if list(categories).count(label) > 1]
+        if repeated:
+            raise PriorError(f"category {repeated[0]!r} is given twice")
+        arguments["categories"] = list(categories)
+    lacking = [
+        key
+        for key, value in own.items()
+        if key not in arguments and (value.default is value.empty or _needs_labels(family, value))
+    ]
+    if lacking:
+        raise PriorError(_lacking(family, name, lacking))
+    return constructor(**arguments, likelihood=likelihood)
+
+
+def factory(template: State) -> Callable[[], State]:
+    """Return what makes states with the same prior and likelihood, quickly."""
+    family, likelihood = type(template), template.likelihood
+    prior = {name: getattr(template, name) for name in family.parameters}
+    return lambda: family(**prior, likelihood=likelihood)
+
+
+def _choose_constructor(
+    family: type[State], prior: str | None, categories: Sequence[str] | None
+) -> tuple[str, Callable[..., State], str]:
+    """Return the name of the prior, what makes it, and the text of its arguments."""
+    named = constructors(family)
+    text = prior or ""
+    if not text and categories is not None and "flat" in named:
+        text = "flat"
+    head, colon, rest = text.partition(":")
+    if not text or text.startswith("{") or "=" in head:
+        return "", family, text
+    if spell(head) not in named:
+        raise PriorError(
+            f"a {spell(family.__name__)} has no prior {head!r}: expected {_either(named)},"
+            f" or name=value for {_either(family.parameters, 'and')}"
+        )
+    return spell(head), named[spell(head)], rest if colon else ""
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    if text.startswith("{"):
+        try:
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise PriorError(f"cannot read the prior {text!r}: {error}") from None
+    pairs: dict[str, Any] = {}
+    for item in text.split(",") if text else ():
+        name, equals, value = item.rpartition("=")
+        if not equals or not name:
+            raise PriorError(f"expected name=value in the prior, got {item!r}")
+        if name in pairs:
+            raise PriorError(f"{name!r} is given twice in the prior")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _arguments(
+    own: Mapping[str, inspect.Parameter], pairs: Mapping[str, Any], what: str
+) -> dict[str, Any]:
+    """Return the constructor's arguments that the pairs name."""
+    mappings = [name for name, each in own.items() if "Mapping" in str(each.annotation)]
+    arguments: dict[str, Any] = {}
+    for key, value in pairs.items():
+        head, dot, label = key.partition(".")
+        if key in own and isinstance(value, dict):
+            arguments[key] = {k: _number(k, v) for k, v in value.items()}
+        elif key in own and key not in mappings:
+            arguments[key] = _number(key, value)
+        elif dot and head in mappings:
+            arguments.setdefault(head, {})[label] = _number(key, value)
+        elif len(own) == 1 and mappings:
+            arguments.setdefault(mappings[0], {})[key] = _number(key, value)
+        else:
+            names = [f"{name}.LABEL" if name in mappings else name for name in own]
+            raise PriorError(f"{what} has no {key!r}: expected {_either(names) or 'nothing'}")
+    return arguments
+
+
+def _needs_labels(family: type[State], parameter: inspect.Parameter) -> bool:
+    # a default such as two unnamed shares is of no use where the labels come from data
+    return "Mapping" in str(parameter.annotation) and parameter.default is not None
+
+
+def _lacking(family: type[State], name: str, lacking: Sequence[str]) -> str:
+    what = f"a {spell(family.__name__)}" + (f" {name} prior" if name else "")
+    if "categories" in lacking or not name:
+        return (
+            f"{what} needs its categories: --categories red,green,… or --prior red=40,green=25,…;"
+            " where they are not known beforehand, --state dirichlet-process"
+        )
+    return f"{what} needs {_either(lacking, 'and')}: see seqbayes watch --help"
+
+
+def _described(family: type[State], prior: str | None) -> str:
+    return f"a {spell(family.__name__)}" + (f" with --prior {prior}" if prior else "")
+
+
+def _number(name: str, text: Any) -> int | float:
+    """Return a number from an option, or from a JSON value."""
+    try:
+        if isinstance(text, (int, float)) and not isinstance(text, bool):
+            return text
+        if isinstance(text, str) and "_" not in text:
+            return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        pass
+    raise PriorError(f"expected a number as {name}, got {text!r}")
+
+
+def _either(names: Sequence[str] | Mapping[str, Any], last: str = "or") -> str:
+    *others, final = list(names) or [""]
+    return f"{', '.join(others)} {last} {final}" if others else final

@@ -1,0 +1,194 @@
+"""Beliefs as a table that fits the width of a terminal."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from seqbayes.replay.palette import RULE, Signs
+from seqbayes.state import State
+from seqbayes.watch.columns import printable, shorten
+
+PARTS = 12
+"""Most components of one parameter that the table shows."""
+
+_NARROWEST_BAR, _WIDEST_BAR = 10, 40
+_PADDING = 2  # a column's, with its share of the rules
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of the beliefs is shown: the interval's level and kind, and how many keys."""
+
+    level: float = 0.95
+    kind: str = "equal-tailed"
+    top: int = 20
+
+
+class Line(NamedTuple):
+    """One parameter, or one of its components, of one key; lines of a `scale` are comparable."""
+
+    key: str
+    part: str
+    n: float
+    mean: float | None
+    interval: tuple[float, float] | None
+    mle: float | None
+    map: float | None
+    scale: str = ""
+
+
+def name_key(key: Any) -> str:
+    """Return a key as a text that is safe to print; ``all`` where there is only one belief."""
+    if isinstance(key, tuple):
+        return " / ".join(printable(part, 24) for part in key) or "all"
+    return printable(key, 40) or "(empty)"
+
+
+def parts(value: Any) -> dict[str, Any]:
+    """Return the components of a parameter by name; a plain number has one without a name.
+
+    Examples
+    --------
+    >>> parts(0.5), parts({"red": 1.0}), parts(None)
+    ({'': 0.5}, {'red': 1.0}, {})
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return {str(name): each for name, each in value.items()}
+    if hasattr(value, "_asdict"):
+        return dict(value._asdict())
+    return {"": value}
+
+
+def summarise(key: Any, state: State, view: View) -> list[Line]:
+    """Return the lines of one belief, those of most components by their mean."""
+    mean, interval = parts(state.mean), parts(state.interval(view.level, view.kind))
+    mle, mode = parts(state.mle), parts(state.map)
+    names = list(dict.fromkeys([*mean, *mle, *mode])) or [""]
+    if len(names) > PARTS:
+        names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
+    label, n = name_key(key), state.n_samples
+    # shares have one scale, but a mean and a variance have not
+    several = len(names) > 1 and not isinstance(state.mean, Mapping)
+    return [
+        Line(
+            label,
+            name,
+            n,
+            mean.get(name),
+            interval.get(name),
+            mle.get(name),
+            mode.get(name),
+            name if several else "",
+        )
+        for name in names
+    ]
+
+
+class _Column(NamedTuple):
+    title: str
+    cells: list[str]
+    style: str
+    justify: Any = "right"
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, (self.title, *self.cells)))
+
+
+def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
+    """Return the table of some lines; what a narrow terminal has no room for is left out.
+
+    MAP goes first, then MLE, the bar, and the number of events.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    columns = _columns(lines, view, width, signs)
+    for column in columns:
+        table.add_column(column.title, style=column.style, justify=column.justify, no_wrap=True)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> list[_Column]:
+    """Return the columns that there is room for."""
+    posterior, likelihood = RULE["posterior"], RULE["likelihood"]
+    title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
+    key = _Column("key", [shorten(line.key, max(width // 3, 8)) for line in lines], "bold", "left")
+    part = _Column("", [printable(line.part, 20) for line in lines], "", "left")
+    n = _Column("n", [f"{line.n:,.{0 if line.n % 1 == 0 else 2}f}" for line in lines], "")
+    mean = _Column("mean", [_number(line.mean) for line in lines], posterior)
+    interval = _Column(title, [_interval(line.interval) for line in lines], posterior)
+    shown = [key, part, n, mean, interval] if any(part.cells) else [key, n, mean, interval]
+    room = width - sum(column.width + _PADDING for column in shown)
+    if room < 0:
+        shown.remove(n)
+    if room < _NARROWEST_BAR + _PADDING:
+        return shown
+    for name, style in (("MLE", likelihood), ("MAP", posterior)):
+        cells = [_number(line.mle if name == "MLE" else line.map) for line in lines]
+        estimate = _Column(name, cells, style)
+        if room < estimate.width + _NARROWEST_BAR + 2 * _PADDING:
+            break
+        shown.append(estimate)
+        room -= estimate.width + _PADDING
+    bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
+    shown.insert(shown.index(interval) + 1, bars)
+    return shown
+
+
+def _bars(lines: Sequence[Line], size: int, signs: Signs) -> _Column:
+    """Return the intervals drawn to scale, with the ends of the scale where there is only one."""
+    scales: dict[str, tuple[float, float]] = {}
+    for line in lines:
+        if line.interval is not None and all(map(math.isfinite, line.interval)):
+            low, high = scales.get(line.scale, (math.inf, -math.inf))
+            scales[line.scale] = (min(low, line.interval[0]), max(high, line.interval[1]))
+    title = ""
+    if len(scales) == 1:
+        ends = [f"{end:.3g}" for end in next(iter(scales.values()))]
+        title = ends[0].ljust(size - len(ends[1])) + ends[1]
+    bars = [_bar(line, scales.get(line.scale), size, signs) for line in lines]
+    return _Column(title if len(title) <= size else "", bars, RULE["posterior"], "left")
+
+
+def _bar(line: Line, scale: tuple[float, float] | None, size: int, signs: Signs) -> str:
+    """Return an interval with a dot at the mean.
+
+    Examples
+    --------
+    >>> from seqbayes.replay.palette import ASCII
+    >>> line = Line("a", "", 9.0, 0.5, (0.25, 0.75), None, None)
+    >>> _bar(line, (0.0, 1.0), 9, ASCII)
+    '  --*--  '
+    """
+    if line.interval is None or scale is None or not scale[1] > scale[0]:
+        return ""
+    low, high = scale
+
+    def place(value: float) -> int:
+        return round((min(max(value, low), high) - low) / (high - low) * (size - 1))
+
+    first, last = map(place, line.interval)
+    cells = [signs.todo if first <= i <= last else " " for i in range(size)]
+    if line.mean is not None and math.isfinite(line.mean):
+        cells[place(line.mean)] = signs.dot
+    return "".join(cells)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
