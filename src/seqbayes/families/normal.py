@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.special import is_array, normal_quantile
+from seqbayes.special import normal_quantile
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
@@ -161,7 +161,7 @@ class Normal(State):
         # what the prior is worth in observations; nothing if it is flat
         worth = known / variance
         total = worth + n
-        if not is_array(total) and total == 0.0:
+        if isinstance(total, float) and total == 0.0:
             return prior
         share = n / total
         moved = move(mean, origin + shift, (origin - mean) + shift, share)
@@ -217,6 +217,6 @@ class Normal(State):
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any) -> Any:
     """Return the mean moved by `share` of the gap to the data's, counted from the nearer end."""
-    if not is_array(share, gap):
+    if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
         return data_mean - (1.0 - share) * gap if share > 0.5 else mean + share * gap
     return np.where(share > 0.5, data_mean - (1.0 - share) * gap, mean + share * gap)

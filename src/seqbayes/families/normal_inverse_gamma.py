@@ -65,10 +65,10 @@ class NormalInverseGammaBelief:
     def mean(self) -> NormalParameters:
         """Mean of either parameter."""
         mean, _, alpha, beta = self._h
-        variance = distributions.InverseGamma(alpha, beta).mean
-        if not is_array(alpha):
+        if type(mean) is type(alpha) is type(beta) is float:  # spares making the marginals
+            variance = beta / (alpha - 1.0) if alpha > 1.0 else math.inf
             return NormalParameters(mean if alpha > 0.5 else None, variance)
-        return NormalParameters(np.where(alpha > 0.5, mean, np.nan), variance)
+        return NormalParameters(*(marginal.mean for marginal in self.marginals))
 
     @property
     def var(self) -> NormalParameters:
@@ -252,7 +252,7 @@ class NormalInverseGamma(State):
         mean, kappa, alpha, beta = prior
         n, origin, shift, squares = statistic
         total = kappa + n
-        share = n / total if is_array(total) or total > 0.0 else 0.0
+        share = 0.0 if not isinstance(total, np.ndarray) and total == 0.0 else n / total
         gap = (origin - mean) + shift
         return NormalInverseGammaHyperparameters(
             move(mean, origin + shift, gap, share),

@@ -14,6 +14,7 @@ from seqbayes.distributions.base import choose, exponential, logarithm, paramete
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.quadrature import beta_less
 from seqbayes.special import (
+    DIRECT,
     Array,
     Real,
     is_array,
@@ -45,7 +46,7 @@ class Bernoulli(DiscreteDistribution):
     support = (0, 1)
 
     def __init__(self, p: Real, q: Real = None) -> None:
-        self.p_one, self.p_zero = p, q = parameters(p, 1.0 - p if q is None else q)
+        self.p_one, self.p_zero = p, q = parameters(p, np.subtract(1.0, p) if q is None else q)
         self.scalar = type(p) is type(q) is float
 
     def pmf(self, x: Real) -> Real:
@@ -313,8 +314,10 @@ class NegativeBinomial(DiscreteDistribution):
     support = (0, math.inf)
 
     def __init__(self, shape: Real, rate: Real, exposure: Real = 1.0) -> None:
-        self.shape, self.rate, self.exposure = parameters(shape, rate, exposure)
-        self.scalar = not is_array(self.shape, self.rate, self.exposure)
+        self.shape, self.rate, self.exposure = shape, rate, exposure = parameters(
+            shape, rate, exposure
+        )
+        self.scalar = type(shape) is type(rate) is type(exposure) is float
 
     @property
     def _shares(self) -> tuple[Real, Real]:
@@ -323,6 +326,10 @@ class NegativeBinomial(DiscreteDistribution):
 
     def _log_mass(self, x: Real) -> Real:
         p, q = self._shares
+        if self.scalar and not is_array(x) and self.shape + x < DIRECT and p > 0.0 < q:
+            coefficient = math.lgamma(self.shape + x) - math.lgamma(self.shape)
+            powers = self.shape * math.log(p) + x * math.log(q)
+            return coefficient - math.lgamma(x + 1.0) + powers
         difference = product_difference(self.shape, self.exposure, x, self.rate)
         difference = difference / (self.rate + self.exposure)
         term = log_binomial_term(self.shape, x, p, q, difference)
