@@ -1,0 +1,6 @@
+"""Mixtures of states: which component made an observation, and what the components are."""
+
+from seqbayes.mixture.model import Mixture
+from seqbayes.mixture.trace import Iteration, Trace
+
+__all__ = ["Iteration", "Mixture", "Trace"]
