@@ -143,6 +143,18 @@ class State(base.Base, Learner):
         """Return what the likelihood takes as its parameter, for a value of the unknown one."""
         return theta
 
+    def observe(self, x: Any) -> Statistics:
+        """Return the statistics of one observation, without learning it.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support.
+        """
+        one = self._accumulator()
+        one.observe(x)
+        return one
+
     # Learning. `learn_one`, `unlearn_one`, `update` and `revert` are compiled, in `Learner`.
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
@@ -349,8 +361,7 @@ class State(base.Base, Learner):
         ObservationError
             If `x` is outside the support.
         """
-        one = self._accumulator()
-        one.observe(x)
+        one = self.observe(x)
         return float(self.log_marginal(self._proper_posterior(), one.value) + one.log_base)
 
     @property
@@ -379,8 +390,7 @@ class State(base.Base, Learner):
         >>> print(step)
         prior 1.5 × likelihood 0.5 ÷ evidence 0.5 = posterior 1.5
         """
-        one = self._accumulator()
-        one.observe(x)
+        one = self.observe(x)
         before = self._proper_posterior()
         after = self.combine(before, one.value)
         if at is None:
