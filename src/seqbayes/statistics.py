@@ -41,8 +41,10 @@ if cython.compiled:
 else:
     from math import fabs, floor, isfinite, lgamma, log, log1p, pow
 
-# Below this share of the largest sum so far, a remainder after unlearning is rounding.
-_NOTHING = cython.declare(cython.double, 1e-12)
+# Below this share of what is unlearned, what remains is the rounding of a weight.
+_NOTHING = cython.declare(cython.double, 4.5e-16)
+# Below this share of the largest sum so far, a sum carried in double-double is rounding.
+_NOISE = cython.declare(cython.double, 1e-24)
 # How far, relatively, what is unlearned may be from what was learned.
 _SLACK = cython.declare(cython.double, 1e-9)
 _SPLITTER = cython.declare(cython.double, 134217729.0)  # 2**27 + 1, for exact products
@@ -82,7 +84,8 @@ def as_real(x: Any, expected: str) -> float:
     ):
         try:
             value = float(x)
-        except (OverflowError, ValueError):  # an integer over 1e308; a signalling decimal
+        except (OverflowError, TypeError, ValueError):
+            # an integer over 1e308; a timedelta64; a signalling decimal
             refuse(x, expected)
         if isfinite(value):
             return value
@@ -119,7 +122,7 @@ def _real(x: object, expected: str) -> cython.double:
             return v
     elif isinstance(x, int):
         try:
-            v = x
+            v = float(x)
         except OverflowError:
             refuse(x, expected)
         return v
@@ -368,7 +371,7 @@ class PairSums(Statistics):
     ) -> cython.int:
         sa: cython.double = self._a + a
         sb: cython.double = self._b + b
-        if not isfinite(sa + sb + h):
+        if not (isfinite(sa + sb + h) and isfinite(self._n + n)):
             raise ObservationError("the observation is too large: its statistic overflows")
         self._a_low += _lost(self._a, a, sa)
         self._a = sa
@@ -662,13 +665,14 @@ class Moments(Statistics):
     _s1_low: cython.double
     _s2: cython.double
     _s2_low: cython.double
+    _peak: cython.double
     _y: cython.double
 
     def __init__(self, logarithm: bool = False) -> None:
         Statistics.__init__(self)
         self._logarithm = logarithm
         self._origin = self._y = 0.0
-        self._s1 = self._s1_low = self._s2 = self._s2_low = 0.0
+        self._s1 = self._s1_low = self._s2 = self._s2_low = self._peak = 0.0
 
     @property
     def value(self) -> MomentStatistic:
@@ -733,12 +737,14 @@ class Moments(Statistics):
     ) -> cython.int:
         s1: cython.double = self._s1 + d
         s2: cython.double = self._s2 + p
-        if not isfinite(s2 + p_low):
+        if not (isfinite(s2 + p_low) and isfinite(self._n + n)):
             raise ObservationError("the observation is too large: its square overflows")
         self._s1_low += _lost(self._s1, d, s1) + d_low
         self._s1 = s1
         self._s2_low += _lost(self._s2, p, s2) + p_low
         self._s2 = s2
+        if s2 > self._peak:
+            self._peak = s2
         self._add_common(n, h)
         return 0
 
@@ -793,19 +799,19 @@ class Moments(Statistics):
         n: cython.double = self._n + self._n_low
         s1: cython.double = self._s1 - w * d
         s2: cython.double = self._s2 - w * d * d
-        left: cython.double = n - w
+        left: cython.double = (self._n - w) + self._n_low
         if last:
             s2 = -n * (d - self._s1 / n) * (d - self._s1 / n)
         else:
             s2 -= s1 * s1 / left
-        if s2 < -_SLACK * self._s2:
+        if s2 < -_SLACK * fabs(self._s2) - _NOISE * self._peak:
             raise ObservationError("cannot unlearn what was not learned")
 
     def clear(self) -> None:
         """Forget everything."""
         Statistics.clear(self)
         self._origin = 0.0
-        self._s1 = self._s1_low = self._s2 = self._s2_low = 0.0
+        self._s1 = self._s1_low = self._s2 = self._s2_low = self._peak = 0.0
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
@@ -814,6 +820,9 @@ class Moments(Statistics):
         self._s1_low *= factor
         self._s2 *= factor
         self._s2_low *= factor
+        self._peak *= factor
+        if factor == 0.0:
+            self.clear()
 
     def merge(self, other: Any) -> None:
         """Add what another accumulator of the same kind has seen."""
@@ -841,6 +850,7 @@ class Moments(Statistics):
         """Restore what `dump` returned."""
         self._n, self._n_low, self._origin, self._s1, self._s1_low = dumped[:5]
         self._s2, self._s2_low, self._h, self._h_low = dumped[5:]
+        self._peak = self._s2
 
 
 @cython.cclass
@@ -848,6 +858,7 @@ class LabelCounts(Statistics):
     """Weight of every label; a closed vocabulary is given, an open one grows."""
 
     counts = cython.declare(dict, visibility="readonly")
+    _low: dict[Any, float]
     _closed: cython.bint
     _label: object
 
@@ -855,14 +866,18 @@ class LabelCounts(Statistics):
         Statistics.__init__(self)
         self._closed = categories is not None
         self.counts = dict.fromkeys(categories or (), 0.0)
+        self._low = {}  # rounding errors of the counts; of whole ones there are none
         self._label = None
 
     @property
     def value(self) -> Any:
         """The weights: by label, or of a closed vocabulary as an array in its order."""
+        counts = self.counts
+        if self._low:
+            counts = {label: w + self._low.get(label, 0.0) for label, w in counts.items()}
         if not self._closed:
-            return dict(self.counts)
-        return np.fromiter(self.counts.values(), float, len(self.counts))
+            return dict(counts)
+        return np.fromiter(counts.values(), float, len(counts))
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -890,12 +905,34 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
-        old = self.counts.get(self._label)
-        if old is None:
-            self.counts[self._label] = w
-        else:
-            self.counts[self._label] = cython.cast(cython.double, old) + w
+        self._check_total(w)
+        self._count(self._label, w)
         self._add_common(w, 0.0)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _count(self, label: object, w: cython.double) -> cython.int:
+        found = self.counts.get(label)
+        old: cython.double
+        s: cython.double
+        lost: cython.double
+        if found is None:
+            self.counts[label] = w
+        else:
+            old = found
+            s = old + w
+            self.counts[label] = s
+            lost = _lost(old, w, s)
+            if lost != 0.0:
+                self._low[label] = self._low.get(label, 0.0) + lost
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _check_total(self, w: cython.double) -> cython.int:
+        if not isfinite(self._n + w):
+            raise ObservationError("the weight is too large: its sum overflows")
         return 0
 
     def remove(self, x: Any, w: Any = 1.0) -> None:
@@ -903,17 +940,22 @@ class LabelCounts(Statistics):
         v: cython.double = _weight(w)
         self._read(x)
         old: cython.double = self.counts.get(x, 0.0)
-        if v > old * (1.0 + 1e-9):
+        low: cython.double = self._low.get(x, 0.0)
+        if v > (old + low) * (1.0 + _SLACK):
             raise ObservationError(
                 f"cannot unlearn weight {v:g} of {reprlib.repr(x)}: only {old:g} was learned"
             )
-        if v >= old * (1.0 - _NOTHING):
+        if v >= (old + low) * (1.0 - _NOTHING):
             self._drop(x)
             self._add_common(-old, 0.0)
+            self._add_common(-low, 0.0)
+            if not any(self.counts.values()):
+                self.clear()
         else:
             self._add(-v)
 
     def _drop(self, label: Any) -> None:
+        self._low.pop(label, None)
         if self._closed:
             self.counts[label] = 0.0
         else:
@@ -921,32 +963,39 @@ class LabelCounts(Statistics):
 
     def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
+        self._check_total(n)
         for label, w in counts.items():
-            self.counts[label] = self.counts.get(label, 0.0) + w
+            self._count(label, w)
         self._add_common(n, log_base)
 
     def clear(self) -> None:
         """Forget everything."""
         Statistics.clear(self)
         self.counts = dict.fromkeys(self.counts, 0.0) if self._closed else {}
+        self._low = {}
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
         Statistics.scale(self, factor)
         for label in self.counts:
             self.counts[label] *= factor
+        for label in self._low:
+            self._low[label] *= factor
         if factor == 0.0:
             self.clear()
 
     def merge(self, other: Any) -> None:
         """Add what another accumulator of the same kind has seen."""
-        self.absorb(other.counts, other.n, other.log_base)
+        labels, weights, low, n, n_low, h, h_low = other.dump()
+        self.absorb(dict(zip(labels, weights, strict=True)), n, h)
+        self.absorb({k: v for k, v in zip(labels, low, strict=True) if v}, n_low, h_low)
 
     def dump(self) -> tuple[Any, ...]:
-        """Return (labels, weights, n and the log base with their rounding errors)."""
+        """Return (labels, weights, n and the log base), sums followed by their rounding errors."""
         return (
             tuple(self.counts),
             tuple(self.counts.values()),
+            tuple(self._low.get(label, 0.0) for label in self.counts),
             self._n,
             self._n_low,
             self._h,
@@ -955,8 +1004,9 @@ class LabelCounts(Statistics):
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
-        labels, weights, self._n, self._n_low, self._h, self._h_low = dumped
+        labels, weights, low, self._n, self._n_low, self._h, self._h_low = dumped
         self.counts = dict(zip(labels, weights, strict=True))
+        self._low = {label: v for label, v in zip(labels, low, strict=True) if v}
 
 
 @cython.cclass
@@ -1002,18 +1052,26 @@ class MultinomialCounts(LabelCounts):
     def remove(self, x: Any, w: Any = 1.0) -> None:
         """Take one observation away; more than was seen is refused."""
         v: cython.double = _weight(w)
+        n: cython.double = self._n + self._n_low
+        seen: cython.double
         self._read(x)
-        if v > (self._n + self._n_low) * (1.0 + 1e-9):
-            raise ObservationError(f"cannot unlearn weight {v:g}: only {self.n:g} was learned")
-        for label, k in self._reading.items():
-            if v * k > self.counts.get(label, 0.0) * (1.0 + 1e-9):
-                raise ObservationError(f"cannot unlearn more of {label!r} than was learned")
-        self._add(-v)
-        for label in self._reading:
-            if self.counts[label] <= _NOTHING:
-                self._drop(label)
-        if self._n + self._n_low <= _NOTHING:
+        if v > n * (1.0 + _SLACK):
+            raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
+        last = v >= n * (1.0 - _NOTHING)
+        for label, seen in self._seen().items():
+            k = self._reading.get(label, 0.0)
+            if v * k > seen * (1.0 + _SLACK) or (last and v * k < seen * (1.0 - _SLACK)):
+                raise ObservationError(f"cannot unlearn what was not learned of {label!r}")
+        if last:
             self.clear()
+        elif v != 0.0:
+            self._add(-v)
+            for label, seen in self._seen().items():
+                if seen <= _NOISE * v * self._reading.get(label, 0.0):
+                    self._drop(label)
+
+    def _seen(self) -> dict[Any, float]:
+        return {label: w + self._low.get(label, 0.0) for label, w in self.counts.items()}
 
 
 @cython.cclass
