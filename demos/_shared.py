@@ -1,0 +1,166 @@
+"""How every demo prints and plots, so that each can be about its numbers alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.theme import Theme
+
+from seqbayes.replay.palette import RULE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DASHES: dict[str, Any] = {
+    "prior": "--",
+    "likelihood": ":",
+    "evidence": "-.",
+    "posterior": "-",
+    "next": (0, (5, 1, 1, 1, 1, 1)),
+}
+"""A dash pattern for every part of Bayes' rule: its colour is never alone in telling it apart."""
+
+_WIDEST = 88
+_IN_A_PIPE = 100
+
+
+class Screen:
+    """Prose and tables, in the colours of Bayes' rule on a terminal and plain anywhere else.
+
+    Text may carry rich's markup with the styles ``prior``, ``likelihood``, ``evidence``,
+    ``posterior`` and ``next``.
+    """
+
+    def __init__(self) -> None:
+        # in a pipe the width is always the same, and a sign that its encoding lacks becomes "?"
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+        width = None if sys.stdout.isatty() else _IN_A_PIPE
+        self._console = Console(theme=Theme(RULE), width=width, highlight=False, emoji=False)
+
+    def title(self, text: str) -> None:
+        """Print the demo's title."""
+        self._console.print(f"[bold]{text}[/]", width=min(self._console.width, _WIDEST))
+
+    def say(self, text: str) -> None:
+        """Print one paragraph."""
+        self._console.print()
+        self._console.print(" ".join(text.split()), width=min(self._console.width, _WIDEST))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table: words to the left, numbers to the right.
+
+        Parameters
+        ----------
+        columns
+            Headers; one that starts with ``<`` is of a column of words.
+        rows
+            As many cells a row.
+        """
+        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        for column in columns:
+            words = column.startswith("<")
+            grid.add_column(column.removeprefix("<"), justify="left" if words else "right")
+        for row in rows:
+            grid.add_row(*row)
+        self._console.print()
+        self._console.print(grid)
+
+
+def present(
+    about: str | None,
+    tell: Callable[[Screen], None],
+    figure: Callable[[Figure], None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Print a demo's numbers and, if asked to, plot them.
+
+    Parameters
+    ----------
+    about
+        The docstring of the demo; its first line is the title.
+    tell
+        Prints the numbers.
+    figure
+        Draws them into an empty figure.
+    arguments
+        Of the command line.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    about = about or ""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--plot",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="draw the figure into FILE (.png, .svg, .pdf), or into a window if none is named",
+    )
+    plot = parser.parse_args(arguments).plot
+    screen = Screen()
+    screen.title(about.partition("\n")[0])
+    tell(screen)
+    if plot is None:
+        return 0
+    try:
+        draw(figure, plot)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        parser.exit(1, "--plot needs matplotlib: pip install 'seqbayes[plot]'\n")
+    except OSError as error:
+        parser.exit(1, f"--plot: {error}\n")
+    if plot:
+        screen.say(f"The figure is in {os.path.relpath(plot)}.")
+    return 0
+
+
+def draw(figure: Callable[[Figure], None], path: str = "") -> None:
+    """Draw a figure into a file, or show it where no path is given.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If matplotlib is not installed.
+    OSError
+        If the file cannot be written.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlelocation": "left",
+    }
+    size = (8.0, 4.5)
+    with matplotlib.rc_context(style):
+        if path:
+            canvas = Figure(figsize=size, dpi=150, layout="constrained")
+            figure(canvas)
+            canvas.savefig(path)
+            return
+        from matplotlib import pyplot
+
+        figure(pyplot.figure(figsize=size, layout="constrained"))
+        pyplot.show()
+
+
+def curve(axes: Axes, part: str, x: Any, y: Any, label: str, width: float = 2.0) -> None:
+    """Draw one part of Bayes' rule as a line with its colour and dashes."""
+    axes.plot(x, y, color=RULE[part], linestyle=DASHES[part], linewidth=width, label=label)

@@ -1,0 +1,120 @@
+"""Alice and Bob: why one must not plug in the best guess.
+
+A ball marks a place on a table. Each further ball that falls on one side of it is a point for
+Alice, on the other for Bob; nobody sees the mark. Alice leads 5 : 3, and six points win. How
+probable is it that Bob wins, with three points in a row? (Bayes' billiards, told by S. Eddy 2004.)
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from _shared import Screen, curve, present
+
+from seqbayes import Beta, Binomial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ALICE, BOB, TO_WIN = 5, 3, 6
+NEEDED = TO_WIN - BOB
+
+
+def belief() -> Beta:
+    """Return what is known of Alice's chance of a point: the mark may be anywhere."""
+    chance = Beta.flat(likelihood=Binomial(trials=ALICE + BOB))
+    chance.learn_one(ALICE)
+    return chance
+
+
+def plug_in() -> float:
+    """Return Bob's chance if Alice's chance of a point were the MLE, for certain."""
+    mle = belief().mle
+    assert mle is not None
+    return float((1.0 - mle) ** NEEDED)
+
+
+def bayes() -> float:
+    """Return Bob's chance, averaged over all that Alice's chance may be."""
+    alpha, beta = belief().posterior
+    rest = Beta(alpha, beta, likelihood=Binomial(trials=NEEDED))
+    return float(rest.predictive.p(0))
+
+
+def point_by_point() -> list[float]:
+    """Return Bob's chance of each point, given that he made the ones before."""
+    chance = Beta(*belief().posterior)
+    chances = []
+    for _ in range(NEEDED):
+        chances.append(chance.predict_proba_one()[False])
+        chance.learn_one(False)
+    return chances
+
+
+def odds_against(probability: float) -> str:
+    """Return the odds against an event, to one."""
+    return f"{(1.0 - probability) / probability:.3g} to 1"
+
+
+def tell(screen: Screen) -> None:
+    """Print both answers, and how the second comes about."""
+    posterior = belief().posterior
+    screen.say(
+        f"After {ALICE} : {BOB} Alice's chance of a point is"
+        f" [posterior]Beta({posterior.alpha:g}, {posterior.beta:g})[/];"
+        f" its peak, the MLE, is {belief().mle:g}."
+    )
+    screen.table(
+        ["<Bob wins", "probability", "odds against", "<how"],
+        [
+            [
+                "[likelihood]plug-in[/]",
+                f"{plug_in():.4f}",
+                odds_against(plug_in()),
+                f"the MLE's (1 − {ALICE}/{ALICE + BOB})^{NEEDED}",
+            ],
+            [
+                "[posterior]Bayes[/]",
+                f"{bayes():.4f}",
+                odds_against(bayes()),
+                f"{Fraction(bayes()).limit_denominator(1000)}, the average over the posterior",
+            ],
+        ],
+    )
+    steps = point_by_point()
+    screen.say(
+        "Point by point: "
+        + " × ".join(f"{step:.4f}" for step in steps)
+        + f" = [posterior]{np.prod(steps):.4f}[/]. Each point that Bob makes is news that the mark"
+        " lies well for him. The plug-in estimate never hears it."
+    )
+
+
+def figure(canvas: Figure) -> None:
+    """Draw the belief in Alice's chance, and Bob's chance to win at each value of it."""
+    axes = canvas.subplots()
+    chance = np.linspace(0.0, 1.0, 401)
+    curve(axes, "posterior", chance, belief().pdf(chance), "belief in Alice's chance of a point")
+    bob = axes.twinx()
+    bob.spines["right"].set_visible(True)
+    bob.plot(chance, (1.0 - chance) ** NEEDED, color="black", linestyle=":", label="Bob wins")
+    bob.axhline(bayes(), color="0.4", linewidth=1)
+    bob.text(0.99, bayes() + 0.01, f"Bayes {bayes():.4f}", ha="right")
+    bob.plot([ALICE / (ALICE + BOB)], [plug_in()], "ko")
+    bob.text(ALICE / (ALICE + BOB), plug_in() - 0.06, f"plug-in {plug_in():.4f}", ha="center")
+    axes.set(title="Alice leads 5 : 3", xlabel="Alice's chance of a point", ylabel="density")
+    axes.set_ylim(0, 3.2)
+    bob.set(ylabel="probability that Bob wins", ylim=(0, 1))
+    lines = [*axes.lines[:1], *bob.lines[:1]]
+    axes.legend(lines, [str(line.get_label()) for line in lines], frameon=False, loc="upper center")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""Bags of 110 %: shares that cannot be are refused, not mended.
+
+A hundred bags were counted as 30 % red, 20 % green, 25 % blue and 35 % yellow. That makes 110 %.
+One could divide by 1.10 and go on, but nobody said that all four are wrong in proportion.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from _shared import Screen, present
+
+from seqbayes import Dirichlet, PriorError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PUBLISHED = {"red": 0.30, "green": 0.20, "blue": 0.25, "yellow": 0.35}
+STRENGTH = 100.0
+
+
+def refusal() -> str:
+    """Return what is said of a prior with the published shares."""
+    try:
+        Dirichlet.from_proportions(PUBLISHED, STRENGTH)
+    except PriorError as error:
+        return str(error)
+    raise AssertionError("shares of 110 % were believed")
+
+
+def repairs() -> dict[str, Dirichlet]:
+    """Return the priors that somebody may have meant, by what they take to be the slip."""
+    total = sum(PUBLISHED.values())
+    mended = {"all, in proportion": {name: share / total for name, share in PUBLISHED.items()}}
+    for slip in PUBLISHED:
+        others = sum(share for name, share in PUBLISHED.items() if name != slip)
+        mended[f"{slip} alone"] = {**PUBLISHED, slip: 1.0 - others}
+    return {slip: Dirichlet.from_proportions(shares, STRENGTH) for slip, shares in mended.items()}
+
+
+def tell(screen: Screen) -> None:
+    """Print the refusal, and what each repair would have made believed."""
+    screen.say(
+        "Published: "
+        + ", ".join(f"{n} {100 * share:.0f} %" for n, share in PUBLISHED.items())
+        + "."
+    )
+    screen.say(f"PriorError: [prior]{refusal()}[/]")
+    screen.say("Why not just mend it? Because there is more than one way, and each is a belief:")
+    screen.table(
+        ["<if the slip is in …", *PUBLISHED],
+        [
+            [slip, *(f"{100 * prior.mean[name]:.1f} %" for name in PUBLISHED)]
+            for slip, prior in repairs().items()
+        ],
+    )
+    likeliest = {prior.predict_one() for prior in repairs().values()}
+    screen.say(
+        f"They do not even agree on the likeliest candy ({' or '.join(sorted(likeliest))}). Which"
+        " one was meant is for the person with the bags to say."
+    )
+
+
+def figure(canvas: Figure) -> None:
+    """Draw the published shares and the repairs as stacked bars."""
+    axes = canvas.subplots()
+    rows = {
+        "published": PUBLISHED,
+        **{f"slip in {slip}": prior.mean for slip, prior in repairs().items()},
+    }
+    greys = {"red": "0.35", "green": "0.55", "blue": "0.72", "yellow": "0.88"}
+    for y, shares in enumerate(rows.values()):
+        left = 0.0
+        for name, grey in greys.items():
+            axes.barh(y, shares[name], left=left, color=grey, edgecolor="white")
+            ink = "white" if float(grey) < 0.5 else "black"
+            middle = left + shares[name] / 2
+            axes.text(
+                middle, y, f"{name} {100 * shares[name]:.0f} %", color=ink, ha="center", va="center"
+            )
+            left += shares[name]
+    axes.axvline(1.0, color="black", linestyle="--")
+    axes.set(title="The dashed line is 100 %", xlim=(0, 1.12), xlabel="share")
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,124 @@
+"""Photon counts: a star of constant brightness, counted fifty times.
+
+Each count is Poisson with the same rate F. Two schools, nearly the same answer; the difference is
+in a shortcut. (The example and its seed are J. VanderPlas', 2014; the true rate is 1000.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from _shared import Screen, curve, present
+
+from seqbayes import Gamma, Poisson
+from seqbayes.replay.palette import RULE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TRUTH, EXPOSURES, SEED = 1000.0, 50, 1
+
+
+def counts() -> list[int]:
+    """Return the photons of each exposure, from numpy's frozen generator."""
+    drawn = np.random.RandomState(SEED).poisson(TRUTH, EXPOSURES)
+    return [int(count) for count in drawn]
+
+
+class Estimate(NamedTuple):
+    """A rate and its standard deviation."""
+
+    rate: float
+    sd: float
+
+
+def bayes(n: int = EXPOSURES) -> Estimate:
+    """Return posterior mean and standard deviation after n exposures, under Jeffreys' prior."""
+    belief = brightness(n)
+    return Estimate(belief.mean, belief.var**0.5)
+
+
+def brightness(n: int) -> Gamma:
+    """Return the belief in the rate after n exposures."""
+    belief = Gamma.jeffreys(likelihood=Poisson())
+    for count in counts()[:n]:
+        belief.learn_one(count)
+    return belief
+
+
+def weighted_mean() -> Estimate:
+    """Return the mean of the counts weighted by 1 / count, as if each had a Normal error √count."""
+    weights = 1.0 / np.array(counts())
+    return Estimate(float(EXPOSURES / weights.sum()), float(weights.sum() ** -0.5))
+
+
+def maximum_likelihood() -> Estimate:
+    """Return the MLE, the mean count, and its standard error."""
+    rate = brightness(EXPOSURES).mle
+    assert rate is not None
+    return Estimate(rate, (rate / EXPOSURES) ** 0.5)
+
+
+def tell(screen: Screen) -> None:
+    """Print the estimates, and how they sharpen."""
+    shape, rate = brightness(EXPOSURES).posterior
+    screen.say(
+        f"{EXPOSURES} exposures with {sum(counts()):,} photons."
+        f" Posterior: [posterior]Gamma({shape:,}, {rate:g})[/]."
+    )
+    screen.table(
+        ["<estimate of the rate", "mean", "± sd"],
+        [
+            [name, f"{one.rate:.2f}", f"{one.sd:.2f}"]
+            for name, one in (
+                ("[posterior]posterior, Jeffreys' prior[/]", bayes()),
+                ("[likelihood]maximum likelihood[/]", maximum_likelihood()),
+                ("weighted by 1 / count", weighted_mean()),
+            )
+        ],
+    )
+    screen.say(
+        "The shortcut of the last line trusts low counts more, for their errors look smaller, and"
+        " so comes out too low by about one photon."
+    )
+    screen.say("The posterior, exposure by exposure:")
+    screen.table(
+        ["exposures", "mean", "± sd", "95 % interval"],
+        [
+            [f"{n}", f"{bayes(n).rate:.2f}", f"{bayes(n).sd:.2f}", f"{low:.1f} to {high:.1f}"]
+            for n in (1, 2, 5, 10, 20, 50)
+            for low, high in [brightness(n).interval()]
+        ],
+    )
+
+
+def figure(canvas: Figure) -> None:
+    """Draw the counts, and the posterior as it sharpens."""
+    left, right = canvas.subplots(1, 2)
+    seen, n = counts(), np.arange(1, EXPOSURES + 1)
+    left.errorbar(n, seen, np.sqrt(seen), fmt=".", color="0.5", label="count ± √count")
+    bands = [brightness(int(size)).interval() for size in n]
+    lows, highs = zip(*bands, strict=True)
+    left.fill_between(n, lows, highs, color=RULE["posterior"], alpha=0.3, label="95 % interval")
+    left.axhline(TRUTH, color="black", linestyle="--", linewidth=1, label="true rate")
+    left.set(title="Counts and belief", xlabel="exposure", ylabel="photons")
+    left.legend(frameon=False)
+    rate = np.linspace(940.0, 1060.0, 601)
+    for size in (1, 5, 50):
+        density = brightness(size).pdf(rate)
+        label = f"after {size}"
+        curve(right, "posterior", rate, density, label, width={1: 0.8, 5: 1.6, 50: 2.6}[size])
+        top = int(np.argmax(density))
+        right.annotate(label, (rate[top], density[top]), (4, 4), textcoords="offset points")
+    right.axvline(TRUTH, color="black", linestyle="--", linewidth=1)
+    right.set(title="Posterior of the rate", xlabel="photons", ylabel="density", ylim=(0, 0.1))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,176 @@
+"""Priors wash out: four people who disagree eat the same candies, and come to agree.
+
+The candies are real: 2,620 M&M's that J. Madison counted in 2007. Only their totals are published,
+so the order is dealt from a seed. The end does not depend on it. Then the same 48 bags keep coming.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from _shared import Screen, present
+
+from seqbayes import Dirichlet
+from seqbayes.datasets import COLOURS, factory_mixes, madison, walk_in_the_park
+from seqbayes.distributions import Beta
+from seqbayes.replay.palette import RULE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SEED = 1
+CHECKPOINTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2620)
+ROUNDS = (10, 100)
+"""How often the 48 bags come, beyond the first time: what if these were everybody's bags?"""
+
+
+def believers() -> dict[str, Dirichlet]:
+    """Return the four priors by name; their concentrations are imagined candies."""
+    park = {colour: 20 * share for colour, share in walk_in_the_park().shares.items()}
+    return {
+        "knows nothing": Dirichlet.flat(COLOURS),
+        # the guess names four colours; the other two can happen all the same
+        "walked in the park": Dirichlet({colour: park.get(colour, 1.0) for colour in COLOURS}),
+        "asked the factory": Dirichlet.from_proportions(
+            {colour: factory_mixes()["mars_2008"].shares[colour] for colour in COLOURS}, 60
+        ),
+        "only saw red ones": Dirichlet(
+            {colour: 30 if colour == "red" else 2 for colour in COLOURS}
+        ),
+    }
+
+
+def stream() -> list[str]:
+    """Return the candies in the order in which they are eaten."""
+    return [candy for bag in madison().deal(SEED) for candy in bag]
+
+
+class Moment(NamedTuple):
+    """The four beliefs after some candies.
+
+    `reds` are the mean shares of red, by believer; `predictions` and `beliefs` the largest total
+    variation distance between two believers, of what they predict of the next candy and of what
+    they believe about the share of red.
+    """
+
+    n: int
+    reds: dict[str, float]
+    mle: float | None
+    predictions: float
+    beliefs: float
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the total variation distance between two lists of probabilities."""
+    return 0.5 * float(np.abs(one - other).sum())
+
+
+def belief_in_red(belief: Dirichlet) -> Beta:
+    """Return what is believed about the share of red."""
+    alpha = belief.posterior.alpha
+    red = alpha[belief.categories.index("red")]
+    return Beta(red, alpha.sum() - red)
+
+
+def moment(n: int, people: dict[str, Dirichlet]) -> Moment:
+    """Return what the believers say, and how far apart they are."""
+    share = np.linspace(0.0, 1.0, 20_001)[1:-1]
+    width = share[1] - share[0]
+    predicted = [np.array(list(belief.predict_proba_one().values())) for belief in people.values()]
+    believed = [belief_in_red(belief).pdf(share) * width for belief in people.values()]
+    mle = people["knows nothing"].mle
+    return Moment(
+        n,
+        {name: belief.mean["red"] for name, belief in people.items()},
+        None if mle is None else mle["red"],
+        max(distance(*pair) for pair in combinations(predicted, 2)),
+        max(distance(*pair) for pair in combinations(believed, 2)),
+    )
+
+
+def moments(checkpoints: tuple[int, ...] = CHECKPOINTS) -> list[Moment]:
+    """Return the moments after so many candies, and after the rounds that follow."""
+    candies, people = stream(), believers()
+    seen, result = 0, []
+    for n in checkpoints:
+        for belief in people.values():
+            belief.learn_many(candies[seen:n])
+        seen = n
+        result.append(moment(n, people))
+    past = 1
+    for rounds in ROUNDS:
+        for belief in people.values():
+            belief.learn_many(candies, w=rounds - past)
+        past = rounds
+        result.append(moment(rounds * len(candies), people))
+    return result
+
+
+def tell(screen: Screen) -> None:
+    """Print how the four come together."""
+    story = moments()
+    last = CHECKPOINTS[-1]
+    names = list(story[0].reds)
+    screen.say("What each believes the share of red to be, in percent, after n candies:")
+    screen.table(
+        ["n", *names, "[likelihood]MLE[/]"],
+        [
+            [
+                f"{m.n:,}",
+                *(f"{100 * m.reds[name]:.1f}" for name in names),
+                "none" if m.mle is None else f"{100 * m.mle:.1f}",
+            ]
+            for m in story
+        ],
+    )
+    screen.say(
+        f"The first {last:,} are real, dealt from seed {SEED}; after them the same bags come"
+        f" {ROUNDS[0]} and {ROUNDS[1]} times, to see what more of the same would do."
+    )
+    screen.say(
+        "And how far apart the two who disagree most are: the total variation distance (0 = the"
+        " same, 1 = nothing in common) of what they predict of the next candy, and of what they"
+        " believe about the share of red:"
+    )
+    screen.table(
+        ["n", "predictions", "beliefs"],
+        [[f"{m.n:,}", f"{m.predictions:.4f}", f"{m.beliefs:.4f}"] for m in story],
+    )
+    screen.say(
+        "The predictions meet first: a prior worth S candies has the say of S / (S + n) in them."
+        " The beliefs meet later, about as 1 / √n, because they sharpen while they move."
+    )
+
+
+def figure(canvas: Figure) -> None:
+    """Draw the four shares of red, and their distances."""
+    story = moments((0, *np.unique(np.geomspace(1, CHECKPOINTS[-1], 60).astype(int)).tolist()))
+    n = [m.n for m in story]
+    left, right = canvas.subplots(1, 2)
+    styles: list[object] = ["-", "--", "-.", (0, (1, 1))]
+    for style, name in zip(styles, story[0].reds, strict=True):
+        shares = [m.reds[name] for m in story]
+        left.plot(n, shares, color=RULE["posterior"], linestyle=style, label=name)
+    mles = [np.nan if m.mle is None else m.mle for m in story]
+    dots = {"linestyle": "none", "marker": "o", "markersize": 3}
+    left.plot(n, mles, color=RULE["likelihood"], label="MLE", **dots)
+    left.set(title="Mean share of red", ylim=(-0.02, 0.8))
+    right.plot(n, [m.predictions for m in story], color="black", label="predictions")
+    right.plot(n, [m.beliefs for m in story], color="black", linestyle="--", label="beliefs")
+    right.set(title="Largest total variation distance", ylim=(0, 1.02))
+    for axes in (left, right):
+        axes.axvspan(CHECKPOINTS[-1], n[-1], color="0.95")
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set(xlabel="candies eaten (grey: the same bags again)", xlim=(0, n[-1]))
+        axes.legend(frameon=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

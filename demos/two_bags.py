@@ -1,0 +1,115 @@
+"""Two bags: the yellow candy tells which is which.
+
+The colours of M&M's changed in 1995, when blue came. From a bag of 1994 and a bag of 1996 somebody
+takes one candy each: one is yellow, one green. Either the yellow one is of 1994 and the green one
+of 1996, or the other way round. (Allen Downey's M&M problem, from Think Bayes.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from _shared import Screen, present
+
+from seqbayes.predictive import Categorical
+from seqbayes.replay.palette import RULE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MIXES: dict[int, dict[Hashable, float]] = {
+    1994: {"brown": 0.30, "yellow": 0.20, "red": 0.20, "green": 0.10, "orange": 0.10, "tan": 0.10},
+    1996: {
+        "blue": 0.24,
+        "green": 0.20,
+        "orange": 0.16,
+        "yellow": 0.14,
+        "red": 0.13,
+        "brown": 0.13,
+    },
+}
+
+
+class Hypothesis(NamedTuple):
+    """One way in which it may have been, and Bayes' rule for it."""
+
+    name: str
+    prior: float
+    likelihood: float
+    evidence: float
+    posterior: float
+
+
+def hypotheses() -> list[Hypothesis]:
+    """Return Bayes' rule for both, which were equally probable at first."""
+    bags = {year: Categorical(mix) for year, mix in MIXES.items()}
+    likelihoods = {
+        f"yellow of {yellow}, green of {green}": bags[yellow].p("yellow") * bags[green].p("green")
+        for yellow, green in ((1994, 1996), (1996, 1994))
+    }
+    prior = 1.0 / len(likelihoods)
+    evidence = sum(prior * likelihood for likelihood in likelihoods.values())
+    return [
+        Hypothesis(name, prior, likelihood, evidence, prior * likelihood / evidence)
+        for name, likelihood in likelihoods.items()
+    ]
+
+
+def tell(screen: Screen) -> None:
+    """Print the table of both hypotheses."""
+    both = hypotheses()
+    screen.table(
+        [
+            "<hypothesis",
+            "[prior]prior[/]",
+            "× [likelihood]likelihood[/]",
+            "÷ [evidence]evidence[/]",
+            "= [posterior]posterior[/]",
+        ],
+        [
+            [
+                one.name,
+                f"{one.prior:.3f}",
+                f"{one.likelihood:.4f}",
+                f"{one.evidence:.4f}",
+                f"{one.posterior:.4f}",
+            ]
+            for one in both
+        ],
+    )
+    exact = Fraction(both[0].posterior).limit_denominator(1000)
+    screen.say(
+        f"The yellow candy is of 1994 with probability [posterior]{exact}[/]. Both candies speak:"
+        " yellow was more common in 1994, and green in 1996."
+    )
+
+
+def figure(canvas: Figure) -> None:
+    """Draw prior, likelihood and posterior of both hypotheses."""
+    both = hypotheses()
+    likelihoods = sum(one.likelihood for one in both)
+    for axes, part, title, heights in zip(
+        canvas.subplots(1, 3, sharey=True),
+        ("prior", "likelihood", "posterior"),
+        ("prior", "likelihood, scaled", "posterior"),
+        (
+            [one.prior for one in both],
+            [one.likelihood / likelihoods for one in both],
+            [one.posterior for one in both],
+        ),
+        strict=True,
+    ):
+        bars = axes.bar(["yellow of 1994", "yellow of 1996"], heights, color=RULE[part], width=0.6)
+        axes.bar_label(bars, fmt="%.3f")
+        axes.set(title=title, ylim=(0, 1))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
