@@ -8,14 +8,10 @@ import os
 import sys
 from collections.abc import Iterable
 
-from seqbayes.errors import PriorError
 from seqbayes.replay.lines import Json, Plain
 from seqbayes.replay.pace import Clock, Interruption, Pace, even, gathering, interruptible
 from seqbayes.replay.priors import Prior
 from seqbayes.replay.story import Step, Story
-
-BROKEN_PIPE = 141
-"""What a shell reports of a program that SIGPIPE ended."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,30 +54,24 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0; 2 if the prior was refused; 128 and its number if a signal ended the story (130 for
-        Ctrl-C); 141 if the reader closed the pipe.
+        0, or 128 and its number if a signal ended the story: 130 for Ctrl-C.
+
+    Raises
+    ------
+    PriorError
+        If the prior is refused.
     """
     with interruptible() as interruption:
-        try:
-            story = Story(Prior.parse(args.prior, args.strength), args.seed, args.bags)
-        except PriorError as error:
-            sys.stderr.write(f"seqbayes replay mms: {error}\n")
-            return 2
+        story = Story(Prior.parse(args.prior, args.strength), args.seed, args.bags)
         pace = None if args.speed is None else even(args.speed)
-        try:
-            if args.json:
-                _lines(story, Json(), pace, interruption)
-            elif args.plain or not _can_draw():
-                _lines(story, Plain(_ascii_only()), pace, interruption)
-            else:
-                from seqbayes.replay.terminal import show
+        if args.json:
+            _lines(story, Json(), pace, interruption)
+        elif args.plain or not _can_draw():
+            _lines(story, Plain(_ascii_only()), pace, interruption)
+        else:
+            from seqbayes.replay.terminal import show
 
-                show(story, pace or gathering(), interruption)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # nobody reads: let the interpreter flush into nothing when it exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return BROKEN_PIPE
+            show(story, pace or gathering(), interruption)
         return interruption.status
 
 

@@ -31,7 +31,8 @@ class Plain:
 
     def opening(self, opening: Opening) -> Iterator[str]:
         """Return what is said before the first candy."""
-        yield self._line(f"# {opening.total:,} real M&M's out of {opening.bags} bags")
+        bags = "1 bag" if opening.bags == 1 else f"{opening.bags} bags"
+        yield self._line(f"# {opening.total:,} real M&M's out of {bags}")
         yield self._line(f"# totals: {opening.source}; dealt into bags from seed {opening.seed}")
         for note in (f"Prior: {opening.prior.name}.", *opening.prior.notes):
             yield self._line(f"# {note}")

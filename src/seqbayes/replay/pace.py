@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 _FIRST = 0.5
-_GROWTH = 0.125
+_GROWTH = 0.14
 
 
 class Pace(Protocol):
@@ -36,7 +36,7 @@ def even(speed: float) -> Pace:
 
 
 def gathering() -> Pace:
-    """Return the pace that starts at two seconds a candy and doubles every five and a half.
+    """Return the pace that starts at two seconds a candy and doubles every five.
 
     What a belief learns goes with the logarithm of what it has seen, and so does the clock.
 
@@ -44,7 +44,7 @@ def gathering() -> Pace:
     --------
     >>> pace = gathering()
     >>> print(", ".join(f"{pace(n):.0f} s" for n in (1, 55, 550, 2620)))
-    4 s, 24 s, 42 s, 54 s
+    4 s, 22 s, 38 s, 49 s
     """
     return lambda number: (
         2.0 if number < 1 else 2.0 + math.log1p(number * _GROWTH / _FIRST) / _GROWTH

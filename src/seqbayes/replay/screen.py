@@ -44,7 +44,7 @@ class Screen:
     def draw(self, step: Step | None, width: int, height: int) -> RenderableType:
         """Return the screen after a step, or before the first."""
         if width >= 108 and height >= 34:
-            return self._large(step, width)
+            return self._large(step, width, rows=3 if height >= 38 else 2)
         if width >= 72 and height >= 24:
             parts = self._medium(step, width, height)
         else:
@@ -57,7 +57,7 @@ class Screen:
 
     # The three sizes.
 
-    def _large(self, step: Step | None, width: int) -> RenderableType:
+    def _large(self, step: Step | None, width: int, rows: int) -> RenderableType:
         belief = self._belief(step)
         half = (width - 2) // 2
         inner = half - 4
@@ -69,10 +69,10 @@ class Screen:
         ]
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_row(
-            self._panel("Bayes' rule", self._rule(step, inner, rows=2), half, 14),
-            self._panel("Which factory made these?", right, half, 14),
+            self._panel("Bayes' rule", self._rule(step, inner, rows), half, 6 + 4 * rows),
+            self._panel("Which factory made these?", right, half, 6 + 4 * rows),
         )
-        rows = self._shares(belief, 2 * half - 2, full=True)
+        table = self._shares(belief, 2 * half - 2, full=True)
         return Group(
             self._head(step, width),
             *self._prior(width, lines=2),
@@ -80,7 +80,7 @@ class Screen:
             *self._candy(step, width),
             Text(),
             grid,
-            self._panel("What is believed about every colour", rows, 2 * half + 2, len(rows) + 2),
+            self._panel("What is believed about every colour", table, 2 * half + 2, len(table) + 2),
             Text(),
             self._foot(step, width),
         )
@@ -145,7 +145,7 @@ class Screen:
     def _candy(self, step: Step | None, width: int) -> list[Text]:
         if step is None:
             total, bags = self._opening.total, self._opening.bags
-            line = Text(f"{total:,} real M&M's, in {bags} closed bags.")
+            line = Text(f"{total:,} real M&M's, in {bags} closed {'bag' if bags == 1 else 'bags'}.")
             return [_fit(line, width), _fit(Text(f"Counts: {self._opening.source}"), width)]
         line = Text.assemble(
             (f"{self._signs.dot} {step.colour}", f"bold {CANDY[step.colour]}"),
@@ -208,7 +208,7 @@ class Screen:
         return Text.assemble(
             "This candy makes it ",
             (f"{density(factor)} times as", "bold"),
-            " believable as before.",
+            " believable.",
         )
 
     def _introduction(self) -> list[Text]:
