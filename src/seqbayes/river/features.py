@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import math
 import numbers
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from seqbayes import likelihoods
+from seqbayes import likelihoods, special
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import DirichletProcess, Gamma, NormalInverseGamma
+from seqbayes.families.dirichlet_process import DirichletProcessHyperparameters
 from seqbayes.families.gamma import GammaHyperparameters
 from seqbayes.families.normal_inverse_gamma import NormalInverseGammaHyperparameters
 from seqbayes.state import State
-from seqbayes.statistics import MomentStatistic, PairStatistic, Statistics, as_real
+from seqbayes.statistics import Statistics, as_real, read_weight
 
-LARGEST = 1e150  # of values whose squares are finite
+LARGEST = 1e100  # so that sums of weighted squares stay finite
 
 
-def bounded(value: Any, expected: str) -> float:
-    """Return a real number whose square is finite.
+def bounded(value: Any, expected: str = "a finite number") -> float:
+    """Return a real number between -1e100 and 1e100.
 
     Raises
     ------
@@ -32,8 +34,36 @@ def bounded(value: Any, expected: str) -> float:
     if type(value) is not float or not -LARGEST < value < LARGEST:
         value = as_real(value, expected)
         if abs(value) > LARGEST:
-            raise ObservationError(f"the value {value!r} is too large: its square overflows")
+            raise ObservationError(f"expected {expected} of at most 1e100 in size, got {value!r}")
     return float(value)
+
+
+def bounded_weight(w: Any) -> float:
+    """Return a weight from 0 to 1e100.
+
+    Raises
+    ------
+    ObservationError
+        If `w` is no such number.
+    """
+    return bounded(read_weight(w), "a weight")
+
+
+@functools.lru_cache(maxsize=4096)  # the classes of a stream share few values of alpha
+def _student_constant(alpha: float) -> float:
+    return float(special.log_rising(alpha, 0.5)) - 0.5 * math.log(math.pi)
+
+
+def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> tuple[float, float]:
+    """Return minus the two logs of Student's t density that depend on its scale, and on x."""
+    mean, kappa, alpha, beta = posterior
+    spread, gap = 2.0 * beta * (1.0 + 1.0 / kappa), x - mean
+    ratio = gap * gap / spread
+    if ratio < math.inf:
+        distance = math.log1p(ratio)
+    else:
+        distance = 2.0 * math.log(abs(gap)) - math.log(spread)
+    return 0.5 * math.log(spread), (alpha + 0.5) * distance
 
 
 class Feature:
@@ -45,7 +75,7 @@ class Feature:
         self.by_class: dict[Any, Statistics] = {}
 
     def learn(self, x: Any, label: Any, w: float) -> None:
-        """Absorb a value that `kind.read` has accepted, in an observation of this class."""
+        """Absorb a value that `kind.check` has accepted, in an observation of this class."""
         own = self.by_class.get(label)
         if own is None:
             own = self.by_class[label] = self.kind.statistics()
@@ -53,54 +83,26 @@ class Feature:
         own.observe(x, w)
 
 
-class Reading(NamedTuple):
-    """A feature and the statistic of one value of it."""
-
-    feature: Feature
-    one: Statistics
-
-
 class Kind:
     """A conjugate model of one feature within one class."""
 
-    def statistics(self) -> Statistics:
-        """Return a new, empty accumulator."""
-        raise NotImplementedError
-
-    def read(self, x: Any) -> Statistics:
-        """Return the statistic of one value, refusing what does not fit."""
-        one = self.statistics()
-        one.observe(x)
-        return one
-
-    def state(self, feature: Feature, label: Any, strength: float) -> State | None:
-        """Return the belief about a feature within a class; None where there is none yet."""
-        raise NotImplementedError
-
-    def log_predictives(
-        self, readings: Sequence[Reading], labels: Sequence[Any], strength: float
-    ) -> Any:
-        """Return the log predictive of values given every class, up to a term common to all."""
-        raise NotImplementedError
-
-
-class NumberKind(Kind):
-    """Numbers, whose prior is scaled to what was seen of all classes together."""
-
     family: type[State]
     likelihood: likelihoods.Likelihood
-    nothing: Any
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
         return self.likelihood.statistics()
+
+    def check(self, x: Any) -> None:
+        """Refuse a value that does not fit."""
+        self.statistics().observe(x)
 
     def prior(self, seen: Any, strength: float) -> Any:
         """Return a prior worth `strength` of the observations in `seen`; None without a scale."""
         raise NotImplementedError
 
     def state(self, feature: Feature, label: Any, strength: float) -> State | None:
-        """Return the belief about a feature within a class."""
+        """Return the belief about a feature within a class; None where there is none yet."""
         prior = self.prior(feature.seen.value, strength)
         if prior is None:
             return None
@@ -110,120 +112,154 @@ class NumberKind(Kind):
         return state
 
     def log_predictives(
-        self, readings: Sequence[Reading], labels: Sequence[Any], strength: float
-    ) -> Any:
-        """Return the log predictives, by the family's algebra on arrays of features by classes."""
-        priors, seen, ones = [], [], []
-        for feature, one in readings:
-            prior = self.prior(feature.seen.value, strength)
-            if prior is not None:
-                own = feature.by_class
-                priors.append(prior)
-                ones.append(one.value)
-                seen.append([own[c].value if c in own else self.nothing for c in labels])
-        if not priors:
-            return 0.0
-        prior = type(priors[0])(*np.array(priors).T[..., None])
-        statistic = type(self.nothing)(*np.array(seen).transpose(2, 0, 1))
-        observed = type(self.nothing)(*np.array(ones).T[..., None])
-        posterior = self.family.combine(prior, statistic)
-        return self.family.log_marginal(posterior, observed).sum(axis=0)
+        self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
+    ) -> Iterator[float]:
+        """Yield the log predictive of a value given every class, less its log base measure."""
+        one = self.statistics()
+        one.observe(x)
+        prior = self.prior(feature.seen.value, strength)
+        combine, log_marginal = self.family.combine, self.family.log_marginal
+        statistic, by_class = one.value, feature.by_class
+        for label in labels:
+            own = by_class.get(label)
+            posterior = prior if own is None else combine(prior, own.value)
+            yield log_marginal(posterior, statistic)
+
+    def surprise(self, seen: Any, x: Any) -> float:
+        """Return log p(likeliest value) - log p(x), given nothing but what was seen."""
+        raise NotImplementedError
 
 
-class Gaussian(NumberKind):
+def _surprise(state: State, x: Any) -> float:
+    log_p = state.log_predictive(x)
+    predictive = state.predictive
+    top = predictive.mode
+    height = -math.inf if top is None else float(predictive.logp(top))
+    if not math.isfinite(height):  # a density without a highest point: compare with its middle
+        height = float(predictive.logp(predictive.ppf(0.5)))
+    return height - log_p
+
+
+_JEFFREYS = NormalInverseGamma.jeffreys().prior
+
+
+class Gaussian(Kind):
     """Real numbers: the predictive is Student's t."""
 
     family = NormalInverseGamma
     likelihood = likelihoods.Normal()
-    nothing = MomentStatistic(0.0, 0.0, 0.0, 0.0)
 
-    def read(self, x: Any) -> Statistics:
-        """Return the statistic of one number."""
-        return super().read(bounded(x, "a finite number"))
+    def check(self, x: Any) -> None:
+        """Refuse what is no number."""
+        bounded(x)
 
     def prior(self, seen: Any, strength: float) -> NormalInverseGammaHyperparameters | None:
         """Return the prior about the mean and variance of all classes."""
-        if not seen.squares > 0.0:
-            return None  # a feature that has never varied has no scale, and tells no classes apart
         scale = strength * seen.squares / seen.n
+        if not scale > 0.0:
+            return None  # a feature that has never varied has no scale, and tells no classes apart
         return NormalInverseGammaHyperparameters(seen.mean, strength, strength, scale)
 
+    def log_predictives(
+        self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
+    ) -> Iterator[float]:
+        """Yield the log predictive of a number given every class."""
+        x = bounded(x)
+        prior = self.prior(feature.seen.value, strength)
+        if prior is None:
+            return
+        by_class = feature.by_class
+        for label in labels:
+            own = by_class.get(label)
+            posterior = prior if own is None else NormalInverseGamma.combine(prior, own.value)
+            scale, distance = _student_kernel(posterior, x)
+            yield _student_constant(posterior.alpha) - scale - distance
 
-class Count(NumberKind):
+    def surprise(self, seen: Any, x: Any) -> float:
+        """Return the surprise under Jeffreys' prior; of a number that never varied, as a label."""
+        x, value = bounded(x), seen.value
+        if not value.squares > 0.0:
+            return 0.0 if x == value.mean else max(0.0, math.log(value.n))
+        posterior = NormalInverseGamma.combine(_JEFFREYS, value)
+        if not posterior.alpha > 0.0:
+            return 0.0
+        return _student_kernel(posterior, x)[1]
+
+
+class Count(Kind):
     """Whole numbers >= 0: the predictive is negative binomial."""
 
     family = Gamma
     likelihood = likelihoods.Poisson()
-    nothing = PairStatistic(0.0, 0.0)
 
     def prior(self, seen: Any, strength: float) -> GammaHyperparameters:
         """Return the prior about the rate of all classes, itself believed Gamma(1, 1) at first."""
         return GammaHyperparameters(strength * (seen.a + 1.0) / (seen.b + 1.0), strength)
 
+    def surprise(self, seen: Any, x: Any) -> float:
+        """Return the surprise under Jeffreys' prior."""
+        state = Gamma.jeffreys()
+        state._statistics.merge(seen)
+        return _surprise(state, x)
+
 
 class Categorical(Kind):
     """Labels of an open vocabulary, under a Dirichlet process about the shares in all classes."""
 
+    family = DirichletProcess
     likelihood = likelihoods.Categorical()
 
-    def statistics(self) -> Statistics:
-        """Return a new, empty accumulator."""
-        return self.likelihood.statistics()
-
-    def state(self, feature: Feature, label: Any, strength: float) -> State | None:
-        """Return the belief about a feature within a class."""
-        unit = strength / (feature.seen.n + 1.0)
-        atoms = {value: unit * count for value, count in feature.seen.value.items()}
-        state = DirichletProcess(unit, atoms)
-        if label in feature.by_class:
-            state._statistics.merge(feature.by_class[label])
-        return state
+    def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
+        """Return the prior about the shares of all classes, in which the unseen has weight 1."""
+        unit = strength / (math.fsum(seen.values()) + 1.0)
+        return DirichletProcessHyperparameters(unit, {label: unit * n for label, n in seen.items()})
 
     def log_predictives(
-        self, readings: Sequence[Reading], labels: Sequence[Any], strength: float
-    ) -> Any:
-        """Return the log predictives, in which one label was never seen, of weight 1."""
-        total = np.zeros(len(labels))
-        for feature, one in readings:
-            [value] = one.value
-            known = feature.seen.value
-            share = strength * known.get(value, 1.0) / (feature.seen.n + 1.0)
-            for i, label in enumerate(labels):
-                own = feature.by_class.get(label)
-                count, n = (own.value.get(value, 0.0), own.n) if own is not None else (0.0, 0.0)
-                total[i] += math.log((count + share) / (n + strength))
-        return total
+        self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
+    ) -> Iterator[float]:
+        """Yield the log predictive of a label given every class, without visiting all labels."""
+        self.check(x)
+        seen, by_class = feature.seen, feature.by_class
+        share = strength * seen.value.get(x, 1.0) / (seen.n + 1.0)
+        for label in labels:
+            own = by_class.get(label)
+            count, n = (0.0, 0.0) if own is None else (own.value.get(x, 0.0), own.n)
+            yield math.log((count + share) / (n + strength))
+
+    def surprise(self, seen: Any, x: Any) -> float:
+        """Return the surprise where a label never seen has the weight of one observation."""
+        self.check(x)
+        counts = seen.value
+        return math.log(max(*counts.values(), 1.0) / counts.get(x, 1.0))
 
 
 class Own(Kind):
     """Whatever a given state models; every class starts from its prior."""
 
     def __init__(self, template: State) -> None:
+        self.family = type(template)
         self.template = template.clone()
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
         return self.template._accumulator()
 
-    def state(self, feature: Feature, label: Any, strength: float) -> State | None:
+    def prior(self, seen: Any, strength: float) -> Any:
+        """Return the prior of the state."""
+        return self.template.prior
+
+    def state(self, feature: Feature, label: Any, strength: float) -> State:
         """Return the belief about a feature within a class."""
         state = self.template.clone()
         if label in feature.by_class:
             state._statistics.merge(feature.by_class[label])
         return state
 
-    def log_predictives(
-        self, readings: Sequence[Reading], labels: Sequence[Any], strength: float
-    ) -> Any:
-        """Return the log predictives."""
-        family, prior = self.template, self.template.prior
-        total = np.zeros(len(labels))
-        for feature, one in readings:
-            for i, label in enumerate(labels):
-                own = feature.by_class.get(label)
-                posterior = prior if own is None else family.combine(prior, own.value)
-                total[i] += family.log_marginal(posterior, one.value)
-        return total
+    def surprise(self, seen: Any, x: Any) -> float:
+        """Return the surprise under the prior of the state."""
+        state = self.template.clone()
+        state._statistics.merge(seen)
+        return _surprise(state, x)
 
 
 KINDS: dict[str, Kind] = {
@@ -260,3 +296,29 @@ def kind_of(x: Any) -> Kind:
     """Return the kind of a feature by its first value: numbers are Gaussian, all else labels."""
     number = isinstance(x, (numbers.Real, decimal.Decimal)) and not isinstance(x, (bool, np.bool_))
     return KINDS["gaussian" if number else "categorical"]
+
+
+def checked(
+    x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, Kind]
+) -> dict[Any, Feature]:
+    """Return the features of an observation, known or new, once all values are found to fit.
+
+    Raises
+    ------
+    ObservationError
+        If a value is missing or does not fit its feature.
+    """
+    found = {}
+    for name, value in x.items():
+        feature = known.get(name) or Feature(asked.get(name) or kind_of(value))
+        try:
+            feature.kind.check(value)
+        except ObservationError as error:
+            raise named(name, error) from None
+        found[name] = feature
+    return found
+
+
+def named(name: Any, error: ObservationError) -> ObservationError:
+    """Return an error that names the feature."""
+    return ObservationError(f"feature {name!r}: {error}")

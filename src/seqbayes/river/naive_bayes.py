@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from river import base
 
 from seqbayes import likelihoods
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.river import features as kinds
-from seqbayes.river.features import Feature, Kind, Reading
+from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.state import State
-from seqbayes.statistics import read_weight
 
 
 class ConjugateNB(base.Classifier):
@@ -104,22 +102,15 @@ class ConjugateNB(base.Classifier):
         ObservationError
             If a value is missing or does not fit its feature. The model is then unchanged.
         """
-        weight = read_weight(w)
+        weight = bounded_weight(w)
         likelihoods.Categorical().statistics().observe(y)
-        found = {}
-        for name, value in x.items():
-            feature = self._features.get(name) or Feature(self._kind(name, value))
-            _read(feature, name, value)
-            found[name] = feature
+        found = kinds.checked(x, self._features, self._kinds)
         if weight == 0.0:
             return
         self._classes.observe(y, weight)
         for name, feature in found.items():
             self._features[name] = feature
             feature.learn(x[name], y, weight)
-
-    def _kind(self, name: Any, value: Any) -> Kind:
-        return self._kinds.get(name) or kinds.kind_of(value)
 
     def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
         """Return log p(class, x) of every class, up to a term common to all.
@@ -132,18 +123,18 @@ class ConjugateNB(base.Classifier):
         counts = self._classes.value
         if not counts:
             return {}
-        labels = tuple(counts)
-        readings: dict[Kind, list[Reading]] = {}
+        whole = self._classes.n + len(counts) * self.class_strength
+        total = [math.log((n + self.class_strength) / whole) for n in counts.values()]
         for name, value in x.items():
             feature = self._features.get(name)
             if feature is not None:
-                reading = Reading(feature, _read(feature, name, value))
-                readings.setdefault(feature.kind, []).append(reading)
-        total = np.log(np.array(list(counts.values())) + self.class_strength)
-        for kind, group in readings.items():
-            total += kind.log_predictives(group, labels, self.strength)
-        total -= math.log(self._classes.n + len(labels) * self.class_strength)
-        return dict(zip(labels, total.tolist(), strict=True))
+                given = feature.kind.log_predictives(feature, value, counts, self.strength)
+                try:
+                    for i, log_predictive in enumerate(given):
+                        total[i] += log_predictive
+                except ObservationError as error:
+                    raise kinds.named(name, error) from None
+        return dict(zip(counts, map(float, total), strict=True))
 
     def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
         """Return the probability of every class seen so far.
@@ -175,10 +166,3 @@ class ConjugateNB(base.Classifier):
             raise ObservationError(f"expected a feature that was seen, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
-
-
-def _read(feature: Feature, name: Any, value: Any) -> Any:
-    try:
-        return feature.kind.read(value)
-    except ObservationError as error:
-        raise ObservationError(f"feature {name!r}: {error}") from None

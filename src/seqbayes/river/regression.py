@@ -10,12 +10,11 @@ from river import base
 
 from seqbayes import special
 from seqbayes.distributions import InverseGamma, StudentT
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.river.features import bounded
+from seqbayes.river.features import bounded, bounded_weight
 from seqbayes.square_root import SquareRoot
 from seqbayes.state import check_level
-from seqbayes.statistics import read_weight
 
 
 class _Noise(NamedTuple):
@@ -114,14 +113,11 @@ class ConjugateLinearRegression(base.Regressor):
         Raises
         ------
         ObservationError
-            If a value is no finite number or its square overflows. The model is then unchanged.
+            If a value is no finite number, or over 1e100. The model is then unchanged.
         """
         values = _read(x)
         target = bounded(y, "a finite target")
-        weight = read_weight(w)
-        largest = max(map(abs, values.values()), default=0.0)
-        if not weight * max(largest, abs(target)) ** 2 < math.inf:
-            raise ObservationError(f"the weight {w!r} is too large: weighted squares overflow")
+        weight = bounded_weight(w)
         if weight == 0.0:
             return
         if not self._origin and self.intercept:

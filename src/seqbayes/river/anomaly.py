@@ -1,0 +1,119 @@
+"""An anomaly detector that scores by posterior predictive surprise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+try:
+    from river.base import AnomalyDetector
+except ImportError:  # River before 0.26
+    from river.anomaly.base import AnomalyDetector  # type: ignore[no-redef]
+
+from seqbayes.errors import ObservationError
+from seqbayes.river import features as kinds
+from seqbayes.river.features import Feature, bounded_weight
+from seqbayes.state import State
+
+
+class PredictiveSurprise(AnomalyDetector):
+    """Score an observation by how much it surprises what was learned.
+
+    The surprise of a feature is ``log p(likeliest value) - log p(x)`` under its posterior
+    predictive: 0 for the value that was most expected, in whatever unit it is measured, and larger
+    the less expected x is. The score is the sum over the features, which are taken as independent.
+
+    Parameters
+    ----------
+    features
+        How to model features, by name: "gaussian" (Student's t predictive), "count"
+        (Gamma-Poisson), "categorical" (open to new labels), or a state of any family with a proper
+        prior. Other features are modelled by their first value: numbers are Gaussian; strings,
+        booleans and all else are categorical.
+
+    Notes
+    -----
+    Numbers and counts have Jeffreys' prior, so that location and scale are learned from the data
+    alone. A number that never varied has no scale: as a label does, another value then surprises by
+    ``log n`` after n observations. A feature that is absent or was never learned does not surprise.
+    Missing values (None, NaN), and values that do not fit the kind of their feature, are refused.
+
+    Raises
+    ------
+    PriorError
+        If a feature's model is unknown or improper.
+
+    References
+    ----------
+    .. [1] Good, I. J. (1956). The surprise index for the multivariate Normal distribution.
+    .. [2] Itti, L. and Baldi, P. (2009). Bayesian surprise attracts human attention.
+
+    Examples
+    --------
+    >>> from seqbayes.river import PredictiveSurprise
+    >>> detector = PredictiveSurprise()
+    >>> for grams in (0.86, 0.91, 0.88, 0.94, 0.90, 0.87):
+    ...     detector.learn_one({"weight": grams, "colour": "red"})
+    >>> print(f"{detector.score_one({'weight': 0.89, 'colour': 'red'}):.2f}")
+    0.01
+    >>> print(f"{detector.score_one({'weight': 1.8, 'colour': 'red'}):.2f}")
+    15.29
+    >>> parts = detector.surprises({"weight": 1.0, "colour": "mauve"})
+    >>> {name: round(surprise, 2) for name, surprise in parts.items()}
+    {'weight': 3.54, 'colour': 1.79}
+    """
+
+    def __init__(self, features: Mapping[Any, str | State] | None = None) -> None:
+        self.features = features
+        self._kinds = kinds.kinds(features)
+        self._features: dict[Any, Feature] = {}
+
+    def learn_one(self, x: Mapping[Any, Any], w: float = 1.0) -> None:
+        """Absorb an observation.
+
+        Parameters
+        ----------
+        x
+            Values by the name of the feature.
+        w
+            Weight, finite and >= 0; weight 2 is the same as learning twice.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature. The detector is then unchanged.
+        """
+        weight = bounded_weight(w)
+        found = kinds.checked(x, self._features, self._kinds)
+        if weight > 0.0:
+            self._features.update(found)
+            for name, feature in found.items():
+                feature.seen.observe(x[name], weight)
+
+    def surprises(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """Return the surprise of every feature of an observation.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        found = {}
+        for name, value in x.items():
+            feature = self._features.get(name)
+            try:
+                found[name] = 0.0 if feature is None else feature.kind.surprise(feature.seen, value)
+            except ObservationError as error:
+                raise kinds.named(name, error) from None
+        return found
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """Return the surprise of an observation, the sum of its features'; 0 when most expected.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        return math.fsum(self.surprises(x).values())
