@@ -381,7 +381,8 @@ class State(base.Base, Learner):
         x
             The observation.
         at
-            The parameter value at which the densities are taken; the posterior mean by default.
+            The parameter value at which the densities are taken; the posterior mean by default, or
+            the mode where the mean is not finite.
 
         Examples
         --------
@@ -394,7 +395,8 @@ class State(base.Base, Learner):
         before = self._proper_posterior()
         after = self.combine(before, one.value)
         if at is None:
-            at = self.belief(before).mean
+            belief = self.belief(before)
+            at = belief.mean if _is_finite(belief.mean) else belief.mode
         return Explanation(
             x,
             at,
@@ -529,6 +531,14 @@ def _restore(
     state = family(**named, likelihood=likelihood, seed=seed)
     state._statistics.load(seen)
     return state
+
+
+def _is_finite(estimate: Any) -> bool:
+    """Whether an estimate, or each component of one, exists and is finite."""
+    if isinstance(estimate, Mapping):
+        estimate = tuple(estimate.values())
+    values = estimate if isinstance(estimate, tuple) else (estimate,)
+    return all(value is not None and math.isfinite(value) for value in values)
 
 
 def _brief(hyperparameters: Any) -> str:

@@ -13,6 +13,7 @@ from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import check_proportions
 from seqbayes.families.dirichlet import DirichletBelief, LabelState
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
+from seqbayes.state import Explanation
 
 
 class DirichletProcessHyperparameters(NamedTuple):
@@ -162,6 +163,42 @@ class DirichletProcess(LabelState):
         """Return the distribution of the known labels' shares."""
         concentration, atoms = hyperparameters
         return DirichletBelief([*atoms.values(), concentration], tuple(atoms), rest=True)
+
+    def explain(self, x: Any, at: Any = None) -> Explanation:
+        """Return one step of Bayes' rule in numbers, without learning.
+
+        Parameters
+        ----------
+        x
+            The label. Where it is new, its likelihood is the share that the known labels leave, and
+            the densities are those of the known labels' shares, which say all there is to say.
+        at
+            The shares at which the densities are taken; the posterior mean by default.
+
+        Examples
+        --------
+        >>> words = DirichletProcess(concentration=1.0, atoms={"to": 2, "be": 1})
+        >>> print(words.explain("or"))
+        prior 3 × likelihood 0.25 ÷ evidence 0.25 = posterior 3
+        """
+        one = self.observe(x)
+        before = self.posterior
+        concentration, atoms = before
+        if x in atoms:
+            return super().explain(x, at)
+        if at is None:
+            at = self.belief(before).mean
+        fewer = DirichletProcessHyperparameters(concentration + 1.0, atoms)
+        return Explanation(
+            x,
+            at,
+            prior=self.belief(before).pdf(at),
+            likelihood=max(0.0, 1.0 - math.fsum(at.values())),
+            evidence=math.exp(self.log_marginal(before, one.value)),
+            posterior=self.belief(fewer).pdf(at),
+            before=before,
+            after=self.combine(before, one.value),
+        )
 
     @property
     def unseen(self) -> float:
