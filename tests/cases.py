@@ -1,0 +1,195 @@
+"""Every registered family under every likelihood of its own: what the laws are instantiated over.
+
+Nothing here names a pair. A family or a likelihood that joins the registry is tested with its
+defaults at once; settings below add parameters worth testing.
+"""
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import seqbayes as sb
+import seqbayes.likelihoods
+from seqbayes.state import FAMILIES
+
+PRIORS = {
+    "Beta": [{"alpha": 2.0, "beta": 3.0}, {"alpha": 0.5, "beta": 0.5}],
+    "Gamma": [{"shape": 2.5, "rate": 1.5}, {"shape": 0.7, "rate": 0.4}],
+    "Dirichlet": [
+        {"alpha": {"green": 2.0, "red": 3.5, "blue": 1.25}},
+        {"alpha": {0: 0.4, 1: 0.7}},
+    ],
+    "DirichletProcess": [
+        {"concentration": 1.3},
+        {"concentration": 0.5, "atoms": {"a": 2.0, "b": 1.5}},
+    ],
+    "Normal": [
+        {"prior_mean": 1.0, "prior_variance": 4.0, "known_variance": 2.25},
+        {"prior_mean": -5.0, "prior_variance": 0.01, "known_variance": 3.0},
+    ],
+    "NormalInverseGamma": [
+        {"prior_mean": 0.5, "kappa": 1.5, "alpha": 3.0, "beta": 2.0},
+        {"prior_mean": -3.0, "kappa": 0.3, "alpha": 1.2, "beta": 0.5},
+        {"prior_mean": 0.0, "kappa": 1.0, "alpha": 1.0, "beta": 1.0},
+    ],
+}
+
+LIKELIHOODS = {
+    sb.Binomial: [{"trials": 7}, {"trials": None}],
+    sb.Geometric: [{"start": 1}, {"start": 0}],
+    sb.NegativeBinomial: [{"successes": 3}, {"successes": 2.5}],
+    sb.Multinomial: [{"trials": 5}, {"trials": None}],
+    sb.Poisson: [{"exposure": 1.0}, {"exposure": 3.5}, {"exposure": None}],
+    sb.GammaShape: [{"shape": 2.5}, {"shape": 0.4}],
+    sb.Weibull: [{"shape": 1.7}, {"shape": 0.6}],
+    sb.InverseGamma: [{"shape": 3.0}],
+    sb.Pareto: [{"scale": 2.0}],
+    sb.NormalPrecision: [{"mean": -3.0}],
+    sb.Laplace: [{"location": 1.5}],
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family with a prior, under a likelihood."""
+
+    family: type
+    prior: Mapping = field(hash=False)
+    likelihood: seqbayes.likelihoods.Likelihood
+
+    @property
+    def id(self):
+        values = ",".join(str(value) for value in self.prior.values())
+        return f"{self.family.__name__}({values})-{self.likelihood!r}"
+
+    def new(self, xs=(), w=None, **changed):
+        """Return a state of this prior that has learned `xs`, one at a time."""
+        state = self.family(**{**self.prior, "likelihood": self.likelihood, **changed})
+        for i, x in enumerate(xs):
+            state.learn_one(x, 1.0 if w is None else w[i])
+        return state
+
+    def flat(self, xs=()):
+        """Return the state under the flat prior that has learned `xs`."""
+        # a prior over labels must be told them, one over means the variance of the data
+        kept = {}
+        if "alpha" in self.prior and isinstance(self.prior["alpha"], Mapping):
+            kept["categories"] = tuple(self.prior["alpha"])
+        if "known_variance" in self.prior:
+            kept["known_variance"] = self.prior["known_variance"]
+        state = self.family.flat(**kept, likelihood=self.likelihood)
+        for x in xs:
+            state.learn_one(x)
+        return state
+
+    def rng(self, salt=0):
+        return np.random.default_rng([zlib.crc32(self.id.encode()), salt])
+
+    def theta(self, rng):
+        """Return a parameter value, neither extreme nor drawn from the prior."""
+        draw = TRUTHS.get(self.family.__name__, _draw_prior)
+        return draw(self, rng)
+
+    def observations(self, n, salt=0, theta=None):
+        """Return `n` observations given one parameter value, as plain Python values."""
+        rng = self.rng(salt)
+        if theta is None:
+            theta = self.theta(rng)
+        given = self.new().observation_parameter(theta)
+        for name, (low, high) in VARIED.items():
+            if getattr(self.likelihood, name, 0) is None:
+                return [self._varied(name, given, rng, low, high) for _ in range(n)]
+        return plain(self.likelihood.sample(given, rng, n))
+
+    def _varied(self, name, given, rng, low, high):
+        # where each observation brings its own number of trials, or exposure
+        size = int(rng.integers(low, high)) if name == "trials" else float(rng.uniform(low, high))
+        drawn = type(self.likelihood)(**{name: size}).sample(given, rng)
+        return drawn if isinstance(drawn, dict) else (plain(drawn), size)
+
+    def outcomes(self, n, salt=0):
+        """Return observations as `predictive` counts them, and as `learn_one` takes them."""
+        rng = self.rng(salt)
+        xs = plain(
+            self.likelihood.sample(self.new().observation_parameter(self.theta(rng)), rng, n)
+        )
+        return [(x[0] if isinstance(x, tuple) else x, x) for x in xs]
+
+
+VARIED = {"trials": (1, 9), "exposure": (0.3, 4.0)}
+WORDS = ("a", "b", "to", "be", "or", "not")
+
+
+def plain(values):
+    """Return draws as Python values."""
+    return values.tolist() if isinstance(values, (np.ndarray, np.generic)) else values
+
+
+def _draw_prior(case, rng):
+    return case.new(seed=int(rng.integers(2**31))).sample()
+
+
+TRUTHS = {
+    "Beta": lambda case, rng: rng.uniform(0.2, 0.8),
+    "Gamma": lambda case, rng: math.exp(rng.uniform(-1.0, 1.5)),
+    "Dirichlet": lambda case, rng: _shares(case.prior["alpha"], rng),
+    "DirichletProcess": lambda case, rng: _shares(WORDS, rng),
+    "Normal": lambda case, rng: (
+        case.prior["prior_mean"] + rng.uniform(-1, 1) * case.prior["prior_variance"] ** 0.5
+    ),
+    "NormalInverseGamma": lambda case, rng: (
+        case.prior["prior_mean"] + rng.uniform(-1.0, 1.0),
+        case.prior["beta"] / case.prior["alpha"] * math.exp(rng.uniform(-1.0, 1.0)),
+    ),
+}
+
+
+def _shares(labels, rng):
+    return dict(zip(labels, rng.dirichlet(np.full(len(labels), 3.0)).tolist(), strict=True))
+
+
+def _all_cases():
+    for name, family in FAMILIES.items():
+        for kind in family.likelihoods:
+            for parameters in LIKELIHOODS.get(kind, [{}]):
+                for prior in PRIORS.get(name, [{}]):
+                    yield Case(family, prior, kind(**parameters))
+
+
+CASES = list(_all_cases())
+"""All of them."""
+
+FIRST = list({(case.family, case.likelihood): case for case in reversed(CASES)}.values())
+"""One prior for every family and likelihood: the first one."""
+
+
+def agree(law, case, suspects, got, wanted, rel=1e-10, absolute=0.0):
+    """Assert that numbers, or containers of numbers, agree; name the suspects if they do not."""
+    where = _difference(got, wanted, rel, absolute, "")
+    assert where is None, (
+        f"{law} fails for {case if isinstance(case, str) else case.id}{where}\n"
+        f"     got {got!r}\n  wanted {wanted!r}\nsuspects: {suspects}"
+    )
+
+
+def _difference(got, wanted, rel, absolute, path):
+    if wanted is None or got is None or isinstance(wanted, str):
+        return None if got is wanted or got == wanted else f" at {path or 'the top'}"
+    if isinstance(wanted, Mapping):
+        if not isinstance(got, Mapping) or set(got) != set(wanted):
+            return f" at {path or 'the top'}: other labels"
+        pairs = [(got[k], wanted[k], k) for k in wanted]
+    elif isinstance(wanted, (tuple, list, np.ndarray)) and np.ndim(wanted) != 0:
+        if len(got) != len(wanted):
+            return f" at {path or 'the top'}: other length"
+        pairs = list(zip(got, wanted, range(len(wanted)), strict=True))
+    elif math.isclose(got, wanted, rel_tol=rel, abs_tol=absolute):
+        return None
+    else:
+        off = abs(got - wanted) / abs(wanted) if wanted else abs(got)
+        return f"{' at ' + path if path else ''}: off by {off:.2g}, allowed {rel:g}"
+    found = (_difference(g, w, rel, absolute, f"{path}[{k!r}]") for g, w, k in pairs)
+    return next((where for where in found if where), None)

@@ -1,0 +1,263 @@
+"""Evidence and predictive: chain rule, Bayes' law, normalisation, and quadrature as the oracle."""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import seqbayes as sb
+from cases import CASES, agree
+from oracles import GRIDS, log_density, urn
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+with_grid = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.family.__name__ in GRIDS], ids=lambda case: case.id
+)
+
+
+@functools.cache
+def grid(case):
+    return GRIDS[case.family.__name__](case.prior)
+
+
+def is_open(case):
+    return case.family is sb.DirichletProcess
+
+
+@every
+def test_chain_rule(case):
+    """The evidence is the product of one-step predictive probabilities."""
+    state = case.new()
+    steps = []
+    for x in case.observations(30):
+        steps.append(state.log_predictive(x))
+        state.learn_one(x)
+    agree("chain rule", case, "log_marginal, log_base", state.log_evidence, math.fsum(steps))
+
+
+@every
+def test_predictive_is_a_ratio_of_evidences(case):
+    *seen, x = case.observations(8, salt=1)
+    before, after = case.new(seen), case.new([*seen, x])
+    ratio = after.log_evidence - before.log_evidence
+    agree("predictive = ratio of evidences", case, "log_marginal", before.log_predictive(x), ratio)
+
+
+@every
+def test_predictive_is_log_predictive(case):
+    state = case.new(case.observations(6, salt=2))
+    for outcome, x in case.outcomes(12, salt=3):
+        if is_open(case) and x not in state.categories:
+            continue
+        got, wanted = state.predictive.logp(outcome), state.log_predictive(x)
+        agree(f"predictive.logp({outcome!r}) = log_predictive", case, "predictive", got, wanted)
+        agree("p = exp(logp)", case, "predictive.p", state.predictive.p(outcome), math.exp(got))
+
+
+@every
+def test_evidence_of_nothing_is_one(case):
+    assert case.new().log_evidence == 0.0
+
+
+@every
+def test_any_order(case):
+    xs = case.observations(40, salt=4)
+    one, other = case.new(xs), case.new(reversed(xs))
+    agree("any order", case, "statistics", other.posterior[0], one.posterior[0])
+    agree("any order (evidence)", case, "statistics", other.log_evidence, one.log_evidence)
+    agree("any order (mean)", case, "statistics", other.mean, one.mean)
+    agree("any order (MLE)", case, "statistics", other.mle, one.mle)
+
+
+@with_grid
+def test_evidence_by_quadrature(case):
+    xs = case.observations(4, salt=5)
+    wanted = grid(case).log_evidence(case, xs)
+    suspects = "log_marginal, the accumulator's statistic or log base measure"
+    assert grid(case).log_sum() == pytest.approx(0.0, abs=1e-9), "the oracle's prior"
+    agree("evidence = quadrature", case, suspects, case.new(xs).log_evidence, wanted, 1e-9, 1e-9)
+
+
+@with_grid
+def test_weighted_evidence_by_quadrature(case):
+    xs, w = case.observations(3, salt=6), [0.5, 2.0, 1.25]
+    wanted = grid(case).log_evidence(case, xs, w)
+    got = case.new(xs, w).log_evidence
+    agree("weighted evidence", case, "_add, log_base", got, wanted, 1e-9, 1e-9)
+
+
+@with_grid
+def test_moments_by_quadrature(case):
+    xs = case.observations(4, salt=7)
+    state, weights = case.new(xs), grid(case).posterior_weights(case, xs)
+    means = {k: float((weights * v).sum()) for k, v in grid(case).components.items()}
+    spread = {
+        k: float((weights * (v - means[k]) ** 2).sum()) for k, v in grid(case).components.items()
+    }
+    agree("mean = quadrature", case, "combine, belief.mean", named(state.mean), means, 1e-8)
+    if case.family is not sb.NormalInverseGamma or state.posterior.alpha > 4.0:
+        agree("variance = quadrature", case, "belief.var", named(state.var), spread, 1e-8)
+
+
+@with_grid
+def test_tails_by_quadrature(case):
+    """P(parameter <= its median) by quadrature, each component its own."""
+    xs = case.observations(4, salt=8)
+    state, weights = case.new(xs), grid(case).posterior_weights(case, xs)
+    medians = named(state.ppf(0.5))
+    for name, values in grid(case).components.items():
+        below = float(weights[values <= medians[name]].sum())
+        at_most = weights.max() * 1500  # a cut through the grid leaves whole cells on either side
+        agree("ppf = quadrature", case, "ppf, marginals", below, 0.5, absolute=max(at_most, 0.02))
+
+
+def named(values):
+    """Return values by component, as the oracle has them."""
+    if hasattr(values, "_asdict"):
+        return values._asdict()
+    return values if isinstance(values, dict) else {"": values}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [c for c in CASES if c.family in (sb.Dirichlet, sb.DirichletProcess)],
+    ids=lambda c: c.id,
+)
+def test_evidence_by_urn(case):
+    xs = case.observations(12, salt=9)
+    if isinstance(xs[0], dict):
+        labels = [label for x in xs for label, k in x.items() for _ in range(k)]
+        ways = math.fsum(
+            math.log(math.factorial(sum(x.values())))
+            - math.fsum(math.log(math.factorial(k)) for k in x.values())
+            for x in xs
+        )
+    else:
+        labels, ways = xs, 0.0
+    exact = urn(case.prior, labels)
+    wanted = math.log(exact.numerator) - math.log(exact.denominator) + ways
+    agree("evidence = urn", case, "log_marginal", case.new(xs).log_evidence, wanted)
+
+
+@every
+def test_bayes_law(case):
+    """prior * likelihood / evidence = posterior, at parameter values of any kind."""
+    rng = case.rng(10)
+    xs = case.observations(9, salt=11)
+    state = case.new(xs[:5])
+    for x in [*xs[5:], "new"] if is_open(case) else xs[5:]:
+        theta = state.sample() if is_open(case) else case.theta(rng)
+        step = state.explain(x, at=theta)
+        product = step.prior * step.likelihood / step.evidence
+        agree(
+            "Bayes' law", case, "log_likelihood, log_marginal, pdf", product, step.posterior, 1e-9
+        )
+        if not is_open(case):
+            wanted = math.exp(log_density(case, theta, x))
+            agree("likelihood", case, "log_likelihood, log_base", step.likelihood, wanted)
+        agree("evidence", case, "explain", math.log(step.evidence), state.log_predictive(x))
+        assert step.at == theta
+        assert step.x == x
+        state.learn_one(x)
+        agree("posterior after", case, "combine", state.posterior[0], step.after[0], 1e-12)
+
+
+@every
+def test_bayes_law_by_default(case):
+    """Left to itself, `explain` takes a parameter value at which there is something to show."""
+    for seen in ([], case.observations(3, salt=12)):
+        state = case.new(seen)
+        x = case.observations(1, salt=13)[0]
+        step = state.explain(x)
+        product = step.prior * step.likelihood / step.evidence
+        assert product > 0.0
+        agree("Bayes' law at the default value", case, "explain", product, step.posterior, 1e-9)
+
+
+@every
+def test_explaining_is_not_learning(case):
+    xs = case.observations(6, salt=14)
+    state, same = case.new(xs), case.new(xs)
+    state.explain(xs[0])
+    state.log_predictive(xs[1])
+    assert state == same
+
+
+@every
+def test_predictive_sums_to_one(case):
+    predictive = case.new(case.observations(5, salt=15)).predictive
+    if isinstance(case.likelihood, sb.Multinomial):
+        total = math.fsum(predictive.p(x) for x in compositions(predictive))
+    elif hasattr(predictive, "probabilities"):
+        total = math.fsum(predictive.probabilities.values()) + predictive.unseen
+    else:
+        total = expectation(predictive, np.ones_like)
+    agree("predictive sums to 1", case, "predictive", total, 1.0, 1e-7)
+
+
+def compositions(predictive):
+    labels = list(predictive.alpha)
+    for counts in itertools.product(range(predictive.trials + 1), repeat=len(labels)):
+        if sum(counts) == predictive.trials:
+            yield dict(zip(labels, counts, strict=True))
+
+
+def expectation(predictive, function):
+    """Sum, or integrate between far quantiles, a function of the next observation."""
+    if predictive.discrete:
+        k = np.arange(int(predictive.support[0]), 5000)
+        return float((predictive.p(k) * function(k.astype(float))).sum())
+    levels = [1e-14, 1e-9, 1e-5, 1e-2, 0.1]
+    knots = [*map(predictive.ppf, levels), predictive.ppf(0.5), *map(predictive.isf, levels[::-1])]
+    # positive observations may range over many orders of magnitude
+    positive = predictive.support[0] >= 0.0
+    total = 0.0
+    for low, high in itertools.pairwise(np.log(knots) if positive else knots):
+        nodes, weights = np.polynomial.legendre.leggauss(120)
+        u = low + (high - low) * (nodes + 1.0) / 2.0
+        x = np.exp(u) if positive else u
+        density = predictive.p(x) * function(x) * (x if positive else 1.0)
+        total += float(np.dot(weights, density)) * (high - low) / 2.0
+    return total
+
+
+@every
+def test_predict_one(case):
+    """Labels are predicted by the likeliest, numbers by the mean of the predictive."""
+    state = case.new(case.observations(12, salt=16))
+    predicted = state.predict_one()
+    if not case.likelihood.labelled:
+        agree("predict_one = mean", case, "predictive.mean", predicted, state.predictive.mean)
+        return
+    shares = state.predict_proba_one()
+    assert shares[predicted] == max(shares.values())
+    rest = state.unseen if is_open(case) else 0.0
+    agree("labels sum to 1", case, "labels", math.fsum(shares.values()) + rest, 1.0)
+    for label, share in shares.items():
+        agree("predict_proba", case, "labels", share, math.exp(state.log_predictive(label)))
+
+
+@every
+def test_predictive_moments_by_sum_or_quadrature(case):
+    predictive = case.new(case.observations(12, salt=17)).predictive
+    if case.likelihood.labelled and not isinstance(case.likelihood, sb.Bernoulli):
+        with pytest.raises(NotImplementedError, match="labels"):
+            _ = predictive.mean
+        return
+    if isinstance(case.likelihood, sb.Multinomial):
+        xs = list(compositions(predictive))
+        for label in xs[0]:
+            first, second = (sum(predictive.p(x) * x[label] ** m for x in xs) for m in (1, 2))
+            agree("mean", case, "DirichletMultinomial.mean", predictive.mean[label], first)
+            spread = second - first**2
+            agree("variance", case, "DirichletMultinomial.var", predictive.var[label], spread, 1e-9)
+        return
+    mean, var = predictive.mean, predictive.var
+    if mean is None or not math.isfinite(mean) or not math.isfinite(var):
+        return
+    first = expectation(predictive, lambda x: x)
+    agree("mean", case, "predictive.mean", mean, first, 1e-5, 1e-5 * var**0.5)
+    spread = expectation(predictive, lambda x: (x - first) ** 2)
+    agree("variance", case, "predictive.var", var, spread, 1e-4)

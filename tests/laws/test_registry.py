@@ -1,0 +1,43 @@
+"""The laws cover whatever is registered."""
+
+import pytest
+
+import seqbayes
+from cases import CASES, FIRST, LIKELIHOODS, PRIORS
+from oracles import GRIDS, LOG_DENSITIES, PRIOR_DRAWS
+from seqbayes.state import FAMILIES
+
+PAIRS = {(name, kind) for name, family in FAMILIES.items() for kind in family.likelihoods}
+
+
+def test_every_family_is_registered():
+    public = {
+        name
+        for name, thing in vars(seqbayes).items()
+        if isinstance(thing, type) and issubclass(thing, seqbayes.State) and thing.likelihoods
+    }
+    assert set(FAMILIES) == public
+
+
+@pytest.mark.parametrize("cases", [CASES, FIRST], ids=["all", "first"])
+def test_every_pair_is_under_the_laws(cases):
+    assert {(case.family.__name__, type(case.likelihood)) for case in cases} == PAIRS
+
+
+def test_every_family_has_a_quadrature_oracle():
+    # a Dirichlet process has no density: its oracle is the urn
+    assert set(FAMILIES) - set(GRIDS) == {"DirichletProcess"}
+    assert set(PRIOR_DRAWS) == set(GRIDS)
+
+
+def test_every_likelihood_has_a_density_oracle():
+    assert {kind.__name__ for _, kind in PAIRS} == set(LOG_DENSITIES)
+
+
+def test_settings_are_of_registered_families_and_likelihoods():
+    assert set(PRIORS) <= set(FAMILIES)
+    assert set(LIKELIHOODS) <= {kind for _, kind in PAIRS}
+
+
+def test_cases_have_names_of_their_own():
+    assert len({case.id for case in CASES}) == len(CASES)
