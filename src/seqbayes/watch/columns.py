@@ -132,7 +132,8 @@ def parse_number(cell: str) -> float | None:
             return float(cell)
     except ValueError:
         pass
-    return _none_if_blank(cell, "a number")
+    _check_blank(cell, "a number")
+    return None
 
 
 def parse_boolean(cell: str) -> bool | None:
@@ -140,7 +141,9 @@ def parse_boolean(cell: str) -> bool | None:
     truth = _TRUTH.get(cell)
     if truth is None:
         truth = _TRUTH.get(cell.strip().lower())
-    return _none_if_blank(cell, "true, false, yes, no, 1 or 0") if truth is None else truth
+    if truth is None:
+        _check_blank(cell, "true, false, yes, no, 1 or 0")
+    return truth
 
 
 def parse_text(cell: str) -> str | None:
@@ -148,7 +151,7 @@ def parse_text(cell: str) -> str | None:
     return cell if cell and not cell.isspace() else None
 
 
-def _none_if_blank(cell: str, expected: str) -> None:
+def _check_blank(cell: str, expected: str) -> None:
     if cell and not cell.isspace():
         raise ObservationError(f"expected {expected}, got {shorten(cell)!r}")
 

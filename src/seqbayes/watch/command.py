@@ -195,23 +195,30 @@ class _Watch:
         screen = None if self._args.json and not live else self._screen()
         with self._live(screen) if live and screen else nullcontext() as picture:
             self._consume(descriptor, interruption, picture)
-        if self._reader is not None and not interruption:
-            self._reader.finish()
-        if screen is not None and not self._args.json:
-            elapsed = max(time.monotonic() - self._started, 1e-9)
-            screen.console.print(screen.picture(self._beliefs.used / elapsed if live else None))
-        elif self._args.json:
-            for line in json_lines(self._beliefs, self._columns, self._view):
-                sys.stdout.buffer.write(line)
-        sys.stdout.flush()
-        for text in losses(self._beliefs, self._args.max_keys):
-            _say(text)
+        try:
+            if self._reader is not None and not interruption:
+                self._reader.finish()
+            if self._beliefs.used:
+                self._answer(screen, live)
+        finally:
+            for text in losses(self._beliefs, self._args.max_keys):
+                _say(text)
         if interruption:
             return interruption.status
         if not self._beliefs.used:
             _say("no event could be used" if self._reader else "the input is empty")
             return NOTHING_USED
         return 0
+
+    def _answer(self, screen: Screen | None, live: bool) -> None:
+        """Print the beliefs, as a table or as JSON lines."""
+        if self._args.json or screen is None:
+            for line in json_lines(self._beliefs, self._columns, self._view):
+                sys.stdout.buffer.write(line)
+        else:
+            elapsed = max(time.monotonic() - self._started, 1e-9)
+            screen.console.print(screen.picture(self._beliefs.used / elapsed if live else None))
+        sys.stdout.flush()
 
     def _screen(self) -> Screen:
         from rich.console import Console

@@ -107,9 +107,7 @@ class LiveScreen:
         self._screen = screen
         self._used = used
         self._every = every
-        self._live = Live(
-            console=screen.console, auto_refresh=False, transient=True, vertical_overflow="crop"
-        )
+        self._live = Live(console=screen.console, auto_refresh=False, screen=True)
         self._drawn = self._next = time.monotonic()
         self._seen = 0
         self._rate = 0.0

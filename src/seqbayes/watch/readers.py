@@ -266,6 +266,8 @@ class Csv:
             if reason == _OPEN and not full:
                 continue
             if reason:
+                if len(held) > 1:
+                    reason += f" (a quoted cell up to line {held[-1][0]:,})"
                 # read again behind the line, in case its quote was a stray one
                 self._sink.refuse(held[0][0], reason, held[0][1])
                 queue.extendleft(reversed(held[1:]))

@@ -111,8 +111,8 @@ def make_likelihood(
     arguments: dict[str, Any] = {}
     for parameter, text in fixed.items():
         if parameter not in own:
-            has = f"only {_either(own)}" if own else "none"
-            raise PriorError(f"{spell(kind.__name__)} has no parameter {parameter!r}, {has}")
+            has = f": expected {_either(own)}" if own else ""
+            raise PriorError(f"{spell(kind.__name__)} has no parameter {parameter!r}{has}")
         none = own[parameter] and text.lower() == "none"
         arguments[parameter] = None if none else _number(parameter, text)
     if values == 2 and issubclass(kind, PairLikelihood):

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from seqbayes.replay.palette import RULE, Signs
+from seqbayes.replay.palette import ASCII, RULE, Signs
 from seqbayes.state import State
 from seqbayes.watch.columns import printable, shorten
 
@@ -22,6 +22,9 @@ PARTS = 12
 
 _NARROWEST_BAR, _WIDEST_BAR = 10, 40
 _PADDING = 2  # a column's, with its share of the rules
+
+
+_ASCII_RULES = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
 
     MAP goes first, then MLE, the bar, and the number of events.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
+    table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     columns = _columns(lines, view, width, signs)
     for column in columns:
         table.add_column(column.title, style=column.style, justify=column.justify, no_wrap=True)
@@ -124,12 +128,16 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     """Return the columns that there is room for."""
     posterior, likelihood = RULE["posterior"], RULE["likelihood"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
-    key = _Column("key", [shorten(line.key, max(width // 3, 8)) for line in lines], "bold", "left")
-    part = _Column("", [printable(line.part, 20) for line in lines], "", "left")
+    part = _Column("", [_spell(printable(line.part, 20), signs) for line in lines], "", "left")
     n = _Column("n", [f"{line.n:,.{0 if line.n % 1 == 0 else 2}f}" for line in lines], "")
     mean = _Column("mean", [_number(line.mean) for line in lines], posterior)
     interval = _Column(title, [_interval(line.interval) for line in lines], posterior)
-    shown = [key, part, n, mean, interval] if any(part.cells) else [key, n, mean, interval]
+    needed = [part, mean, interval] if any(part.cells) else [mean, interval]
+    left = width - sum(column.width + _PADDING for column in needed) - _PADDING
+    longest = max(min(left, width // 3), 8)
+    keys = [shorten(_spell(line.key, signs), longest - 1) for line in lines]
+    shown = [_Column("key", keys, "bold", "left"), *needed]
+    shown.insert(-2, n)
     room = width - sum(column.width + _PADDING for column in shown)
     if room < 0:
         shown.remove(n)
@@ -167,7 +175,6 @@ def _bar(line: Line, scale: tuple[float, float] | None, size: int, signs: Signs)
 
     Examples
     --------
-    >>> from seqbayes.replay.palette import ASCII
     >>> line = Line("a", "", 9.0, 0.5, (0.25, 0.75), None, None)
     >>> _bar(line, (0.0, 1.0), 9, ASCII)
     '  --*--  '
@@ -184,6 +191,10 @@ def _bar(line: Line, scale: tuple[float, float] | None, size: int, signs: Signs)
     if line.mean is not None and math.isfinite(line.mean):
         cells[place(line.mean)] = signs.dot
     return "".join(cells)
+
+
+def _spell(text: str, signs: Signs) -> str:
+    return text.encode("ascii", "backslashreplace").decode() if signs is ASCII else text
 
 
 def _number(value: float | None) -> str:
