@@ -481,12 +481,16 @@ def test_everything_promised_is_on_every_screen(steps, story, width, height):
     assert step.belief.favourite.title in told
 
 
-def test_opening_says_what_the_prior_is(story):
-    park = Story(Prior.parse("park", 20), bags=1)
-    for width, height in [(120, 40), (80, 24), (40, 20)]:
-        told = " ".join(drawn(Screen(park.opening, UNICODE), None, width, height))
-        assert "walk in the park" in told
-        assert "1 imagined candy" in told.replace("  ", " ") or "of which 1 for each" in told
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
+def test_opening_says_what_the_prior_is_and_what_was_added(width, height):
+    opening = Story(Prior.parse("park", 20), bags=1).opening
+    told = " ".join(map(str.strip, drawn(Screen(opening, UNICODE), None, width, height)))
+    assert "Prior: walk in the park" in told
+    if (width, height) == (80, 24):
+        assert "worth 22 imagined candies (1 each for brown, orange)" in told
+    else:
+        assert "worth 20 imagined candies" in told
+        assert "brown and orange: 1 imagined candy of each was added" in told
 
 
 def test_ascii_screens_are_ascii(steps, story):

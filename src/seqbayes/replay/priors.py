@@ -31,6 +31,8 @@ class Prior:
         Concentrations, read as imagined candies.
     notes : tuple of str
         What it says and what was added to it, in whole sentences.
+    unnamed : tuple of str
+        The colours that the proportions leave out, each with one imagined candy.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class Prior:
     name: str
     alpha: Mapping[str, float]
     notes: tuple[str, ...]
+    unnamed: tuple[str, ...] = ()
 
     @property
     def strength(self) -> float:
@@ -100,14 +103,14 @@ class Prior:
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
         said = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
         notes = [f"{said}: worth {strength:g} imagined candies."]
-        unnamed = [c for c in COLOURS if c not in shares]
+        unnamed = tuple(c for c in COLOURS if c not in shares)
         if unnamed:
             each = "" if len(unnamed) == 1 else " of each"
             notes.append(
                 f"It does not name {' and '.join(unnamed)}: {UNNAMED:g} imagined candy{each} was"
                 f" added, for {'it' if len(unnamed) == 1 else 'they'} can happen."
             )
-        return cls(name, alpha, tuple(notes))
+        return cls(name, alpha, tuple(notes), unnamed)
 
     @classmethod
     def parse(cls, text: str, strength: float | None = None) -> Self:

@@ -131,8 +131,10 @@ class Screen:
         """What the belief starts from, in at most so many lines."""
         prior = self._opening.prior
         short = f"Prior: {prior.name}, worth {prior.strength:g} imagined candies"
-        if len(prior.notes) > 1:
-            short += f" (of which {UNNAMED:g} for each colour it does not name)"
+        if prior.unnamed:
+            few = len(prior.unnamed) < 3
+            colours = ", ".join(prior.unnamed) if few else f"{len(prior.unnamed)} colours"
+            short += f" ({UNNAMED:g} each for {colours})"
         for text in (f"Prior: {prior.name}. {' '.join(prior.notes)}", short):
             said = wrap(text, width)
             if len(said) <= lines:

@@ -87,7 +87,7 @@ def _prior(opening: Opening, step: Step) -> str:
     return (
         f"The prior ({opening.prior.name}) was worth {strength:g} imagined candies:"
         f" {percent(weight)} % of the belief now."
-        f"{' ' + opening.prior.notes[-1] if len(opening.prior.notes) > 1 else ''}"
+        f"{' ' + opening.prior.notes[-1] if opening.prior.unnamed else ''}"
         f" Log evidence of all that was seen: {signed(step.belief.log_evidence)}."
     )
 
