@@ -1,8 +1,6 @@
-"""The M&M story: what happens in it, how it looks, and how it ends."""
+"""The M&M story: what happens in it, what the program prints, and how it ends."""
 
-import argparse
 import dataclasses
-import io
 import itertools
 import json
 import math
@@ -13,20 +11,12 @@ import subprocess
 import sys
 from collections import Counter
 
-import numpy as np
 import pytest
-from rich.console import Console
 
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.datasets import COLOURS, factory_mixes, madison
 from seqbayes.replay import Prior, Story
-from seqbayes.replay.charts import curve, interval_bar, progress
-from seqbayes.replay.command import add_arguments
-from seqbayes.replay.pace import Clock, Interruption, even, gathering
-from seqbayes.replay.palette import ASCII, CANDY, LETTER, RULE, UNICODE
-from seqbayes.replay.screen import Screen
-from seqbayes.replay.summary import verdict
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
 
@@ -438,159 +428,3 @@ def test_a_dumb_terminal_gets_plain_lines():
     assert status == 0
     assert "\x1b" not in written
     assert written.replace("\r\n", "\n") == replay("--bags", "1").stdout
-
-
-# The screen.
-
-SIZES = [(120, 40), (108, 34), (107, 33), (80, 24), (72, 24), (71, 50), (40, 20), (40, 10), (20, 8)]
-
-
-def drawn(screen, step, width, height):
-    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
-    console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
-    console.print(screen.draw(step, width, height), soft_wrap=True)
-    return console.file.getvalue().rstrip("\n").split("\n")
-
-
-@pytest.mark.parametrize("text", ["uniform", "jeffreys", "park", "red=.5,green=.5"])
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_screens_fit(text, width, height):
-    story = Story(Prior.parse(text), bags=2)
-    moments = [None, *itertools.islice(story, 0, None, 9)]
-    for signs in (UNICODE, ASCII):
-        screen = Screen(story.opening, signs)
-        for step in moments:
-            lines = drawn(screen, step, width, height)
-            assert len(lines) <= height
-            assert max(map(len, lines)) <= width
-
-
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_everything_promised_is_on_every_screen(steps, story, width, height):
-    screen, step = Screen(story.opening, UNICODE), steps[100]
-    told = "\n".join(drawn(screen, step, width, height))
-    for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
-        assert word in told
-    for share in step.belief.shares:
-        assert share.colour in told
-        assert f"{100 * share.mean:.1f}" in told
-    assert f"{step.number:,} of {step.total:,}" in told
-    assert f"Next: {step.belief.next.colour}" in told
-    assert f"{step.hits} of {step.number}" in told
-    assert "log evidence −" in told
-    assert step.belief.favourite.title in told
-
-
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_opening_says_what_the_prior_is_and_what_was_added(width, height):
-    opening = Story(Prior.parse("park", 20), bags=1).opening
-    told = " ".join(map(str.strip, drawn(Screen(opening, UNICODE), None, width, height)))
-    assert "Prior: walk in the park" in told
-    if (width, height) == (80, 24):
-        assert "worth 22 imagined candies (1 each for brown, orange)" in told
-    else:
-        assert "worth 20 imagined candies" in told
-        assert "brown and orange: 1 imagined candy of each was added" in told
-
-
-def test_ascii_screens_are_ascii(steps, story):
-    # the minus sign and the box are the console's own business
-    screen = Screen(story.opening, ASCII)
-    told = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
-    assert told.isascii()
-
-
-def test_interval_bar_marks_its_ends():
-    bar = interval_bar(0.25, 0.5, 0.75, 1.0, 8, "red", UNICODE).plain
-    assert bar == "██▒▒┃▒▒ "
-    assert interval_bar(0.0, 0.0, 1.0, 1.0, 4, "red", ASCII).plain == "|---"
-
-
-def test_curves_and_progress():
-    assert [line.plain for line in curve([0, 0.5, 1], 1, 0, "red", UNICODE)] == [" ▄█"]
-    assert [line.plain for line in curve([0, 0.75, 1], 1, 0, "red", UNICODE, 2)] == [" ▄█", " ██"]
-    assert progress(0.5, 4, ASCII).plain == "==--"
-
-
-def contrast(one, other):
-    """WCAG 2 contrast of two colours."""
-
-    def luminance(colour):
-        channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-        linear = np.where(
-            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
-        )
-        return linear @ [0.2126, 0.7152, 0.0722]
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("paper", ["#000000", "#ffffff"])
-def test_colours_can_be_read_on_dark_and_light(paper):
-    assert list(RULE) == ["prior", "likelihood", "evidence", "posterior", "next"]
-    for colour in RULE.values():
-        assert contrast(colour, paper) >= 4.5
-    for colour in CANDY.values():
-        assert contrast(colour, paper) >= 3.0
-
-
-def test_letters_tell_the_colours_apart():
-    assert set(LETTER) == set(CANDY) == set(COLOURS)
-    assert len(set(LETTER.values())) == 6
-
-
-# The pace.
-
-
-def test_default_pace_ends_within_a_minute_and_starts_slowly():
-    pace = gathering()
-    moments = [pace(n) for n in range(2621)]
-    gaps = np.diff(moments)
-    assert np.all(gaps > 0)
-    assert np.all(np.diff(gaps) < 0)
-    assert gaps[0] > 1.5
-    assert moments[-1] < 60
-
-
-@pytest.mark.parametrize(("speed", "after"), [(4.0, 2.5), (0.0, 0.0), (math.inf, 0.0)])
-def test_even_pace(speed, after):
-    assert even(speed)(9) == after
-
-
-def test_clock_waits_for_what_is_left():
-    times = iter([100.0, 100.5, 107.0])
-    clock = Clock(even(1.0), Interruption(), now=lambda: next(times))
-    assert clock.left(2) == 2.5
-    assert clock.left(2) == -4.0
-
-
-# Words.
-
-
-def test_verdicts_of_a_stopped_and_of_a_lost_story(story, steps):
-    assert verdict(story.opening, None, True) == [
-        "Stopped before the first candy: the belief is still the prior."
-    ]
-    told = " ".join(verdict(story.opening, steps[9], True))
-    assert "Stopped after 10 of" in told
-    assert "10 candies" not in told
-
-
-def test_verdict_names_another_mix_where_none_fits():
-    """Under a strong prior for what the bags really hold, no published mix is likelier."""
-    counts = madison().counts
-    shares = {colour: count / 2620 for colour, count in counts.items()}
-    story = Story(Prior.from_proportions(shares, strength=1e6))
-    *_, last = story
-    assert last.belief.favourite.log_bayes_factor < 0
-    told = " ".join(verdict(story.opening, last, False))
-    assert "less likely" in told
-    assert "some other mix is the likeliest now" in told
-
-
-def test_help_tells_every_option():
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    args = parser.parse_args(["mms"])
-    assert (args.prior, args.seed, args.bags, args.speed) == ("uniform", 1, None, None)
