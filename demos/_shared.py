@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.theme import Theme
 
@@ -30,6 +31,7 @@ DASHES: dict[str, Any] = {
 
 _WIDEST = 88
 _IN_A_PIPE = 100
+_UNBOUNDED = 10_000
 
 
 class Screen:
@@ -59,6 +61,8 @@ class Screen:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table: words to the left, numbers to the right.
 
+        Where the screen is too narrow for that, nothing is cut: every cell gets its own line.
+
         Parameters
         ----------
         columns
@@ -66,14 +70,22 @@ class Screen:
         rows
             As many cells a row.
         """
+        rows = [list(row) for row in rows]
         grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
         for column in columns:
             words = column.startswith("<")
             grid.add_column(column.removeprefix("<"), justify="left" if words else "right")
         for row in rows:
             grid.add_row(*row)
-        self._console.print()
-        self._console.print(grid)
+        options = self._console.options.update(max_width=_UNBOUNDED)
+        if Measurement.get(self._console, options, grid).minimum <= self._console.width:
+            self._console.print()
+            self._console.print(grid)
+            return
+        for row in rows:
+            self._console.print()
+            for column, cell in zip(columns, row, strict=True):
+                self._console.print(f"{column.removeprefix('<')}: {cell}".removeprefix(": "))
 
 
 def present(
@@ -161,6 +173,7 @@ def draw(figure: Callable[[Figure], None], path: str = "") -> None:
         pyplot.show()
 
 
-def curve(axes: Axes, part: str, x: Any, y: Any, label: str, width: float = 2.0) -> None:
+def curve(axes: Axes, part: str, x: Any, y: Any, label: str, **style: Any) -> None:
     """Draw one part of Bayes' rule as a line with its colour and dashes."""
-    axes.plot(x, y, color=RULE[part], linestyle=DASHES[part], linewidth=width, label=label)
+    style = {"color": RULE[part], "linestyle": DASHES[part], "linewidth": 2.0, **style}
+    axes.plot(x, y, label=label, **style)

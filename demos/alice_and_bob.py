@@ -14,6 +14,7 @@ import numpy as np
 from _shared import Screen, curve, present
 
 from seqbayes import Beta, Binomial
+from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,21 +95,26 @@ def tell(screen: Screen) -> None:
 
 def figure(canvas: Figure) -> None:
     """Draw the belief in Alice's chance, and Bob's chance to win at each value of it."""
-    axes = canvas.subplots()
+    above, below = canvas.subplots(2, 1, sharex=True)
     chance = np.linspace(0.0, 1.0, 401)
-    curve(axes, "posterior", chance, belief().pdf(chance), "belief in Alice's chance of a point")
-    bob = axes.twinx()
-    bob.spines["right"].set_visible(True)
-    bob.plot(chance, (1.0 - chance) ** NEEDED, color="black", linestyle=":", label="Bob wins")
-    bob.axhline(bayes(), color="0.4", linewidth=1)
-    bob.text(0.99, bayes() + 0.01, f"Bayes {bayes():.4f}", ha="right")
-    bob.plot([ALICE / (ALICE + BOB)], [plug_in()], "ko")
-    bob.text(ALICE / (ALICE + BOB), plug_in() - 0.06, f"plug-in {plug_in():.4f}", ha="center")
-    axes.set(title="Alice leads 5 : 3", xlabel="Alice's chance of a point", ylabel="density")
-    axes.set_ylim(0, 3.2)
-    bob.set(ylabel="probability that Bob wins", ylim=(0, 1))
-    lines = [*axes.lines[:1], *bob.lines[:1]]
-    axes.legend(lines, [str(line.get_label()) for line in lines], frameon=False, loc="upper center")
+    mle = ALICE / (ALICE + BOB)
+    curve(above, "posterior", chance, belief().pdf(chance), "posterior")
+    above.set(title="What is believed about Alice's chance of a point, after 5 : 3", ylim=(0, 3))
+    below.plot(chance, (1.0 - chance) ** NEEDED, color="black")
+    below.set(title="Probability that Bob wins", xlabel="Alice's chance of a point", ylim=(0, 1))
+    for axes in (above, below):
+        axes.axvline(mle, color=RULE["likelihood"], linestyle=":", label=f"MLE {mle:g}")
+        axes.set(xlim=(0, 1))
+    above.legend(frameon=False, loc="upper left")
+    below.plot([mle], [plug_in()], "o", color=RULE["likelihood"], clip_on=False)
+    below.axhline(bayes(), color=RULE["posterior"])
+    for name, height, place in (("Bayes", bayes(), 0.3), ("plug-in", plug_in(), 0.5)):
+        below.annotate(
+            f"{name} {height:.4f}",
+            (mle if name == "plug-in" else 0.8, height),
+            (0.82, place),
+            arrowprops={"arrowstyle": "->"},
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

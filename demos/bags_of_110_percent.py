@@ -74,10 +74,9 @@ def figure(canvas: Figure) -> None:
         for name, grey in greys.items():
             axes.barh(y, shares[name], left=left, color=grey, edgecolor="white")
             ink = "white" if float(grey) < 0.5 else "black"
+            label = f"{name}\n{100 * shares[name]:.0f} %"
             middle = left + shares[name] / 2
-            axes.text(
-                middle, y, f"{name} {100 * shares[name]:.0f} %", color=ink, ha="center", va="center"
-            )
+            axes.text(middle, y, label, color=ink, ha="center", va="center", fontsize=9)
             left += shares[name]
     axes.axvline(1.0, color="black", linestyle="--")
     axes.set(title="The dashed line is 100 %", xlim=(0, 1.12), xlabel="share")

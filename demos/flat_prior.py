@@ -116,9 +116,10 @@ def figure(canvas: Figure) -> None:
     ):
         curve(axes, "prior", p, coin.pdf(p), "prior")
         coin.learn_many(TOSSES)
-        # the wider line stays visible where the other covers it
-        curve(axes, "posterior", p, coin.pdf(p), f"posterior, MAP {coin.map:.3g}", width=5.0)
-        curve(axes, "likelihood", p, likelihood, f"likelihood, MLE {coin.mle:.3g}", width=2.5)
+        # a wide and pale line stays visible where the other covers it
+        band = {"linewidth": 7.0, "alpha": 0.4}
+        curve(axes, "posterior", p, coin.pdf(p), f"posterior, MAP {coin.map:.3g}", **band)
+        curve(axes, "likelihood", p, likelihood, f"likelihood, MLE {coin.mle:.3g}")
         axes.set(title=name, xlabel="probability of heads", ylim=(0, 6))
         axes.legend(frameon=False, loc="upper left")
 

@@ -85,7 +85,7 @@ def tell(screen: Screen) -> None:
     """Print the tally, its peak and the two models."""
     counted, normal, binomial = tally(), normal_model(), binomial_model()
     screen.table(
-        ["red in a bag", "bags", "Normal", "binomial", "<"],
+        ["red", "bags", "Normal", "binomial", "<"],
         [
             [
                 f"{k}",
@@ -109,7 +109,7 @@ def tell(screen: Screen) -> None:
     nineteen = counted[top.reds]
     screen.say(f"Which model makes {nineteen} of {BAGS} bags with exactly {top.reds} red?")
     screen.table(
-        ["<model", "sd", f"P({top.reds})", f"P(at least {nineteen} such bags)"],
+        ["<model", "sd", f"P({top.reds})", f"P({nineteen} or more)"],
         [
             [
                 f"Normal, mean {MEAN:g}, rounded",
@@ -152,6 +152,7 @@ def figure(canvas: Figure) -> None:
         arrowprops={"arrowstyle": "->"},
     )
     axes.set(title="100 bags", xlabel="red candies in a bag", ylabel="bags", ylim=(0, 21))
+    axes.set_yticks(range(0, 21, 5))
     axes.legend(frameon=False)
 
 

@@ -102,17 +102,16 @@ def figure(canvas: Figure) -> None:
     lows, highs = zip(*bands, strict=True)
     left.fill_between(n, lows, highs, color=RULE["posterior"], alpha=0.3, label="95 % interval")
     left.axhline(TRUTH, color="black", linestyle="--", linewidth=1, label="true rate")
-    left.set(title="Counts and belief", xlabel="exposure", ylabel="photons")
+    left.set(title="Counts and belief", xlabel="exposure", ylabel="photons", ylim=(890, 1190))
     left.legend(frameon=False)
     rate = np.linspace(940.0, 1060.0, 601)
     for size in (1, 5, 50):
         density = brightness(size).pdf(rate)
-        label = f"after {size}"
-        curve(right, "posterior", rate, density, label, width={1: 0.8, 5: 1.6, 50: 2.6}[size])
-        top = int(np.argmax(density))
-        right.annotate(label, (rate[top], density[top]), (4, 4), textcoords="offset points")
+        width = {1: 0.8, 5: 1.6, 50: 2.6}[size]
+        curve(right, "posterior", rate, density, f"after {size}", linewidth=width)
     right.axvline(TRUTH, color="black", linestyle="--", linewidth=1)
     right.set(title="Posterior of the rate", xlabel="photons", ylabel="density", ylim=(0, 0.1))
+    right.legend(frameon=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -83,8 +83,8 @@ def figure(canvas: Figure) -> None:
     likelihood = GammaDistribution(1.0 + one.total, float(n)).pdf(rate)
     curve(left, "likelihood", rate, likelihood, "likelihood, scaled")
     curve(left, "posterior", rate, posterior.pdf(rate), "posterior")
-    left.set(title=f"{n} bags", xlabel="λ, red in a bag", ylabel="density", ylim=(0, 0.2))
-    left.legend(frameon=False)
+    left.set(title=f"{n} bags", xlabel="λ, red in a bag", ylabel="density", ylim=(0, 0.26))
+    left.legend(frameon=False, loc="upper right")
 
     sizes = np.arange(1, len(bags()) + 1)
     styles: list[object] = ["-", "--", "-.", (0, (1, 1))]

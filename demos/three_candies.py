@@ -113,7 +113,7 @@ def figure(canvas: Figure) -> None:
     curve(axes, "prior", share, density(steps[0].before.alpha), "prior")
     for n, step in enumerate(steps, 1):
         label = f"posterior of candy {n}, {step.x}"
-        curve(axes, "posterior", share, density(step.after.alpha), label, width=0.8 * n)
+        curve(axes, "posterior", share, density(step.after.alpha), label, linewidth=0.8 * n)
     axes.set(title="Belief about the share of red", xlabel="share of red", ylabel="density")
     axes.legend(frameon=False)
 
