@@ -1,0 +1,250 @@
+"""States inside River's own tools, and River's own checks of states and estimators."""
+
+import copy
+import datetime as dt
+import os
+import pickle
+import random
+from pathlib import Path
+
+import pytest
+from river import bandit, checks, compose, datasets, evaluate, metrics, utils
+from river import feature_extraction as fx
+from river.checks import common
+from river.linear_model import BayesianLinearRegression
+from river.naive_bayes import GaussianNB
+
+from seqbayes import (
+    Beta,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+    Poisson,
+)
+from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
+
+STATES = [
+    Beta(2, 3, seed=1),
+    Gamma(1, 26),
+    Normal(70, 9),
+    NormalInverseGamma(),
+    Dirichlet({"green": 40, "red": 25}),
+    DirichletProcess(),
+]
+DAY = dt.datetime(2024, 7, 1)
+
+# The checks of River that ask nothing but `base.Base`.
+BASE_CHECKS = [
+    common.check_repr,
+    common.check_str,
+    common.check_clone_same_class,
+    common.check_clone_is_idempotent,
+    common.check_clone_changes_memory_addresses,
+    common.check_clone_with_new_params_applies,
+    common.check_get_params_matches_signature,
+    common.check_init_default_params_are_not_mutable,
+    common.check_mutate_can_be_idempotent,
+    common.check_repr_roundtrips_clone,
+    common.check_pickling_supports_roundtrip,
+]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
+@pytest.mark.parametrize("check", BASE_CHECKS, ids=lambda check: check.__name__)
+def test_checks_of_states(state, check):
+    check(state)
+
+
+@pytest.mark.parametrize(
+    "model", [ConjugateNB(), ConjugateLinearRegression(), PredictiveSurprise()]
+)
+def test_checks_of_estimators(model, monkeypatch):
+    """All of River's checks, none skipped.
+
+    Those of anomaly detectors use CreditCard, which River downloads. Where it has not, Shuttle,
+    which comes with River, stands in.
+    """
+    home = Path(os.environ.get("RIVER_DATA", "~/river_data")).expanduser()
+    if not (home / "CreditCard").exists():
+        monkeypatch.setattr(datasets, "CreditCard", datasets.Shuttle)
+    assert not model._unit_test_skips()
+    for check in checks.yield_checks(model):
+        check(model.clone())
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
+def test_state_without_any_observation_is_truthy(state):
+    assert state.n_samples == 0.0
+    assert state
+
+
+def test_clone_with_a_seed_has_seen_nothing():
+    state = Beta(2, 3)
+    state.learn_many([True, True])
+    cloned = state.clone({"seed": 7})
+    assert cloned.n_samples == 0.0
+    assert cloned.prior == state.prior
+    assert cloned.sample() == Beta(2, 3, seed=7).sample()
+    assert state.clone(include_attributes=True) == state
+
+
+def test_thompson_sampling():
+    chances = {"red": 0.2, "green": 0.5, "blue": 0.8}
+    rng = random.Random(11)
+    policy = bandit.ThompsonSampling(reward_obj=Beta(), seed=3)
+    pulls = []
+    for _ in range(400):
+        arm = policy.pull(list(chances))
+        policy.update(arm, rng.random() < chances[arm])
+        pulls.append(arm)
+    assert policy.ranking[0] == "blue"
+    assert pulls[-100:].count("blue") > 80
+    assert "Beta(1, 1) + " in repr(policy)
+    assert sum(belief.n_samples for belief in policy._rewards.values()) == 400
+
+
+def test_thompson_sampling_is_reproducible():
+    def pulls(seed):
+        policy = bandit.ThompsonSampling(reward_obj=Beta(), seed=seed)
+        arms = []
+        for i in range(50):
+            arms.append(policy.pull([0, 1]))
+            policy.update(arms[-1], i % 3 == 0)
+        return arms
+
+    assert pulls(5) == pulls(5)
+
+
+def test_epsilon_greedy_with_states():
+    policy = bandit.EpsilonGreedy(epsilon=0.1, reward_obj=Beta(), seed=1)
+    for i in range(60):
+        arm = policy.pull([0, 1])
+        policy.update(arm, arm == 1 or i % 5 == 0)
+    assert policy.ranking[0] == 1
+
+
+STREAMS = [
+    (Beta, {"alpha": 2.0}, [True, False, True, True, False, True, True]),
+    (Gamma, {"likelihood": Poisson()}, [3, 0, 4, 1, 2, 7, 5]),
+    (NormalInverseGamma, {}, [1e9 + 0.125, 1e9, 1e9 - 3.5, 1e9 + 2, 1e9, 1e9 + 1, 1e9 - 0.75]),
+    (DirichletProcess, {}, ["a", "b", "a", "c", "d", "a", "b"]),
+]
+
+
+@pytest.mark.parametrize(("family", "prior", "xs"), STREAMS, ids=lambda value: None)
+def test_rolling_window_is_the_state_of_the_window(family, prior, xs):
+    rolling = utils.Rolling(family, window_size=3, **prior)
+    for i, x in enumerate(xs):
+        rolling.update(x)
+        window = family(**prior)
+        window.learn_many(xs[max(0, i - 2) : i + 1])
+        assert same(rolling.posterior, window.posterior)
+        assert rolling.n_samples == min(3, i + 1)
+
+
+@pytest.mark.parametrize(("family", "prior", "xs"), STREAMS, ids=lambda value: None)
+def test_time_rolling_window_is_the_state_of_the_window(family, prior, xs):
+    rolling = utils.TimeRolling(family, period=dt.timedelta(days=3), **prior)
+    days = [0, 1, 1, 2, 5, 6, 20]
+    for i, (day, x) in enumerate(zip(days, xs, strict=True)):
+        rolling.update(x, t=DAY + dt.timedelta(days=day))
+        window = family(**prior)
+        seen = zip(days[: i + 1], xs[: i + 1], strict=True)
+        window.learn_many([x for past, x in seen if past > day - 3])
+        assert same(rolling.posterior, window.posterior)
+
+
+def same(one, other):
+    if isinstance(one[-1], dict):
+        return one == other
+    return one == pytest.approx(other, rel=1e-14)
+
+
+SALES = [
+    {"shop": "north", "sold": True, "price": 3.0},
+    {"shop": "south", "sold": False, "price": 4.0},
+    {"shop": "north", "sold": True, "price": 5.0},
+]
+
+
+def test_aggregate():
+    aggregate = fx.Agg(on="sold", by="shop", how=Beta())
+    for x in SALES:
+        aggregate.learn_one(x)
+    assert aggregate.transform_one({"shop": "north"}) == {"sold_beta_by_shop": 0.75}
+    assert aggregate.transform_one({"shop": "east"}) == {"sold_beta_by_shop": 0.5}
+    assert aggregate.state["south"] == pytest.approx(1 / 3)
+
+
+def test_aggregate_of_two_parameters():
+    aggregate = fx.Agg(on="price", by="shop", how=NormalInverseGamma())
+    alone = NormalInverseGamma()
+    for x in SALES:
+        aggregate.learn_one(x)
+        if x["shop"] == "north":
+            alone.learn_one(x["price"])
+    found = aggregate.transform_one({"shop": "north"})
+    assert found == {"price_normalinversegamma_by_shop": alone.mean}
+
+
+def test_aggregate_over_time():
+    window = utils.TimeRolling(Beta, period=dt.timedelta(days=1))
+    aggregate = fx.Agg(on="sold", by="shop", how=window)
+    for i, x in enumerate(SALES):
+        aggregate.learn_one(x, t=DAY + dt.timedelta(days=i))
+    assert aggregate.transform_one({"shop": "north"}) == {"sold_beta_by_shop": 2 / 3}
+
+
+def test_aggregate_of_targets():
+    aggregate = fx.TargetAgg(by="shop", how=Gamma(2, 1))
+    for x, y in zip(SALES, [3, 5, 4], strict=True):
+        aggregate.learn_one(x, y)
+    assert aggregate.transform_one({"shop": "north"}) == {"y_gamma_by_shop": 3.0}
+    assert aggregate.transform_one({"shop": "south"}) == {"y_gamma_by_shop": 3.5}
+
+
+def test_grouper():
+    grouper = compose.Grouper(fx.Agg(on="sold", by=None, how=Beta()), by="shop")
+    for x in SALES:
+        grouper.learn_one(x)
+    assert grouper.transform_one({"shop": "north"}) == {"sold_beta": 0.75}
+    assert grouper.transform_one({"shop": "south"}) == {"sold_beta": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
+def test_copies_by_key_are_apart(state):
+    """What River's groupers do: a deep copy per key."""
+    x = {"Dirichlet": "red", "DirichletProcess": "red"}.get(type(state).__name__, 1)
+    before = pickle.dumps(state)
+    first, second = copy.deepcopy(state), copy.deepcopy(state)
+    first.learn_one(x)
+    assert first.n_samples == 1.0
+    assert second.n_samples == state.n_samples == 0.0
+    assert pickle.dumps(state) == before
+
+
+@pytest.mark.parametrize("name", ["Phishing", "Bananas", "ImageSegments"])
+def test_classifier_is_as_good_as_gaussian_naive_bayes(name):
+    dataset = getattr(datasets, name)
+
+    def score(model):
+        found = metrics.CrossEntropy() + metrics.Accuracy()
+        evaluate.progressive_val_score(dataset().take(2000), model, found)
+        return found[0].get(), found[1].get()
+
+    loss, accuracy = score(ConjugateNB())
+    other_loss, other_accuracy = score(GaussianNB())
+    assert loss <= other_loss
+    assert accuracy >= other_accuracy - 0.005
+
+
+@pytest.mark.parametrize("name", ["TrumpApproval", "ChickWeights"])
+def test_regression_is_as_good_as_bayesian_linear_regression(name):
+    dataset = getattr(datasets, name)
+
+    def error(model):
+        return evaluate.progressive_val_score(dataset(), model, metrics.MAE()).get()
+
+    assert error(ConjugateLinearRegression()) <= error(BayesianLinearRegression())

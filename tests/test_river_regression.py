@@ -1,0 +1,232 @@
+"""Laws of the conjugate regression and its square root: exact, order-free, and precise."""
+
+import math
+import pickle
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import stats
+
+from seqbayes import ObservationError, PriorError
+from seqbayes.river import ConjugateLinearRegression
+from seqbayes.square_root import SquareRoot
+
+
+def taught(model, rows, w=1.0):
+    for row in rows:
+        model.learn_one(*row, w=w)
+    return model
+
+
+def rows(rng, n=60, p=3, centre=0.0):
+    """Rows of a linear relation with noise."""
+    X = centre + rng.standard_normal((n, p))
+    y = 2.0 + (X - centre) @ np.arange(1.0, p + 1.0) + 0.3 * rng.standard_normal(n)
+    return [
+        ({f"f{j}": float(v) for j, v in enumerate(x)}, float(t)) for x, t in zip(X, y, strict=True)
+    ]
+
+
+def test_regression_keeps_its_digits_at_one_million(rng):
+    """Features 1e6 + N(0, 1) against normal equations in 60 digits."""
+    data = rows(rng, n=200, p=2, centre=1e6)
+    model = taught(ConjugateLinearRegression(), data)
+    with mpmath.workdps(60):
+        X = mpmath.matrix([[1.0, *x.values()] for x, _ in data])
+        y = mpmath.matrix([t for _, t in data])
+        precision = X.T * X + mpmath.diag([0, 1, 1])
+        theta = mpmath.lu_solve(precision, X.T * y)
+        beta = ((y.T * y)[0] - (theta.T * X.T * y)[0]) / 2
+        asked = mpmath.matrix([1.0, 1e6 + 0.5, 1e6 - 2.0])
+        leverage = (asked.T * mpmath.lu_solve(precision, asked))[0]
+        alpha = mpmath.mpf(len(data) - 1) / 2
+        scale = float(mpmath.sqrt(beta / alpha * (1 + leverage)))
+        mean = float((theta.T * asked)[0])
+    found = model.predictive({"f0": 1e6 + 0.5, "f1": 1e6 - 2.0})
+    assert list(model.weights.values()) == pytest.approx(
+        [float(theta[1]), float(theta[2])], rel=1e-12
+    )
+    assert model.intercept_mean == pytest.approx(float(theta[0]), rel=1e-12)
+    assert (found.df, found.loc, found.scale) == pytest.approx((199, mean, scale), rel=1e-12)
+    low, high = model.predict_interval({"f0": 1e6 + 0.5, "f1": 1e6 - 2.0}, level=0.9)
+    assert (low, high) == pytest.approx(stats.t(199, mean, scale).interval(0.9), rel=1e-12)
+
+
+PRIOR = {"precision": 0.5, "intercept_precision": 0.25, "alpha": 1.5, "beta": 2.0}
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_evidence_is_that_of_a_multivariate_t(rng, intercept):
+    data = rows(rng, n=12)
+    model = taught(ConjugateLinearRegression(**PRIOR, intercept=intercept), data)
+    X = np.array([[1.0, *x.values()] for x, _ in data])
+    variances = np.array([4.0 * intercept, 2.0, 2.0, 2.0])
+    shape = 2.0 / 1.5 * (np.eye(12) + (X * variances) @ X.T)
+    wanted = stats.multivariate_t(np.zeros(12), shape, df=3.0).logpdf([y for _, y in data])
+    assert model.log_evidence == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_evidence_is_the_sum_of_the_predictives(rng, intercept):
+    model = ConjugateLinearRegression(**PRIOR, intercept=intercept)
+    assert model.log_evidence == 0.0
+    total = 0.0
+    for i, (x, y) in enumerate(rows(rng, n=30)):
+        seen = dict(list(x.items())[: 1 + i % 3])  # features come and go
+        total += model.log_predictive(seen, y)
+        model.learn_one(seen, y)
+        assert model.log_evidence == pytest.approx(total, rel=1e-11)
+
+
+def test_predictive_density_integrates_to_one(rng):
+    model = taught(ConjugateLinearRegression(), rows(rng, n=8))
+    found = model.predictive({"f0": 3.0, "never seen": 2.0})
+    low, high = model.predict_interval({"f0": 3.0, "never seen": 2.0}, level=0.8)
+    assert found.cdf(high) - found.cdf(low) == pytest.approx(0.8)
+    assert found.loc == model.predict_one({"f0": 3.0})
+    assert found.scale > model.predictive({"f0": 3.0}).scale  # a weight not known
+
+
+def test_intervals_hold_what_they_promise(rng):
+    """Under the prior, a new target is anywhere in its predictive distribution equally often."""
+    prior = {"precision": 2.0, "intercept_precision": 1.0, "alpha": 3.0, "beta": 2.0}
+    ranks = []
+    for _ in range(400):
+        noise = math.sqrt(2.0 / rng.gamma(3.0))
+        a, b = noise * rng.standard_normal(2) / np.sqrt([1.0, 2.0])
+        X = rng.standard_normal(6)
+        y = a + b * X + noise * rng.standard_normal(6)
+        model = ConjugateLinearRegression(**prior)
+        for x, t in zip(X[:5], y[:5], strict=True):
+            model.learn_one({"x": x}, t)
+        ranks.append(model.predictive({"x": X[5]}).cdf(y[5]))
+    assert stats.kstest(ranks, "uniform").pvalue > 0.001
+
+
+def test_regression_does_not_depend_on_order_or_origin(rng):
+    data = rows(rng)
+    model = taught(ConjugateLinearRegression(), data)
+    moved = [({k: v + 1e5 for k, v in x.items()}, y - 1e4) for x, y in reversed(data)]
+    other = taught(ConjugateLinearRegression(), moved)
+    assert other.weights == pytest.approx(model.weights, rel=1e-9)
+    x = data[7][0]
+    assert other.predict_one({k: v + 1e5 for k, v in x.items()}) + 1e4 == pytest.approx(
+        model.predict_one(x), rel=1e-9
+    )
+    assert other.noise.mean == pytest.approx(model.noise.mean, rel=1e-9)
+
+
+def test_an_absent_feature_is_zero_from_the_start(rng):
+    data = rows(rng, centre=5.0)
+    late, full = ConjugateLinearRegression(**PRIOR), ConjugateLinearRegression(**PRIOR)
+    for i, (x, y) in enumerate(data):
+        known = {k: v for k, v in x.items() if i >= 20 or k == "f1"}
+        late.learn_one(known, y)
+        full.learn_one({**dict.fromkeys(x, 0.0), **known}, y)
+    assert late.weights == pytest.approx(full.weights, rel=1e-10)
+    assert late.intercept_mean == pytest.approx(full.intercept_mean, rel=1e-10)
+    assert late.predictive({"f2": 1.0}).scale == pytest.approx(full.predictive({"f2": 1.0}).scale)
+    assert late.log_evidence == pytest.approx(full.log_evidence, rel=1e-10)
+
+
+def test_weights_of_rows(rng):
+    data = rows(rng, n=10)
+    once = taught(ConjugateLinearRegression(**PRIOR), data, w=2.0)
+    twice = taught(ConjugateLinearRegression(**PRIOR), data + data)
+    assert once.weights == pytest.approx(twice.weights)
+    assert once.log_evidence == pytest.approx(twice.log_evidence)
+    before = pickle.dumps(once)
+    once.learn_one({"f9": 1.0}, 4.0, w=0.0)
+    assert pickle.dumps(once) == before
+
+
+def test_a_pickled_regression_goes_on_as_if_nothing_was(rng):
+    data = rows(rng, p=9)
+    whole = taught(ConjugateLinearRegression(), data)
+    half = pickle.loads(pickle.dumps(taught(ConjugateLinearRegression(), data[:30])))
+    data[-1][0]["f9"] = 1.0
+    assert taught(half, data[30:-1]).weights == taught(whole.clone(), data[:-1]).weights
+    for model in (half, whole):
+        model.learn_one({"f9": 2.0}, 1.0)
+    assert set(half.weights) == set(whole.weights)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "w"),
+    [
+        ({"f0": math.nan}, 1.0, 1.0),
+        ({"new": 1.0, "f0": None}, 1.0, 1.0),
+        ({"f0": "1"}, 1.0, 1.0),
+        ({"f0": 1e101}, 1.0, 1.0),
+        ({"f0": 1.0}, math.inf, 1.0),
+        ({"f0": 1.0}, "high", 1.0),
+        ({"f0": 1.0}, 1.0, -1.0),
+        ({"f0": 1.0}, 1.0, 1e101),
+    ],
+)
+def test_refused_rows_change_nothing(rng, x, y, w):
+    model = taught(ConjugateLinearRegression(), rows(rng, n=5))
+    before = pickle.dumps(model)
+    with pytest.raises(ObservationError, match="expected"):
+        model.learn_one(x, y, w=w)
+    assert pickle.dumps(model) == before
+
+
+def test_nothing_is_said_before_it_can_be(rng):
+    model = ConjugateLinearRegression()
+    assert model.predict_one({"f0": 1.0}) == 0.0
+    for x, y in rows(rng, n=1):
+        model.learn_one(x, y)
+        assert model.predict_one(x) == y
+    assert model.predict_interval({"f0": 1.0}) is None
+    assert model.noise is None
+    assert model.log_evidence is None
+    with pytest.raises(PriorError, match="improper"):
+        model.predictive({"f0": 1.0})
+    taught(model, rows(rng, n=2))
+    low, high = model.predict_interval({"f0": 1.0})
+    assert low < high
+
+
+@pytest.mark.parametrize(
+    "prior", [{"precision": 0.0}, {"alpha": -1.0}, {"intercept_precision": -1.0}, {"beta": "b"}]
+)
+def test_refused_priors(prior):
+    with pytest.raises(PriorError):
+        ConjugateLinearRegression(**prior)
+
+
+# The square root
+
+
+@pytest.mark.parametrize("p", [1, 5, 20])
+def test_square_root_is_that_of_the_rows(rng, p):
+    X, y = rng.standard_normal((2 * p, p)), rng.standard_normal(2 * p)
+    X[0], X[1, : p // 2] = 0.0, 0.0
+    w = rng.uniform(0.1, 2.0, 2 * p)
+    root = SquareRoot()
+    for _ in range(p):
+        root.append(0.5)
+    for x, t, v in zip(X.tolist(), y, w, strict=True):
+        root.add(x, t, v)
+    stacked = np.vstack([0.5 * np.eye(p), np.sqrt(w)[:, None] * X])
+    target = np.concatenate([np.zeros(p), np.sqrt(w) * y])
+    solution, residual, *_ = np.linalg.lstsq(stacked, target)
+    assert root.solve() == pytest.approx(solution, rel=1e-9, abs=1e-12)
+    assert root.squares == pytest.approx(residual[0], rel=1e-10)
+    information = stacked.T @ stacked
+    assert 2 * root.log_determinant == pytest.approx(np.linalg.slogdet(information)[1])
+    x = rng.standard_normal(p)
+    assert root.leverage(x.tolist()) == pytest.approx(x @ np.linalg.solve(information, x))
+
+
+def test_square_root_of_too_few_rows():
+    root = SquareRoot()
+    root.append(0.0)
+    root.append(0.0)
+    root.add([2.0, 0.0], 6.0)
+    assert root.solve().tolist() == [3.0, 0.0]
+    assert root.leverage([2.0, 0.0]) == 1.0
+    assert root.leverage([0.0, 1.0]) == math.inf
+    assert root.log_determinant == -math.inf
