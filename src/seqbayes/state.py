@@ -557,7 +557,11 @@ def _brief(hyperparameters: Any) -> str:
 
 def check_level(level: float, kind: str) -> None:
     """Refuse a level that is no probability inside (0, 1), or an unknown kind of interval."""
-    if not 0.0 < level < 1.0:
+    try:
+        inside = 0.0 < level < 1.0
+    except (TypeError, ValueError):  # no number, or several
+        inside = False
+    if not inside:
         raise PriorError(f"expected a level between 0 and 1, got {level!r}")
     if kind not in ("equal-tailed", "hdi"):
         raise PriorError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")

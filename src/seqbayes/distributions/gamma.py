@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes import tails
-from seqbayes.distributions.base import Distribution, choose, logarithm, parameters
+from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
 from seqbayes.special import (
     Real,
     is_array,
@@ -68,18 +68,25 @@ class Gamma(Distribution):
 
     @property
     def mean(self) -> Real:
-        """Shape / rate."""
-        return self.shape / self.rate
+        """Shape / rate; None where the rate is 0."""
+        if self.scalar:
+            return self.shape / self.rate if self.rate > 0.0 else None
+        exists = self.rate > 0.0
+        return or_none(exists, self.shape / choose(exists, self.rate, 1.0))
 
     @property
     def var(self) -> Real:
-        """Shape / rate**2."""
-        return self.shape / self.rate / self.rate
+        """Shape / rate**2; None where the rate is 0."""
+        exists = self.rate > 0.0
+        rate = choose(exists, self.rate, 1.0)
+        return or_none(exists, self.shape / rate / rate)
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest: 0 for shapes up to 1."""
-        return self._tilted_mode(0.0)
+        """Where the density is largest: 0 for shapes up to 1; None where the rate is 0."""
+        exists = self.rate > 0.0
+        inner = (self.shape - 1.0) / choose(exists, self.rate, 1.0)
+        return or_none(exists, choose(inner > 0.0, inner, 0.0))
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.standard_gamma(self.shape, size) / self.rate

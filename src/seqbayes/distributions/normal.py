@@ -89,8 +89,8 @@ class Normal(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest."""
-        return self._mean
+        """Where the density is largest; None where the variance is infinite."""
+        return or_none(self._var < math.inf, self._mean)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.normal(self._mean, self._std, size)

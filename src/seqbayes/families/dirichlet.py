@@ -51,8 +51,8 @@ class DirichletBelief:
         if isinstance(theta, Mapping):
             if set(theta) != set(self._categories):
                 raise PriorError(f"expected a share of each of {self._categories}, got {theta!r}")
-            shares = [np.asarray(theta[c], float) for c in self._categories]
-            theta = np.stack(shares, axis=-1) if shares else np.zeros(0)
+            listed = [np.asarray(theta[c], float) for c in self._categories]
+            theta = np.stack(listed, axis=-1) if listed else np.zeros(0)
         shares = np.asarray(theta, float)
         if self._rest:
             rest = np.clip(1.0 - shares.sum(axis=-1, keepdims=True), 0.0, None)

@@ -90,12 +90,14 @@ class NormalInverseGammaBelief:
     def logpdf(self, theta: Any) -> Any:
         """Log joint density at (mean, variance)."""
         mean, variance = theta
+        if np.ndim(variance) == 0 and variance <= 0.0:
+            return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
         m, kappa, alpha, beta = self._h
         with np.errstate(divide="ignore", invalid="ignore"):
             given = distributions.Normal(m, variance / kappa).logpdf(mean)
             total = given + self.marginals.variance.logpdf(variance)
         if np.ndim(total) == 0:
-            return float(total) if variance > 0.0 else -math.inf
+            return float(total)
         return np.where(np.asarray(variance) > 0.0, total, -np.inf)
 
     def pdf(self, theta: Any) -> Any:
