@@ -128,7 +128,8 @@ class Grid:
 
     def log_likelihood(self, case, xs, w=None):
         terms = (log_density(case, self.theta, x) for x in xs)
-        return sum(v * term for v, term in zip([1.0] * len(xs) if w is None else w, terms))
+        weights = [1.0] * len(xs) if w is None else w
+        return sum(v * term for v, term in zip(weights, terms, strict=True))
 
     def posterior_weights(self, case, xs):
         terms = self.log_weights + self.log_likelihood(case, xs)

@@ -1,0 +1,177 @@
+"""A state survives JSON, pickle and copy; a clone is the empty prior."""
+
+import copy
+import json
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import seqbayes as sb
+from cases import CASES, FIRST, agree
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+def learned(case, **changed):
+    """Return a state with a history: weights, a rollover and some forgetting."""
+    xs = case.observations(12, salt=30)
+    state = case.new(xs[:4], [1.0, 0.3, 2.0, 1e-3], **changed)
+    state.rollover()
+    state.learn_many(xs[4:])
+    state.forget(0.7)
+    state.unlearn_one(xs[4], 0.7)
+    return state
+
+
+def through_json(state):
+    return type(state).from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
+
+
+COPIES = {
+    "JSON": through_json,
+    "JSON read by State": lambda state: sb.State.from_dict(state.to_dict()),
+    "pickle": lambda state: pickle.loads(pickle.dumps(state)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "clone with what was seen": lambda state: state.clone(include_attributes=True),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@every
+def test_round_trip(case, way):
+    for state in (case.new(seed=4), learned(case, seed=4)):
+        copied = COPIES[way](state)
+        assert type(copied) is type(state)
+        assert copied == state, f"{way} changes {case.id}: {copied!s}, not {state!s}"
+        assert copied.likelihood == state.likelihood
+        assert copied.seed == 4
+        assert copied.log_evidence == state.log_evidence
+        assert copied.to_dict() == state.to_dict()
+        assert str(copied) == str(state)
+        before = copied.to_dict()
+        state.learn_many(case.observations(3, salt=31))
+        assert copied.to_dict() == before, f"{way} of {case.id} shares its statistics"
+        copied.learn_many(case.observations(3, salt=31))
+        assert copied == state, f"{way} of {case.id} learns otherwise"
+
+
+@every
+def test_pickles_are_small(case):
+    state = learned(case, seed=1)
+    size = len(pickle.dumps(state))
+    state.sample(3)
+    assert len(pickle.dumps(state)) == size, "a pickle holds no random generator"
+    assert size < 1200
+
+
+@every
+def test_json_is_plain(case):
+    """The document is of JSON's own types, with the numbers as they are."""
+
+    def check(value):
+        assert value is None or type(value) in (dict, list, str, int, float, bool), value
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, str):
+                check(item) if isinstance(item, (dict, list)) else None
+                assert item is None or type(item) in (dict, list, int, float, bool), item
+
+    document = learned(case).to_dict()
+    check(document)
+    assert document["seqbayes"] == 1
+
+
+@every
+def test_clone_is_the_empty_prior(case):
+    state = case.new(case.observations(5, salt=32))
+    cloned = state.clone()
+    assert cloned == case.new()
+    assert cloned.n_samples == 0.0
+    assert state.clone({"seed": 7}).seed == 7
+    assert state.clone({"seed": 7}) == case.new()
+    cloned.learn_many(case.observations(5, salt=33))
+    assert state == case.new(case.observations(5, salt=32))
+
+
+@every
+def test_clone_after_rollover_is_the_new_prior(case):
+    state = learned(case)
+    state.rollover()
+    assert state.clone() == state
+
+
+@every
+def test_clone_with_another_prior(case):
+    name = next(iter(case.prior))
+    value = case.prior[name]
+    other = {k: v + 1 for k, v in value.items()} if isinstance(value, dict) else value + 1
+    cloned = learned(case).clone({name: other})
+    assert getattr(cloned, name) == other
+    assert cloned.n_samples == 0.0
+
+
+@every
+def test_parameters_are_the_prior(case):
+    """Constructor parameters keep their names and values, and so River's repr and clone work."""
+    state = case.new(seed=5)
+    for name, value in case.prior.items():
+        assert getattr(state, name) == value
+    assert state.seed == 5
+    assert state._get_params() == {
+        **{name: getattr(state, name) for name in state.parameters},
+        "likelihood": case.likelihood,
+        "seed": 5,
+    }
+    assert case.family.__name__ in repr(state)
+
+
+@every
+def test_str_says_prior_seen_and_posterior(case):
+    state = case.new(case.observations(3, salt=34))
+    name, likelihood = case.family.__name__, type(case.likelihood).__name__
+    assert re.fullmatch(rf"{name}\(.+\) \+ 3 seen \({likelihood}\) = {name}\(.+\)", str(state))
+    assert "\n" not in str(state)
+
+
+@every
+def test_equality(case):
+    xs = case.observations(4, salt=35)
+    assert case.new(xs) == case.new(xs)
+    assert case.new(xs) != case.new(xs[:3])
+    assert case.new(xs) != "something else"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(case.new())
+    assert all(case.new() != other.new() for other in CASES if other != case)
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+def test_seeded_draws_repeat(case):
+    """The same seed draws the same; copies start anew; without a seed draws differ."""
+    xs = case.observations(4, salt=36)
+    one, other = case.new(xs, seed=11), case.new(xs, seed=11)
+    first, second = one.sample(5), one.sample(5)
+    agree("same seed, same draws", case, "sample", other.sample(5), first, 0.0)
+    assert flat(first) != flat(second)
+    agree("a copy starts anew", case, "__reduce__", copy.deepcopy(one).sample(5), first, 0.0)
+    if flat(first):
+        assert flat(case.new(xs).sample(5)) != flat(case.new(xs).sample(5))
+
+
+def flat(draws):
+    values = draws.values() if isinstance(draws, dict) else draws
+    return np.array(list(values)).ravel().tolist()
+
+
+@every
+def test_reading_changes_nothing(case):
+    state, same = learned(case), learned(case)
+    for name in ("posterior", "prior", "mle", "map", "mean", "var", "log_evidence", "predictive"):
+        getattr(state, name)
+    state.interval()
+    state.interval(0.5, "hdi")
+    state.sample(2)
+    state.predict_one()
+    _ = state + same
+    assert state == same

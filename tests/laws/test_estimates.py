@@ -1,0 +1,258 @@
+"""Estimates: MLE, MAP under the flat prior, moments, tails and intervals of the posterior."""
+
+import math
+
+import numpy as np
+import pytest
+
+import seqbayes as sb
+from cases import CASES, agree
+from oracles import GRIDS, log_density
+from seqbayes import PriorError
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+FLAT = [case for case in CASES if hasattr(case.family, "flat")]
+LEVELS = (0.5, 0.95, 0.999)
+
+
+def components(value):
+    """Return an estimate, one per component, as a dict."""
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    return value if isinstance(value, dict) else {"": value}
+
+
+def marginals(state):
+    """Return the posterior of every component by name, with the value's place among the others."""
+    belief = state.belief(state.posterior)
+    if hasattr(belief, "marginals") and not isinstance(state.mean, dict):
+        return belief.marginals._asdict()
+    return {"": belief} if not isinstance(state.mean, dict) else None
+
+
+def test_every_family_with_a_density_has_a_flat_prior():
+    assert {case.family.__name__ for case in CASES} - {case.family.__name__ for case in FLAT} == {
+        "DirichletProcess"
+    }
+
+
+@pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
+def test_map_under_the_flat_prior_is_the_mle(case):
+    for n in (1, 2, 3, 25):
+        state = case.flat(case.observations(n, salt=40 + n))
+        agree("MAP under flat() = MLE", case, "flat, belief.mode, estimate", state.map, state.mle)
+    assert case.flat().map is None
+    assert case.flat().mle is None
+
+
+@every
+def test_mle_maximises_the_likelihood(case):
+    xs = case.observations(25, salt=50)
+    mle = case.new(xs).mle
+    best = math.fsum(log_density(case, mle, x) for x in xs)
+    for other in neighbours(case, mle):
+        assert math.fsum(log_density(case, other, x) for x in xs) < best, (
+            f"{case.id}: {other} is likelier than the MLE {mle}; suspects: estimate, statistic"
+        )
+
+
+@every
+def test_map_maximises_the_density(case):
+    state = case.new(case.observations(25, salt=51))
+    mode = state.map
+    if case.family is sb.DirichletProcess:
+        assert mode is None
+        return
+    if isinstance(mode, dict) and min(mode.values()) < 0.01:
+        pytest.skip("the mode is at the edge")
+    best = state.logpdf(mode)
+    for other in neighbours(case, mode):
+        assert state.logpdf(other) < best, f"{case.id}: {other} is denser than the MAP {mode}"
+    assert state.mode == mode
+
+
+def neighbours(case, theta):
+    """Return parameter values near `theta`, on both sides."""
+    for step in (1e-2, 1e-4):
+        for factor in (1.0 - step, 1.0 + step):
+            if isinstance(theta, dict):
+                first, *_, last = theta
+                moved = theta[first] * (factor - 1.0)
+                yield {**theta, first: theta[first] + moved, last: theta[last] - moved}
+            elif isinstance(theta, tuple):
+                yield theta[0] + factor - 1.0, theta[1]
+                yield theta[0], theta[1] * factor
+            elif case.family is sb.Normal:
+                yield theta + factor - 1.0
+            else:
+                yield theta * factor
+
+
+@every
+def test_nothing_seen_has_no_mle(case):
+    assert case.new().mle is None
+
+
+@every
+def test_tails_and_quantiles_agree(case):
+    state = case.new(case.observations(6, salt=52))
+    for q in (1e-6, 0.025, 0.5, 0.9, 1.0 - 1e-6):
+        theta = state.ppf(q)
+        below, above = components(state.cdf(theta)), components(state.sf(theta))
+        for name in below:
+            agree(f"cdf(ppf({q}))", case, "ppf, cdf", below[name], q, 1e-9)
+            agree("sf = 1 - cdf", case, "sf, cdf", above[name], 1.0 - q, 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["equal-tailed", "hdi"])
+@every
+def test_intervals_hold_their_level(case, kind):
+    state = case.new(case.observations(6, salt=53))
+    for level in LEVELS:
+        intervals = components(state.interval(level, kind))
+        ends = {name: low for name, (low, _) in intervals.items()}
+        tops = {name: high for name, (_, high) in intervals.items()}
+        below, above = components(probability(state, "cdf", ends)), probability(state, "sf", tops)
+        above = components(above)
+        for name, (low, high) in intervals.items():
+            assert low < high
+            held = 1.0 - below[name] - above[name]
+            agree(f"{kind} {level} of {name}", case, "interval, cdf", held, level, 1e-8)
+            if kind == "equal-tailed":
+                agree("equal tails", case, "interval", below[name], above[name], 1e-8)
+
+
+def probability(state, tail, values):
+    """Return P(component below or above its own value)."""
+    if "" in values:
+        return getattr(state, tail)(values[""])
+    if isinstance(state.mean, dict):
+        belief = state.belief(state.posterior)
+        # any shares, whether or not they sum to one: each is of its own marginal
+        shares = np.array([values[label] for label in state.mean])
+        marginal = belief.marginals
+        count = len(shares)
+        at = np.append(shares, 0.5) if belief._rest else shares
+        return dict(zip(state.mean, getattr(marginal, tail)(at)[:count], strict=True))
+    return getattr(state, tail)(tuple(values.values()))
+
+
+@every
+def test_the_hdi_is_the_shortest(case):
+    state = case.new(case.observations(6, salt=53))
+    for level in LEVELS:
+        equal = components(state.interval(level))
+        for name, (low, high) in components(state.interval(level, "hdi")).items():
+            assert high - low <= (equal[name][1] - equal[name][0]) * (1.0 + 1e-9), (
+                f"{case.id}: the {level} hdi of {name} is longer than the equal-tailed interval"
+            )
+
+
+@every
+def test_moments_are_those_of_draws(case):
+    state = case.new(case.observations(12, salt=54), seed=20)
+    draws = components(state.sample(4000))
+    for name, mean in components(state.mean).items():
+        sample, var = np.asarray(draws[name]), components(state.var)[name]
+        assert sample.shape == (4000,)
+        off = abs(float(sample.mean()) - mean) / (var / 4000) ** 0.5
+        assert off < 5.5, f"{case.id}: draws of {name} average {sample.mean()}, not {mean}"
+        assert 0.7 < float(sample.var()) / var < 1.4, f"{case.id}: variance of {name}"
+
+
+@every
+def test_draws_come_in_any_shape(case):
+    state = case.new(case.observations(6, salt=55), seed=20)
+    one = components(state.sample())
+    assert all(isinstance(value, float) for value in one.values())
+    assert set(one) == set(components(state.mean))
+    for size in (1, 3, (2, 4)):
+        for values in components(state.sample(size)).values():
+            assert np.shape(values) == (size if isinstance(size, tuple) else (size,))
+
+
+@every
+def test_estimates_are_plain_numbers(case):
+    state = case.new(case.observations(6, salt=56))
+    for name in ("mean", "var", "map", "mle", "mode"):
+        value = getattr(state, name)
+        if value is not None:
+            assert all(type(v) is float for v in components(value).values()), (name, value)
+    for low, high in components(state.interval()).values():
+        assert type(low) is type(high) is float
+    assert type(state.log_evidence) is type(state.n_samples) is float
+    assert type(state.log_predictive(case.observations(1, salt=57)[0])) is float
+    assert type(state.pdf(state.mean)) is float
+
+
+@every
+def test_densities_integrate_and_vanish_outside(case):
+    state = case.new(case.observations(6, salt=58))
+    assert state(state.mean) == state.pdf(state.mean)
+    agree("logpdf", case, "pdf", math.exp(state.logpdf(state.mean)), state.pdf(state.mean))
+    outside = {"Beta": [-0.1, 1.1], "Gamma": [-1.0], "NormalInverseGamma": [(0.0, -1.0)]}
+    for theta in outside.get(case.family.__name__, []):
+        assert state.pdf(theta) == 0.0
+        assert state.logpdf(theta) == -math.inf
+
+
+@pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
+def test_improper_beliefs_say_nothing(case):
+    """Under an improper prior estimates are None, and the rest says why it cannot answer."""
+    state = case.flat()
+    if state.is_proper(state.prior):
+        pytest.skip("the flat prior of this family is proper")
+    assert state.mean is state.var is state.mle is state.map is state.interval() is None
+    assert state.log_evidence is None
+    assert state.predict_one() is None
+    x = case.observations(1, salt=59)[0]
+    questions = {
+        "pdf": lambda: state.pdf(1.0),
+        "cdf": lambda: state.cdf(1.0),
+        "sf": lambda: state.sf(1.0),
+        "ppf": lambda: state.ppf(0.5),
+        "sample": state.sample,
+        "log_predictive": lambda: state.log_predictive(x),
+        "predictive": lambda: state.predictive,
+        "explain": lambda: state.explain(x),
+    }
+    for question in questions.values():
+        with pytest.raises(PriorError, match="improper"):
+            question()
+    assert state == case.flat()
+    for x in case.observations(30, salt=60):
+        state.learn_one(x)
+    assert state.is_proper(state.posterior)
+    assert state.mean is not None
+    assert state.log_evidence is None
+    assert state.predictive is not None
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 95, math.nan, "0.9", None])
+def test_levels_are_checked(level):
+    for family in {case.family for case in CASES}:
+        case = next(case for case in CASES if case.family is family)
+        with pytest.raises(PriorError, match="level"):
+            case.new().interval(level)
+        with pytest.raises(PriorError, match="kind"):
+            case.new().interval(0.9, "shortest")
+
+
+@every
+def test_rivers_order(case):
+    """Bandit arms are ranked by their means; one without a mean is below all."""
+    state = case.new(case.observations(5, salt=61))
+    if isinstance(state.mean, float):
+        other = case.new(case.observations(5, salt=62))
+        assert (state > other) == (state.mean > other.mean)
+        assert (other > state) == (other.mean > state.mean)
+        assert not state > case.new(case.observations(5, salt=61))
+    with pytest.raises(TypeError):
+        _ = state > 0.5
+
+
+def test_grids_and_families_name_the_same_components():
+    for case in CASES:
+        if case.family.__name__ in GRIDS:
+            grid = GRIDS[case.family.__name__](case.prior)
+            assert set(grid.components) == set(components(case.new().mean))
