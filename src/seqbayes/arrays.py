@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +14,9 @@ from seqbayes.errors import ObservationError
 from seqbayes.statistics import as_real, read_weight
 
 Array = npt.NDArray[Any]
+
+BLOCK = 1 << 15
+"""Observations that are summed up at a time where that makes temporary arrays."""
 
 
 def refuse_item(xs: Array, bad: Array, expected: str) -> NoReturn:
@@ -74,9 +78,33 @@ def weights(w: Any, n: int) -> Array | None:
     array = reals(w, "a finite weight >= 0").astype(float, copy=False)
     if len(array) != n:
         raise ObservationError(f"expected {n} weights, got {len(array)}")
-    check(array, array >= 0.0, "a finite weight >= 0")
-    check(array, np.isfinite(array), "a finite weight >= 0")
+    if n and not (array.min() >= 0.0 and array.max() < np.inf):
+        check(array, (array >= 0.0) & (array < np.inf), "a finite weight >= 0")
     return array
+
+
+def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
+    """Iterate over columns of one length, `BLOCK` rows at a time; None stays None."""
+    n = next(len(column) for column in columns if column is not None)
+    for start in range(0, max(n, 1), BLOCK):
+        yield tuple(None if c is None else c[start : start + BLOCK] for c in columns)
+
+
+def blockwise(
+    function: Callable[..., tuple[float, float, float, float]], *columns: Array | None
+) -> tuple[float, float, float, float]:
+    """Sum up what a function returns for blocks of columns (n, a, b and the log base).
+
+    Its temporary arrays stay in the cache. Where it refuses a block it is given the whole, so that
+    it names the place in the whole.
+    """
+    try:
+        parts = [function(*block) for block in blocks(*columns)]
+    except ObservationError:
+        function(*columns)
+        raise
+    n, a, b, log_base = (math.fsum(sums) for sums in zip(*parts, strict=True))
+    return n, a, b, log_base
 
 
 def check(xs: Array, good: Array, expected: str) -> None:
@@ -95,32 +123,51 @@ def check_finite(xs: Array, total: float, expected: str = "a finite number") -> 
 def total(values: Array | float, w: Array | None, n: int) -> float:
     """Weighted sum of values, one per observation or the same for all."""
     if isinstance(values, np.ndarray):
-        return float(values.sum() if w is None else np.dot(values, w))
+        return float(values.sum() if w is None else (values * w).sum())
     return values * (n if w is None else float(w.sum()))
 
 
 def counted(
-    xs: Array, w: Array | None, function: Callable[[Array], Array], expected: str, low: float = 0.0
+    xs: Array,
+    w: Array | None,
+    function: Callable[[Array], Array] | None,
+    expected: str,
+    low: float = 0.0,
+    high: float = np.inf,
 ) -> tuple[float, float]:
-    """Check whole numbers >= `low`; return the weighted sums of x and of ``function(x)``.
+    """Check whole numbers in [low, high]; return the weighted sums of x and of ``function(x)``.
 
-    Small counts are tallied first, so that `function` sees each of them once.
+    Counts without weights are tallied first where they are small, so that `function` sees each
+    number once.
     """
     n = len(xs)
     if n == 0:
         return 0.0, 0.0
-    if xs.dtype.kind in "iub" and w is None:
-        smallest, largest = int(xs.min()), int(xs.max())
-        if smallest < low:
-            refuse_item(xs, xs < low, expected)
-        if largest < max(1024, n):
-            tally = np.bincount(xs)
+    counts = _integers(xs) if w is None else None
+    if counts is not None:
+        smallest, largest = int(counts.min()), int(counts.max())
+        if smallest < low or largest > high:
+            refuse_item(xs, (xs < low) | (xs > high), expected)
+        if function is None and largest * n < 2**63:
+            return float(counts.sum()), 0.0
+        if function is not None and largest < max(1024, n):
+            tally = np.bincount(counts.astype(np.intp, copy=False))
             values = np.arange(len(tally), dtype=float)
             return float(np.dot(tally, values)), float(np.dot(tally, function(values)))
     with np.errstate(invalid="ignore"):
         values = xs.astype(float, copy=False)
-        check(xs, (values >= low) & (values == np.floor(values)) & (values < np.inf), expected)
-    return total(values, w, n), total(function(values), w, n)
+        good = (values >= low) & (values <= high) & (values == np.floor(values))
+        check(xs, good & (values < np.inf), expected)
+    return total(values, w, n), 0.0 if function is None else total(function(values), w, n)
+
+
+def _integers(xs: Array) -> Array | None:
+    """Return whole numbers as integers, None where they do not fit or are not whole."""
+    if xs.dtype.kind in "iub":
+        return xs
+    with np.errstate(invalid="ignore"):
+        counts = xs.astype(np.int64)
+    return counts if (counts == xs).all() else None
 
 
 def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
@@ -133,14 +180,22 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
         if low >= 0 and high < 1024:
             counts = np.bincount(xs)
             return [(int(k), float(counts[k])) for k in np.flatnonzero(counts)]
-    items = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
+    items = xs if isinstance(xs, np.ndarray) else list(xs)
     weight = weights(w, len(items))
     try:
         if weight is None:
-            return [(label, float(count)) for label, count in Counter(items).items()]
+            counter: Counter[Any] = Counter()
+            for start in range(0, len(items), BLOCK):
+                counter.update(_plain(items[start : start + BLOCK]))
+            return [(label, float(count)) for label, count in counter.items()]
         totals: dict[Any, float] = {}
-        for label, v in zip(items, weight.tolist(), strict=True):
+        for label, v in zip(_plain(items), weight.tolist(), strict=True):
             totals[label] = totals.get(label, 0.0) + v
         return list(totals.items())
     except TypeError:
-        return [(label, 1.0) for label in items]
+        return [(label, 1.0) for label in _plain(items)]
+
+
+def _plain(items: Any) -> list[Any]:
+    plain: list[Any] = items.tolist() if isinstance(items, np.ndarray) else items
+    return plain

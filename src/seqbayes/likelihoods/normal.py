@@ -10,6 +10,7 @@ import numpy as np
 
 from seqbayes import arrays, predictive
 from seqbayes.distributions import Distribution
+from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.base import Likelihood
 from seqbayes.statistics import Moments, Statistics
 
@@ -33,9 +34,9 @@ class Normal(Likelihood):
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
-        values = arrays.reals(xs).astype(float, copy=False)
+        values = arrays.reals(xs)
         total = self.statistics()
-        _absorb_moments(total, values, arrays.weights(w, len(values)), 0.0)
+        _absorb(total, values, arrays.weights(w, len(values)), logarithm=False)
         return total
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -68,12 +69,9 @@ class LogNormal(Likelihood):
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
-        values = arrays.reals(xs, "a finite number > 0").astype(float, copy=False)
-        arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
-        weights = arrays.weights(w, len(values))
-        logs = np.log(values)
+        values = arrays.reals(xs, "a finite number > 0")
         total = self.statistics()
-        _absorb_moments(total, logs, weights, -arrays.total(logs, weights, len(logs)))
+        _absorb(total, values, arrays.weights(w, len(values)), logarithm=True)
         return total
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -86,11 +84,29 @@ class LogNormal(Likelihood):
         return np.exp(Normal().sample(theta, rng, size))
 
 
-def _absorb_moments(
-    total: Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
+def _absorb(
+    total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
+) -> None:
+    """Absorb values block by block; where one is refused, the whole names its place."""
+    try:
+        for block, weights in arrays.blocks(values, w):
+            _absorb_block(total, block, weights, logarithm=logarithm)
+    except ObservationError:
+        _absorb_block(Moments(), values, w, logarithm=logarithm)
+        raise
+
+
+def _absorb_block(
+    total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
 ) -> None:
     if len(values) == 0:
         return
+    values = values.astype(float, copy=False)
+    log_base = 0.0
+    if logarithm:
+        arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
+        values = np.log(values)
+        log_base = -arrays.total(values, w, len(values))
     n = arrays.total(1.0, w, len(values))
     if n == 0.0:
         arrays.check_finite(values, float(values.sum()))
@@ -100,6 +116,5 @@ def _absorb_moments(
         arrays.check_finite(values, mean)
         deviations = values - mean
         shift = arrays.total(deviations, w, len(values)) / n
-        weighted = deviations if w is None else deviations * w
-        squares = float(np.dot(deviations, weighted)) - n * shift * shift
-    total.absorb(n, mean, shift, max(squares, 0.0), log_base)
+        squares = arrays.total(np.square(deviations, out=deviations), w, len(values))
+    total.absorb(n, mean, shift, max(squares - n * shift * shift, 0.0), log_base)

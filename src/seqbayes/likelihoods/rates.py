@@ -92,12 +92,23 @@ class PowerLikelihood(PairLikelihood):
         return PowerSums(*self._form())
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        values = arrays.reals(xs)
+        weights = arrays.weights(w, len(values))
+        shape, _, power, _, two_sided = self._form()
+        if shape == power == 1.0 and not two_sided and values.dtype == float and weights is None:
+            return self._block_sums(values, None)  # no temporary arrays
+        return arrays.blockwise(self._block_sums, values, weights)
+
+    def _block_sums(
+        self, values: arrays.Array, weights: arrays.Array | None
+    ) -> tuple[float, float, float, float]:
         shape, scale, power, origin, two_sided = self._form()
         slope = shape * power - 1.0
-        values = arrays.reals(xs).astype(float, copy=False)
-        weights = arrays.weights(w, len(values))
+        values = values.astype(float, copy=False)
         if two_sided:
-            values = np.abs(values - origin)
+            values = values - origin
+            if power != 2.0:
+                np.abs(values, out=values)
         elif len(values) and not (smallest := values.min()) > 0.0:
             zero_allowed = slope == 0.0
             if not (zero_allowed and smallest >= 0.0):
@@ -106,14 +117,14 @@ class PowerLikelihood(PairLikelihood):
                     values, bad, f"a finite number {'>=' if zero_allowed else '>'} 0"
                 )
         n = arrays.total(1.0, weights, len(values))
-        with np.errstate(over="ignore", divide="ignore"):
-            powered = values if power == 1.0 else values**power
-            b = scale * arrays.total(powered, weights, len(values))
-        arrays.check_finite(values, b)
         log_base = shape * math.log(scale) + math.log(abs(power)) - math.lgamma(shape)
         log_base = n * (log_base - math.log(2.0) * two_sided)
-        if slope != 0.0:
-            log_base += slope * arrays.total(np.log(values), weights, len(values))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            powered = values if power == 1.0 else values**power
+            b = scale * arrays.total(powered, weights, len(values))
+            if slope != 0.0:
+                log_base += slope * arrays.total(np.log(values), weights, len(values))
+        arrays.check_finite(values, b + log_base)
         return n, n * shape, b, log_base
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -287,13 +298,24 @@ class Pareto(PairLikelihood):
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         expected = f"a finite number >= {self.scale:g}"
-        values = arrays.reals(xs, expected).astype(float, copy=False)
-        weights = arrays.weights(w, len(values))
-        arrays.check(values, values >= self.scale, expected)
+        values = arrays.reals(xs, expected)
+        return arrays.blockwise(self._block_sums, values, arrays.weights(w, len(values)))
+
+    def _block_sums(
+        self, values: arrays.Array, weights: arrays.Array | None
+    ) -> tuple[float, float, float, float]:
+        scale = self.scale
+        values = values.astype(float, copy=False)
+        arrays.check(values, values >= scale, f"a finite number >= {scale:g}")
         n = arrays.total(1.0, weights, len(values))
-        b = arrays.total(np.log1p((values - self.scale) / self.scale), weights, len(values))
+        with np.errstate(over="ignore", invalid="ignore"):
+            # log1p, from the faster log and what rounding took from its argument
+            excess = (values - scale) / scale
+            ratio = 1.0 + excess
+            logs = np.log(ratio) - ((ratio - 1.0) - excess) / ratio
+            b = arrays.total(logs, weights, len(values))
         arrays.check_finite(values, b)
-        return n, n, b, -arrays.total(np.log(values), weights, len(values))
+        return n, n, b, -(b + n * math.log(scale))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation: log(x / scale) is Lomax."""

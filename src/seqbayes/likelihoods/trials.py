@@ -16,6 +16,8 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.statistics import BernoulliSums, BinomialSums, NegativeBinomialSums
 
+_WITHIN = "whole numbers, 0 <= successes <= trials"
+
 
 @dataclass(frozen=True, slots=True)
 class Bernoulli(PairLikelihood):
@@ -41,14 +43,13 @@ class Bernoulli(PairLikelihood):
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
         if weights is None:
-            ones = int(np.count_nonzero(values == 1))
-            zeros = int(np.count_nonzero(values == 0))
-            if ones + zeros != len(values):
+            successes = _successes(values)
+            if successes is None:
                 arrays.refuse_item(values, (values != 0) & (values != 1), expected)
-            return float(len(values)), float(ones), float(zeros), 0.0
+            return float(len(values)), float(successes), float(len(values) - successes), 0.0
         arrays.check(values, (values == 0) | (values == 1), expected)
-        n, successes = float(weights.sum()), float(np.dot(values, weights))
-        return n, successes, float(np.dot(1.0 - values, weights)), 0.0
+        n, ones = float(weights.sum()), arrays.total(values, weights, len(values))
+        return n, ones, arrays.total(1.0 - values, weights, len(values)), 0.0
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Bernoulli distribution of the next trial."""
@@ -62,6 +63,19 @@ class Bernoulli(PairLikelihood):
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw trials with success probability `theta`."""
         return rng.random(size) < theta
+
+
+def _successes(values: arrays.Array) -> int | None:
+    """Count the ones among zeros and ones; None where there is anything else."""
+    if values.dtype.kind == "b":
+        return int(np.count_nonzero(values))
+    if values.dtype.kind == "f":
+        equal = values == 1.0
+        ones = int(np.count_nonzero(equal))
+        np.equal(values, 0.0, out=equal)
+        return ones if ones + int(np.count_nonzero(equal)) == len(values) else None
+    # the bits of all numbers together: only zeros and ones set none above the lowest
+    return int(values.sum()) if int(np.bitwise_or.reduce(values)) in (0, 1) else None
 
 
 def _success_probability(alpha: Any, beta: Any) -> Any:
@@ -107,15 +121,25 @@ class Binomial(PairLikelihood):
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
         if self.trials is None:
             successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
-        else:
-            successes = arrays.reals(xs, "a whole number of successes")
-            trials = np.full(len(successes), float(self.trials))
-        weights = arrays.weights(w, len(successes))
-        expected = "whole numbers, 0 <= successes <= trials"
+            weights = arrays.weights(w, len(successes))
+            return arrays.blockwise(self._pair_sums, successes, trials, weights)
+        successes = arrays.reals(xs, "a whole number of successes")
+        n, weights = len(successes), arrays.weights(w, len(successes))
+        if weights is None and n * self.trials < 2**53:
+            a, log_base = arrays.counted(
+                successes, None, lambda k: log_choose(self.trials, k), _WITHIN, high=self.trials
+            )
+            return float(n), a, n * self.trials - a, log_base
+        return arrays.blockwise(self._pair_sums, successes, np.full(n, float(self.trials)), weights)
+
+    @staticmethod
+    def _pair_sums(
+        successes: arrays.Array, trials: arrays.Array, weights: arrays.Array | None
+    ) -> tuple[float, float, float, float]:
         good = (successes >= 0) & (successes <= trials) & (trials < np.inf)
         with np.errstate(invalid="ignore"):
             good &= (successes == np.floor(successes)) & (trials == np.floor(trials))
-        arrays.check(successes, good, expected)
+        arrays.check(successes, good, _WITHIN)
         n = len(successes)
         a = arrays.total(successes.astype(float), weights, n)
         b = arrays.total(trials - successes, weights, n)
@@ -217,7 +241,7 @@ class Geometric(PairLikelihood):
         expected = f"a whole number >= {self.start}"
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
-        b, _ = arrays.counted(values, weights, np.zeros_like, expected, float(self.start))
+        b, _ = arrays.counted(values, weights, None, expected, float(self.start))
         n = arrays.total(1.0, weights, len(values))
         return n, n, b - n * self.start, 0.0
 
