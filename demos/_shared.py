@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -138,7 +137,7 @@ def present(
     except OSError as error:
         parser.exit(1, f"--plot: {error}\n")
     if plot:
-        screen.say(f"The figure is in {os.path.relpath(plot)}.")
+        print(f"\nThe figure is in {plot}")  # a path is not broken into lines
     return 0
 
 
