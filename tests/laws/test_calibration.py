@@ -1,0 +1,109 @@
+"""Simulation-based calibration: over draws from the prior, what is believed comes true as often
+as it says.
+
+The seeds are fixed and the tests of uniformity are at 1e-6, so that a failure is a wrong posterior.
+
+References
+----------
+Talts, S. et al. (2018). Validating Bayesian inference algorithms with simulation-based calibration.
+"""
+
+import zlib
+
+import numpy as np
+import pytest
+import scipy.stats as st
+
+import seqbayes as sb
+from cases import FIRST, plain
+from oracles import PRIOR_DRAWS
+
+SIMULATIONS = 300
+CASES = [case for case in FIRST if case.family.__name__ in PRIOR_DRAWS]
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+def simulate(case, n, salt):
+    """Yield parameter values from the prior, a belief after `n` observations, and one more."""
+    rng = np.random.default_rng([zlib.crc32(case.id.encode()), salt])
+    for theta in PRIOR_DRAWS[case.family.__name__](case.prior, rng, SIMULATIONS):
+        state = case.new(seed=int(rng.integers(2**31)))
+        *xs, x = plain(case.likelihood.sample(state.observation_parameter(theta), rng, n + 1))
+        state.learn_many(xs)
+        yield theta, state, x, rng
+
+
+def assert_uniform(values, law, case, suspects):
+    counts, _ = np.histogram(values, bins=15, range=(0.0, 1.0))
+    p = st.chisquare(counts).pvalue
+    assert p > 1e-6, (
+        f"{law} fails for {case.id}: p = {p:.1g}, counts {counts.tolist()}\nsuspects: {suspects}"
+    )
+
+
+def parts(value):
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+@every
+def test_posterior_tails_are_uniform(case):
+    ranks = [parts(state.cdf(theta)) for theta, state, _, _ in simulate(case, 4, 1)]
+    for column in zip(*ranks, strict=True):
+        assert_uniform(column, "calibration", case, "combine, statistic, posterior cdf")
+
+
+@every
+def test_posterior_ranks_are_uniform(case):
+    ranks = []
+    for theta, state, _, rng in simulate(case, 4, 2):
+        draws = parts(state.sample(59))
+        below = [np.sum(np.asarray(d) < t) for d, t in zip(draws, parts(theta), strict=True)]
+        ranks.append([(b + rng.random()) / 60 for b in below])
+    for column in zip(*ranks, strict=True):
+        assert_uniform(column, "calibration of draws", case, "sample")
+
+
+@every
+def test_predictive_tails_are_uniform(case):
+    """The next observation falls into each part of the predictive as often as it says."""
+    ranks = []
+    for _, state, x, rng in simulate(case, 4, 3):
+        x = x[0] if isinstance(x, tuple) else x
+        predictive = state.predictive
+        if isinstance(case.likelihood, sb.Multinomial):
+            label = next(iter(state.categories))
+            alpha = state.posterior.alpha
+            predictive = sb.predictive.BetaBinomial(predictive.trials, alpha[0], alpha[1:].sum())
+            x = x[label]
+        if isinstance(case.likelihood, sb.Categorical):
+            shares = predictive.probabilities
+            before = sum(p for label, p in list(shares.items())[: list(shares).index(x)])
+            ranks.append(before + rng.random() * shares[x])
+        elif predictive.discrete:
+            ranks.append(predictive.cdf(x) - rng.random() * predictive.p(x))
+        else:
+            ranks.append(predictive.cdf(x))
+    assert_uniform(ranks, "predictive calibration", case, "predictive.cdf")
+
+
+@every
+def test_predictive_draws_are_as_the_observations(case):
+    """Draws of the predictive and observations of a parameter from the prior are alike."""
+    drawn, made = [], []
+    for _, state, x, rng in simulate(case, 0, 4):
+        drawn.append(key(state.predictive.sample(rng=rng)))
+        made.append(key(x[0] if isinstance(x, tuple) else x))
+    levels = sorted(set(drawn) | set(made))
+    if len(levels) > 20:
+        p = st.ks_2samp(drawn, made).pvalue
+    else:
+        table = np.array([[values.count(v) for v in levels] for values in (drawn, made)])
+        p = st.chi2_contingency(table).pvalue
+    assert p > 1e-6, f"draws of the predictive of {case.id}: p = {p:.1g}; suspects: sample"
+
+
+def key(x):
+    """Return something to sort and to count an observation by."""
+    return next(iter(x.values())) if isinstance(x, dict) else x

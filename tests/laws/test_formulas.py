@@ -1,0 +1,166 @@
+"""The formulas of a family are pure functions: of arrays of hyperparameters as of single ones."""
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import seqbayes as sb
+from cases import CASES, agree
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+# labels that come along make dicts, not arrays
+ARRAYS = [case for case in CASES if case.family is not sb.DirichletProcess]
+with_arrays = pytest.mark.parametrize("case", ARRAYS, ids=lambda case: case.id)
+
+
+def stack(values):
+    """Return one tuple of arrays from many tuples of numbers; labels are the same in all."""
+    first = values[0]
+    if isinstance(first, np.ndarray):
+        return np.stack(values)
+    fields = [
+        column[0] if name == "categories" else np.stack([np.asarray(v, float) for v in column])
+        for name, *column in zip(first._fields, *values, strict=True)
+    ]
+    return type(first)(*fields)
+
+
+def beliefs(case):
+    """Return hyperparameters and sufficient statistics, five of each."""
+    states = [case.new(case.observations(n, salt=70 + n)) for n in (0, 1, 2, 8, 30)]
+    seen = [case.new(case.observations(n, salt=80 + n)) for n in (1, 4, 1, 0, 12)]
+    return [state.posterior for state in states], [state._statistics.value for state in seen]
+
+
+@with_arrays
+@pytest.mark.parametrize("formula", ["combine", "log_marginal"])
+def test_formulas_of_two_take_arrays(case, formula):
+    hyperparameters, statistics = beliefs(case)
+    function = getattr(case.family, formula)
+    at_once = function(stack(hyperparameters), stack(statistics))
+    one_by_one = [function(h, s) for h, s in zip(hyperparameters, statistics, strict=True)]
+    wanted = stack(one_by_one) if formula == "combine" else np.array(one_by_one)
+    law = f"{formula} of arrays = of each"
+    if formula == "combine":
+        pairs = zip(at_once, wanted, at_once._fields, strict=True)
+        for got, want, name in [p for p in pairs if p[2] != "categories"]:
+            got = np.broadcast_to(got, np.shape(want))
+            agree(f"{law} ({name})", case, formula, got.ravel(), want.ravel(), 1e-13, 1e-15)
+    else:
+        agree(law, case, formula, at_once, wanted, 1e-12, 1e-13)
+
+
+@with_arrays
+def test_one_belief_and_many_statistics(case):
+    """Hyperparameters of one belief broadcast against statistics of many."""
+    hyperparameters, statistics = beliefs(case)
+    got = case.family.log_marginal(hyperparameters[3], stack(statistics))
+    wanted = [case.family.log_marginal(hyperparameters[3], s) for s in statistics]
+    agree("log_marginal broadcasts", case, "log_marginal", got, wanted, 1e-12, 1e-13)
+
+
+@with_arrays
+def test_log_z_takes_arrays(case):
+    hyperparameters, _ = beliefs(case)
+    got = case.family.log_z(stack(hyperparameters))
+    agree("log_z of arrays", case, "log_z", got, [case.family.log_z(h) for h in hyperparameters])
+
+
+@with_arrays
+def test_summaries_take_arrays(case):
+    hyperparameters, _ = beliefs(case)
+    many = case.family.belief(stack(hyperparameters))
+    ones = [case.family.belief(h) for h in hyperparameters]
+    for name in ("mean", "var"):
+        got = per_component(getattr(many, name))
+        wanted = [per_component(getattr(one, name)) for one in ones]
+        for k, values in got.items():
+            want = [math.nan if w[k] is None else w[k] for w in wanted]
+            np.testing.assert_allclose(values, want, rtol=1e-12, err_msg=f"{case.id} {name} {k}")
+
+
+def per_component(value):
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    return value if isinstance(value, dict) else {"": value}
+
+
+@every
+def test_log_marginal_is_a_ratio_of_log_z(case):
+    """Up to what the data themselves add, the evidence is Z(after) / Z(before)."""
+    hyperparameters, statistics = beliefs(case)
+    if case.family is sb.DirichletProcess:
+        hyperparameters = [h._replace(atoms={**h.atoms, "z": 1.0}) for h in hyperparameters]
+        statistics = [
+            {k: v for k, v in s.items() if k in hyperparameters[4].atoms} for s in statistics
+        ]
+        hyperparameters = hyperparameters[4:] * 5
+    for before, seen in zip(hyperparameters, statistics, strict=True):
+        after = case.family.combine(before, seen)
+        ratio = case.family.log_z(after) - case.family.log_z(before)
+        if case.family is sb.NormalInverseGamma:
+            ratio -= 0.5 * seen.n * math.log(math.tau)
+        if case.family is sb.Normal:
+            # what is left of the exponent when the squares are completed
+            left = seen.squares + before.known_variance * gap(before, seen)
+            ratio -= 0.5 * (seen.n * math.log(math.tau * before.known_variance))
+            ratio -= 0.5 * left / before.known_variance
+        marginal = case.family.log_marginal(before, seen)
+        agree(
+            "log_marginal = log ratio of Z",
+            case,
+            "log_z, log_marginal",
+            marginal,
+            ratio,
+            1e-9,
+            1e-9,
+        )
+
+
+def gap(before, seen):
+    if seen.n == 0.0:
+        return 0.0
+    spread = before.variance + before.known_variance / seen.n
+    return (seen.mean - before.mean) ** 2 / spread
+
+
+LOG_Z = {
+    "Beta": lambda h: mp.log(mp.beta(h.alpha, h.beta)),
+    "Gamma": lambda h: mp.log(
+        mp.quad(lambda t: t ** (h.shape - 1) * mp.exp(-h.rate * t), [0, h.shape / h.rate, mp.inf])
+    ),
+    "Normal": lambda h: mp.log(
+        mp.quad(
+            lambda t: mp.exp(-((t - h.mean) ** 2) / (2 * mp.mpf(h.variance))),
+            [-mp.inf, h.mean, mp.inf],
+        )
+    ),
+    # the mean integrates to sqrt(2 pi v / kappa)
+    "NormalInverseGamma": lambda h: mp.log(
+        mp.quad(
+            lambda v: (
+                v ** (-mp.mpf(h.alpha) - 1.5)
+                * mp.exp(-h.beta / v)
+                * mp.sqrt(2 * mp.pi * v / h.kappa)
+            ),
+            [0, h.beta / h.alpha, 10 * h.beta / h.alpha, mp.inf],
+        )
+    ),
+    "Dirichlet": lambda h: sum(mp.loggamma(a) for a in h.alpha) - mp.loggamma(sum(h.alpha)),
+    "DirichletProcess": lambda h: (
+        sum(mp.loggamma(a) for a in [*h.atoms.values(), h.concentration])
+        - mp.loggamma(sum(h.atoms.values()) + h.concentration)
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "case", list({case.id.split("-")[0]: case for case in CASES}.values()), ids=lambda case: case.id
+)
+def test_log_z_by_mpmath(case):
+    for n in (0, 3):
+        h = case.new(case.observations(n, salt=90)).posterior
+        wanted = float(LOG_Z[case.family.__name__](h))
+        agree("log_z", case, "log_z", float(case.family.log_z(h)), wanted, 1e-9, 1e-10)
