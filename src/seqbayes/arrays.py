@@ -15,7 +15,7 @@ from seqbayes.statistics import as_real, read_weight
 
 Array = npt.NDArray[Any]
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Observations that are summed up at a time where that makes temporary arrays."""
 
 
@@ -115,7 +115,7 @@ def check(xs: Array, good: Array, expected: str) -> None:
 
 def check_finite(xs: Array, total: float, expected: str = "a finite number") -> None:
     """Refuse what is not finite; `total` is a sum over `xs` that would show it."""
-    if not np.isfinite(total):
+    if not math.isfinite(total):
         check(xs, np.isfinite(xs), expected)
         raise ObservationError("the observations are too large: their sum overflows")
 
