@@ -43,9 +43,10 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
     falls = at_low >= distribution.logpdf(from_low)
     rises = at_high >= distribution.logpdf(from_high)
     if falls and rises:
-        if from_low - low == high - from_high:
-            tail = 0.5 * outside
-            return distribution.ppf(tail), distribution.isf(tail)
+        left, right = distribution.ppf(0.5 * outside), distribution.isf(0.5 * outside)
+        one_sided = min(from_low - low, high - from_high)
+        if right - left <= one_sided * (1.0 + 1e-14):
+            return left, right
         return (low, from_low) if from_low - low < high - from_high else (from_high, high)
     if falls:
         return low, from_low

@@ -17,11 +17,6 @@ def parameters(*values: Real) -> tuple[Real, ...]:
     """Hyperparameters as floats, or as arrays where they have a dimension."""
     for v in values:
         if type(v) is not float:
-            break
-    else:
-        return values
-    for v in values:
-        if type(v) is not float:
             return tuple(map(_parameter, values))
     return values
 

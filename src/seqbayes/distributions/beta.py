@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes import tails
-from seqbayes.distributions.base import Distribution, logarithm, parameters
+from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
 from seqbayes.special import (
     DIRECT,
     Real,
@@ -77,14 +77,18 @@ class Beta(Distribution):
 
     @property
     def mean(self) -> Real:
-        """alpha / (alpha + beta)."""
-        return self.alpha / (self.alpha + self.beta)
+        """alpha / (alpha + beta); None for the improper Beta(0, 0)."""
+        n = self.alpha + self.beta
+        if self.scalar:
+            return self.alpha / n if n > 0.0 else None
+        return or_none(n > 0.0, self.alpha / choose(n > 0.0, n, 1.0))
 
     @property
     def var(self) -> Real:
-        """Variance."""
+        """Variance; None for the improper Beta(0, 0)."""
         n = self.alpha + self.beta
-        return (self.alpha / n) * (self.beta / n) / (n + 1.0)
+        safe = choose(n > 0.0, n, 1.0)
+        return or_none(n > 0.0, (self.alpha / safe) * (self.beta / safe) / (safe + 1.0))
 
     @property
     def mode(self) -> Real:

@@ -84,6 +84,8 @@ class Gamma(Distribution):
     @property
     def mode(self) -> Real:
         """Where the density is largest: 0 for shapes up to 1; None where the rate is 0."""
+        if self.scalar:
+            return max(0.0, (self.shape - 1.0) / self.rate) if self.rate > 0.0 else None
         exists = self.rate > 0.0
         inner = (self.shape - 1.0) / choose(exists, self.rate, 1.0)
         return or_none(exists, choose(inner > 0.0, inner, 0.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,13 @@ import numpy as np
 from seqbayes import tails
 from seqbayes.distributions.base import choose, exponential, logarithm, parameters
 from seqbayes.predictive.base import DiscreteDistribution
-from seqbayes.quadrature import beta_less
+from seqbayes.predictive.mixed import (
+    SUMMED,
+    beta_binomial_cdf,
+    beta_negative_binomial_cdf,
+    beta_negative_binomial_sf,
+    log_beta_negative_binomial,
+)
 from seqbayes.special import (
     DIRECT,
     Array,
@@ -22,9 +27,6 @@ from seqbayes.special import (
     log_binomial_term,
     product_difference,
 )
-
-# Up to here tails are sums of probabilities, beyond they are integrals.
-_SUMMED = 2000
 
 
 class Bernoulli(DiscreteDistribution):
@@ -46,7 +48,9 @@ class Bernoulli(DiscreteDistribution):
     support = (0, 1)
 
     def __init__(self, p: Real, q: Real = None) -> None:
-        self.p_one, self.p_zero = p, q = parameters(p, np.subtract(1.0, p) if q is None else q)
+        if q is None:
+            q = 1.0 - p if isinstance(p, float) else np.subtract(1.0, p)
+        self.p_one, self.p_zero = p, q = parameters(p, q)
         self.scalar = type(p) is type(q) is float
 
     def pmf(self, x: Real) -> Real:
@@ -139,7 +143,7 @@ class BetaBinomial(DiscreteDistribution):
     @cached_property
     def _tails(self) -> tuple[Array, Array] | None:
         """P(X <= x) and P(X > x) of all x, where they are few."""
-        if not self.scalar or self.trials > _SUMMED:
+        if not self.scalar or self.trials > SUMMED:
             return None
         masses = exponential(self._log_mass(np.arange(self.trials + 1.0)))
         above = np.cumsum(masses[:0:-1])[::-1]
@@ -148,7 +152,7 @@ class BetaBinomial(DiscreteDistribution):
     def _cdf(self, x: Real) -> Real:
         if self._tails is not None:
             return _pick(self._tails[0], x)
-        return _elementwise(_beta_binomial_tail, x, self.trials - x, self.alpha, self.beta)
+        return _elementwise(beta_binomial_cdf, x, self.trials - x, self.alpha, self.beta)
 
     def _ppf(self, q: Real) -> Real:
         if self._tails is not None:
@@ -164,7 +168,7 @@ class BetaBinomial(DiscreteDistribution):
         if self._tails is not None:
             return _pick(self._tails[1], x)
         k, m = self.trials - x - 1.0, x + 1.0
-        return _elementwise(_beta_binomial_tail, k, m, self.beta, self.alpha)
+        return _elementwise(beta_binomial_cdf, k, m, self.beta, self.alpha)
 
     @property
     def mean(self) -> Real:
@@ -240,15 +244,27 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     def _log_mass(self, x: Real) -> Real:
         k = x - self.start
-        return _log_beta_negative_binomial(k, self.r, self.alpha, self.beta)
+        return log_beta_negative_binomial(k, self.r, self.alpha, self.beta)
 
     def _cdf(self, x: Real) -> Real:
         k = x - self.start
-        return _elementwise(_beta_negative_binomial_cdf, k, self.r, self.alpha, self.beta)
+        if self.scalar and is_array(k) and np.max(k) <= SUMMED:
+            return _pick(self._table(np.max(k))[0], k)
+        return _elementwise(beta_negative_binomial_cdf, k, self.r, self.alpha, self.beta)
 
     def _sf(self, x: Real) -> Real:
         k = x - self.start
-        return _elementwise(_beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
+        if self.scalar and is_array(k) and np.max(k) <= SUMMED:
+            return _pick(self._table(np.max(k))[1], k)
+        return _elementwise(beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
+
+    def _table(self, last: float) -> tuple[Array, Array]:
+        """Lower and upper tails of 0, ..., last failures."""
+        k = np.arange(last + 1.0)
+        masses = exponential(log_beta_negative_binomial(k, self.r, self.alpha, self.beta))
+        above = beta_negative_binomial_sf(float(last), self.r, self.alpha, self.beta)
+        upper = np.cumsum(np.append(above, masses[:0:-1]))[::-1]
+        return np.minimum(np.cumsum(masses), 1.0), np.minimum(upper, 1.0)
 
     @property
     def mean(self) -> Real:
@@ -393,55 +409,3 @@ def _poisson(rng: np.random.Generator, mean: Any) -> Any:
         return draws
     normal = mean + np.sqrt(mean) * rng.standard_normal(np.shape(mean))
     return np.where(huge, np.minimum(normal, 2.0**62).astype(np.int64), draws)
-
-
-def _beta_binomial_tail(k: float, m: float, alpha: float, beta: float) -> float:
-    """P(X <= k) for X ~ BetaBinomial(k + m, alpha, beta), k >= 0 and m > 0."""
-    if k <= _SUMMED:
-        n, j = k + m, np.arange(k)
-        ratios = (n - j) * (alpha + j) / ((j + 1.0) * (beta + n - j - 1.0))
-        return _sum_masses(lambda i: log_beta_binomial(i, n - i, alpha, beta), ratios)
-    if m <= _SUMMED:
-        complement = _beta_binomial_tail(m - 1.0, k + 1.0, beta, alpha)
-        if complement < 0.9:
-            return 1.0 - complement
-    return float(beta_less(alpha, beta, k + 1.0, m))
-
-
-def _beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float) -> float:
-    if r == 1.0:
-        cdf = -math.expm1(log_beta_binomial(0.0, k + 1.0, alpha, beta))
-        if cdf > 0.01:
-            return cdf
-    if k <= _SUMMED:
-        j = np.arange(k)
-        ratios = (r + j) * (beta + j) / ((j + 1.0) * (alpha + beta + r + j))
-        return _sum_masses(lambda i: _log_beta_negative_binomial(i, r, alpha, beta), ratios)
-    return float(beta_less(r, k + 1.0, alpha, beta))
-
-
-def _beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float) -> float:
-    if r == 1.0:
-        return float(exponential(log_beta_binomial(0.0, k + 1.0, alpha, beta)))
-    if r == math.floor(r) and r <= _SUMMED:
-        # At most r - 1 successes in k + r trials.
-        return _beta_binomial_tail(r - 1.0, k + 1.0, alpha, beta)
-    if k <= _SUMMED:
-        complement = _beta_negative_binomial_cdf(k, r, alpha, beta)
-        if complement < 0.9:
-            return 1.0 - complement
-    return float(beta_less(alpha, beta, r, k + 1.0))
-
-
-def _log_beta_negative_binomial(k: Real, r: Real, alpha: Real, beta: Real) -> Real:
-    return log_beta_binomial(r, k, alpha, beta) + logarithm(r / (r + k))
-
-
-def _sum_masses(log_mass: Callable[[float], float], ratios: Array) -> float:
-    """Sum the masses of 0, 1, ... from the ratios of neighbours, starting at the largest."""
-    if len(ratios) == 0:
-        return float(exponential(log_mass(0.0)))
-    falls = ratios < 1.0
-    peak = int(np.argmax(falls)) if falls.any() else len(ratios)
-    others = np.cumprod(ratios[peak:]).sum() + np.cumprod(1.0 / ratios[:peak][::-1]).sum()
-    return min(1.0, float(exponential(log_mass(float(peak)))) * (1.0 + float(others)))
