@@ -113,6 +113,14 @@ def tell(screen: Screen) -> None:
     story = moments()
     last = CHECKPOINTS[-1]
     names = list(story[0].reds)
+    worth = [
+        f"{name} ({sum(belief.alpha.values()):g} imagined candies)"
+        for name, belief in believers().items()
+    ]
+    screen.say(
+        f"One {worth[0]}, one {worth[1]}, one {worth[2]}, one {worth[3]}. The park's guess names"
+        " neither brown nor orange; one candy of each was added, for they can happen."
+    )
     screen.say("What each believes the share of red to be, in percent, after n candies:")
     screen.table(
         ["n", *names, "[likelihood]MLE[/]"],

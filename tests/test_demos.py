@@ -192,6 +192,9 @@ def test_priors_wash_out_print():
         for times in (0, 1)
     )
     assert rows("priors_wash_out", "0")[0] == [*first, "none"]
+    text = words(output("priors_wash_out"))
+    for name, prior in PRIORS.items():
+        assert f"{name} ({sum(prior.values()):g} imagined candies)" in text
     assert rows("priors_wash_out", "2,620")[0] == [*last, f"{100 * 372 / 2620:.1f}"]
     assert rows("priors_wash_out", "262,000")[1][0] == f"{largest_difference(posteriors(100)):.4f}"
 
@@ -467,3 +470,12 @@ def test_plot_into_nowhere(capsys, tmp_path):
         demo("two_bags").main(["--plot", str(tmp_path / "none" / "bags.png")])
     assert stopped.value.code == 1
     assert "none" in capsys.readouterr().err
+
+
+def test_the_page_prints_what_the_demos_print():
+    page = (DEMOS.parent / "docs" / "story.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", page, re.M | re.S)
+    assert sorted(name for name, _ in shown) == NAMES
+    for name, text in shown:
+        title, _, rest = output(name).partition("\n\n")
+        assert words(text) == words(rest), title
