@@ -36,7 +36,7 @@ class ConjugateLinearRegression(base.Regressor):
     ----------
     precision
         Prior precision of every weight in units of the noise: a weight is Normal about 0 with
-        variance ``noise variance / precision``; > 0.
+        variance ``noise variance / precision``; > 0. The default is weak: ten noises wide.
     intercept_precision
         The same of the intercept, >= 0; 0 lets the data place it anywhere.
     alpha, beta
@@ -65,20 +65,20 @@ class ConjugateLinearRegression(base.Regressor):
     Examples
     --------
     >>> from seqbayes.river import ConjugateLinearRegression
-    >>> model = ConjugateLinearRegression(precision=1e-6)
+    >>> model = ConjugateLinearRegression()
     >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
     ...     model.learn_one({"time": 1e6 + time}, height)
     >>> print(f"{model.weights['time']:.4f}")
-    1.9700
+    1.9680
     >>> print(f"{model.predict_one({'time': 1e6 + 5}):.4f}")
-    10.9100
+    10.9041
     >>> print("{:.2f} to {:.2f}".format(*model.predict_interval({"time": 1e6 + 5}, level=0.9)))
-    10.44 to 11.38
+    10.35 to 11.46
     """
 
     def __init__(
         self,
-        precision: float = 1.0,
+        precision: float = 0.01,
         intercept_precision: float = 0.0,
         alpha: float = 0.0,
         beta: float = 0.0,
