@@ -16,7 +16,7 @@ import pytest
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.datasets import COLOURS, factory_mixes, madison
-from seqbayes.replay import Prior, Story
+from seqbayes.replay.mms import Prior, Story
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
 

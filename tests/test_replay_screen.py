@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from seqbayes.datasets import COLOURS, madison
-from seqbayes.replay import Prior, Story
 from seqbayes.replay.charts import curve, interval_bar, progress
 from seqbayes.replay.command import add_arguments
+from seqbayes.replay.mms import Prior, Story
+from seqbayes.replay.mms.screen import Screen
+from seqbayes.replay.mms.summary import verdict
 from seqbayes.replay.pace import Clock, Interruption, even, gathering
 from seqbayes.replay.palette import ASCII, CANDY, LETTER, RULE, UNICODE
-from seqbayes.replay.screen import Screen
-from seqbayes.replay.summary import verdict
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""Stories told one event at a time: what happens in `story`, how it looks in the renderers."""
+"""Stories told one event at a time: each a package with its events and the ways to show them.
 
-from seqbayes.replay.priors import Prior
-from seqbayes.replay.story import Opening, Snapshot, Step, Story
-
-__all__ = ["Opening", "Prior", "Snapshot", "Step", "Story"]
+A story has an opening and is iterated over, one immutable step at a time. `mms` eats candies under
+a conjugate belief, `coins` learns two coins by EM. What they share is here: `telling` writes and
+`terminal` draws any story, at a `pace`.
+"""

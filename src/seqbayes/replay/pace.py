@@ -1,4 +1,4 @@
-"""When the next candy is due, and how a story is interrupted."""
+"""When the next step is due, and how a story is interrupted."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _GROWTH = 0.14
 
 
 class Pace(Protocol):
-    """The seconds after the start until which the nth candy is shown."""
+    """The seconds after the start until which the nth step is shown."""
 
     def __call__(self, number: int) -> float:
-        """Return the moment after which candy `number` (from 1; 0 is the opening) gives way."""
+        """Return the moment after which step `number` (from 1; 0 is the opening) gives way."""
         ...
 
 
 def even(speed: float) -> Pace:
-    """Return the pace of `speed` candies a second; 0 or infinity is as fast as possible.
+    """Return the pace of `speed` steps a second; 0 or infinity is as fast as possible.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def even(speed: float) -> Pace:
 
 
 def gathering() -> Pace:
-    """Return the pace that starts at two seconds a candy and doubles every five.
+    """Return the pace that starts at two seconds a step and doubles every five.
 
     What a belief learns goes with the logarithm of what it has seen, and so does the clock.
 
@@ -82,7 +82,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Let Ctrl-C end the story between two candies, not within a line.
+    """Let Ctrl-C end the story between two steps, not within a line.
 
     Signals that this process was started to ignore stay ignored.
     """
@@ -102,7 +102,7 @@ def interruptible() -> Iterator[Interruption]:
 
 
 class Clock:
-    """Waits until a candy is due.
+    """Waits until a step is due.
 
     Parameters
     ----------
@@ -126,9 +126,9 @@ class Clock:
         self._start = now()
 
     def left(self, number: int) -> float:
-        """Return the seconds that candy `number` is still to be shown."""
+        """Return the seconds that step `number` is still to be shown."""
         return self._pace(number) - (self._now() - self._start)
 
     def hold(self, number: int) -> None:
-        """Wait until candy `number` has been shown for its time."""
+        """Wait until step `number` has been shown for its time."""
         self._interruption.wait(self.left(number))

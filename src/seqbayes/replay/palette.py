@@ -27,6 +27,10 @@ LETTER = {"blue": "B", "brown": "N", "green": "G", "orange": "O", "red": "R", "y
 """One letter a colour; N is for browN."""
 
 
+COIN = {"A": "#6060fc", "B": "#9c6c00"}
+"""Text in these has the contrast of the rule's; blue against yellow, told apart by any eye."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What lines are drawn with."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from seqbayes.replay.story import Opening, Rival, Snapshot, Step
-from seqbayes.replay.summary import verdict
+from seqbayes.replay.mms.story import Opening, Rival, Snapshot, Step
+from seqbayes.replay.mms.summary import verdict
+from seqbayes.replay.telling import dump, spell
 from seqbayes.replay.wording import density, percent, signed
 
 
@@ -16,21 +16,22 @@ class Plain:
 
     Parameters
     ----------
+    opening
+        What all lines of a story have in common.
     ascii_only
         Spell signs that ASCII lacks in ASCII.
     """
 
-    def __init__(self, ascii_only: bool = False) -> None:
+    def __init__(self, opening: Opening, ascii_only: bool = False) -> None:
+        self._opening = opening
         self._ascii_only = ascii_only
 
     def _line(self, text: str) -> str:
-        if self._ascii_only:
-            text = text.replace("×", "*").replace("÷", "/").replace("−", "-")
-            text = text.encode("ascii", "replace").decode("ascii")
-        return text
+        return spell(text, self._ascii_only)
 
-    def opening(self, opening: Opening) -> Iterator[str]:
+    def opening(self) -> Iterator[str]:
         """Return what is said before the first candy."""
+        opening = self._opening
         bags = "1 bag" if opening.bags == 1 else f"{opening.bags} bags"
         yield self._line(f"# {opening.total:,} real M&M's out of {bags}")
         yield self._line(f"# totals: {opening.source}; dealt into bags from seed {opening.seed}")
@@ -55,18 +56,22 @@ class Plain:
             f" {favourite.title} {signed(favourite.log_bayes_factor)}"
         )
 
-    def closing(self, opening: Opening, step: Step | None, stopped: bool) -> Iterator[str]:
+    def closing(self, step: Step | None, stopped: bool) -> Iterator[str]:
         """Return what was learned."""
-        for sentence in verdict(opening, step, stopped):
+        for sentence in verdict(self._opening, step, stopped):
             yield self._line(f"# {sentence}")
 
 
 class Json:
     """One JSON object a line, with numbers in full."""
 
-    def opening(self, opening: Opening) -> Iterator[str]:
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+
+    def opening(self) -> Iterator[str]:
         """Return the event before the first candy."""
-        yield _dump(
+        opening = self._opening
+        yield dump(
             event="start",
             story="mms",
             source=opening.source,
@@ -84,7 +89,7 @@ class Json:
     def step(self, step: Step) -> Iterator[str]:
         """Return the event of one candy."""
         rule = step.rule
-        yield _dump(
+        yield dump(
             event="candy",
             number=step.number,
             bag=step.bag,
@@ -107,20 +112,16 @@ class Json:
             belief=_belief(step.belief),
         )
 
-    def closing(self, opening: Opening, step: Step | None, stopped: bool) -> Iterator[str]:
+    def closing(self, step: Step | None, stopped: bool) -> Iterator[str]:
         """Return the last event."""
-        yield _dump(
+        yield dump(
             event="end",
             interrupted=stopped,
             candies=0 if step is None else step.number,
             hits=0 if step is None else step.hits,
-            belief=_belief(opening.belief if step is None else step.belief),
-            summary=verdict(opening, step, stopped),
+            belief=_belief(self._opening.belief if step is None else step.belief),
+            summary=verdict(self._opening, step, stopped),
         )
-
-
-def _dump(**event: Any) -> str:
-    return json.dumps(event, allow_nan=False, separators=(", ", ": "))
 
 
 def _belief(belief: Snapshot) -> dict[str, Any]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from textwrap import wrap
 
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from seqbayes.replay.charts import (
     interval_bar,
-    progress,
     rule_curves,
     scale,
     share_bar,
 )
+from seqbayes.replay.layout import edges, fit, foot, panel, spread
+from seqbayes.replay.mms.priors import UNNAMED
+from seqbayes.replay.mms.story import Opening, Snapshot, Step
 from seqbayes.replay.palette import CANDY, LETTER, RULE, Signs
-from seqbayes.replay.priors import UNNAMED
-from seqbayes.replay.story import Opening, Snapshot, Step
 from seqbayes.replay.wording import density, percent, probability, signed
 
 AXIS = 0.5
@@ -69,8 +67,8 @@ class Screen:
         ]
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_row(
-            self._panel("Bayes' rule", self._rule(step, inner, rows), half, 6 + 4 * rows),
-            self._panel("Which factory made these?", right, half, 6 + 4 * rows),
+            panel("Bayes' rule", self._rule(step, inner, rows), half, 6 + 4 * rows),
+            panel("Which factory made these?", right, half, 6 + 4 * rows),
         )
         table = self._shares(belief, 2 * half - 2, full=True)
         return Group(
@@ -80,7 +78,7 @@ class Screen:
             *self._candy(step, width),
             Text(),
             grid,
-            self._panel("What is believed about every colour", table, 2 * half + 2, len(table) + 2),
+            panel("What is believed about every colour", table, 2 * half + 2, len(table) + 2),
             Text(),
             self._foot(step, width),
         )
@@ -95,7 +93,7 @@ class Screen:
             self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),
             [self._foot(step, width)],
         ]
-        return _spread(parts, height)
+        return spread(parts, height)
 
     def _small(self, step: Step | None, width: int, height: int) -> list[Text]:
         belief = self._belief(step)
@@ -108,7 +106,7 @@ class Screen:
             rest += self._favourite(belief)
             rule = self._rule_in_words(step)
             parts = [head, self._candy(step, width)[:1], rule, table, rest, foot]
-        lines = [_fit(line, width) for line in _spread(parts, height)]
+        lines = [fit(line, width) for line in spread(parts, height)]
         return lines if len(lines) <= height else lines[: height - 1] + foot
 
     def _belief(self, step: Step | None) -> Snapshot:
@@ -124,8 +122,7 @@ class Screen:
             right = f"bag {bag} of {opening.bags}, dealt from seed {opening.seed}"
         else:
             left, right = "The M&M story", f"bag {bag}/{opening.bags}"
-        gap = max(1, width - len(left) - len(right))
-        return _fit(Text(left, "bold") + Text(" " * gap + right), width)
+        return edges(left, right, width)
 
     def _prior(self, width: int, lines: int) -> list[Text]:
         """What the belief starts from, in at most so many lines."""
@@ -142,13 +139,13 @@ class Screen:
         named = len(f"Prior: {prior.name}")
         first = Text(said[0])
         first.stylize(RULE["prior"], 0, named)
-        return [_fit(line, width) for line in (first, *map(Text, said[1:lines]))]
+        return [fit(line, width) for line in (first, *map(Text, said[1:lines]))]
 
     def _candy(self, step: Step | None, width: int) -> list[Text]:
         if step is None:
             total, bags = self._opening.total, self._opening.bags
             line = Text(f"{total:,} real M&M's, in {bags} closed {'bag' if bags == 1 else 'bags'}.")
-            return [_fit(line, width), _fit(Text(f"Counts: {self._opening.source}"), width)]
+            return [fit(line, width), fit(Text(f"Counts: {self._opening.source}"), width)]
         line = Text.assemble(
             (f"{self._signs.dot} {step.colour}", f"bold {CANDY[step.colour]}"),
             ". Predicted: ",
@@ -161,7 +158,7 @@ class Screen:
             line.append(f"{chance}. No.")
         if line.cell_len + 24 < width:
             line.append(f"  Candy {step.number:,} of {step.total:,}.")
-        return [_fit(line, width), _fit(self._bag(step), width)]
+        return [fit(line, width), fit(self._bag(step), width)]
 
     def _bag(self, step: Step) -> Text:
         """The bag: a letter for what was eaten, the last one in reverse."""
@@ -178,7 +175,7 @@ class Screen:
     def _rule(self, step: Step | None, width: int, rows: int = 1) -> list[Text]:
         """Bayes' rule with a curve for each of its factors that has one."""
         if step is None:
-            return [_fit(line, width) for line in self._introduction()]
+            return [fit(line, width) for line in self._introduction()]
         rule, again, signs = step.rule, step.again, self._signs
         curves = rule_curves(rule, again, width - 25, AXIS, signs, rows)
         chance = [Text(f"chance of {step.colour}, all told", RULE["evidence"])]
@@ -199,7 +196,7 @@ class Screen:
             low, high = "0 %", f"{percent(AXIS, 0)} %"
             lines.append(Text(f"{'':25}{low}{high:>{width - 25 - len(low)}}", "dim"))
         lines.append(self._conclusion(step))
-        return [_fit(line, width) for line in lines]
+        return [fit(line, width) for line in lines]
 
     def _claim(self, step: Step) -> str:
         claim = percent(step.rule.at, 0)
@@ -250,7 +247,7 @@ class Screen:
             f"{'95 % interval':>15} " if full else "",
             f" 0 to {percent(top, 0)} %",
         )
-        lines = [_fit(header, width)]
+        lines = [fit(header, width)]
         for share in belief.shares:
             style = CANDY[share.colour]
             row = Text.assemble(
@@ -261,7 +258,7 @@ class Screen:
                 f"{percent(share.low):>6} to {percent(share.high):>5} " if full else "",
             )
             bar = interval_bar(share.low, share.mean, share.high, top, room, style, self._signs)
-            lines.append(_fit(row + Text(" ") + bar, width))
+            lines.append(fit(row + Text(" ") + bar, width))
         return lines
 
     def _predictions(self, step: Step | None, width: int, one_line: bool) -> list[Text]:
@@ -269,14 +266,14 @@ class Screen:
         tied = f" ({guess.tied} equally likely)" if guess.tied > 1 else ""
         coming = Text(f"Next: {guess.colour}, {percent(guess.probability)} %{tied}", RULE["next"])
         if step is None:
-            return [_fit(coming, width)]
+            return [fit(coming, width)]
         score = f"Came true: {step.hits:,} of {step.number:,}, {percent(step.hits / step.number)} %"
         room = width - (coming.cell_len + 2 if one_line else 0)
         if room >= len(score) + 20:
             score += " (by chance 16.7 %)"
         if one_line:
-            return [_fit(coming + Text(f". {score}"), width)]
-        return [_fit(coming, width), _fit(Text(score), width)]
+            return [fit(coming + Text(f". {score}"), width)]
+        return [fit(coming, width), fit(Text(score), width)]
 
     def _evidence(self, belief: Snapshot) -> Text:
         return Text(f"log evidence {signed(belief.log_evidence)}", RULE["evidence"])
@@ -290,7 +287,7 @@ class Screen:
             row = Text(f"{title:<15}{signed(factor):>16}{probability(p):>10} ")
             lines.append(row + share_bar(p, room, RULE["posterior"], self._signs))
         lines.append(Text("Above 0 the candies speak for the mix."))
-        return [_fit(line, width) for line in lines]
+        return [fit(line, width) for line in lines]
 
     def _factory_cells(self, belief: Snapshot, width: int) -> list[Text]:
         """The mixes side by side, in two lines under a header."""
@@ -306,7 +303,7 @@ class Screen:
         lines = [header]
         lines += [Text("".join(f"{cell:<{wide}}" for cell in row)) for row in rows]
         lines[-1].stylize(RULE["evidence"], 2 * wide)
-        return [_fit(line, width) for line in lines]
+        return [fit(line, width) for line in lines]
 
     def _favourite(self, belief: Snapshot) -> list[Text]:
         best = belief.favourite
@@ -317,30 +314,4 @@ class Screen:
 
     def _foot(self, step: Step | None, width: int) -> Text:
         number = 0 if step is None else step.number
-        total = self._opening.total
-        note = f" {number:,} of {total:,}" + ("  Ctrl-C ends" if width >= 60 else "")
-        return progress(number / total, max(4, width - len(note)), self._signs) + Text(note)
-
-    @staticmethod
-    def _panel(title: str, lines: Iterable[Text], width: int, height: int) -> Panel:
-        return Panel(
-            Text("\n").join(lines), title=title, title_align="left", width=width, height=height
-        )
-
-
-def _fit(line: Text, width: int) -> Text:
-    """Cut a line to the width."""
-    line.no_wrap = True
-    line.truncate(width)
-    return line
-
-
-def _spread(parts: list[list[Text]], height: int) -> list[Text]:
-    """Put empty lines between the parts, those in the middle first, as far as there is room."""
-    spare = height - sum(map(len, parts))
-    gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
-    empty = set(gaps[: max(0, spare)])
-    lines: list[Text] = []
-    for i, part in enumerate(parts):
-        lines += [Text()] * (i in empty) + part
-    return lines
+        return foot(number, self._opening.total, width, self._signs)

@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes.datasets import COLOURS, factory_mixes, madison
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta, Dirichlet
-from seqbayes.replay.priors import Prior
+from seqbayes.replay.mms.priors import Prior
 from seqbayes.state import Explanation
 
 LEVEL = 0.95

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqbayes.replay.story import Opening, Snapshot, Step
+from seqbayes.replay.mms.story import Opening, Snapshot, Step
 from seqbayes.replay.wording import percent, probability, signed, times
 
 
