@@ -480,8 +480,12 @@ class State(base.Base, Learner):
         return type(self).__name__.lower()
 
     def get(self) -> Any:
-        """Return the posterior mean: the value of the state as a River statistic."""
-        return self.mean
+        """Return the value of the state as a River statistic: the expected next observation.
+
+        None while there is none. Labels have no expectation: theirs is the mean of the shares.
+        """
+        posterior = self.posterior
+        return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None
 
     def __call__(self, theta: Any) -> Any:
         """Posterior density at `theta`."""

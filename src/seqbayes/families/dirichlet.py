@@ -158,6 +158,11 @@ class LabelState(State):
     def _summarise(self, xs: Iterable[Any], w: Any) -> Statistics:
         return self.likelihood.summarise(xs, w, self._categories())
 
+    def get(self) -> dict[Any, float] | None:
+        """Return the value of the state as a River statistic: the mean share of every label."""
+        shares: dict[Any, float] | None = self.mean
+        return shares
+
 
 class Dirichlet(LabelState):
     """Belief about the shares of a closed set of categories.
@@ -205,7 +210,7 @@ class Dirichlet(LabelState):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> None:
-        named = alpha if isinstance(alpha, Mapping) else dict(enumerate(alpha))
+        named = check_labels(alpha, "concentrations")
         if len(named) < 2:
             raise PriorError(f"expected at least two categories, got {alpha!r}")
         self.alpha = {
