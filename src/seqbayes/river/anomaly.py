@@ -6,10 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-try:
-    from river.base import AnomalyDetector
-except ImportError:  # River before 0.26
-    from river.anomaly.base import AnomalyDetector  # type: ignore[no-redef]
+from river.base import AnomalyDetector
 
 from seqbayes.errors import ObservationError
 from seqbayes.river import features as kinds
