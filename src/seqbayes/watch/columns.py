@@ -14,6 +14,14 @@ from seqbayes.likelihoods import LabelLikelihood, Likelihood, PairLikelihood
 
 Row = Sequence[Any]
 
+READABLE: tuple[type[Likelihood], ...] = (
+    PairLikelihood,
+    LabelLikelihood,
+    likelihoods.Normal,
+    likelihoods.LogNormal,
+)
+"""Likelihoods whose observations can be read from columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -18,8 +18,7 @@ from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import Columns, choose_columns
 from seqbayes.watch.lines import Lines, file_reader, file_ready
 from seqbayes.watch.readers import Reader, find_form, reader_for
-from seqbayes.watch.report import json_lines, losses
-from seqbayes.watch.table import View
+from seqbayes.watch.report import View, json_lines, losses
 
 if TYPE_CHECKING:
     from seqbayes.watch.display import LiveScreen, Screen
@@ -191,7 +190,7 @@ class _Watch:
         self._warned: set[str] = set()
 
     def run(self, descriptor: int, interruption: Interruption) -> int:
-        live = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        live = _can_draw() and not os.isatty(descriptor)  # nobody types into a live table
         screen = None if self._args.json and not live else self._screen()
         with self._live(screen) if live and screen else nullcontext() as picture:
             self._consume(descriptor, interruption, picture)
@@ -292,6 +291,10 @@ class _Watch:
             used, malformed = self._beliefs.used, self._beliefs.malformed
             rate = used / (now - self._started)
             _say(f"line {line:,}: {used:,} events ({rate:,.0f}/s), {malformed:,} malformed")
+
+
+def _can_draw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def _say(text: str) -> None:

@@ -15,7 +15,8 @@ from rich.text import Text
 from seqbayes.replay.palette import ASCII, RULE, UNICODE
 from seqbayes.state import State
 from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.table import View, draw, summarise
+from seqbayes.watch.report import View
+from seqbayes.watch.table import draw, summarise
 
 
 class Screen:

@@ -230,7 +230,7 @@ class Csv:
         """Give up on a quote that is still open."""
         while self._held:
             rest = deque(self._held[1:])
-            self._sink.refuse(self._held[0][0], "a quote is never closed", self._held[0][1])
+            self._refuse(self._held[0][0], "a quote is never closed", self._held[0][1])
             self._held.clear()
             self._read_quoted(rest)
 
@@ -241,11 +241,11 @@ class Csv:
         try:
             text = line.decode()
         except UnicodeDecodeError:
-            self._sink.refuse(number, "not UTF-8", line)
+            self._refuse(number, "not UTF-8", line)
             return
         reason = self._record(number, line, text.split(self._delimiter))
         if reason:
-            self._sink.refuse(number, reason, line)
+            self._refuse(number, reason, line)
 
     def _read_quoted(self, queue: deque[tuple[int, bytes]]) -> None:
         """Read lines that have quotes, or that continue a quoted cell."""
@@ -269,9 +269,14 @@ class Csv:
                 if len(held) > 1:
                     reason += f" (a quoted cell up to line {held[-1][0]:,})"
                 # read again behind the line, in case its quote was a stray one
-                self._sink.refuse(held[0][0], reason, held[0][1])
+                self._refuse(held[0][0], reason, held[0][1])
                 queue.extendleft(reversed(held[1:]))
             held.clear()
+
+    def _refuse(self, number: int, reason: str, line: bytes) -> None:
+        if not self._parsers:
+            raise SeqbayesError(f"cannot read the header on line {number}: {reason}")
+        self._sink.refuse(number, reason, line)
 
     def _close(self) -> str:
         """Read the lines that are held as one record; return why that cannot be."""

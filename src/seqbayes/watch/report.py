@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,7 +13,15 @@ import numpy as np
 from seqbayes.state import State
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import Columns
-from seqbayes.watch.table import View
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of the beliefs is told: the interval's level and kind, and how many keys."""
+
+    level: float = 0.95
+    kind: str = "equal-tailed"
+    top: int = 20
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ import msgspec
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import Likelihood, PairLikelihood
 from seqbayes.state import FAMILIES, State
+from seqbayes.watch.columns import READABLE
 
 
 def spell(name: str) -> str:
@@ -27,13 +28,13 @@ def spell(name: str) -> str:
 
 
 def families() -> dict[str, type[State]]:
-    """Every family by the name of its option."""
-    return {spell(name): family for name, family in FAMILIES.items()}
+    """Every family whose observations can be read, by the name of its option."""
+    return {spell(name): family for name, family in FAMILIES.items() if likelihoods_of(family)}
 
 
 def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
     """A family's likelihoods by the names of their option; the first is the default."""
-    return {spell(kind.__name__): kind for kind in family.likelihoods}
+    return {spell(kind.__name__): kind for kind in family.likelihoods if issubclass(kind, READABLE)}
 
 
 def fixed_parameters() -> dict[str, list[str]]:
@@ -45,7 +46,7 @@ def fixed_parameters() -> dict[str, list[str]]:
     ['binomial', 'multinomial']
     """
     found: dict[str, list[str]] = {}
-    for family in FAMILIES.values():
+    for family in families().values():
         for name, kind in likelihoods_of(family).items():
             for field in fields(kind):  # type: ignore[arg-type]
                 owners = found.setdefault(field.name, [])
@@ -102,7 +103,7 @@ def make_likelihood(
     Poisson(exposure=None)
     """
     known = likelihoods_of(family)
-    kind = family.likelihoods[0] if name is None else known.get(spell(name))
+    kind = next(iter(known.values())) if name is None else known.get(spell(name))
     if kind is None:
         raise PriorError(
             f"a {spell(family.__name__)} has no likelihood {name!r}: expected {_either(known)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rich import box
@@ -15,7 +14,8 @@ from rich.text import Text
 
 from seqbayes.replay.palette import ASCII, RULE, Signs
 from seqbayes.state import State
-from seqbayes.watch.columns import printable, shorten
+from seqbayes.watch.columns import printable
+from seqbayes.watch.report import View
 
 PARTS = 12
 """Most components of one parameter that the table shows."""
@@ -25,15 +25,6 @@ _PADDING = 2  # a column's, with its share of the rules
 
 
 _ASCII_RULES = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What of the beliefs is shown: the interval's level and kind, and how many keys."""
-
-    level: float = 0.95
-    kind: str = "equal-tailed"
-    top: int = 20
 
 
 class Line(NamedTuple):
@@ -112,7 +103,7 @@ class _Column(NamedTuple):
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
     """Return the table of some lines; what a narrow terminal has no room for is left out.
 
-    MAP goes first, then MLE, the bar, and the number of events.
+    MAP goes first, then MLE, the bar, the number of events, and the interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
     table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -133,15 +124,17 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     mean = _Column("mean", [_number(line.mean) for line in lines], posterior)
     interval = _Column(title, [_interval(line.interval) for line in lines], posterior)
     needed = [part, mean, interval] if any(part.cells) else [mean, interval]
-    left = width - sum(column.width + _PADDING for column in needed) - _PADDING
+    left = width - sum(column.width + _PADDING for column in needed)
     longest = max(min(left, width // 3), 8)
-    keys = [shorten(_spell(line.key, signs), longest - 1) for line in lines]
+    keys = [_cut(_spell(line.key, signs), longest) for line in lines]
     shown = [_Column("key", keys, "bold", "left"), *needed]
     shown.insert(-2, n)
-    room = width - sum(column.width + _PADDING for column in shown)
-    if room < 0:
-        shown.remove(n)
-    if room < _NARROWEST_BAR + _PADDING:
+    room = width + _PADDING - sum(column.width + _PADDING for column in shown)
+    for column in (n, interval):
+        if room < 0:
+            shown.remove(column)
+            room += column.width + _PADDING
+    if room < _NARROWEST_BAR + _PADDING or len(shown) < len(needed) + 2:
         return shown
     for name, style in (("MLE", likelihood), ("MAP", posterior)):
         cells = [_number(line.mle if name == "MLE" else line.map) for line in lines]
@@ -195,6 +188,13 @@ def _bar(line: Line, scale: tuple[float, float] | None, size: int, signs: Signs)
 
 def _spell(text: str, signs: Signs) -> str:
     return text.encode("ascii", "backslashreplace").decode() if signs is ASCII else text
+
+
+def _cut(text: str, width: int) -> str:
+    """Return the text in at most so many cells of the terminal."""
+    cut = Text(text)
+    cut.truncate(width, overflow="ellipsis")
+    return cut.plain
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,351 @@
+"""`seqbayes watch`: what it learns is what the states learn, whatever the form of the events."""
+
+import csv
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cases import CASES
+from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseGamma
+from seqbayes.cli import main
+from seqbayes.likelihoods import LabelLikelihood
+from seqbayes.watch import spec
+from seqbayes.watch.beliefs import Beliefs
+from seqbayes.watch.columns import READABLE, choose_columns
+from seqbayes.watch.readers import reader_for
+from seqbayes.watch.report import View, describe, plain
+
+READ = [case for case in CASES if isinstance(case.likelihood, READABLE)]
+
+
+def options(case):
+    """The command line's words for a prior and a likelihood."""
+    likelihood = case.likelihood
+    words = ["--state", spec.spell(case.family.__name__)]
+    words += ["--likelihood", spec.spell(type(likelihood).__name__)]
+    for name, value in likelihood.parameters().items():
+        words += [f"--{name}={value}"]
+    pairs = {}
+    for name, value in case.prior.items():
+        if isinstance(value, dict):
+            pairs |= {f"{name}.{label}": weight for label, weight in value.items()}
+        else:
+            pairs[name] = value
+    return [*words, "--prior", ",".join(f"{name}={value!r}" for name, value in pairs.items())]
+
+
+def as_text(value):
+    """The value with its labels as text, as columns and JSON objects have them."""
+    if isinstance(value, dict):
+        return {str(label): each for label, each in value.items()}
+    return str(value)
+
+
+def taught(case, xs):
+    """The state that learned `xs` one at a time, with labels as text."""
+    if not isinstance(case.likelihood, LabelLikelihood):
+        return case.new(xs)
+    prior = {k: as_text(v) if isinstance(v, dict) else v for k, v in case.prior.items()}
+    state = case.family(**prior, likelihood=case.likelihood)
+    for x in xs:
+        state.learn_one(as_text(x))
+    return state
+
+
+def as_values(state, level=0.95, kind="equal-tailed"):
+    """What the JSON line of a state says, without its key."""
+    said = describe({}, state, View(level, kind))
+    del said["key"]
+    return json.loads(json.dumps(said))
+
+
+def watch(capsys, *words):
+    """Run the command; return its status, its JSON lines and what it said."""
+    status = main(["watch", *map(str, words)])
+    out, err = capsys.readouterr()
+    return status, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="events.jsonl"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def jsonl(*events):
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
+def test_json_lines_of_every_case_teach_what_the_state_learns(case, capsys, write):
+    xs, others = case.observations(30), case.observations(11, salt=1)
+    events = [{"x": x, "who": "a"} for x in xs] + [{"who": "b", "x": x} for x in others]
+    path = write(jsonl(*events))
+    status, said, err = watch(capsys, path, *options(case), "--value=x", "--by=who", "--json")
+    assert (status, err) == (0, "")
+    assert [line.pop("key") for line in said] == [{"who": "a"}, {"who": "b"}]
+    assert said == [as_values(taught(case, learned)) for learned in (xs, others)]
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
+def test_csv_of_every_case_teaches_the_same(case, capsys, write, tmp_path):
+    xs = case.observations(25)
+    if isinstance(xs[0], dict):
+        columns = list(case.prior["alpha"])
+        rows = [[x.get(label, 0) for label in columns] for x in xs]
+    elif isinstance(xs[0], tuple):
+        columns, rows = ["count", "size"], xs
+    else:
+        columns, rows = ["x"], [[str(x).lower() if x in (True, False) else x] for x in xs]
+    with (tmp_path / "events.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["n", *columns], *([i, *row] for i, row in enumerate(rows))])
+    values = [f"--value={column}" for column in columns]
+    status, [said], err = watch(capsys, tmp_path / "events.csv", *options(case), *values, "--json")
+    assert (status, err, said.pop("key")) == (0, "", {})
+    assert said == as_values(taught(case, xs))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@given(data=st.data())
+def test_lines_that_are_no_events_never_change_a_belief(form, data):
+    good = data.draw(st.lists(st.tuples(st.floats(0, 1e6), st.sampled_from("ab")), max_size=8))
+    bad = data.draw(st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b), max_size=8))
+    if form == "csv":
+        bad = [line.replace(b'"', b"") for line in bad]  # a quote may rightly join lines
+        lines = [b"x,who", *(f"{x!r},{who}".encode() for x, who in good)]
+    else:
+        lines = [json.dumps({"x": x, "who": who}).encode() for x, who in good]
+    expected = _feed(form, lines)
+    mixed = list(lines)
+    for line in bad:
+        place = data.draw(st.integers(1 if form == "csv" else 0, len(mixed)))
+        mixed.insert(place, line)
+    got = _feed(form, mixed)
+    assert got.used >= expected.used
+    if got.used == expected.used:
+        assert got.states == expected.states
+        blank = sum(not line.strip(b" \t\r") for line in bad)
+        assert got.malformed + got.incomplete >= len(bad) - blank
+
+
+def _feed(form, lines):
+    columns = choose_columns(Gamma().likelihood, ["x"], ["who"], None)
+    beliefs = Beliefs(lambda: NormalInverseGamma(), columns)
+    reader = reader_for(form, columns, beliefs, ",")
+    reader.feed(1, lines)
+    return beliefs
+
+
+def test_malformed_lines_are_counted_with_their_numbers_and_reasons(capsys, write):
+    lines = [
+        b'\xef\xbb\xbf{"n": 1}\r',
+        b"",
+        b'{"n": "12abc"}',
+        b'{"n": 2}',
+        b'{"n": true}',
+        b'{"n": NaN}',
+        b'{"n": 1e999}',
+        b"\x00\x01",
+        b"[" * 5000,
+        b'{"n": -1}',
+        b'{"n": null}',
+        b"{}",
+        b'{"n": 3}',
+    ]
+    status, [said], err = watch(
+        capsys, write(b"\n".join(lines)), "--state=gamma", "--value=n", "--json"
+    )
+    assert status == 0
+    assert said["posterior"] == {"shape": 7.0, "rate": 4.0}
+    assert "7 malformed lines not used" in err
+    assert [int(line.split(":")[0].split()[1]) for line in err.splitlines()[1:6]] == [3, 5, 6, 7, 8]
+    assert "and 2 more" in err
+    assert "2 incomplete events not used; missing: 'n' 2" in err
+
+
+def test_csv_cells_are_read_strictly(capsys, write):
+    cells = ["1", " 2 ", "12abc", "1_0", "１", "nan", "inf", "0x1", "", " ", "true", "-1", "2.0"]
+    path = write("n,note\n" + "".join(f"{cell},x\n" for cell in cells), "events.csv")
+    status, [said], err = watch(capsys, path, "--state=gamma", "--value=n", "--json")
+    assert status == 0
+    assert said["posterior"] == {"shape": 6.0, "rate": 4.0}
+    assert "8 malformed lines" in err
+    assert "line 4: expected a number, got '12abc'" in err
+    assert "missing: 'n' 2" in err
+
+
+def test_csv_truths(capsys, write):
+    cells = ["true", "TRUE", "Yes", "1", "false", "No", "0", "2", "y", "1.0"]
+    path = write("c\n" + "\n".join(cells), "events.csv")
+    _, [said], err = watch(capsys, path, "--state=beta", "--value=c", "--json")
+    assert said["posterior"] == {"alpha": 5.0, "beta": 4.0}
+    assert "3 malformed lines" in err
+
+
+def test_labels_and_keys_of_other_types_are_written_as_json_writes_them(capsys, write):
+    path = write(
+        jsonl(*({"c": c, "k": k} for c, k in [("red", 1), (3, "1"), (True, 1), (3, True)]))
+    )
+    words = ["--state=dirichlet", "--categories=red,3,true", "--value=c", "--by=k", "--json"]
+    _, said, err = watch(capsys, path, *words)
+    assert err == ""
+    assert [line["key"]["k"] for line in said] == ["1", "true"]
+    assert said[0]["posterior"] == {"alpha": {"red": 2.0, "3": 2.0, "true": 2.0}}
+
+
+def test_several_keys_and_weights(capsys, write):
+    events = [
+        {"a": "x", "b": "y", "n": 2, "w": 0.5},
+        {"a": "x", "b": "z", "n": 1, "w": 2},
+        {"a": "x", "b": "y", "n": 4, "w": -1},
+        {"a": "x", "b": "y", "n": 4, "w": 1},
+    ]
+    words = ["--state=gamma", "--value=n", "--by=a", "--by=b", "--weight=w", "--json"]
+    _, said, err = watch(capsys, write(jsonl(*events)), *words)
+    assert [line["key"] for line in said] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
+    assert [line["posterior"] for line in said] == [
+        {"shape": 6.0, "rate": 2.5},
+        {"shape": 3.0, "rate": 3.0},
+    ]
+    assert "line 3: expected a finite weight >= 0, got -1.0" in err
+
+
+@pytest.mark.parametrize("kind", ["hdi", "equal-tailed"])
+def test_level_and_kind_of_the_interval(capsys, write, kind):
+    path = write(jsonl({"c": True}, {"c": True}, {"c": 0}))
+    words = ["--state=beta", "--value=c", "--level=0.5", f"--interval={kind}", "--json"]
+    _, [said], _ = watch(capsys, path, *words)
+    assert said["interval"] == list(Beta(3, 2).interval(0.5, kind))
+
+
+def test_keys_and_labels_beyond_the_limit_are_counted_and_not_used(capsys, write):
+    path = write(jsonl(*({"c": c, "k": k} for c, k in zip("abcabd", "xxxyxx", strict=True))))
+    words = ["--value=c", "--json", "--max-keys=2"]
+    _, said, err = watch(capsys, path, "--state=dirichlet-process", *words)
+    assert said[0]["posterior"]["atoms"] == {"a": 2.0, "b": 2.0}
+    assert "2 events not used: their keys or labels came after the first 2" in err
+    words = ["--state=dirichlet", "--categories=a,b,c,d", "--by=k", "--max-keys=1", "--json"]
+    _, said, err = watch(capsys, path, *words, "--value=c")
+    assert [line["key"] for line in said] == [{"k": "x"}]
+    assert said[0]["n"] == 5
+    assert "1 event not used" in err
+
+
+def test_a_refused_first_event_makes_no_key(capsys, write):
+    path = write(jsonl({"n": -1, "k": "bad"}, {"n": 1, "k": "good"}, {"n": 1, "k": "x" * 1001}))
+    _, said, err = watch(capsys, path, "--state=gamma", "--value=n", "--by=k", "--json")
+    assert [line["key"]["k"] for line in said] == ["good"]
+    assert "2 malformed" in err
+
+
+def test_what_does_not_exist_is_null_and_infinity_a_string():
+    improper = NormalInverseGamma.jeffreys()
+    improper.learn_one(1.0)
+    said = describe({}, improper, View())
+    assert (said["mean"], said["interval"], said["map"], said["log_evidence"]) == (None,) * 4
+    assert plain(NormalInverseGamma().mean) == {"mean": 0.0, "variance": "inf"}
+    assert plain({"a": math.nan}) == {"a": None}
+    assert describe({}, DirichletProcess(), View())["mle"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--state=bta"], "no state 'bta': expected one of beta, "),
+        (["--state=beta", "--prior=alpha=x"], "expected a number as alpha, got 'x'"),
+        (["--state=beta", "--prior=alpha=1,gamma=2"], "no 'gamma': expected alpha or beta"),
+        (["--state=beta", "--prior=alpha=1,alpha=2"], "'alpha' is given twice"),
+        (["--state=beta", "--prior=alpha=-1"], "expected alpha >= 0, got -1"),
+        (["--state=beta", "--prior=flt"], "no prior 'flt': expected flat, jeffreys, haldane"),
+        (["--state=beta", "--prior=from-mean:strength=2"], "needs mean"),
+        (["--state=beta", "--prior={"], "cannot read the prior"),
+        (["--state=beta", "--likelihood=poisson"], "no likelihood 'poisson': expected bernoulli,"),
+        (["--state=beta", "--trials=3"], "bernoulli has no parameter 'trials'"),
+        (["--state=beta", "--likelihood=binomial", "--trials=2.5"], "whole number of trials"),
+        (["--state=beta", "--categories=a,b"], "--categories do not go with a beta"),
+        (["--state=beta", "--value=y"], "a Bernoulli observation has one --value column, not 2"),
+        (["--state=beta", "--by=x"], "column 'x' is asked for 2 times"),
+        (["--state=beta", "--level=1"], "expected a level between 0 and 1, got 1.0"),
+        (["--state=beta", "--delimiter=ab"], "expected one character as delimiter"),
+        (["--state=dirichlet"], "needs its categories: --categories red,green"),
+        (["--state=dirichlet", "--categories=a,b,a"], "category 'a' is given twice"),
+        (["--state=dirichlet", "--categories=a"], "at least two categories"),
+        (["--state=normal", "--by=who", "--by=where"], "no field 'who'; its fields are: x, z"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(words, message, capsys, write):
+    path = write(jsonl({"x": 1, "z": 2}))
+    status, said, err = watch(capsys, path, "--value=x", *words)
+    assert (status, said) == (2, [])
+    assert err.startswith("seqbayes watch: ")
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("prior", "parameters"),
+    [
+        ("flat:known_variance=4", (0.0, math.inf, 4.0)),
+        ("jeffreys", (0.0, math.inf, 1.0)),
+        ("prior_mean=85,prior_variance=1600,known_variance=1e2", (85.0, 1600.0, 100.0)),
+        ("from-mean:mean=5,strength=4,known_variance=2", (5.0, 0.5, 2.0)),
+        ('{"prior_mean": -3}', (-3.0, 1.0, 1.0)),
+        (None, (0.0, 1.0, 1.0)),
+    ],
+)
+def test_priors_by_name(prior, parameters):
+    family = spec.families()["normal"]
+    state = spec.make_prior(family, prior, spec.make_likelihood(family, None, {}))
+    assert state.prior == parameters
+
+
+def test_labels_with_commas_need_json():
+    family = spec.families()["dirichlet"]
+    likelihood = spec.make_likelihood(family, "Categorical", {})
+    state = spec.make_prior(family, '{"a,b": 2, "c=d": 1}', likelihood)
+    assert state.alpha == {"a,b": 2.0, "c=d": 1.0}
+
+
+def test_every_constructor_of_every_family_is_offered():
+    offered = {name: set(spec.constructors(family)) for name, family in spec.families().items()}
+    assert all({"flat", "jeffreys"} <= offered[name] for name in offered if "process" not in name)
+    assert "from-interval" in offered["gamma"]
+    assert "from-normal-gamma" in offered["normal-inverse-gamma"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "status", "message"),
+    [
+        ("", "e.jsonl", 1, "the input is empty"),
+        ("\n\n", "e.jsonl", 1, "the input is empty"),
+        ("x\n", "e.csv", 1, "no event could be used"),
+        ("nonsense\n", "e.jsonl", 1, "no event could be used"),
+        ('{"x": null}\n', "e.jsonl", 1, "no event could be used"),
+        ("y,z\n1,2\n", "e.csv", 2, "no column 'x'; its columns are: y, z"),
+        ("x;z\n1;2\n", "e.csv", 2, "should it be --delimiter ';'?"),
+        ("x,x\n1,2\n", "e.csv", 2, "several columns 'x'"),
+        ('{"y": 1}\n{"z": 1}\n', "e.jsonl", 2, "no field 'x'; its fields are: y, z"),
+        ('[{"x": 1},\n{"x": 2}]\n', "e.json", 2, "a JSON array"),
+        (b"\xff\xfex\x00", "e.txt", 2, "UTF-16"),
+        (b"\x1f\x8b\x08", "e.gz", 2, "compressed"),
+    ],
+)
+def test_input_without_events(text, name, status, message, capsys, write):
+    got, said, err = watch(capsys, write(text, name), "--state=gamma", "--value=x", "--json")
+    assert (got, said) == (status, [])
+    assert message in err
+
+
+def test_files_that_cannot_be_read(capsys, tmp_path):
+    for path, message in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory")):
+        status, _, err = watch(capsys, path, "--state=beta", "--value=x")
+        assert status == 2
+        assert str(path) in err
+        assert message in err

@@ -1,0 +1,78 @@
+"""`seqbayes watch` as a process: standard input, pipes, signals."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*words, **kwargs):
+    command = [sys.executable, "-m", "seqbayes", "watch", *words]
+    return subprocess.run(command, capture_output=True, check=False, **kwargs)
+
+
+def test_standard_input_and_a_plain_table():
+    done = run("-", "--state=beta", "--value=c", input=b'{"c": true}\n{"c": tru\n{"c": 1}')
+    assert done.returncode == 0
+    table = done.stdout.decode()
+    assert "0.75" in table
+    assert "2 events, 1 malformed" in table
+    assert "\x1b" not in table
+    assert "line 2" in done.stderr.decode()
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    event = json.dumps({"c": True, "k": "日本"}).encode()
+    done = run("-", "--state=beta", "--value=c", "--by=k", input=event, env=environment)
+    assert "\\u65e5\\u672c" in done.stdout.decode("ascii")
+
+
+def test_escapes_in_keys_do_not_reach_the_terminal():
+    event = json.dumps({"c": True, "k": "a\x1b[2J\x07"}).encode()
+    done = run("-", "--state=beta", "--value=c", "--by=k", input=event + b"\n\x1b[31m")
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"a\\x1b[2J\\x07" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes as POSIX has them")
+class TestPosix:
+    def start(self, *words):
+        command = [sys.executable, "-m", "seqbayes", "watch", "-", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+
+    @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
+    def test_a_signal_prints_what_was_learned(self, number, status):
+        with self.start(
+            "--state=gamma", "--value=n", "--by=k", "--max-keys=1", "--json"
+        ) as process:
+            process.stdin.write(b'{"n": 3, "k": "a"}\n{"n": 3, "k": "b"}\n')
+            process.stdin.flush()
+            assert b"--max-keys 1 is reached" in process.stderr.readline()
+            process.send_signal(number)
+            said = json.loads(process.stdout.read())
+            assert process.wait() == status
+            assert b"Traceback" not in process.stderr.read()
+        assert said["posterior"] == {"shape": 4.0, "rate": 2.0}
+
+    def test_a_closed_pipe_is_quiet(self):
+        with self.start("--state=gamma", "--value=n", "--by=n", "--json") as process:
+            process.stdout.close()
+            process.stdin.close()
+            assert process.wait() == 2
+            assert b"asked for 2 times" in process.stderr.read()
+        with self.start("--state=gamma", "--value=n", "--by=k", "--json") as process:
+            process.stdout.close()
+            process.stdin.write(b"".join(b'{"n": 1, "k": %d}\n' % k for k in range(2000)))
+            process.stdin.close()
+            assert process.wait() == 141
+            assert process.stderr.read() == b""
+
+    def test_closed_standard_input(self):
+        command = f"{sys.executable} -m seqbayes watch - --state beta --value c <&-"
+        done = subprocess.run(command, shell=True, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"standard input is closed" in done.stderr

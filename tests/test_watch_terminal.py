@@ -1,0 +1,198 @@
+"""The table at every width, and the live one in a terminal."""
+
+import io
+import json
+import math
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, NormalInverseGamma
+from seqbayes.replay.palette import ASCII, UNICODE
+from seqbayes.watch.beliefs import Beliefs
+from seqbayes.watch.columns import choose_columns
+from seqbayes.watch.display import Screen
+from seqbayes.watch.report import View
+from seqbayes.watch.table import PARTS, draw, summarise
+
+
+def rendered(lines, width, signs=UNICODE, view=None):
+    console = Console(file=io.StringIO(), width=width, legacy_windows=False)
+    console.print(draw(lines, view or View(), width, signs))
+    return console.file.getvalue().splitlines()
+
+
+def lines_of(state, key="a", **view):
+    return summarise(key, state, View(**view))
+
+
+BETA = Beta()
+BETA.learn_many([1, 0, 1, 1, 1, 0, 1])
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 200])
+@pytest.mark.parametrize("key", ["a", "a long key of several words", "日本語のとても長いキー", ""])
+def test_the_table_fits_the_width(width, key):
+    shown = rendered(lines_of(BETA, key), width)
+    assert max(map(cell_len, shown)) <= width
+    assert "mean" in shown[0]
+    assert "95 % interval" in shown[0] or width < 30
+
+
+def test_a_wide_table_has_every_column_and_a_narrow_one_the_main_ones():
+    assert rendered(lines_of(BETA), 120)[0].split()[:5] == ["key", "n", "mean", "95", "%"]
+    assert rendered(lines_of(BETA), 120)[0].split()[-2:] == ["MLE", "MAP"]
+    assert rendered(lines_of(BETA), 30)[0].split() == ["key", "mean", "95", "%", "interval"]
+    assert rendered(lines_of(BETA), 40, view=View(kind="hdi"))[0].split()[-1] == "HDI"
+
+
+def test_the_numbers_are_the_state_s():
+    row = rendered(lines_of(BETA), 120)[2]
+    low, high = BETA.interval()
+    for number in (BETA.mean, low, high, BETA.mle, BETA.map):
+        assert f"{number:.4g}" in row
+
+
+def test_bars_share_a_scale():
+    other = Beta()
+    other.learn_many([0] * 7)
+    shown = rendered([*lines_of(BETA), *lines_of(other, "b")], 120)
+    low, high = (min(BETA.interval() + other.interval()), max(BETA.interval() + other.interval()))
+    assert f"{low:.3g}" in shown[0]
+    assert f"{high:.3g}" in shown[0]
+    assert shown[2].index("●") > shown[3].index("●")
+
+
+def test_a_mean_and_a_variance_have_each_a_scale():
+    state = NormalInverseGamma()
+    state.learn_many([1e6, 1e6 + 1, 1e6 + 2])
+    parts = {line.part: line.scale for line in lines_of(state)}
+    assert parts == {"mean": "mean", "variance": "variance"}
+    assert "●" in rendered(lines_of(state), 120)[3]
+
+
+def test_shares_are_lines_of_their_own_and_not_too_many():
+    assert [line.part for line in lines_of(Dirichlet({"red": 1, "blue": 2}))] == ["red", "blue"]
+    words = DirichletProcess()
+    words.learn_many([f"w{i}" for i in range(50) for _ in range(i + 1)])
+    shown = [line.part for line in lines_of(words)]
+    assert shown == [f"w{49 - i}" for i in range(PARTS)]
+
+
+def test_what_does_not_exist_is_a_dash():
+    shown = rendered(lines_of(Gamma.flat()), 120)
+    assert "nan" not in "".join(shown).lower()
+    assert shown[2].split()[:4] == ["a", "0", "-", "-"]
+    state = NormalInverseGamma.jeffreys()
+    assert all(line.mean is None for line in lines_of(state))
+    assert all(math.isfinite(cell_len(row)) for row in rendered(lines_of(state), 120))
+
+
+def test_ascii():
+    assert "".join(rendered(lines_of(BETA, "é"), 120, ASCII)).isascii()
+
+
+def test_a_screen_keeps_to_the_height_and_says_what_was_not_used():
+    columns = choose_columns(BETA.likelihood, ["c"], ["k"], None)
+    beliefs = Beliefs(Beta, columns, most=100)
+    for k in range(150):
+        beliefs.take(k, (True, f"key {k % 120}"))
+    beliefs.refuse(7, "reason", b"")
+    beliefs.take(8, (None, "key 1"))
+    for height in (8, 12, 40):
+        console = Console(file=io.StringIO(), width=60, height=height, legacy_windows=False)
+        screen = Screen(beliefs, Beta(), View(top=50), console)
+        console.print(screen.picture(1234.5, "a notice", fit=True))
+        shown = console.file.getvalue().splitlines()
+        assert len(shown) <= height
+        text = " ".join(" ".join(shown).split())
+        for said in ("130 events (1,234/s)", "1 malformed", "1 incomplete", "20 beyond --max-keys"):
+            assert said in text
+        assert "a notice" in text
+        assert "of 100 keys" in text
+        assert "Beta(1, 1) prior, Bernoulli likelihood" in text
+        assert "key 0" in text  # one of those with most events
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has it")
+class TestTerminal:
+    """The command with a pseudo-terminal as its standard output."""
+
+    def watch(self, events, *words, size=(40, 120), **environment):
+        import fcntl
+        import pty
+        import termios
+
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        command = [sys.executable, "-m", "seqbayes", "watch", "-", *words]
+        base = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env={**base, "TERM": "xterm-256color", **environment},
+        )
+        os.close(theirs)
+        with process:
+            process.stdin.write(events)
+            process.stdin.close()
+            output = b""
+            while chunk := self.read(ours):
+                output += chunk
+            os.close(ours)
+            return process.wait(), output.decode(), process.stderr.read().decode()
+
+    @staticmethod
+    def read(descriptor):
+        try:
+            return os.read(descriptor, 4096)
+        except OSError:  # Linux: nobody holds the other end any more
+            return b""
+
+    EVENTS = b"".join(
+        b'{"c": %d, "k": "%s"}\n' % (i % 3 == 0, b"xy"[i % 2 :][:1]) for i in range(90)
+    )
+
+    def test_a_live_table_leaves_the_last_one_behind(self):
+        words = ("--state=beta", "--value=c", "--by=k", "--every=0.001")
+        status, output, err = self.watch(self.EVENTS, *words)
+        assert (status, err) == (0, "")
+        assert output.count("\x1b[?1049h") == output.count("\x1b[?1049l") == 1
+        assert output.count("\x1b[?25l") == output.count("\x1b[?25h")
+        assert "\x1b[38;5;" in output
+        final = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.split("\x1b[?1049l")[1])
+        assert "90 events" in final
+        assert f"{Beta(16, 31).mean:.4g}" in final
+
+    def test_no_color(self):
+        words = ("--state=beta", "--value=c", "--by=k")
+        _, output, _ = self.watch(self.EVENTS, *words, NO_COLOR="1")
+        assert "\x1b[38;5;" not in output
+        assert "90 events" in output
+
+    def test_a_dumb_terminal_gets_the_last_table_alone(self):
+        _, output, _ = self.watch(self.EVENTS, "--state=beta", "--value=c", TERM="dumb")
+        assert "\x1b[?1049h" not in output
+        assert "90 events" in output
+
+    def test_json_follows_the_live_table(self):
+        words = ("--state=beta", "--value=c", "--by=k", "--json")
+        _, output, _ = self.watch(self.EVENTS, *words, size=(10, 40))
+        after = output.split("\x1b[?1049l")[1]
+        said = [json.loads(line) for line in re.findall(r"\{.*\}", after)]
+        assert [line["key"] for line in said] == [{"k": "x"}, {"k": "y"}]
+        assert sum(line["n"] for line in said) == 90
+
+    def test_an_error_leaves_the_live_screen_first(self):
+        status, output, err = self.watch(b"a,b\n1,2\n", "--state=beta", "--value=c")
+        assert status == 2
+        assert output.count("\x1b[?1049h") == output.count("\x1b[?1049l") == 1
+        assert "its columns are: a, b" in err
