@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
+from seqbayes.replay.coins import command as coins
 from seqbayes.replay.mms import command as mms
 from seqbayes.replay.pace import even, interruptible
 from seqbayes.replay.telling import ascii_only, can_draw, write
 
-STORIES: dict[str, ModuleType] = {"mms": mms}
+STORIES: dict[str, ModuleType] = {"mms": mms, "coins": coins}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
