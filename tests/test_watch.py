@@ -131,7 +131,7 @@ def test_lines_that_are_no_events_never_change_a_belief(form, data):
     assert got.used >= expected.used
     if got.used == expected.used:
         assert got.states == expected.states
-        blank = sum(not line.strip(b" \t\r") for line in bad)
+        blank = sum(not line.strip() for line in bad)
         assert got.malformed + got.incomplete >= len(bad) - blank
 
 
@@ -215,6 +215,16 @@ def test_several_keys_and_weights(capsys, write):
         {"shape": 3.0, "rate": 3.0},
     ]
     assert "line 3: expected a finite weight >= 0, got -1.0" in err
+
+
+def test_two_columns_make_a_pair_unasked(capsys, write):
+    path = write(jsonl({"n": 3, "hours": 2}, {"n": 4, "hours": 0.5}))
+    words = ["--value=n", "--value=hours", "--json"]
+    _, [said], _ = watch(capsys, path, "--state=gamma", *words)
+    assert said["posterior"] == {"shape": 8.0, "rate": 3.5}
+    status, _, err = watch(capsys, path, "--state=gamma", "--exposure=2", *words)
+    assert status == 2
+    assert "a Poisson observation has one --value column, not 2" in err
 
 
 @pytest.mark.parametrize("kind", ["hdi", "equal-tailed"])
