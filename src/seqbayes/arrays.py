@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,7 +23,29 @@ BLOCK = 1 << 16
 def refuse_item(xs: Array, bad: Array, expected: str) -> NoReturn:
     """Raise an `ObservationError` that names the first of `xs` where `bad` is true."""
     i = int(np.argmax(bad))
-    raise ObservationError(f"expected {expected}, got {xs[i]!r} at position {i}")
+    raise ObservationError(f"expected {expected}, got {xs[i].item()!r} at position {i}")
+
+
+def items(xs: Iterable[Any]) -> Array | list[Any]:
+    """Return many observations as an array if they are one, and as a list if not.
+
+    Raises
+    ------
+    ObservationError
+        If they cannot be iterated over, or some are masked.
+    """
+    if not isinstance(xs, np.ndarray) and hasattr(xs, "__array__"):
+        xs = np.asarray(xs)
+    if isinstance(xs, np.ndarray):
+        if hasattr(xs, "mask") and np.any(xs.mask):
+            raise ObservationError(f"expected observations, some are masked: {reprlib.repr(xs)}")
+        if xs.ndim == 0:
+            raise ObservationError(f"expected many observations, got {xs!r}")
+        return xs
+    try:
+        return list(xs)
+    except TypeError:
+        raise ObservationError(f"expected many observations, got {reprlib.repr(xs)}") from None
 
 
 def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
@@ -33,34 +56,56 @@ def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
     ObservationError
         If an item is no real number or the shape is wrong.
     """
-    array = np.asarray(xs if isinstance(xs, np.ndarray) or hasattr(xs, "__array__") else list(xs))
-    if array.dtype.kind not in "biuf":
-        array = _real_items(array, expected)
-    if array.ndim != 1:
-        raise ObservationError(f"expected one-dimensional observations, got shape {array.shape}")
-    return array
-
-
-def _real_items(array: Array, expected: str) -> Array:
-    if array.ndim != 1:
-        raise ObservationError(f"expected one-dimensional observations, got shape {array.shape}")
-    values = np.empty(len(array))
-    for i, item in enumerate(array.tolist() if array.dtype.kind != "O" else array):
-        try:
-            values[i] = as_real(item, expected)
-        except ObservationError as error:
-            raise ObservationError(f"{error} at position {i}") from None
+    if isinstance(xs, (str, bytes)):
+        raise ObservationError(f"expected {expected}, got {reprlib.repr(xs)}, which is text")
+    listed = items(xs)
+    array = _numeric(listed)
+    if array is not None and array.ndim == 1:
+        return array
+    if isinstance(listed, np.ndarray) and listed.ndim != 1:
+        raise ObservationError(f"expected one-dimensional observations, got shape {listed.shape}")
+    if isinstance(listed, np.ndarray) and listed.dtype.kind in "SU":
+        listed = listed.tolist()
+    values = np.empty(len(listed))
+    for i, item in enumerate(listed):
+        values[i] = _real_item(item, i, expected)
     return values
+
+
+def _numeric(listed: Array | list[Any]) -> Array | None:
+    """Return an array of numbers, None where items differ in type, shape or size."""
+    try:
+        array = np.asarray(listed)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _real_item(item: Any, i: int, expected: str) -> float:
+    try:
+        return as_real(item, expected)
+    except ObservationError as error:
+        raise ObservationError(f"{error} at position {i}") from None
 
 
 def pairs(xs: Iterable[Any], expected: str) -> tuple[Array, Array]:
     """Return observations that are pairs as two arrays."""
-    array = np.asarray(xs if isinstance(xs, np.ndarray) else list(xs))
-    if array.size == 0:
+    listed = items(xs)
+    if len(listed) == 0:
         return np.zeros(0), np.zeros(0)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise ObservationError(f"expected {expected}s, got an array of shape {array.shape}")
-    return reals(array[:, 0], expected), reals(array[:, 1], expected)
+    array = _numeric(listed)
+    if array is not None and array.ndim == 2 and array.shape[1] == 2:
+        return array[:, 0], array[:, 1]
+    values = np.empty((len(listed), 2))
+    for i, pair in enumerate(listed):
+        if not isinstance(pair, (tuple, list, np.ndarray)) or _length(pair) != 2:
+            raise ObservationError(f"expected {expected}, got {reprlib.repr(pair)} at position {i}")
+        values[i] = [_real_item(part, i, expected) for part in pair]
+    return values[:, 0], values[:, 1]
+
+
+def _length(pair: Any) -> int:
+    return 0 if isinstance(pair, np.ndarray) and pair.ndim == 0 else len(pair)
 
 
 def weights(w: Any, n: int) -> Array | None:
@@ -73,13 +118,18 @@ def weights(w: Any, n: int) -> Array | None:
     """
     if w is None:
         return None
-    if np.ndim(w) == 0:
-        return np.full(n, read_weight(w))
-    array = reals(w, "a finite weight >= 0").astype(float, copy=False)
+    several = isinstance(w, Sequence) and not isinstance(w, (str, bytes))
+    if not several and not getattr(w, "ndim", 0):
+        array = np.full(n, read_weight(w))
+    else:
+        array = reals(w, "a finite weight >= 0").astype(float, copy=False)
     if len(array) != n:
         raise ObservationError(f"expected {n} weights, got {len(array)}")
     if n and not (array.min() >= 0.0 and array.max() < np.inf):
         check(array, (array >= 0.0) & (array < np.inf), "a finite weight >= 0")
+    with np.errstate(over="ignore"):
+        if not math.isfinite(array.sum()):
+            raise ObservationError("the weights are too large: their sum overflows")
     return array
 
 
@@ -123,7 +173,8 @@ def check_finite(xs: Array, total: float, expected: str = "a finite number") -> 
 def total(values: Array | float, w: Array | None, n: int) -> float:
     """Weighted sum of values, one per observation or the same for all."""
     if isinstance(values, np.ndarray):
-        return float(values.sum() if w is None else (values * w).sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # for the accumulator to refuse
+            return float(values.sum() if w is None else (values * w).sum())
     return values * (n if w is None else float(w.sum()))
 
 
@@ -180,22 +231,22 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
         if low >= 0 and high < 1024:
             counts = np.bincount(xs)
             return [(int(k), float(counts[k])) for k in np.flatnonzero(counts)]
-    items = xs if isinstance(xs, np.ndarray) else list(xs)
-    weight = weights(w, len(items))
+    listed = items(xs)
+    weight = weights(w, len(listed))
     try:
         if weight is None:
             counter: Counter[Any] = Counter()
-            for start in range(0, len(items), BLOCK):
-                counter.update(_plain(items[start : start + BLOCK]))
+            for start in range(0, len(listed), BLOCK):
+                counter.update(_plain(listed[start : start + BLOCK]))
             return [(label, float(count)) for label, count in counter.items()]
         totals: dict[Any, float] = {}
-        for label, v in zip(_plain(items), weight.tolist(), strict=True):
+        for label, v in zip(_plain(listed), weight.tolist(), strict=True):
             totals[label] = totals.get(label, 0.0) + v
         return list(totals.items())
     except TypeError:
-        return [(label, 1.0) for label in _plain(items)]
+        return [(label, 1.0) for label in _plain(listed)]
 
 
-def _plain(items: Any) -> list[Any]:
-    plain: list[Any] = items.tolist() if isinstance(items, np.ndarray) else items
+def _plain(listed: Any) -> list[Any]:
+    plain: list[Any] = listed.tolist() if isinstance(listed, np.ndarray) else listed
     return plain

@@ -7,13 +7,14 @@ are lists; nothing in a document can name code to run.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqbayes.errors import PriorError
-from seqbayes.statistics import Statistics
+from seqbayes.statistics import Statistics, is_missing
 
 VERSION = 1
 """Version of the JSON form; older ones are read, newer ones refused."""
@@ -59,16 +60,21 @@ def decode(value: Any) -> Any:
     """
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    if isinstance(value, Mapping) and set(value) == {"number"} and value["number"] in _NAMED:
-        return _NAMED[value["number"]]
+    if isinstance(value, Mapping) and set(value) == {"number"}:
+        name = value["number"]
+        if isinstance(name, str) and name in _NAMED:
+            return _NAMED[name]
     if isinstance(value, Mapping) and set(value) == {"pairs"}:
         try:
             return {decode(k): decode(v) for k, v in value["pairs"]}
         except (TypeError, ValueError):
-            raise PriorError(f"expected pairs, got {str(value)[:80]}") from None
-    if isinstance(value, Sequence):
-        return tuple(decode(item) for item in value)
-    raise PriorError(f"expected a JSON value, got {str(value)[:80]}")
+            raise PriorError(f"expected pairs, got {reprlib.repr(value)}") from None
+    try:
+        if isinstance(value, Sequence):
+            return tuple(decode(item) for item in value)
+    except RecursionError:
+        raise PriorError("expected a document of a state, got one nested without end") from None
+    raise PriorError(f"expected a JSON value, got {reprlib.repr(value)}")
 
 
 class Document:
@@ -82,7 +88,7 @@ class Document:
 
     def __init__(self, data: Any) -> None:
         if not isinstance(data, Mapping) or "seqbayes" not in data:
-            raise PriorError(f"expected a dictionary of a state, got {str(data)[:80]}")
+            raise PriorError(f"expected a dictionary of a state, got {reprlib.repr(data)}")
         version = data["seqbayes"]
         if type(version) is not int or version < 1:
             raise PriorError(f"expected a version number, got {version!r}")
@@ -102,7 +108,8 @@ class Document:
         """Return the choice that the field names."""
         name = self._get(key)
         if not isinstance(name, str) or name not in choices:
-            raise PriorError(f"expected {key} {' or '.join(choices)}, got {name!r}")
+            names = " or ".join(choices)
+            raise PriorError(f"expected {key} {names}, got {reprlib.repr(name)}")
         return choices[name]
 
     def likelihood(self, kinds: Mapping[str, Any]) -> Any:
@@ -113,40 +120,59 @@ class Document:
             kind, named = kinds[name], decode(parameters)
             return kind(**named)
         except (KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read likelihood {str(described)[:80]}: {error}") from None
+            shown = reprlib.repr(described)
+            raise PriorError(f"cannot read likelihood {shown}: {str(error)[:200]}") from None
 
     def prior(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the hyperparameters by name."""
         prior = self._get("prior")
         if not isinstance(prior, Mapping) or set(prior) != set(names):
-            raise PriorError(f"expected a prior with {', '.join(names)}, got {str(prior)[:80]}")
+            shown = reprlib.repr(prior)
+            raise PriorError(f"expected a prior with {', '.join(names)}, got {shown}")
         return {name: decode(prior[name]) for name in names}
 
     def seed(self) -> int | None:
         """Return the seed, if any."""
         seed = self._data.get("seed")
         if seed is not None and type(seed) is not int:
-            raise PriorError(f"expected a whole seed or none, got {seed!r}")
+            raise PriorError(f"expected a whole seed or none, got {reprlib.repr(seed)}")
         return seed
 
     def load(self, statistics: Statistics) -> None:
         """Restore what was seen."""
         seen = decode(self._get("statistics"))
-        if not _alike(statistics.dump(), seen):
-            raise PriorError(f"cannot read statistics {str(seen)[:80]}")
-        statistics.load(seen)
-        if not (math.isfinite(statistics.n) and statistics.n >= 0.0):
-            raise PriorError(f"statistics of weight {statistics.n} cannot be")
+        try:
+            read = _alike(statistics.dump(), seen)
+            if read:
+                statistics.load(seen)
+        except (TypeError, ValueError, OverflowError):
+            read = False
+        if not (read and statistics.is_possible()):
+            raise PriorError(f"cannot read statistics {reprlib.repr(seen)}")
 
 
 def _alike(template: Any, seen: Any) -> bool:
-    """Whether dumped statistics have the form of the template: floats, labels and weights."""
+    """Whether dumped statistics have the form of the template: finite numbers, and labels.
+
+    Labels come first, then tuples of numbers, one per label. Where the template has labels, they
+    are the only ones.
+    """
     if not isinstance(seen, tuple) or len(seen) != len(template):
         return False
+    labels = None
     for wanted, got in zip(template, seen, strict=True):
-        if isinstance(wanted, tuple):
-            if not isinstance(got, tuple):
-                return False
-        elif isinstance(got, bool) or not isinstance(got, (int, float)) or not math.isfinite(got):
+        if not isinstance(wanted, tuple):
+            good = _is_finite(got)
+        elif labels is None:
+            labels = got
+            distinct = isinstance(got, tuple) and len(set(got)) == len(got)
+            good = distinct and (got == wanted if wanted else not any(map(is_missing, got)))
+        else:
+            good = isinstance(got, tuple) and len(got) == len(labels) and all(map(_is_finite, got))
+        if not good:
             return False
     return True
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

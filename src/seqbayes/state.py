@@ -80,7 +80,7 @@ class State(base.Base, Learner):
             names = ", ".join(kind.__name__ for kind in self.likelihoods)
             raise PriorError(f"a {type(self).__name__} prior goes with {names}, not {likelihood!r}")
         self.likelihood = likelihood
-        self.seed = seed
+        self.seed = _check_seed(seed)
         self._statistics = self._accumulator()
 
     def _accumulator(self) -> Statistics:
@@ -535,6 +535,14 @@ def _restore(
     state = family(**named, likelihood=likelihood, seed=seed)
     state._statistics.load(seen)
     return state
+
+
+def _check_seed(seed: Any) -> int | None:
+    if seed is None or (type(seed) is int and seed >= 0):
+        return seed
+    if isinstance(seed, np.integer) and seed >= 0:
+        return int(seed)
+    raise PriorError(f"expected a seed that is a whole number >= 0 or none, got {seed!r}")
 
 
 def _is_finite(estimate: Any) -> bool:

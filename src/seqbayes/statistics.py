@@ -79,13 +79,14 @@ def refuse(x: object, expected: str) -> None:
 
 def as_real(x: Any, expected: str) -> float:
     """Return `x` as a float where it is a finite real number; text is never parsed."""
+    if isinstance(x, np.timedelta64):  # an integer, numpy says
+        refuse(x, expected)
     if isinstance(x, (numbers.Real, decimal.Decimal, np.bool_)) or (
         isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "biuf"
     ):
         try:
             value = float(x)
-        except (OverflowError, TypeError, ValueError):
-            # an integer over 1e308; a timedelta64; a signalling decimal
+        except (OverflowError, ValueError):  # an integer over 1e308; a signalling decimal
             refuse(x, expected)
         if isfinite(value):
             return value
@@ -99,6 +100,14 @@ def read_weight(w: Any) -> float:
     if value < 0.0:
         refuse(w, "a finite weight >= 0")
     return value
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a label stands for a missing value: None, NaN, or what pandas has."""
+    try:
+        return label is None or bool(label != label)
+    except (ArithmeticError, TypeError, ValueError):  # comparing it has no answer
+        return True
 
 
 @cython.cfunc
@@ -300,6 +309,10 @@ class Statistics:
     def _check_removable(self, w: float, last: bool) -> None:
         """Refuse to take away what `_read` holds where that cannot have been seen."""
 
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        return isfinite(self._n) and isfinite(self._h) and self._n >= 0.0
+
     def clear(self) -> None:
         """Forget everything."""
         self._n = self._n_low = self._h = self._h_low = 0.0
@@ -356,7 +369,10 @@ class PairSums(Statistics):
     @property
     def value(self) -> PairStatistic:
         """The sums (a, b)."""
-        return PairStatistic(self._a + self._a_low, self._b + self._b_low)
+        a: cython.double = self._a + self._a_low
+        b: cython.double = self._b + self._b_low
+        # what is left of unlearned fractions may have rounded below zero
+        return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -371,7 +387,7 @@ class PairSums(Statistics):
     ) -> cython.int:
         sa: cython.double = self._a + a
         sb: cython.double = self._b + b
-        if not (isfinite(sa + sb + h) and isfinite(self._n + n)):
+        if not (isfinite(sa) and isfinite(sb) and isfinite(self._h + h) and isfinite(self._n + n)):
             raise ObservationError("the observation is too large: its statistic overflows")
         self._a_low += _lost(self._a, a, sa)
         self._a = sa
@@ -395,6 +411,15 @@ class PairSums(Statistics):
             or (last and (a_left > _SLACK * a or b_left > _SLACK * b))
         ):
             raise ObservationError("cannot unlearn what was not learned")
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        least: cython.double = -_SLACK * self._n
+        return (
+            Statistics.is_possible(self)
+            and least <= self._a + self._a_low
+            and least <= self._b + self._b_low
+        )
 
     def clear(self) -> None:
         """Forget everything."""
@@ -708,10 +733,9 @@ class Moments(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
-        if self._n == 0.0:
-            self._origin = self._y
-        d: cython.double = self._y - self._origin
-        d_low: cython.double = _lost(self._y, -self._origin, d)
+        origin: cython.double = self._y if self._n == 0.0 else self._origin
+        d: cython.double = self._y - origin
+        d_low: cython.double = _lost(self._y, -origin, d)
         p: cython.double = d * d
         p_low: cython.double = _lost_product(d, d, p) + 2.0 * d * d_low
         if w != 1.0:
@@ -722,6 +746,7 @@ class Moments(Statistics):
             d_low = _lost_product(w, d, q) + w * d_low
             d = q
         self._add_sums(w, d, d_low, p, p_low, w * self._log_base)
+        self._origin = origin
         return 0
 
     @cython.cfunc
@@ -774,10 +799,9 @@ class Moments(Statistics):
         h: cython.double,
     ) -> cython.int:
         """Add sums about another origin: moved by d, S1 gains n d, S2 gains d (2 S1 + n d)."""
-        if self._n == 0.0:
-            self._origin = origin
-        d: cython.double = origin - self._origin
-        d_low: cython.double = _lost(origin, -self._origin, d)
+        about: cython.double = origin if self._n == 0.0 else self._origin
+        d: cython.double = origin - about
+        d_low: cython.double = _lost(origin, -about, d)
         if d != 0.0:
             nd: cython.double = n * d
             nd_low: cython.double = _lost_product(n, d, nd) + n * d_low
@@ -792,6 +816,7 @@ class Moments(Statistics):
             s1_low += _lost(s1, nd, u) + nd_low
             s1 = u
         self._add_sums(n, s1, s1_low, s2, s2_low, h)
+        self._origin = about
         return 0
 
     def _check_removable(self, w: float, last: bool) -> None:
@@ -806,6 +831,11 @@ class Moments(Statistics):
             s2 -= s1 * s1 / left
         if s2 < -_SLACK * fabs(self._s2) - _NOISE * self._peak:
             raise ObservationError("cannot unlearn what was not learned")
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        left: cython.double = self._s2 - (self._s1 / self._n * self._s1 if self._n > 0.0 else 0.0)
+        return Statistics.is_possible(self) and left >= -_SLACK * self._s2
 
     def clear(self) -> None:
         """Forget everything."""
@@ -899,7 +929,7 @@ class LabelCounts(Statistics):
                 f"unknown category {reprlib.repr(x)}: expected one of {known}{more}"
                 " (an open vocabulary needs a DirichletProcess)"
             )
-        if x is None or x != x:
+        if is_missing(x):
             refuse(x, "a label, not a missing value")
 
     @cython.cfunc
@@ -963,10 +993,19 @@ class LabelCounts(Statistics):
 
     def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
+        w: cython.double
         self._check_total(n)
+        for label, w in counts.items():
+            if not isfinite(self.counts.get(label, 0.0) + w):
+                raise ObservationError("the observation is too large: its count overflows")
         for label, w in counts.items():
             self._count(label, w)
         self._add_common(n, log_base)
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        least: cython.double = -_SLACK * self._n
+        return Statistics.is_possible(self) and all(w >= least for w in self.counts.values())
 
     def clear(self) -> None:
         """Forget everything."""

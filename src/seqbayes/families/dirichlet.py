@@ -14,7 +14,7 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.state import State
-from seqbayes.statistics import LabelCounts, Statistics
+from seqbayes.statistics import LabelCounts, Statistics, is_missing
 
 
 class DirichletHyperparameters(NamedTuple):
@@ -143,6 +143,28 @@ def _joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:
     return {label: (alpha - 1.0) / excess for label, alpha in concentrations.items()}
 
 
+def by_label(values: Any, name: str) -> dict[Any, Any]:
+    """Return values by label; the labels of a sequence are its positions.
+
+    Raises
+    ------
+    PriorError
+        If they are neither a mapping nor a sequence, or a label is a missing value.
+    """
+    if isinstance(values, Mapping):
+        named = dict(values)
+    elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
+        named = dict(enumerate(values))
+    elif isinstance(values, np.ndarray) and values.ndim == 1:
+        named = dict(enumerate(values.tolist()))
+    else:
+        raise PriorError(f"expected {name} by label, got {values!r}")
+    for label in named:
+        if is_missing(label):
+            raise PriorError(f"expected {name} by label, got the missing label {label!r}")
+    return named
+
+
 class LabelState(State):
     """What the states over labels share: the categories belong to the prior."""
 
@@ -151,6 +173,11 @@ class LabelState(State):
 
     def _categories(self) -> tuple[Any, ...] | None:
         raise NotImplementedError
+
+    @property
+    def posterior(self) -> Any:
+        """The posterior's hyperparameters, a NamedTuple like `prior`."""
+        return self.combine(self.prior, self._statistics.value)
 
     def _accumulator(self) -> Statistics:
         return self.likelihood.statistics(self._categories())
@@ -210,7 +237,7 @@ class Dirichlet(LabelState):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> None:
-        named = check_labels(alpha, "concentrations")
+        named = by_label(alpha, "concentrations")
         if len(named) < 2:
             raise PriorError(f"expected at least two categories, got {alpha!r}")
         self.alpha = {

@@ -11,7 +11,7 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import check_proportions
-from seqbayes.families.dirichlet import DirichletBelief, LabelState
+from seqbayes.families.dirichlet import DirichletBelief, LabelState, by_label
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.state import Explanation
 
@@ -77,7 +77,7 @@ class DirichletProcess(LabelState):
         self.concentration = check_parameter("concentration", concentration)
         self.atoms = {
             label: check_parameter(f"weight of {label!r}", weight)
-            for label, weight in (atoms or {}).items()
+            for label, weight in by_label({} if atoms is None else atoms, "weights").items()
         }
         self._begin(likelihood, seed)
 

@@ -77,7 +77,8 @@ class Normal(State):
         seed: int | None = None,
     ) -> None:
         self.prior_mean = check_parameter("prior_mean", prior_mean, -math.inf)
-        if prior_variance == math.inf:
+        unbounded: Any = prior_variance
+        if isinstance(unbounded, float) and unbounded == math.inf:
             self.prior_variance = math.inf
         else:
             self.prior_variance = check_parameter("prior_variance", prior_variance)

@@ -122,7 +122,7 @@ class Multinomial(LabelLikelihood):
     ) -> LabelCounts:
         """Return the accumulator of many observations, checked as a whole."""
         total = self.statistics(categories)
-        items = list(xs)
+        items = list(arrays.items(xs))
         weights = arrays.weights(w, len(items))
         for item, weight in zip(
             items, [1.0] * len(items) if weights is None else weights.tolist(), strict=True

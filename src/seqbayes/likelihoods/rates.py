@@ -100,11 +100,11 @@ class PowerLikelihood(PairLikelihood):
         return arrays.blockwise(self._block_sums, values, weights)
 
     def _block_sums(
-        self, values: arrays.Array, weights: arrays.Array | None
+        self, xs: arrays.Array, weights: arrays.Array | None
     ) -> tuple[float, float, float, float]:
         shape, scale, power, origin, two_sided = self._form()
         slope = shape * power - 1.0
-        values = values.astype(float, copy=False)
+        values = xs.astype(float, copy=False)
         if two_sided:
             values = values - origin
             if power != 2.0:
@@ -124,7 +124,7 @@ class PowerLikelihood(PairLikelihood):
             b = scale * arrays.total(powered, weights, len(values))
             if slope != 0.0:
                 log_base += slope * arrays.total(np.log(values), weights, len(values))
-        arrays.check_finite(values, b + log_base)
+        arrays.check_finite(xs, b + log_base)
         return n, n * shape, b, log_base
 
     def predictive(self, posterior: Any) -> Distribution:

@@ -229,9 +229,10 @@ class Geometric(PairLikelihood):
     start: int = 1
 
     def __post_init__(self) -> None:
-        if self.start not in (0, 1):
+        start = check_parameter("start", self.start, open_low=False)
+        if start not in (0.0, 1.0):
             raise PriorError(f"expected start 0 or 1, got {self.start!r}")
-        self._set("start", int(self.start))
+        self._set("start", int(start))
 
     def statistics(self) -> NegativeBinomialSums:
         """Return a new, empty accumulator."""
