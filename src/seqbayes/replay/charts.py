@@ -42,13 +42,13 @@ def interval_bar(
 def share_bar(share: float, width: int, style: str, signs: Signs) -> Text:
     """Return a bar of `share` of the width."""
     filled = round(share * width)
-    return Text(signs.full * filled, style) + Text(" " * (width - filled))
+    return Text.assemble((signs.full * filled, style), " " * (width - filled))
 
 
 def progress(share: float, width: int, signs: Signs) -> Text:
     """Return a line of which `share` is done."""
     done = int(share * width)
-    return Text(signs.done * done, "bold") + Text(signs.todo * (width - done), "dim")
+    return Text.assemble((signs.done * done, "bold"), (signs.todo * (width - done), "dim"))
 
 
 def curve(

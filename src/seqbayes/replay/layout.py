@@ -32,7 +32,7 @@ def spread(parts: list[list[Text]], height: int) -> list[Text]:
 def edges(left: str, right: str, width: int) -> Text:
     """Return a bold title to the left and a note to the right."""
     gap = max(1, width - len(left) - len(right))
-    return fit(Text(left, "bold") + Text(" " * gap + right), width)
+    return fit(Text.assemble((left, "bold"), " " * gap, right), width)
 
 
 def foot(number: int, total: int, width: int, signs: Signs) -> Text:

@@ -62,7 +62,7 @@ class Screen:
     def _large(self, step: Step | None, width: int, height: int) -> RenderableType:
         left = 79 if width >= 134 else 66
         right = width - left - 2
-        rows = min(height - 18, self._opening.iterations + 1)
+        rows = min(height - 19, self._opening.iterations + 1)
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_row(
             panel("Who tossed this?", self._shares(step, left - 4), left, 11),

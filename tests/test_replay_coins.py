@@ -1,0 +1,574 @@
+"""The story of the two coins: its figures, its screens, and how it ends.
+
+Published figures are from Do and Batzoglou (2008), with more digits recomputed by hand-written EM.
+"""
+
+import io
+import json
+import math
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from seqbayes import PriorError
+from seqbayes.cli import main
+from seqbayes.replay.coins import Kind, Story
+from seqbayes.replay.coins.command import reading
+from seqbayes.replay.coins.screen import Screen
+from seqbayes.replay.coins.summary import verdict
+from seqbayes.replay.palette import ASCII, COIN, RULE, UNICODE
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
+
+HEADS = [5, 9, 8, 4, 7]
+
+# P(coin A), A heads, A tails, B heads, B tails
+E_STEP = [
+    (0.449149, 2.245745, 2.245745, 2.754255, 2.754255),
+    (0.804986, 7.244870, 0.804986, 1.755130, 0.195014),
+    (0.733467, 5.867737, 1.466934, 2.132263, 0.533066),
+    (0.352156, 1.408625, 2.112937, 2.591375, 3.887063),
+    (0.647215, 4.530506, 1.941645, 2.469494, 1.058355),
+]
+SUMS = {"A": (21.297482, 8.572247), "B": (11.702518, 8.427753)}
+ITERATIONS = [
+    (0.713012, 0.581339),
+    (0.745292, 0.569256),
+    (0.768099, 0.549536),
+    (0.783165, 0.534617),
+    (0.791055, 0.526281),
+    (0.794533, 0.522390),
+    (0.795929, 0.520730),
+    (0.796466, 0.520047),
+    (0.796668, 0.519770),
+    (0.796744, 0.519659),
+]
+
+# Interrupts reach the program even where the tests run in the background and ignore them.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqbayes.cli import main
+sys.exit(main())
+"""
+
+
+def command(*args):
+    return [sys.executable, "-W", "error", "-c", PROGRAM, "replay", "coins", *args]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+    return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"} | more
+
+
+def replay(*args, **more):
+    """Run the program on its own."""
+    return subprocess.run(
+        command(*args), capture_output=True, check=False, env=environment(**more), encoding="utf-8"
+    )
+
+
+@pytest.fixture
+def told(capsys):
+    """Run the program in here and return what it prints."""
+
+    def run(*args):
+        assert main(["replay", "coins", *args]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+
+    return run
+
+
+@pytest.fixture
+def events(told):
+    def run(*args):
+        return [json.loads(line) for line in told("--json", *args).splitlines()]
+
+    return run
+
+
+def of(events, kind, iteration=None):
+    return [e for e in events if e["event"] == kind and iteration in (None, e.get("iteration"))]
+
+
+def thetas(event):
+    return event["thetas"]["A"], event["thetas"]["B"]
+
+
+# Figures, through the program itself.
+
+
+def test_coins_that_are_noted(events):
+    all_events = events()
+    assert all_events[0]["noted"] == list("BAABA")
+    rows = of(all_events, "row", 0)
+    assert [row["B"]["heads"] for row in rows] == [5, 0, 0, 4, 0]
+    [known] = of(all_events, "divide", 0)
+    assert thetas(known) == (0.8, 0.45)
+    assert known["sums"]["A"] == {"sets": 3, "heads": 24, "tails": 6}
+    assert known["sums"]["B"] == {"sets": 2, "heads": 9, "tails": 11}
+
+
+def test_the_first_e_step_row_by_row(events):
+    all_events = events()
+    rows = of(all_events, "row", 1)
+    table = [
+        (
+            row["A"]["responsibility"],
+            *(row[coin][side] for coin in "AB" for side in ("heads", "tails")),
+        )
+        for row in rows
+    ]
+    np.testing.assert_allclose(table, E_STEP, atol=5e-7)
+    [sums] = of(all_events, "sums", 1)
+    for coin, (heads, tails) in SUMS.items():
+        assert sums["sums"][coin]["heads"] == pytest.approx(heads, abs=5e-7)
+        assert sums["sums"][coin]["tails"] == pytest.approx(tails, abs=5e-7)
+
+
+def test_the_rules_of_the_first_e_step(events):
+    """Prior × likelihood ÷ evidence, from binomial probabilities."""
+    for row, h in zip(of(events(), "row", 1), HEADS, strict=True):
+        likelihood = {
+            coin: math.comb(10, h) * theta**h * (1 - theta) ** (10 - h)
+            for coin, theta in (("A", 0.6), ("B", 0.5))
+        }
+        evidence = (likelihood["A"] + likelihood["B"]) / 2
+        for coin in "AB":
+            assert row[coin]["rule"] == pytest.approx(
+                {
+                    "prior": 0.5,
+                    "likelihood": likelihood[coin],
+                    "evidence": evidence,
+                    "posterior": row[coin]["responsibility"],
+                },
+                rel=1e-12,
+            )
+            assert row[coin]["responsibility"] == pytest.approx(
+                likelihood[coin] / 2 / evidence, rel=1e-12
+            )
+
+
+def test_ten_iterations(events):
+    all_events = events()
+    steps = [e for e in of(all_events, "divide") if e["iteration"]]
+    for step, published in zip(steps, ITERATIONS, strict=True):
+        assert thetas(step) == pytest.approx(published, abs=5e-7)
+        heads, tails = (step["sums"]["A"][side] for side in ("heads", "tails"))
+        assert step["thetas"]["A"] == pytest.approx(heads / (heads + tails), rel=1e-12)
+    [start] = of(all_events, "hide")
+    assert thetas(start) == (0.6, 0.5)
+    climb = [start["log_likelihood"], *(step["log_likelihood"] for step in steps)]
+    assert climb[:2] == pytest.approx([-11.320587, -10.085982], abs=5e-7)
+    assert climb == sorted(climb)
+    end = all_events[-1]
+    assert thetas(end) == thetas(steps[-1])
+    assert [end["interrupted"], end["iterations"]] == [False, 10]
+
+
+@pytest.mark.parametrize(
+    ("args", "limit", "weight"),
+    [
+        ((), (0.796789066923, 0.519583120145), 0.5),
+        (("--learn-weights",), (0.793367649613, 0.513916591214), 0.522751316897),
+        (("--prior", "beta22"), (0.763242047671, 0.519856577631), 0.5),
+        (
+            ("--prior", "beta22", "--learn-weights"),
+            (0.758071129653, 0.510585362399),
+            0.543077496819,
+        ),
+        (("--start", ".5,.5"), (0.66, 0.66), 0.5),
+        (("--start", ".5,.6"), (0.519583120145, 0.796789066923), 0.5),
+    ],
+)
+def test_limits(events, args, limit, weight):
+    end = events("--iterations", "1000", *args)[-1]
+    assert thetas(end) == pytest.approx(limit, abs=1e-9)
+    assert end["weights"]["A"] == pytest.approx(weight, abs=1e-9)
+    assert end["weights"]["A"] + end["weights"]["B"] == pytest.approx(1.0, abs=1e-15)
+
+
+def test_map_iterations(events):
+    all_events = events("--prior", "beta22")
+    for i, published in [
+        (1, (0.699645, 0.573988)),
+        (2, (0.722751, 0.565937)),
+        (10, (0.763005, 0.520228)),
+    ]:
+        [step] = of(all_events, "divide", i)
+        assert thetas(step) == pytest.approx(published, abs=5e-7)
+    [known] = of(all_events, "divide", 0)
+    assert thetas(known) == pytest.approx((25 / 32, 10 / 22), rel=1e-12)
+    climb = [e["log_posterior"] for e in of(all_events, "divide") if e["iteration"]]
+    assert climb == sorted(climb)
+
+
+def test_plain_lines_tell_the_founding_figures(told):
+    text = told("--plain")
+    for line in (
+        "known A: 24 ÷ (24 + 6) = 0.80; B: 9 ÷ (9 + 11) = 0.45",
+        "start A 0.60, B 0.50; log likelihood −11.321",
+        "1 E-step sums: A 21.3 heads, 8.6 tails; B 11.7 heads, 8.4 tails",
+        "1 M-step A: 21.3 ÷ (21.3 + 8.6) = 0.71; B: 11.7 ÷ (11.7 + 8.4) = 0.58;"
+        " log likelihood −11.321 → −10.086",
+    ):
+        assert line in text.splitlines()
+    assert "= 0.45; A 2.2 heads, 2.2 tails; B 2.8 heads, 2.8 tails" in text
+    assert "10 M-step A: 20.2 ÷ (20.2 + 5.1) = 0.80; B: 12.8 ÷ (12.8 + 11.9) = 0.52" in text
+    assert "the chance of heads is 0.80 for coin A and 0.52 for coin B" in text
+    assert "noted one for 5 of 5 sets" in text
+    assert "\x1b" not in text
+
+
+def test_plain_m_step_with_a_prior_and_weights(told):
+    text = told("--plain", "--prior", "beta22", "--learn-weights", "--iterations", "1")
+    assert "A: (21.3 + 1) ÷ (21.3 + 8.6 + 2) = 0.70" in text
+    responsibility = sum(row[0] for row in E_STEP)
+    weight = (responsibility + 1) / 7
+    assert f"A picked: ({responsibility:.2f} + 1) ÷ (5 + 2) = {weight:.2f}" in text
+    assert "EM took 1 iteration from" in text
+
+
+def test_a_pipe_gets_plain_lines_unasked(told):
+    done = replay("--iterations", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == told("--iterations", "2", "--plain")
+
+
+def test_plain_where_only_ascii_can_be_written():
+    done = replay("--prior", "beta22", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert done.stdout.count("?") == 1
+    assert "(21.3 + 1) / (21.3 + 8.6 + 2) = 0.70" in done.stdout
+
+
+# Sentences.
+
+
+def last_sentence_of(story, number=None):
+    steps = list(story)
+    step = steps[-1] if number is None else steps[number - 1]
+    return " ".join(verdict(story.opening, step, number is not None))
+
+
+def test_verdicts():
+    assert "a saddle, not a peak" in last_sentence_of(Story(start=(0.5, 0.5)))
+    assert "A and B exchanged" in last_sentence_of(Story(start=(0.4, 0.6)))
+    assert "Beta(2, 2)" in last_sentence_of(Story(prior="beta22"))
+    assert "picked with probability 0.52" in last_sentence_of(
+        Story(iterations=200, learn_weights=True)
+    )
+
+
+def test_verdicts_of_a_stopped_story():
+    story = Story()
+    assert verdict(story.opening, None, True) == ["Stopped before the first set."]
+    assert "still noted" in last_sentence_of(story, 3)
+    assert "0.80 for coin A and 0.45 for coin B" in last_sentence_of(story, 6)
+    assert "0.60 for coin A and 0.50 for coin B, a guess" in last_sentence_of(story, 9)
+    assert "Stopped after 1 iteration of 10" in last_sentence_of(story, 14)
+
+
+# The story and its screens.
+
+
+@pytest.fixture(scope="module", params=["flat", "beta22"])
+def story(request):
+    weights = request.param == "beta22"
+    return Story(prior=request.param, learn_weights=weights, iterations=30)
+
+
+@pytest.fixture(scope="module")
+def steps(story):
+    return list(story)
+
+
+def test_steps_come_in_order(steps):
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.total for step in steps} == {len(steps)}
+    kinds = "".join(step.kind[0] for step in steps)
+    assert kinds == "rrrrrd" + "h" + "rrrrr" + "sd" * 30
+    for step in steps:
+        if step.kind == Kind.DIVIDE and step.iteration:
+            assert len(step.path) == step.iteration + 1
+        assert [row.tosses.number for row in step.rows] == list(range(1, len(step.rows) + 1))
+
+
+def test_rows_add_up(steps):
+    for step in steps:
+        for row in step.rows:
+            for side in ("heads", "tails"):
+                total = sum(getattr(portion, side) for portion in row.portions)
+                assert total == pytest.approx(getattr(row.tosses, side), abs=1e-12)
+        for coin, sums in enumerate(step.sums or ()):
+            for i, total in enumerate(sums):
+                parts = [row.portions[coin][i] for row in step.rows]
+                assert math.fsum(parts) == pytest.approx(total, rel=1e-12)
+
+
+def drawn(screen, step, width, height):
+    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
+    console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
+    console.print(screen.draw(step, width, height), soft_wrap=True)
+    return console.file.getvalue().rstrip("\n").split("\n")
+
+
+SIZES = [(140, 50), (120, 40), (112, 30), (111, 29), (80, 24), (60, 24), (40, 20), (40, 10), (9, 4)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("signs", [UNICODE, ASCII])
+def test_screens_fit(story, steps, width, height, signs):
+    screen = Screen(story.opening, signs)
+    for step in [None, *steps[:16], *steps[16::9], steps[-1]]:
+        lines = drawn(screen, step, width, height)
+        assert len(lines) <= height
+        assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
+def test_everything_promised_is_on_every_screen(width, height):
+    story = Story()
+    steps, screen = list(story), Screen(story.opening, UNICODE)
+    told = ["\n".join(drawn(screen, step, width, height)) for step in steps]
+    assert re.search(r"A: 24 ÷ \(24 \+ 6\) = 0\.80", told[5])
+    assert "0.45" in told[5]
+    row = told[7]
+    for word in ("coin A, 0.60", "coin B, 0.50", "0.45", "2.2", "0.55", "2.8"):
+        assert word in row
+    for word in ("prior", "likelihood", "evidence", "posterior"):
+        assert word in row
+    sums, division = told[12], told[13]
+    assert re.search(r"21\.3 +8\.6 +2\.0 +11\.7 +8\.4", sums)
+    assert "A: 21.3 ÷ (21.3 + 8.6) = 0.71" in division
+    assert "log likelihood rose by 1.23" in division
+    assert "−10.086" in division
+    assert "0.7967" in told[-1]
+    assert "0.5197" in told[-1]
+    for number, text in enumerate(told, 1):
+        assert f"{number} of 32" in text
+
+
+def test_ascii_screens_are_ascii():
+    story = Story(prior="beta22")
+    screen = Screen(story.opening, ASCII)
+    for step in story:
+        told = "\n".join(drawn(screen, step, 80, 24))
+        assert told.replace("−", "-").isascii()  # the minus sign is the console's own business
+
+
+def test_table_that_stays(story, steps):
+    lines = [line.plain for line in Screen(story.opening, UNICODE).table(steps[-1], 40)]
+    assert max(map(len, lines)) <= 40
+    thetas = [f"{theta:.4f}" for theta in steps[-1].thetas]
+    assert lines[-1].split()[:3] == ["30", *thetas]
+
+
+# Colours: simulated dichromacy (Machado, Oliveira and Fernandes 2009, severity 1).
+
+EYES = {
+    "trichromat": np.eye(3),
+    "protanope": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranope": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanope": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def linear(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_any_eye_tells_the_coins_apart(eye):
+    a, b = (lab(np.array(EYES[eye]) @ linear(colour)) for colour in COIN.values())
+    assert np.linalg.norm(a - b) > 50  # about 2 is just noticeable
+
+
+def test_coins_can_be_read_and_are_no_part_of_the_rule():
+    for colour in COIN.values():
+        luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
+        assert 1.05 / (luminance + 0.05) >= 4.5
+        assert (luminance + 0.05) / 0.05 >= 4.5
+        for other in RULE.values():
+            assert np.linalg.norm(lab(linear(colour)) - lab(linear(other))) > 20
+
+
+# Pace, refusals, ends.
+
+
+def test_default_pace_ends_within_a_minute_and_quickens():
+    plan = Story().plan
+    pace = reading(plan)
+    shown = np.diff([0.0, *(pace(n) for n in range(len(plan) + 1))])
+    assert np.all(shown > 0)
+    assert np.all(np.diff(shown[14::2]) < 0)
+    assert pace(len(plan)) < 60
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--iterations", "0"),
+        ("--iterations", "1001"),
+        ("--iterations", "ten"),
+        ("--speed", "-1"),
+        ("--start", ".6"),
+        ("--start", ".6,.5,.4"),
+        ("--start", "a,b"),
+        ("--start", "0,.5"),
+        ("--start", ".5,1"),
+        ("--start", "nan,.5"),
+        ("--prior", "beta33"),
+        ("--plain", "--json"),
+        ("--bags", "3"),
+    ],
+)
+def test_refused_options(args, capsys):
+    try:
+        status = main(["replay", "coins", *args])
+    except SystemExit as refusal:
+        status = refusal.code
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.startswith(("usage:", "seqbayes replay:"))
+
+
+def test_refused_stories():
+    with pytest.raises(PriorError, match="no prior is 'beta33': expected flat or beta22"):
+        Story(prior="beta33")
+    with pytest.raises(PriorError, match=r"between 0 and 1, got \(0\.6, 1\.0\)"):
+        Story(start=(0.6, 1.0))
+    with pytest.raises(PriorError, match="two chances"):
+        Story(start=(0.6,))
+    with pytest.raises(PriorError, match="at least one iteration, got 0"):
+        Story(iterations=0)
+
+
+@pytest.mark.parametrize("form", ["--plain", "--json"])
+def test_closed_pipe_ends_quietly(form):
+    with subprocess.Popen(
+        command(form, "--iterations", "1000"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as program:
+        program.stdout.readline()
+        program.stdout.close()
+        assert program.stderr.read() == b""
+        assert program.wait() == 141
+
+
+@posix
+def test_interrupted_between_two_lines_with_a_summary():
+    with subprocess.Popen(
+        command("--json", "--speed", "20", "--iterations", "1000"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        encoding="utf-8",
+    ) as program:
+        lines = [program.stdout.readline() for _ in range(17)]
+        program.send_signal(signal.SIGINT)
+        lines += program.stdout.readlines()
+        assert program.stderr.read() == ""
+        assert program.wait() == 130
+    end = json.loads(lines[-1])
+    assert (end["event"], end["interrupted"]) == ("end", True)
+    assert end["thetas"] == json.loads(lines[-2])["thetas"]
+    assert end["summary"][0].startswith("Stopped after")
+
+
+def on_a_terminal(*args, until=None, columns=80, lines=24, **more):
+    """Run the program on a pseudo-terminal; return its status and all that it wrote."""
+    ours, theirs = os.openpty()
+    size = {"COLUMNS": str(columns), "LINES": str(lines)}
+    program = subprocess.Popen(
+        command(*args), stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**size | more)
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        ready, _, _ = select.select([ours], [], [], 60)
+        assert ready, "the program is silent"
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not chunk:
+            break
+        written += chunk
+        if until is not None and until in written:
+            program.send_signal(signal.SIGINT)
+            until = None
+    os.close(ours)
+    return program.wait(), written.decode("utf-8")
+
+
+@posix
+@pytest.mark.parametrize("columns", [40, 120])
+def test_on_a_terminal_it_draws_and_then_sums_up(columns):
+    status, written = on_a_terminal("--speed", "max", columns=columns, lines=40)
+    assert status == 0
+    screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
+    assert "\x1b[?1049h" in screens
+    assert "32 of 32" in screens
+    assert "EM took 10" in after
+    assert "\x1b[?25h" in written  # the cursor is back
+    assert "38;2;" in written or "38;5;" in written
+
+
+@posix
+def test_interrupted_on_a_terminal_it_sums_up():
+    status, written = on_a_terminal("--speed", "20", "--iterations", "500", until=b"iteration 3 of")
+    assert status == 130
+    after = written.rpartition("\x1b[?1049l")[2]
+    assert "Stopped after" in after
+    assert "\x1b[?25h" in written
+    assert "Traceback" not in written
+
+
+@posix
+def test_without_colour():
+    status, written = on_a_terminal("--speed", "max", NO_COLOR="1")
+    assert status == 0
+    assert "38;" not in written
+    assert "\x1b[3" not in written.replace("\x1b[3m", "")  # italics are no colour
+
+
+@posix
+def test_a_dumb_terminal_gets_plain_lines():
+    status, written = on_a_terminal("--speed", "max", TERM="dumb")
+    assert status == 0
+    assert "\x1b" not in written
+    assert written.replace("\r\n", "\n") == replay().stdout
