@@ -163,7 +163,7 @@ class Normal(State):
         worth = known / variance
         total = worth + n
         if isinstance(total, float) and total == 0.0:
-            return prior
+            return NormalHyperparameters(mean, variance, known)
         share = n / total
         moved = move(mean, origin + shift, (origin - mean) + shift, share)
         return NormalHyperparameters(moved, known / total, known)
@@ -209,6 +209,19 @@ class Normal(State):
     def estimate(statistic: MomentStatistic) -> float | None:
         """Return the mean of the data."""
         return statistic.mean if statistic.n > 0.0 else None
+
+    # A Normal belief is its own summary: no distribution needs to be made.
+
+    @property
+    def map(self) -> Any:
+        """The posterior mode; None while the posterior is improper."""
+        return self.mean
+
+    @property
+    def mean(self) -> Any:
+        """The posterior mean; None while the posterior is improper."""
+        posterior = self.posterior
+        return posterior[0] if self.is_proper(posterior) else None
 
     @staticmethod
     def belief(hyperparameters: NormalHyperparameters) -> distributions.Normal:

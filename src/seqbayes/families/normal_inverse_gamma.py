@@ -64,10 +64,6 @@ class NormalInverseGammaBelief:
     @property
     def mean(self) -> NormalParameters:
         """Mean of either parameter."""
-        mean, _, alpha, beta = self._h
-        if type(mean) is type(alpha) is type(beta) is float:  # spares making the marginals
-            variance = beta / (alpha - 1.0) if alpha > 1.0 else math.inf
-            return NormalParameters(mean if alpha > 0.5 else None, variance)
         return NormalParameters(*(marginal.mean for marginal in self.marginals))
 
     @property
@@ -266,7 +262,8 @@ class NormalInverseGamma(State):
     @staticmethod
     def is_proper(hyperparameters: NormalInverseGammaHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        return all_positive(*hyperparameters[1:])
+        _, kappa, alpha, beta = hyperparameters
+        return all_positive(kappa, alpha, beta)
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseGammaHyperparameters) -> Any:
@@ -304,6 +301,16 @@ class NormalInverseGamma(State):
         if not (statistic.n > 0.0 and statistic.squares > 0.0):
             return None
         return NormalParameters(statistic.mean, statistic.squares / statistic.n)
+
+    @property
+    def mean(self) -> Any:
+        """The posterior mean; None while the posterior is improper."""
+        posterior = self.posterior
+        if not self.is_proper(posterior):
+            return None
+        mean, _, alpha, beta = posterior  # the means of `marginals`, without making them
+        variance = beta / (alpha - 1.0) if alpha > 1.0 else math.inf
+        return NormalParameters(mean if alpha > 0.5 else None, variance)
 
     @staticmethod
     def belief(hyperparameters: NormalInverseGammaHyperparameters) -> NormalInverseGammaBelief:

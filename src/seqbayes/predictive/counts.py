@@ -342,7 +342,7 @@ class NegativeBinomial(DiscreteDistribution):
 
     def _log_mass(self, x: Real) -> Real:
         p, q = self._shares
-        if self.scalar and not is_array(x) and self.shape + x < DIRECT and p > 0.0 < q:
+        if self.scalar and type(x) is float and self.shape + x < DIRECT and p > 0.0 < q:
             coefficient = math.lgamma(self.shape + x) - math.lgamma(self.shape)
             powers = self.shape * math.log(p) + x * math.log(q)
             return coefficient - math.lgamma(x + 1.0) + powers
