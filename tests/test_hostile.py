@@ -1,0 +1,519 @@
+"""Refused input is refused in words, before anything changed."""
+
+import decimal
+import fractions
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import seqbayes as sb
+from cases import CASES, FIRST
+from seqbayes import ObservationError, PriorError, SeqbayesError
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+first = pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+
+
+class Deceiver:
+    """No number, whatever it says."""
+
+    def __float__(self):
+        return 1.0
+
+    def __index__(self):
+        return 1
+
+
+class Saboteur(float):
+    """A float that turns on whoever asks it anything."""
+
+    def __float__(self):
+        raise RuntimeError("sabotage")
+
+    def __lt__(self, other):
+        raise RuntimeError("sabotage")
+
+    __gt__ = __le__ = __ge__ = __lt__
+
+
+class Unhashable(str):
+    __hash__ = None
+
+
+NUMBERS = {
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+    "numpy nan": np.float64("nan"),
+    "numpy inf": np.float32("inf"),
+    "huge": 10**400,
+    "huge fraction": fractions.Fraction(10**400),
+    "decimal nan": decimal.Decimal("NaN"),
+    "signalling nan": decimal.Decimal("sNaN"),
+    "infinite decimal": decimal.Decimal("Infinity"),
+}
+OBJECTS = {
+    "None": None,
+    "text": "1",
+    "bytes": b"1",
+    "complex": 1 + 0j,
+    "numpy complex": np.complex128(1),
+    "empty": (),
+    "list": [1.0],
+    "triple": (1, 2, 3),
+    "mapping": {"x": 1},
+    "set": {1},
+    "object": object(),
+    "deceiver": Deceiver(),
+    "type": float,
+    "array": np.array([1.0, 2.0]),
+    "array of text": np.array("1"),
+    "date": np.datetime64("2020-01-01"),
+    "span": np.timedelta64(1, "s"),
+    "missing": pd.NA,
+    "missing time": pd.NaT,
+    "ellipsis": ...,
+}
+GARBAGE = {**NUMBERS, **OBJECTS}
+MISSING = {
+    "None": None,
+    "nan": math.nan,
+    "decimal nan": decimal.Decimal("NaN"),
+    "signalling nan": decimal.Decimal("sNaN"),
+    "missing": pd.NA,
+    "missing time": pd.NaT,
+    "list": ["a"],
+    "set": {"a"},
+    "mapping": {"a": 1},
+    "array": np.array(["a"]),
+    "unhashable": Unhashable("a"),
+}
+
+OUTSIDE = {
+    sb.Bernoulli: [2, -1, 0.5],
+    sb.Binomial: [8, -1, 2.5],
+    sb.Geometric: [-1, 1.5],
+    sb.NegativeBinomial: [-1, 1.5],
+    sb.Poisson: [-1, 0.5],
+    sb.Exponential: [-1e-300],
+    sb.GammaShape: [-1.0, 0.0],
+    sb.Weibull: [-1.0, 0.0],
+    sb.InverseGamma: [-1.0, 0.0],
+    sb.Pareto: [1.999, -3.0],
+    sb.Rayleigh: [-1.0, 0.0],
+    sb.Maxwell: [-1.0, 0.0],
+    sb.LogNormal: [0.0, -1.0],
+    sb.Multinomial: [{"nothing": 1}, {}],
+}
+
+
+def refused(case):
+    """Return what `case` must refuse, by name."""
+    if case.family is sb.DirichletProcess:
+        return MISSING
+    bad = dict(GARBAGE)
+    labels = list(case.prior.get("alpha", [])) if case.family is sb.Dirichlet else []
+    if isinstance(case.likelihood, sb.Categorical):
+        return {k: v for k, v in bad.items() if not is_among(v, labels)}
+    for i, x in enumerate(OUTSIDE.get(type(case.likelihood), [])):
+        if x == {} and case.likelihood.trials is None:
+            continue  # no trials, no successes: an observation of nothing
+        bad[f"outside {i}"] = x
+    if labels:
+        bad |= {f"count {name}": {labels[0]: x} for name, x in GARBAGE.items()}
+        bad |= {"negative": {labels[0]: -1, labels[1]: 6}, "half": {labels[0]: 4.5, labels[1]: 0.5}}
+    for name in ("trials", "exposure"):
+        if getattr(case.likelihood, name, 0) is None and not labels:
+            del bad["array"]  # a pair
+            bad |= {f"{name} {k}": (1, x) for k, x in GARBAGE.items()}
+            bad |= {f"first {k}": (x, 2) for k, x in GARBAGE.items()}
+            bad |= {"too many": (3, 2), "negative": (1, -2)} if name == "trials" else {"0": (1, 0)}
+    return bad
+
+
+def is_among(x, labels):
+    try:
+        return x in labels
+    except (TypeError, ValueError, decimal.InvalidOperation):
+        return False
+
+
+@every
+def test_refused_observations_change_nothing(case):
+    xs = case.observations(4, salt=100)
+    state, same = case.new(xs), case.new(xs)
+    for name, x in refused(case).items():
+        for verb in ("learn_one", "update", "unlearn_one", "revert", "log_predictive", "explain"):
+            with pytest.raises(ObservationError) as caught:
+                getattr(state, verb)(x)
+            assert re.search("expected|unknown", str(caught.value)), (verb, name, str(caught.value))
+            assert len(str(caught.value)) < 500
+        assert state == same, f"{case.id}: refusing {name} changed {state._statistics!r}"
+
+
+@every
+def test_refused_batches_change_nothing(case):
+    """One bad item anywhere, and none is learned."""
+    xs = case.observations(5, salt=101)
+    state, same = case.new(xs), case.new(xs)
+    for name, x in refused(case).items():
+        for place in (0, 2, 5):
+            with pytest.raises(ObservationError) as caught:
+                state.learn_many([*xs[:place], x, *xs[place:]])
+            assert len(str(caught.value)) < 500, name
+        assert state == same, f"{case.id}: refusing a batch with {name} changed the state"
+
+
+@every
+def test_refused_batches_with_weights_change_nothing(case):
+    xs = case.observations(3, salt=102)
+    state, same = case.new(xs), case.new(xs)
+    for x in refused(case).values():
+        with pytest.raises(ObservationError):
+            state.learn_many([*xs, x], w=[1.0, 2.0, 0.5, 1.5])
+    assert state == same
+
+
+@first
+def test_batches_must_be_sequences(case):
+    state = case.new()
+    for xs in (None, 3, 1.5, object(), len):
+        with pytest.raises(ObservationError):
+            state.learn_many(xs)
+    if not case.family.__name__.startswith("Dirichlet"):
+        for xs in ("101", b"101", np.ones((2, 2, 2)), [[1.0], [1.0, 2.0]], np.float64(1.0)):
+            with pytest.raises(ObservationError):
+                state.learn_many(xs)
+    assert state == case.new()
+
+
+BAD_WEIGHTS = {**GARBAGE, "negative": -1.0, "barely negative": -5e-324}
+
+
+@every
+def test_refused_weights_change_nothing(case):
+    xs = case.observations(4, salt=103)
+    state, same = case.new(xs), case.new(xs)
+    for name, w in BAD_WEIGHTS.items():
+        for verb in ("learn_one", "update", "unlearn_one", "revert"):
+            with pytest.raises(ObservationError, match="weight"):
+                getattr(state, verb)(xs[0], w)
+        with pytest.raises(ObservationError):
+            state.learn_many(xs, w=[1.0, w, 1.0, 1.0])
+        if w is not None:
+            with pytest.raises(ObservationError):
+                state.learn_many(xs, w=w)
+        assert state == same, f"{case.id}: refusing the weight {name} changed the state"
+    for w in ([], [1.0], [1.0] * 5, [[1.0] * 4], np.ones((4, 1)), "1111", {0: 1.0}):
+        with pytest.raises(ObservationError):
+            state.learn_many(xs, w=w)
+    assert state == same
+
+
+@every
+def test_too_much_is_refused(case):
+    """Sums that overflow are refused, and leave what was there."""
+    x = case.observations(1, salt=104)[0]
+    state = case.new()
+    before = state.to_dict()
+    for _ in range(40):
+        try:
+            state.learn_one(x, 1e307)
+        except ObservationError:
+            break
+        before = state.to_dict()
+    else:
+        pytest.fail(f"{case.id}: a weight over 1e308 was learned: {state._statistics!r}")
+    assert state.to_dict() == before
+    assert math.isfinite(state.n_samples)
+    with pytest.raises(ObservationError):
+        state.learn_many([x] * 40, w=1e307)
+    assert state.to_dict() == before
+
+
+@first
+def test_sabotage_changes_nothing(case):
+    """What an object raises when asked may pass, but nothing is half learned."""
+    xs = case.observations(3, salt=105)
+    state, same = case.new(xs), case.new(xs)
+    if case.likelihood.labelled or case.family is sb.Dirichlet:
+        bad = [Unhashable("x")]
+    else:
+        bad = [Saboteur(math.nan), Saboteur(-math.inf)]
+    for x in bad:
+        for verb in (state.learn_one, state.unlearn_one, lambda x: state.learn_many([*xs, x])):
+            with pytest.raises((ObservationError, RuntimeError)):
+                verb(x)
+        assert state == same
+
+
+def test_an_error_names_the_value_and_what_was_expected():
+    with pytest.raises(ObservationError, match=r"expected .*, got -3 \(int\)"):
+        sb.Gamma().learn_one(-3)
+    with pytest.raises(ObservationError, match="expected True, False, 1 or 0, got 'yes'"):
+        sb.Beta().learn_one("yes")
+    with pytest.raises(ObservationError, match=r"got nan at position 2"):
+        sb.Normal().learn_many([1.0, 2.0, math.nan])
+    with pytest.raises(ObservationError, match=r"got '2' \(str\) at position 1"):
+        sb.Normal().learn_many([1.0, "2"])
+    with pytest.raises(ObservationError, match=r"'purple'.*'red', 'blue'"):
+        sb.Dirichlet.flat(["red", "blue"]).learn_one("purple")
+    with pytest.raises(ObservationError, match="-7"):
+        sb.Gamma(likelihood=sb.Laplace(1.0)).learn_many([1.0, -7 * 10**400])
+    with pytest.raises(ObservationError, match="got -inf at position 1"):
+        sb.Gamma(likelihood=sb.Laplace(1.0)).learn_many([1.0, -math.inf])
+    with pytest.raises(ObservationError, match="expected 2 weights, got 3"):
+        sb.Beta().learn_many([True, False], w=[1, 2, 3])
+
+
+def test_masked_and_missing_values_are_no_observations():
+    state = sb.Normal()
+    for xs in (
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        pd.array([1.0, None], dtype="Float64"),
+        pd.Series([1.0, None]),
+        np.array(["2020-01-01"], dtype="datetime64[ns]"),
+        np.array([1], dtype="timedelta64[ns]"),
+    ):
+        with pytest.raises(ObservationError):
+            state.learn_many(xs)
+    assert state == sb.Normal()
+
+
+def test_numbers_of_every_type_are_learned():
+    kinds = [
+        np.float32,
+        np.float16,
+        np.longdouble,
+        np.int8,
+        np.uint64,
+        int,
+        float,
+        fractions.Fraction,
+        decimal.Decimal,
+        np.array,
+    ]
+    state = sb.Normal()
+    for kind in kinds:
+        state.learn_one(kind(3))
+    assert state.n_samples == len(kinds)
+    assert state.mle == 3.0
+    trials = sb.Beta()
+    for x in (True, np.True_, 1, 1.0, np.int64(1), np.float32(1)):
+        trials.learn_one(x, np.float32(1))
+    assert trials.posterior == (7.0, 1.0)
+
+
+PRIORS = [(case.family, name) for case in FIRST for name in case.prior]
+
+
+@pytest.mark.parametrize(("family", "name"), sorted(set(PRIORS), key=str))
+def test_priors_are_checked(family, name):
+    bad = dict(NUMBERS) if family is not sb.Normal else {k: NUMBERS[k] for k in ("nan", "huge")}
+    bad |= OBJECTS
+    if name == "atoms":
+        bad.pop("None")
+    for text, value in bad.items():
+        if text in ("empty", "mapping", "list", "triple", "array") and family.__name__[0] == "D":
+            continue  # a sequence or a mapping of concentrations
+        with pytest.raises(PriorError):
+            family(**{name: value})
+    for text, value in GARBAGE.items():
+        if name in ("alpha", "atoms") and family.__name__[0] == "D":
+            with pytest.raises(PriorError):
+                family(**{name: {"a": 1.0, "b": value}})
+            with pytest.raises(PriorError):
+                family(**{name: {"a": 1.0, "b": -1.0}})
+            if text in ("nan", "decimal nan", "None", "missing time"):
+                with pytest.raises(PriorError):
+                    family(**{name: {"a": 1.0, value: 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("family", "changed"),
+    [
+        (sb.Beta, {"alpha": -0.1}),
+        (sb.Gamma, {"rate": -1}),
+        (sb.Normal, {"prior_variance": 0.0}),
+        (sb.Normal, {"known_variance": 0.0}),
+        (sb.Normal, {"known_variance": math.inf}),
+        (sb.Normal, {"prior_variance": -math.inf}),
+        (sb.NormalInverseGamma, {"kappa": -1.0}),
+        (sb.NormalInverseGamma, {"alpha": -1.6}),
+        (sb.NormalInverseGamma, {"beta": -1.0}),
+        (sb.DirichletProcess, {"concentration": 0.0}),
+        (sb.DirichletProcess, {"atoms": {"a": 0.0}}),
+        (sb.Dirichlet, {"alpha": {"a": 1.0}}),
+        (sb.Dirichlet, {"alpha": []}),
+        (sb.Beta, {"likelihood": sb.Poisson()}),
+        (sb.Beta, {"likelihood": sb.Bernoulli}),
+        (sb.Beta, {"likelihood": "Bernoulli"}),
+        (sb.Gamma, {"likelihood": sb.Categorical()}),
+        (sb.Beta, {"seed": "7"}),
+        (sb.Beta, {"seed": -1}),
+        (sb.Beta, {"seed": 1.5}),
+    ],
+)
+def test_impossible_priors_are_refused(family, changed):
+    with pytest.raises(PriorError):
+        family(**changed)
+
+
+LIKELIHOODS = [
+    (sb.Binomial, "trials"),
+    (sb.Multinomial, "trials"),
+    (sb.NegativeBinomial, "successes"),
+    (sb.Geometric, "start"),
+    (sb.Poisson, "exposure"),
+    (sb.GammaShape, "shape"),
+    (sb.Weibull, "shape"),
+    (sb.InverseGamma, "shape"),
+    (sb.NormalPrecision, "mean"),
+    (sb.Laplace, "location"),
+    (sb.Pareto, "scale"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), LIKELIHOODS)
+def test_parameters_of_likelihoods_are_checked(kind, name):
+    optional = getattr(kind(), name) is None or name == "exposure"
+    for text, value in GARBAGE.items():
+        if not (optional and value is None):
+            with pytest.raises(PriorError):
+                kind(**{name: value})
+        assert text
+    if name not in ("mean", "location"):
+        for value in (-1, -0.5, 0 if name != "start" else 2):
+            with pytest.raises(PriorError):
+                kind(**{name: value})
+    if name in ("trials", "start"):
+        with pytest.raises(PriorError):
+            kind(**{name: 0.5})
+
+
+# Documents that somebody, or something, has changed.
+
+leaves = some.one_of(
+    some.none(),
+    some.booleans(),
+    some.integers(),
+    some.sampled_from([10**400, -1, 0, 1e308, -1e308, -0.5, math.nan, math.inf, "", "inf", "Beta"]),
+    some.floats(),
+    some.text(max_size=5),
+)
+documents = some.recursive(
+    leaves,
+    lambda inner: some.one_of(
+        some.lists(inner, max_size=4),
+        some.dictionaries(some.text(max_size=5), inner, max_size=3),
+        some.builds(lambda v: {"number": v}, inner),
+        some.builds(lambda v: {"pairs": v}, inner),
+    ),
+    max_leaves=8,
+)
+
+
+def changed(document, path, value):
+    if not path:
+        return value
+    copied = json.loads(json.dumps(document))
+    inner = copied
+    for key in path[:-1]:
+        inner = inner[key]
+    if value is DELETED:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return copied
+
+
+DELETED = object()
+
+
+@given(data=some.data())
+def test_changed_documents_are_refused_or_whole(data):
+    case = data.draw(some.sampled_from(CASES))
+    document = case.new(case.observations(3, salt=106)).to_dict()
+    path = data.draw(some.sampled_from(list(walk(document))))
+    value = data.draw(some.one_of(some.just(DELETED), documents)) if path else data.draw(documents)
+    check_document(changed(document, path, value), case)
+
+
+def walk(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from walk(inner, (*path, key))
+    if isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from walk(inner, (*path, i))
+
+
+def check_document(document, case):
+    """A document is refused, or gives a state that is a state in every respect."""
+    try:
+        state = sb.State.from_dict(document)
+    except SeqbayesError as error:
+        if len(str(error)) > 600:
+            raise AssertionError("the message repeats the document") from error
+        return
+    assert sb.State.from_dict(state.to_dict()) == state
+    json.dumps(state.to_dict(), allow_nan=False)
+    assert state.n_samples >= 0.0
+    assert state == state + state.clone()
+    str(state)
+    _ = state.posterior, state.mle, state.log_evidence
+    if type(state) is case.family and state.likelihood == case.likelihood:
+        try:
+            state.learn_one(case.observations(1, salt=107)[0])
+        except ObservationError:
+            return  # of another scale, or other labels
+        assert state.n_samples > 0.0
+
+
+@given(documents)
+def test_any_json_is_refused_or_whole(document):
+    check_document(document, CASES[0])
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+def test_every_place_in_a_document_is_checked(case):
+    document = case.new(case.observations(3, salt=108)).to_dict()
+    for path in walk(document):
+        for value in (None, [], {}, "x", -1, 10**400, math.nan, True, [[1]], {"pairs": [[1, 2]]}):
+            check_document(changed(document, path, value), case)
+        if path:
+            check_document(changed(document, path, DELETED), case)
+
+
+def test_deep_documents_are_refused():
+    document = sb.Beta().to_dict()
+    nested = []
+    for _ in range(100_000):
+        nested = [nested]
+    document["statistics"] = nested
+    with pytest.raises(PriorError):
+        sb.State.from_dict(document)
+    document = sb.Dirichlet().to_dict()
+    document["prior"]["alpha"] = nested
+    with pytest.raises(PriorError):
+        sb.State.from_dict(document)
+
+
+def test_nothing_in_a_document_is_looked_up_by_name():
+    document = sb.Beta().to_dict()
+    for name in ("State", "os.system", "__class__", "Gamma.flat"):
+        with pytest.raises(PriorError):
+            sb.State.from_dict({**document, "family": name})
+        with pytest.raises(PriorError):
+            sb.State.from_dict({**document, "likelihood": [name, {}]})
+    with pytest.raises(PriorError, match="Beta"):
+        sb.Beta.from_dict(sb.Gamma().to_dict())
+    with pytest.raises(PriorError, match="upgrade"):
+        sb.State.from_dict({**document, "seqbayes": 2})
