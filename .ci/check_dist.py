@@ -44,7 +44,7 @@ def main(folder):
     with tarfile.open(sdist) as archive:
         carried = {name.partition("/")[2] for name in archive.getnames()}
     top = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "setup.py"}
-    check("missing from the sdist", (tracked("src", "tests", "docs") | top) - carried)
+    check("missing from the sdist", (tracked("src", "tests", "demos", "benchmarks", "docs") | top) - carried)
     check("binaries in the sdist", {name for name in carried if Path(name).suffix in BINARY})
 
     with zipfile.ZipFile(wheel) as archive:
