@@ -229,15 +229,16 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
     if w is None and isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "iu":
         low, high = (int(xs.min()), int(xs.max())) if len(xs) else (0, 0)
         if low >= 0 and high < 1024:
-            counts = np.bincount(xs)
+            counts = np.bincount(xs.astype(np.intp, copy=False))
             return [(int(k), float(counts[k])) for k in np.flatnonzero(counts)]
     listed = items(xs)
     weight = weights(w, len(listed))
     try:
         if weight is None:
             counter: Counter[Any] = Counter()
-            for start in range(0, len(listed), BLOCK):
-                counter.update(_plain(listed[start : start + BLOCK]))
+            step = BLOCK // 4  # made into Python objects, they too should stay in the cache
+            for start in range(0, len(listed), step):
+                counter.update(_plain(listed[start : start + step]))
             return [(label, float(count)) for label, count in counter.items()]
         totals: dict[Any, float] = {}
         for label, v in zip(_plain(listed), weight.tolist(), strict=True):
