@@ -1,0 +1,137 @@
+"""The JSON form of states: every value that a prior, a label or a statistic may have."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import seqbayes as sb
+from seqbayes import PriorError, codec
+
+scalars = some.one_of(
+    some.none(), some.booleans(), some.integers(), some.floats(allow_nan=False), some.text()
+)
+keys = some.recursive(scalars, lambda inner: some.lists(inner, max_size=3).map(tuple), max_leaves=4)
+values = some.recursive(
+    scalars,
+    lambda inner: some.one_of(
+        some.lists(inner, max_size=4).map(tuple), some.dictionaries(keys, inner, max_size=4)
+    ),
+)
+
+
+@given(values)
+def test_values_survive(value):
+    text = json.dumps(codec.encode(value), allow_nan=False)
+    decoded = codec.decode(json.loads(text))
+    assert decoded == value
+    assert repr(decoded) == repr(value)  # 1, 1.0 and True are told apart
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [
+        (np.float64(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.array([1.0, math.inf]), [1.0, {"number": "inf"}]),
+        (-math.inf, {"number": "-inf"}),
+        ({("a", 1): 2.0}, {"pairs": [[["a", 1], 2.0]]}),
+    ],
+)
+def test_numpy_becomes_plain(value, encoded):
+    assert codec.encode(value) == encoded
+    json.dumps(codec.encode(value), allow_nan=False)
+
+
+@pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}, 1j, np.datetime64("2020-01-01")])
+def test_what_has_no_json_form_is_refused(value):
+    with pytest.raises(PriorError, match="no JSON form"):
+        codec.encode(value)
+    with pytest.raises(PriorError, match="no JSON form"):
+        codec.encode({"label": (value,)})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"number": "nan"},
+        {"number": []},
+        {"number": {}},
+        {"pairs": 3},
+        {"pairs": [[1]]},
+        {"pairs": [[{"pairs": []}, 1]]},
+        {"pairs": [], "number": "inf"},
+        {"a": 1},
+        {},
+        1j,
+    ],
+)
+def test_other_documents_are_refused(value):
+    with pytest.raises(PriorError):
+        codec.decode(value)
+
+
+@given(some.lists(keys.filter(lambda k: k is not None), min_size=1, max_size=6))
+def test_labels_of_any_kind_survive(labels):
+    state = sb.DirichletProcess()
+    try:
+        state.learn_many(labels)
+    except sb.ObservationError:
+        return  # not a number is no label
+    read = sb.State.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
+    assert read == state
+    assert read.predict_proba_one() == state.predict_proba_one()
+    assert list(map(repr, read.categories)) == list(map(repr, state.categories))
+
+
+@given(some.floats(1e-300, 1e300), some.floats(1e-300, 1e300), some.integers(0, 2**70))
+def test_priors_survive_to_the_last_digit(alpha, beta, seed):
+    state = sb.Beta(alpha, beta, seed=seed)
+    read = sb.Beta.from_dict(json.loads(json.dumps(state.to_dict())))
+    assert (read.alpha, read.beta, read.seed) == (alpha, beta, seed)
+
+
+def test_improper_priors_survive():
+    for state in (
+        sb.Normal.flat(),
+        sb.NormalInverseGamma.flat(),
+        sb.Gamma.flat(),
+        sb.Beta.haldane(),
+    ):
+        state.learn_many([1, 0, 1])
+        text = json.dumps(state.to_dict(), allow_nan=False)
+        assert sb.State.from_dict(json.loads(text)) == state
+
+
+def test_a_label_without_json_form_is_named():
+    state = sb.DirichletProcess()
+    state.learn_one(frozenset("ab"))
+    with pytest.raises(PriorError, match="frozenset has no JSON form"):
+        state.to_dict()
+
+
+def test_numpy_labels_come_back_plain():
+    state = sb.DirichletProcess()
+    state.learn_many(np.array(["x", "y", "x"]))
+    state.learn_one(np.int64(3))
+    read = sb.State.from_dict(json.loads(json.dumps(state.to_dict())))
+    assert read == state
+    assert read.categories == ("x", "y", 3)
+
+
+def test_versions():
+    document = sb.Beta().to_dict()
+    assert document["seqbayes"] == codec.VERSION
+    for version in (codec.VERSION + 1, 0, -1, "1", 1.0, True, None):
+        with pytest.raises(PriorError):
+            sb.State.from_dict({**document, "seqbayes": version})
+    for key in ("seqbayes", "family", "prior", "likelihood", "statistics"):
+        with pytest.raises(PriorError):
+            sb.State.from_dict({k: v for k, v in document.items() if k != key})
+    del document["seed"]
+    assert sb.State.from_dict(document) == sb.Beta()
