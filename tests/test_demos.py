@@ -75,11 +75,13 @@ def test_every_demo_is_here():
         "cookie_cats",
         "flat_prior",
         "hundred_bags",
+        "linkage",
         "photon_counts",
         "priors_wash_out",
         "red_runs_low",
         "three_candies",
         "two_bags",
+        "two_coins",
     ]
 
 
@@ -472,9 +474,10 @@ def test_plot_into_nowhere(capsys, tmp_path):
     assert "none" in capsys.readouterr().err
 
 
-def test_the_page_prints_what_the_demos_print():
-    page = (DEMOS.parent / "docs" / "story.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", page, re.M | re.S)
+def test_the_pages_print_what_the_demos_print():
+    docs = DEMOS.parent / "docs"
+    pages = "".join((docs / page).read_text(encoding="utf-8") for page in ("story.md", "em.md"))
+    shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", pages, re.M | re.S)
     assert sorted(name for name, _ in shown) == NAMES
     for name, text in shown:
         title, _, rest = output(name).partition("\n\n")

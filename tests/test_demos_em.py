@@ -1,0 +1,221 @@
+"""The demos of EM tell the published numbers, as functions and in print.
+
+What is expected comes from the papers, or from EM and Bayes' rule written out here.
+"""
+
+import importlib
+import io
+import math
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DEMOS = Path(__file__).resolve().parent.parent / "demos"
+DECISIVE = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DEMOS))
+        yield
+    for name in ("_shared", "two_coins", "linkage"):
+        sys.modules.pop(name, None)
+
+
+@cache
+def output(name):
+    """Run a demo as a user does, and return what it prints."""
+    inherited = {key: value for key, value in os.environ.items() if key not in DECISIVE}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(DEMOS / f"{name}.py")],
+        env={**inherited, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def row(name, label):
+    """Return the cells of the one printed row that starts with a label."""
+    lines = [line.strip() for line in output(name).splitlines()]
+    [line] = [line for line in lines if line.startswith(f"{label}  ")]
+    return re.split(r"\s{2,}", line)[1:]
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+# Two coins (Do and Batzoglou 2008).
+
+HEADS = [5, 9, 8, 4, 7]
+
+
+def by_hand(start, a=1, dirichlet=None, iterations=500):
+    """EM written out: chances of heads, and how often coin A is picked."""
+    theta, weight = list(start), 0.5
+    for _ in range(iterations):
+        sums = np.zeros((2, 2))
+        sets = 0.0
+        for h in HEADS:
+            odds = [p**h * (1 - p) ** (10 - h) for p in theta]
+            r = weight * odds[0] / (weight * odds[0] + (1 - weight) * odds[1])
+            sums += np.outer((r, 1 - r), (h, 10 - h))
+            sets += r
+        theta = [(h + a - 1) / (h + t + 2 * a - 2) for h, t in sums]
+        if dirichlet is not None:
+            weight = (sets + dirichlet - 1) / (len(HEADS) + 2 * dirichlet - 2)
+    return [*theta, weight]
+
+
+def test_the_coins_when_they_are_noted():
+    module = importlib.import_module("two_coins")
+    assert module.HEADS == HEADS
+    coins = module.noted()
+    assert {name: coin.mle for name, coin in coins.items()} == {"A": 0.8, "B": 0.45}
+    assert row("two_coins", "coin A") == ["24", "6", "0.80"]
+    assert row("two_coins", "coin B") == ["9", "11", "0.45"]
+
+
+def test_the_e_step():
+    module = importlib.import_module("two_coins")
+    table = module.shared_out(module.em()[0])
+    assert table[0] == pytest.approx(
+        [0.449149, 2.245745, 2.245745, 0.550851, 2.754255, 2.754255], abs=5e-7
+    )
+    assert [numbers[0] for numbers in table] == pytest.approx(
+        [0.449149, 0.804986, 0.733467, 0.352156, 0.647215], abs=5e-7
+    )
+    for tosses, printed in {
+        "HTTTHHTHTH": ["0.45", "2.2", "2.2", "0.55", "2.8", "2.8"],
+        "HHHHTHHHHH": ["0.80", "7.2", "0.8", "0.20", "1.8", "0.2"],
+        "HTHHHHHTHH": ["0.73", "5.9", "1.5", "0.27", "2.1", "0.5"],
+        "HTHTTTHHTT": ["0.35", "1.4", "2.1", "0.65", "2.6", "3.9"],
+        "THHHTHHHTH": ["0.65", "4.5", "1.9", "0.35", "2.5", "1.1"],
+        "sum": ["21.3", "8.6", "11.7", "8.4"],
+    }.items():
+        assert row("two_coins", tosses) == printed
+
+
+def test_the_m_step_and_ten_iterations():
+    printed = words(output("two_coins"))
+    assert "A: 21.3 / (21.3 + 8.6) = 0.71." in printed
+    assert "B: 11.7 / (11.7 + 8.4) = 0.58." in printed
+    assert row("two_coins", "0") == ["0.600000", "0.500000", "-11.320587"]
+    assert row("two_coins", "1") == ["0.713012", "0.581339", "-10.085982"]
+    for i in range(1, 11):
+        theta_a, theta_b, _ = by_hand((0.6, 0.5), iterations=i)
+        assert row("two_coins", str(i))[:2] == [f"{theta_a:.6f}", f"{theta_b:.6f}"]
+    assert row("two_coins", "10")[:2] == ["0.796744", "0.519659"]
+
+
+def test_who_made_this():
+    theta_a, theta_b, _ = by_hand((0.6, 0.5), iterations=10)
+    shares = []
+    for h in HEADS:
+        a, b = (p**h * (1 - p) ** (10 - h) for p in (theta_a, theta_b))
+        shares.append(f"{a / (a + b):.2f}")
+    printed = words(output("two_coins"))
+    assert f"with probability {', '.join(shares)}." in printed
+    assert "likelier coins are BAABA; the notes said BAABA" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "a", "dirichlet", "published"),
+    [
+        ("flat prior, coins picked equally often", (0.6, 0.5), 1, None, (0.796789, 0.519583)),
+        ("… how often is learned too", (0.6, 0.5), 1, 1, (0.793368, 0.513917)),
+        ("Beta(2, 2) prior: MAP-EM", (0.6, 0.5), 2, None, (0.763242, 0.519857)),
+        ("… how often is learned too, Dirichlet(2, 2)", (0.6, 0.5), 2, 2, (0.758071, 0.510585)),
+        ("flat prior, from 0.5 and 0.6", (0.5, 0.6), 1, None, (0.519583, 0.796789)),
+        ("flat prior, from 0.5 and 0.5", (0.5, 0.5), 1, None, (0.66, 0.66)),
+    ],
+)
+def test_where_em_ends(name, start, a, dirichlet, published):
+    step = importlib.import_module("two_coins").variants()[name]
+    expected = by_hand(start, a, dirichlet)
+    assert [*step.parameters, step.weights[0]] == pytest.approx(expected, abs=1e-9)
+    assert step.parameters == pytest.approx(published, abs=6e-7)
+    assert row("two_coins", name) == [f"{number:.6f}" for number in expected]
+
+
+def test_the_surface_has_its_top_where_em_ends():
+    module = importlib.import_module("two_coins")
+    theta_a, theta_b, _ = by_hand((0.6, 0.5))
+    offsets = np.linspace(-0.01, 0.01, 5)
+    surface = module.log_likelihood(*np.meshgrid(theta_a + offsets, theta_b + offsets))
+    assert np.unravel_index(surface.argmax(), surface.shape) == (2, 2)
+    saddle = module.log_likelihood(*np.meshgrid([0.65, 0.66, 0.67], [0.65, 0.66, 0.67]))
+    assert saddle[0, 0] < saddle[1, 1] > saddle[2, 2]
+    assert saddle[0, 2] > saddle[1, 1] < saddle[2, 0]
+
+
+# Linkage (Dempster, Laird and Rubin 1977).
+
+# the positive root of 197 pi**2 - 15 pi - 68 = 0, where the derivative of the likelihood vanishes
+TOP = (15 + math.sqrt(15**2 + 4 * 197 * 68)) / (2 * 197)
+
+
+def test_linkage():
+    module = importlib.import_module("linkage")
+    steps = module.em(60)
+    assert [step.pi for step in steps[:4]] == pytest.approx(
+        [0.608247, 0.624321, 0.626489, 0.626777], abs=5e-7
+    )
+    assert steps[0].hidden == 25
+    assert steps[-1].pi == pytest.approx(TOP, abs=1e-12)
+    assert pytest.approx(0.626821498, abs=5e-10) == TOP
+    assert steps[0].belief.posterior == pytest.approx((25 + 34 + 1, 18 + 20 + 1))
+    start_elsewhere = module.em(60, start=0.01)[-1]
+    assert start_elsewhere.pi == pytest.approx(TOP, abs=1e-12)
+
+
+def test_linkage_climbs_its_likelihood():
+    module = importlib.import_module("linkage")
+    path = [0.5, *(step.pi for step in module.em(5))]
+    heights = module.log_likelihood(np.array(path))
+    assert np.all(np.diff(heights) > 0)
+    around = module.log_likelihood(np.array([TOP - 1e-4, TOP, TOP + 1e-4]))
+    assert around.argmax() == 1
+
+
+def test_linkage_prints_what_the_first_class_hides():
+    """The rate is the missing information by the complete, both at the end."""
+    share = (TOP / 4) / (1 / 2 + TOP / 4)
+    missing = 125 * share * (1 - share) / TOP**2
+    complete = (125 * share + 34) / TOP**2 + 38 / (1 - TOP) ** 2
+    assert f"leaves {missing / complete:.3f} of the distance" in words(output("linkage"))
+    assert f"The end is {TOP:.9f}." in words(output("linkage"))
+    pi = 0.5
+    for i in range(1, 9):
+        hidden = 125 * pi / (2 + pi)
+        pi = (hidden + 34) / (hidden + 72)
+        hidden_printed, posterior, printed, to_go = row("linkage", str(i))
+        assert [hidden_printed, printed] == [f"{hidden:.6f}", f"{pi:.9f}"]
+        assert posterior == f"Beta({hidden + 35:.3f}, 39)"
+        assert to_go == f"{TOP - pi:.1e}"
+
+
+@pytest.mark.parametrize("name", ["two_coins", "linkage"])
+def test_figures(name):
+    matplotlib = pytest.importorskip("matplotlib.figure")
+    canvas = matplotlib.Figure(layout="constrained")
+    importlib.import_module(name).figure(canvas)
+    canvas.savefig(io.BytesIO(), dpi=40)
+    lines = [line for axes in canvas.axes for line in axes.lines]
+    ends = {"two_coins": by_hand((0.6, 0.5), iterations=30)[:2], "linkage": None}[name]
+    if ends is not None:
+        assert np.array(lines[0].get_xydata())[-1] == pytest.approx(ends, abs=1e-9)
+    else:
+        start = lines[1].get_xydata()[0]
+        assert start[0] == 0.5
+        assert start[1] < 0
