@@ -4,45 +4,17 @@ import dataclasses
 import itertools
 import json
 import math
-import os
-import select
 import signal
 import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
+from programs import command, environment, on_a_terminal, posix, replay
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.datasets import COLOURS, factory_mixes, madison
 from seqbayes.replay.mms import Prior, Story
-
-posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
-
-# Interrupts reach the program even where the tests run in the background and ignore them.
-PROGRAM = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from seqbayes.cli import main
-sys.exit(main())
-"""
-
-
-def command(*args):
-    return [sys.executable, "-W", "error", "-c", PROGRAM, "replay", "mms", *args]
-
-
-def environment(**more):
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-    return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"} | more
-
-
-def replay(*args, **more):
-    """Run the program on its own."""
-    return subprocess.run(
-        command(*args), capture_output=True, check=False, env=environment(**more), encoding="utf-8"
-    )
 
 
 @pytest.fixture
@@ -274,13 +246,13 @@ def test_plain_is_one_line_a_candy(told):
 
 
 def test_a_pipe_gets_plain_lines_unasked(told):
-    done = replay("--bags", "1")
+    done = replay("mms", "--bags", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == told("--bags", "1", "--plain")
 
 
 def test_plain_where_only_ascii_can_be_written():
-    done = replay("--bags", "1", "--prior", "park", PYTHONIOENCODING="ascii")
+    done = replay("mms", "--bags", "1", "--prior", "park", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
     assert "?" not in done.stdout.replace("made these?", "")
@@ -298,7 +270,7 @@ def test_bayes_rule_holds_in_the_json(told):
 
 
 def test_proportions_that_are_none_are_refused_with_their_sum():
-    done = replay("--prior", "red=.30,green=.20,blue=.25,yellow=.35")
+    done = replay("mms", "--prior", "red=.30,green=.20,blue=.25,yellow=.35")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "sum to 1.10" in done.stderr
@@ -332,7 +304,7 @@ def test_refused_options(args, capsys):
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_closed_pipe_ends_quietly(form):
     with subprocess.Popen(
-        command(form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        command("mms", form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as program:
         program.stdout.readline()
         program.stdout.close()
@@ -344,7 +316,7 @@ def test_closed_pipe_ends_quietly(form):
 @posix
 def test_interrupted_between_two_lines_with_a_summary(number, status):
     with subprocess.Popen(
-        command("--json", "--speed", "20"),
+        command("mms", "--json", "--speed", "20"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -363,39 +335,9 @@ def test_interrupted_between_two_lines_with_a_summary(number, status):
     assert end["summary"][0].startswith("Stopped after")
 
 
-def on_a_terminal(*args, columns=80, lines=24, until=None, number=signal.SIGINT, **more):
-    """Run the program on a pseudo-terminal; return its status and all that it wrote."""
-    ours, theirs = os.openpty()
-    size = {"COLUMNS": str(columns), "LINES": str(lines)}
-    program = subprocess.Popen(
-        command(*args),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment(**size | more),
-    )
-    os.close(theirs)
-    written = b""
-    while True:
-        ready, _, _ = select.select([ours], [], [], 60)
-        assert ready, "the program is silent"
-        try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not chunk:
-            break
-        written += chunk
-        if until is not None and until in written:
-            program.send_signal(number)
-            until = None
-    os.close(ours)
-    return program.wait(), written.decode("utf-8")
-
-
 @posix
 def test_on_a_terminal_it_draws_and_then_sums_up():
-    status, written = on_a_terminal("--bags", "2", "--speed", "max")
+    status, written = on_a_terminal("mms", "--bags", "2", "--speed", "max")
     assert status == 0
     screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
     assert "\x1b[?1049h" in screens
@@ -406,7 +348,7 @@ def test_on_a_terminal_it_draws_and_then_sums_up():
 
 @posix
 def test_interrupted_on_a_terminal_it_sums_up():
-    status, written = on_a_terminal("--speed", "20", until=b"Predicted")
+    status, written = on_a_terminal("mms", "--speed", "20", until=b"Predicted")
     assert status == 130
     after = written.rpartition("\x1b[?1049l")[2]
     assert "Stopped after" in after
@@ -416,7 +358,7 @@ def test_interrupted_on_a_terminal_it_sums_up():
 
 @posix
 def test_without_colour():
-    status, written = on_a_terminal("--bags", "1", "--speed", "max", NO_COLOR="1")
+    status, written = on_a_terminal("mms", "--bags", "1", "--speed", "max", NO_COLOR="1")
     assert status == 0
     assert "38;" not in written
     assert "\x1b[3" not in written
@@ -424,7 +366,7 @@ def test_without_colour():
 
 @posix
 def test_a_dumb_terminal_gets_plain_lines():
-    status, written = on_a_terminal("--bags", "1", "--speed", "max", TERM="dumb")
+    status, written = on_a_terminal("mms", "--bags", "1", "--speed", "max", TERM="dumb")
     assert status == 0
     assert "\x1b" not in written
-    assert written.replace("\r\n", "\n") == replay("--bags", "1").stdout
+    assert written.replace("\r\n", "\n") == replay("mms", "--bags", "1").stdout

@@ -1,31 +1,21 @@
-"""The story of the two coins: its figures, its screens, and how it ends.
+"""The story of the two coins: its figures, what the program prints, and how it ends.
 
 Published figures are from Do and Batzoglou (2008), with more digits recomputed by hand-written EM.
 """
 
-import io
 import json
 import math
-import os
-import re
-import select
 import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
-from rich.console import Console
 
+from programs import command, environment, on_a_terminal, posix, replay
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.replay.coins import Kind, Story
-from seqbayes.replay.coins.command import reading
-from seqbayes.replay.coins.screen import Screen
 from seqbayes.replay.coins.summary import verdict
-from seqbayes.replay.palette import ASCII, COIN, RULE, UNICODE
-
-posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
 
 HEADS = [5, 9, 8, 4, 7]
 
@@ -50,30 +40,6 @@ ITERATIONS = [
     (0.796668, 0.519770),
     (0.796744, 0.519659),
 ]
-
-# Interrupts reach the program even where the tests run in the background and ignore them.
-PROGRAM = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from seqbayes.cli import main
-sys.exit(main())
-"""
-
-
-def command(*args):
-    return [sys.executable, "-W", "error", "-c", PROGRAM, "replay", "coins", *args]
-
-
-def environment(**more):
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-    return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"} | more
-
-
-def replay(*args, **more):
-    """Run the program on its own."""
-    return subprocess.run(
-        command(*args), capture_output=True, check=False, env=environment(**more), encoding="utf-8"
-    )
 
 
 @pytest.fixture
@@ -240,13 +206,13 @@ def test_plain_m_step_with_a_prior_and_weights(told):
 
 
 def test_a_pipe_gets_plain_lines_unasked(told):
-    done = replay("--iterations", "2")
+    done = replay("coins", "--iterations", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == told("--iterations", "2", "--plain")
 
 
 def test_plain_where_only_ascii_can_be_written():
-    done = replay("--prior", "beta22", PYTHONIOENCODING="ascii")
+    done = replay("coins", "--prior", "beta22", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
     assert done.stdout.count("?") == 1
@@ -280,7 +246,7 @@ def test_verdicts_of_a_stopped_story():
     assert "Stopped after 1 iteration of 10" in last_sentence_of(story, 14)
 
 
-# The story and its screens.
+# The story.
 
 
 @pytest.fixture(scope="module", params=["flat", "beta22"])
@@ -317,123 +283,7 @@ def test_rows_add_up(steps):
                 assert math.fsum(parts) == pytest.approx(total, rel=1e-12)
 
 
-def drawn(screen, step, width, height):
-    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
-    console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
-    console.print(screen.draw(step, width, height), soft_wrap=True)
-    return console.file.getvalue().rstrip("\n").split("\n")
-
-
-SIZES = [(140, 50), (120, 40), (112, 30), (111, 29), (80, 24), (60, 24), (40, 20), (40, 10), (9, 4)]
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("signs", [UNICODE, ASCII])
-def test_screens_fit(story, steps, width, height, signs):
-    screen = Screen(story.opening, signs)
-    for step in [None, *steps[:16], *steps[16::9], steps[-1]]:
-        lines = drawn(screen, step, width, height)
-        assert len(lines) <= height
-        assert max(map(len, lines)) <= width
-
-
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_everything_promised_is_on_every_screen(width, height):
-    story = Story()
-    steps, screen = list(story), Screen(story.opening, UNICODE)
-    told = ["\n".join(drawn(screen, step, width, height)) for step in steps]
-    assert re.search(r"A: 24 ÷ \(24 \+ 6\) = 0\.80", told[5])
-    assert "0.45" in told[5]
-    row = told[7]
-    for word in ("coin A, 0.60", "coin B, 0.50", "0.45", "2.2", "0.55", "2.8"):
-        assert word in row
-    for word in ("prior", "likelihood", "evidence", "posterior"):
-        assert word in row
-    sums, division = told[12], told[13]
-    assert re.search(r"21\.3 +8\.6 +2\.0 +11\.7 +8\.4", sums)
-    assert "A: 21.3 ÷ (21.3 + 8.6) = 0.71" in division
-    assert "log likelihood rose by 1.23" in division
-    assert "−10.086" in division
-    assert "0.7967" in told[-1]
-    assert "0.5197" in told[-1]
-    for number, text in enumerate(told, 1):
-        assert f"{number} of 32" in text
-
-
-def test_ascii_screens_are_ascii():
-    story = Story(prior="beta22")
-    screen = Screen(story.opening, ASCII)
-    for step in story:
-        told = "\n".join(drawn(screen, step, 80, 24))
-        assert told.replace("−", "-").isascii()  # the minus sign is the console's own business
-
-
-def test_table_that_stays(story, steps):
-    lines = [line.plain for line in Screen(story.opening, UNICODE).table(steps[-1], 40)]
-    assert max(map(len, lines)) <= 40
-    thetas = [f"{theta:.4f}" for theta in steps[-1].thetas]
-    assert lines[-1].split()[:3] == ["30", *thetas]
-
-
-# Colours: simulated dichromacy (Machado, Oliveira and Fernandes 2009, severity 1).
-
-EYES = {
-    "trichromat": np.eye(3),
-    "protanope": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranope": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanope": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-}
-
-
-def linear(colour):
-    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-
-
-def lab(rgb):
-    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    xyz = np.array(to_xyz) @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-@pytest.mark.parametrize("eye", EYES)
-def test_any_eye_tells_the_coins_apart(eye):
-    a, b = (lab(np.array(EYES[eye]) @ linear(colour)) for colour in COIN.values())
-    assert np.linalg.norm(a - b) > 50  # about 2 is just noticeable
-
-
-def test_coins_can_be_read_and_are_no_part_of_the_rule():
-    for colour in COIN.values():
-        luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
-        assert 1.05 / (luminance + 0.05) >= 4.5
-        assert (luminance + 0.05) / 0.05 >= 4.5
-        for other in RULE.values():
-            assert np.linalg.norm(lab(linear(colour)) - lab(linear(other))) > 20
-
-
-# Pace, refusals, ends.
-
-
-def test_default_pace_ends_within_a_minute_and_quickens():
-    plan = Story().plan
-    pace = reading(plan)
-    shown = np.diff([0.0, *(pace(n) for n in range(len(plan) + 1))])
-    assert np.all(shown > 0)
-    assert np.all(np.diff(shown[14::2]) < 0)
-    assert pace(len(plan)) < 60
+# Refusals and ends.
 
 
 @pytest.mark.parametrize(
@@ -478,7 +328,7 @@ def test_refused_stories():
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_closed_pipe_ends_quietly(form):
     with subprocess.Popen(
-        command(form, "--iterations", "1000"),
+        command("coins", form, "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -492,7 +342,7 @@ def test_closed_pipe_ends_quietly(form):
 @posix
 def test_interrupted_between_two_lines_with_a_summary():
     with subprocess.Popen(
-        command("--json", "--speed", "20", "--iterations", "1000"),
+        command("coins", "--json", "--speed", "20", "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -509,36 +359,10 @@ def test_interrupted_between_two_lines_with_a_summary():
     assert end["summary"][0].startswith("Stopped after")
 
 
-def on_a_terminal(*args, until=None, columns=80, lines=24, **more):
-    """Run the program on a pseudo-terminal; return its status and all that it wrote."""
-    ours, theirs = os.openpty()
-    size = {"COLUMNS": str(columns), "LINES": str(lines)}
-    program = subprocess.Popen(
-        command(*args), stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**size | more)
-    )
-    os.close(theirs)
-    written = b""
-    while True:
-        ready, _, _ = select.select([ours], [], [], 60)
-        assert ready, "the program is silent"
-        try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not chunk:
-            break
-        written += chunk
-        if until is not None and until in written:
-            program.send_signal(signal.SIGINT)
-            until = None
-    os.close(ours)
-    return program.wait(), written.decode("utf-8")
-
-
 @posix
 @pytest.mark.parametrize("columns", [40, 120])
 def test_on_a_terminal_it_draws_and_then_sums_up(columns):
-    status, written = on_a_terminal("--speed", "max", columns=columns, lines=40)
+    status, written = on_a_terminal("coins", "--speed", "max", columns=columns, lines=40)
     assert status == 0
     screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
     assert "\x1b[?1049h" in screens
@@ -550,7 +374,9 @@ def test_on_a_terminal_it_draws_and_then_sums_up(columns):
 
 @posix
 def test_interrupted_on_a_terminal_it_sums_up():
-    status, written = on_a_terminal("--speed", "20", "--iterations", "500", until=b"iteration 3 of")
+    status, written = on_a_terminal(
+        "coins", "--speed", "20", "--iterations", "500", until=b"iteration 3 of"
+    )
     assert status == 130
     after = written.rpartition("\x1b[?1049l")[2]
     assert "Stopped after" in after
@@ -560,7 +386,7 @@ def test_interrupted_on_a_terminal_it_sums_up():
 
 @posix
 def test_without_colour():
-    status, written = on_a_terminal("--speed", "max", NO_COLOR="1")
+    status, written = on_a_terminal("coins", "--speed", "max", NO_COLOR="1")
     assert status == 0
     assert "38;" not in written
     assert "\x1b[3" not in written.replace("\x1b[3m", "")  # italics are no colour
@@ -568,7 +394,7 @@ def test_without_colour():
 
 @posix
 def test_a_dumb_terminal_gets_plain_lines():
-    status, written = on_a_terminal("--speed", "max", TERM="dumb")
+    status, written = on_a_terminal("coins", "--speed", "max", TERM="dumb")
     assert status == 0
     assert "\x1b" not in written
-    assert written.replace("\r\n", "\n") == replay().stdout
+    assert written.replace("\r\n", "\n") == replay("coins").stdout

@@ -1,0 +1,72 @@
+"""Runs ``seqbayes replay`` as a program of its own, in a pipe or on a terminal."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
+
+# Interrupts reach the program even where the tests run in the background and ignore them.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqbayes.cli import main
+sys.exit(main())
+"""
+
+
+def command(story, *args):
+    return [sys.executable, "-W", "error", "-c", PROGRAM, "replay", story, *args]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+    return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"} | more
+
+
+def replay(story, *args, **more):
+    """Run the program and return how it ended and what it wrote."""
+    return subprocess.run(
+        command(story, *args),
+        capture_output=True,
+        check=False,
+        env=environment(**more),
+        encoding="utf-8",
+    )
+
+
+def on_a_terminal(story, *args, columns=80, lines=24, until=None, **more):
+    """Run the program on a pseudo-terminal; return its status and all that it wrote.
+
+    It is interrupted as soon as it has written `until`.
+    """
+    ours, theirs = os.openpty()
+    size = {"COLUMNS": str(columns), "LINES": str(lines)}
+    program = subprocess.Popen(
+        command(story, *args),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(**size | more),
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        ready, _, _ = select.select([ours], [], [], 60)
+        assert ready, "the program is silent"
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not chunk:
+            break
+        written += chunk
+        if until is not None and until in written:
+            program.send_signal(signal.SIGINT)
+            until = None
+    os.close(ours)
+    return program.wait(), written.decode("utf-8")
