@@ -189,6 +189,8 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
         if from_first - first <= last - from_last:
             return first, from_first
         return from_last, last
+    if distribution.mode == first:
+        return first, from_first
     tail = 0.5 * (1.0 - level)
     low, high = distribution.ppf(tail), distribution.isf(tail)
     if not (math.isfinite(high) and math.isfinite(low)):

@@ -6,6 +6,8 @@ fail (scipy 1.17):
 * ``gammainc`` loses all digits in the lower tail of large shapes (23 % off at shape 7e7, five
   standard deviations below the mean), and with it ``gammaincinv``: Temme's expansion from 1e5 on.
 * ``betainc`` keeps only nine digits when both parameters exceed 1e12: Temme's expansion.
+* ``betaincinv`` loses digits when parameters exceed 1e8, and some quantiles altogether: Newton's
+  steps.
 * ``betaincinv`` and ``stdtrit`` stop at about 2e-308 and 1e153: power laws beyond.
 
 All take floats or arrays: floats in, float out; arrays broadcast.
@@ -31,6 +33,7 @@ from seqbayes.special import (
     horner,
     is_array,
     log_beta,
+    log_beta_term,
     log_rising,
 )
 
@@ -55,12 +58,13 @@ _TEMME_2 = (1 / 1296, -139 / 51840, 25 / 6048)
 
 _SMALLEST_QUANTILE = 1e-307
 _LARGEST_T = 1e150
+_SMALLEST_TAIL = 1e-290  # of large parameters: smaller levels are read as this one
 
 
 def _select(large: Any, replaced: Any, usual: Real, *args: Real) -> Real:
     """Use `replaced` at those elements of `args` where `large`, and `usual` elsewhere."""
     if not is_array(*args):
-        return replaced(*args) if large else float(usual)
+        return float(replaced(*args) if large else usual)
     if not np.any(large):
         return usual
     large, usual, *columns = np.broadcast_arrays(large, usual, *args)
@@ -154,8 +158,10 @@ def _gamma_quantile(shape: Real, q: Real, side: float) -> Real:
         z = float(z)
         if not math.isfinite(z):
             return z if z != -math.inf else 0.0
+    q = np.maximum(q, _SMALLEST_TAIL) if xp is np else max(q, _SMALLEST_TAIL)
     with np.errstate(all="ignore"):
-        x = shape * (1.0 - 1.0 / (9.0 * shape) + z / (3.0 * xp.sqrt(shape))) ** 3
+        near = -side * sc.ndtri(q)
+        x = shape * (1.0 - 1.0 / (9.0 * shape) + near / (3.0 * xp.sqrt(shape))) ** 3
         for _ in range(3):
             tail = _gamma_tail(shape, x, side)
             log_slope = -deviance(shape, x) - 0.5 * xp.log(2.0 * math.pi / shape)
@@ -235,16 +241,69 @@ def beta_ppf(a: Real, b: Real, q: Real) -> Real:
     >>> math.isclose(beta_ppf(0.001, 1.0, 0.5), 0.5**1000)
     True
     """
-    return _beta_quantile(a, b, q, sc.betaincinv(a, b, q))
+    usual = _beta_quantile(a, b, q, sc.betaincinv(a, b, q))
+    return _select(_hard_to_invert(a, b), _beta_large_ppf, usual, a, b, q)
 
 
 def beta_isf(a: Real, b: Real, q: Real) -> Real:
     """Upper quantile of Beta(a, b): the x with P(X > x) = q."""
-    return _beta_quantile(a, b, 1.0 - q, sc.betainccinv(a, b, q))
+    usual = _beta_quantile(a, b, 1.0 - q, sc.betainccinv(a, b, q))
+    return _select(_hard_to_invert(a, b), _beta_large_isf, usual, a, b, q)
 
 
 def _beta_quantile(a: Real, b: Real, q: Real, usual: Real) -> Real:
     return _select(usual < _SMALLEST_QUANTILE, _beta_power_law, usual, a, b, q)
+
+
+def _hard_to_invert(a: Real, b: Real) -> Any:
+    """Whether betaincinv has few digits or none, and Newton's steps start close enough."""
+    return (a + b >= 1e7) & (a >= 1e3) & (b >= 1e3)
+
+
+def _beta_large_ppf(a: Real, b: Real, q: Real) -> Real:
+    return sc.expit(_beta_logit(a, b, q, -1.0))
+
+
+def _beta_large_isf(a: Real, b: Real, q: Real) -> Real:
+    return sc.expit(_beta_logit(a, b, q, 1.0))
+
+
+def _beta_logit(a: Real, b: Real, q: Real, side: float) -> Real:
+    """Quantile of logit X for large a and b: Paulson's approximation and Newton's steps.
+
+    Steps are on the log of the tail that is below 1/2, which is concave.
+
+    References
+    ----------
+    E. Paulson, "An approximate normalization of the analysis of variance distribution", Annals of
+    Mathematical Statistics 13, 1942.
+    """
+    scalar = not is_array(a, b, q)
+    xp: Any = math if scalar else np
+    z = -side * sc.ndtri(q)
+    if scalar and not math.isfinite(z):
+        return float(z)
+    q = max(q, _SMALLEST_TAIL) if scalar else np.maximum(q, _SMALLEST_TAIL)
+    ends, z = z, -side * sc.ndtri(q)
+    u, v = 1.0 / (9.0 * a), 1.0 / (9.0 * b)
+    with np.errstate(all="ignore"):
+        # z = ((1 - v) w - (1 - u)) / sqrt(v w**2 + u), with w**3 = b / a * odds
+        root = xp.sqrt(u * (1.0 - v) ** 2 + v * (1.0 - u) ** 2 - u * v * z * z)
+        w = ((1.0 - u) * (1.0 - v) + z * root) / ((1.0 - v) ** 2 - v * z * z)
+        logit = xp.log(a) - xp.log(b) + 3.0 * xp.log(w)
+        upper = (q <= 0.5) == (side > 0.0)
+        level = (q if q <= 0.5 else 1.0 - q) if scalar else np.minimum(q, 1.0 - q)
+        for _ in range(4):
+            x, y = sc.expit(logit), sc.expit(-logit)
+            if scalar:
+                x, y = float(x), float(y)
+                tail = beta_sf(a, b, x, y) if upper else beta_cdf(a, b, x, y)
+            else:
+                tail = np.where(upper, beta_sf(a, b, x, y), beta_cdf(a, b, x, y))
+            log_slope = log_beta_term(a, b, x, y, beta_difference(a, b, x, y))
+            step = tail * xp.log(tail / level) / xp.exp(log_slope)
+            logit = logit + (2.0 * upper - 1.0) * step
+        return float(logit) if scalar else np.where(np.isfinite(ends), logit, ends)
 
 
 def _beta_power_law(a: Real, b: Real, q: Real) -> Real:

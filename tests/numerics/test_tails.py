@@ -93,6 +93,29 @@ def test_beta_quantiles(a, b, q):
             assert (log_p + mp.log(a) + log_beta(mp.mpf(a), mp.mpf(b))) / a < math.log(1e-320)
 
 
+@pytest.mark.parametrize("q", [1e-200, 1e-12, 0.3, 0.9])
+@pytest.mark.parametrize(
+    ("a", "b"), [(7e14, 8e12), (1200.0, 1e12), (1e15, 3e14), (3e4, 2e7), (3e9, 2e10), (50.0, 1e14)]
+)
+def test_beta_quantiles_of_huge_parameters(a, b, q):
+    """scipy's betaincinv finds a tail of 1e-12 off by 6 % of a standard deviation, or by more."""
+    for upper, quantile in enumerate((tails.beta_ppf, tails.beta_isf)):
+        x = quantile(a, b, q)
+        at_x = beta_tails(a, b, x) if min(a, b) < 1e5 else large_beta_tails(a, b, x)
+        error = quantile_error(x, at_x, q, upper, log_beta_pdf(x, a, b))
+        assert error < 1e-11
+        odds = (tails.beta_odds_ppf, tails.beta_odds_isf)[upper](a, b, q)
+        assert math.isclose(odds, x / (1.0 - x), rel_tol=1e-15 / (1.0 - x) + 1e-13)
+
+
+@pytest.mark.parametrize("shape", [1e3, 1e6, 1e12])
+def test_quantiles_of_the_smallest_levels_are_finite(shape):
+    for q in (5e-324, 1e-305):
+        assert 0.0 < tails.gamma_ppf(shape, q) < shape < tails.gamma_isf(shape, q)
+        low, high = tails.beta_ppf(shape, 1e9, q), tails.beta_isf(shape, 1e9, q)
+        assert 0.0 < low < shape / (shape + 1e9) < high < 1.0
+
+
 def test_tiny_beta_quantiles_do_not_stop_at_the_smallest_normal_float():
     # P(X <= x) = x**a for b = 1
     assert math.isclose(tails.beta_ppf(0.001, 1.0, 0.485), 0.485**1000, rel_tol=1e-10)
