@@ -43,8 +43,10 @@ else:
 
 # Below this share of what is unlearned, what remains is the rounding of a weight.
 _NOTHING = cython.declare(cython.double, 4.5e-16)
-# Below this share of the largest sum so far, a sum carried in double-double is rounding.
+# Below this share of the largest sum so far, a sum carried in double-double is rounding, and one
+# that was scaled or came of an array.
 _NOISE = cython.declare(cython.double, 1e-24)
+_ROUNDING = cython.declare(cython.double, 1e-12)
 # How far, relatively, what is unlearned may be from what was learned.
 _SLACK = cython.declare(cython.double, 1e-9)
 _SPLITTER = cython.declare(cython.double, 134217729.0)  # 2**27 + 1, for exact products
@@ -311,7 +313,7 @@ class Statistics:
 
     def is_possible(self) -> bool:
         """Whether something can have been seen that has these sums, up to rounding."""
-        return isfinite(self._n) and isfinite(self._h) and self._n >= 0.0
+        return isfinite(self._n) and isfinite(self._h) and self._n + self._n_low >= 0.0
 
     def clear(self) -> None:
         """Forget everything."""
@@ -822,20 +824,23 @@ class Moments(Statistics):
     def _check_removable(self, w: float, last: bool) -> None:
         d: cython.double = self._y - self._origin
         n: cython.double = self._n + self._n_low
-        s1: cython.double = self._s1 - w * d
-        s2: cython.double = self._s2 - w * d * d
+        s1: cython.double = (self._s1 - w * d) + self._s1_low
+        s2: cython.double = (self._s2 - w * d * d) + self._s2_low
         left: cython.double = (self._n - w) + self._n_low
         if last:
-            s2 = -n * (d - self._s1 / n) * (d - self._s1 / n)
+            s1 = d - (self._s1 + self._s1_low) / n
+            s2 = -n * s1 * s1
         else:
             s2 -= s1 * s1 / left
-        if s2 < -_SLACK * fabs(self._s2) - _NOISE * self._peak:
+        if s2 < -_SLACK * fabs(self._s2) - _ROUNDING * self._peak:
             raise ObservationError("cannot unlearn what was not learned")
 
     def is_possible(self) -> bool:
         """Whether something can have been seen that has these sums, up to rounding."""
-        left: cython.double = self._s2 - (self._s1 / self._n * self._s1 if self._n > 0.0 else 0.0)
-        return Statistics.is_possible(self) and left >= -_SLACK * self._s2
+        s1: cython.double = self._s1 + self._s1_low
+        s2: cython.double = self._s2 + self._s2_low
+        left: cython.double = s2 - (s1 / self._n * s1 if self._n > 0.0 else 0.0)
+        return Statistics.is_possible(self) and left >= -_SLACK * fabs(self._s2)
 
     def clear(self) -> None:
         """Forget everything."""
