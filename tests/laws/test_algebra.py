@@ -199,6 +199,32 @@ def test_unlearning_refuses_what_was_not_learned(case):
     assert state == same_state
 
 
+@pytest.mark.parametrize(
+    ("state", "seen", "strange"),
+    [
+        (sb.Beta(), [True, True], False),
+        (sb.Beta(likelihood=sb.Binomial(5)), [5, 4], 0),
+        (sb.Gamma(), [3, 4], 9),
+        (sb.Gamma(likelihood=sb.Exponential()), [1.0, 2.0], 3.5),
+        (sb.Normal(), [0.0, 1.0, 2.0], 100.0),
+        (sb.NormalInverseGamma(), [1e6, 1e6 + 1.0], 1e6 + 3.0),
+        (sb.Normal(), [5.0], 6.0),
+        (sb.Dirichlet.flat("ab"), ["a", "a"], "b"),
+        (sb.Dirichlet.flat("ab", sb.Multinomial()), [{"a": 2}, {"a": 1, "b": 1}], {"b": 2}),
+        (sb.DirichletProcess(), ["a"], "b"),
+    ],
+    ids=str,
+)
+def test_unlearning_refuses_strangers(state, seen, strange):
+    """What cannot have been among the things learned is noticed, where the sums tell."""
+    state = state.clone()
+    state.learn_many(seen)
+    before = state.to_dict()
+    with pytest.raises(ObservationError, match="cannot unlearn"):
+        state.unlearn_one(strange)
+    assert state.to_dict() == before
+
+
 @every
 def test_weights_are_repetition(case):
     xs = case.observations(5, salt=13)
