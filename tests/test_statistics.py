@@ -263,6 +263,13 @@ def test_log_choose_of_large_numbers(n, k):
         assert statistics.log_choose(n, k) == pytest.approx(float(exact), rel=1e-12)
 
 
+@pytest.mark.parametrize("k", [0, 1, 20, 255, 256, 257, 1000, 10**6, 10**15, 10**300])
+def test_log_factorials_of_counts(k):
+    with mp.workdps(40):
+        exact = -float(mp.loggamma(mp.mpf(k) + 1))
+    assert sb.Gamma().observe(k).log_base == pytest.approx(exact, rel=1e-14)
+
+
 def test_accumulators_print_what_they_hold():
     state = sb.Beta()
     state.learn_one(True)
