@@ -11,7 +11,17 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-COMPILED = ["seqbayes.square_root", "seqbayes.statistics"]
+COMPILED = [
+    "seqbayes.square_root",
+    "seqbayes.statistics.base",
+    "seqbayes.statistics.labels",
+    "seqbayes.statistics.moments",
+    "seqbayes.statistics.pairs",
+    "seqbayes.statistics.rates",
+    "seqbayes.statistics.reading",
+    "seqbayes.statistics.factorials",
+    "seqbayes.statistics.trials",
+]
 
 PURE = os.environ.get("SEQBAYES_PURE", "")
 
@@ -22,6 +32,13 @@ UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 
 class BuildExtension(build_ext):
     """Sets the compiler's own flags, and leaves no outdated binary behind a failed compilation."""
+
+    def build_extensions(self):
+        super().build_extensions()
+        built = [Path(self.get_ext_fullpath(ext.name)) for ext in self.extensions]
+        if not all(path.exists() for path in built):  # they call each other: all of them or none
+            for path in built:
+                path.unlink(missing_ok=True)
 
     def build_extension(self, ext):
         ext.optional = PURE != "0"  # here, because cythonize drops it

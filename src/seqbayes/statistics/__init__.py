@@ -1,0 +1,39 @@
+"""What one observation adds: compiled sums of sufficient statistics.
+
+Plain Python source that Cython compiles; uncompiled it does the same, slower. An accumulator reads
+one observation (checks it against the support, takes its sufficient statistic and log base
+measure), and adds, removes, merges and scales. Sums carry their rounding errors along (Neumaier;
+double-double for second moments), so that windows, merges and long streams stay exact to the last
+digits.
+"""
+
+from seqbayes.statistics.base import Learner, Statistics
+from seqbayes.statistics.factorials import log_choose
+from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
+from seqbayes.statistics.moments import Moments, MomentStatistic
+from seqbayes.statistics.pairs import PairStatistic, PairSums
+from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
+from seqbayes.statistics.reading import as_real, is_missing, read_weight, refuse
+from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
+
+__all__ = [
+    "BernoulliSums",
+    "BinomialSums",
+    "LabelCounts",
+    "Learner",
+    "MomentStatistic",
+    "Moments",
+    "MultinomialCounts",
+    "NegativeBinomialSums",
+    "PairStatistic",
+    "PairSums",
+    "ParetoSums",
+    "PoissonSums",
+    "PowerSums",
+    "Statistics",
+    "as_real",
+    "is_missing",
+    "log_choose",
+    "read_weight",
+    "refuse",
+]

@@ -1,0 +1,11 @@
+cdef double NOTHING, NOISE, ROUNDING, SLACK
+
+cdef class Statistics:
+    cdef double _n, _n_low, _h, _h_low, _log_base
+    cdef int _read(self, object x) except -1
+    cdef int _add(self, double w) except -1
+    cdef int _observe(self, object x, double w) except -1
+    cdef void _add_common(self, double n, double h) noexcept
+
+cdef class Learner:
+    cdef public Statistics _statistics

@@ -1,0 +1,184 @@
+"""What every accumulator is, and the learning half of a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqbayes.errors import ObservationError
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import isfinite
+    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.reading import weight
+else:
+    from math import isfinite
+
+    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.reading import weight
+
+from seqbayes.statistics.reading import read_weight
+
+# Below this share of what is unlearned, what remains is the rounding of a weight.
+NOTHING = 4.5e-16
+# Below this share of the largest sum so far, a sum carried in double-double is rounding, and one
+# that was scaled or came of an array.
+NOISE = 1e-24
+ROUNDING = 1e-12
+# How far, relatively, what is unlearned may be from what was learned.
+SLACK = 1e-9
+
+
+class Statistics:
+    """What was seen, as the sufficient statistics of one likelihood.
+
+    Subclasses read an observation (`_read`), and add what was read (`_add`); the rest is common.
+    """
+
+    def __init__(self) -> None:
+        self._n = self._n_low = self._h = self._h_low = self._log_base = 0.0
+
+    @property
+    def n(self) -> float:
+        """Total weight of what was seen."""
+        return self._n + self._n_low
+
+    @property
+    def log_base(self) -> float:
+        """Weighted sum of the log base measures of what was seen."""
+        return self._h + self._h_low
+
+    def _read(self, x: object) -> cython.int:
+        raise NotImplementedError
+
+    def _add(self, w: cython.double) -> cython.int:
+        raise NotImplementedError
+
+    def _add_common(self, n: cython.double, h: cython.double) -> cython.void:
+        s: cython.double = self._n + n
+        self._n_low += lost(self._n, n, s)
+        self._n = s
+        if h != 0.0:
+            s = self._h + h
+            self._h_low += lost(self._h, h, s)
+            self._h = s
+
+    def _observe(self, x: object, w: cython.double) -> cython.int:
+        self._read(x)
+        if w != 0.0:
+            self._add(w)
+        return 0
+
+    def observe(self, x: Any, w: Any = 1.0) -> None:
+        """Add one observation with weight `w`; refused input changes nothing."""
+        self._observe(x, weight(w))
+
+    def remove(self, x: Any, w: Any = 1.0) -> None:
+        """Take one observation away; more than was seen is refused."""
+        v: cython.double = weight(w)
+        self._read(x)
+        n: cython.double = self._n + self._n_low
+        if v > n * (1.0 + 1e-9):
+            raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
+        if v >= n * (1.0 - NOTHING):
+            if n > 0.0:
+                self._check_removable(n, True)
+            self.clear()
+        elif v != 0.0:
+            self._check_removable(v, False)
+            self._add(-v)
+
+    def _check_removable(self, w: float, last: bool) -> None:
+        """Refuse to take away what `_read` holds where that cannot have been seen."""
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        return isfinite(self._n) and isfinite(self._h) and self._n + self._n_low >= 0.0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._n = self._n_low = self._h = self._h_low = 0.0
+
+    def scale(self, factor: float) -> None:
+        """Multiply every sum by `factor`."""
+        self._n *= factor
+        self._n_low *= factor
+        self._h *= factor
+        self._h_low *= factor
+
+    def merge(self, other: Any) -> None:
+        """Add what another accumulator of the same kind has seen."""
+        raise NotImplementedError
+
+    @property
+    def value(self) -> Any:
+        """The sufficient statistic, as a tuple of numbers or arrays."""
+        raise NotImplementedError
+
+    def dump(self) -> tuple[Any, ...]:
+        """Return all sums as plain numbers and containers; `load` reads them back."""
+        raise NotImplementedError
+
+    def load(self, dumped: Any) -> None:
+        """Restore what `dump` returned."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(self.dump() == other.dump())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.dump()!r}"
+
+
+class Learner:
+    """The learning half of a state: its compiled methods reach the statistics without a detour."""
+
+    _statistics: Statistics
+
+    def learn_one(self, x: Any, w: Any = 1.0) -> None:
+        """Absorb one observation.
+
+        Parameters
+        ----------
+        x
+            The observation; its type is the likelihood's.
+        w
+            Weight, finite and >= 0; may be fractional. Weight 2 is the same as learning twice.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support or `w` is no weight. The state is then unchanged.
+        """
+        v: cython.double
+        if type(w) is float:
+            v = w
+        else:
+            v = read_weight(w)
+        if not (isfinite(v) and v >= 0.0):
+            v = read_weight(w)
+        self._statistics._observe(x, v)
+
+    def update(self, x: Any, w: Any = 1.0) -> None:
+        """Absorb one observation: `learn_one` under the name that River's `proba` uses."""
+        self._statistics._observe(x, weight(w))
+
+    def unlearn_one(self, x: Any, w: Any = 1.0) -> None:
+        """Take one observation away: the exact inverse of `learn_one`.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support, or more would be taken away than was learned.
+        """
+        self._statistics.remove(x, w)
+
+    def revert(self, x: Any, w: Any = 1.0) -> None:
+        """Take one observation away: `unlearn_one` under the name that River's `proba` uses."""
+        self._statistics.remove(x, w)

@@ -1,0 +1,5 @@
+from seqbayes.statistics.base cimport Statistics
+
+cdef class PairSums(Statistics):
+    cdef double _a, _a_low, _b, _b_low, _read_a, _read_b
+    cdef int _add_sums(self, double n, double a, double b, double h) except -1

@@ -1,0 +1,126 @@
+"""Sums of two-part statistics: what Beta and Gamma priors learn from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from seqbayes.errors import ObservationError
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import isfinite
+    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.exact import lost
+else:
+    from math import isfinite
+
+    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.exact import lost
+
+
+class PairStatistic(NamedTuple):
+    """A two-part sufficient statistic: successes and failures, or shape and rate."""
+
+    a: Any
+    b: Any
+
+
+class PairSums(Statistics):
+    """Sums of a two-part statistic (a, b): what a Beta or a Gamma prior learns from."""
+
+    def __init__(self) -> None:
+        Statistics.__init__(self)
+        self._a = self._a_low = self._b = self._b_low = 0.0
+        self._read_a = self._read_b = 0.0
+
+    @property
+    def value(self) -> PairStatistic:
+        """The sums (a, b)."""
+        a: cython.double = self._a + self._a_low
+        b: cython.double = self._b + self._b_low
+        # what is left of unlearned fractions may have rounded below zero
+        return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
+
+    def _add(self, w: cython.double) -> cython.int:
+        self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)
+        return 0
+
+    def _add_sums(
+        self, n: cython.double, a: cython.double, b: cython.double, h: cython.double
+    ) -> cython.int:
+        sa: cython.double = self._a + a
+        sb: cython.double = self._b + b
+        if not (isfinite(sa) and isfinite(sb) and isfinite(self._h + h) and isfinite(self._n + n)):
+            raise ObservationError("the observation is too large: its statistic overflows")
+        self._a_low += lost(self._a, a, sa)
+        self._a = sa
+        self._b_low += lost(self._b, b, sb)
+        self._b = sb
+        self._add_common(n, h)
+        return 0
+
+    def absorb(self, n: float, a: float, b: float, log_base: float) -> None:
+        """Add the sums over many observations at once."""
+        self._add_sums(n, a, b, log_base)
+
+    def _check_removable(self, w: float, last: bool) -> None:
+        a: cython.double = self._a + self._a_low
+        b: cython.double = self._b + self._b_low
+        a_left: cython.double = a - w * self._read_a
+        b_left: cython.double = b - w * self._read_b
+        if (
+            a_left < -SLACK * a
+            or b_left < -SLACK * b
+            or (last and (a_left > SLACK * a or b_left > SLACK * b))
+        ):
+            raise ObservationError("cannot unlearn what was not learned")
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        least: cython.double = -SLACK * self._n
+        return (
+            Statistics.is_possible(self)
+            and least <= self._a + self._a_low
+            and least <= self._b + self._b_low
+        )
+
+    def clear(self) -> None:
+        """Forget everything."""
+        Statistics.clear(self)
+        self._a = self._a_low = self._b = self._b_low = 0.0
+
+    def scale(self, factor: float) -> None:
+        """Multiply every sum by `factor`."""
+        Statistics.scale(self, factor)
+        self._a *= factor
+        self._a_low *= factor
+        self._b *= factor
+        self._b_low *= factor
+
+    def merge(self, other: Any) -> None:
+        """Add what another accumulator of the same kind has seen."""
+        n, n_low, a, a_low, b, b_low, h, h_low = other.dump()
+        self._add_sums(n, a, b, h)
+        self._add_sums(n_low, a_low, b_low, h_low)
+
+    def dump(self) -> tuple[float, ...]:
+        """Return (n, a, b, log base), each followed by its rounding error."""
+        return (
+            self._n,
+            self._n_low,
+            self._a,
+            self._a_low,
+            self._b,
+            self._b_low,
+            self._h,
+            self._h_low,
+        )
+
+    def load(self, dumped: Any) -> None:
+        """Restore what `dump` returned."""
+        self._n, self._n_low, self._a, self._a_low = dumped[:4]
+        self._b, self._b_low, self._h, self._h_low = dumped[4:]

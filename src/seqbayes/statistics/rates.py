@@ -1,0 +1,148 @@
+"""Counts, times and other data of one unknown rate: sums for a Gamma prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import fabs, lgamma, log, log1p, pow
+    from cython.cimports.seqbayes.statistics.factorials import log_factorial
+    from cython.cimports.seqbayes.statistics.pairs import PairSums
+    from cython.cimports.seqbayes.statistics.reading import count, real
+else:
+    from math import fabs, lgamma, log, log1p, pow
+
+    from seqbayes.statistics.factorials import log_factorial
+    from seqbayes.statistics.pairs import PairSums
+    from seqbayes.statistics.reading import count, real
+
+from seqbayes.statistics.reading import refuse
+
+
+@cython.cclass
+class PoissonSums(PairSums):
+    """Events and exposure, the same exposure for all or given with each observation."""
+
+    _exposure: cython.double
+
+    def __init__(self, exposure: float | None) -> None:
+        PairSums.__init__(self)
+        self._exposure = -1.0 if exposure is None else exposure
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: Any) -> cython.int:
+        e: cython.double = self._exposure
+        k: cython.double
+        if e < 0.0:
+            if not isinstance(x, (tuple, list)) or len(x) != 2:
+                refuse(x, "a pair (count, exposure)")
+            e = real(x[1], "an exposure > 0")
+            if e <= 0.0:
+                refuse(x, "a pair (count, exposure) with exposure > 0")
+            k = count(x[0], "a whole number of events >= 0")
+        else:
+            k = count(x, "a whole number of events >= 0")
+        self._read_a = k
+        self._read_b = e
+        self._log_base = -log_factorial(k)
+        if e != 1.0:
+            self._log_base += k * log(e)
+        return 0
+
+
+@cython.cclass
+class PowerSums(PairSums):
+    """Shape and rate of y = scale |x - origin|**power, where y is Gamma of known shape.
+
+    Exponential, gamma, Weibull, inverse gamma, Rayleigh, Maxwell, Laplace and the Normal of known
+    mean are all of this form (Stacy's generalised gamma, one- or two-sided).
+    """
+
+    _shape: cython.double
+    _scale: cython.double
+    _power: cython.double
+    _origin: cython.double
+    _two_sided: cython.bint
+    _zero_allowed: cython.bint
+    _log_constant: cython.double
+    _log_slope: cython.double
+
+    def __init__(
+        self, shape: float, scale: float, power: float, origin: float = 0.0, two_sided: bool = False
+    ) -> None:
+        PairSums.__init__(self)
+        self._shape = shape
+        self._scale = scale
+        self._power = power
+        self._origin = origin
+        self._two_sided = two_sided
+        self._log_slope = shape * power - 1.0
+        self._zero_allowed = self._log_slope == 0.0
+        self._log_constant = shape * log(scale) + log(fabs(power)) - lgamma(shape)
+        if two_sided:
+            self._log_constant -= log(2.0)
+        self._read_a = shape
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: object) -> cython.int:
+        v: cython.double
+        if self._two_sided:
+            v = fabs(real(x, "a finite number") - self._origin)
+        elif self._zero_allowed:
+            v = real(x, "a finite number >= 0")
+            if v < 0.0:
+                refuse(x, "a finite number >= 0")
+        else:
+            v = real(x, "a finite number > 0")
+            if v <= 0.0:
+                refuse(x, "a finite number > 0")
+        if self._power == 1.0:
+            self._read_b = self._scale * v
+        elif self._power == 2.0:
+            self._read_b = self._scale * v * v
+        elif self._power == -1.0:
+            self._read_b = self._scale / v
+        else:
+            self._read_b = self._scale * self._raise(v, x)
+        self._log_base = self._log_constant
+        if not self._zero_allowed:
+            self._log_base += self._log_slope * log(v)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1.0, check=True)
+    def _raise(self, v: cython.double, x: object) -> cython.double:
+        try:
+            return pow(v, self._power)
+        except OverflowError:  # only math.pow raises it; C returns infinity, refused by _add_sums
+            refuse(x, "a smaller number")
+        return -1.0
+
+
+@cython.cclass
+class ParetoSums(PairSums):
+    """Shape and rate of log(x / scale), where x is Pareto of known scale."""
+
+    _scale: cython.double
+
+    def __init__(self, scale: float) -> None:
+        PairSums.__init__(self)
+        self._scale = scale
+        self._read_a = 1.0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: object) -> cython.int:
+        v: cython.double = real(x, f"a finite number >= {self._scale:.17g}")
+        if v < self._scale:
+            refuse(x, f"a finite number >= {self._scale:.17g}")
+        self._read_b = log1p((v - self._scale) / self._scale)
+        self._log_base = -log(v)
+        return 0

@@ -1,0 +1,94 @@
+"""Reading observations and weights: numbers are checked, text is never parsed."""
+
+from __future__ import annotations
+
+import decimal
+import numbers
+import reprlib
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import ObservationError
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import floor, isfinite
+else:
+    from math import floor, isfinite
+
+
+def refuse(x: object, expected: str) -> None:
+    """Raise an `ObservationError` that names the value and what was expected."""
+    raise ObservationError(f"expected {expected}, got {reprlib.repr(x)} ({type(x).__name__})")
+
+
+def as_real(x: Any, expected: str) -> float:
+    """Return `x` as a float where it is a finite real number; text is never parsed."""
+    if isinstance(x, np.timedelta64):  # an integer, numpy says
+        refuse(x, expected)
+    if isinstance(x, (numbers.Real, decimal.Decimal, np.bool_)) or (
+        isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "biuf"
+    ):
+        try:
+            value = float(x)
+        except (OverflowError, ValueError):  # an integer over 1e308; a signalling decimal
+            refuse(x, expected)
+        if isfinite(value):
+            return value
+    refuse(x, expected)
+    raise AssertionError("unreachable")
+
+
+def read_weight(w: Any) -> float:
+    """Return the weight `w` as a float, refusing what is negative or not finite."""
+    value = as_real(w, "a finite weight >= 0")
+    if value < 0.0:
+        refuse(w, "a finite weight >= 0")
+    return value
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a label stands for a missing value: None, NaN, or what pandas has."""
+    try:
+        return label is None or bool(label != label)
+    except (ArithmeticError, TypeError, ValueError):  # comparing it has no answer
+        return True
+
+
+def weight(w: object) -> cython.double:
+    """Return a weight, refusing what is negative or not finite."""
+    v: cython.double
+    if type(w) is float:
+        v = w
+        if isfinite(v) and v >= 0.0:
+            return v
+    return read_weight(w)
+
+
+def real(x: object, expected: str) -> cython.double:
+    """Return a finite real number, refusing all else."""
+    v: cython.double
+    if isinstance(x, float):
+        v = x
+        if isfinite(v):
+            return v
+    elif isinstance(x, int):
+        try:
+            v = float(x)
+        except OverflowError:
+            refuse(x, expected)
+        return v
+    return as_real(x, expected)
+
+
+def count(x: object, expected: str) -> cython.double:
+    """Return a whole number >= 0, refusing all else."""
+    v: cython.double = real(x, expected)
+    if v < 0.0 or v != floor(v):
+        refuse(x, expected)
+    return v

@@ -1,0 +1,126 @@
+"""Trials that succeed or fail: sums for a Beta prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.factorials import fast_log_choose
+    from cython.cimports.seqbayes.statistics.pairs import PairSums
+    from cython.cimports.seqbayes.statistics.reading import count, real
+else:
+    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.factorials import fast_log_choose
+    from seqbayes.statistics.pairs import PairSums
+    from seqbayes.statistics.reading import count, real
+
+from seqbayes.statistics.reading import refuse
+
+
+@cython.cclass
+class BernoulliSums(PairSums):
+    """Successes and failures of single trials."""
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _observe(self, x: object, w: cython.double) -> cython.int:
+        s: cython.double
+        if w == 1.0 and x is True:  # the commonest events, without the detour of the general way
+            s = self._a + 1.0
+            self._a_low += lost(self._a, 1.0, s)
+            self._a = s
+            self._add_one()
+        elif w == 1.0 and x is False:
+            s = self._b + 1.0
+            self._b_low += lost(self._b, 1.0, s)
+            self._b = s
+            self._add_one()
+        else:
+            PairSums._observe(self, x, w)
+        return 0
+
+    @cython.cfunc
+    @cython.final
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _add_one(self) -> cython.void:
+        s: cython.double = self._n + 1.0
+        self._n_low += lost(self._n, 1.0, s)
+        self._n = s
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: object) -> cython.int:
+        v: cython.double
+        if x is True:
+            v = 1.0
+        elif x is False:
+            v = 0.0
+        else:
+            v = real(x, "True, False, 1 or 0")
+            if v != 0.0 and v != 1.0:
+                refuse(x, "True, False, 1 or 0")
+        self._read_a = v
+        self._read_b = 1.0 - v
+        return 0
+
+
+@cython.cclass
+class BinomialSums(PairSums):
+    """Successes of a number of trials, the same for all or given with each observation."""
+
+    _trials: cython.double
+
+    def __init__(self, trials: float | None) -> None:
+        PairSums.__init__(self)
+        self._trials = -1.0 if trials is None else trials
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: Any) -> cython.int:
+        n: cython.double = self._trials
+        k: cython.double
+        if n < 0.0:
+            if not isinstance(x, (tuple, list)) or len(x) != 2:
+                refuse(x, "a pair (successes, trials)")
+            n = count(x[1], "a whole number of trials >= 0")
+            k = count(x[0], f"a whole number of successes from 0 to {n:.17g}")
+        else:
+            k = count(x, f"a whole number of successes from 0 to {n:.17g}")
+        if k > n:
+            refuse(x, f"a whole number of successes from 0 to {n:.17g}")
+        self._read_a = k
+        self._read_b = n - k
+        self._log_base = fast_log_choose(n, k)
+        return 0
+
+
+@cython.cclass
+class NegativeBinomialSums(PairSums):
+    """Failures before a fixed number of successes, counted from `start`."""
+
+    _successes: cython.double
+    _start: cython.double
+
+    def __init__(self, successes: float, start: float = 0.0) -> None:
+        PairSums.__init__(self)
+        self._successes = successes
+        self._start = start
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: object) -> cython.int:
+        k: cython.double = count(x, "a whole number >= 0") - self._start
+        if k < 0.0:
+            refuse(x, f"a whole number >= {self._start:g}")
+        self._read_a = self._successes
+        self._read_b = k
+        if self._successes != 1.0:
+            self._log_base = fast_log_choose(k + self._successes - 1.0, k)
+        return 0
