@@ -194,6 +194,27 @@ def test_long_streams_keep_their_digits():
     assert near._statistics.value == (2.0, 2.0)
 
 
+def test_merges_of_what_is_far_apart_keep_their_digits():
+    """Moved to another origin and back, the sums lose nothing."""
+    near = [1e6 + x / 7.0 for x in (0.3, -1.2, 2.5, 0.1, 7.7)]
+    far = [-3e6 + x / 3.0 for x in (1.0, 2.0, 5.0)]
+    state, other = sb.NormalInverseGamma(), sb.NormalInverseGamma()
+    for x in far:
+        state.learn_one(x, 0.3)
+    for x in near:
+        other.learn_one(x)
+    state.merge(other)
+    for x in far:
+        state.unlearn_one(x, 0.3)
+    oracle = Oracle()
+    for x in near:
+        oracle.learn(x, 1)
+    mean, squares = oracle.moments()
+    seen = state._statistics.value
+    assert seen.mean == pytest.approx(float(mean), rel=1e-15)
+    assert seen.squares == pytest.approx(float(squares), rel=1e-13)
+
+
 @pytest.mark.parametrize("exponent", [-150, -100, -8, 0, 8, 100, 150])
 @pytest.mark.parametrize("offset", [0.0, 1e7])
 def test_moments_at_any_scale(exponent, offset):
