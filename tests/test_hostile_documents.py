@@ -1,4 +1,4 @@
-"""Documents that somebody, or something, has changed are refused, or are states in every respect."""
+"""Documents that somebody, or something, has changed are refused or are whole states."""
 
 import json
 import math
