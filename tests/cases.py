@@ -13,7 +13,7 @@ import numpy as np
 
 import seqbayes as sb
 import seqbayes.likelihoods
-from seqbayes.state import FAMILIES
+from seqbayes.family import FAMILIES
 
 PRIORS = {
     "Beta": [{"alpha": 2.0, "beta": 3.0}, {"alpha": 0.5, "beta": 0.5}],

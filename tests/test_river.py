@@ -186,7 +186,7 @@ def test_aggregate_of_two_parameters():
         if x["shop"] == "north":
             alone.learn_one(x["price"])
     found = aggregate.transform_one({"shop": "north"})
-    assert found == {"price_normalinversegamma_by_shop": alone.mean}
+    assert found == {"price_normalinversegamma_by_shop": alone.mean.mean}
 
 
 def test_aggregate_over_time():

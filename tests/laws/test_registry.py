@@ -5,7 +5,7 @@ import pytest
 import seqbayes
 from cases import CASES, FIRST, LIKELIHOODS, PRIORS
 from oracles import GRIDS, LOG_DENSITIES, PRIOR_DRAWS
-from seqbayes.state import FAMILIES
+from seqbayes.family import FAMILIES
 
 PAIRS = {(name, kind) for name, family in FAMILIES.items() for kind in family.likelihoods}
 

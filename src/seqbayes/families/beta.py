@@ -9,8 +9,9 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import between, match_interval
+from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.state import State, all_positive
+from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 
 

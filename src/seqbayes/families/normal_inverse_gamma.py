@@ -10,9 +10,10 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
 from seqbayes.families.normal import LOG_TAU, move
+from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.special import is_array
-from seqbayes.state import State, all_positive
+from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 
