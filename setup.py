@@ -20,6 +20,7 @@ COMPILED = [
     "seqbayes.statistics.rates",
     "seqbayes.statistics.reading",
     "seqbayes.statistics.factorials",
+    "seqbayes.statistics.scan",
     "seqbayes.statistics.trials",
 ]
 

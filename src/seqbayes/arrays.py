@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.errors import ObservationError
-from seqbayes.statistics import as_real, read_weight
+from seqbayes.statistics import as_real, read_weight, scan
 
 Array = npt.NDArray[Any]
 
@@ -194,6 +194,10 @@ def counted(
     n = len(xs)
     if n == 0:
         return 0.0, 0.0
+    if w is None and function is None and high == np.inf:
+        whole = sum_integers(xs, int(low))
+        if whole is not None and whole[1] >= 0:
+            return float(whole[0]), 0.0
     counts = _integers(xs) if w is None else None
     if counts is not None:
         smallest, largest = int(counts.min()), int(counts.max())
@@ -210,6 +214,15 @@ def counted(
         good = (values >= low) & (values <= high) & (values == np.floor(values))
         check(xs, good & (values < np.inf), expected)
     return total(values, w, n), 0.0 if function is None else total(function(values), w, n)
+
+
+def sum_integers(xs: Array, low: int) -> tuple[int, int] | None:
+    """Return what `scan` finds in 64-bit integers; None of other arrays, or where it overflows."""
+    if xs.dtype != np.int64 or not (xs.flags.c_contiguous and xs.flags.writeable):
+        return None
+    contiguous: Any = xs
+    found, bits = scan(contiguous, low)
+    return (found, bits) if (abs(bits) + low) * len(xs) < 2**63 else None
 
 
 def _integers(xs: Array) -> Array | None:

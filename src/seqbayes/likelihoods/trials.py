@@ -75,7 +75,10 @@ def _successes(values: arrays.Array) -> int | None:
         np.equal(values, 0.0, out=equal)
         return ones if ones + int(np.count_nonzero(equal)) == len(values) else None
     # the bits of all numbers together: only zeros and ones set none above the lowest
-    return int(values.sum()) if int(np.bitwise_or.reduce(values)) in (0, 1) else None
+    whole = arrays.sum_integers(values, 0)
+    if whole is None:
+        whole = int(values.sum()), int(np.bitwise_or.reduce(values))
+    return whole[0] if whole[1] in (0, 1) else None
 
 
 def _success_probability(alpha: Any, beta: Any) -> Any:

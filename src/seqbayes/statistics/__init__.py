@@ -14,6 +14,7 @@ from seqbayes.statistics.moments import Moments, MomentStatistic
 from seqbayes.statistics.pairs import PairStatistic, PairSums
 from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
 from seqbayes.statistics.reading import as_real, is_missing, read_weight, refuse
+from seqbayes.statistics.scan import scan
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "log_choose",
     "read_weight",
     "refuse",
+    "scan",
 ]
