@@ -214,6 +214,13 @@ def test_log_likelihood_by_enumeration() -> None:
     assert coins().fit(HEADS, iterations=0)[0].log_likelihood == pytest.approx(math.log(total))
 
 
+def test_fixed_weights_of_any_sequence_stay() -> None:
+    for weights in ((0.3, 0.7), np.array([0.3, 0.7])):
+        mixture = coins(weights=weights)
+        trace = mixture.fit(HEADS, iterations=3)
+        assert mixture.weights == trace[0].weights == (0.3, 0.7)
+
+
 def test_bad_input() -> None:
     coin = Beta(likelihood=Binomial(trials=10))
     with pytest.raises(PriorError, match="at least two states"):

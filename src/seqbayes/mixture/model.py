@@ -81,28 +81,29 @@ class Mixture:
         self.names = tuple(named)
         self.components: tuple[State, ...] = tuple(state.clone() for state in named.values())
         self.seed = seed
-        self._weight_prior = self._check_weights(weights)
-        self.weights: tuple[float, ...] = (1.0 / len(named),) * len(named)
-        if self._weight_prior is None and isinstance(weights, Sequence):
-            self.weights = tuple(float(w) for w in weights)
+        self._weight_prior, self.weights = self._check_weights(weights)
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         self.start = None if start is None else tuple(start)
         self.parameters: tuple[Any, ...] | None = self.start
 
-    def _check_weights(self, weights: Sequence[float] | Dirichlet | None) -> Dirichlet | None:
+    def _check_weights(
+        self, weights: Sequence[float] | Dirichlet | None
+    ) -> tuple[Dirichlet | None, tuple[float, ...]]:
+        """Return the prior of learned weights, None of fixed ones, and the weights at first."""
+        equal = (1.0 / len(self.names),) * len(self.names)
         if weights is None:
-            return Dirichlet.flat(self.names)
+            return Dirichlet.flat(self.names), equal
         if isinstance(weights, Dirichlet):
             if weights.categories != self.names:
                 raise PriorError(
                     f"expected weights of {self.names}, got a Dirichlet over {weights.categories}"
                 )
-            return weights.clone()
+            return weights.clone(), equal
         if len(weights) != len(self.names):
             raise PriorError(f"expected {len(self.names)} weights, got {weights!r}")
-        check_proportions(dict(zip(self.names, weights, strict=True)))
-        return None
+        shares = check_proportions(dict(zip(self.names, weights, strict=True)))
+        return None, tuple(shares.values())
 
     def fit(self, data: Iterable[Any], iterations: int = 1000, tol: float = 1e-9) -> Trace:
         """Learn from data at hand by EM, from the start anew.
