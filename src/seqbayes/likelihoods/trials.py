@@ -70,10 +70,14 @@ def _successes(values: arrays.Array) -> int | None:
     if values.dtype.kind == "b":
         return int(np.count_nonzero(values))
     if values.dtype.kind == "f":
-        equal = values == 1.0
-        ones = int(np.count_nonzero(equal))
-        np.equal(values, 0.0, out=equal)
-        return ones if ones + int(np.count_nonzero(equal)) == len(values) else None
+        ones = zeros = 0
+        equal = np.empty(min(len(values), 4 * arrays.BLOCK), bool)  # one, used again by every block
+        for start in range(0, len(values), len(equal) or 1):
+            block = values[start : start + len(equal)]
+            found = equal[: len(block)]
+            ones += int(np.count_nonzero(np.equal(block, 1.0, found)))
+            zeros += int(np.count_nonzero(np.equal(block, 0.0, found)))
+        return ones if ones + zeros == len(values) else None
     # the bits of all numbers together: only zeros and ones set none above the lowest
     whole = arrays.sum_integers(values, 0)
     if whole is None:
