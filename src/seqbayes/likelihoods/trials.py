@@ -53,7 +53,10 @@ class Bernoulli(PairLikelihood):
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Bernoulli distribution of the next trial."""
-        return predictive.Bernoulli(_success_probability(*posterior))
+        alpha, beta = posterior
+        return predictive.Bernoulli(
+            _success_probability(alpha, beta), _success_probability(beta, alpha)
+        )
 
     def labels(self, posterior: Any) -> dict[Any, float]:
         """Return the probabilities of True and False."""
