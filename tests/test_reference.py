@@ -362,6 +362,6 @@ def test_documents_of_this_version_are_read():
 
 def test_a_failure_that_is_all_but_impossible() -> None:
     """The exact share beta / (alpha + beta), not what is left of 1 when alpha is taken away."""
-    belief = Beta(1e15, 1)
+    belief = sb.Beta(1e15, 1)
     assert belief.predictive.p(0) == pytest.approx(1 / (1e15 + 1), rel=1e-15)
     assert belief.predict_proba_one()[False] == belief.predictive.p(0)
