@@ -14,6 +14,7 @@ from setuptools.errors import CompileError
 COMPILED = [
     "seqbayes.square_root",
     "seqbayes.statistics.base",
+    "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",
     "seqbayes.statistics.moments",
     "seqbayes.statistics.pairs",

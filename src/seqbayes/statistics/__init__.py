@@ -9,6 +9,7 @@ digits.
 
 from seqbayes.statistics.base import Learner, Statistics
 from seqbayes.statistics.factorials import log_choose
+from seqbayes.statistics.fields import FieldStatistic, FieldSums
 from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
 from seqbayes.statistics.moments import Moments, MomentStatistic
 from seqbayes.statistics.pairs import PairStatistic, PairSums
@@ -20,6 +21,8 @@ from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBino
 __all__ = [
     "BernoulliSums",
     "BinomialSums",
+    "FieldStatistic",
+    "FieldSums",
     "LabelCounts",
     "Learner",
     "MomentStatistic",

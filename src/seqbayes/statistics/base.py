@@ -37,6 +37,7 @@ class Statistics:
     """What was seen, as the sufficient statistics of one likelihood.
 
     Subclasses read an observation (`_read`), and add what was read (`_add`); the rest is common.
+    `_add` may refuse what overflows; where `_fits` says yes, it does not.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,9 @@ class Statistics:
             self._add(w)
         return 0
 
+    def _fits(self, w: cython.double) -> cython.bint:
+        return False
+
     def observe(self, x: Any, w: Any = 1.0) -> None:
         """Add one observation with weight `w`; refused input changes nothing."""
         self._observe(x, weight(w))
@@ -81,16 +85,26 @@ class Statistics:
         """Take one observation away; more than was seen is refused."""
         v: cython.double = weight(w)
         self._read(x)
+        self._check_remove(v)
+        self._subtract(v)
+
+    def _check_remove(self, v: cython.double) -> cython.int:
         n: cython.double = self._n + self._n_low
-        if v > n * (1.0 + 1e-9):
+        if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         if v >= n * (1.0 - NOTHING):
             if n > 0.0:
                 self._check_removable(n, True)
-            self.clear()
         elif v != 0.0:
             self._check_removable(v, False)
+        return 0
+
+    def _subtract(self, v: cython.double) -> cython.int:
+        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
+            self.clear()
+        elif v != 0.0:
             self._add(-v)
+        return 0
 
     def _check_removable(self, w: float, last: bool) -> None:
         """Refuse to take away what `_read` holds where that cannot have been seen."""

@@ -19,14 +19,14 @@ if cython.compiled:
     from cython.cimports.seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
     from cython.cimports.seqbayes.statistics.exact import lost
     from cython.cimports.seqbayes.statistics.factorials import log_factorial
-    from cython.cimports.seqbayes.statistics.reading import count, weight
+    from cython.cimports.seqbayes.statistics.reading import count
 else:
     from math import isfinite
 
     from seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
     from seqbayes.statistics.exact import lost
     from seqbayes.statistics.factorials import log_factorial
-    from seqbayes.statistics.reading import count, weight
+    from seqbayes.statistics.reading import count
 
 from seqbayes.statistics.reading import is_missing, refuse
 
@@ -90,6 +90,11 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
+    def _fits(self, w: cython.double) -> cython.bint:
+        return isfinite(self._n + w)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def _count(self, label: object, w: cython.double) -> cython.int:
         found = self.counts.get(label)
         old: cython.double
@@ -113,24 +118,30 @@ class LabelCounts(Statistics):
             raise ObservationError("the weight is too large: its sum overflows")
         return 0
 
-    def remove(self, x: Any, w: Any = 1.0) -> None:
-        """Take one observation away; more than was seen is refused."""
-        v: cython.double = weight(w)
-        self._read(x)
-        old: cython.double = self.counts.get(x, 0.0)
-        low: cython.double = self._low.get(x, 0.0)
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _check_remove(self, v: cython.double) -> cython.int:
+        old: cython.double = self.counts.get(self._label, 0.0)
+        low: cython.double = self._low.get(self._label, 0.0)
         if v > (old + low) * (1.0 + SLACK):
-            raise ObservationError(
-                f"cannot unlearn weight {v:g} of {reprlib.repr(x)}: only {old:g} was learned"
-            )
+            x = reprlib.repr(self._label)
+            raise ObservationError(f"cannot unlearn weight {v:g} of {x}: only {old:g} was learned")
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _subtract(self, v: cython.double) -> cython.int:
+        old: cython.double = self.counts.get(self._label, 0.0)
+        low: cython.double = self._low.get(self._label, 0.0)
         if v >= (old + low) * (1.0 - NOTHING):
-            self._drop(x)
+            self._drop(self._label)
             self._add_common(-old, 0.0)
             self._add_common(-low, 0.0)
             if not any(self.counts.values()):
                 self.clear()
         else:
             self._add(-v)
+        return 0
 
     def _drop(self, label: Any) -> None:
         self._low.pop(label, None)
@@ -236,12 +247,23 @@ class MultinomialCounts(LabelCounts):
         self.absorb({label: w * k for label, k in self._reading.items()}, w, w * self._log_base)
         return 0
 
-    def remove(self, x: Any, w: Any = 1.0) -> None:
-        """Take one observation away; more than was seen is refused."""
-        v: cython.double = weight(w)
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _fits(self, w: cython.double) -> cython.bint:
+        k: cython.double
+        old: cython.double
+        for label, k in self._reading.items():
+            old = self.counts.get(label, 0.0)
+            if not isfinite(old + w * k):
+                return False
+        return isfinite(self._n + w)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _check_remove(self, v: cython.double) -> cython.int:
         n: cython.double = self._n + self._n_low
+        k: cython.double
         seen: cython.double
-        self._read(x)
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         last = v >= n * (1.0 - NOTHING)
@@ -249,13 +271,20 @@ class MultinomialCounts(LabelCounts):
             k = self._reading.get(label, 0.0)
             if v * k > seen * (1.0 + SLACK) or (last and v * k < seen * (1.0 - SLACK)):
                 raise ObservationError(f"cannot unlearn what was not learned of {label!r}")
-        if last:
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _subtract(self, v: cython.double) -> cython.int:
+        seen: cython.double
+        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
             self.clear()
         elif v != 0.0:
             self._add(-v)
             for label, seen in self._seen().items():
                 if seen <= NOISE * v * self._reading.get(label, 0.0):
                     self._drop(label)
+        return 0
 
     def _seen(self) -> dict[Any, float]:
         return {label: w + self._low.get(label, 0.0) for label, w in self.counts.items()}

@@ -25,6 +25,9 @@ else:
 
 from seqbayes.statistics.reading import refuse
 
+# Squares that sum up to less than this have room for the error terms, too.
+ROOM = 1e300
+
 
 class MomentStatistic(NamedTuple):
     """Total weight, mean = origin + shift, and the sum of squares about that mean."""
@@ -111,6 +114,12 @@ class Moments(Statistics):
         self._add_sums(w, d, d_low, p, p_low, w * self._log_base)
         self._origin = origin
         return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _fits(self, w: cython.double) -> cython.bint:
+        d: cython.double = self._y - (self._y if self._n == 0.0 else self._origin)
+        return bool(self._s2 + w * d * d < ROOM and isfinite(self._n + w))
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)

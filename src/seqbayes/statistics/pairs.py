@@ -49,6 +49,14 @@ class PairSums(Statistics):
         self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)
         return 0
 
+    def _fits(self, w: cython.double) -> cython.bint:
+        return bool(
+            isfinite(self._a + w * self._read_a)
+            and isfinite(self._b + w * self._read_b)
+            and isfinite(self._h + w * self._log_base)
+            and isfinite(self._n + w)
+        )
+
     def _add_sums(
         self, n: cython.double, a: cython.double, b: cython.double, h: cython.double
     ) -> cython.int:

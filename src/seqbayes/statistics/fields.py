@@ -1,0 +1,247 @@
+"""What observations of several named fields add: an accumulator for every field."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.errors import ObservationError
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import isfinite
+    from cython.cimports.seqbayes.statistics.base import NOTHING, SLACK, Statistics
+else:
+    from math import isfinite
+
+    from seqbayes.statistics.base import NOTHING, SLACK, Statistics
+
+from seqbayes.statistics.reading import is_missing, refuse
+
+
+class FieldStatistic(NamedTuple):
+    """The sufficient statistic of every field by name, and the families that know what it says."""
+
+    fields: dict[Any, Any]
+    families: tuple[Any, ...]
+
+
+@cython.cclass
+class FieldSums(Statistics):
+    """The accumulators of named fields, which learn an observation together or not at all.
+
+    An observation is a mapping from name to value, or a sequence of one value per field, in order.
+    A field that a mapping leaves out learns nothing, and so every field has a weight of its own.
+
+    Parameters
+    ----------
+    parts
+        Name to accumulator. Bulk learning may add to `parts` directly, and then says with `absorb`
+        how many observations that were.
+    families
+        What interprets the statistics, one per field; handed on by `value`.
+    """
+
+    parts = cython.declare(dict, visibility="readonly")
+    families = cython.declare(tuple, visibility="readonly")
+    _reading: list[Statistics]
+
+    def __init__(self, parts: dict[Any, Statistics], families: tuple[Any, ...] = ()) -> None:
+        Statistics.__init__(self)
+        self.parts = dict(parts)
+        self.families = families
+        self._reading = []  # the accumulators whose fields are in the observation
+
+    @property
+    def log_base(self) -> float:
+        """Weighted sum of the log base measures of what was seen, of all fields."""
+        return math.fsum(part.log_base for part in self.parts.values())
+
+    @property
+    def value(self) -> FieldStatistic:
+        """The sufficient statistic of every field."""
+        return FieldStatistic(
+            {name: part.value for name, part in self.parts.items()}, self.families
+        )
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read(self, x: object) -> cython.int:
+        self._reading = []
+        if type(x) is dict:
+            self._read_mapping(x)
+        elif isinstance(x, Mapping):
+            self._read_mapping(dict(x))
+        else:
+            self._read_sequence(x)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read_mapping(self, x: dict[Any, Any]) -> cython.int:
+        part: Statistics
+        for name, value in x.items():
+            found = self.parts.get(name)
+            if found is None:
+                known = ", ".join(map(reprlib.repr, list(self.parts)[:12]))
+                more = ", …" if len(self.parts) > 12 else ""
+                shown = reprlib.repr(name)
+                raise ObservationError(f"unknown field {shown}: expected some of {known}{more}")
+            part = found
+            self._read_field(part, name, value)
+        if not x:
+            refuse(x, "a value of at least one field")
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read_sequence(self, x: Any) -> cython.int:
+        part: Statistics
+        if isinstance(x, np.ndarray) and x.ndim > 0:
+            x = x.tolist() if x.ndim == 1 and x.dtype.kind in "biufO" else list(x)
+        if not isinstance(x, (list, tuple)) or len(x) != len(self.parts):
+            refuse(x, f"a mapping from field to value, or {len(self.parts)} values in order")
+        values: list[Any] = list(x)
+        i: cython.Py_ssize_t
+        for i, name in enumerate(self.parts):
+            part = self.parts[name]
+            self._read_field(part, name, values[i])
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _read_field(self, part: Statistics, name: object, value: object) -> cython.int:
+        try:
+            part._read(value)
+        except ObservationError as error:
+            hint = " (leave a missing field out)" if is_missing(value) else ""
+            raise ObservationError(f"field {reprlib.repr(name)}: {error}{hint}") from None
+        self._reading.append(part)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _fits(self, w: cython.double) -> cython.bint:
+        part: Statistics
+        for found in self._reading:
+            part = found
+            if not part._fits(w):
+                return False
+        return isfinite(self._n + w)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _add(self, w: cython.double) -> cython.int:
+        part: Statistics
+        if not isfinite(self._n + w):
+            raise ObservationError("the weight is too large: its sum overflows")
+        saved = None if self._fits(w) else self._save()
+        try:
+            for found in self._reading:
+                part = found
+                part._add(w)
+        except ObservationError:
+            if saved is not None:
+                self._restore(saved)
+            raise
+        self._add_common(w, 0.0)
+        return 0
+
+    def _save(self) -> dict[Any, Any]:
+        return {name: part.dump() for name, part in self.parts.items()}
+
+    def _restore(self, saved: dict[Any, Any]) -> None:
+        for name, dumped in saved.items():
+            self.parts[name].load(dumped)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _check_remove(self, v: cython.double) -> cython.int:
+        part: Statistics
+        n: cython.double = self._n + self._n_low
+        left: cython.double = n - v + SLACK * n
+        if v > n * (1.0 + SLACK):
+            raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
+        read = {id(part) for part in self._reading}
+        for name, found in self.parts.items():
+            part = found
+            if id(found) not in read:
+                if part._n + part._n_low > left:
+                    raise ObservationError(
+                        f"cannot unlearn what was not learned: without field {reprlib.repr(name)}"
+                    )
+                continue
+            try:
+                part._check_remove(v)
+            except ObservationError as error:
+                raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _subtract(self, v: cython.double) -> cython.int:
+        part: Statistics
+        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
+            self.clear()
+        elif v != 0.0:
+            for found in self._reading:
+                part = found
+                part._subtract(v)
+            self._add_common(-v, 0.0)
+        return 0
+
+    def absorb(self, n: float) -> None:
+        """Add the weight of many observations, whose fields `parts` absorbed one by one."""
+        if not isfinite(self._n + n):
+            raise ObservationError("the weights are too large: their sum overflows")
+        self._add_common(n, 0.0)
+
+    def is_possible(self) -> bool:
+        """Whether something can have been seen that has these sums, up to rounding."""
+        most: cython.double = (self._n + self._n_low) * (1.0 + SLACK)
+        return Statistics.is_possible(self) and all(
+            part.is_possible() and part.n <= most for part in self.parts.values()
+        )
+
+    def clear(self) -> None:
+        """Forget everything."""
+        Statistics.clear(self)
+        for part in self.parts.values():
+            part.clear()
+
+    def scale(self, factor: float) -> None:
+        """Multiply every sum by `factor`."""
+        Statistics.scale(self, factor)
+        for part in self.parts.values():
+            part.scale(factor)
+
+    def merge(self, other: Any) -> None:
+        """Add what another accumulator of the same fields has seen; all of it, or nothing."""
+        n, n_low, _ = other.dump()
+        saved = self._save()
+        try:
+            for name, part in self.parts.items():
+                part.merge(other.parts[name])
+            self.absorb(n)
+        except ObservationError:
+            self._restore(saved)
+            raise
+        self._add_common(n_low, 0.0)
+
+    def dump(self) -> tuple[Any, ...]:
+        """Return n, its rounding error, and what every field dumps, in order."""
+        return self._n, self._n_low, tuple(part.dump() for part in self.parts.values())
+
+    def load(self, dumped: Any) -> None:
+        """Restore what `dump` returned."""
+        self._n, self._n_low, parts = dumped
+        for part, seen in zip(self.parts.values(), parts, strict=True):
+            part.load(seen)
