@@ -1,0 +1,1 @@
+"""Events from a stream: sources, durable beliefs, nothing lost, nothing counted twice."""
