@@ -1,0 +1,368 @@
+"""Exact forgetting by half-life, around any state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from seqbayes import arrays, codec
+from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.state import State
+from seqbayes.statistics.reading import as_real, read_weight
+
+_UNITS = ("events", "time")
+
+
+class Decayed:
+    """A state in which what was seen counts half after every half-life.
+
+    An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly so in whatever order
+    observations arrive. The belief's clock is the newest time it has learned, or the number of
+    events; whatever is asked of it (`posterior`, `mean`, `interval`, `predictive`, …) is answered
+    as of that clock, by the state that `as_of` returns.
+
+    Parameters
+    ----------
+    state
+        The prior and likelihood; it is cloned, never changed.
+    half_life
+        In units of time, those of the event times; or in events. Above zero.
+    by
+        "events", or "time": then every observation is learned with its time.
+
+    Raises
+    ------
+    PriorError
+        If the half-life is not above zero, or the unit is unknown, or `state` is none.
+
+    Notes
+    -----
+    The sums are kept as of the whole half-life before the clock: observations enter with weights
+    between 1 and 2 (late ones less), and the sums are halved whenever the clock passes a whole
+    half-life. Remainders of floating-point division are exact, and so is halving, so that an
+    observation has the same weight, to the last bit, whenever it arrives.
+
+    References
+    ----------
+    .. [1] Cormode, G., Shkapenyuk, V., Srivastava, D. and Xu, B. (2009). Forward decay: a practical
+       time decay model for streaming systems. ICDE.
+    .. [2] West, M. and Harrison, J. (1997). Bayesian Forecasting and Dynamic Models, section 6.3.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Decayed(Beta(), half_life=60.0, by="time")
+    >>> belief.learn_one(True, t=0.0)
+    >>> belief.learn_one(False, t=120.0)
+    >>> belief.learn_one(True, t=60.0)               # late: half of it is forgotten already
+    >>> belief.posterior
+    BetaHyperparameters(alpha=1.75, beta=2.0)
+    >>> belief.as_of(240.0).posterior
+    BetaHyperparameters(alpha=1.1875, beta=1.25)
+    """
+
+    def __init__(self, state: State, half_life: float, by: str = "events") -> None:
+        if not isinstance(state, State):
+            raise PriorError(f"expected a state to forget by half-life, got {state!r}")
+        if by not in _UNITS:
+            raise PriorError(f"expected a half-life by 'events' or 'time', got {by!r}")
+        self.half_life = check_parameter("half_life", half_life)
+        self.by = by
+        self._state = state.clone()
+        self._clock = 0.0 if by == "events" else None
+        self._landmark = 0  # the whole half-lives as of which the sums are kept
+        self._now: State | None = None
+
+    @property
+    def clock(self) -> float | None:
+        """The newest time that was learned, None before; or the number of events."""
+        return self._clock
+
+    def _split(self, t: float) -> tuple[int, float]:
+        """Return the whole half-lives until `t`, and the growth of weights since then."""
+        whole, rest = divmod(t, self.half_life)
+        if not abs(whole) < 2.0**52:
+            raise ObservationError(f"time {t!r} is too far from 0 for a half-life {self.half_life}")
+        return int(whole), 2.0 ** (rest / self.half_life)
+
+    def _time(self, t: Any) -> float:
+        if self.by == "time":
+            return as_real(t, "the time of the observation, a finite number")
+        if t is not None:
+            raise ObservationError(f"a half-life in events takes no times, got {t!r}")
+        assert self._clock is not None
+        return self._clock + 1.0
+
+    def learn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
+        """Absorb one observation.
+
+        Parameters
+        ----------
+        x
+            The observation.
+        w
+            Its weight when it was new, finite and >= 0.
+        t
+            Its time, where the half-life is one of time; it may be older than the clock.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support, `w` is no weight or `t` no time. Nothing is changed then.
+        """
+        t = self._time(t)
+        whole, growth = self._split(t)
+        weight = growth if w == 1.0 else growth * read_weight(w)
+        age = whole - self._landmark
+        if age > 0 or self._clock is None:
+            self._advance(x, weight, whole)
+        else:
+            self._state.learn_one(x, weight if age == 0 else _scaled(weight, age))
+        self._tick(t)
+
+    def _advance(self, x: Any, weight: float, whole: int) -> None:
+        """Learn what is in a newer half-life than all before, and halve what they left."""
+        before = self._state._statistics.dump()
+        self._rescale(self._state, whole)
+        try:
+            self._state.learn_one(x, weight)
+        except ObservationError:
+            self._state._statistics.load(before)
+            raise
+        self._landmark = whole
+
+    def _rescale(self, state: State, whole: int) -> None:
+        if self._clock is not None and whole != self._landmark:
+            state._statistics.scale(_scaled(1.0, self._landmark - whole))
+
+    def _tick(self, t: float) -> None:
+        if self._clock is None or t > self._clock:
+            self._clock = t
+        self._now = None
+
+    def learn_many(self, xs: Iterable[Any], w: Any = None, t: Any = None) -> None:
+        """Absorb many observations at once; none of them if one is refused.
+
+        Parameters
+        ----------
+        xs
+            Observations, an array or any iterable of length n.
+        w
+            None, one weight for all, or n weights.
+        t
+            Their n times, where the half-life is one of time.
+
+        Raises
+        ------
+        ObservationError
+            If an observation, weight or time is refused.
+        """
+        xs = xs if isinstance(xs, np.ndarray) else list(xs)
+        if not len(xs):
+            return
+        times = self._times(t, len(xs))
+        whole, rest = np.divmod(times, self.half_life)
+        self._split(float(times.max())), self._split(float(times.min()))
+        newest = int(whole.max())
+        if self._clock is not None:
+            newest = max(newest, self._landmark)
+        weights = np.ldexp(
+            2.0 ** (rest / self.half_life), np.maximum(whole - newest, -2000).astype(np.int64)
+        )
+        own = arrays.weights(w, len(xs))
+        if own is not None:
+            weights = weights * own
+        seen = self._state._summarise(xs, weights)
+        before = self._state._statistics.dump()
+        self._rescale(self._state, newest)
+        try:
+            self._state._statistics.merge(seen)
+        except ObservationError:
+            self._state._statistics.load(before)
+            raise
+        self._landmark = newest
+        self._tick(float(times.max()))
+
+    def _times(self, t: Any, n: int) -> Any:
+        if self.by == "events":
+            return self._time(t) + np.arange(n)
+        if t is None:
+            return self._time(t)
+        times = arrays.reals(t, "a time, a finite number").astype(float)
+        arrays.check(times, np.isfinite(times), "a time, a finite number")
+        if len(times) != n:
+            raise ObservationError(f"expected {n} times, got {len(times)}")
+        return times
+
+    def unlearn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
+        """Take one observation away that was learned with this weight and time.
+
+        Raises
+        ------
+        ObservationError
+            If it cannot have been learned, or the half-life is one of events: then nobody knows
+            when it was learned.
+        """
+        if self.by == "events" or self._clock is None:
+            raise ObservationError("only what was learned with its time can be unlearned")
+        whole, growth = self._split(self._time(t))
+        weight = _scaled(growth * read_weight(w), whole - self._landmark)
+        self._state.unlearn_one(x, weight)
+        self._now = None
+
+    def as_of(self, t: float | None = None) -> State:
+        """Return the state that is left at a time, by default at the clock.
+
+        Parameters
+        ----------
+        t
+            Not before the clock: what was forgotten since cannot be recalled.
+
+        Raises
+        ------
+        ObservationError
+            If the time is before the clock.
+        """
+        at = self._clock if t is None else as_real(t, "a time, a finite number")
+        if at is None or self._clock is None:
+            return self._state._copy()
+        if at < self._clock:
+            raise ObservationError(f"cannot go back to {at!r}: the clock is at {self._clock!r}")
+        whole, growth = self._split(at)
+        state = self._state._copy()
+        state._statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
+        return state
+
+    def __getattr__(self, name: str) -> Any:
+        # what is asked, not told: the state as of the clock answers it
+        if name.startswith("_") or name in ("update", "revert"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if self._now is None:
+            self._now = self.as_of()
+        return getattr(self._now, name)
+
+    def merge(self, other: Self) -> None:
+        """Absorb what another one has seen; their common prior counts once.
+
+        Times are aligned: the result is as of the later clock. With half-lives in events both are
+        taken as they are, and the events add up.
+
+        Raises
+        ------
+        MergeError
+            If prior, likelihood, half-life or its unit differ.
+        """
+        if type(other) is not type(self):
+            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        if (self.half_life, self.by) != (other.half_life, other.by):
+            raise MergeError(
+                f"half-lives differ: {self.half_life:g} ({self.by}) and"
+                f" {other.half_life:g} ({other.by})"
+            )
+        self._state._check_mergeable(other._state)
+        if other._clock is None:
+            return
+        if self.by == "events":
+            self._add(self.as_of(), other.as_of(), (self._clock or 0.0) + other._clock)
+            return
+        clock = other._clock if self._clock is None else max(self._clock, other._clock)
+        whole, _ = self._split(clock)
+        mine, theirs = self._state._copy(), other._state._copy()
+        self._rescale(mine, whole)
+        other._rescale(theirs, whole)
+        mine.merge(theirs)
+        self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
+
+    def _add(self, mine: State, theirs: State, clock: float) -> None:
+        """Become the sum of two states that are both as of the clock."""
+        whole, growth = self._split(clock)
+        mine.merge(theirs)
+        mine._statistics.scale(growth)
+        self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, Decayed):
+            return NotImplemented
+        total = self.from_dict(self.to_dict())
+        total.merge(other)
+        return total
+
+    def forget(self, factor: float) -> None:
+        """Keep that share of what was seen, besides what time takes."""
+        self._state.forget(factor)
+        self._now = None
+
+    def rollover(self) -> None:
+        """Make the posterior as of the clock the new prior, with nothing seen."""
+        state = self.as_of()
+        state.rollover()
+        self._state, self._now = state, None
+
+    def clone(self) -> Self:
+        """Return a new one with the same prior and half-life, and nothing seen."""
+        return type(self)(self._state, self.half_life, self.by)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as a small versioned dictionary of JSON values."""
+        return {
+            "seqbayes": codec.VERSION,
+            "decayed": self.by,
+            "half_life": self.half_life,
+            "clock": self._clock,
+            "state": self._state.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no such thing, or is of a newer version.
+        """
+        document = codec.Document(data)
+        by = document.choose("decayed", {unit: unit for unit in _UNITS})
+        state = State.from_dict(data.get("state", {}))
+        decayed = cls(state, data.get("half_life", None), by)
+        clock = data.get("clock")
+        if clock is None and by == "time":
+            return decayed
+        try:
+            decayed._clock = as_real(clock, "a clock, a finite number")
+            decayed._landmark, _ = decayed._split(decayed._clock)
+        except ObservationError as error:
+            raise PriorError(str(error)) from None
+        decayed._state = state
+        return decayed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.to_dict(),)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return (self.half_life, self.by, self._clock, self._state) == (
+            other.half_life,
+            other.by,
+            other._clock,
+            other._state,
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it changes as it learns
+
+    def __str__(self) -> str:
+        unit = " events" if self.by == "events" else ""
+        return f"{self.as_of()}, half-life {self.half_life:g}{unit}"
+
+    def __repr__(self) -> str:
+        return f"Decayed({self._state!r}, half_life={self.half_life!r}, by={self.by!r})"
+
+
+def _scaled(weight: float, power: int) -> float:
+    """Return ``weight * 2 ** power``, 0 where that is too small to count."""
+    return math.ldexp(weight, max(power, -2000))
