@@ -43,6 +43,12 @@ class Source(Protocol):
         Whether it ends by itself.
     reconnects
         How often it has lost what it reads from, and found it again.
+
+    Notes
+    -----
+    A source whose mappings hold cells of text (CSV), in which numbers, truths and times are still
+    to be parsed, says so by an attribute ``text = True``. A kind of source joins `registry.KINDS`,
+    so that a configuration can name it.
     """
 
     name: str
