@@ -35,6 +35,22 @@ PRIORS = {
         {"prior_mean": -3.0, "kappa": 0.3, "alpha": 1.2, "beta": 0.5},
         {"prior_mean": 0.0, "kappa": 1.0, "alpha": 1.0, "beta": 1.0},
     ],
+    "Product": [
+        {
+            "fields": {
+                "wait": sb.NormalInverseGamma(0.5, 1.5, 3.0, 2.0),
+                "colour": sb.Dirichlet({"green": 2.0, "red": 3.5, "blue": 1.25}),
+                "clicks": sb.Gamma(2.5, 1.5),
+            }
+        },
+        {"fields": {0: sb.Beta(2.0, 3.0), 1: sb.Beta(0.5, 0.5), 2: sb.Beta(2.0, 3.0)}},
+        {
+            "fields": {
+                "size": sb.Product({"width": sb.Normal(1.0, 4.0, 2.25), "even": sb.Beta(2.0, 3.0)}),
+                "pause": sb.Gamma(2.5, 1.5, likelihood=sb.Exponential()),
+            }
+        },
+    ],
 }
 
 LIKELIHOODS = {
@@ -62,18 +78,42 @@ class Case:
 
     @property
     def id(self):
+        if self.fields:
+            inner = ", ".join(f"{name}: {case.id}" for name, case in self.fields.items())
+            return f"Product({inner})"
         values = ",".join(str(value) for value in self.prior.values())
         return f"{self.family.__name__}({values})-{self.likelihood!r}"
 
+    @property
+    def fields(self):
+        """The cases of the fields by name, of a family that has fields."""
+        return {
+            name: Case(type(s), {p: getattr(s, p) for p in s.parameters}, s.likelihood)
+            for name, s in self.prior.get("fields", {}).items()
+        }
+
     def new(self, xs=(), w=None, **changed):
         """Return a state of this prior that has learned `xs`, one at a time."""
-        state = self.family(**{**self.prior, "likelihood": self.likelihood, **changed})
+        given = {} if self.fields else {"likelihood": self.likelihood}
+        state = self.family(**{**self.prior, **given, **changed})
         for i, x in enumerate(xs):
             state.learn_one(x, 1.0 if w is None else w[i])
         return state
 
+    @property
+    def has_flat(self):
+        """Whether there is a flat prior, under which the MAP is the MLE."""
+        if self.fields:
+            return all(case.has_flat for case in self.fields.values())
+        return hasattr(self.family, "flat")
+
     def flat(self, xs=()):
         """Return the state under the flat prior that has learned `xs`."""
+        if self.fields:
+            state = self.family({name: case.flat() for name, case in self.fields.items()})
+            for x in xs:
+                state.learn_one(x)
+            return state
         # a prior over labels must be told them, one over means the variance of the data
         kept = {}
         if "alpha" in self.prior and isinstance(self.prior["alpha"], Mapping):
@@ -102,7 +142,19 @@ class Case:
         for name, (low, high) in VARIED.items():
             if getattr(self.likelihood, name, 0) is None:
                 return [self._varied(name, given, rng, low, high) for _ in range(n)]
+        if self.fields:
+            drawn = self.likelihood.sample(given, rng, n)
+            return [self._leave_out(x, rng) for x in drawn]
         return plain(self.likelihood.sample(given, rng, n))
+
+    def _leave_out(self, x, rng):
+        """Leave every fourth field out, but the first that there is."""
+        kept = {name: v for name, v in x.items() if rng.random() < 0.75}
+        first = next(iter(kept or x))
+        return {
+            name: self.fields[name]._leave_out(v, rng) if self.fields[name].fields else v
+            for name, v in (kept or {first: x[first]}).items()
+        }
 
     def _varied(self, name, given, rng, low, high):
         # where each observation brings its own number of trials, or exposure
@@ -144,6 +196,7 @@ TRUTHS = {
         case.prior["prior_mean"] + rng.uniform(-1.0, 1.0),
         case.prior["beta"] / case.prior["alpha"] * math.exp(rng.uniform(-1.0, 1.0)),
     ),
+    "Product": lambda case, rng: {name: c.theta(rng) for name, c in case.fields.items()},
 }
 
 
@@ -153,6 +206,9 @@ def _shares(labels, rng):
 
 def _all_cases():
     for name, family in FAMILIES.items():
+        if family is sb.Product:  # its likelihood is that of its fields
+            yield from (Case(family, p, family(**p).likelihood) for p in PRIORS[name])
+            continue
         for kind in family.likelihoods:
             for parameters in LIKELIHOODS.get(kind, [{}]):
                 for prior in PRIORS.get(name, [{}]):
@@ -176,13 +232,13 @@ def agree(law, case, suspects, got, wanted, rel=1e-10, absolute=0.0):
 
 
 def _difference(got, wanted, rel, absolute, path):
-    if wanted is None or got is None or isinstance(wanted, str):
+    if wanted is None or got is None or isinstance(wanted, (str, type)):
         return None if got is wanted or got == wanted else f" at {path or 'the top'}"
     if isinstance(wanted, Mapping):
         if not isinstance(got, Mapping) or set(got) != set(wanted):
             return f" at {path or 'the top'}: other labels"
         pairs = [(got[k], wanted[k], k) for k in wanted]
-    elif isinstance(wanted, (tuple, list, np.ndarray)) and np.ndim(wanted) != 0:
+    elif isinstance(wanted, (tuple, list)) or np.ndim(wanted) != 0:
         if len(got) != len(wanted):
             return f" at {path or 'the top'}: other length"
         pairs = list(zip(got, wanted, range(len(wanted)), strict=True))
@@ -193,3 +249,16 @@ def _difference(got, wanted, rel, absolute, path):
         return f"{' at ' + path if path else ''}: off by {off:.2g}, allowed {rel:g}"
     found = (_difference(g, w, rel, absolute, f"{path}[{k!r}]") for g, w, k in pairs)
     return next((where for where in found if where), None)
+
+
+def components(value):
+    """Return an estimate by component: of a mapping, of a named tuple, and of those within it."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if not isinstance(value, dict):
+        return {"": value}
+    return {
+        (name, path) if path != "" else name: leaf
+        for name, inner in value.items()
+        for path, leaf in components(inner).items()
+    }

@@ -103,6 +103,8 @@ class Shares:
 
 def log_density(case, theta, x):
     """Return log p(x | theta); theta as the family's users write it, or from `Grid`."""
+    if case.fields:
+        return math.fsum(log_density(case.fields[name], theta[name], v) for name, v in x.items())
     if case.family.__name__ == "Beta" and not isinstance(theta, Probability):
         theta = Probability.of(theta)
     if case.family.__name__ == "Normal":
@@ -135,6 +137,55 @@ class Grid:
         terms = self.log_weights + self.log_likelihood(case, xs)
         weights = np.exp(terms - terms.max())
         return weights / weights.sum()
+
+    def posterior(self, case, xs):
+        """Return the values of every component, and their posterior weights."""
+        weights = self.posterior_weights(case, xs)
+        return {name: (values, weights) for name, values in self.components.items()}
+
+
+class Grids:
+    """A grid for every field: integrals over independent parameters are products."""
+
+    def __init__(self, case):
+        self.fields = {name: grid_of(inner) for name, inner in case.fields.items()}
+
+    @property
+    def components(self):
+        return {
+            (name, path) if path != "" else name: values
+            for name, grid in self.fields.items()
+            for path, values in grid.components.items()
+        }
+
+    def log_sum(self):
+        return math.fsum(grid.log_sum() for grid in self.fields.values())
+
+    def log_evidence(self, case, xs, w=None):
+        total = 0.0
+        for name, grid in self.fields.items():
+            seen, kept = self._of(name, xs, [1.0] * len(xs) if w is None else w)
+            total += grid.log_evidence(case.fields[name], seen, kept)
+        return total
+
+    def posterior(self, case, xs):
+        return {
+            (name, path) if path != "" else name: found
+            for name, grid in self.fields.items()
+            for path, found in grid.posterior(
+                case.fields[name], self._of(name, xs, [1.0] * len(xs))[0]
+            ).items()
+        }
+
+    @staticmethod
+    def _of(name, xs, w):
+        pairs = [(x[name], v) for x, v in zip(xs, w, strict=True) if name in x]
+        return [x for x, _ in pairs], [v for _, v in pairs]
+
+
+def grid_of(case):
+    """Return the grid of a case, or the grids of its fields."""
+    return Grids(case) if case.fields else GRIDS[case.family.__name__](case.prior)
 
 
 def _beta_grid(prior):
@@ -209,6 +260,14 @@ def _sample_dirichlet(prior, rng, n):
     return [dict(zip(prior["alpha"], row, strict=True)) for row in rows]
 
 
+def _sample_product(prior, rng, n):
+    columns = {
+        name: PRIOR_DRAWS[type(s).__name__]({p: getattr(s, p) for p in s.parameters}, rng, n)
+        for name, s in prior["fields"].items()
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 PRIOR_DRAWS = {
     "Beta": lambda prior, rng, n: rng.beta(prior["alpha"], prior["beta"], n).tolist(),
     "Gamma": lambda prior, rng, n: rng.gamma(prior["shape"], 1 / prior["rate"], n).tolist(),
@@ -217,6 +276,7 @@ PRIOR_DRAWS = {
     ).tolist(),
     "NormalInverseGamma": _sample_normal_inverse_gamma,
     "Dirichlet": _sample_dirichlet,
+    "Product": _sample_product,
 }
 
 

@@ -115,6 +115,13 @@ def refused(case):
     if case.family is sb.DirichletProcess:
         return MISSING
     bad = dict(GARBAGE)
+    if case.fields:
+        good = case.new().predictive.sample(rng=case.rng())
+        bad |= {"no field": {}, "unknown field": {**good, "strange": 1}, "one": [1]}
+        for name, inner in case.fields.items():
+            for what, x in refused(inner).items():
+                bad[f"{what} as {name}"] = {**good, name: x}
+        return bad
     labels = list(case.prior.get("alpha", [])) if case.family is sb.Dirichlet else []
     if isinstance(case.likelihood, sb.Categorical):
         return {k: v for k, v in bad.items() if not is_among(v, labels)}
@@ -239,7 +246,10 @@ def test_sabotage_changes_nothing(case):
     """What an object raises when asked may pass, but nothing is half learned."""
     xs = case.observations(3, salt=105)
     state, same = case.new(xs), case.new(xs)
-    if case.likelihood.labelled or case.family is sb.Dirichlet:
+    if case.fields:
+        name = list(case.fields)[-1]
+        bad = [{**xs[0], name: Saboteur(math.nan)}, {**xs[0], name: Saboteur(-math.inf)}]
+    elif case.likelihood.labelled or case.family is sb.Dirichlet:
         bad = [Unhashable("x")]
     else:
         bad = [Saboteur(math.nan), Saboteur(-math.inf)]

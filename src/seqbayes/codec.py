@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,31 @@ class Document:
             shown = reprlib.repr(prior)
             raise PriorError(f"expected a prior with {', '.join(names)}, got {shown}")
         return {name: decode(prior[name]) for name in names}
+
+    def states(self, read: Callable[[Any], Any]) -> dict[Any, Any]:
+        """Return the states of the fields by name, each read from a document of its own."""
+        listed = self._get("fields")
+        try:
+            named = {decode(name): document for name, document in listed["pairs"]}
+            different = len(named) == len(listed["pairs"]) > 0
+        except (KeyError, TypeError, ValueError):
+            different = False
+        if not different:
+            raise PriorError(f"expected fields of different names, got {reprlib.repr(listed)}")
+        try:
+            return {name: read(document) for name, document in named.items()}
+        except RecursionError:
+            raise PriorError("expected a document of a state, got one nested without end") from None
+
+    def numbers(self, key: str, count: int) -> tuple[Any, ...]:
+        """Return that many finite numbers."""
+        numbers = decode(self._get(key))
+        try:
+            if _alike((0.0,) * count, numbers):
+                return tuple(map(float, numbers))
+        except OverflowError:
+            pass  # an integer over 1e308
+        raise PriorError(f"expected {count} numbers as {key}, got {reprlib.repr(numbers)}")
 
     def seed(self) -> int | None:
         """Return the seed, if any."""

@@ -143,10 +143,18 @@ class Family(base.Base, Learner):
         family = document.choose(
             "family", {n: c for n, c in FAMILIES.items() if issubclass(c, cls)}
         )
-        kinds = {kind.__name__: kind for kind in family.likelihoods}
-        likelihood = document.likelihood(kinds)
-        prior = document.prior(family.parameters)
-        state: Self = family(**prior, likelihood=likelihood, seed=document.seed())
+        state: Self = family._from_document(document)
+        return state
+
+    @classmethod
+    def _from_document(cls, document: codec.Document) -> Self:
+        kinds = {kind.__name__: kind for kind in cls.likelihoods}
+        named: dict[str, Any] = {
+            **document.prior(cls.parameters),
+            "likelihood": document.likelihood(kinds),
+            "seed": document.seed(),
+        }
+        state = cls(**named)
         document.load(state._statistics)
         return state
 

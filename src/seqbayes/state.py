@@ -376,6 +376,10 @@ def _brief(hyperparameters: Any) -> str:
     values = []
     for value in hyperparameters:
         if isinstance(value, Mapping):
+            if any(isinstance(item, tuple) for item in value.values()):
+                shown = ", ".join(f"{key}: {_brief(item)}" for key, item in list(value.items())[:8])
+                values.append(f"{shown}{', …' if len(value) > 8 else ''}")
+                continue
             value = list(value.values())
         if isinstance(value, (list, np.ndarray)):
             shown = ", ".join(f"{item:.6g}" for item in value[:8])

@@ -22,7 +22,12 @@ def same(law, case, suspects, got, wanted, rel=1e-12):
 
 def belief(state):
     """Return the hyperparameters of the posterior, whatever the order of the labels."""
-    posterior = state.posterior
+    return by_name(state.posterior)
+
+
+def by_name(posterior):
+    if hasattr(posterior, "fields"):
+        return {name: by_name(h) for name, h in posterior.fields.items()}
     if hasattr(posterior, "categories"):
         return dict(zip(posterior.categories, posterior.alpha.tolist(), strict=True))
     return posterior
@@ -30,6 +35,8 @@ def belief(state):
 
 def scale_of(state):
     """Return the scale against which differences of means round."""
+    if isinstance(state, sb.Product):
+        return max(scale_of(state.marginal(name)) for name in state.fields)
     return abs(state.posterior.mean) + 1.0 if hasattr(state.posterior, "mean") else 0.0
 
 
@@ -257,9 +264,14 @@ def test_rivers_names_do_the_same(case):
     state.unlearn_one(xs[0])
     other.revert(xs[0])
     assert other == state
-    labels = hasattr(state, "categories")
-    assert other.get() == (other.mean if labels else other.predictive.mean)
+    assert other.get() == expected(other)
     assert other.mode == other.map
+
+
+def expected(state):
+    if isinstance(state, sb.Product):
+        return {name: expected(state.marginal(name)) for name in state.fields}
+    return state.mean if hasattr(state, "categories") else state.predictive.mean
 
 
 @every
@@ -320,7 +332,7 @@ def test_rollover(case):
 
 @every
 def test_rollover_under_an_improper_prior(case):
-    if not hasattr(case.family, "flat"):
+    if not case.has_flat:
         pytest.skip("no flat prior")
     xs = case.observations(8, salt=21)
     state = case.flat(xs)

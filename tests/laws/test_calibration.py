@@ -15,7 +15,7 @@ import pytest
 import scipy.stats as st
 
 import seqbayes as sb
-from cases import FIRST, plain
+from cases import FIRST, components, plain
 from oracles import PRIOR_DRAWS
 
 SIMULATIONS = 300
@@ -42,9 +42,11 @@ def assert_uniform(values, law, case, suspects):
 
 
 def parts(value):
+    if isinstance(value, tuple) and not hasattr(value, "_asdict"):
+        return list(value)
     if isinstance(value, dict):
-        return list(value.values())
-    return list(value) if isinstance(value, tuple) else [value]
+        return [part for inner in value.values() for part in parts(inner)]
+    return list(components(value).values())
 
 
 @every
@@ -71,21 +73,30 @@ def test_predictive_tails_are_uniform(case):
     ranks = []
     for _, state, x, rng in simulate(case, 4, 3):
         x = x[0] if isinstance(x, tuple) else x
-        predictive = state.predictive
-        if isinstance(case.likelihood, sb.Multinomial):
-            label = next(iter(state.categories))
-            alpha = state.posterior.alpha
-            predictive = sb.predictive.BetaBinomial(predictive.trials, alpha[0], alpha[1:].sum())
-            x = x[label]
-        if isinstance(case.likelihood, sb.Categorical):
-            shares = predictive.probabilities
-            before = sum(p for label, p in list(shares.items())[: list(shares).index(x)])
-            ranks.append(before + rng.random() * shares[x])
-        elif predictive.discrete:
-            ranks.append(predictive.cdf(x) - rng.random() * predictive.p(x))
-        else:
-            ranks.append(predictive.cdf(x))
-    assert_uniform(ranks, "predictive calibration", case, "predictive.cdf")
+        ranks.append(list(tails(state.predictive, x, rng)))
+    for column in zip(*ranks, strict=True):
+        assert_uniform(column, "predictive calibration", case, "predictive.cdf")
+
+
+def tails(predictive, x, rng):
+    """Yield how much of the predictive is below `x`, of every field."""
+    if isinstance(predictive, sb.predictive.Product):
+        for name, field in predictive.fields.items():
+            yield from tails(field, x[name], rng)
+        return
+    if isinstance(predictive, sb.predictive.DirichletMultinomial):
+        label, *_ = predictive.alpha
+        first, *rest = predictive.alpha.values()
+        predictive = sb.predictive.BetaBinomial(predictive.trials, first, sum(rest))
+        x = x[label]
+    if hasattr(predictive, "probabilities"):
+        shares = predictive.probabilities
+        before = sum(p for label, p in list(shares.items())[: list(shares).index(x)])
+        yield before + rng.random() * shares[x]
+    elif predictive.discrete:
+        yield predictive.cdf(x) - rng.random() * predictive.p(x)
+    else:
+        yield predictive.cdf(x)
 
 
 @every
@@ -93,8 +104,13 @@ def test_predictive_draws_are_as_the_observations(case):
     """Draws of the predictive and observations of a parameter from the prior are alike."""
     drawn, made = [], []
     for _, state, x, rng in simulate(case, 0, 4):
-        drawn.append(key(state.predictive.sample(rng=rng)))
-        made.append(key(x[0] if isinstance(x, tuple) else x))
+        drawn.append(keys(case, state.predictive.sample(rng=rng)))
+        made.append(keys(case, x[0] if isinstance(x, tuple) else x))
+    for ones, others in zip(zip(*drawn, strict=True), zip(*made, strict=True), strict=True):
+        assert_alike(ones, others, case)
+
+
+def assert_alike(drawn, made, case):
     levels = sorted(set(drawn) | set(made))
     if len(levels) > 20:
         p = st.ks_2samp(drawn, made).pvalue
@@ -104,6 +120,8 @@ def test_predictive_draws_are_as_the_observations(case):
     assert p > 1e-6, f"draws of the predictive of {case.id}: p = {p:.1g}; suspects: sample"
 
 
-def key(x):
-    """Return something to sort and to count an observation by."""
-    return next(iter(x.values())) if isinstance(x, dict) else x
+def keys(case, x):
+    """Return something to sort and to count an observation by, for every field."""
+    if case.fields:
+        return [key for name, inner in case.fields.items() for key in keys(inner, x[name])]
+    return [next(iter(x.values())) if isinstance(x, dict) else x]

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree
-from oracles import GRIDS, log_density, urn
+from cases import CASES, agree, components
+from oracles import GRIDS, grid_of, log_density, urn
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 with_grid = pytest.mark.parametrize(
-    "case", [c for c in CASES if c.family.__name__ in GRIDS], ids=lambda case: case.id
+    "case", [c for c in CASES if c.fields or c.family.__name__ in GRIDS], ids=lambda case: case.id
 )
 
 
 @functools.cache
 def grid(case):
-    return GRIDS[case.family.__name__](case.prior)
+    return grid_of(case)
 
 
 def is_open(case):
@@ -91,33 +91,24 @@ def test_weighted_evidence_by_quadrature(case):
 @with_grid
 def test_moments_by_quadrature(case):
     xs = case.observations(4, salt=7)
-    state, weights = case.new(xs), grid(case).posterior_weights(case, xs)
-    means = {k: float((weights * v).sum()) for k, v in grid(case).components.items()}
-    spread = {
-        k: float((weights * (v - means[k]) ** 2).sum()) for k, v in grid(case).components.items()
-    }
-    agree("mean = quadrature", case, "combine, belief.mean", named(state.mean), means, 1e-8)
+    state, nodes = case.new(xs), grid(case).posterior(case, xs)
+    means = {k: float((w * v).sum()) for k, (v, w) in nodes.items()}
+    spread = {k: float((w * (v - means[k]) ** 2).sum()) for k, (v, w) in nodes.items()}
+    agree("mean = quadrature", case, "combine, belief.mean", components(state.mean), means, 1e-8)
     if case.family is not sb.NormalInverseGamma or state.posterior.alpha > 4.0:
-        agree("variance = quadrature", case, "belief.var", named(state.var), spread, 1e-8)
+        agree("variance = quadrature", case, "belief.var", components(state.var), spread, 1e-8)
 
 
 @with_grid
 def test_tails_by_quadrature(case):
     """P(parameter <= its median) by quadrature, each component its own."""
     xs = case.observations(4, salt=8)
-    state, weights = case.new(xs), grid(case).posterior_weights(case, xs)
-    medians = named(state.ppf(0.5))
-    for name, values in grid(case).components.items():
+    state = case.new(xs)
+    medians = components(state.ppf(0.5))
+    for name, (values, weights) in grid(case).posterior(case, xs).items():
         below = float(weights[values <= medians[name]].sum())
         at_most = weights.max() * 1500  # a cut through the grid leaves whole cells on either side
         agree("ppf = quadrature", case, "ppf, marginals", below, 0.5, absolute=max(at_most, 0.02))
-
-
-def named(values):
-    """Return values by component, as the oracle has them."""
-    if hasattr(values, "_asdict"):
-        return values._asdict()
-    return values if isinstance(values, dict) else {"": values}
 
 
 @pytest.mark.parametrize(
@@ -188,13 +179,28 @@ def test_explaining_is_not_learning(case):
 @every
 def test_predictive_sums_to_one(case):
     predictive = case.new(case.observations(5, salt=15)).predictive
-    if isinstance(case.likelihood, sb.Multinomial):
-        total = math.fsum(predictive.p(x) for x in compositions(predictive))
-    elif hasattr(predictive, "probabilities"):
-        total = math.fsum(predictive.probabilities.values()) + predictive.unseen
-    else:
-        total = expectation(predictive, np.ones_like)
-    agree("predictive sums to 1", case, "predictive", total, 1.0, 1e-7)
+    agree("predictive sums to 1", case, "predictive", total_probability(predictive), 1.0, 1e-7)
+
+
+def total_probability(predictive):
+    if isinstance(predictive, sb.predictive.Product):
+        return math.prod(map(total_probability, predictive.fields.values()))
+    if isinstance(predictive, sb.predictive.DirichletMultinomial):
+        return math.fsum(predictive.p(x) for x in compositions(predictive))
+    if hasattr(predictive, "probabilities"):
+        return math.fsum(predictive.probabilities.values()) + predictive.unseen
+    return expectation(predictive, np.ones_like)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.fields], ids=lambda case: case.id)
+def test_predictive_of_fields_is_a_product(case):
+    """Joint probabilities are products, of the fields that are asked for."""
+    state = case.new(case.observations(6, salt=18))
+    for x in case.observations(8, salt=19):
+        each = [state.marginal(name).predictive.logp(value) for name, value in x.items()]
+        agree("product of fields", case, "predictive", state.predictive.logp(x), math.fsum(each))
+        part = state.predictive.marginal(list(x))
+        agree("marginal", case, "predictive.marginal", part.logp(x), math.fsum(each))
 
 
 def compositions(predictive):
@@ -226,8 +232,16 @@ def expectation(predictive, function):
 @every
 def test_predict_one(case):
     """Labels are predicted by the likeliest, numbers by the mean of the predictive."""
-    state = case.new(case.observations(12, salt=16))
+    check_prediction(case, case.new(case.observations(12, salt=16)))
+
+
+def check_prediction(case, state):
     predicted = state.predict_one()
+    if case.fields:
+        for name, inner in case.fields.items():
+            assert predicted[name] == state.marginal(name).predict_one()
+            check_prediction(inner, state.marginal(name))
+        return
     if not case.likelihood.labelled:
         agree("predict_one = mean", case, "predictive.mean", predicted, state.predictive.mean)
         return
@@ -241,7 +255,18 @@ def test_predict_one(case):
 
 @every
 def test_predictive_moments_by_sum_or_quadrature(case):
-    predictive = case.new(case.observations(12, salt=17)).predictive
+    check_moments(case, case.new(case.observations(12, salt=17)).predictive)
+
+
+def check_moments(case, predictive):
+    if case.fields:
+        for name, inner in case.fields.items():
+            field = predictive.marginal(name)
+            check_moments(inner, field)
+            if not inner.likelihood.labelled or inner.family is sb.Beta:
+                assert predictive.mean[name] == field.mean
+                assert predictive.var[name] == field.var
+        return
     if case.likelihood.labelled and not isinstance(case.likelihood, sb.Bernoulli):
         with pytest.raises(NotImplementedError, match="labels"):
             _ = predictive.mean

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree
+from cases import CASES, agree, components
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 # labels that come along make dicts, not arrays
@@ -20,8 +20,14 @@ def stack(values):
     first = values[0]
     if isinstance(first, np.ndarray):
         return np.stack(values)
+    if isinstance(first, dict):
+        return {name: stack([value[name] for value in values]) for name in first}
     fields = [
-        column[0] if name == "categories" else np.stack([np.asarray(v, float) for v in column])
+        column[0]
+        if name in ("categories", "families")
+        else stack(column)
+        if isinstance(column[0], dict)
+        else np.stack([np.asarray(v, float) for v in column])
         for name, *column in zip(first._fields, *values, strict=True)
     ]
     return type(first)(*fields)
@@ -44,10 +50,10 @@ def test_formulas_of_two_take_arrays(case, formula):
     wanted = stack(one_by_one) if formula == "combine" else np.array(one_by_one)
     law = f"{formula} of arrays = of each"
     if formula == "combine":
-        pairs = zip(at_once, wanted, at_once._fields, strict=True)
-        for got, want, name in [p for p in pairs if p[2] != "categories"]:
-            got = np.broadcast_to(got, np.shape(want))
-            agree(f"{law} ({name})", case, formula, got.ravel(), want.ravel(), 1e-13, 1e-15)
+        at_once, wanted = components(at_once), components(wanted)
+        for path, want in [p for p in wanted.items() if not isinstance(p[1], tuple)]:
+            got = np.broadcast_to(at_once[path], np.shape(want))
+            agree(f"{law} ({path})", case, formula, got.ravel(), want.ravel(), 1e-13, 1e-15)
     else:
         agree(law, case, formula, at_once, wanted, 1e-12, 1e-13)
 
@@ -74,17 +80,11 @@ def test_summaries_take_arrays(case):
     many = case.family.belief(stack(hyperparameters))
     ones = [case.family.belief(h) for h in hyperparameters]
     for name in ("mean", "var"):
-        got = per_component(getattr(many, name))
-        wanted = [per_component(getattr(one, name)) for one in ones]
+        got = components(getattr(many, name))
+        wanted = [components(getattr(one, name)) for one in ones]
         for k, values in got.items():
             want = [math.nan if w[k] is None else w[k] for w in wanted]
             np.testing.assert_allclose(values, want, rtol=1e-12, err_msg=f"{case.id} {name} {k}")
-
-
-def per_component(value):
-    if hasattr(value, "_asdict"):
-        return value._asdict()
-    return value if isinstance(value, dict) else {"": value}
 
 
 @every
@@ -100,13 +100,7 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
     for before, seen in zip(hyperparameters, statistics, strict=True):
         after = case.family.combine(before, seen)
         ratio = case.family.log_z(after) - case.family.log_z(before)
-        if case.family is sb.NormalInverseGamma:
-            ratio -= 0.5 * seen.n * math.log(math.tau)
-        if case.family is sb.Normal:
-            # what is left of the exponent when the squares are completed
-            left = seen.squares + before.known_variance * gap(before, seen)
-            ratio -= 0.5 * (seen.n * math.log(math.tau * before.known_variance))
-            ratio -= 0.5 * left / before.known_variance
+        ratio += of_the_data(case.family, before, seen)
         marginal = case.family.log_marginal(before, seen)
         agree(
             "log_marginal = log ratio of Z",
@@ -117,6 +111,21 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
             1e-9,
             1e-9,
         )
+
+
+def of_the_data(family, before, seen):
+    """Return what the data add to the evidence by themselves."""
+    if family is sb.Product:
+        fields = zip(before.fields, before.families, strict=True)
+        return sum(of_the_data(f, before.fields[k], seen.fields[k]) for k, f in fields)
+    if family is sb.NormalInverseGamma:
+        return -0.5 * seen.n * math.log(math.tau)
+    if family is sb.Normal:
+        # what is left of the exponent when the squares are completed
+        left = seen.squares + before.known_variance * gap(before, seen)
+        scale = seen.n * math.log(math.tau * before.known_variance)
+        return -0.5 * (scale + left / before.known_variance)
+    return 0.0
 
 
 def gap(before, seen):
@@ -152,6 +161,10 @@ LOG_Z = {
     "DirichletProcess": lambda h: (
         sum(mp.loggamma(a) for a in [*h.atoms.values(), h.concentration])
         - mp.loggamma(sum(h.atoms.values()) + h.concentration)
+    ),
+    "Product": lambda h: sum(
+        LOG_Z[family.__name__](inner)
+        for inner, family in zip(h.fields.values(), h.families, strict=True)
     ),
 }
 

@@ -25,13 +25,14 @@ def test_every_pair_is_under_the_laws(cases):
 
 
 def test_every_family_has_a_quadrature_oracle():
-    # a Dirichlet process has no density: its oracle is the urn
-    assert set(FAMILIES) - set(GRIDS) == {"DirichletProcess"}
-    assert set(PRIOR_DRAWS) == set(GRIDS)
+    # a Dirichlet process has no density: its oracle is the urn; a product has those of its fields
+    assert set(FAMILIES) - set(GRIDS) == {"DirichletProcess", "Product"}
+    assert set(PRIOR_DRAWS) == set(GRIDS) | {"Product"}
 
 
 def test_every_likelihood_has_a_density_oracle():
-    assert {kind.__name__ for _, kind in PAIRS} == set(LOG_DENSITIES)
+    # that of fields is the product of the fields' own
+    assert {kind.__name__ for _, kind in PAIRS} - {"Fields"} == set(LOG_DENSITIES)
 
 
 def test_settings_are_of_registered_families_and_likelihoods():

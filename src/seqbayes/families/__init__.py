@@ -10,6 +10,7 @@ from seqbayes.families.normal_inverse_gamma import (
     NormalInverseGammaHyperparameters,
     NormalParameters,
 )
+from seqbayes.families.product import Product, ProductHyperparameters
 
 __all__ = [
     "Beta",
@@ -25,4 +26,6 @@ __all__ = [
     "NormalInverseGamma",
     "NormalInverseGammaHyperparameters",
     "NormalParameters",
+    "Product",
+    "ProductHyperparameters",
 ]

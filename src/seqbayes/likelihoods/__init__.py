@@ -9,6 +9,11 @@ from seqbayes.likelihoods.base import (
     PairLikelihood,
     check_parameter,
 )
+from seqbayes.likelihoods.fields import (
+    Fields,
+    by_field,
+    tabulate,
+)
 from seqbayes.likelihoods.labels import (
     Categorical,
     LabelLikelihood,
@@ -43,6 +48,7 @@ __all__ = [
     "Binomial",
     "Categorical",
     "Exponential",
+    "Fields",
     "GammaShape",
     "Geometric",
     "InverseGamma",
@@ -61,5 +67,7 @@ __all__ = [
     "PowerLikelihood",
     "Rayleigh",
     "Weibull",
+    "by_field",
     "check_parameter",
+    "tabulate",
 ]

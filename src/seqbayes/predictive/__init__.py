@@ -10,6 +10,7 @@ from seqbayes.predictive.counts import (
     NegativeBinomial,
 )
 from seqbayes.predictive.labels import Categorical, DirichletMultinomial
+from seqbayes.predictive.product import Product
 from seqbayes.predictive.transforms import Exponential, Power, Transform
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NegativeBinomial",
     "Normal",
     "Power",
+    "Product",
     "StudentT",
     "Symmetric",
     "Transform",

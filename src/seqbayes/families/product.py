@@ -1,0 +1,452 @@
+"""Beliefs about several named fields, independent of each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from seqbayes import codec
+from seqbayes.distributions import Distribution
+from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.families.dirichlet import by_label
+from seqbayes.family import Family
+from seqbayes.likelihoods import Fields, by_field, tabulate
+from seqbayes.state import Explanation, State, check_level
+from seqbayes.statistics import FieldStatistic, FieldSums, Statistics
+
+
+class ProductHyperparameters(NamedTuple):
+    """Hyperparameters of every field by name, and the families that they belong to, in order."""
+
+    fields: dict[Any, Any]
+    families: tuple[type[Family], ...]
+
+    def members(self) -> list[tuple[Any, type[Family], Any]]:
+        """Return name, family and hyperparameters of every field."""
+        return [
+            (name, family, h)
+            for (name, h), family in zip(self.fields.items(), self.families, strict=True)
+        ]
+
+
+class ProductBelief:
+    """The joint distribution of independent parameters, a mapping from field to parameter.
+
+    The density is that of all fields, or of those that a mapping names; all else is per field.
+    """
+
+    def __init__(self, marginals: Mapping[Any, Any]) -> None:
+        self.marginals = dict(marginals)
+
+    @property
+    def mean(self) -> dict[Any, Any] | None:
+        """Mean of every field's parameter."""
+        return _some({name: belief.mean for name, belief in self.marginals.items()})
+
+    @property
+    def var(self) -> dict[Any, Any] | None:
+        """Variance of every field's parameter."""
+        return _some({name: belief.var for name, belief in self.marginals.items()})
+
+    @property
+    def mode(self) -> dict[Any, Any] | None:
+        """Mode of every field's parameter."""
+        return _some({name: belief.mode for name, belief in self.marginals.items()})
+
+    def interval(self, level: float, kind: str) -> dict[Any, Any]:
+        """Intervals of every field's parameter."""
+        return {name: belief.interval(level, kind) for name, belief in self.marginals.items()}
+
+    def logpdf(self, theta: Any) -> Any:
+        """Log joint density."""
+        return sum(belief.logpdf(value) for _, belief, value in self._given(theta))
+
+    def pdf(self, theta: Any) -> Any:
+        """Joint density."""
+        return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
+
+    def cdf(self, theta: Any) -> dict[Any, Any]:
+        """Probability that the parameter of every field is at most its value."""
+        return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
+
+    def sf(self, theta: Any) -> dict[Any, Any]:
+        """Probability that the parameter of every field is above its value."""
+        return {name: belief.sf(value) for name, belief, value in self._given(theta)}
+
+    def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
+        named = by_field(theta, self.marginals, PriorError)
+        return [(name, self.marginals[name], value) for name, value in named.items()]
+
+    def ppf(self, q: Any) -> dict[Any, Any]:
+        """Quantile of every field's parameter."""
+        return {name: belief.ppf(q) for name, belief in self.marginals.items()}
+
+    def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
+        """Draw the parameters of all fields."""
+        return {name: belief.sample(size, rng) for name, belief in self.marginals.items()}
+
+
+def _some(answers: dict[Any, Any]) -> dict[Any, Any] | None:
+    """Return answers by field; None where no field has one."""
+    return None if all(answer is None for answer in answers.values()) else answers
+
+
+class Product(State):
+    """Belief about several named fields at once, independent of each other.
+
+    An observation is a mapping from field to value, or a sequence or an array of one value per
+    field, in order. A field that a mapping leaves out is marginalised out: the others learn. Whole
+    observations are learned, or none of their fields.
+
+    Parameters
+    ----------
+    fields
+        Name to prior, states of any families that have seen nothing (roll a state over to make its
+        posterior a prior), products included; or a sequence of states, whose names are 0, 1, ….
+    seed
+        Seed of `sample`.
+
+    Notes
+    -----
+    Estimates, intervals, tails and quantiles are mappings from field to what the field's own state
+    says, None where it has none; they are None as a whole where no field has one. Densities and
+    predictive probabilities are joint: those of the fields that are asked for.
+
+    `n_samples` is the weight of the observations; that of a field is ``marginal(name).n_samples``.
+
+    Raises
+    ------
+    PriorError
+        If there is no field, or one is no state, or has seen something.
+
+    References
+    ----------
+    .. [1] Bishop, C. M. (2006). Pattern Recognition and Machine Learning, sections 8.2 and 9.3.3.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Gamma, NormalInverseGamma, Product
+    >>> visits = Product(
+    ...     {"wait": NormalInverseGamma(), "page": Dirichlet.flat(["a", "b"]), "clicks": Gamma()}
+    ... )
+    >>> visits.learn_one({"wait": 1.5, "page": "a", "clicks": 3})
+    >>> visits.learn_one({"page": "a", "clicks": 4})
+    >>> visits.mle["page"], visits.mle["clicks"], visits.marginal("wait").n_samples
+    ({'a': 1.0, 'b': 0.0}, 3.5, 1.0)
+    >>> round(visits.log_predictive({"page": "b"}), 4)
+    -1.3863
+
+    Vectors of zeros and ones:
+
+    >>> from seqbayes import Beta
+    >>> pixels = Product([Beta()] * 3)
+    >>> pixels.learn_many([[1, 0, 1], [1, 1, 0]])
+    >>> pixels.mean
+    {0: 0.75, 1: 0.5, 2: 0.5}
+    """
+
+    likelihoods = (Fields,)
+    parameters = ("fields",)
+
+    likelihood: Fields
+    _statistics: FieldSums
+
+    def __init__(
+        self, fields: Mapping[Any, State] | Sequence[State], seed: int | None = None
+    ) -> None:
+        named = by_label(fields, "states")
+        for name, state in named.items():
+            if not isinstance(state, State):
+                raise PriorError(f"expected a state as field {name!r}, got {state!r}")
+            if state.n_samples > 0.0:
+                raise PriorError(
+                    f"expected a prior as field {name!r}, which has seen {state.n_samples:g}:"
+                    " roll it over, or clone it"
+                )
+        if not named:
+            raise PriorError(f"expected at least one field, got {fields!r}")
+        self._start({name: state.clone() for name, state in named.items()}, seed)
+
+    def _start(self, fields: dict[Any, State], seed: int | None) -> None:
+        self.fields = fields
+        parts = {name: state.likelihood for name, state in fields.items()}
+        self._begin(Fields(parts), seed)
+
+    @classmethod
+    def _restore(cls, seen: Mapping[Any, State], n: tuple[float, float], seed: int | None) -> Self:
+        """Return the product of copies of states that may have seen something."""
+        product = cls.__new__(cls)
+        product._start({name: _twin(s, s._accumulator()) for name, s in seen.items()}, seed)
+        dumped = tuple(state._statistics.dump() for state in seen.values())
+        product._statistics.load((*n, dumped))
+        return product
+
+    def _accumulator(self) -> FieldSums:
+        parts = {name: state._accumulator() for name, state in self.fields.items()}
+        return FieldSums(parts, tuple(map(type, self.fields.values())))
+
+    def _summarise(self, xs: Any, w: Any) -> Statistics:
+        table = tabulate(xs, w, self.fields)
+        total = self._accumulator()
+        total.absorb(table.total)
+        for name, column in table.columns.items():
+            try:
+                part = self.fields[name]._summarise(column, table.weights[name])
+            except ObservationError as error:
+                raise ObservationError(f"field {name!r}: {error}") from None
+            total.parts[name].merge(part)
+        return total
+
+    def _states(self) -> dict[Any, State]:
+        """Return a state for every field, which shares its accumulator with this one."""
+        parts = self._statistics.parts
+        return {name: _twin(state, parts[name]) for name, state in self.fields.items()}
+
+    def marginal(self, name: Any) -> State:
+        """Return the belief about one field, as a state of its own.
+
+        Raises
+        ------
+        PriorError
+            If there is no such field.
+        """
+        if name not in self.fields:
+            raise PriorError(f"expected a field of {tuple(self.fields)}, got {name!r}")
+        return self._states()[name]._copy()
+
+    # The formulas, each a sum or a mapping over the fields.
+
+    @property
+    def prior(self) -> ProductHyperparameters:
+        """The prior's hyperparameters."""
+        families = tuple(map(type, self.fields.values()))
+        return ProductHyperparameters({k: s.prior for k, s in self.fields.items()}, families)
+
+    @property
+    def posterior(self) -> ProductHyperparameters:
+        """The posterior's hyperparameters."""
+        return self.combine(self.prior, self._statistics.value)
+
+    @staticmethod
+    def combine(prior: ProductHyperparameters, statistic: FieldStatistic) -> ProductHyperparameters:
+        """Return the hyperparameters after these statistics were seen."""
+        fields = {
+            name: family.combine(h, statistic.fields[name]) for name, family, h in prior.members()
+        }
+        return ProductHyperparameters(fields, prior.families)
+
+    @staticmethod
+    def is_proper(hyperparameters: ProductHyperparameters) -> bool:
+        """Whether the densities of all fields integrate to one."""
+        return all(family.is_proper(h) for _, family, h in hyperparameters.members())
+
+    @staticmethod
+    def log_z(hyperparameters: ProductHyperparameters) -> Any:
+        """Return the sum of the fields' log normalising constants."""
+        return sum(family.log_z(h) for _, family, h in hyperparameters.members())
+
+    @staticmethod
+    def log_marginal(hyperparameters: ProductHyperparameters, statistic: FieldStatistic) -> Any:
+        """Return the sum of the fields' log marginal likelihoods, less the log base measures."""
+        return sum(
+            family.log_marginal(h, statistic.fields[name])
+            for name, family, h in hyperparameters.members()
+        )
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: FieldStatistic) -> Any:
+        """Return the sum of the fields' log likelihoods, less the log base measures."""
+        theta = by_field(theta, statistic.fields, PriorError)
+        families = zip(statistic.fields, statistic.families, strict=True)
+        return sum(
+            family.log_likelihood(theta[name], statistic.fields[name])
+            for name, family in families
+            if name in theta
+        )
+
+    @staticmethod
+    def belief(hyperparameters: ProductHyperparameters) -> ProductBelief:
+        """Return the joint distribution of the fields' parameters."""
+        return ProductBelief({n: family.belief(h) for n, family, h in hyperparameters.members()})
+
+    def observation_parameter(self, theta: Any) -> dict[Any, Any]:
+        """Return what the fields' likelihoods take as their parameters."""
+        named = by_field(theta, self.fields, PriorError)
+        return {name: self.fields[name].observation_parameter(v) for name, v in named.items()}
+
+    # Answers per field are the fields' own.
+
+    def _each(self, answer: Callable[[State], Any]) -> Any:
+        return _some({name: answer(state) for name, state in self._states().items()})
+
+    @property
+    def mle(self) -> Any:
+        """The maximum likelihood estimate of every field; None where there is none."""
+        return self._each(lambda state: state.mle)
+
+    @property
+    def map(self) -> Any:
+        """The posterior mode of every field; None where there is none."""
+        return self._each(lambda state: state.map)
+
+    @property
+    def mean(self) -> Any:
+        """The posterior mean of every field; None where there is none."""
+        return self._each(lambda state: state.mean)
+
+    @property
+    def var(self) -> Any:
+        """The posterior variance of every field; None where there is none."""
+        return self._each(lambda state: state.var)
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the credible interval of every field's parameter; None while improper.
+
+        Raises
+        ------
+        PriorError
+            If the level or the kind is none.
+        """
+        check_level(level, kind)
+        return self._each(lambda state: state.interval(level, kind))
+
+    def _proper_posterior(self) -> ProductHyperparameters:
+        for name, state in self._states().items():
+            try:
+                state._proper_posterior()
+            except PriorError as error:
+                raise PriorError(f"field {name!r}: {error}") from None
+        return self.posterior
+
+    @property
+    def predictive(self) -> Distribution:
+        """The joint distribution of the next value of every field."""
+        self._proper_posterior()
+        fields = {name: state.predictive for name, state in self._states().items()}
+        return self.likelihood.predictive(fields)
+
+    def predict_one(self, x: Any = None) -> Any:
+        """Return the next value of every field: the likeliest label, or the mean of a number."""
+        return self._each(lambda state: state.predict_one())
+
+    def predict_proba_one(self, x: Any = None) -> dict[Any, Any]:
+        """Return the predictive probability of every label of every field.
+
+        Raises
+        ------
+        NotImplementedError
+            If the values of a field are no labels.
+        """
+        return {name: state.predict_proba_one() for name, state in self._states().items()}
+
+    def get(self) -> Any:
+        """Return the value of the state as a River statistic: that of every field."""
+        return self._each(lambda state: state.get())
+
+    def log_predictive(self, x: Any) -> float:
+        """Return log p(x | all that was seen), of the fields that `x` has.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support, or has no field.
+        """
+        self.observe(x)
+        states = self._states()
+        values = by_field(x, self.fields)
+        return math.fsum(states[name].log_predictive(value) for name, value in values.items())
+
+    def explain(self, x: Any, at: Any = None) -> Explanation:
+        """Return one step of Bayes' rule in numbers, without learning.
+
+        Parameters
+        ----------
+        x
+            The observation; the densities are those of its fields.
+        at
+            The parameter values at which the densities are taken, by field; by default those that
+            every field takes.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> print(Product([Beta(2, 2), Beta(1, 1)]).explain({0: True}))
+        prior 1.5 × likelihood 0.5 ÷ evidence 0.5 = posterior 1.5
+        """
+        one = self.observe(x)
+        states, before = self._states(), self.posterior
+        places = {} if at is None else by_field(at, self.fields, PriorError)
+        steps = {
+            name: states[name].explain(value, places.get(name))
+            for name, value in by_field(x, self.fields).items()
+        }
+        return Explanation(
+            x,
+            {name: step.at for name, step in steps.items()} if at is None else at,
+            prior=math.prod(step.prior for step in steps.values()),
+            likelihood=math.prod(step.likelihood for step in steps.values()),
+            evidence=math.prod(step.evidence for step in steps.values()),
+            posterior=math.prod(step.posterior for step in steps.values()),
+            before=before,
+            after=self.combine(before, one.value),
+        )
+
+    def rollover(self) -> None:
+        """Make the posterior the new prior, with nothing seen: tonight's becomes tomorrow's."""
+        rolled = {name: state._copy() for name, state in self._states().items()}
+        for state in rolled.values():
+            state.rollover()
+        self.fields = rolled
+        self._statistics = self._accumulator()
+
+    def _check_mergeable(self, other: Any) -> None:
+        if type(other) is not type(self):
+            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        if tuple(other.fields) != tuple(self.fields):
+            raise MergeError(f"fields differ: {tuple(self.fields)} and {tuple(other.fields)}")
+        for name, state in self.fields.items():
+            try:
+                state._check_mergeable(other.fields[name])
+            except MergeError as error:
+                raise MergeError(f"field {name!r}: {error}") from None
+
+    # Durable forms: every field's own, with what it has seen.
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as a versioned dictionary of JSON values, with one for every field."""
+        named = [[codec.encode(name), state.to_dict()] for name, state in self._states().items()]
+        return {
+            "seqbayes": codec.VERSION,
+            "family": type(self).__name__,
+            "fields": {"pairs": named},
+            "statistics": list(self._statistics.dump()[:2]),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def _from_document(cls, document: codec.Document) -> Self:
+        states = document.states(State.from_dict)
+        n = document.numbers("statistics", 2)
+        product = cls._restore(by_label(states, "states"), n, document.seed())
+        if not product._statistics.is_possible():
+            raise PriorError(f"cannot read statistics {n!r}: they are not those of the fields")
+        return product
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        n = self._statistics.dump()[:2]
+        return _restore, (type(self), self._states(), n, self.seed)
+
+
+def _restore(kind: type[Product], *parts: Any) -> Product:
+    return kind._restore(*parts)
+
+
+def _twin(state: State, statistics: Statistics) -> State:
+    """Return a state with the prior of another, and statistics of its own."""
+    twin = type(state).__new__(type(state))
+    twin.__dict__.update(state.__dict__)
+    twin._statistics = statistics
+    return twin

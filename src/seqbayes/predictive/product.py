@@ -1,0 +1,135 @@
+"""The joint predictive distribution of named fields that are independent of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from seqbayes.distributions.base import Distribution
+from seqbayes.errors import ObservationError
+from seqbayes.predictive.labels import Categorical
+
+
+class Product(Distribution):
+    """One value of every field, each from a distribution of its own.
+
+    A mapping may leave fields out: `p` and `logp` are then those of the fields that are there.
+
+    Parameters
+    ----------
+    fields : dict
+        Name to the distribution of that field.
+
+    Examples
+    --------
+    >>> from seqbayes.predictive import Bernoulli, Categorical
+    >>> both = Product({"rain": Bernoulli(0.75), "sky": Categorical({"grey": 0.6, "blue": 0.4})})
+    >>> round(both.p({"rain": 1, "sky": "grey"}), 12)
+    0.45
+    >>> both.p({"rain": 1}), both.mode
+    (0.75, {'rain': 1, 'sky': 'grey'})
+    """
+
+    def __init__(self, fields: Mapping[Any, Any]) -> None:
+        self.fields = dict(fields)
+
+    def logp(self, x: Any) -> Any:
+        """Log of the joint density or probability of a mapping, or a sequence in order."""
+        if not isinstance(x, Mapping):
+            if np.ndim(x) == 0 or len(x) != len(self.fields):
+                raise ObservationError(f"expected {len(self.fields)} values by field, got {x!r}")
+            x = dict(zip(self.fields, x, strict=True))
+        if not x or not set(x) <= set(self.fields):
+            raise ObservationError(f"expected some of the fields {tuple(self.fields)}, got {x!r}")
+        return sum(self.fields[name].logp(value) for name, value in x.items())
+
+    @property
+    def mean(self) -> dict[Any, Any]:
+        """Mean of every field; None of labels, which have none."""
+        return self._each("mean")
+
+    @property
+    def var(self) -> dict[Any, Any]:
+        """Variance of every field; None of labels, which have none."""
+        return self._each("var")
+
+    @property
+    def std(self) -> dict[Any, Any]:
+        """Standard deviation of every field; None of labels, which have none."""
+        return self._each("std")
+
+    def _each(self, name: str) -> dict[Any, Any]:
+        return {
+            field: None if isinstance(distribution, Categorical) else getattr(distribution, name)
+            for field, distribution in self.fields.items()
+        }
+
+    @property
+    def mode(self) -> dict[Any, Any]:
+        """The likeliest value of every field."""
+        return {name: distribution.mode for name, distribution in self.fields.items()}
+
+    def marginal(self, names: Any) -> Any:
+        """Return the distribution of one field by its name, or of a list of fields together.
+
+        Raises
+        ------
+        ObservationError
+            If there is no such field.
+        """
+        wanted = names if isinstance(names, list) else [names]
+        for name in wanted:
+            if name not in self.fields:
+                raise ObservationError(f"expected a field of {tuple(self.fields)}, got {name!r}")
+        if isinstance(names, list):
+            return Product({name: self.fields[name] for name in names})
+        return self.fields[names]
+
+    def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
+        """Draw a mapping from field to value, or a list of `size` mappings.
+
+        Parameters
+        ----------
+        size : int, optional
+        rng : numpy.random.Generator, optional
+        """
+        rng = np.random.default_rng() if rng is None else rng
+        columns = {name: field.sample(size, rng) for name, field in self.fields.items()}
+        return columns if size is None else rows(columns)
+
+    def _per_field(self, what: str) -> NoReturn:
+        raise NotImplementedError(f"several fields have no {what} together: use marginal(name)")
+
+    def cdf(self, x: Any) -> Any:
+        """Refused: it is asked of a field."""
+        self._per_field("cdf")
+
+    def sf(self, x: Any) -> Any:
+        """Refused: it is asked of a field."""
+        self._per_field("sf")
+
+    def ppf(self, q: Any) -> Any:
+        """Refused: it is asked of a field."""
+        self._per_field("ppf")
+
+    def isf(self, q: Any) -> Any:
+        """Refused: it is asked of a field."""
+        self._per_field("isf")
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Refused: it is asked of a field."""
+        self._per_field("interval")
+
+    def __repr__(self) -> str:
+        return f"Product({self.fields!r})"
+
+
+def rows(columns: Mapping[Any, Any]) -> list[dict[Any, Any]]:
+    """Return columns by name as mappings, one per row, of plain Python values."""
+    plain = (
+        column.tolist() if isinstance(column, np.ndarray) and column.ndim == 1 else column
+        for column in columns.values()
+    )
+    return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
