@@ -88,10 +88,10 @@ def _values(
     likelihood: Likelihood, values: Sequence[str]
 ) -> tuple[list[str], Callable[[Row], Any]]:
     """Return the kind of every value column, and what takes the observation from a row."""
-    pair = isinstance(likelihood, PairLikelihood) and None in likelihood.parameters().values()
+    pair = _is_pair(likelihood)
     counts = isinstance(likelihood, LabelLikelihood) and not likelihood.labelled
     if len(values) == 1:
-        return [_kind(likelihood, pair, counts)], itemgetter(0)
+        return [kind_of(likelihood)], itemgetter(0)
     if counts:
         return ["number"] * len(values), lambda row: dict(zip(values, row, strict=False))
     if pair and len(values) == 2:
@@ -102,12 +102,23 @@ def _values(
     )
 
 
-def _kind(likelihood: Likelihood, pair: bool, counts: bool) -> str:
+def kind_of(likelihood: Likelihood) -> str:
+    """Return the kind of a single column that holds the observations of a likelihood.
+
+    Examples
+    --------
+    >>> kind_of(likelihoods.Bernoulli()), kind_of(likelihoods.Poisson(exposure=None))
+    ('boolean', 'pair')
+    """
     if isinstance(likelihood, likelihoods.Bernoulli):
         return "boolean"
     if isinstance(likelihood, LabelLikelihood):
-        return "counts" if counts else "text"
-    return "pair" if pair else "number"
+        return "text" if likelihood.labelled else "counts"
+    return "pair" if _is_pair(likelihood) else "number"
+
+
+def _is_pair(likelihood: Likelihood) -> bool:
+    return isinstance(likelihood, PairLikelihood) and None in likelihood.parameters().values()
 
 
 def _key(start: int, count: int) -> Callable[[Row], Any]:

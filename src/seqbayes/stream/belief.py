@@ -1,0 +1,165 @@
+"""The declaration of a belief: what it observes, by which keys, and with what limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqbayes.decay import Decayed
+from seqbayes.errors import PriorError
+from seqbayes.state import State
+from seqbayes.stream.fields import Slot
+from seqbayes.watch.columns import Columns, choose_columns, kind_of
+
+POLICIES = ("refuse", "drop", "pool")
+
+
+@dataclass(frozen=True)
+class Times:
+    """What is done with event times.
+
+    Parameters
+    ----------
+    unit
+        Seconds in a unit of a time that is a number.
+    missing
+        "refuse" an event without a time, or let it enter at the "clock" of its belief.
+    late
+        Seconds behind the clock of its belief after which an event is refused; None for never.
+    future
+        Seconds ahead of this machine's clock after which an event is refused; None for never. One
+        wrong time far ahead would make a belief forget all that came before.
+    """
+
+    unit: float = 1.0
+    missing: str = "refuse"
+    late: float | None = None
+    future: float | None = 3600.0
+
+    def __post_init__(self) -> None:
+        if self.missing not in ("refuse", "clock"):
+            raise PriorError(f"expected missing times to 'refuse' or 'clock', got {self.missing!r}")
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A belief about events, one for each value of its keys.
+
+    Parameters
+    ----------
+    name
+        Its name in the store.
+    state
+        The prior, never changed: a state, one in a `Decayed`, or whatever has `learn_one`, `clone`,
+        `to_dict` and `from_dict`, such as a `Mixture` or an estimator.
+    field
+        The field that is observed; several for a pair, or for counts.
+    by
+        Fields whose values are the key; none for one belief over all.
+    weight
+        Field of the weight.
+    time
+        Field of the event time, which a `Decayed` by time needs.
+    times
+        What is done with event times.
+    where
+        Values that fields must have for the event to count; a sequence is any of them.
+    features
+        Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
+    max_keys
+        Most keys. With an open vocabulary, most labels, too, over all keys.
+    over
+        What becomes of events with further keys: "refuse" them as dead letters; "drop" the key that
+        was used least recently, with all it has learned; "pool" them in one belief about the rest.
+
+    Raises
+    ------
+    PriorError
+        If these do not go together.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Belief("conversion", Beta(), field="converted", by=["variant"])
+    >>> belief.slots
+    [('converted', 'boolean'), ('variant', 'text')]
+    """
+
+    name: str
+    state: Any
+    field: str | Sequence[str] = ()
+    by: str | Sequence[str] = ()
+    weight: str | None = None
+    time: str | None = None
+    times: Times = Times()
+    where: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    features: Sequence[str] = ()
+    max_keys: int = 100_000
+    over: str = "refuse"
+
+    def __post_init__(self) -> None:
+        for name in ("field", "by", "features"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if self.over not in POLICIES:
+            raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
+        if type(self.max_keys) is not int or self.max_keys < 1:
+            raise PriorError(f"expected max_keys to be a whole number above 0, got {self.max_keys}")
+        timed = isinstance(self.state, Decayed) and self.state.by == "time"
+        if timed != (self.time is not None):
+            raise PriorError(
+                f"belief {self.name!r} forgets by event time, and has no field for it"
+                if timed
+                else f"belief {self.name!r} has an event time, and no half-life that needs it"
+            )
+        if not (self.field or self.features or self.named):
+            raise PriorError(f"belief {self.name!r} has no field to observe")
+        self.columns  # noqa: B018 - refuses what does not go together
+
+    @property
+    def likelihood(self) -> Any:
+        """The likelihood of the observed field; None of an estimator."""
+        if isinstance(self.state, (State, Decayed)):
+            return self.state.likelihood
+        components = getattr(self.state, "components", None)
+        return components[0].likelihood if components and not self.features else None
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The likelihood of every field, where an observation is several named ones."""
+        named = getattr(self.likelihood, "fields", None)
+        return dict(named) if isinstance(named, Mapping) else {}
+
+    @property
+    def mapped(self) -> bool:
+        """Whether an observation is a dictionary of fields."""
+        return bool(self.features or self.named or self.likelihood is None)
+
+    @property
+    def columns(self) -> Columns | None:
+        """How an observation is read from its fields; None where it is a dictionary of them."""
+        if self.mapped:
+            return None
+        return choose_columns(self.likelihood, self.field, self.by, self.weight)
+
+    @property
+    def values(self) -> list[Slot]:
+        """The slots of the observation."""
+        columns = self.columns
+        if columns is not None:
+            return [(column.name, column.kind) for column in columns.values]
+        if self.named:
+            return [(name, kind_of(each)) for name, each in self.named.items()]
+        return [(name, "any") for name in (*self.features, *self.field)]
+
+    @property
+    def slots(self) -> list[Slot]:
+        """All that is read from an event."""
+        slots = [*self.values, *((name, "text") for name in self.by)]
+        if self.weight is not None:
+            slots.append((self.weight, "number"))
+        if self.time is not None:
+            slots.append((self.time, "time"))
+        return [*slots, *((name, "any") for name in self.where)]

@@ -1,0 +1,313 @@
+"""The states of one belief, by key, at work."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from seqbayes import codec
+from seqbayes.decay import Decayed
+from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.families import DirichletProcess
+from seqbayes.state import State
+from seqbayes.stream.belief import Belief
+from seqbayes.stream.fields import Layout, Misfit, Refuse
+from seqbayes.stream.reader import LONGEST_NAME, Reader
+from seqbayes.watch import spec
+
+REST = None
+"""The key of the belief about all events whose own keys are beyond the limit."""
+
+
+class Forms:
+    """Makes the states of a belief, and writes and reads their JSON.
+
+    Parameters
+    ----------
+    template
+        A state, or whatever has `clone`, `to_dict` and `from_dict`.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> forms = Forms(Beta(2, 3))
+    >>> state = forms.make()
+    >>> state.learn_one(True)
+    >>> forms.read(forms.write(state)) == state
+    True
+    """
+
+    def __init__(self, template: Any) -> None:
+        self._template = template.clone()
+        self.make: Callable[[], Any] = self._template.clone
+        self._head = self._tail = ""
+        if isinstance(template, State):
+            self.make = spec.factory(self._template)
+            # all states of a belief have the same JSON around their statistics
+            form = {**self._template.to_dict(), "statistics": "\0"}
+            self._head, self._tail = _encode(form).split(_encode("\0"))
+
+    @property
+    def declaration(self) -> str:
+        """The JSON of a state that has seen nothing."""
+        return _encode(self._template.to_dict())
+
+    def write(self, state: Any) -> str:
+        """Return the JSON of a state."""
+        if self._head:
+            return f"{self._head}{_encode(codec.encode(state._statistics.dump()))}{self._tail}"
+        return _encode(state.to_dict())
+
+    def read(self, text: str) -> Any:
+        """Return the state that has this JSON.
+
+        Raises
+        ------
+        PriorError
+            If it is no such state.
+        """
+        head, tail = self._head, self._tail
+        if head and text.startswith(head) and text.endswith(tail):
+            state = self.make()
+            seen = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
+            codec.Document({"seqbayes": codec.VERSION, "statistics": seen}).load(state._statistics)
+            return state
+        return type(self._template).from_dict(msgspec.json.decode(text))
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def write_key(key: Any) -> str:
+    """Return the JSON of a key: a list of texts, or null for the rest."""
+    if key is REST:
+        return "null"
+    return _encode(key if isinstance(key, tuple) else [key])
+
+
+def read_key(text: str) -> Any:
+    """Return the key that has this JSON.
+
+    Examples
+    --------
+    >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
+    ('north', ('north', '2'), (), None)
+    """
+    names = msgspec.json.decode(text, type=list[str] | None)
+    if names is None:
+        return REST
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+class Table:
+    """The states of a belief by key: what learns events, and knows what has changed since.
+
+    Parameters
+    ----------
+    belief
+        The declaration.
+    layout
+        What the events are decoded by.
+
+    Attributes
+    ----------
+    states
+        State by key: a text, a tuple of texts, an empty tuple where there is but one, and None for
+        the pool of the rest.
+    used, refused, filtered
+        Numbers of events learned, refused, and not asked for.
+    """
+
+    def __init__(self, belief: Belief, layout: Layout) -> None:
+        self.belief = belief
+        self.forms = Forms(belief.state)
+        self.states: dict[Any, Any] = {}
+        self.used = self.refused = self.filtered = 0
+        self._dirty: set[Any] = set()
+        self._gone: set[Any] = set()
+        self._uses = 0
+        self._labels = 0
+        self._reader = Reader(belief, layout)
+        self._had = 0
+        self._counts = _open_counts(belief.state)
+        self._careful = (
+            self._counts is not None or belief.over == "drop" or belief.times.late is not None
+        )
+
+    def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """Take back states from their JSON: key, state and last use, least recently used first.
+
+        Raises
+        ------
+        PriorError
+            If one cannot be read.
+        """
+        for key, text, used in rows:
+            name = read_key(key)
+            self.states[name] = self.forms.read(text)
+            self._uses = max(self._uses, used)
+            if self._counts is not None:
+                self._labels += len(self._counts(self.states[name]))
+
+    def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
+        """Learn events, one after the other; one that cannot be used changes nothing.
+
+        Parameters
+        ----------
+        events
+            As the layout decodes them.
+        index
+            What `refuse` is to be told of each.
+        refuse
+            Called with the index of an event that cannot be used, and the reason.
+        """
+        before = len(events)
+        events, index = self._reader.select(events, index)
+        self.filtered += before - len(events)
+        refused = self.refused
+
+        def reject(i: int, reason: str) -> None:
+            self.refused += 1
+            refuse(i, reason)
+
+        keys = self._reader.keys(events)
+        if self._reader.plain and not self._careful:
+            self._learn_plain(zip(index, keys, self._reader.values(events), strict=False), reject)
+        else:
+            self._learn_all(zip(index, keys, self._reader.arguments(events), strict=False), reject)
+        self.used += len(events) - (self.refused - refused)
+
+    def _learn_plain(self, rows: Iterable[tuple[int, Any, Any]], refuse: Refuse) -> None:
+        """Learn observations that have neither weight nor time."""
+        states, touch = self.states, self._dirty.add
+        for i, key, x in rows:
+            try:
+                states[key].learn_one(x)
+            except (KeyError, TypeError, ValueError):
+                self._learn_one(i, key, (x,), refuse)
+            else:
+                touch(key)
+
+    def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
+        states, touch = self.states, self._dirty.add
+        for i, key, arguments in rows:
+            if self._careful:
+                self._learn_one(i, key, arguments, refuse)
+                continue
+            try:
+                states[key].learn_one(*arguments)
+            except (KeyError, TypeError, ValueError):
+                self._learn_one(i, key, arguments, refuse)
+            else:
+                touch(key)
+
+    def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
+        """Learn an event that needs a closer look: an odd one, or the first of its key."""
+        try:
+            # what is no key cannot be looked up
+            known = self.states.get(key) if _is_key(key) else None
+            arguments = self._reader.check(key, arguments, getattr(known, "clock", None))
+            if known is None:
+                key = self._make_room(key)
+                known = self.states.get(key)
+            if self._counts is not None:
+                self._check_label(known, arguments[0])
+            state = self.forms.make() if known is None else known
+            state.learn_one(*arguments)
+        except SeqbayesError as error:
+            refuse(i, str(error))
+            return
+        if self._counts is not None:
+            self._labels += len(self._counts(state)) - self._had
+        if self.belief.over == "drop":
+            self._put_last(key, state)
+        else:
+            self.states[key] = state
+        self._dirty.add(key)
+
+    def _put_last(self, key: Any, state: Any) -> None:
+        """Keep a state as the most recently used one, and drop the least recently used."""
+        self.states.pop(key, None)
+        if len(self.states) >= self.belief.max_keys:
+            oldest = next(iter(self.states))
+            dropped = self.states.pop(oldest)
+            if self._counts is not None:
+                self._labels -= len(self._counts(dropped))
+            self._dirty.discard(oldest)
+            self._gone.add(oldest)
+        self._gone.discard(key)
+        self.states[key] = state
+
+    def _make_room(self, key: Any) -> Any:
+        """Return the key under which an event beyond the limit is learned."""
+        if len(self.states) < self.belief.max_keys or self.belief.over == "drop":
+            return key
+        if self.belief.over == "pool":
+            return REST
+        raise ObservationError(
+            f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room for"
+            f" {write_key(key)[:200]}"
+        )
+
+    def _check_label(self, known: Any, x: Any) -> None:
+        """Refuse a label that an open vocabulary has no room for."""
+        names = {} if known is None else self._counts(known)  # type: ignore[misc]
+        self._had = len(names)
+        if x in names:
+            return
+        if len(x) > LONGEST_NAME:
+            raise ObservationError(
+                f"expected a label of at most {LONGEST_NAME} characters, got {len(x)}"
+            )
+        if self._labels >= self.belief.max_keys:
+            raise ObservationError(
+                f"belief {self.belief.name!r} has its {self._labels:,} labels, and no room for more"
+            )
+
+    @property
+    def dirty(self) -> int:
+        """Number of keys that have changed."""
+        return len(self._dirty) + len(self._gone)
+
+    def changes(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the key, state and last use of all that has changed."""
+        keys: Iterable[Any] = self._dirty
+        if self.belief.over == "drop":  # those changed are the last ones, in order
+            tail = itertools.islice(reversed(self.states), len(self._dirty))
+            keys = reversed(list(tail))
+        for key in keys:
+            self._uses += 1
+            yield write_key(key), self.forms.write(self.states[key]), self._uses
+
+    @property
+    def gone(self) -> list[str]:
+        """The keys that were dropped."""
+        return [write_key(key) for key in self._gone]
+
+    @property
+    def changed_keys(self) -> list[Any]:
+        """The keys that have changed."""
+        return list(self._dirty)
+
+    def committed(self) -> None:
+        """Take note that all changes are stored."""
+        self._dirty.clear()
+        self._gone.clear()
+
+
+def _is_key(key: Any) -> bool:
+    return not any(isinstance(part, Misfit) for part in (key if isinstance(key, tuple) else (key,)))
+
+
+def _open_counts(template: Any) -> Callable[[Any], Mapping[Any, float]] | None:
+    """Return what gives the labels that a state of an open vocabulary has seen; None otherwise."""
+    if isinstance(template, DirichletProcess):
+        return attrgetter("_statistics.counts")
+    if isinstance(template, Decayed) and isinstance(template.as_of(), DirichletProcess):
+        return attrgetter("_state._statistics.counts")
+    return None
