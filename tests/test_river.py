@@ -22,6 +22,7 @@ from seqbayes import (
     Normal,
     NormalInverseGamma,
     Poisson,
+    Product,
 )
 from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
 
@@ -32,6 +33,8 @@ STATES = [
     NormalInverseGamma(),
     Dirichlet({"green": 40, "red": 25}),
     DirichletProcess(),
+    Product({"wait": NormalInverseGamma(), "colour": Dirichlet.flat(["red", "blue"])}),
+    Product([Beta(), Dirichlet.flat(["red", "blue"])], seed=1),
 ]
 DAY = dt.datetime(2024, 7, 1)
 
@@ -216,7 +219,8 @@ def test_grouper():
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
 def test_copies_by_key_are_apart(state):
     """What River's groupers do: a deep copy per key."""
-    x = {"Dirichlet": "red", "DirichletProcess": "red"}.get(type(state).__name__, 1)
+    known = {"Dirichlet": "red", "DirichletProcess": "red", "Product": (1, "red")}
+    x = known.get(type(state).__name__, 1)
     before = pickle.dumps(state)
     first, second = copy.deepcopy(state), copy.deepcopy(state)
     first.learn_one(x)

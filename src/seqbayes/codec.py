@@ -136,11 +136,12 @@ class Document:
         listed = self._get("fields")
         try:
             named = {decode(name): document for name, document in listed["pairs"]}
-            different = len(named) == len(listed["pairs"]) > 0
+            different = len(named) == len(listed["pairs"]) > 0 and len(listed) == 1
         except (KeyError, TypeError, ValueError):
             different = False
         if not different:
-            raise PriorError(f"expected fields of different names, got {reprlib.repr(listed)}")
+            shown = reprlib.repr(listed)[:200]
+            raise PriorError(f"expected fields of different names, got {shown}")
         try:
             return {name: read(document) for name, document in named.items()}
         except RecursionError:

@@ -9,5 +9,6 @@ from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.beta import Beta
 from seqbayes.distributions.gamma import Gamma, InverseGamma
 from seqbayes.distributions.normal import Normal, StudentT
+from seqbayes.distributions.product import Product
 
-__all__ = ["Beta", "Distribution", "Gamma", "InverseGamma", "Normal", "StudentT"]
+__all__ = ["Beta", "Distribution", "Gamma", "InverseGamma", "Normal", "Product", "StudentT"]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-
-from seqbayes import codec
-from seqbayes.distributions import Distribution
+from seqbayes import arrays, codec, distributions, tables
+from seqbayes.distributions.product import some
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families.dirichlet import by_label
 from seqbayes.family import Family
-from seqbayes.likelihoods import Fields, by_field, tabulate
+from seqbayes.likelihoods import Fields
 from seqbayes.state import Explanation, State, check_level
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics
+from seqbayes.tables import by_field
 
 
 class ProductHyperparameters(NamedTuple):
@@ -30,68 +30,6 @@ class ProductHyperparameters(NamedTuple):
             (name, family, h)
             for (name, h), family in zip(self.fields.items(), self.families, strict=True)
         ]
-
-
-class ProductBelief:
-    """The joint distribution of independent parameters, a mapping from field to parameter.
-
-    The density is that of all fields, or of those that a mapping names; all else is per field.
-    """
-
-    def __init__(self, marginals: Mapping[Any, Any]) -> None:
-        self.marginals = dict(marginals)
-
-    @property
-    def mean(self) -> dict[Any, Any] | None:
-        """Mean of every field's parameter."""
-        return _some({name: belief.mean for name, belief in self.marginals.items()})
-
-    @property
-    def var(self) -> dict[Any, Any] | None:
-        """Variance of every field's parameter."""
-        return _some({name: belief.var for name, belief in self.marginals.items()})
-
-    @property
-    def mode(self) -> dict[Any, Any] | None:
-        """Mode of every field's parameter."""
-        return _some({name: belief.mode for name, belief in self.marginals.items()})
-
-    def interval(self, level: float, kind: str) -> dict[Any, Any]:
-        """Intervals of every field's parameter."""
-        return {name: belief.interval(level, kind) for name, belief in self.marginals.items()}
-
-    def logpdf(self, theta: Any) -> Any:
-        """Log joint density."""
-        return sum(belief.logpdf(value) for _, belief, value in self._given(theta))
-
-    def pdf(self, theta: Any) -> Any:
-        """Joint density."""
-        return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
-
-    def cdf(self, theta: Any) -> dict[Any, Any]:
-        """Probability that the parameter of every field is at most its value."""
-        return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
-
-    def sf(self, theta: Any) -> dict[Any, Any]:
-        """Probability that the parameter of every field is above its value."""
-        return {name: belief.sf(value) for name, belief, value in self._given(theta)}
-
-    def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
-        named = by_field(theta, self.marginals, PriorError)
-        return [(name, self.marginals[name], value) for name, value in named.items()]
-
-    def ppf(self, q: Any) -> dict[Any, Any]:
-        """Quantile of every field's parameter."""
-        return {name: belief.ppf(q) for name, belief in self.marginals.items()}
-
-    def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
-        """Draw the parameters of all fields."""
-        return {name: belief.sample(size, rng) for name, belief in self.marginals.items()}
-
-
-def _some(answers: dict[Any, Any]) -> dict[Any, Any] | None:
-    """Return answers by field; None where no field has one."""
-    return None if all(answer is None for answer in answers.values()) else answers
 
 
 class Product(State):
@@ -189,15 +127,30 @@ class Product(State):
         return FieldSums(parts, tuple(map(type, self.fields.values())))
 
     def _summarise(self, xs: Any, w: Any) -> Statistics:
-        table = tabulate(xs, w, self.fields)
+        columns = tables.columns(xs, self.fields)
+        if columns is None:
+            return self._add_rows(arrays.items(xs), w)
         total = self._accumulator()
-        total.absorb(table.total)
-        for name, column in table.columns.items():
+        n = tables.length(columns)
+        weights = arrays.weights(w, n)
+        total.absorb(float(n) if weights is None else float(weights.sum()))
+        for name, column in columns.items():
             try:
-                part = self.fields[name]._summarise(column, table.weights[name])
+                part = self.fields[name]._summarise(column, weights)
             except ObservationError as error:
-                raise ObservationError(f"field {name!r}: {error}") from None
+                raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
             total.parts[name].merge(part)
+        return total
+
+    def _add_rows(self, rows: Any, w: Any) -> Statistics:
+        weights = arrays.weights(w, len(rows))
+        each = [1.0] * len(rows) if weights is None else weights.tolist()
+        total = self._accumulator()
+        for i, (x, weight) in enumerate(zip(rows, each, strict=True)):
+            try:
+                total.observe(x, weight)
+            except ObservationError as error:
+                raise ObservationError(f"{error} at position {i}") from None
         return total
 
     def _states(self) -> dict[Any, State]:
@@ -268,9 +221,11 @@ class Product(State):
         )
 
     @staticmethod
-    def belief(hyperparameters: ProductHyperparameters) -> ProductBelief:
+    def belief(hyperparameters: ProductHyperparameters) -> distributions.Product:
         """Return the joint distribution of the fields' parameters."""
-        return ProductBelief({n: family.belief(h) for n, family, h in hyperparameters.members()})
+        return distributions.Product(
+            {n: family.belief(h) for n, family, h in hyperparameters.members()}
+        )
 
     def observation_parameter(self, theta: Any) -> dict[Any, Any]:
         """Return what the fields' likelihoods take as their parameters."""
@@ -280,7 +235,7 @@ class Product(State):
     # Answers per field are the fields' own.
 
     def _each(self, answer: Callable[[State], Any]) -> Any:
-        return _some({name: answer(state) for name, state in self._states().items()})
+        return some({name: answer(state) for name, state in self._states().items()})
 
     @property
     def mle(self) -> Any:
@@ -322,7 +277,7 @@ class Product(State):
         return self.posterior
 
     @property
-    def predictive(self) -> Distribution:
+    def predictive(self) -> distributions.Distribution:
         """The joint distribution of the next value of every field."""
         self._proper_posterior()
         fields = {name: state.predictive for name, state in self._states().items()}

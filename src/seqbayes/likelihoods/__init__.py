@@ -11,8 +11,6 @@ from seqbayes.likelihoods.base import (
 )
 from seqbayes.likelihoods.fields import (
     Fields,
-    by_field,
-    tabulate,
 )
 from seqbayes.likelihoods.labels import (
     Categorical,
@@ -67,7 +65,5 @@ __all__ = [
     "PowerLikelihood",
     "Rayleigh",
     "Weibull",
-    "by_field",
     "check_parameter",
-    "tabulate",
 ]

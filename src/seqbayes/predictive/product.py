@@ -10,6 +10,7 @@ import numpy as np
 from seqbayes.distributions.base import Distribution
 from seqbayes.errors import ObservationError
 from seqbayes.predictive.labels import Categorical
+from seqbayes.tables import by_field
 
 
 class Product(Distribution):
@@ -37,13 +38,8 @@ class Product(Distribution):
 
     def logp(self, x: Any) -> Any:
         """Log of the joint density or probability of a mapping, or a sequence in order."""
-        if not isinstance(x, Mapping):
-            if np.ndim(x) == 0 or len(x) != len(self.fields):
-                raise ObservationError(f"expected {len(self.fields)} values by field, got {x!r}")
-            x = dict(zip(self.fields, x, strict=True))
-        if not x or not set(x) <= set(self.fields):
-            raise ObservationError(f"expected some of the fields {tuple(self.fields)}, got {x!r}")
-        return sum(self.fields[name].logp(value) for name, value in x.items())
+        values = by_field(x, self.fields)
+        return sum(self.fields[name].logp(value) for name, value in values.items())
 
     @property
     def mean(self) -> dict[Any, Any]:

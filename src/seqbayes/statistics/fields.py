@@ -170,19 +170,18 @@ class FieldSums(Statistics):
         left: cython.double = n - v + SLACK * n
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
-        read = {id(part) for part in self._reading}
-        for name, found in self.parts.items():
+        kept: cython.double = -v * len(self._reading)
+        for found in self._reading:
             part = found
-            if id(found) not in read:
-                if part._n + part._n_low > left:
-                    raise ObservationError(
-                        f"cannot unlearn what was not learned: without field {reprlib.repr(name)}"
-                    )
-                continue
-            try:
-                part._check_remove(v)
-            except ObservationError as error:
-                raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
+            part._check_remove(v)
+        read = set(map(id, self._reading))
+        for found in self.parts.values():
+            part = found
+            kept += part._n + part._n_low
+            if id(found) not in read and part._n + part._n_low > left:
+                raise ObservationError("cannot unlearn what was not learned: it had more fields")
+        if kept < left - 2.0 * SLACK * n:
+            raise ObservationError("cannot unlearn what was not learned: it had fewer fields")
         return 0
 
     @cython.cfunc
@@ -206,9 +205,13 @@ class FieldSums(Statistics):
 
     def is_possible(self) -> bool:
         """Whether something can have been seen that has these sums, up to rounding."""
-        most: cython.double = (self._n + self._n_low) * (1.0 + SLACK)
-        return Statistics.is_possible(self) and all(
-            part.is_possible() and part.n <= most for part in self.parts.values()
+        n: cython.double = self._n + self._n_low
+        weights = [part.n for part in self.parts.values()]
+        return (
+            Statistics.is_possible(self)
+            and all(part.is_possible() for part in self.parts.values())
+            and max(weights) <= n * (1.0 + SLACK)
+            and n <= sum(weights) * (1.0 + SLACK)
         )
 
     def clear(self) -> None:

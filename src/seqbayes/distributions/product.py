@@ -1,0 +1,74 @@
+"""The joint distribution of the parameters of named fields that are independent of each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import PriorError
+from seqbayes.tables import by_field
+
+
+class Product:
+    """The joint distribution of independent parameters, a mapping from field to parameter.
+
+    The density is that of all fields, or of those that a mapping names; all else is per field.
+    """
+
+    def __init__(self, marginals: Mapping[Any, Any]) -> None:
+        self.marginals = dict(marginals)
+
+    @property
+    def mean(self) -> dict[Any, Any] | None:
+        """Mean of every field's parameter."""
+        return some({name: belief.mean for name, belief in self.marginals.items()})
+
+    @property
+    def var(self) -> dict[Any, Any] | None:
+        """Variance of every field's parameter."""
+        return some({name: belief.var for name, belief in self.marginals.items()})
+
+    @property
+    def mode(self) -> dict[Any, Any] | None:
+        """Mode of every field's parameter."""
+        return some({name: belief.mode for name, belief in self.marginals.items()})
+
+    def interval(self, level: float, kind: str) -> dict[Any, Any]:
+        """Intervals of every field's parameter."""
+        return {name: belief.interval(level, kind) for name, belief in self.marginals.items()}
+
+    def logpdf(self, theta: Any) -> Any:
+        """Log joint density."""
+        return sum(belief.logpdf(value) for _, belief, value in self._given(theta))
+
+    def pdf(self, theta: Any) -> Any:
+        """Joint density."""
+        return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
+
+    def cdf(self, theta: Any) -> dict[Any, Any]:
+        """Probability that the parameter of every field is at most its value."""
+        return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
+
+    def sf(self, theta: Any) -> dict[Any, Any]:
+        """Probability that the parameter of every field is above its value."""
+        return {name: belief.sf(value) for name, belief, value in self._given(theta)}
+
+    def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
+        named = by_field(theta, self.marginals, PriorError)
+        return [(name, self.marginals[name], value) for name, value in named.items()]
+
+    def ppf(self, q: Any) -> dict[Any, Any]:
+        """Quantile of every field's parameter."""
+        return {name: belief.ppf(q) for name, belief in self.marginals.items()}
+
+    def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
+        """Draw the parameters of all fields."""
+        return {name: belief.sample(size, rng) for name, belief in self.marginals.items()}
+
+
+def some(answers: dict[Any, Any]) -> dict[Any, Any] | None:
+    """Return answers by field; None where no field has one."""
+    return None if all(answer is None for answer in answers.values()) else answers

@@ -1,0 +1,89 @@
+"""Bulk input of several named fields: one column per field."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes.arrays import items
+from seqbayes.errors import ObservationError
+
+
+def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
+    """Return observations by field, as lists or arrays of one length; None where they are rows.
+
+    Parameters
+    ----------
+    xs
+        A mapping or a data frame of columns, or an array (n, number of fields); anything else has
+        no columns.
+    names
+        The fields, keys in order.
+
+    Raises
+    ------
+    ObservationError
+        If there is an unknown field, or the columns differ in length.
+    """
+    if isinstance(xs, np.ndarray) and xs.ndim > 1:
+        if xs.shape[1] != len(names):
+            raise ObservationError(f"expected {len(names)} columns, got shape {xs.shape}")
+        xs = {name: xs[:, i] for i, name in enumerate(names)}
+    elif hasattr(xs, "columns") and hasattr(xs, "__getitem__"):  # a data frame, of any library
+        xs = {name: xs[name] for name in xs.columns}
+    elif not isinstance(xs, Mapping):
+        return None
+    unknown = [name for name in xs if name not in names]
+    if unknown:
+        shown = reprlib.repr(unknown[0])
+        raise ObservationError(f"unknown field {shown}: expected some of {_shown(names)}")
+    listed: dict[Any, Any] = _listed(xs)
+    lengths = {name: length(column) for name, column in listed.items()}
+    if len(set(lengths.values())) > 1:
+        raise ObservationError(f"expected columns of one length, got {lengths}")
+    return listed
+
+
+def _listed(column: Any) -> Any:
+    """Return a column as an array or a list, or the columns of a field that has fields."""
+    if not isinstance(column, Mapping):
+        return items(column)
+    if not column:
+        raise ObservationError("expected a column of at least one field, got none")
+    return {name: _listed(inner) for name, inner in column.items()}
+
+
+def length(column: Any) -> int:
+    """Return how many values a column has."""
+    while isinstance(column, dict):
+        column = next(iter(column.values()))
+    return len(column)
+
+
+def by_field(
+    x: Any, names: Mapping[Any, Any], error: type[ValueError] = ObservationError
+) -> Mapping[Any, Any]:
+    """Return values by field: some in a mapping, or all in a sequence or an array in their order.
+
+    Raises
+    ------
+    ObservationError, or the error asked for
+        If there is an unknown field, none at all, or another number of values than fields.
+    """
+    if isinstance(x, Mapping):
+        if not x or not all(name in names for name in x):
+            raise error(f"expected some of the fields {_shown(names)}, got {reprlib.repr(x)}")
+        return x
+    if isinstance(x, np.ndarray) and x.ndim > 0:
+        x = x.tolist() if x.ndim == 1 and x.dtype.kind in "biufO" else list(x)
+    if not isinstance(x, (list, tuple)) or len(x) != len(names):
+        raise error(f"expected values of the fields {_shown(names)}, got {reprlib.repr(x)}")
+    return dict(zip(names, x, strict=True))
+
+
+def _shown(names: Mapping[Any, Any]) -> str:
+    known = ", ".join(map(reprlib.repr, list(names)[:12]))
+    return f"{known}, …" if len(names) > 12 else known
