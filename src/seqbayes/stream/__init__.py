@@ -1,1 +1,23 @@
 """Events from a stream: sources, durable beliefs, nothing lost, nothing counted twice."""
+
+from seqbayes.stream.belief import Belief, Times
+from seqbayes.stream.history import History
+from seqbayes.stream.pipeline import Collector, Pace, Pipeline
+from seqbayes.stream.source import Batch, Source
+from seqbayes.stream.store import DeadLetter, LeaseError, Store, StoreError, open_store
+
+__all__ = [
+    "Batch",
+    "Belief",
+    "Collector",
+    "DeadLetter",
+    "History",
+    "LeaseError",
+    "Pace",
+    "Pipeline",
+    "Source",
+    "Store",
+    "StoreError",
+    "Times",
+    "open_store",
+]

@@ -52,9 +52,10 @@ class Forms:
             self._head, self._tail = _encode(form).split(_encode("\0"))
 
     @property
-    def declaration(self) -> str:
-        """The JSON of a state that has seen nothing."""
-        return _encode(self._template.to_dict())
+    def empty(self) -> dict[str, Any]:
+        """The dictionary of a state that has seen nothing."""
+        document: dict[str, Any] = self._template.to_dict()
+        return document
 
     def write(self, state: Any) -> str:
         """Return the JSON of a state."""
@@ -138,6 +139,11 @@ class Table:
         self._careful = (
             self._counts is not None or belief.over == "drop" or belief.times.late is not None
         )
+
+    @property
+    def declaration(self) -> str:
+        """The JSON of what cannot change without becoming another belief: prior and keys."""
+        return _encode({"state": self.forms.empty, "by": list(self.belief.by)})
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """Take back states from their JSON: key, state and last use, least recently used first.

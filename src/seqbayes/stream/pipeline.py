@@ -1,0 +1,248 @@
+"""From a source to durable beliefs: an iterator that one can read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from seqbayes.errors import PriorError
+from seqbayes.stream.belief import Belief
+from seqbayes.stream.fields import Layout
+from seqbayes.stream.source import Batch, Source
+from seqbayes.stream.store import Changes, DeadLetter, Store, StoredState, StoreError
+from seqbayes.stream.table import Table
+from seqbayes.watch.columns import printable
+
+LONGEST_RAW = 1 << 20
+"""Most bytes of a dead letter that are kept."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When to commit: whichever comes first, at the end of a batch.
+
+    Parameters
+    ----------
+    seconds
+        Since the last commit.
+    events
+        Read since then.
+    keys
+        That have changed since then.
+    dead_letters
+        Since then.
+    """
+
+    seconds: float = 1.0
+    events: int = 1_000_000
+    keys: int = 20_000
+    dead_letters: int = 10_000
+
+
+class Collector(Protocol):
+    """What looks on: a live table, history, metrics, alarms."""
+
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """See a batch that was learned; None where nothing came for a while."""
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """See what is about to be committed; history may be added to it."""
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """See that it was committed."""
+
+
+class Pipeline:
+    """Source, events, beliefs, commit: each step learns a batch, and now and then commits.
+
+    A commit holds the beliefs, the place in the source and the dead letters together, so that every
+    event counts exactly once, whenever this process ends and how.
+
+    Parameters
+    ----------
+    source
+        Where events come from.
+    beliefs
+        What is learned from them.
+    store
+        Where beliefs are kept; its lease is taken.
+    pace
+        When to commit.
+    collectors
+        What looks on.
+    size
+        Most events of a batch.
+    most_dead_letters
+        How many dead letters the store may hold; the pipeline stops rather than lose one.
+
+    Raises
+    ------
+    PriorError
+        If there is no belief, or two have one name.
+    StoreError
+        If the store cannot be used, or keeps another belief under one of the names.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        beliefs: Sequence[Belief],
+        store: Store,
+        pace: Pace = Pace(),
+        collectors: Sequence[Collector] = (),
+        size: int = 5000,
+        most_dead_letters: int = 1_000_000,
+    ) -> None:
+        names = [belief.name for belief in beliefs]
+        if not beliefs or len(set(names)) < len(names):
+            raise PriorError(f"expected beliefs of different names, got {names}")
+        self.source, self.store = source, store
+        self.pace, self.collectors = pace, tuple(collectors)
+        self.events = self.commits = 0
+        self.lag: int | None = None
+        slots = [slot for belief in beliefs for slot in belief.slots]
+        self._layout = Layout(slots, getattr(source, "text", False))
+        self.tables: Mapping[str, Table] = {
+            belief.name: Table(belief, self._layout) for belief in beliefs
+        }
+        self._size = size
+        self._open()
+        self._room = most_dead_letters - store.dead_letter_count()
+
+    def _open(self) -> None:
+        """Take the lease, the states and the place in the source from the store."""
+        self.store.acquire()
+        for name, table in self.tables.items():
+            self.store.declare(name, table.declaration)
+            table.restore((row.key, row.state, row.used) for row in self.store.states(name))
+        self._token = self.store.token(self.source.name)
+        self.source.seek(self._token)
+        self._start_interval()
+
+    def _start_interval(self) -> None:
+        self._dead: list[DeadLetter] = []
+        self._read = 0
+        self._since = time.monotonic()
+        self._moved = False
+        self._whole = True
+
+    def __iter__(self) -> Iterator[Self]:
+        for batch in self.source.batches(self._size):
+            if batch is not None:
+                self._learn(batch)
+            for collector in self.collectors:
+                collector.learned(self, batch)
+            if self._due():
+                self.commit()
+            else:
+                self.store.renew()
+            yield self
+        self.commit()
+
+    def _learn(self, batch: Batch) -> None:
+        """Learn the events of a batch one after the other; what is of no use is a dead letter."""
+        self._whole = False
+        events, index = self._layout.decode(batch, lambda i, why: self._bury(batch, i, "", why))
+        for name, table in self.tables.items():
+            table.learn(events, index, lambda i, why, by=name: self._bury(batch, i, by, why))  # type: ignore[misc]
+        for position, raw, reason in batch.refused:
+            self._add_dead(position, "", raw, reason)
+        read = len(batch.records) + len(batch.refused)
+        self._token, self._moved, self._whole = batch.token, True, True
+        self.events += read
+        self._read += read
+        self.lag = batch.remaining
+
+    def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
+        record = batch.records[i]
+        raw = msgspec.json.encode(record, enc_hook=str) if isinstance(record, Mapping) else record
+        self._add_dead(batch.positions[i], belief, bytes(raw), reason)
+
+    def _add_dead(self, position: Any, belief: str, raw: bytes, reason: str) -> None:
+        place = msgspec.json.encode(position).decode()
+        reason = printable(reason, 500)
+        letter = DeadLetter(self.source.name, place, belief, raw[:LONGEST_RAW], reason)
+        self._dead.append(letter)
+
+    @property
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        """The dead letters that are not committed yet."""
+        return self._dead
+
+    def _due(self) -> bool:
+        pace = self.pace
+        return self._moved and (
+            time.monotonic() - self._since >= pace.seconds
+            or self._read >= pace.events
+            or len(self._dead) >= pace.dead_letters
+            or sum(table.dirty for table in self.tables.values()) >= pace.keys
+        )
+
+    def commit(self) -> None:
+        """Store what has changed since the last commit, in one transaction.
+
+        Raises
+        ------
+        StoreError
+            If that fails, or there is no room for more dead letters. Nothing is stored then, and
+            the next run begins where the last commit ended.
+        """
+        if not self._whole:
+            raise StoreError("a batch was learned in part: go on from the last commit")
+        if not self._moved:
+            return
+        if len(self._dead) > self._room:
+            raise StoreError(
+                f"{self.store.url} has no room for more dead letters: the last one is"
+                f" {self._dead[-1].reason!r}"
+            )
+        changes = Changes(
+            self.source.name,
+            self._token,
+            self._read,
+            [
+                StoredState(name, *row)
+                for name, table in self.tables.items()
+                for row in table.changes()
+            ],
+            [(name, key) for name, table in self.tables.items() for key in table.gone],
+            self._dead,
+        )
+        for collector in self.collectors:
+            collector.committing(self, changes)
+        self.store.commit(changes)
+        self._room -= len(self._dead)
+        for table in self.tables.values():
+            table.committed()
+        self.source.committed(self._token)
+        self.commits += 1
+        self._start_interval()
+        for collector in self.collectors:
+            collector.committed(self)
+
+    def close(self) -> None:
+        """Release source and store; what was not committed will be read again."""
+        try:
+            self.source.close()
+        finally:
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.close()

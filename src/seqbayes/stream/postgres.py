@@ -1,0 +1,190 @@
+"""The shared store: a PostgreSQL server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seqbayes.stream.sql import SqlStore
+from seqbayes.stream.store import Changes, LeaseError, StoreError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_TYPES = {str: "text", int: "bigint", float: "float8"}
+
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+
+
+class PostgresStore(SqlStore):
+    """Beliefs in tables of a PostgreSQL database.
+
+    A connection that breaks is made anew, for half a minute; whether a commit was then in the
+    database is read there, so that it is stored once.
+
+    Parameters
+    ----------
+    url
+        What libpq takes: ``postgresql://user@host/database``. The tables are made in the schema
+        that its ``search_path`` names.
+
+    Raises
+    ------
+    StoreError
+        If psycopg is not installed, or the server cannot be reached, or the tables are of a newer
+        version.
+    """
+
+    types = {  # noqa: RUF012
+        "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "bytes": "BYTEA",
+    }
+
+    def __init__(self, url: str) -> None:
+        try:
+            import psycopg
+        except ImportError:
+            raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
+        self._psycopg = psycopg
+        self._conninfo = url
+        super().__init__(_public(psycopg.conninfo.conninfo_to_dict, url))
+        self._connection = self._connect()
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        with self._translated():
+            # lost hosts are noticed in half a minute, not in two hours
+            return self._psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                connect_timeout=10,
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=4,
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._psycopg.Error as error:
+            text = " ".join(str(error).split())
+            raise StoreError(f"{self.url}: {text}") from error
+
+    def _has_tables(self) -> bool:
+        # two runners that start at once must not both make the tables
+        self._run("SELECT pg_advisory_xact_lock(7521873)")
+        ((found,),) = self._run("SELECT to_regclass('seqbayes_meta') IS NOT NULL")
+        return bool(found)
+
+    def _now(self) -> float:
+        ((now,),) = self._run("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(now)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._translated(), self._connection.transaction():
+            yield
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        statement: Any = sql.replace("?", "%s") if parameters else sql
+        cursor = self._connection.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
+        """Insert all rows with one statement and one parameter, which is what takes the time."""
+        if not rows:
+            return
+        columns = ", ".join(
+            f"(r ->> {i})::{_TYPES[type(value)]}"
+            if not isinstance(value, bytes)
+            else f"decode(r ->> {i}, 'base64')"
+            for i, value in enumerate(rows[0])
+        )
+        then = f" ON CONFLICT {conflict}" if conflict else ""
+        statement: Any = (
+            f"INSERT INTO {table} SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r{then}"
+        )
+        # the rows are JSON texts and numbers, so that nothing in them is a NUL
+        self._connection.execute(statement, [msgspec.json.encode(rows).decode()])
+
+    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        statement: Any = sql.replace("?", "%s")
+        with self._transaction(), self._connection.cursor(name="seqbayes") as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(statement, parameters)
+            yield from cursor
+
+    def commit(self, changes: Changes) -> None:
+        """Store all changes, or none, through broken connections.
+
+        Raises
+        ------
+        StoreError
+            If that fails.
+        LeaseError
+            If another runner has taken the store.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                with self._transaction():
+                    self._apply(changes)
+                break
+            except StoreError as error:
+                if pause is None or not self._is_lost(error):
+                    raise
+            time.sleep(pause)
+            if self._reconnected() and self._is_stored():
+                break
+        self._note_commit()
+
+    def _is_lost(self, error: StoreError) -> bool:
+        """Whether a failure was the connection's."""
+        return self._connection.broken and isinstance(
+            error.__cause__, (self._psycopg.OperationalError, self._psycopg.InterfaceError)
+        )
+
+    def _reconnected(self) -> bool:
+        try:
+            self._connection = self._connect()
+        except StoreError:
+            return False
+        return True
+
+    def _is_stored(self) -> bool:
+        """Whether the commit that broke off was done before the connection was lost."""
+        with self._transaction():
+            ((epoch, serial),) = self._run("SELECT epoch, serial FROM seqbayes_lease")
+        if epoch != self._epoch:
+            raise LeaseError(f"{self.url} was taken over by another runner")
+        return bool(serial == self._serial + 1)
+
+    def close(self) -> None:
+        """Give the lease back, and close the connection.
+
+        Raises
+        ------
+        StoreError
+            If the lease cannot be given back; the connection is closed all the same.
+        """
+        try:
+            self._release()
+        finally:
+            self._connection.close()
+
+
+def _public(parse: Any, url: str) -> str:
+    """Return a name for messages, without a password."""
+    try:
+        parts = parse(url)
+    except Exception as error:
+        raise StoreError(f"no URL of a PostgreSQL database: {error}") from None
+    return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"

@@ -1,0 +1,110 @@
+"""The embedded store: one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from seqbayes.stream.sql import SqlStore
+from seqbayes.stream.store import StoreError
+
+
+class SqliteStore(SqlStore):
+    """Beliefs in an SQLite file, in write-ahead logging with a full sync at every commit.
+
+    Parameters
+    ----------
+    path
+        The file, created where there is none.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, is damaged, of a newer version, or another program's.
+
+    Examples
+    --------
+    >>> store = SqliteStore(":memory:")
+    >>> store.acquire()
+    >>> store.token("events") is None
+    True
+    >>> store.close()
+    """
+
+    types = {"identity": "INTEGER PRIMARY KEY", "bytes": "BLOB"}  # noqa: RUF012
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        try:
+            self._connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from None
+        try:
+            with self._translated():
+                self._check()
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check(self) -> None:
+        """Refuse a damaged file, and one of another program."""
+        ((verdict,),) = self._run("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise StoreError(f"{self.url} is damaged ({verdict}): restore it from a copy")
+        others = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if others and not self._has_tables():
+            raise StoreError(f"{self.url} is a database of another program")
+
+    def _has_tables(self) -> bool:
+        return bool(self._run("SELECT 1 FROM sqlite_master WHERE name = 'seqbayes_meta'"))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.url}: {error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # a full disk may have rolled back already
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
+        if rows:
+            places = ", ".join("?" * len(rows[0]))
+            then = f" ON CONFLICT {conflict}" if conflict else ""
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({places}){then}", rows)
+
+    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        with self._translated():
+            yield from self._connection.execute(sql, parameters)
+
+    def close(self) -> None:
+        """Give the lease back, and close the file.
+
+        Raises
+        ------
+        StoreError
+            If the lease cannot be given back; the file is closed all the same.
+        """
+        try:
+            self._release()
+        finally:
+            self._connection.close()

@@ -1,0 +1,45 @@
+"""A source over a list, and what the tests of streams have in common."""
+
+import json
+
+from seqbayes.stream.source import Batch
+
+
+class Listed:
+    """Raw records or mappings out of a list; the token is how many have been read."""
+
+    reconnects = 0
+    finite = True
+
+    def __init__(self, records, name="listed", size=None, idle=(), text=False):
+        self.records = records
+        self.name = name
+        self.text = text
+        self.acknowledged = []
+        self.closed = False
+        self._size = size
+        self._idle = set(idle)
+        self._place = 0
+
+    def seek(self, token):
+        self._place = 0 if token is None else token
+
+    def batches(self, size=5000, timeout=0.2):
+        size = self._size or size
+        while self._place < len(self.records):
+            if self._place in self._idle:
+                yield None
+            start, self._place = self._place, min(self._place + size, len(self.records))
+            positions = list(range(start, self._place))
+            rest = len(self.records) - self._place
+            yield Batch(self.records[start : self._place], self._place, positions, (), rest)
+
+    def committed(self, token):
+        self.acknowledged.append(token)
+
+    def close(self):
+        self.closed = True
+
+
+def lines(*events):
+    return [json.dumps(event).encode() for event in events]
