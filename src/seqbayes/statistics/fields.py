@@ -78,7 +78,7 @@ class FieldSums(Statistics):
         self._reading = []
         if type(x) is dict:
             self._read_mapping(x)
-        elif isinstance(x, Mapping):
+        elif not isinstance(x, (list, tuple)) and isinstance(x, Mapping):
             self._read_mapping(dict(x))
         else:
             self._read_sequence(x)
@@ -122,7 +122,8 @@ class FieldSums(Statistics):
         try:
             part._read(value)
         except ObservationError as error:
-            hint = " (leave a missing field out)" if is_missing(value) else ""
+            one = not isinstance(value, np.ndarray)  # of an array, `is_missing` cannot tell
+            hint = " (leave a missing field out)" if one and is_missing(value) else ""
             raise ObservationError(f"field {reprlib.repr(name)}: {error}{hint}") from None
         self._reading.append(part)
         return 0
