@@ -29,7 +29,9 @@ class Postgres:
             user = pwd.getpwnam("postgres")
             os.chown(self.data, user.pw_uid, user.pw_gid)
             os.chown(self.directory, user.pw_uid, user.pw_gid)
-        self._do("initdb", "-A", "trust", "-U", "seqbayes", "-E", "UTF8", "--no-sync", "--no-locale")
+        self._do(
+            "initdb", "-A", "trust", "-U", "seqbayes", "-E", "UTF8", "--no-sync", "--no-locale"
+        )
         self.start()
 
     def _do(self, program, *words):

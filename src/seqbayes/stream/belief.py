@@ -127,10 +127,13 @@ class Belief:
         return components[0].likelihood if components and not self.features else None
 
     @property
-    def named(self) -> dict[str, Any]:
-        """The likelihood of every field, where an observation is several named ones."""
-        named = getattr(self.likelihood, "fields", None)
-        return dict(named) if isinstance(named, Mapping) else {}
+    def named(self) -> list[Slot]:
+        """The slots of an observation that is several named values by itself."""
+        likelihood = self.likelihood
+        fields = getattr(likelihood, "fields", None)
+        if isinstance(fields, Mapping):
+            return [(str(name), kind_of(each)) for name, each in fields.items()]
+        return [(str(name), "number") for name in getattr(likelihood, "features", None) or ()]
 
     @property
     def mapped(self) -> bool:
@@ -150,9 +153,7 @@ class Belief:
         columns = self.columns
         if columns is not None:
             return [(column.name, column.kind) for column in columns.values]
-        if self.named:
-            return [(name, kind_of(each)) for name, each in self.named.items()]
-        return [(name, "any") for name in (*self.features, *self.field)]
+        return self.named or [(name, "any") for name in (*self.features, *self.field)]
 
     @property
     def slots(self) -> list[Slot]:

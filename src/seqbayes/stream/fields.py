@@ -68,7 +68,7 @@ class Layout:
 
     def __init__(self, slots: Iterable[Slot], text: bool = False) -> None:
         self.slots = list(dict.fromkeys(slots))
-        self._text = text
+        self.text = text
         names = list(dict.fromkeys(name for name, _ in self.slots))
         event = msgspec.defstruct(
             "Event",
@@ -80,7 +80,7 @@ class Layout:
         )
         loose = msgspec.defstruct(
             "Loose",
-            [(f"c{i}", Any, msgspec.field(default=UNSET, name=n)) for i, n in _numbered(names)],
+            [(f"c{i}", Any, msgspec.field(default=UNSET, name=n)) for i, n in enumerate(names)],
         )
         self._event = event
         self._decode_loose = msgspec.json.Decoder(loose).decode
@@ -125,16 +125,12 @@ class Layout:
                 except msgspec.ValidationError:
                     pass
             values = msgspec.structs.astuple(self._decode_loose(record))  # type: ignore[assignment]
-        text = self._text and isinstance(record, Mapping)
+        text = self.text and isinstance(record, Mapping)
         cells = [
             coerce(values[place], kind, text)
             for place, (_, kind) in zip(self._places, self.slots, strict=True)
         ]
         return self._event(*cells)
-
-
-def _numbered(names: Sequence[str]) -> Iterable[tuple[int, str]]:
-    return enumerate(names)
 
 
 def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:

@@ -41,7 +41,7 @@ class Reader:
         self._weight = _getter(layout, belief.weight, "number")
         self._time = _getter(layout, belief.time, "time")
         self._where = [
-            (attrgetter(layout.attribute((name, "any"))), _matcher(wanted))
+            (attrgetter(layout.attribute((name, "any"))), _matcher(wanted, layout.text))
             for name, wanted in belief.where.items()
         ]
         columns = belief.columns
@@ -184,14 +184,14 @@ def _refuse_odd(name: str, value: Any) -> None:
         raise ObservationError(f"field {name!r}: {_lacking(value)}")
 
 
-def _matcher(wanted: Any) -> Callable[[Any], bool]:
+def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:
     """Return what tells whether a value is the one wanted, or one of several."""
     several = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-    return lambda value: any(_equal(value, each) for each in several)
+    return lambda value: any(_equal(value, each, text) for each in several)
 
 
-def _equal(value: Any, wanted: Any) -> bool:
-    if isinstance(value, str) and not isinstance(wanted, str):  # a cell of text
+def _equal(value: Any, wanted: Any, text: bool) -> bool:
+    if text and isinstance(value, str) and not isinstance(wanted, str):
         try:
             value = parse_boolean(value) if isinstance(wanted, bool) else parse_number(value)
         except ObservationError:

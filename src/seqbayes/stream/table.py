@@ -13,6 +13,7 @@ from seqbayes import codec
 from seqbayes.decay import Decayed
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.families import DirichletProcess
+from seqbayes.family import Family
 from seqbayes.state import State
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, Refuse
@@ -47,6 +48,7 @@ class Forms:
         self._head = self._tail = ""
         if isinstance(template, State):
             self.make = spec.factory(self._template)
+        if getattr(type(template), "to_dict", None) is Family.to_dict:
             # all states of a belief have the same JSON around their statistics
             form = {**self._template.to_dict(), "statistics": "\0"}
             self._head, self._tail = _encode(form).split(_encode("\0"))

@@ -105,6 +105,8 @@ def _values(
 def kind_of(likelihood: Likelihood) -> str:
     """Return the kind of a single column that holds the observations of a likelihood.
 
+    It is "any" of observations that a cell of CSV cannot hold, such as vectors.
+
     Examples
     --------
     >>> kind_of(likelihoods.Bernoulli()), kind_of(likelihoods.Poisson(exposure=None))
@@ -114,7 +116,9 @@ def kind_of(likelihood: Likelihood) -> str:
         return "boolean"
     if isinstance(likelihood, LabelLikelihood):
         return "text" if likelihood.labelled else "counts"
-    return "pair" if _is_pair(likelihood) else "number"
+    if _is_pair(likelihood):
+        return "pair"
+    return "number" if isinstance(likelihood, READABLE) else "any"
 
 
 def _is_pair(likelihood: Likelihood) -> bool:

@@ -183,6 +183,8 @@ def make_prior(
 def factory(template: State) -> Callable[[], State]:
     """Return what makes states with the same prior and likelihood, quickly."""
     family, likelihood = type(template), template.likelihood
+    if "likelihood" not in inspect.signature(family).parameters:
+        return template.clone
     prior = {name: getattr(template, name) for name in family.parameters}
     return lambda: family(**prior, likelihood=likelihood)
 

@@ -1,0 +1,537 @@
+"""From a source to durable beliefs: every event once, bit for bit, whatever comes between."""
+
+import json
+import random
+import shutil
+import time
+
+import pytest
+from memory import Listed, lines
+
+from cases import FIRST
+from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Normal, Poisson, PriorError
+from seqbayes.decay import Decayed
+from seqbayes.stream import (
+    Belief,
+    Collector,
+    History,
+    Pace,
+    Pipeline,
+    StoreError,
+    Times,
+    open_store,
+)
+
+EVERY_BATCH = Pace(seconds=0.0)
+NEVER = Pace(seconds=1e9, events=10**9, keys=10**9, dead_letters=10**9)
+
+
+def run(records, beliefs, url=":memory:", pace=EVERY_BATCH, size=None, text=False, **options):
+    """Read all records and return the pipeline's tables and the dead letters, by position."""
+    beliefs = [beliefs] if isinstance(beliefs, Belief) else beliefs
+    source = Listed(records, size=size, text=text)
+    with Pipeline(source, beliefs, open_store(url), pace, **options) as pipeline:
+        for _ in pipeline:
+            pass
+        dead = [(json.loads(d.position), d.belief, d.reason) for _, d in _dead(pipeline)]
+    return {name: table.states for name, table in pipeline.tables.items()}, dead
+
+
+def _dead(pipeline):
+    return pipeline.store.dead_letters()
+
+
+def test_events_become_beliefs(url):
+    events = lines(
+        {"shop": "north", "sold": True, "n": 3},
+        {"shop": "south", "sold": 0, "n": 5.0},
+        {"shop": "north", "sold": False, "n": 1},
+    )
+    beliefs = [
+        Belief("sales", Beta(), field="sold", by="shop"),
+        Belief("rate", Gamma(1, 1), field="n"),
+    ]
+    states, dead = run(events, beliefs, url)
+    assert dead == []
+    assert {key: tuple(state.posterior) for key, state in states["sales"].items()} == {
+        "north": (2.0, 2.0),
+        "south": (1.0, 2.0),
+    }
+    assert tuple(states["rate"][()].posterior) == (10.0, 4.0)
+
+
+def test_the_next_run_goes_on(url):
+    events = lines(*({"k": str(i % 3), "x": i % 2 == 0} for i in range(100)))
+    belief = Belief("b", Beta(), field="x", by="k")
+    whole, _ = run(events, belief)
+    source = Listed(events[:60])
+    with Pipeline(source, [belief], open_store(url)) as pipeline:
+        assert [step.events for step in pipeline] == [60]
+    assert source.acknowledged == [60]
+    assert source.closed
+    states, _ = run(events, belief, url, size=7)
+    assert states == whole
+    states, _ = run(events, belief, url)
+    assert states == whole
+
+
+def observations(case):
+    """Events of a law-test case, as JSON has them."""
+    for x in case.observations(60):
+        yield {"x": list(x) if isinstance(x, tuple) else x}
+
+
+READABLE = [case for case in FIRST if all(isinstance(name, str) for name in case.fields)]
+
+
+@pytest.mark.parametrize("half_life", [None, "time"])
+@pytest.mark.parametrize("case", READABLE, ids=lambda case: case.id)
+def test_interrupted_anywhere_is_bit_identical(case, half_life, tmp_path):
+    rng = random.Random(case.id)
+    state = case.new()
+    if half_life:
+        state = Decayed(state, 5.5, by=half_life)
+    named = getattr(case.likelihood, "fields", None)
+    events = [
+        {**(event["x"] if named else event), "k": rng.choice("abc"), "w": rng.random(), "t": i / 7}
+        for i, event in enumerate(observations(case))
+    ]
+    kept = Belief(
+        "b",
+        state,
+        field=() if named else "x",
+        by="k",
+        weight="w",
+        time="t" if half_life == "time" else None,
+    )
+    wanted = run_to_json(lines(*events), kept, str(tmp_path / "whole.db"), [60])
+    cuts = sorted(rng.sample(range(1, 60), 2))
+    assert run_to_json(lines(*events), kept, str(tmp_path / "parts.db"), [*cuts, 60]) == wanted
+
+
+def run_to_json(records, belief, url, cuts):
+    """Read up to each cut in a run of its own, and return what the store then holds."""
+    for cut in cuts:
+        with Pipeline(Listed(records[:cut], size=13), [belief], open_store(url)) as pipeline:
+            for _ in pipeline:
+                pass
+            assert pipeline.dead_letters == []
+            assert list(_dead(pipeline)) == []
+    store = open_store(url)
+    found = sorted((row.key, row.state) for row in store.states(belief.name))
+    store.close()
+    assert found
+    return found
+
+
+def test_a_crash_at_any_commit_loses_and_doubles_nothing(tmp_path):
+    rng = random.Random(4)
+    events = [{"k": rng.choice("abcdef"), "x": rng.gauss(3.0, 1.0)} for _ in range(400)]
+    records = lines(*events)
+    records[50:50] = [b"{broken", b""]
+    belief = Belief("b", Normal(0, 10), field="x", by="k")
+
+    def contents(url):
+        store = open_store(url)
+        found = (
+            sorted((row.key, row.state) for row in store.states("b")),
+            [letter for _, letter in store.dead_letters()],
+            store.token("listed"),
+            store.events("listed"),
+        )
+        store.close()
+        return found
+
+    path = tmp_path / "whole.db"
+    copies = []
+    with Pipeline(Listed(records, size=29), [belief], open_store(str(path)), EVERY_BATCH) as steps:
+        for step in steps:
+            copy = tmp_path / f"crashed{step.commits}.db"
+            for suffix in ("", "-wal"):  # what a killed process leaves behind
+                shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+            copies.append(copy)
+    wanted = contents(str(path))
+    assert len(wanted[1]) == 2
+    assert len(copies) == 14
+    for copy in copies:
+        store = open_store(str(copy))
+        with store._transaction():  # this process lives, other than the one that crashed
+            store._run("UPDATE seqbayes_lease SET holder = NULL")
+        store.close()
+        run(records, belief, str(copy), size=31)
+        assert contents(str(copy)) == wanted
+
+
+def test_an_error_in_mid_batch_commits_nothing(tmp_path, monkeypatch):
+    url = str(tmp_path / "beliefs.db")
+    belief = Belief("b", Beta(), field="x")
+
+    class Failing(Listed):
+        def batches(self, size, timeout=0.2):
+            yield from super().batches(size, timeout)
+            raise OSError("the network is down")
+
+    records = lines({"x": True}, {"x": False})
+    with (
+        pytest.raises(OSError, match="network"),
+        Pipeline(Failing(records), [belief], open_store(url), NEVER) as pipeline,
+    ):
+        list(pipeline)
+    store = open_store(url)
+    assert store.token("listed") is None
+    assert list(store.states("b")) == []
+    store.close()
+
+    def fail(*args):
+        raise RuntimeError("a bug")
+
+    pipeline = Pipeline(Listed(records), [belief], open_store(url), NEVER)
+    monkeypatch.setattr(pipeline.tables["b"], "learn", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        list(pipeline)
+    with pytest.raises(StoreError, match="learned in part"):
+        pipeline.commit()
+    pipeline.close()
+    states, _ = run(records, belief, url)
+    assert states["b"][()].n_samples == 2.0
+
+
+BAD = [
+    (b"", "truncated"),
+    (b"{", "truncated"),
+    (b"[1]", "Expected `object`"),
+    (b'{"x": tru}', "malformed"),
+    (b'{"x": true} {}', "trailing characters"),
+    (b'{"x": true, "k": "\xff"}', "not UTF-8"),
+    (b'{"x": true, "k": "\x00"}', "invalid character"),
+    (b'{"x": true, "k":' + b"[" * 100_000, "nested too deeply"),
+    (b'{"k": "a"}', "field 'x': it is missing"),
+    (b'{"x": null, "k": "a"}', "field 'x': it is null"),
+    (b'{"x": true}', "field 'k': it is missing"),
+    (b'{"x": true, "k": null}', "field 'k': it is null"),
+    (b'{"x": true, "k": {}}', "field 'k': expected a text, got {}"),
+    (b'{"x": true, "k": "%s"}' % (b"a" * 1001), "at most 1000 characters, got 1001"),
+    (b'{"x": "true", "k": "a"}', "field 'x': expected a number, got 'true'"),
+    (b'{"x": 2, "k": "a"}', "expected True, False, 1 or 0, got 2.0"),
+    (b'{"x": 1e999, "k": "a"}', "range"),
+]
+
+
+def test_bad_records_are_dead_letters_and_nothing_else():
+    good = lines(*({"x": i % 2 == 0, "k": "ab"[i % 3 == 0]} for i in range(40)))
+    belief = Belief("b", Beta(), field="x", by="k")
+    wanted, _ = run(good, belief)
+    rng = random.Random(1)
+    records = list(good)
+    for raw, _ in BAD:
+        records.insert(rng.randrange(len(records)), raw)
+    for size in (1, 7, 5000):
+        source = Listed(records, size=size)
+        with Pipeline(source, [belief], open_store(":memory:"), NEVER) as pipeline:
+            list(pipeline)
+            letters = {d.raw: (json.loads(d.position), d.reason) for _, d in _dead(pipeline)}
+            assert pipeline.tables["b"].states == wanted["b"]
+            assert (pipeline.tables["b"].used, pipeline.events) == (40, 57)
+        assert len(letters) == len(BAD)
+        for raw, reason in BAD:
+            place, why = letters[raw]
+            assert records[place] == raw
+            assert reason in why
+
+
+def test_a_record_that_one_belief_cannot_use_serves_the_others():
+    events = lines({"x": "yes", "k": "a"}, {"x": True, "k": "a"})
+    beliefs = [Belief("b", Beta(), field="x"), Belief("labels", DirichletProcess(), field="k")]
+    states, dead = run(events, beliefs)
+    assert states["b"][()].n_samples == 1.0
+    assert states["labels"][()].n_samples == 2.0
+    assert dead == [(0, "b", "field 'x': expected a number, got 'yes'")]
+
+
+def test_one_field_may_be_of_two_kinds():
+    events = lines({"x": 1, "k": True}, {"x": 2.5, "k": 7})
+    beliefs = [
+        Belief("mean", Normal(0, 1), field="x"),
+        Belief("label", DirichletProcess(), field="x", by="k"),
+    ]
+    states, dead = run(events, beliefs)
+    assert dead == []
+    assert states["mean"][()].n_samples == 2.0
+    assert {key: list(state.mean) for key, state in states["label"].items()} == {
+        "true": ["1"],
+        "7": ["2.5"],
+    }
+
+
+def test_keys_are_texts():
+    events = lines(
+        *({"k": k, "x": True} for k in (1, "1", 1.0, True, "true", 10**30, 0.5, "", -0.0, 0))
+    )
+    states, dead = run(events, Belief("b", Beta(), field="x", by="k"))
+    assert dead == []
+    counts = {key: state.n_samples for key, state in states["b"].items()}
+    assert counts == {"1": 3, "true": 2, str(10**30): 1, "0.5": 1, "": 1, "0": 2}
+
+
+def test_several_keys_and_filters(url):
+    events = lines(
+        {"a": "x", "b": 1, "kind": "click", "ok": True, "n": 1},
+        {"a": "x", "b": 2, "kind": "click", "ok": 1, "n": 1},
+        {"a": "x", "b": 1, "kind": "view", "ok": True, "n": 0},
+        {"a": "x", "b": 1, "ok": True, "n": 1},
+        {"a": "y", "b": 1, "kind": "tap", "ok": True, "n": 0},
+    )
+    belief = Belief(
+        "b", Beta(), field="n", by=["a", "b"], where={"kind": ["click", "tap"], "ok": True}
+    )
+    for _ in range(2):
+        states, dead = run(events, belief, url)
+        assert dead == []
+        counts = {key: state.n_samples for key, state in states["b"].items()}
+        assert counts == {("x", "1"): 1.0, ("y", "1"): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("state", "field", "event", "wanted"),
+    [
+        (Gamma(1, 1, Poisson(exposure=None)), "x", {"x": [3, 2.5]}, (4.0, 3.5)),
+        (Gamma(1, 1, Poisson(exposure=None)), ("a", "b"), {"a": 3, "b": 2.5}, (4.0, 3.5)),
+        (Gamma(1, 1), "x", {"x": 3, "w": 2}, (7.0, 3.0)),
+    ],
+)
+def test_pairs_and_weights(state, field, event, wanted):
+    weight = "w" if "w" in event else None
+    states, dead = run(lines(event), Belief("b", state, field=field, weight=weight))
+    assert dead == []
+    assert tuple(states["b"][()].posterior) == wanted
+    if weight:
+        for odd in ({"x": 3}, {"x": 3, "w": -1}, {"x": 3, "w": "1"}):
+            _, dead = run(lines(odd), Belief("b", state, field=field, weight=weight))
+            assert len(dead) == 1
+
+
+def test_cells_of_text_are_parsed():
+    rows = [
+        {"x": "yes", "k": "7", "w": "2.5", "flag": "TRUE"},
+        {"x": "maybe", "k": "7", "w": "1", "flag": "true"},
+        {"x": "0", "k": "", "w": "1", "flag": "true"},
+        {"x": "0", "k": "7", "w": "1", "flag": "false"},
+    ]
+    belief = Belief("b", Beta(), field="x", by="k", weight="w", where={"flag": True})
+    states, dead = run(rows, belief, text=True)
+    assert states["b"]["7"].n_samples == 2.5
+    assert [(place, reason) for place, _, reason in dead] == [
+        (1, "field 'x': expected true, false, yes, no, 1 or 0, got 'maybe'"),
+        (2, "field 'k': it is null"),
+    ]
+    _, dead = run(rows[:1], belief)
+    assert dead == []  # a text is not True: the filter passes it by
+
+
+def counts(states):
+    return {key: state.n_samples for key, state in states.items()}
+
+
+def test_keys_over_the_limit_are_refused():
+    events = lines(*({"k": k, "x": True} for k in "abcab"))
+    states, dead = run(events, Belief("b", Beta(), field="x", by="k", max_keys=2))
+    assert counts(states["b"]) == {"a": 2.0, "b": 2.0}
+    assert dead == [(2, "b", "belief 'b' has its 2 keys, and no room for [\"c\"]")]
+
+
+def test_keys_over_the_limit_are_pooled(url):
+    events = lines(*({"k": k, "x": True} for k in "abcabcd"))
+    belief = Belief("b", Beta(), field="x", by="k", max_keys=2, over="pool")
+    for cut in (4, 7):
+        states, dead = run(events[:cut], belief, url)
+        assert dead == []
+    assert counts(states["b"]) == {"a": 2.0, "b": 2.0, None: 3.0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_least_recently_used_key_is_dropped(url, seed):
+    rng = random.Random(seed)
+    keys = [rng.choice("abcdefgh") for _ in range(60)]
+    wanted = {}
+    for key in keys:
+        wanted[key] = wanted.pop(key, 0.0) + 1.0
+        if len(wanted) > 4:
+            del wanted[next(iter(wanted))]
+    events = lines(*({"k": k, "x": True} for k in keys))
+    belief = Belief("b", Beta(), field="x", by="k", max_keys=4, over="drop")
+    for cut in (*sorted(rng.sample(range(60), 4)), 60):
+        states, dead = run(events[:cut], belief, url, size=3)
+        assert dead == []
+    assert list(counts(states["b"]).items()) == list(wanted.items())
+    store = open_store(url)
+    assert sorted(row.key for row in store.states("b")) == sorted(f'["{key}"]' for key in wanted)
+    store.close()
+
+
+@pytest.mark.parametrize("half_life", [None, 3.0])
+def test_labels_over_the_limit_are_refused(half_life, tmp_path):
+    url = str(tmp_path / "b.db")
+    state = DirichletProcess() if half_life is None else Decayed(DirichletProcess(), half_life)
+    belief = Belief("b", state, field="x", by="k", max_keys=3)
+    events = [("a", "x"), ("a", "y"), ("b", "x"), ("a", "z"), ("b", "x"), ("a", "y" * 1001)]
+    records = lines(*({"k": k, "x": x} for k, x in events))
+    run(records[:2], belief, url)
+    _, dead = run(records, belief, url)
+    assert [place for place, _, _ in dead] == [3, 5]
+    assert dead[0][2] == "belief 'b' has its 3 labels, and no room for more"
+
+
+def test_closed_labels_that_are_unknown_are_refused():
+    events = lines({"x": "red"}, {"x": "mauve"}, {"x": 3}, {})
+    states, dead = run(events, Belief("b", Dirichlet({"red": 1, "3": 1}), field="x"))
+    assert states["b"][()].n_samples == 2.0
+    assert [place for place, _, _ in dead] == [1, 3]
+
+
+def timed(times=None, **options):
+    state = Decayed(Beta(), 10.0, by="time")
+    return Belief("b", state, field="x", by="k", time="t", times=times or Times(), **options)
+
+
+def test_times_are_numbers_or_dates():
+    rows = [
+        {"x": True, "k": "a", "t": 1704067200},
+        {"x": True, "k": "a", "t": "2024-01-01T00:00:10Z"},
+        {"x": True, "k": "a", "t": "2024-01-01T01:00:20+01:00"},
+        {"x": True, "k": "a", "t": "2024-01-01 00:00:30"},
+    ]
+    states, dead = run(lines(*rows), timed())
+    assert dead == []
+    assert states["b"]["a"].clock == 1704067230.0
+    assert states["b"]["a"].n_samples == 1.875
+    rows = [{"x": True, "k": "a", "t": 1704067200000}, {"x": True, "k": "a", "t": "x"}]
+    states, dead = run(lines(*rows), timed(Times(unit=1e-3)))
+    assert states["b"]["a"].clock == 1704067200.0
+    assert "expected a time as RFC 3339 has it, got 'x'" in dead[0][2]
+
+
+def test_missing_late_and_future_times():
+    now = time.time()
+    rows = [
+        {"x": True, "k": "a"},
+        {"x": True, "k": "a", "t": now},
+        {"x": True, "k": "a"},
+        {"x": True, "k": "a", "t": None},
+        {"x": True, "k": "a", "t": now - 100},
+        {"x": True, "k": "a", "t": now + 7200},
+        {"x": True, "k": "a", "t": now + 60},
+    ]
+    records = lines(*rows)
+    _, dead = run(records, timed())
+    assert [place for place, _, _ in dead] == [0, 2, 3, 5]
+    assert "field 't': it is missing" in dead[0][2]
+    assert "is in the future" in dead[3][2]
+    states, dead = run(records, timed(Times(missing="clock", late=99.0, future=None)))
+    assert [place for place, _, _ in dead] == [0, 4, 6]
+    assert "is late: the clock is at" in dead[1][2]
+    assert states["b"]["a"].clock == now + 7200
+
+
+def test_too_many_dead_letters_stop_the_pipeline(tmp_path):
+    url = str(tmp_path / "b.db")
+    records = [*lines({"x": True}), *[b"{"] * 5, *lines({"x": False})]
+    belief = Belief("b", Beta(), field="x")
+    with pytest.raises(StoreError, match="no room for more dead letters: the last one is 'Input"):
+        run(records, belief, url, size=2, most_dead_letters=3)
+    store = open_store(url)
+    assert (store.token("listed"), store.dead_letter_count()) == (4, 3)
+    store.close()
+    _, dead = run(records, belief, url, size=2, most_dead_letters=5)
+    assert [place for place, _, _ in dead] == [1, 2, 3, 4, 5]
+
+
+def test_what_a_source_refuses_is_kept(tmp_path):
+    class Refusing(Listed):
+        def batches(self, size, timeout=0.2):
+            for batch in super().batches(size, timeout):
+                object.__setattr__(batch, "refused", [({"line": 9}, b"\xff\xfe", "a bad line")])
+                yield batch
+
+    belief = Belief("b", Beta(), field="x")
+    with Pipeline(Refusing(lines({"x": 1})), [belief], open_store(":memory:")) as pipeline:
+        list(pipeline)
+        ((_, letter),) = _dead(pipeline)
+    assert letter == ("listed", '{"line":9}', "", b"\xff\xfe", "a bad line")
+
+
+@pytest.mark.parametrize(
+    ("pace", "commits"),
+    [
+        (NEVER, 1),
+        (EVERY_BATCH, 10),
+        (Pace(seconds=1e9, events=30), 4),
+        (Pace(seconds=1e9, keys=50), 2),
+        (Pace(seconds=1e9, dead_letters=5), 2),
+    ],
+)
+def test_the_pace_of_commits(pace, commits):
+    records = [b"{" if i % 10 == 9 else b'{"x": true, "k": "%d"}' % i for i in range(100)]
+    source = Listed(records, size=10, idle=[20])
+    belief = Belief("b", Beta(), field="x", by="k")
+    with Pipeline(source, [belief], open_store(":memory:"), pace) as pipeline:
+        assert len(list(pipeline)) == 11
+        assert pipeline.commits == commits == len(source.acknowledged)
+        pipeline.commit()
+        assert pipeline.commits == commits
+
+
+def test_collectors_see_what_happens():
+    class Notes(Collector):
+        def __init__(self):
+            self.seen = []
+
+        def learned(self, pipeline, batch):
+            self.seen.append("idle" if batch is None else len(batch.records))
+
+        def committing(self, pipeline, changes):
+            self.seen.append(changes.token)
+
+        def committed(self, pipeline):
+            self.seen.append("done")
+
+    notes = Notes()
+    source = Listed(lines({"x": 1}, {"x": 0}), size=1, idle=[1])
+    with Pipeline(
+        source, [Belief("b", Beta(), field="x")], open_store(":memory:"), EVERY_BATCH, [notes]
+    ) as pipeline:
+        list(pipeline)
+    assert notes.seen == [1, 1, "done", "idle", 1, 2, "done"]
+
+
+def test_history_is_kept_now_and_then(url):
+    clock = iter([0.0, 30.0, 60.0, 5.0])
+    history = History(every=60.0, keys=1, now=lambda: next(clock))
+    records = lines(*({"x": True, "k": "aab"[i % 3]} for i in range(12)))
+    belief = Belief("b", Beta(), field="x", by="k")
+    with Pipeline(
+        Listed(records, size=3), [belief], open_store(url), EVERY_BATCH, [history]
+    ) as pipeline:
+        list(pipeline)
+        points = pipeline.store.history("b", '["a"]')
+        assert pipeline.store.history("b", '["b"]') == []
+    assert [point.at for point in points] == [0.0, 60.0]
+    first = json.loads(points[0].summary)
+    assert (first["n_samples"], first["mean"]) == (2.0, 0.75)
+    assert first["interval"] == pytest.approx(list(Beta(3, 1).interval()))
+
+
+def test_wrong_declarations():
+    for options, reason in [
+        ({"over": "explode"}, "over"),
+        ({"max_keys": 0}, "max_keys"),
+        ({"field": ()}, "no field"),
+        ({"time": "t"}, "no half-life"),
+        ({"state": Decayed(Beta(), 1.0, by="time")}, "no field for it"),
+        ({"field": ("x", "y")}, "one --value"),
+    ]:
+        with pytest.raises(PriorError if "one" not in reason else ValueError, match=reason):
+            Belief("b", **{"state": Beta(), "field": "x", **options})
+    with pytest.raises(PriorError, match="different names"):
+        Pipeline(Listed([]), [Belief("b", Beta(), field="x")] * 2, open_store(":memory:"))
+    with pytest.raises(PriorError, match="'refuse' or 'clock'"):
+        Times(missing="guess")

@@ -1,0 +1,265 @@
+"""What every store promises, on SQLite and on a real PostgreSQL server."""
+
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from memory import Listed, lines
+
+from seqbayes import Beta, Gamma
+from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store, sql
+from seqbayes.stream.lease import Holder
+from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+
+
+def states(store, belief="b"):
+    return [(row.key, row.state, row.used) for row in store.states(belief)]
+
+
+@pytest.fixture
+def store(url):
+    opened = open_store(url)
+    opened.acquire()
+    yield opened
+    opened.close()
+
+
+NASTY = ['["a\\u0000b"]', '["Ünï ☂ \'; DROP TABLE"]', "[]", "null", '["%s ? {0}"]']
+
+
+def test_a_commit_holds_everything(store):
+    letter = DeadLetter("src", '{"line": 7}', "", b'{"x":\x00\xff', "not UTF-8")
+    point = HistoryPoint("b", "[]", 12.5, '{"mean":0.5}')
+    rows = [StoredState("b", key, f'{{"k":{key}}}', i) for i, key in enumerate(NASTY)]
+    store.commit(Changes("src", {"line": 7}, 5, rows, (), [letter], [point]))
+    assert store.token("src") == {"line": 7}
+    assert store.token("other") is None
+    assert store.events("src") == 5
+    assert states(store) == [tuple(row)[1:] for row in rows]
+    assert list(store.dead_letters()) == [(1, letter)]
+    assert store.dead_letter_count() == 1
+    assert store.history("b", "[]") == [point]
+
+
+def test_a_commit_replaces_and_drops(store):
+    first = [StoredState("b", f'["{i}"]', f'"{i}"', i) for i in range(4)]
+    store.commit(Changes("src", 4, 4, first))
+    again = [StoredState("b", '["1"]', '"new"', 9), StoredState("c", '["1"]', '"c"', 1)]
+    store.commit(Changes("src", 6, 2, again, [("b", '["0"]'), ("b", '["no"]')]))
+    assert states(store) == [('["2"]', '"2"', 2), ('["3"]', '"3"', 3), ('["1"]', '"new"', 9)]
+    assert (store.token("src"), store.events("src")) == (6, 6)
+
+
+def test_all_or_nothing(store):
+    store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+    broken = [DeadLetter("src", "2", belief, b"", "why") for belief in ("b", None)]
+    with pytest.raises(StoreError):
+        store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)], (), broken))
+    assert states(store) == [("[]", '"1"', 1)]
+    assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (1, 1, 0)
+    store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)]))
+    assert states(store) == [("[]", '"2"', 2)]
+
+
+def test_the_same_belief_is_asked_for_again(url):
+    belief = Belief("b", Beta(2, 3), field="x", by="k")
+    for _ in range(2):
+        with Pipeline(Listed([]), [belief], open_store(url)):
+            pass
+    for other in (
+        Belief("b", Beta(2, 4), field="x", by="k"),
+        Belief("b", Gamma(2, 3), field="x", by="k"),
+        Belief("b", Beta(2, 3), field="x", by=("k", "l")),
+    ):
+        store = open_store(url)
+        with pytest.raises(StoreError, match="has a belief 'b' that is another one"):
+            Pipeline(Listed([]), [other], store)
+        store.close()
+
+
+def test_one_runner_at_a_time(url):
+    first, second = open_store(url), open_store(url)
+    first.acquire()
+    with pytest.raises(LeaseError, match=r"is held by process \d+ on .*: one runner at a time"):
+        second.acquire()
+    first.close()
+    second.acquire()
+    second.close()
+
+
+HOLD = """
+import sys, time
+from seqbayes.stream import open_store
+store = open_store(sys.argv[1])
+store.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_runner_holds_nothing(url):
+    command = [sys.executable, "-c", HOLD, url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as runner:
+        assert runner.stdout.readline() == b"held\n"
+        store = open_store(url)
+        with pytest.raises(LeaseError, match=f"process {runner.pid} "):
+            store.acquire()
+        runner.kill()
+        runner.wait()
+        store.acquire()
+        store.close()
+
+
+def elsewhere(monkeypatch, store):
+    """Make a store look as if its runner were on another machine."""
+    own = Holder.own()
+    monkeypatch.setattr(store, "_holder", Holder("elsewhere", own.boot, own.pid, own.started))
+
+
+def test_a_runner_elsewhere_holds_until_its_lease_runs_out(url, monkeypatch):
+    first, second = open_store(url), open_store(url)
+    elsewhere(monkeypatch, first)
+    first.acquire()
+    with pytest.raises(LeaseError, match=r"elsewhere, whose lease runs out in \d+ s"):
+        second.acquire()
+    monkeypatch.setattr(second, "_now", lambda: first._now() + sql.LEASE + 1.0)
+    second.acquire()
+    second.commit(Changes("src", 5, 5))
+    for lost in (lambda: first.commit(Changes("src", 1, 1)), first.renew):
+        monkeypatch.setattr(first, "_renewed", -1e9)
+        with pytest.raises(LeaseError, match="was taken over by another runner"):
+            lost()
+    assert second.token("src") == 5
+    first.close()
+    third = open_store(url)
+    with pytest.raises(LeaseError):
+        third.acquire()
+    third.close()
+    second.close()
+
+
+def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
+    store, other = open_store(url), open_store(url)
+    elsewhere(monkeypatch, store)
+    store.acquire()
+    now = store._now()
+    monkeypatch.setattr(store, "_now", lambda: now + sql.LEASE)
+    monkeypatch.setattr(store, "_renewed", store._renewed - sql.LEASE / 2.0)
+    store.renew()
+    monkeypatch.setattr(other, "_now", lambda: now + sql.LEASE + 1.0)
+    with pytest.raises(LeaseError):
+        other.acquire()
+    store.commit(Changes("src", 1, 1))
+    store.close()
+    other.close()
+
+
+def test_a_newer_version_is_refused_and_an_older_one_brought_up(url, monkeypatch):
+    store = open_store(url)
+    with store._transaction():
+        store._run("UPDATE seqbayes_meta SET value = ? WHERE name = ?", ["2", "version"])
+    store.close()
+    with pytest.raises(StoreError, match="has version 2, and this seqbayes reads up to 1: upgrade"):
+        open_store(url)
+    monkeypatch.setattr(sql, "VERSION", 3)
+    monkeypatch.setattr(sql, "MIGRATIONS", {2: ["CREATE TABLE added (x TEXT)"]})
+    for _ in range(2):
+        store = open_store(url)
+        with store._transaction():
+            assert store._run("SELECT value FROM seqbayes_meta WHERE name = 'version'") == [("3",)]
+            assert store._run("SELECT x FROM added") == []
+        store.close()
+
+
+def test_history_is_thinned_where_it_is_long(store):
+    points = [HistoryPoint("b", key, float(t), "{}") for key in ("[]", "null") for t in range(9)]
+    short = HistoryPoint("b", '["x"]', 1.0, "{}")
+    store.commit(Changes("src", 1, 1, history=[*points, short]))
+    store.thin("b", 8)
+    assert [point.at for point in store.history("b", "[]")] == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert len(store.history("b", "null")) == 5
+    store.thin("b", 8)
+    assert len(store.history("b", "null")) == 5
+    assert store.history("b", '["x"]') == [short]
+
+
+def test_sqlite_is_durable(tmp_path):
+    store = open_store(f"sqlite:{tmp_path / 'beliefs.db'}")
+    with store._transaction():
+        assert store._run("PRAGMA journal_mode") == [("wal",)]
+        assert store._run("PRAGMA synchronous") == [(2,)]
+    store.close()
+
+
+def test_what_is_no_store(tmp_path):
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE photos (x)")
+    connection.close()
+    with pytest.raises(StoreError, match="is a database of another program"):
+        open_store(str(other))
+    text = tmp_path / "text.db"
+    text.write_text("no database at all, but long enough to be looked at" * 30)
+    with pytest.raises(StoreError, match="file is not a database"):
+        open_store(str(text))
+    with pytest.raises(StoreError, match="unable to open"):
+        open_store(str(tmp_path / "no" / "such" / "folder.db"))
+    with pytest.raises(StoreError, match="no URL of a PostgreSQL database"):
+        open_store("postgresql://[nonsense")
+
+
+def test_a_damaged_file_is_said_to_be(tmp_path):
+    path = tmp_path / "beliefs.db"
+    events = lines(*({"x": True, "k": str(i)} for i in range(2000)))
+    with Pipeline(
+        Listed(events), [Belief("b", Beta(), field="x", by="k")], open_store(str(path))
+    ) as pipeline:
+        list(pipeline)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-4096] + b"\xa5" * 4096)
+    with pytest.raises(StoreError, match=r"is damaged|malformed"):
+        open_store(str(path))
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StoreError, match=r"is damaged|malformed"):
+        open_store(str(path))
+
+
+def test_the_password_is_not_told(postgres):
+    with pytest.raises(StoreError) as caught:
+        open_store("postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1")
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_a_server_that_restarts_loses_nothing(postgres, postgres_url):
+    store = open_store(postgres_url)
+    store.acquire()
+    store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+    postgres.stop()
+    postgres.start()
+    store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)]))
+    assert (store.token("src"), store.events("src")) == (2, 2)
+    store.close()
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_twice(postgres_url, monkeypatch):
+    store = open_store(postgres_url)
+    store.acquire()
+    apply, done = store._apply, []
+
+    def commit_and_lose(changes):
+        apply(changes)
+        if not done:
+            done.append(changes)
+            store._connection.execute("COMMIT")
+            with open_store(postgres_url)._connection as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid]
+                )
+
+    monkeypatch.setattr(store, "_apply", commit_and_lose)
+    store.commit(Changes("src", 1, 1))
+    store.commit(Changes("src", 2, 1))
+    assert (store.token("src"), store.events("src")) == (2, 2)
+    store.close()
