@@ -93,6 +93,10 @@ def learning() -> Iterator[Row]:
     numbers = rng.normal(10.0, 3.0, 1000).tolist()
     counts = rng.poisson(4.0, 1000).tolist()
     uniform = dict.fromkeys(["green", "red", "yellow", "blue"], 1)
+    fields = {"x": sb.NormalInverseGamma(), "label": sb.Dirichlet(uniform), "count": sb.Gamma()}
+    rows = [
+        dict(zip(fields, row, strict=True)) for row in zip(numbers, labels, counts, strict=True)
+    ]
     statements: dict[str, tuple[str, Any, list[Any]]] = {
         "an empty loop": ("pass", None, trials),
         "self.a += 1, bare": ("it.a += 1", Counter(), trials),
@@ -105,6 +109,7 @@ def learning() -> Iterator[Row]:
         "Normal.learn_one": ("it.learn_one(x)", sb.Normal(), numbers),
         "Gamma.learn_one (Poisson)": ("it.learn_one(x)", sb.Gamma(), counts),
         "DirichletProcess.learn_one": ("it.learn_one(x)", sb.DirichletProcess(), labels),
+        "Product.learn_one (x, label, count)": ("it.learn_one(x)", sb.Product(fields), rows),
     }
     targets = {
         "Beta.learn_one": ("river.proba.Beta.update", 0.5),
