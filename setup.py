@@ -12,6 +12,13 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 COMPILED = [
+    "seqbayes.mixture.engine",
+    "seqbayes.mixture.kernels.base",
+    "seqbayes.mixture.kernels.fields",
+    "seqbayes.mixture.kernels.gaussian",
+    "seqbayes.mixture.kernels.labels",
+    "seqbayes.mixture.kernels.pairs",
+    "seqbayes.mixture.rows",
     "seqbayes.square_root",
     "seqbayes.statistics.base",
     "seqbayes.statistics.fields",
@@ -22,6 +29,7 @@ COMPILED = [
     "seqbayes.statistics.reading",
     "seqbayes.statistics.factorials",
     "seqbayes.statistics.scan",
+    "seqbayes.statistics.scatter",
     "seqbayes.statistics.trials",
 ]
 

@@ -8,6 +8,7 @@ from seqbayes.families import (
     Gamma,
     Normal,
     NormalInverseGamma,
+    NormalInverseWishart,
     Product,
 )
 from seqbayes.likelihoods import (
@@ -23,6 +24,7 @@ from seqbayes.likelihoods import (
     LogNormal,
     Maxwell,
     Multinomial,
+    MultivariateNormal,
     NegativeBinomial,
     NormalPrecision,
     Pareto,
@@ -53,9 +55,11 @@ __all__ = [
     "Maxwell",
     "MergeError",
     "Multinomial",
+    "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "NormalInverseGamma",
+    "NormalInverseWishart",
     "NormalPrecision",
     "ObservationError",
     "Pareto",

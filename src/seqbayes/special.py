@@ -205,6 +205,19 @@ def _product_error(a: Real, b: Real, product: Real) -> Real:
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
+def log_multigamma(a: Real, d: int) -> Real:
+    """Log of the multivariate gamma function of dimension d, for a > (d - 1) / 2.
+
+    Examples
+    --------
+    >>> log_multigamma(2.5, 1) == sc.gammaln(2.5)
+    True
+    """
+    steps = np.asarray(a, dtype=float)[..., None] - np.arange(d) / 2.0
+    total = sc.gammaln(steps).sum(axis=-1) + d * (d - 1) / 4.0 * math.log(math.pi)
+    return float(total) if np.ndim(total) == 0 else total
+
+
 def log_rising(a: Real, n: Real) -> Real:
     """Log of the rising factorial, log Gamma(a + n) - log Gamma(a), for real n >= 0.
 

@@ -368,7 +368,7 @@ def _is_finite(estimate: Any) -> bool:
     if isinstance(estimate, Mapping):
         estimate = tuple(estimate.values())
     values = estimate if isinstance(estimate, tuple) else (estimate,)
-    return all(value is not None and math.isfinite(value) for value in values)
+    return all(value is not None and bool(np.isfinite(value).all()) for value in values)
 
 
 def _brief(hyperparameters: Any) -> str:
@@ -381,6 +381,8 @@ def _brief(hyperparameters: Any) -> str:
                 values.append(f"{shown}{', …' if len(value) > 8 else ''}")
                 continue
             value = list(value.values())
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            value = value[np.tril_indices(len(value))]  # symmetric: by rows, up to the diagonal
         if isinstance(value, (list, np.ndarray)):
             shown = ", ".join(f"{item:.6g}" for item in value[:8])
             values.append(f"[{shown}{', …' if len(value) > 8 else ''}]")

@@ -8,7 +8,18 @@ float out; arrays broadcast against each other and against the argument.
 from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.beta import Beta
 from seqbayes.distributions.gamma import Gamma, InverseGamma
+from seqbayes.distributions.multivariate import Covariance, MultivariateT
 from seqbayes.distributions.normal import Normal, StudentT
 from seqbayes.distributions.product import Product
 
-__all__ = ["Beta", "Distribution", "Gamma", "InverseGamma", "Normal", "Product", "StudentT"]
+__all__ = [
+    "Beta",
+    "Covariance",
+    "Distribution",
+    "Gamma",
+    "InverseGamma",
+    "MultivariateT",
+    "Normal",
+    "Product",
+    "StudentT",
+]

@@ -10,7 +10,12 @@ from seqbayes.families.normal_inverse_gamma import (
     NormalInverseGammaHyperparameters,
     NormalParameters,
 )
+from seqbayes.families.normal_inverse_wishart import (
+    NormalInverseWishart,
+    NormalInverseWishartHyperparameters,
+)
 from seqbayes.families.product import Product, ProductHyperparameters
+from seqbayes.families.wishart_belief import MultivariateParameters
 
 __all__ = [
     "Beta",
@@ -21,10 +26,13 @@ __all__ = [
     "DirichletProcessHyperparameters",
     "Gamma",
     "GammaHyperparameters",
+    "MultivariateParameters",
     "Normal",
     "NormalHyperparameters",
     "NormalInverseGamma",
     "NormalInverseGammaHyperparameters",
+    "NormalInverseWishart",
+    "NormalInverseWishartHyperparameters",
     "NormalParameters",
     "Product",
     "ProductHyperparameters",

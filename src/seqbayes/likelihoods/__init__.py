@@ -17,6 +17,11 @@ from seqbayes.likelihoods.labels import (
     LabelLikelihood,
     Multinomial,
 )
+from seqbayes.likelihoods.multivariate import (
+    MultivariateNormal,
+    check_matrix,
+    check_vector,
+)
 from seqbayes.likelihoods.normal import (
     LogNormal,
     Normal,
@@ -56,6 +61,7 @@ __all__ = [
     "LogNormal",
     "Maxwell",
     "Multinomial",
+    "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "NormalPrecision",
@@ -65,5 +71,7 @@ __all__ = [
     "PowerLikelihood",
     "Rayleigh",
     "Weibull",
+    "check_matrix",
     "check_parameter",
+    "check_vector",
 ]

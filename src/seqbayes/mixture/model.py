@@ -1,36 +1,51 @@
-"""A mixture over any conjugate states, learned by EM."""
+"""A mixture over any conjugate states, learned by EM: from data at hand, or one by one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
+from river import base
 
+from seqbayes import codec
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.items import Items, itemise
-from seqbayes.mixture.seeding import seed_assignment
-from seqbayes.mixture.trace import Iteration, Trace
+from seqbayes.likelihoods import check_parameter
+from seqbayes.mixture import document, fitting, merging
+from seqbayes.mixture.buffering import Buffer
+from seqbayes.mixture.kernels import SHAPES
+from seqbayes.mixture.predictive import log_predictive
+from seqbayes.mixture.steps import Constant, HalfLife, Power
+from seqbayes.mixture.trace import Trace
+from seqbayes.mixture.working import Settings, Working
 from seqbayes.state import State
+from seqbayes.statistics import read_weight
 
-Array = npt.NDArray[np.float64]
+BURN_IN = 10
+"""Observations per component before the first M-step, where there is a start."""
+
+BUFFER = 200
+"""Observations that a start from the data is made from."""
 
 
-class Mixture:
+class Mixture(base.Clusterer):
     """Observations made by one of several components, nobody says which.
 
-    The E-step gives every component its responsibility for every observation; the M-step is the
-    components' own weighted learning, and their priors make it MAP-EM.
+    The E-step gives every component its responsibility for an observation; the M-step is the
+    components' own weighted learning, and their priors make it MAP-EM. `fit` goes over data at hand
+    again and again; `learn_one` sees every observation of a stream once: a stochastic approximation
+    of the statistics that EM expects.
 
     Parameters
     ----------
     components
         The components' priors, states of any families over the same observations: a sequence, or a
-        mapping from name to state. They are cloned, never changed.
+        mapping from name to state. They are cloned, never changed. Or a number: so many Normal
+        components over numbers, vectors or mappings of numbers, with vague priors of the scale of
+        the first observations.
     weights
         Shares of the components: a sequence that sums to 1 is held fixed; a `Dirichlet` over the
         names is a prior from which they are learned. By default a flat one.
@@ -38,11 +53,35 @@ class Mixture:
         Parameter of every component to begin with; by default they come from the data.
     seed
         Seed of the start from the data.
+    covariance
+        Shape of Normal components' covariances: "full", "diagonal", "spherical" or "tied" (full,
+        and common to all).
+    step
+        How far statistics move toward observation n: a callable of n; by default ``Power(0.6)``. A
+        number is a step that stays, for streams that drift, as does `HalfLife`.
+    average
+        Whether the average of the statistics' path is served (Polyak and Ruppert); by default where
+        the step does not stay.
+    buffer
+        How many observations a start from the data is made from: they are kept until then.
+    burn_in
+        Observations before the first M-step where `start` is given; by default ten per component.
+
+    Attributes
+    ----------
+    names : tuple
+        The components' names: identity survives learning. `ranking` orders them for display.
 
     Raises
     ------
     PriorError
-        If there are fewer than two components, or the weights or the start do not fit them.
+        If there are no components, or the other parameters do not fit them.
+
+    Notes
+    -----
+    A feature that is absent from a mapping was not seen: it is marginalised out, and what it would
+    have been is expected from the others. Nothing is refused half: an observation that a component
+    cannot have made changes nothing.
 
     References
     ----------
@@ -50,6 +89,10 @@ class Mixture:
        data via the EM algorithm.
     .. [2] Do, C. B. and Batzoglou, S. (2008). What is the expectation maximization algorithm?
        Nature Biotechnology 26, 897-899.
+    .. [3] Cappé, O. and Moulines, E. (2009). On-line expectation-maximization algorithm for latent
+       data models. Journal of the Royal Statistical Society B 71, 593-613.
+    .. [4] Polyak, B. T. and Juditsky, A. B. (1992). Acceleration of stochastic approximation by
+       averaging. SIAM Journal on Control and Optimization 30, 838-855.
 
     Examples
     --------
@@ -66,44 +109,159 @@ class Mixture:
     [0.8, 0.52]
     >>> coins.predict_one(9)
     'A'
+
+    A stream, one observation at a time:
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> waits = Mixture(2, seed=1)
+    >>> for short in rng.random(5000) < 0.3:
+    ...     waits.learn_one({"wait": rng.normal(54, 6) if short else rng.normal(80, 6)})
+    >>> [f"{waits.weights[k]:.1f}: {waits.parameters[k].mean[0]:.0f}" for k in waits.ranking]
+    ['0.7: 80', '0.3: 54']
     """
 
     def __init__(
         self,
-        components: Mapping[Any, State] | Sequence[State],
+        components: int | Mapping[Any, State] | Sequence[State],
         weights: Sequence[float] | Dirichlet | None = None,
         start: Sequence[Any] | None = None,
         seed: int | None = None,
+        *,
+        covariance: str = "full",
+        step: float | Callable[[float], float] | None = None,
+        average: bool | None = None,
+        buffer: int = BUFFER,
+        burn_in: int | None = None,
     ) -> None:
-        named = components if isinstance(components, Mapping) else dict(enumerate(components))
-        if len(named) < 2 or not all(isinstance(state, State) for state in named.values()):
-            raise PriorError(f"expected at least two states, got {components!r}")
+        named = _named(components)
         self.names = tuple(named)
-        self.components: tuple[State, ...] = tuple(state.clone() for state in named.values())
-        self.seed = seed
-        self._weight_prior, self.weights = self._check_weights(weights)
+        priors = None if isinstance(components, int) else tuple(s.clone() for s in named.values())
+        self._given: dict[str, Any] = {
+            "components": components if priors is None else dict(zip(named, priors, strict=True)),
+            "weights": weights,
+            "start": None if start is None else tuple(start),
+            "seed": seed,
+            "covariance": covariance,
+            "step": step,
+            "average": average,
+            "buffer": buffer,
+            "burn_in": burn_in,
+        }
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
-        self.start = None if start is None else tuple(start)
-        self.parameters: tuple[Any, ...] | None = self.start
+        if start is not None and priors is None:
+            raise PriorError("a start needs the components' priors: give states, not their number")
+        self._settings = self._check_settings()
+        self._working: Working | None = None
+        self._buffer = Buffer(self.names, priors, self._settings, seed, self._buffer_size(buffer))
+        if start is not None:
+            self._begin()
 
-    def _check_weights(
-        self, weights: Sequence[float] | Dirichlet | None
-    ) -> tuple[Dirichlet | None, tuple[float, ...]]:
-        """Return the prior of learned weights, None of fixed ones, and the weights at first."""
-        equal = (1.0 / len(self.names),) * len(self.names)
+    def _check_settings(self) -> Settings:
+        given, k = self._given, len(self.names)
+        if given["covariance"] not in SHAPES:
+            shapes = ", ".join(map(repr, SHAPES))
+            raise PriorError(f"expected covariance {shapes}, got {given['covariance']!r}")
+        step = given["step"]
+        if step is None:
+            step = Power()
+        elif not callable(step):
+            step = Constant(check_parameter("step", step))
+        average = given["average"]
+        if average is None:
+            average = not isinstance(step, (Constant, HalfLife))
+        burn_in = BURN_IN * k if given["burn_in"] is None else given["burn_in"]
+        burn_in = check_parameter("burn_in", burn_in, 1.0, open_low=False)
+        return Settings(given["covariance"], self._check_weights(), step, bool(average), burn_in)
+
+    def _buffer_size(self, buffer: Any) -> int:
+        size = check_parameter("buffer", buffer, 1.0, open_low=False)
+        if size < len(self.names) or size != int(size):
+            raise PriorError(
+                f"expected a buffer of at least {len(self.names)} observations, got {buffer!r}"
+            )
+        return int(size)
+
+    def _check_weights(self) -> Any:
+        """Return the prior of learned weights, or fixed ones as a tuple."""
+        weights = self._given["weights"]
         if weights is None:
-            return Dirichlet.flat(self.names), equal
+            return Dirichlet.flat(self.names) if len(self.names) > 1 else (1.0,)
         if isinstance(weights, Dirichlet):
             if weights.categories != self.names:
                 raise PriorError(
                     f"expected weights of {self.names}, got a Dirichlet over {weights.categories}"
                 )
-            return weights.clone(), equal
+            return weights.clone()
         if len(weights) != len(self.names):
             raise PriorError(f"expected {len(self.names)} weights, got {weights!r}")
         shares = check_proportions(dict(zip(self.names, weights, strict=True)))
-        return None, tuple(shares.values())
+        return tuple(shares.values())
+
+    def _begin(self) -> None:
+        """Begin from the start that was given."""
+        self._working = self._buffer.working()
+        self._working.begin(self._given["start"])
+
+    # Learning.
+
+    def learn_one(self, x: Any, w: float = 1.0) -> None:
+        """Absorb one observation.
+
+        Parameters
+        ----------
+        x
+            The observation, as the components' states take it; or a mapping of features, from
+            which those that were not seen are absent.
+        w
+            Weight, finite and >= 0.
+
+        Raises
+        ------
+        ObservationError
+            If a component cannot have made `x`, or `w` is no weight. The mixture is then unchanged.
+        PriorError
+            If a component's prior is improper: online EM needs proper ones.
+        """
+        if self._working is None:
+            self._fill(x, w)
+        else:
+            self._working.engine.learn(x, w)
+
+    def _fill(self, x: Any, w: Any) -> None:
+        """Keep an observation; begin when enough are kept."""
+        self._buffer.add(x, read_weight(w))
+        if self._buffer.is_full:
+            self._working = self._buffer.begin()
+
+    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
+        """Absorb many observations in their order, as one by one; none if one is refused.
+
+        Parameters
+        ----------
+        xs
+            Observations: an array (n,) or (n, d), or any iterable of length n.
+        w
+            None, one weight for all, or n weights.
+
+        Raises
+        ------
+        ObservationError
+            If an observation or a weight is refused; it names the first one.
+        """
+        xs = xs if isinstance(xs, np.ndarray) else list(xs)
+        weights = _weights(w, len(xs))
+        first = 0
+        if self._working is None:
+            self._buffer.check(xs)
+            while first < len(xs) and self._working is None:
+                x = xs[first]
+                self._fill(x.tolist() if isinstance(x, np.ndarray) else x, weights[first])
+                first += 1
+        if first < len(xs):
+            assert self._working is not None
+            self._working.engine.take_all(self._working.rows(xs[first:]), weights[first:])
 
     def fit(self, data: Iterable[Any], iterations: int = 1000, tol: float = 1e-9) -> Trace:
         """Learn from data at hand by EM, from the start anew.
@@ -130,141 +288,300 @@ class Mixture:
         PriorError
             If a component collapses onto a point, which a proper prior prevents.
         """
-        data = list(data)
-        if not data:
+        data = data if isinstance(data, np.ndarray) else list(data)
+        if len(data) == 0:
             raise ObservationError("expected observations, got none")
-        items = [itemise(component, data) for component in self.components]
-        if self.start is None:
-            vectors = items[0].vectors
-            rng = np.random.default_rng(self.seed)
-            self._maximise(data, seed_assignment(vectors, len(self.names), rng))
+        working = self._buffer.working(data)
+        start, seed = self._given["start"], self._given["seed"]
+        table = working.rows(data)
+        trace = fitting.fit(working, self.names, table, start, seed, iterations, tol)
+        working.engine.settled(working.engine.n)
+        self._working = working
+        self._buffer.clear()
+        return trace
+
+    def merge(self, other: Self) -> None:
+        """Absorb what another mixture has learned; the common priors count once.
+
+        Components are matched so that the evidence for their having learned the same is greatest,
+        and keep this mixture's names. Statistics are added; what one of them has still in its
+        buffer is learned.
+
+        Raises
+        ------
+        MergeError
+            If the other mixture has other priors or settings.
+        """
+        merging.check(self, other)
+        if other._working is None:
+            for x, w in other._buffer:
+                self.learn_one(x, w)
+        elif self._working is None:
+            kept = list(self._buffer)
+            self._take(other.to_dict()["learned"], other._working.priors)
+            for x, w in kept:
+                self.learn_one(x, w)
         else:
-            self.parameters = self.start
-        steps = [self._expect(items)]
-        converged = False
-        while len(steps) <= iterations and not converged:
-            self._maximise(data, steps[-1].responsibilities)
-            steps.append(self._expect(items))
-            gain = steps[-1].log_posterior - steps[-2].log_posterior
-            converged = tol > 0.0 and gain < tol * len(data)
-        return Trace(self.names, tuple(steps), converged)
+            merging.merge(self._working, other._working)
 
-    def _expect(self, items: Sequence[Items]) -> Iteration:
-        """Take the E-step under the present parameters."""
-        assert self.parameters is not None
-        columns = [
-            math.log(weight) + component.log_likelihood(theta, item.statistic) + item.log_base
-            if weight > 0.0
-            else np.full(len(item.log_base), -math.inf)
-            for weight, component, theta, item in zip(
-                self.weights, self.components, self._natural(), items, strict=True
-            )
-        ]
-        responsibilities, log_sums = normalise(np.stack(columns, axis=1))
-        counts = tuple(
-            type(item.statistic)(*(r @ part for part in item.statistic))
-            if isinstance(item.statistic, tuple)
-            else r @ item.statistic
-            for r, item in zip(responsibilities.T, items, strict=True)
-        )
-        return Iteration(
-            self.parameters,
-            self.weights,
-            responsibilities,
-            counts,
-            math.fsum(log_sums),
-            self._log_prior(),
-        )
-
-    def _natural(self) -> list[Any]:
-        assert self.parameters is not None
-        return [
-            component.observation_parameter(theta)
-            for component, theta in zip(self.components, self.parameters, strict=True)
-        ]
-
-    def _log_prior(self) -> float:
-        assert self.parameters is not None
-        total = 0.0
-        for component, theta in zip(self.components, self.parameters, strict=True):
-            if component.is_proper(component.prior):
-                total += component.belief(component.prior).logpdf(theta)
-        if self._weight_prior is not None:
-            prior = self._weight_prior.belief(self._weight_prior.prior)
-            total += prior.logpdf(np.array(self.weights))
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, Mixture):
+            return NotImplemented
+        total = self.clone(include_attributes=True)
+        total.merge(other)
         return total
 
-    def _maximise(self, data: Sequence[Any], responsibilities: Array) -> None:
-        """Take the M-step: every component learns the data, weighted by its responsibilities."""
-        fresh = []
-        for component, r in zip(self.components, responsibilities.T, strict=True):
-            learner = component.clone()
-            learner.learn_many(data, r)
-            fresh.append(learner)
-        parameters = tuple(
-            _point(learner, name) for learner, name in zip(fresh, self.names, strict=True)
-        )
-        if self._weight_prior is not None:
-            shares = self._weight_prior.clone()
-            shares.learn_many(list(self.names), responsibilities.sum(axis=0))
-            self.weights = tuple((shares.map or shares.mean).values())
-        self.components = tuple(fresh)
-        self.parameters = parameters
+    # What was learned.
+
+    def _present(self) -> Working:
+        """Return the components at work, or what the buffer says of them so far."""
+        return self._working or self._buffer.provisional()
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of what was seen."""
+        if self._working is None:
+            return math.fsum(w for _, w in self._buffer)
+        return float(self._working.engine.n)
+
+    @property
+    def components(self) -> tuple[State, ...]:
+        """The components: states that have learned what EM expects each of them to have made."""
+        if self._working is None and not len(self._buffer):
+            return self._buffer.priors or ()
+        working = self._present()
+        return working.states(working.served())
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Shares of the components."""
+        if self._working is None and not len(self._buffer):
+            return self._buffer.first_weights()
+        return tuple(self._present().served().weights.tolist())
+
+    @property
+    def parameters(self) -> tuple[Any, ...] | None:
+        """Parameter of every component; None while nothing was learned and no start given."""
+        if self._working is None and not len(self._buffer):
+            return None
+        working = self._present()
+        return working.parameters(working.served())
+
+    @property
+    def ranking(self) -> tuple[int, ...]:
+        """Places of the components for display: the largest share first, ties as named."""
+        weights = self.weights
+        return tuple(sorted(range(len(weights)), key=lambda k: -weights[k]))
+
+    # What is believed about observations.
 
     def predict_proba_one(self, x: Any) -> dict[Any, float]:
         """Return the probability of every component to have made the observation.
 
+        While the buffer fills, it is that of a fit to what is in it; before anything was learned,
+        that of the priors.
+
         Raises
         ------
-        PriorError
-            If nothing was learned and no start was given.
         ObservationError
             If `x` is outside a component's support.
         """
-        if self.parameters is None:
-            raise PriorError("the mixture has learned nothing: fit it, or give it a start")
-        items = [itemise(component, [x]) for component in self.components]
-        shares = self._expect(items).responsibilities[0]
-        return dict(zip(self.names, shares.tolist(), strict=True))
+        if self._working is None and self._buffer.priors is None and not len(self._buffer):
+            self._buffer.check([x])
+            shares = list(self._buffer.first_weights())
+        else:
+            working = self._present()
+            served = working.served()
+            served.reader.read(x)
+            shares, _ = served.expect()
+        return dict(zip(self.names, shares, strict=True))
 
     def predict_one(self, x: Any) -> Any:
         """Return the component that most probably made the observation."""
         shares = self.predict_proba_one(x)
         return max(shares, key=shares.__getitem__)
 
-    def clone(self) -> Self:
-        """Return a new mixture with the same priors and start, and nothing learned."""
-        weights: Any = self.weights if self._weight_prior is None else self._weight_prior
-        named = dict(zip(self.names, self.components, strict=True))
-        return type(self)(named, weights, self.start, self.seed)
+    def log_density(self, x: Any) -> float:
+        """Return the log density of an observation under the present parameters.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside a component's support.
+        """
+        served = self._present().served()
+        served.reader.read(x)
+        return float(served.expect()[1])
+
+    def log_predictive(self, x: Any) -> float:
+        """Return log p(x | all that was seen), every component's parameter integrated out.
+
+        Where the shape of covariances is restricted there is no such integral in closed form, and
+        the density under the present parameters is returned.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside a component's support.
+        """
+        if self._settings.covariance != "full":
+            return self.log_density(x)
+        return log_predictive(self._present(), x)
+
+    def score_one(self, x: Any) -> float:
+        """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous."""
+        return -self.log_predictive(x)
+
+    # Copies and durable forms.
+
+    def _get_params(self) -> dict[str, Any]:
+        return dict(self._given)
+
+    def clone(
+        self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
+    ) -> Self:
+        """Return a new mixture with the same priors and start, and nothing learned.
+
+        Parameters
+        ----------
+        new_params
+            Constructor parameters to change.
+        include_attributes
+            Whether to copy what was learned as well.
+        """
+        cloned = type(self)(**{**self._given, **(new_params or {})})
+        if include_attributes:
+            cloned._restore(self._learned())
+        return cloned
+
+    def _learned(self) -> dict[str, Any]:
+        """Return what was learned, as plain values."""
+        if self._working is None:
+            return {"buffer": [[codec.encode(x), w] for x, w in self._buffer]}
+        return {"learned": self._working_document()}
+
+    def _working_document(self) -> dict[str, Any]:
+        assert self._working is not None
+        priors = None
+        if self._buffer.priors is None:
+            priors = [state.to_dict() for state in self._working.priors]
+        return {"priors": priors, **document.learned(self._working)}
+
+    def _restore(self, seen: Mapping[str, Any]) -> None:
+        if "learned" in seen:
+            described = seen["learned"].get("priors")
+            priors = self._buffer.priors
+            if described is not None:
+                priors = tuple(State.from_dict(each) for each in described)
+            self._take(seen["learned"], priors)
+            return
+        for x, w in seen["buffer"]:
+            self._fill(codec.decode(x), read_weight(w))
+
+    def _take(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
+        if priors is None or len(priors) != len(self.names):
+            raise PriorError("the document names no priors of the components")
+        working = Working(priors, self._settings)
+        document.restore(working, learned)
+        self._working = working
+        self._buffer.clear()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mixture as a versioned dictionary of JSON values.
+
+        Raises
+        ------
+        PriorError
+            If the step is a function that has no name here.
+        """
+        return {
+            "seqbayes": codec.VERSION,
+            "model": "Mixture",
+            "parameters": {
+                name: document.encode_parameter(name, value) for name, value in self._given.items()
+            },
+            **self._learned(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the mixture that `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes none, or is of a newer version.
+        """
+        codec.Document(data)
+        if data.get("model") != "Mixture" or not isinstance(data.get("parameters"), Mapping):
+            raise PriorError(f"expected a dictionary of a Mixture, got model {data.get('model')!r}")
+        try:
+            mixture = cls(
+                **{
+                    name: document.decode_parameter(name, value)
+                    for name, value in data["parameters"].items()
+                }
+            )
+            mixture._restore(data)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise PriorError(f"cannot read the mixture: {error}") from None
+        return mixture
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (type(self), self._given, self._learned())
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(merging.alike(self, other) and self._learned() == other._learned())
+
+    __hash__ = None  # type: ignore[assignment]  # a mixture changes as it learns
 
     def __str__(self) -> str:
-        parts = (
-            f"{weight:.3f} {name}: {component}"
-            for weight, name, component in zip(
-                self.weights, self.names, self.components, strict=True
-            )
+        weights, parameters = self.weights, self.parameters
+        if parameters is None:
+            return f"Mixture of {len(self.names)}, nothing learned"
+        return "\n".join(
+            f"{weights[k]:.3f} {self.names[k]}: {_brief(parameters[k])}" for k in self.ranking
         )
-        return "\n".join(parts)
 
 
-def normalise(logs: Array) -> tuple[Array, Array]:
-    """Return rows of log weights as probabilities, and the log of each row's sum."""
-    top = logs.max(axis=1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    shares = np.exp(logs - top)
-    sums = shares.sum(axis=1, keepdims=True)
-    return shares / sums, (top + np.log(sums))[:, 0]
+def _named(components: Any) -> dict[Any, Any]:
+    """Return the components by name, or names alone where they are a number."""
+    if isinstance(components, int) and not isinstance(components, bool) and components >= 1:
+        return dict.fromkeys(range(components))
+    if isinstance(components, Mapping):
+        named = dict(components)
+    elif isinstance(components, Sequence) and not isinstance(components, str):
+        named = dict(enumerate(components))
+    else:
+        named = {}
+    if not named or not all(isinstance(state, State) for state in named.values()):
+        raise PriorError(f"expected states, or their number, as components, got {components!r}")
+    return named
 
 
-def _point(learner: State, name: Any) -> Any:
-    """Return the component's parameter: its posterior mode, or the mean where there is none."""
-    estimate = learner.map
-    if estimate is None:
-        estimate = learner.mean
-    if estimate is None:
-        raise PriorError(
-            f"component {name!r} collapsed: {learner} has neither mode nor mean;"
-            " a proper prior keeps it from that"
-        )
-    return estimate
+def _weights(w: Any, n: int) -> Any:
+    if w is None:
+        return np.ones(n)
+    values = [read_weight(v) for v in (w if np.ndim(w) else [w] * n)]
+    if len(values) != n:
+        raise ObservationError(f"expected {n} weights, got {len(values)}")
+    return np.array(values, float)
+
+
+def _unpickle(kind: type[Mixture], given: dict[str, Any], learned: dict[str, Any]) -> Mixture:
+    mixture = kind(**given)
+    mixture._restore(learned)
+    return mixture
+
+
+def _brief(parameter: Any) -> str:
+    if isinstance(parameter, float):
+        return f"{parameter:.6g}"
+    if isinstance(parameter, Mapping):
+        return ", ".join(f"{name} {_brief(value)}" for name, value in parameter.items())
+    if isinstance(parameter, tuple):
+        names = getattr(parameter, "_fields", range(len(parameter)))
+        return ", ".join(f"{n} {_brief(v)}" for n, v in zip(names, parameter, strict=True))
+    return np.array2string(np.asarray(parameter), precision=4, separator=", ").replace("\n", "")

@@ -1,4 +1,4 @@
-"""Where EM begins when nobody says: k-means++ on the sufficient statistics."""
+"""Where EM begins when nobody says: k-means++ on what was seen."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-def seed_assignment(vectors: Array, k: int, rng: np.random.Generator) -> Array:
-    """Return responsibilities (n, k), each row one-hot, from k-means++ and Lloyd's iterations.
+def seed_assignment(vectors: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
+    """Return responsibilities (n, k), each row one-hot but for a little, from k-means++.
+
+    Parameters
+    ----------
+    vectors
+        What was seen, (n, d); NaN stands for what was not, and is taken to be the mean.
+    w
+        Weights (n,).
+    k
+        How many clusters.
 
     References
     ----------
     .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     """
-    spread = vectors.std(axis=0)
-    points = (vectors - vectors.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    centres = points[[rng.integers(len(points))]]
+    points = _standardise(vectors)
+    chances = w / w.sum()
+    centres = points[[rng.choice(len(points), p=chances)]]
     while len(centres) < k:
-        distance = _squared_distances(points, centres).min(axis=1)
+        distance = w * _squared_distances(points, centres).min(axis=1)
         total = distance.sum()
-        share = distance / total if total > 0.0 else None
+        share = distance / total if total > 0.0 else chances
         centres = np.vstack([centres, points[rng.choice(len(points), p=share)]])
     nearest = np.full(len(points), -1)
     for _ in range(20):
@@ -30,11 +39,27 @@ def seed_assignment(vectors: Array, k: int, rng: np.random.Generator) -> Array:
             break
         nearest = assigned
         for j in range(k):
-            if np.any(nearest == j):
-                centres[j] = points[nearest == j].mean(axis=0)
+            mine = nearest == j
+            if np.any(mine & (w > 0.0)):
+                centres[j] = np.average(points[mine], axis=0, weights=w[mine])
     # a little of everything to everyone, so that no component starts empty
     assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
     return assignment
+
+
+def _standardise(vectors: Array) -> Array:
+    """Return the vectors with mean 0 and variance 1 in every coordinate that varies."""
+    missing = np.isnan(vectors)
+    seen = np.maximum((~missing).sum(axis=0), 1)
+    origin = vectors[0] if not missing[0].any() else np.zeros(vectors.shape[1])
+    points = np.where(missing, 0.0, vectors - origin)
+    mean = points.sum(axis=0) / seen
+    points = np.where(missing, 0.0, points - mean)
+    largest = np.abs(points).max(axis=0)
+    points = points / np.where(largest > 0.0, largest, 1.0)  # so that no square overflows
+    spread = np.sqrt((points * points).sum(axis=0) / seen)
+    standard: Array = points / np.where(spread > 0.0, spread, 1.0)
+    return standard
 
 
 def _squared_distances(points: Array, centres: Array) -> Array:

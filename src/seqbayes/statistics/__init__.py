@@ -16,6 +16,7 @@ from seqbayes.statistics.pairs import PairStatistic, PairSums
 from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
 from seqbayes.statistics.reading import as_real, is_missing, read_weight, refuse
 from seqbayes.statistics.scan import scan
+from seqbayes.statistics.scatter import Scatter, ScatterStatistic
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "ParetoSums",
     "PoissonSums",
     "PowerSums",
+    "Scatter",
+    "ScatterStatistic",
     "Statistics",
     "as_real",
     "is_missing",

@@ -1,0 +1,260 @@
+"""Student's t distribution of vectors, and what a covariance's entries are believed to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import special
+from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.gamma import InverseGamma
+from seqbayes.distributions.normal import StudentT
+
+
+class MultivariateT(Distribution):
+    """Student's t distribution of vectors.
+
+    Parameters
+    ----------
+    df
+        Degrees of freedom.
+    loc
+        Location (d,).
+    scale
+        Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
+
+    Notes
+    -----
+    Tails, quantiles and intervals are of the coordinates, each by itself: there is no order of
+    vectors.
+    """
+
+    _names: ClassVar[tuple[str, ...]] = ("df", "loc", "scale")
+
+    def __init__(self, df: float, loc: Any, scale: Any) -> None:
+        self.df = float(df)
+        self.loc = np.asarray(loc, float)
+        self.scale = np.asarray(scale, float)
+        self._size = np.sqrt(np.diagonal(self.scale))
+        # of correlations, so that coordinates of any scales factorise alike
+        self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
+
+    @property
+    def marginals(self) -> tuple[StudentT, ...]:
+        """The distributions of the coordinates."""
+        pairs = zip(self.loc.tolist(), self._size.tolist(), strict=True)
+        return tuple(StudentT(self.df, loc, size) for loc, size in pairs)
+
+    def marginal(self, indices: Sequence[int]) -> MultivariateT:
+        """Return the distribution of some of the coordinates."""
+        places = np.asarray(indices, int)
+        return MultivariateT(self.df, self.loc[places], self.scale[np.ix_(places, places)])
+
+    @property
+    def mean(self) -> Any:
+        """Expected vector; None where there is none."""
+        return self.loc.copy() if self.df > 1.0 else None
+
+    @property
+    def mode(self) -> Any:
+        """The location."""
+        return self.loc.copy()
+
+    @property
+    def var(self) -> Any:
+        """Covariance matrix (d, d); None where it is not finite."""
+        return self.scale * (self.df / (self.df - 2.0)) if self.df > 2.0 else None
+
+    @property
+    def std(self) -> Any:
+        """Standard deviation of every coordinate; None where it is not finite."""
+        var = self.var
+        return None if var is None else np.sqrt(np.diagonal(var))
+
+    def logp(self, x: Any) -> Any:
+        """Log density of a vector (d,), or of many (..., d)."""
+        x = np.asarray(x, float)
+        d = len(self.loc)
+        gap = ((x - self.loc) / self._size).reshape(-1, d)
+        if d == 1:
+            z = gap
+        else:
+            from scipy.linalg import solve_triangular
+
+            z = solve_triangular(self._factor, gap.T, lower=True, check_finite=False).T
+        squares = np.einsum("ij,ij->i", z, z).reshape(x.shape[:-1])
+        log_determinant = np.log(np.diagonal(self._factor)).sum() + np.log(self._size).sum()
+        constant = (
+            special.log_rising(self.df / 2.0, d / 2.0)
+            - d / 2.0 * math.log(math.pi * self.df)
+            - log_determinant
+        )
+        logs = constant - (self.df + d) / 2.0 * np.log1p(squares / self.df)
+        return float(logs) if np.ndim(logs) == 0 else logs
+
+    def p(self, x: Any) -> Any:
+        """Density of a vector (d,), or of many (..., d)."""
+        density = np.exp(self.logp(x))
+        return float(density) if np.ndim(density) == 0 else density
+
+    def pdf(self, x: Any) -> Any:
+        """Density of a vector (d,), or of many (..., d)."""
+        return self.p(x)
+
+    def logpdf(self, x: Any) -> Any:
+        """Log density of a vector (d,), or of many (..., d)."""
+        return self.logp(x)
+
+    def _each(self, name: str, values: Any) -> Any:
+        given = np.broadcast_to(np.asarray(values, float), self.loc.shape).tolist()
+        pairs = zip(self.marginals, given, strict=True)
+        return np.array([getattr(marginal, name)(value) for marginal, value in pairs])
+
+    def cdf(self, x: Any) -> Any:
+        """P(X <= x) of every coordinate."""
+        return self._each("cdf", x)
+
+    def sf(self, x: Any) -> Any:
+        """P(X > x) of every coordinate."""
+        return self._each("sf", x)
+
+    def ppf(self, q: Any) -> Any:
+        """Quantile of every coordinate."""
+        return self._each("ppf", q)
+
+    def isf(self, q: Any) -> Any:
+        """Upper quantile of every coordinate."""
+        return self._each("isf", q)
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Any, Any]:
+        """Interval of every coordinate, as arrays (d,) of lower and of upper ends."""
+        ends = np.array([marginal.interval(level, kind) for marginal in self.marginals])
+        return ends[:, 0], ends[:, 1]
+
+    def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
+        """Draw a vector (d,), or many (*size, d)."""
+        rng = np.random.default_rng() if rng is None else rng
+        shape = () if size is None else tuple(np.atleast_1d(size))
+        z = rng.standard_normal((*shape, len(self.loc))) @ self._factor.T
+        chi2 = rng.chisquare(self.df, shape)
+        return self.loc + self._size * z / np.sqrt(chi2 / self.df)[..., None]
+
+
+# Of u = P(variance below its value): dense at both ends, where quantiles run away.
+_NODES, _LOG_STEP = np.linspace(-4.2, 4.2, 241), 8.4 / 240
+_U = 0.5 * (1.0 + np.tanh(0.5 * np.pi * np.sinh(_NODES)))
+_U_TAIL = 1.0 / (1.0 + np.exp(np.pi * np.sinh(_NODES)))
+_W = 0.25 * np.pi * np.cosh(_NODES) / np.cosh(0.5 * np.pi * np.sinh(_NODES)) ** 2 * _LOG_STEP
+
+
+class Covariance(Distribution):
+    """One entry off the diagonal of an inverse-Wishart matrix.
+
+    It is the product of two independent variables: a variance, inverse gamma, and the coefficient
+    of the regression on it, Student's t.
+
+    Parameters
+    ----------
+    df
+        Degrees of freedom of the 2 x 2 matrix that holds the entry.
+    scale
+        Its scale matrix (2, 2).
+
+    References
+    ----------
+    .. [1] Gupta, A. K. and Nagar, D. K. (2000). Matrix Variate Distributions, theorem 3.3.9.
+    """
+
+    _names: ClassVar[tuple[str, ...]] = ("df", "matrix")
+
+    def __init__(self, df: float, scale: Any) -> None:
+        self.df = float(df)
+        self.matrix = np.asarray(scale, float)
+        (first, entry), (_, second) = self.matrix.tolist()
+        self._entry, self._first, self._second = entry, first, second
+        rest = second - entry * entry / first
+        self._slope = StudentT(self.df, entry / first, math.sqrt(rest / (self.df * first)))
+        shape = (self.df - 1.0) / 2.0
+        upper = _U > 0.5
+        variances = np.where(upper, sc.gammaincinv(shape, _U_TAIL), sc.gammainccinv(shape, _U))
+        with np.errstate(divide="ignore"):
+            self._variances = 0.5 * first / variances
+
+    def _over(self, function: Any, x: float) -> float:
+        """Integrate a function of the slope over the variance."""
+        with np.errstate(all="ignore"):
+            values = function(x / self._variances)
+        return float(np.sum(_W * np.where(np.isfinite(values), values, 0.0)))
+
+    def _cdf(self, x: Any) -> Any:
+        return np.vectorize(lambda v: min(1.0, self._over(self._slope.cdf, v)))(x)[()]
+
+    def _sf(self, x: Any) -> Any:
+        return np.vectorize(lambda v: min(1.0, self._over(self._slope.sf, v)))(x)[()]
+
+    def _log_density(self, x: Any) -> Any:
+        def one(v: float) -> float:
+            with np.errstate(all="ignore"):
+                values = self._slope.pdf(v / self._variances) / self._variances
+            return math.log(float(np.sum(_W * np.where(np.isfinite(values), values, 0.0))))
+
+        return np.vectorize(one)(x)[()]
+
+    def _ppf(self, q: Any) -> Any:
+        return np.vectorize(lambda v: self._find(v, self._cdf, 1.0))(q)[()]
+
+    def _isf(self, q: Any) -> Any:
+        return np.vectorize(lambda v: self._find(v, self._sf, -1.0))(q)[()]
+
+    def _find(self, q: float, tail: Any, direction: float) -> float:
+        from scipy.optimize import brentq
+
+        unit = math.sqrt(self._first * self._second) / max(self.df, 1.0)
+        width = unit
+        centre = self._entry / max(self.df, 1.0)
+        while direction * (float(tail(centre - width)) - q) > 0.0:
+            width *= 2.0
+        low = centre - width
+        width = unit
+        while direction * (float(tail(centre + width)) - q) < 0.0:
+            width *= 2.0
+        root = brentq(
+            lambda x: float(tail(x)) - q, low, centre + width, xtol=1e-13 * unit, rtol=1e-13
+        )
+        return float(root)
+
+    @property
+    def mean(self) -> Any:
+        """Expected value; None where there is none."""
+        return self._entry / (self.df - 3.0) if self.df > 3.0 else None
+
+    @property
+    def var(self) -> Any:
+        """Variance; None where it is not finite."""
+        if not self.df > 5.0:
+            return None
+        v = self.df
+        product = (v - 1.0) * self._entry**2 + (v - 3.0) * self._first * self._second
+        return product / ((v - 2.0) * (v - 3.0) ** 2 * (v - 5.0))
+
+    @property
+    def mode(self) -> Any:
+        """Where the density is largest, found by search."""
+        from scipy.optimize import minimize_scalar
+
+        low, high = self.ppf(0.01), self.ppf(0.99)
+        found = minimize_scalar(
+            lambda x: -float(self._log_density(x)),
+            bounds=(low, high),
+            method="bounded",
+            options={"xatol": 1e-10 * (high - low)},
+        )
+        return float(found.x)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        variance = InverseGamma((self.df - 1.0) / 2.0, self._first / 2.0)
+        return variance._draw(rng, size) * self._slope._draw(rng, size)

@@ -1,0 +1,326 @@
+"""The Normal-inverse-Wishart prior of a mean vector and a covariance matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from seqbayes import distributions, special
+from seqbayes.errors import MergeError, PriorError
+from seqbayes.families.normal import LOG_TAU
+from seqbayes.families.wishart_belief import MultivariateParameters, NormalInverseWishartBelief
+from seqbayes.likelihoods import (
+    Likelihood,
+    MultivariateNormal,
+    check_matrix,
+    check_parameter,
+    check_vector,
+)
+from seqbayes.state import State
+from seqbayes.statistics import Scatter, ScatterStatistic
+
+
+class NormalInverseWishartHyperparameters(NamedTuple):
+    """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
+
+    Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the
+    covariance is inverse Wishart with `df` degrees of freedom and the matrix `scale` (d, d).
+    """
+
+    mean: Any
+    kappa: Any
+    df: Any
+    scale: Any
+
+    def observation(self) -> distributions.MultivariateT:
+        """Return the distribution of the next observation."""
+        mean, kappa, df, scale = self
+        left = df - len(mean) + 1.0
+        factor = (1.0 + 1.0 / kappa) / left
+        return distributions.MultivariateT(left, mean, np.asarray(scale) * factor)
+
+
+class NormalInverseWishart(State):
+    """Belief about the mean and the covariance of vectors that are jointly Normal.
+
+    Parameters
+    ----------
+    prior_mean
+        Prior mean of the mean, a vector (d,).
+    kappa
+        How many observations the prior mean is worth, >= 0.
+    df
+        Degrees of freedom of the covariance's inverse Wishart prior, >= -d - 2; by default d + 2,
+        the fewest whole ones with an expected covariance.
+    scale
+        Its scale matrix (d, d), positive semidefinite; by default the identity. Where df > d + 1,
+        the expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not above 0,
+        ``df`` not above d - 1 or a singular ``scale`` is improper.
+    likelihood
+        `likelihoods.MultivariateNormal`; with names of features it takes mappings.
+    seed
+        Seed of `sample`.
+
+    Notes
+    -----
+    Tails, quantiles and intervals are those of the entries of mean and covariance, each by itself.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is out of range or of the wrong shape, or the likelihood of another family.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 3.6.
+    .. [2] Murphy, K. (2007). Conjugate Bayesian analysis of the Gaussian distribution, section 9.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseWishart
+    >>> belief = NormalInverseWishart([0, 0])
+    >>> belief.learn_many([[1.0, 2.0], [3.0, 4.0], [2.0, 6.0]])
+    >>> belief.posterior.mean
+    array([1.5, 3. ])
+    >>> belief.mle.covariance.round(3).tolist()
+    [[0.667, 0.667], [0.667, 2.667]]
+    """
+
+    likelihoods = (MultivariateNormal,)
+    parameters = ("prior_mean", "kappa", "df", "scale")
+
+    likelihood: MultivariateNormal
+    _statistics: Scatter
+
+    def __init__(
+        self,
+        prior_mean: Any,
+        kappa: float = 1.0,
+        df: float | None = None,
+        scale: Any = None,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.prior_mean = check_vector("prior_mean", prior_mean)
+        d = len(self.prior_mean)
+        self.kappa = check_parameter("kappa", kappa, open_low=False)
+        self.df = check_parameter("df", d + 2.0 if df is None else df, -d - 2.0, open_low=False)
+        self.scale = check_matrix("scale", np.eye(d) if scale is None else scale, d)
+        names = getattr(likelihood, "features", None)
+        if names is not None and len(names) != d:
+            raise PriorError(f"expected {d} names of features, got {names!r}")
+        self._begin(likelihood, seed)
+
+    @classmethod
+    def flat(
+        cls, dimension: int, likelihood: Likelihood | None = None, seed: int | None = None
+    ) -> Self:
+        """Return the prior uniform in mean and covariance, under which the MAP is the MLE."""
+        d = _dimension(dimension)
+        return cls(np.zeros(d), 0.0, -d - 2.0, np.zeros((d, d)), likelihood, seed)
+
+    @classmethod
+    def jeffreys(
+        cls, dimension: int, likelihood: Likelihood | None = None, seed: int | None = None
+    ) -> Self:
+        """Return the independence Jeffreys prior ``|covariance| ** (-(d + 1) / 2)``."""
+        d = _dimension(dimension)
+        return cls(np.zeros(d), 0.0, -1.0, np.zeros((d, d)), likelihood, seed)
+
+    @classmethod
+    def from_mean(
+        cls,
+        mean: Any,
+        covariance: Any = None,
+        strength: float = 1.0,
+        likelihood: Likelihood | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Return the prior with this mean, and expected covariance, worth `strength` observations.
+
+        Examples
+        --------
+        >>> prior = NormalInverseWishart.from_mean([70, 10], [[100, 5], [5, 4]], strength=4)
+        >>> prior.mean.covariance.round(12).tolist()
+        [[100.0, 5.0], [5.0, 4.0]]
+        """
+        vector = check_vector("mean", mean)
+        strength = check_parameter("strength", strength)
+        d = len(vector)
+        matrix = check_matrix("covariance", np.eye(d) if covariance is None else covariance, d)
+        scale = np.array(matrix) * strength
+        return cls(vector, strength, d + 1.0 + strength, scale, likelihood, seed)
+
+    def _accumulator(self) -> Scatter:
+        return self.likelihood.accumulator(len(self.prior_mean))
+
+    def _summarise(self, xs: Any, w: Any) -> Scatter:
+        return self.likelihood.total(xs, w, len(self.prior_mean))
+
+    def _set_prior(self, prior: Any) -> None:
+        self.prior_mean = tuple(np.asarray(prior.mean).tolist())
+        self.kappa, self.df = float(prior.kappa), float(prior.df)
+        self.scale = tuple(tuple(row) for row in np.asarray(prior.scale).tolist())
+
+    def _check_mergeable(self, other: Any) -> None:
+        if type(other) is type(self) and len(other.prior_mean) != len(self.prior_mean):
+            raise MergeError(
+                f"dimensions differ: {len(self.prior_mean)} and {len(other.prior_mean)}"
+            )
+        super()._check_mergeable(other)
+
+    def __gt__(self, other: Self) -> bool:
+        """Whether the posterior mean is higher, in the first coordinate that differs."""
+        if not isinstance(other, NormalInverseWishart):
+            return NotImplemented
+        mine, theirs = self.mean, other.mean
+        if mine is None or mine.mean is None:
+            return False
+        return theirs is None or theirs.mean is None or tuple(mine.mean) > tuple(theirs.mean)
+
+    @property
+    def prior(self) -> NormalInverseWishartHyperparameters:
+        """The prior's hyperparameters."""
+        return NormalInverseWishartHyperparameters(
+            np.array(self.prior_mean), self.kappa, self.df, np.array(self.scale)
+        )
+
+    @staticmethod
+    def combine(
+        prior: NormalInverseWishartHyperparameters, statistic: ScatterStatistic
+    ) -> NormalInverseWishartHyperparameters:
+        """Return the hyperparameters after data with these moments were seen."""
+        mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
+        n, origin, shift, squares = statistic
+        gap, share, added = _added(mean, kappa, statistic)
+        near = mean + share[..., None] * gap
+        far = (origin + shift) - (1.0 - share)[..., None] * gap
+        return NormalInverseWishartHyperparameters(
+            np.where(share[..., None] < 0.5, near, far),
+            (kappa + n)[()],
+            (df + n)[()],
+            scale + added,
+        )
+
+    @staticmethod
+    def is_proper(hyperparameters: NormalInverseWishartHyperparameters) -> bool:
+        """Whether the density integrates to one."""
+        mean, kappa, df, scale = hyperparameters
+        d = np.shape(mean)[-1]
+        return bool(np.all(kappa > 0.0) and np.all(df > d - 1.0)) and _is_definite(scale)
+
+    @staticmethod
+    def log_z(hyperparameters: NormalInverseWishartHyperparameters) -> Any:
+        """Return the log integral of the density without its constant."""
+        mean, kappa, df, scale = hyperparameters
+        d = np.shape(mean)[-1]
+        df = np.asarray(df, float)
+        total = (
+            0.5 * d * (LOG_TAU - np.log(kappa))
+            + 0.5 * df * d * math.log(2.0)
+            + special.log_multigamma(0.5 * df, d)
+            - 0.5 * df * _log_determinant(scale)
+        )
+        return total[()]
+
+    @staticmethod
+    def log_marginal(
+        hyperparameters: NormalInverseWishartHyperparameters, statistic: ScatterStatistic
+    ) -> Any:
+        """Return the log marginal density of data with these moments."""
+        mean, kappa, df, scale = (np.asarray(v, float) for v in hyperparameters)
+        n = np.asarray(statistic.n, float)
+        d = mean.shape[-1]
+        _, _, added = _added(mean, kappa, statistic)
+        whole = _log_determinant(scale + added)
+        grown = _log_growth(scale, added)
+        halves = (df[..., None] - np.arange(d)) / 2.0
+        rising = special.log_rising(halves, np.broadcast_to(n[..., None] / 2.0, halves.shape))
+        total = (
+            np.sum(rising, axis=-1)
+            - 0.5 * d * np.log1p(n / kappa)
+            - 0.5 * df * grown
+            - 0.5 * n * (whole + d * math.log(math.pi))
+        )
+        return float(total) if total.ndim == 0 else total
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: ScatterStatistic) -> Any:
+        """Return the log density of data with these moments, given (mean, covariance)."""
+        mean, covariance = (np.asarray(v, float) for v in theta)
+        n, origin, shift, squares = statistic
+        n = np.asarray(n, float)
+        d = mean.shape[-1]
+        gap = (origin - mean) + shift
+        whole = squares + n[..., None, None] * gap[..., :, None] * gap[..., None, :]
+        trace = np.trace(np.linalg.solve(covariance, whole), axis1=-2, axis2=-1)
+        total = -0.5 * (n * (d * LOG_TAU + _log_determinant(covariance)) + trace)
+        return float(total) if np.ndim(total) == 0 else total
+
+    @staticmethod
+    def estimate(statistic: ScatterStatistic) -> MultivariateParameters | None:
+        """Return mean and covariance of the data; None while the covariance is singular."""
+        if not statistic.n > 0.0 or not _is_definite(statistic.squares):
+            return None
+        return MultivariateParameters(statistic.mean, statistic.squares / statistic.n)
+
+    @staticmethod
+    def belief(hyperparameters: NormalInverseWishartHyperparameters) -> NormalInverseWishartBelief:
+        """Return the joint distribution of mean and covariance."""
+        return NormalInverseWishartBelief(hyperparameters)
+
+
+def _dimension(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise PriorError(f"expected a dimension, a whole number >= 1, got {value!r}")
+    return value
+
+
+def _added(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:
+    """Return the mean's gap to the data, the data's share in it, and what the scale gains."""
+    n, origin, shift, squares = statistic
+    n = np.asarray(n, float)
+    total = kappa + n
+    share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
+    gap = (origin - mean) + shift
+    spread = (kappa * share)[..., None, None] * gap[..., :, None] * gap[..., None, :]
+    return gap, share, squares + spread
+
+
+def _size(matrix: Any) -> Any:
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    return np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+
+
+def _is_definite(matrix: Any) -> bool:
+    """Whether matrices are positive definite, in whatever units the coordinates are."""
+    matrix = np.asarray(matrix, float)
+    size = _size(matrix)
+    try:
+        np.linalg.cholesky(matrix / size[..., :, None] / size[..., None, :])
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.all(np.diagonal(matrix, axis1=-2, axis2=-1) > 0.0))
+
+
+def _log_determinant(matrix: Any) -> Any:
+    matrix = np.asarray(matrix, float)
+    size = _size(matrix)
+    logs = np.linalg.slogdet(matrix / size[..., :, None] / size[..., None, :])[1]
+    return logs + 2.0 * np.log(size).sum(axis=-1)
+
+
+def _log_growth(scale: Any, added: Any) -> Any:
+    """Return ``log |scale + added| - log |scale|`` without its cancellation."""
+    size = _size(scale)
+    unit = scale / size[..., :, None] / size[..., None, :]
+    gain = added / size[..., :, None] / size[..., None, :]
+    factor = np.linalg.cholesky(unit)
+    half = np.linalg.solve(
+        factor, np.broadcast_to(gain, np.broadcast_shapes(gain.shape, factor.shape))
+    )
+    ratio = np.linalg.solve(factor, np.swapaxes(half, -1, -2))
+    values = np.linalg.eigvalsh((ratio + np.swapaxes(ratio, -1, -2)) / 2.0)
+    return np.log1p(np.maximum(values, 0.0)).sum(axis=-1)

@@ -1,0 +1,157 @@
+"""What is believed about a mean vector and a covariance matrix, jointly and entry by entry."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes import special
+from seqbayes.distributions import Covariance, InverseGamma, StudentT
+
+
+class MultivariateParameters(NamedTuple):
+    """Something about the mean (d,), and the same about the covariance (d, d)."""
+
+    mean: Any
+    covariance: Any
+
+
+class NormalInverseWishartBelief:
+    """The joint distribution of (mean, covariance); cdf, ppf and intervals are of the entries."""
+
+    def __init__(self, hyperparameters: Any) -> None:
+        self._mean, self._kappa, self._df, self._scale = hyperparameters
+        self._d = np.shape(self._mean)[-1]
+
+    @property
+    def marginals(self) -> MultivariateParameters:
+        """Distributions of the entries: Student's t of the means, inverse gamma of variances."""
+        d, left = self._d, self._df - self._d + 1.0
+        scale, diagonal = self._scale, np.diagonal(self._scale)
+        means = np.empty(d, object)
+        entries = np.empty((d, d), object)
+        for i in range(d):
+            width = math.sqrt(diagonal[i] / (self._kappa * left))
+            means[i] = StudentT(left, float(self._mean[i]), width)
+            entries[i, i] = InverseGamma(left / 2.0, float(diagonal[i]) / 2.0)
+            for j in range(i):
+                pair = np.ix_((j, i), (j, i))
+                entries[i, j] = entries[j, i] = Covariance(left + 1.0, scale[pair])
+        return MultivariateParameters(means, entries)
+
+    @property
+    def mean(self) -> MultivariateParameters:
+        """Mean of either parameter, None where it does not exist."""
+        left = self._df - self._d - 1.0
+        mean = np.array(self._mean) if left + 2.0 > 1.0 else None
+        return MultivariateParameters(mean, self._scale / left if left > 0.0 else None)
+
+    @property
+    def var(self) -> MultivariateParameters:
+        """Covariance of the mean (d, d), variance of the covariance's entries (d, d), or None."""
+        left = self._df - self._d - 1.0
+        mean = self._scale / (self._kappa * left) if left > 0.0 else None
+        if not left > 2.0:
+            return MultivariateParameters(mean, None)
+        diagonal = np.diagonal(self._scale)
+        product = (left + 2.0) * self._scale**2 + left * np.outer(diagonal, diagonal)
+        return MultivariateParameters(mean, product / ((left + 1.0) * left * left * (left - 2.0)))
+
+    @property
+    def mode(self) -> MultivariateParameters | None:
+        """The joint mode, if there is one."""
+        divisor = self._df + self._d + 2.0
+        if not (self._kappa > 0.0 and divisor > 0.0 and self._factor() is not None):
+            return None
+        return MultivariateParameters(np.array(self._mean), self._scale / divisor)
+
+    def _factor(self) -> Any:
+        """Return the Cholesky factor of the scale and the log of its determinant, if any."""
+        diagonal = np.diagonal(self._scale)
+        if not np.all(diagonal > 0.0):
+            return None
+        size = np.sqrt(diagonal)
+        try:
+            factor = np.linalg.cholesky(self._scale / np.outer(size, size))
+        except np.linalg.LinAlgError:
+            return None
+        return factor * size[:, None]
+
+    def interval(self, level: float, kind: str) -> MultivariateParameters:
+        """Intervals: of the means as (low, high) of arrays (d,), of the entries (d, d)."""
+        return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
+
+    def logpdf(self, theta: Any) -> float:
+        """Log joint density at (mean, covariance); -inf where that is not positive definite."""
+        mean, covariance = (np.asarray(v, float) for v in theta)
+        d, df = self._d, self._df
+        size = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+        if not np.all(size > 0.0) or not np.array_equal(covariance, covariance.T):
+            return -math.inf
+        try:
+            unit = np.linalg.cholesky(covariance / np.outer(size, size))
+        except np.linalg.LinAlgError:
+            return -math.inf
+        factor = unit * size[:, None]
+        log_determinant = 2.0 * np.log(np.diagonal(factor)).sum()
+        mine = self._factor()
+        z = np.linalg.solve(factor, mean - self._mean)
+        whole = np.linalg.solve(factor, mine)
+        total = (
+            0.5 * d * math.log(self._kappa / (2.0 * math.pi))
+            - 0.5 * (self._kappa * (z @ z) + np.sum(whole * whole))
+            - 0.5 * (df + d + 2.0) * log_determinant
+            + df * np.log(np.diagonal(mine)).sum()
+            - 0.5 * df * d * math.log(2.0)
+            - special.log_multigamma(0.5 * df, d)
+        )
+        return float(total)
+
+    def pdf(self, theta: Any) -> float:
+        """Joint density at (mean, covariance)."""
+        return math.exp(self.logpdf(theta))
+
+    def _entries(self, name: str, theta: Any) -> MultivariateParameters:
+        found = []
+        for each, values in zip(self.marginals, theta, strict=True):
+            given = np.broadcast_to(np.asarray(values, float), each.shape)
+            pairs = zip(each.ravel(), given.ravel().tolist(), strict=True)
+            numbers = [getattr(marginal, name)(value) for marginal, value in pairs]
+            found.append(np.array(numbers, float).reshape(each.shape))
+        return MultivariateParameters(*found)
+
+    def cdf(self, theta: Any) -> MultivariateParameters:
+        """Probability that every entry is at most its value."""
+        return self._entries("cdf", theta)
+
+    def sf(self, theta: Any) -> MultivariateParameters:
+        """Probability that every entry is above its value."""
+        return self._entries("sf", theta)
+
+    def ppf(self, q: Any) -> MultivariateParameters:
+        """Quantile of every entry."""
+        return self._entries("ppf", (q, q))
+
+    def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters:
+        """Draw (mean, covariance) jointly, by Bartlett's decomposition."""
+        d = self._d
+        shape = () if size is None else tuple(np.atleast_1d(size))
+        lower = np.zeros((*shape, d, d))
+        below = np.tril_indices(d, -1)
+        lower[..., below[0], below[1]] = rng.standard_normal((*shape, len(below[0])))
+        for i in range(d):
+            lower[..., i, i] = np.sqrt(rng.chisquare(self._df - i, shape))
+        # scale = F F', and the covariance is (F A**-1)(F A**-1)' for a Wishart's factor A
+        root = np.swapaxes(
+            np.linalg.solve(lower, np.broadcast_to(self._factor().T, lower.shape)), -1, -2
+        )
+        covariance = root @ np.swapaxes(root, -1, -2)
+        noise = rng.standard_normal((*shape, d, 1)) / math.sqrt(self._kappa)
+        return MultivariateParameters(self._mean + (root @ noise)[..., 0], covariance)
+
+
+def _ends(each: Any, level: float, kind: str) -> tuple[Any, Any]:
+    ends = np.array([marginal.interval(level, kind) for marginal in each.ravel()], float)
+    return ends[:, 0].reshape(each.shape), ends[:, 1].reshape(each.shape)

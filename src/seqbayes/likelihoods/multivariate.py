@@ -1,0 +1,156 @@
+"""Vectors of Normal data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqbayes import arrays
+from seqbayes.distributions import Distribution
+from seqbayes.errors import ObservationError, PriorError
+from seqbayes.likelihoods.base import Likelihood
+from seqbayes.statistics import Scatter
+
+
+@dataclass(frozen=True, slots=True)
+class MultivariateNormal(Likelihood):
+    """Vectors that are jointly Normal, of unknown mean and covariance.
+
+    Parameters
+    ----------
+    features
+        Names of the coordinates in their order, for observations that are mappings. Without them,
+        observations are sequences or arrays of numbers.
+
+    Raises
+    ------
+    PriorError
+        If a name occurs twice or is no label.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseWishart
+    >>> belief = NormalInverseWishart([0, 0], likelihood=MultivariateNormal(features=("x", "y")))
+    >>> belief.learn_one({"y": 2.0, "x": 1.0})
+    >>> belief.posterior.mean
+    array([0.5, 1. ])
+    """
+
+    features: tuple[Any, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.features is None:
+            return
+        try:
+            given: Any = self.features
+            names = () if isinstance(given, str) else tuple(given)
+            distinct = len(set(names)) == len(names) > 0
+        except TypeError:
+            distinct = False
+        if not distinct:
+            raise PriorError(f"expected names of features, all different, got {self.features!r}")
+        self._set("features", names)
+
+    def accumulator(self, dimension: int) -> Scatter:
+        """Return a new, empty accumulator of vectors of that length."""
+        return Scatter(dimension, self.features)
+
+    def total(self, xs: Iterable[Any], w: Any, dimension: int) -> Scatter:
+        """Return the accumulator of many observations, checked as a whole.
+
+        Raises
+        ------
+        ObservationError
+            If one is refused; it says which.
+        """
+        values = self._table(xs, dimension)
+        weights = arrays.weights(w, len(values))
+        total = self.accumulator(dimension)
+        n = float(len(values)) if weights is None else float(weights.sum())
+        if n == 0.0:
+            return total
+        mean = np.average(values, axis=0, weights=weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviations = values - mean
+            shift = np.average(deviations, axis=0, weights=weights)
+            deviations -= shift
+            weighted = deviations if weights is None else deviations * weights[:, None]
+            total.absorb(n, mean, shift, weighted.T @ deviations, 0.0)
+        return total
+
+    def _table(self, xs: Iterable[Any], dimension: int) -> arrays.Array:
+        if isinstance(xs, np.ndarray) and xs.ndim == 2 and xs.dtype.kind in "fiu":
+            values = xs.astype(float, copy=False)
+            if values.shape[1] == dimension and np.isfinite(values).all():
+                return values
+        rows = []
+        one = self.accumulator(dimension)
+        for i, x in enumerate(xs):
+            try:
+                one.observe(x, 0.0)
+            except ObservationError as error:
+                raise ObservationError(f"observation {i}: {error}") from None
+            rows.append([x[f] for f in self.features or ()] if isinstance(x, Mapping) else x)
+        return np.array(rows, float).reshape(len(rows), dimension)
+
+    def predictive(self, posterior: Any) -> Distribution:
+        """Return the multivariate Student's t distribution of the next observation."""
+        distribution: Distribution = posterior.observation()
+        return distribution
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw observations; `theta` is (mean, covariance)."""
+        mean, covariance = theta
+        factor = np.linalg.cholesky(np.asarray(covariance, float))
+        shape = () if size is None else tuple(np.atleast_1d(size))
+        return np.asarray(mean) + rng.standard_normal((*shape, len(factor))) @ factor.T
+
+
+def check_vector(name: str, value: Any) -> tuple[float, ...]:
+    """Return a vector of finite numbers as a tuple.
+
+    Raises
+    ------
+    PriorError
+        If it is none.
+    """
+    try:
+        values = np.asarray(value)
+        good = values.ndim == 1 and len(values) > 0 and values.dtype.kind in "fiu"
+        good = good and bool(np.isfinite(values).all())
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise PriorError(f"expected {name} to be a vector of finite numbers, got {value!r}")
+    return tuple(values.astype(float).tolist())
+
+
+def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]:
+    """Return a symmetric matrix (d, d) that is positive semidefinite, as a tuple of rows.
+
+    Raises
+    ------
+    PriorError
+        If it is none.
+    """
+    try:
+        matrix = np.asarray(value)
+        good = matrix.shape == (d, d) and matrix.dtype.kind in "fiu"
+        good = good and bool(np.isfinite(matrix).all())
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise PriorError(f"expected {name} to be a matrix ({d}, {d}) of numbers, got {value!r}")
+    matrix = matrix.astype(float)
+    size = np.sqrt(np.abs(np.diagonal(matrix)))
+    size = np.where(size > 0.0, size, 1.0)
+    scaled = matrix / size[:, None] / size
+    if not np.allclose(scaled, scaled.T, rtol=0.0, atol=1e-12):
+        raise PriorError(f"expected {name} to be symmetric, got {value!r}")
+    if np.linalg.eigvalsh(scaled).min() < -1e-12:
+        raise PriorError(f"expected {name} to be positive definite, got {value!r}")
+    symmetric = (matrix + matrix.T) / 2.0
+    return tuple(tuple(row) for row in symmetric.tolist())
