@@ -30,10 +30,25 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "check": Command(
+        "seqbayes.stream.commands.check",
+        "say every mistake of a configuration, and run nothing",
+        "seqbayes check seqbayes.toml",
+    ),
+    "init": Command(
+        "seqbayes.stream.commands.init",
+        "write a commented configuration to start from",
+        "seqbayes init seqbayes.toml",
+    ),
     "replay": Command(
         "seqbayes.replay.command",
         "tell a story one event at a time, with every belief in numbers",
         "seqbayes replay mms",
+    ),
+    "run": Command(
+        "seqbayes.stream.commands.run",
+        "keep durable beliefs on a stream, through crashes, each event once",
+        "seqbayes run seqbayes.toml",
     ),
     "watch": Command(
         "seqbayes.watch.command",

@@ -1,6 +1,8 @@
 """A source over a list, and what the tests of streams have in common."""
 
 import json
+import time
+from pathlib import Path
 
 from seqbayes.stream.source import Batch
 
@@ -43,3 +45,20 @@ class Listed:
 
 def lines(*events):
     return [json.dumps(event).encode() for event in events]
+
+
+class Lines(Listed):
+    """The lines of a file, read once; the token is how many have been read."""
+
+    def __init__(self, path: str, pause: float = 0.0, endless: bool = False) -> None:
+        super().__init__(Path(path).read_bytes().splitlines(), name=path)
+        self.finite = not endless
+        self._pause = pause
+
+    def batches(self, size=5000, timeout=0.2):
+        for batch in super().batches(7 if self._pause else size):
+            yield batch
+            time.sleep(self._pause)
+        while not self.finite:
+            yield None
+            time.sleep(0.01)

@@ -80,6 +80,17 @@ class Pipeline:
     most_dead_letters
         How many dead letters the store may hold; the pipeline stops rather than lose one.
 
+    Attributes
+    ----------
+    tables
+        The states at work, by the name of the belief.
+    events, commits
+        Numbers of events read, and of commits.
+    lag
+        How much is left in the source, where that is known.
+    idle
+        Whether nothing has come lately.
+
     Raises
     ------
     PriorError
@@ -105,6 +116,7 @@ class Pipeline:
         self.pace, self.collectors = pace, tuple(collectors)
         self.events = self.commits = 0
         self.lag: int | None = None
+        self.idle = False
         slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, getattr(source, "text", False))
         self.tables: Mapping[str, Table] = {
@@ -133,6 +145,7 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[Self]:
         for batch in self.source.batches(self._size):
+            self.idle = batch is None
             if batch is not None:
                 self._learn(batch)
             for collector in self.collectors:

@@ -1,0 +1,281 @@
+"""A pipeline out of a TOML file, checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from seqbayes.stream import registry
+from seqbayes.stream.belief import Belief, Times
+from seqbayes.stream.durations import UNITS, parse_duration
+from seqbayes.stream.history import History
+from seqbayes.stream.pipeline import Collector, Pace, Pipeline
+from seqbayes.stream.priors import BeliefTable, make_state
+from seqbayes.stream.schema import ConfigError, Mistakes, join
+from seqbayes.stream.source import Source
+from seqbayes.stream.store import open_store
+
+_Duration = str | int | float
+
+
+class CommitTable(msgspec.Struct):
+    """When to commit."""
+
+    every: _Duration = 1.0
+    events: int = Pace.events
+    keys: int = Pace.keys
+
+
+class HistoryTable(msgspec.Struct):
+    """What of the beliefs is kept for plots over time."""
+
+    every: _Duration = 60.0
+    keys: int = 100
+    points: int = 200
+
+
+class DeadLetterTable(msgspec.Struct):
+    """How many events that could not be used are kept."""
+
+    most: int = 1_000_000
+
+
+class Root(msgspec.Struct):
+    """All that a configuration has."""
+
+    store: str
+    source: dict[str, Any]
+    belief: dict[str, dict[str, Any]]
+    commit: dict[str, Any] = {}
+    history: dict[str, Any] | Literal[False] = {}
+    dead_letters: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a configuration file asks for.
+
+    Parameters
+    ----------
+    store
+        URL of the store.
+    source
+        The class of the source, and its parameters.
+    beliefs
+        What is learned.
+    pace
+        When to commit.
+    history
+        Parameters of `History`, None for no history.
+    most_dead_letters
+        How many dead letters the store may hold.
+    """
+
+    store: str
+    source: tuple[type[Any], Mapping[str, Any]]
+    beliefs: Sequence[Belief]
+    pace: Pace
+    history: Mapping[str, Any] | None
+    most_dead_letters: int
+
+    def open_source(self) -> Source:
+        """Return the source, ready to be read."""
+        kind, options = self.source
+        source: Source = kind(**options)
+        return source
+
+    def open(self, collectors: Sequence[Collector] = ()) -> Pipeline:
+        """Return the pipeline, with its lease taken and its beliefs as they were left.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be used, or another runner has it.
+        OSError
+            If the source cannot be read.
+        """
+        store = open_store(self.store)
+        try:
+            history = [] if self.history is None else [History(**self.history)]
+            return Pipeline(
+                self.open_source(),
+                self.beliefs,
+                store,
+                self.pace,
+                (*history, *collectors),
+                most_dead_letters=self.most_dead_letters,
+            )
+        except BaseException:
+            store.close()
+            raise
+
+
+def load_config(path: str | Path) -> Config:
+    """Return what a TOML file asks for.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        If it has mistakes; it names all of them, each with its line or the path of its key.
+    OSError
+        If the file cannot be read.
+    """
+    return parse_config(Path(path).read_bytes(), str(path))
+
+
+def parse_config(text: bytes, name: str = "the configuration") -> Config:
+    """Return what the text of a TOML file asks for; see `load_config`.
+
+    Examples
+    --------
+    >>> parse_config(b'stor = "a.db"')
+    Traceback (most recent call last):
+    seqbayes.stream.schema.ConfigError: the configuration has 4 mistakes:
+      stor: unknown key: is it 'store'?
+      store: it is missing
+      source: it is missing
+      belief: it is missing
+    """
+    try:
+        document = tomllib.loads(text.decode())
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise ConfigError(name, [f"line {line}: it is not UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        last = text.rstrip().count(b"\n") + 1
+        told = str(error).replace("at end of document", f"at line {last}, the last one")
+        raise ConfigError(name, [told]) from None
+    mistakes = Mistakes()
+    config = _read(document, mistakes)
+    if config is None or mistakes.found:
+        raise ConfigError(name, mistakes.found)
+    return config
+
+
+def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
+    root = mistakes.read("", document, Root)
+    # what is there is looked at even where something else is missing
+    given: Any = document if root is None else msgspec.structs.asdict(root)
+    source = _source(given.get("source"), mistakes)
+    beliefs = _beliefs(given.get("belief"), mistakes)
+    pace = _pace(given.get("commit", {}), mistakes)
+    history = _history(given.get("history", {}), mistakes)
+    letters = mistakes.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
+    if root is None or source is None or pace is None or letters is None:
+        return None
+    return Config(root.store, source, beliefs, pace, history, letters.most)
+
+
+def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] | None:
+    if not isinstance(table, Mapping):
+        return None
+    options = dict(table)
+    kind = options.pop("kind", None)
+    if kind not in registry.KINDS:
+        known = ", ".join(sorted(registry.KINDS))
+        got = "it is missing" if kind is None else f"unknown kind {kind!r}"
+        mistakes.note("source.kind", f"{got}; there are {known}")
+        return None
+    try:
+        loaded = registry.load_kind(kind)
+    except ModuleNotFoundError as error:
+        mistakes.note("source.kind", f"{kind!r} needs {error.name}, which is not installed")
+        return None
+    parameters = registry.parameters(loaded)
+    mistakes.unknown("source", options, parameters)
+    for name, (hint, required) in parameters.items():
+        path = join("source", name)
+        if name in options:
+            options[name] = mistakes.convert(path, options[name], hint, None)
+        elif required:
+            mistakes.note(path, "it is missing")
+    return loaded, options
+
+
+def _duration(path: str, given: Any, mistakes: Mistakes) -> float:
+    return mistakes.attempt(path, lambda: parse_duration(given)) or 1.0
+
+
+def _positive(path: str, table: msgspec.Struct, names: Sequence[str], mistakes: Mistakes) -> None:
+    for name in names:
+        if getattr(table, name) < 1:
+            mistakes.note(
+                join(path, name), f"expected a number above 0, got {getattr(table, name)}"
+            )
+
+
+def _pace(table: Any, mistakes: Mistakes) -> Pace | None:
+    commit = mistakes.read("commit", table, CommitTable)
+    if commit is None:
+        return None
+    _positive("commit", commit, ("events", "keys"), mistakes)
+    return Pace(_duration("commit.every", commit.every, mistakes), commit.events, commit.keys)
+
+
+def _history(table: Any, mistakes: Mistakes) -> dict[str, Any] | None:
+    history = None if table is False else mistakes.read("history", table, HistoryTable)
+    if history is None:
+        return None
+    _positive("history", history, ("keys", "points"), mistakes)
+    every = _duration("history.every", history.every, mistakes)
+    return {"every": every, "keys": history.keys, "points": history.points}
+
+
+def _beliefs(tables: Any, mistakes: Mistakes) -> list[Belief]:
+    if not isinstance(tables, Mapping):
+        return []
+    if not tables:
+        mistakes.note("belief", "expected at least one")
+    beliefs = []
+    for name, given in tables.items():
+        path = join("belief", name)
+        table = mistakes.read(path, given, BeliefTable)
+        belief = None if table is None else _belief(path, name, table, mistakes)
+        if belief is not None:
+            beliefs.append(belief)
+    return beliefs
+
+
+def _belief(path: str, name: str, table: BeliefTable, mistakes: Mistakes) -> Belief | None:
+    times = _times(path, table, mistakes)
+    state = make_state(path, table, mistakes)
+    if state is None:
+        return None
+    return mistakes.attempt(
+        path,
+        lambda: Belief(
+            name,
+            state,
+            table.field,
+            table.by,
+            table.weight,
+            table.time,
+            times,
+            table.where,
+            table.features,
+            table.max_keys,
+            table.over,
+        ),
+    )
+
+
+def _times(path: str, table: BeliefTable, mistakes: Mistakes) -> Times:
+    def limit(name: str, given: Any) -> float | None:
+        return None if given == "never" else _duration(join(path, name), given, mistakes)
+
+    return Times(
+        UNITS[table.time_unit],
+        table.missing,
+        limit("late", table.late),
+        limit("future", table.future),
+    )

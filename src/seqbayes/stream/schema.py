@@ -1,0 +1,96 @@
+"""Tables of a configuration, checked as wholes: every mistake is noted, not only the first."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from seqbayes.errors import SeqbayesError
+
+T = TypeVar("T")
+
+
+class ConfigError(SeqbayesError):
+    """A configuration has mistakes; `mistakes` are all of them, each with its place.
+
+    Examples
+    --------
+    >>> print(ConfigError("a.toml", ["belief.x.field: it is missing"]))
+    a.toml has a mistake:
+      belief.x.field: it is missing
+    """
+
+    def __init__(self, name: str, mistakes: list[str]) -> None:
+        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        super().__init__("\n  ".join([f"{name} has {count}:", *mistakes]))
+        self.mistakes = mistakes
+
+
+class Mistakes:
+    """Collects mistakes while a configuration is read."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def note(self, path: str, text: object) -> None:
+        """Note a mistake at a key path."""
+        self.found.append(f"{path}: {text}" if path else str(text))
+
+    def convert(self, path: str, value: Any, kind: Any, otherwise: Any) -> Any:
+        """Return a value as its type has it, or `otherwise` with a note."""
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            text, _, place = str(error).partition(" - at `$")
+            where = f"{path}{place.removesuffix('`')}" if place else path
+            self.note(where, f"{text[:1].lower()}{text[1:]}")
+            return otherwise
+
+    def attempt(self, path: str, make: Callable[[], T]) -> T | None:
+        """Return what is made, or None with a note of why it cannot be."""
+        try:
+            return make()
+        except (SeqbayesError, TypeError, ValueError) as error:
+            self.note(path, error)
+            return None
+
+    def unknown(self, path: str, given: Iterable[str], known: Iterable[str]) -> None:
+        """Note every key that is not known, with the one that was probably meant."""
+        known = list(known)
+        for key in given:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f": is it {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+                self.note(join(path, key), f"unknown key{hint}")
+
+    def read(self, path: str, table: Any, kind: type[T]) -> T | None:
+        """Return a table as a struct; None, with notes, if it has mistakes."""
+        if not isinstance(table, Mapping):
+            self.note(path, f"expected a table, got {table!r}")
+            return None
+        before = len(self.found)
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+        self.unknown(path, table, fields)
+        values = {}
+        for name, field in fields.items():
+            if name in table:
+                values[field.name] = self.convert(join(path, name), table[name], field.type, None)
+            elif field.required:
+                self.note(join(path, name), "it is missing")
+        return kind(**values) if len(self.found) == before else None
+
+
+def join(path: str, key: str) -> str:
+    """Return the path of a key within a table.
+
+    Examples
+    --------
+    >>> join("belief", "a b"), join("", "store")
+    ('belief."a b"', 'store')
+    """
+    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    shown = key if bare else msgspec.json.encode(key).decode()
+    return f"{path}.{shown}" if path else shown

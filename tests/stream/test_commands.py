@@ -1,0 +1,231 @@
+"""`seqbayes init`, `check` and `run`: what they say, how they end, and what a kill leaves."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from memory import Listed, lines
+
+from seqbayes import Beta, cli
+from seqbayes.stream import Belief, Pace, Pipeline, open_store, registry
+from seqbayes.stream.log import Log, Progress
+
+HERE = str(Path(__file__).parent)
+
+PROGRAM = """
+import signal, sys
+sys.path.insert(0, sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqbayes.cli import main
+from seqbayes.stream.registry import KINDS
+KINDS["lines"] = "memory:Lines"
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def lines_kind(monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "lines", "memory:Lines")
+    monkeypatch.setitem(registry.KINDS, "file", registry.KINDS.get("file", "memory:Lines"))
+
+
+def config(directory, url=None, more="", source="", records=None):
+    """Write a configuration, and events where they are given; return its path."""
+    events = directory / "events.jsonl"
+    if records is not None:
+        events.write_bytes(b"".join(record + b"\n" for record in records))
+    path = directory / "c.toml"
+    path.write_text(
+        f"""
+        store = '{url or directory / "b.db"}'
+        source = {{ kind = "lines", path = '{events}'{source} }}
+        {more}
+        [belief.b]
+        state = "normal"
+        prior = {{ prior_mean = 0, prior_variance = 100 }}
+        field = "x"
+        by = "k"
+        """
+    )
+    return str(path)
+
+
+def events(n, seed=1):
+    rng = random.Random(seed)
+    return lines(*({"x": rng.gauss(5.0, 2.0), "k": rng.choice("abcde")} for _ in range(n)))
+
+
+def contents(url):
+    store = open_store(url)
+    found = (
+        sorted((row.key, row.state) for row in store.states("b")),
+        [letter for _, letter in store.dead_letters()],
+        [store._run("SELECT name, token, events FROM seqbayes_sources")],
+    )
+    store.close()
+    return found
+
+
+def start(*words, **kwargs):
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, HERE, *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+
+def test_init_check_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init"]) == 0
+    assert cli.main(["check", "seqbayes.toml"]) == 0
+    assert cli.main(["run", "seqbayes.toml", "--once"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "wrote seqbayes.toml and events.jsonl; now: seqbayes run seqbayes.toml --once",
+        "seqbayes.toml is good: conversion, seconds, kept in beliefs.db",
+    ]
+    assert "24 events: conversion learned 24, seconds learned 24" in err
+    assert cli.main(["init"]) == 2
+    assert "seqbayes.toml: file exists" in capsys.readouterr().err
+
+
+def test_mistakes_are_status_2(tmp_path, capsys):
+    path = tmp_path / "c.toml"
+    path.write_text("stor = 1\n")
+    for verb in ("check", "run"):
+        assert cli.main([verb, str(path)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.splitlines()[:2] == [
+            f"{path} has 4 mistakes:",
+            "  stor: unknown key: is it 'store'?",
+        ]
+        assert cli.main([verb, str(tmp_path / "none.toml")]) == 2
+        assert "none.toml: no such file" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_where_the_last_one_ended(tmp_path, capsys):
+    path = config(tmp_path, records=[*events(50), b"{"])
+    for read in (51, 0):
+        assert cli.main(["run", path]) == 0
+        err = capsys.readouterr().err
+        assert f"{read} events: b learned {max(read - 1, 0)}" in err
+        assert ("1 event could not be used; the last, at 50: Input data" in err) == (read > 0)
+
+
+def test_nothing_used_is_status_1(tmp_path):
+    assert cli.main(["run", config(tmp_path, records=[b"{", b"[]"])]) == 1
+
+
+def test_a_held_store_is_status_3(tmp_path, capsys):
+    path = config(tmp_path, records=events(3))
+    holder = open_store(str(tmp_path / "b.db"))
+    holder.acquire()
+    assert cli.main(["run", path]) == 3
+    assert "one runner at a time" in capsys.readouterr().err
+    holder.close()
+    assert cli.main(["run", path]) == 0
+
+
+def test_failures_are_status_4(tmp_path, capsys):
+    path = config(tmp_path, url=tmp_path / "no" / "b.db", records=[])
+    assert cli.main(["run", path]) == 4
+    assert "unable to open database file" in capsys.readouterr().err
+    path = config(tmp_path, more="dead_letters = { most = 1 }", records=[b"{"] * 3)
+    assert cli.main(["run", path]) == 4
+    assert "no room for more dead letters" in capsys.readouterr().err
+    (tmp_path / "events.jsonl").unlink()
+    assert cli.main(["run", path]) == 4
+    assert "events.jsonl" in capsys.readouterr().err
+
+
+def test_once_stops_where_an_endless_source_is_read(tmp_path):
+    path = config(tmp_path, records=events(9), source=", endless = true")
+    assert cli.main(["run", path, "--once"]) == 0
+    assert contents(str(tmp_path / "b.db"))[2] == [[(str(tmp_path / "events.jsonl"), "9", 9)]]
+
+
+def test_json_logs(tmp_path, capsys):
+    path = config(tmp_path, records=[*events(5), b"{"])
+    assert cli.main(["run", path, "--log-format", "json"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in said] == ["started", "dead_letters", "stopped"]
+    assert [line["level"] for line in said] == ["info", "warning", "info"]
+    assert said[1]["position"] == "5"
+    assert (said[2]["events"], said[2]["used"], said[2]["signal"]) == (6, {"b": 5}, None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_commits_what_was_read(tmp_path, number):
+    path = config(
+        tmp_path, more='commit = { every = "1 h" }', records=events(40), source=", endless = true"
+    )
+    with start("run", path, "--log-format", "json") as runner:
+        assert b"started" in runner.stderr.readline()
+        time.sleep(0.3)
+        runner.send_signal(number)
+        _, err = runner.communicate(timeout=30)
+    assert runner.returncode == 128 + number
+    stopped = json.loads(err)
+    assert (stopped["event"], stopped["signal"], stopped["events"]) == ("stopped", number, 40)
+    assert contents(str(tmp_path / "b.db"))[2] == [[(str(tmp_path / "events.jsonl"), "40", 40)]]
+
+
+KILLS = int(os.environ.get("SEQBAYES_KILLS", "4"))
+"""How often each runner is killed; `SEQBAYES_KILLS=60` for a long proof."""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_killed_at_random_moments_it_is_bit_identical(url, tmp_path):
+    rng = random.Random(9)
+    records = events(400)
+    for place in (30, 333):
+        records.insert(place, b'{"x": "no number"}')
+    path = config(
+        tmp_path, url, 'commit = { every = "20 ms" }', records=records, source=", pause = 0.01"
+    )
+    for _ in range(KILLS):
+        with start("run", path) as runner:
+            runner.stderr.readline()
+            time.sleep(rng.uniform(0.0, 0.3))
+            runner.kill()
+    with start("run", path) as runner:
+        _, err = runner.communicate(timeout=60)
+        assert runner.returncode == 0, err
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    other = config(whole, source=", pause = 0.0", records=[])
+    text = Path(other).read_text().replace(str(whole / "events"), str(tmp_path / "events"))
+    Path(other).write_text(text)
+    assert cli.main(["run", other]) == 0
+    assert contents(url) == contents(str(whole / "b.db"))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_for_terminals(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    clock = iter(range(100))
+    for out, moving in ((Terminal(), True), (io.StringIO(), False)):
+        progress = Progress(Log("text", "run", out), now=lambda: float(next(clock)))
+        belief = Belief("b", Beta(), field="x")
+        source = Listed([b'{"x": true}'] * 400, size=100)
+        with Pipeline(
+            source, [belief], open_store(":memory:"), Pace(seconds=1e9), [progress]
+        ) as pipeline:
+            list(pipeline)
+        assert ("400 events" in out.getvalue()) == moving
+    line = progress.line(pipeline)
+    assert line.startswith("400 events  ")
+    assert line.endswith("0 behind  0:00 left")
+    assert not Log("json", "run", Terminal()).can_move
+    monkeypatch.setenv("TERM", "dumb")
+    assert not Log("text", "run", Terminal()).can_move

@@ -1,0 +1,346 @@
+"""Configurations: every mistake is named before anything runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from memory import Lines, Listed, lines
+
+from seqbayes import (
+    Beta,
+    Binomial,
+    Dirichlet,
+    Gamma,
+    Geometric,
+    Normal,
+    NormalInverseGamma,
+    PriorError,
+)
+from seqbayes.decay import Decayed
+from seqbayes.mixture import Mixture
+from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
+from seqbayes.stream.config import load_config, parse_config
+from seqbayes.stream.durations import parse_duration, parse_half_life
+from seqbayes.stream.schema import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def lines_kind(monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "lines", "memory:Lines")
+
+
+BASE = 'store = "a.db"\nsource = { kind = "lines", path = "x" }\n'
+
+
+def belief(text):
+    """Return the belief that the lines of a belief declare."""
+    return parse_config(f"{BASE}[belief.b]\n{text}".encode()).beliefs[0]
+
+
+def mistakes(text):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text.encode() if isinstance(text, str) else text)
+    return caught.value.mistakes
+
+
+def test_all_that_a_configuration_says():
+    config = parse_config(
+        b"""
+        store = "postgresql://me@there/db"
+        source = { kind = "lines", path = "x.jsonl", pause = 1 }
+        dead_letters = { most = 7 }
+        commit = { every = "2 s", events = 10, keys = 20 }
+        history = { every = "1 h", keys = 3, points = 4 }
+        [belief.a]
+        state = "beta"
+        field = "x"
+        by = ["k", "l"]
+        weight = "w"
+        where = { type = ["click", "tap"], ok = true }
+        half_life = "7d"
+        time = "t"
+        time_unit = "ms"
+        missing = "clock"
+        late = "1 week"
+        future = "never"
+        max_keys = 5
+        over = "pool"
+        [belief."a b"]
+        state = "gamma"
+        field = "n"
+        """
+    )
+    first, second = config.beliefs
+    assert first == Belief(
+        "a",
+        Decayed(Beta(), 604800.0, by="time"),
+        field="x",
+        by=("k", "l"),
+        weight="w",
+        time="t",
+        times=Times(1e-3, "clock", 604800.0, None),
+        where={"type": ["click", "tap"], "ok": True},
+        max_keys=5,
+        over="pool",
+    )
+    assert (second.name, second.state) == ("a b", Gamma())
+    assert config.pace == Pace(2.0, 10, 20)
+    assert config.history == {"every": 3600.0, "keys": 3, "points": 4}
+    assert config.most_dead_letters == 7
+    assert config.store == "postgresql://me@there/db"
+    assert config.source == (Lines, {"path": "x.jsonl", "pause": 1.0})
+
+
+def test_what_is_left_out():
+    config = parse_config(f'{BASE}history = false\nbelief.b = {{state="beta", field="x"}}'.encode())
+    assert config.beliefs == [Belief("b", Beta(), field="x")]
+    assert config.pace == Pace()
+    assert config.history is None
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ('state = "beta"\nprior = { alpha = 2, beta = 0.5 }', Beta(2, 0.5)),
+        ('state = "Beta"\nprior = "alpha=2,beta=0.5"', Beta(2, 0.5)),
+        ('state = "beta"\nprior = "jeffreys"', Beta.jeffreys()),
+        (
+            'state = "beta"\nprior = { from = "from-mean", mean = 0.2, strength = 9 }',
+            Beta.from_mean(0.2, 9),
+        ),
+        ('state = "beta"\nlikelihood = "geometric"', Beta(likelihood=Geometric())),
+        (
+            'state = "beta"\nlikelihood = { name = "binomial", trials = 10 }',
+            Beta(likelihood=Binomial(trials=10)),
+        ),
+        ('state = "dirichlet"\ncategories = ["a", "b"]', Dirichlet.flat(["a", "b"])),
+        (
+            'state = "dirichlet"\nprior = { red = 3, "a,b" = 1.5 }',
+            Dirichlet({"red": 3, "a,b": 1.5}),
+        ),
+        ('state = "normal-inverse-gamma"', NormalInverseGamma()),
+        ('state = "beta"\nhalf_life = "1000 events"', Decayed(Beta(), 1000.0)),
+    ],
+)
+def test_states(text, state):
+    assert belief(f'field = "x"\n{text}').state == state
+
+
+def test_pairs_have_two_fields():
+    two = belief('state = "beta"\nlikelihood = "binomial"\nfield = ["sold", "shown"]')
+    assert two.state == Beta(likelihood=Binomial(trials=None))
+
+
+MIXTURE = """
+state = "mixture"
+field = "x"
+weights = [0.4, 0.6]
+seed = 3
+[belief.b.components.low]
+state = "normal"
+prior = { prior_mean = 0, prior_variance = 1 }
+[belief.b.components.high]
+state = "normal"
+prior = { prior_mean = 9, prior_variance = 1 }
+"""
+
+
+def test_a_mixture_learns_from_a_stream(tmp_path):
+    declared = belief(MIXTURE)
+    normals = {"low": Normal(0, 1), "high": Normal(9, 1)}
+    assert declared.state == Mixture(normals, [0.4, 0.6], seed=3)
+    records = lines(*({"x": 9.0 * (i % 3 == 0) + (i % 7) / 7} for i in range(400)), {"x": "a"})
+    url = str(tmp_path / "b.db")
+    wanted = Mixture(normals, [0.4, 0.6], seed=3)
+    for i in range(400):
+        wanted.learn_one(9.0 * (i % 3 == 0) + (i % 7) / 7)
+    for cut in (5, 40, 230, 401):
+        source = Listed(records[:cut], size=50)
+        with Pipeline(source, [declared], open_store(url)) as pipeline:
+            list(pipeline)
+    store = open_store(url)
+    ((_, letter),) = store.dead_letters()
+    assert letter.position == "400"
+    store.close()
+    assert pipeline.tables["b"].states[()].to_dict() == wanted.to_dict()
+
+
+def test_every_mistake_is_named():
+    found = mistakes(
+        """
+        stor = "a.db"
+        dead_letters = 3
+        [source]
+        kind = "lines"
+        paht = "x"
+        pause = "long"
+        [commit]
+        every = "soon"
+        keys = 0
+        [history]
+        keys = "many"
+        [belief.a]
+        state = "bta"
+        field = "x"
+        halflife = 3
+        [belief.b]
+        state = "beta"
+        prior = { alpha = -1 }
+        where = { x = [1, {}] }
+        [belief.c]
+        state = "beta"
+        likelihood = { name = "binomial", trials = 10, colour = 3 }
+        field = "x"
+        [belief.d]
+        field = 3
+        [belief.e]
+        state = "beta"
+        field = "x"
+        half_life = "7d"
+        [belief.f]
+        state = "gamma"
+        field = "x"
+        over = "explode"
+        [belief.g]
+        state = "normal"
+        prior = { prior_mean = "x" }
+        field = "x"
+        time_unit = "years"
+        late = "soon"
+        """
+    )
+    for place, text in [
+        ("stor", "unknown key: is it 'store'?"),
+        ("store", "it is missing"),
+        ("dead_letters", "expected"),
+        ("source.paht", "unknown key: is it 'path'?"),
+        ("source.path", "it is missing"),
+        ("source.pause", "expected `float`, got `str`"),
+        ("commit.every", "expected a duration such as"),
+        ("commit.keys", "above 0"),
+        ("history.keys", "expected `int`, got `str`"),
+        ("belief.a.halflife", "unknown key: is it 'half_life'?"),
+        ("belief.b.where[...][1]", "expected"),
+        ("belief.c.likelihood", "has no parameter 'colour'"),
+        ("belief.d.state", "it is missing"),
+        ("belief.d.field", "expected `str | array`, got `int`"),
+        ("belief.e", "forgets by event time, and has no field for it"),
+        ("belief.f.over", "invalid enum value 'explode'"),
+        ("belief.g.time_unit", "invalid enum value 'years'"),
+    ]:
+        assert any(each.startswith(f"{place}: ") and text in each for each in found), (place, found)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("store = ", r"line 1"),
+        ("store = 'a'\nstore = 'b'", "line 2"),
+        (b"store = 'a'\n\nx = '\xff'", "line 3: it is not UTF-8"),
+        (f"{BASE}belief = {{}}", "belief: expected at least one"),
+        (f"{BASE}belief = 3", "belief: expected `object`, got `int`"),
+        ("store = 'a'\nbelief = {}\nsource = {}", r"source.kind: it is missing; there are .*lines"),
+        ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),
+        (
+            f"{BASE}belief.b = {{state = 'bta', field = 'x'}}",
+            "belief.b.state: no state 'bta'; ther",
+        ),
+        (f"{BASE}belief.b = {{state = 'beta'}}", "belief.b: belief 'b' has no field to observe"),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = -1}}}}",
+            "belief.b.prior: expected alpha >= 0, got -1",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'dirichlet', field = 'x'}}",
+            "belief.b.prior: a dirichlet needs its categories",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",
+            "belief.b.prior: it does not go with a mixture",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
+            "belief.b.weights: it goes with state = 'mixture'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', late = 0}}",
+            "belief.b.late: expected a duration",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', time = 't'}}",
+            "belief.b: belief 'b' has an event time, and no half-life that needs it",
+        ),
+    ],
+)
+def test_mistakes(text, mistake):
+    found = mistakes(text)
+    assert any(re.search(mistake, each) for each in found), found
+
+
+def test_a_client_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "redis", "no_such_client.here:Source")
+    found = mistakes("store = 'a'\nsource = {kind = 'redis'}\nbelief.b = {state='beta', field='x'}")
+    assert found == ["source.kind: 'redis' needs no_such_client, which is not installed"]
+
+
+def test_a_file_is_named(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text("x = 1")
+    with pytest.raises(ConfigError, match=r"my.toml has 4 mistakes:\n  x: unknown key"):
+        load_config(path)
+    with pytest.raises(FileNotFoundError):
+        load_config(tmp_path / "other.toml")
+
+
+def test_a_configuration_runs(tmp_path):
+    events = tmp_path / "e.jsonl"
+    events.write_bytes(b"\n".join(lines({"x": True}, {"x": False})))
+    text = f"""
+        store = '{tmp_path / "b.db"}'
+        source = {{ kind = "lines", path = '{events}' }}
+        belief.b = {{ state = "beta", field = "x" }}
+        """
+    config = parse_config(text.encode())
+    for _ in range(2):
+        with config.open() as pipeline:
+            list(pipeline)
+        assert pipeline.tables["b"].states[()].n_samples == 2.0
+    events.unlink()
+    with pytest.raises(FileNotFoundError):
+        config.open()
+    events.write_bytes(b"")
+    config.open().close()  # what failed to open has given the lease back
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (1.5, 1.5),
+        ("90", 90.0),
+        ("250 ms", 0.25),
+        ("90s", 90.0),
+        ("2 minutes", 120.0),
+        ("1.5 h", 5400.0),
+        ("7days", 604800.0),
+        ("1 week", 604800.0),
+    ],
+)
+def test_durations(given, seconds):
+    assert parse_duration(given) == pytest.approx(seconds, rel=1e-15)
+    assert parse_half_life(given)[1] == "time"
+
+
+@pytest.mark.parametrize(
+    "given", [0, -1, "", "x", "1 fortnight", "1 hh", "-3 s", True, None, "٣ s"]
+)
+def test_no_durations(given):
+    with pytest.raises(PriorError, match="expected a duration"):
+        parse_duration(given)
+
+
+def test_the_starting_file_is_good(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "file", registry.KINDS.get("file", "memory:Lines"))
+    import seqbayes.stream
+
+    config = load_config(Path(seqbayes.stream.__file__).with_name("init.toml"))
+    assert [belief.name for belief in config.beliefs] == ["conversion", "seconds"]
