@@ -11,6 +11,7 @@ from memory import Listed, lines
 from cases import FIRST
 from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Normal, Poisson, PriorError
 from seqbayes.decay import Decayed
+from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
 from seqbayes.stream import (
     Belief,
     Collector,
@@ -535,3 +536,36 @@ def test_wrong_declarations():
         Pipeline(Listed([]), [Belief("b", Beta(), field="x")] * 2, open_store(":memory:"))
     with pytest.raises(PriorError, match="'refuse' or 'clock'"):
         Times(missing="guess")
+
+
+def test_estimators_learn_from_a_stream(url):
+    rng = random.Random(5)
+    rows = [{"a": rng.gauss(0, 1), "b": rng.choice("uv"), "w": 2, "k": "x"} for _ in range(50)]
+    for row in rows:
+        row["y"] = "hi" if row["a"] > 0 else "lo"
+        row["z"] = 3.0 * row["a"] + rng.gauss(0, 0.1)
+    odd = [{"a": 1.0, "b": "u", "w": 2, "k": "x"}, {"a": [], "y": "hi", "z": "x", "w": 1, "k": "x"}]
+    records = lines(*rows, *odd)
+    beliefs = [
+        Belief("class", ConjugateNB(), field="y", features=["a", "b"], by="k", weight="w"),
+        Belief("line", ConjugateLinearRegression(), field="z", features=["a"]),
+        Belief("odd", PredictiveSurprise(), features=["a", "b"]),
+    ]
+    states, dead = run(records, beliefs)
+    dead.sort()
+    assert [(place, name) for place, name, _ in dead] == [
+        (50, "class"),
+        (50, "line"),
+        (51, "class"),
+        (51, "line"),
+        (51, "odd"),
+    ]
+    assert dead[0][2] == "field 'y': it is missing"
+    assert states["class"]["x"].predict_one({"a": 2.0}) == "hi"
+    assert states["line"][()].weights["a"] == pytest.approx(3.0, abs=0.1)
+    assert states["odd"][()].score_one({"a": 50.0}) > 10.0
+    for cut in (7, 31, 52):
+        again, _ = run(records[:cut], beliefs, url)
+    for name in ("class", "line", "odd"):
+        ((key, state),) = states[name].items()
+        assert again[name][key].to_dict() == state.to_dict()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from river.base import AnomalyDetector
 
 from seqbayes.errors import ObservationError
+from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.state import State
@@ -114,3 +115,22 @@ class PredictiveSurprise(AnomalyDetector):
             If a value is missing or does not fit its feature.
         """
         return math.fsum(self.surprises(x).values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as a small versioned dictionary of JSON values."""
+        return document.describe(self, {"features": document.write_features(self._features)})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no such thing, or is of a newer version.
+        """
+        model: Self
+        model, seen = document.revive(cls, data)
+        written = seen.get("features")
+        model._features.update(document.read_features(written, model._kinds))
+        return model

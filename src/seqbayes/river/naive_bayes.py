@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from river import base
 
 from seqbayes import likelihoods
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.state import State
@@ -166,3 +167,29 @@ class ConjugateNB(base.Classifier):
             raise ObservationError(f"expected a feature that was seen, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as a small versioned dictionary of JSON values."""
+        return document.describe(
+            self,
+            {
+                "classes": document.write_statistics(self._classes),
+                "features": document.write_features(self._features),
+            },
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no such thing, or is of a newer version.
+        """
+        model: Self
+        model, seen = document.revive(cls, data)
+        document.read_statistics(model._classes, seen.get("classes"))
+        written = seen.get("features")
+        model._features.update(document.read_features(written, model._kinds))
+        return model

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from river import base
 
-from seqbayes import special
+from seqbayes import codec, special
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight
 from seqbayes.square_root import SquareRoot
 from seqbayes.state import check_level
@@ -283,6 +284,38 @@ class ConjugateLinearRegression(base.Regressor):
     def n_samples(self) -> float:
         """Total weight of the rows seen."""
         return self._n
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as a small versioned dictionary of JSON values."""
+        return document.describe(
+            self,
+            {
+                "root": document.write_root(self._root),
+                "columns": [codec.encode(name) for name in self._columns],
+                "sums": [self._n, self._target_origin, *self._origin],
+            },
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no such thing, or is of a newer version.
+        """
+        model: Self
+        model, seen = document.revive(cls, data)
+        root = document.read_root(seen.get("root"))
+        columns = codec.decode(seen.get("columns"))
+        n, target, *origin = document.read_numbers(seen.get("sums"), root.size + 2)
+        first = 1 if model.intercept and origin else 0
+        if not isinstance(columns, tuple) or len(set(columns)) != root.size - first:
+            raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
+        model._root, model._n, model._target_origin, model._origin = root, n, target, origin
+        model._columns = {name: first + i for i, name in enumerate(columns)}
+        return model
 
 
 def _read(x: Mapping[Any, Any]) -> dict[Any, float]:

@@ -19,6 +19,7 @@ LONGEST_NAME = 1000
 """Most characters of a key, or of a label of an open vocabulary."""
 
 _ALL: tuple[()] = ()
+_MISSING = Misfit("it is missing")
 
 
 class Reader:
@@ -101,7 +102,7 @@ class Reader:
 
     def _features(self, event: Any) -> tuple[Any, ...]:
         values = self._mapping(event)
-        targets = tuple(values.pop(name, UNSET) for name in self._belief.field)
+        targets = tuple(values.pop(name, _MISSING) for name in self._belief.field)
         weight = () if self._weight is None else (self._weight(event),)
         return values, *targets, *weight
 

@@ -1,0 +1,170 @@
+"""What the JSON of an estimator is made of: its parameters, and what it has seen."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import reprlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes import codec
+from seqbayes.errors import PriorError
+from seqbayes.river.features import KINDS, Feature, Kind
+from seqbayes.square_root import SquareRoot
+from seqbayes.state import State
+from seqbayes.statistics import Statistics
+
+_OWN = "own"
+
+
+def describe(estimator: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dictionary of an estimator that has seen this."""
+    parameters = inspect.signature(type(estimator)).parameters
+    return {
+        "seqbayes": codec.VERSION,
+        "estimator": type(estimator).__name__,
+        "parameters": {name: _parameter(getattr(estimator, name)) for name in parameters},
+        "seen": dict(seen),
+    }
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return [
+            [codec.encode(name), kind.to_dict() if isinstance(kind, State) else kind]
+            for name, kind in value.items()
+        ]
+    return codec.encode(value)
+
+
+def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Return a new estimator that a dictionary describes, and what it had seen.
+
+    Raises
+    ------
+    PriorError
+        If the dictionary is of another class, or of a newer version.
+    """
+    codec.Document(data).choose("estimator", {kind.__name__: kind})
+    parameters, seen = data.get("parameters"), data.get("seen")
+    if not isinstance(parameters, Mapping) or not isinstance(seen, Mapping):
+        raise PriorError(f"expected parameters and what was seen, got {reprlib.repr(data)}")
+    try:
+        return kind(**{name: _value(value) for name, value in parameters.items()}), seen
+    except TypeError as error:
+        raise PriorError(f"cannot read parameters {reprlib.repr(parameters)}: {error}") from None
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return {
+            codec.decode(name): State.from_dict(kind) if isinstance(kind, Mapping) else kind
+            for name, kind in _pairs(value)
+        }
+    return codec.decode(value)
+
+
+def _pairs(value: Any, length: int = 2) -> list[Any]:
+    """Return lists of this length, or refuse."""
+    if not isinstance(value, (list, tuple)) or any(
+        not isinstance(each, (list, tuple)) or len(each) != length for each in value
+    ):
+        raise PriorError(f"expected lists of {length}, got {reprlib.repr(value)}")
+    return list(value)
+
+
+def write_statistics(statistics: Statistics) -> Any:
+    """Return all sums as JSON values."""
+    return codec.encode(statistics.dump())
+
+
+def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
+    """Return the accumulator with the sums that were written.
+
+    Raises
+    ------
+    PriorError
+        If they are no such sums.
+    """
+    codec.Document({"seqbayes": codec.VERSION, "statistics": dumped}).load(statistics)
+    return statistics
+
+
+def write_features(features: Mapping[Any, Feature]) -> list[Any]:
+    """Return what was seen of every feature, in all classes and in each, as JSON values."""
+    names = {id(kind): name for name, kind in KINDS.items()}
+    return [
+        [
+            codec.encode(name),
+            names.get(id(feature.kind), _OWN),
+            write_statistics(feature.seen),
+            [[codec.encode(c), write_statistics(own)] for c, own in feature.by_class.items()],
+        ]
+        for name, feature in features.items()
+    ]
+
+
+def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any, Feature]]:
+    """Yield name and content of every feature that was written.
+
+    Raises
+    ------
+    PriorError
+        If one is of no known kind, or has no such sums.
+    """
+    for name, kind, seen, by_class in _pairs(written, 4):
+        key = codec.decode(name)
+        model = asked.get(key) if kind == _OWN else KINDS.get(kind)
+        if model is None:
+            raise PriorError(f"expected a kind of feature {key!r}, got {reprlib.repr(kind)}")
+        feature = Feature(model)
+        read_statistics(feature.seen, seen)
+        for label, own in _pairs(by_class):
+            feature.by_class[codec.decode(label)] = read_statistics(model.statistics(), own)
+        yield key, feature
+
+
+def write_root(root: SquareRoot) -> list[Any]:
+    """Return factor, target and squares as JSON values."""
+    _, (factor, target, squares) = root.__reduce__()
+    return [factor.tolist(), target.tolist(), squares]
+
+
+def read_root(written: Any) -> SquareRoot:
+    """Return the root that was written.
+
+    Raises
+    ------
+    PriorError
+        If it is none.
+    """
+    try:
+        factor, target, squares = written
+        rows = np.array(factor, dtype=float).reshape(len(target), len(target))
+        column = np.array(target, dtype=float).reshape(len(target))
+        good = np.isfinite(rows).all() and np.isfinite(column).all() and math.isfinite(squares)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise PriorError(f"cannot read a square root {reprlib.repr(written)}")
+    restore, _ = SquareRoot().__reduce__()
+    root: SquareRoot = restore(rows, column, float(squares))
+    return root
+
+
+def read_numbers(written: Any, length: int) -> list[float]:
+    """Return so many finite numbers.
+
+    Raises
+    ------
+    PriorError
+        If they are none, or there are more or fewer.
+    """
+    listed = list(written) if isinstance(written, (list, tuple)) else []
+    good = all(type(each) in (int, float) and math.isfinite(each) for each in listed)
+    if not good or len(listed) != length:
+        raise PriorError(f"expected {length} numbers, got {reprlib.repr(written)}")
+    return [float(each) for each in listed]
