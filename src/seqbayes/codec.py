@@ -44,7 +44,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {"pairs": [[encode(k), encode(v)] for k, v in value.items()]}
     if isinstance(value, (tuple, list)):
-        return [encode(item) for item in value]
+        # sums are mostly plain numbers: a call for each of them would be most of the time
+        return [v if type(v) is float and -math.inf < v < math.inf else encode(v) for v in value]
     if isinstance(value, np.ndarray):
         return [encode(item) for item in value.tolist()]
     raise PriorError(f"a {type(value).__name__} has no JSON form: {value!r}")
@@ -71,7 +72,7 @@ def decode(value: Any) -> Any:
             raise PriorError(f"expected pairs, got {reprlib.repr(value)}") from None
     try:
         if isinstance(value, Sequence):
-            return tuple(decode(item) for item in value)
+            return tuple([v if type(v) is float else decode(v) for v in value])
     except RecursionError:
         raise PriorError("expected a document of a state, got one nested without end") from None
     raise PriorError(f"expected a JSON value, got {reprlib.repr(value)}")
