@@ -21,6 +21,7 @@ from seqbayes import (
     Gamma,
     MergeError,
     NormalInverseGamma,
+    NormalInverseWishart,
     ObservationError,
     Poisson,
     PriorError,
@@ -223,6 +224,7 @@ class LargeSums(sb.Gamma):
         ([Gamma(), Product([Beta(), NormalInverseGamma()])], [3, [1, 1e200]], [4, [1, -1e200]]),
         ([NormalInverseGamma()] * 2, [1e140, 1e200], [2.0, -1e200]),
         ([LargeSums(), NormalInverseGamma()], [3, 1e200], [4, -1e200]),
+        ([Gamma(), NormalInverseWishart([0.0, 0.0])], [3, [1.0, 1e200]], [4, [1.0, -1e200]]),
     ],
     ids=lambda value: None,
 )
@@ -432,6 +434,28 @@ def test_open_vocabularies_are_fields_too():
     assert product == pytest.approx(step.posterior, rel=1e-12)
     assert words.log_predictive({"word": "new"}) == math.log(1 / 4)
     assert through_json(words) == words
+
+
+def test_vectors_are_fields_too():
+    points = np.random.default_rng(4).normal(size=(20, 2))
+    counts = list(range(20))
+    state, alone = (
+        Product({"at": NormalInverseWishart([0, 0]), "n": Gamma()}),
+        NormalInverseWishart([0, 0]),
+    )
+    for point, n in zip(points, counts, strict=True):
+        state.learn_one({"at": point, "n": n})
+        alone.learn_one(point)
+    assert state.marginal("at") == alone
+    bulk = state.clone()
+    bulk.learn_many({"at": points, "n": counts})
+    agree("columns of vectors", "at and n", "tables", bulk.mle, state.mle, 1e-13)
+    x = {"at": [0.5, -0.5], "n": 3}
+    wanted = alone.log_predictive(x["at"]) + state.marginal("n").log_predictive(3)
+    assert state.log_predictive(x) == pytest.approx(wanted, rel=1e-14)
+    assert through_json(state) == state
+    with pytest.raises(ObservationError, match=r"field 'at': expected a finite number .*float.$"):
+        state.learn_one({"at": np.array([1.0, math.nan]), "n": 3})
 
 
 def test_marginals_are_states_of_their_own():

@@ -148,7 +148,8 @@ class Scatter(Statistics):
             self._d_low[i] = lost(self._y[i], -origin, self._d[i])
             if fabs(self._d[i]) > largest:
                 largest = fabs(self._d[i])
-        self._check_size(w, largest)
+        if not self._has_room(w, largest):
+            raise ObservationError("the observation is too large: its square overflows")
         for i in range(d):
             if first:
                 self._origin[i] = self._y[i]
@@ -168,7 +169,18 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _check_size(self, w: cython.double, largest: cython.double) -> cython.int:
+    def _fits(self, w: cython.double) -> cython.bint:
+        i: cython.Py_ssize_t
+        largest: cython.double = 0.0
+        if self._n != 0.0:
+            for i in range(self.dimension):
+                if fabs(self._y[i] - self._origin[i]) > largest:
+                    largest = fabs(self._y[i] - self._origin[i])
+        return self._has_room(w, largest)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _has_room(self, w: cython.double, largest: cython.double) -> cython.bint:
         i: cython.Py_ssize_t
         k: cython.Py_ssize_t = -1
         most: cython.double = 0.0
@@ -176,9 +188,7 @@ class Scatter(Statistics):
             k += i + 1
             if fabs(self._s2[k]) > most:
                 most = fabs(self._s2[k])
-        if not (isfinite(2.0 * (most + fabs(w) * largest * largest)) and isfinite(self._n + w)):
-            raise ObservationError("the observation is too large: its square overflows")
-        return 0
+        return isfinite(2.0 * (most + fabs(w) * largest * largest)) and isfinite(self._n + w)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -221,12 +231,20 @@ class Scatter(Statistics):
         j: cython.Py_ssize_t
         k: cython.Py_ssize_t = 0
         first: cython.bint = self._n == 0.0
+        t: cython.double
         w: cython.double = n
         about = cython.declare("double[::1]", np.array(origin, float))
         a = cython.declare("double[::1]", np.array(s1, float))
         a_low = cython.declare("double[::1]", np.array(s1_low, float))
         b = cython.declare("double[::1]", np.array(s2, float))
         b_low = cython.declare("double[::1]", np.array(s2_low, float))
+        for i in range(d):
+            gap: cython.double = 0.0 if first else fabs(about[i] - self._origin[i])
+            t = fabs(self._s2[k]) + fabs(b[k]) + gap * (2.0 * fabs(a[i]) + w * gap)
+            if not (isfinite(2.0 * t) and isfinite(self._n + w)):
+                raise ObservationError("the observations are too large: their squares overflow")
+            k += i + 2
+        k = 0
         for i in range(d):
             if first:
                 self._origin[i] = about[i]
@@ -238,7 +256,7 @@ class Scatter(Statistics):
             for j in range(i + 1):
                 self._add_second(k, b[k], b_low[k])
                 # (S1_i + n d_i) d_j + d_i S1_j
-                t: cython.double = a[i] + nd
+                t = a[i] + nd
                 t_low: cython.double = lost(a[i], nd, t) + a_low[i] + nd_low
                 p: cython.double = t * self._d[j]
                 p_low: cython.double = lost_product(t, self._d[j], p)
