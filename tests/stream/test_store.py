@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 from memory import Listed, lines
@@ -263,3 +264,54 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(postgres_url, monkeypa
     store.commit(Changes("src", 2, 1))
     assert (store.token("src"), store.events("src")) == (2, 2)
     store.close()
+
+
+def spill(store, n, start=0):
+    rows = [StoredState("b", f'["{i}"]', f'"{"x" * 500}"', i + 1) for i in range(start, start + n)]
+    store.commit(Changes("src", start + n, n, rows))
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    url = str(tmp_path / "beliefs.db")
+    store = open_store(url)
+    store.acquire()
+    spill(store, 10)
+    ((pages,),) = store._run("PRAGMA page_count")
+    store._run(f"PRAGMA max_page_count = {pages + 5}")
+    with pytest.raises(StoreError, match=r"beliefs\.db: database or disk is full"):
+        spill(store, 500, 10)
+    assert (store.token("src"), len(states(store))) == (10, 10)
+    store._run("PRAGMA max_page_count = 1000000")  # somebody has made room
+    spill(store, 500, 10)
+    assert (store.token("src"), len(states(store))) == (510, 510)
+    store.close()
+
+
+def test_a_store_that_cannot_be_written_is_said_to_be(tmp_path, postgres_url):
+    store = open_store(str(tmp_path / "beliefs.db"))
+    store.acquire()
+    store._run("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="attempt to write a readonly database"):
+        spill(store, 1)
+    store._run("PRAGMA query_only = OFF")
+    store.close()
+    open_store(postgres_url).close()
+    store = open_store(f"{postgres_url}%20-cdefault_transaction_read_only%3Don")
+    with pytest.raises(StoreError, match="read-only transaction"):
+        store.acquire()
+    store.close()
+
+
+def test_clocks_that_jump_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch):
+    url = str(tmp_path / "beliefs.db")
+    first, second = open_store(url), open_store(url)
+    first.acquire()
+    for jump in (-1e9, 1e9):
+        for store in (first, second):
+            monkeypatch.setattr(store, "_now", lambda jump=jump: time.time() + jump)
+        spill(first, 1)
+        with pytest.raises(LeaseError, match="one runner at a time"):
+            second.acquire()
+    first.close()
+    second.acquire()
+    second.close()
