@@ -45,7 +45,7 @@ class Postgres:
         assert done.returncode == 0, log.read_text()[-3000:]
 
     def start(self):
-        settings = f"-k {self.directory} -h '' -c fsync=on"
+        settings = f"-k {self.directory} -h '' -c fsync=off"
         self._do("pg_ctl", "-w", "-l", str(self.directory / "server.log"), "-o", settings, "start")
 
     def stop(self, mode="immediate"):

@@ -405,8 +405,14 @@ def test_times_are_numbers_or_dates():
     assert dead == []
     assert states["b"]["a"].clock == 1704067230.0
     assert states["b"]["a"].n_samples == 1.875
-    rows = [{"x": True, "k": "a", "t": 1704067200000}, {"x": True, "k": "a", "t": "x"}]
+    rows = [
+        {"x": True, "k": "a", "t": 1704067200000},
+        {"x": True, "k": "a", "t": "x"},
+        {"x": True, "k": "a", "t": 10**400},
+        {"x": True, "k": "a", "t": [1]},
+    ]
     states, dead = run(lines(*rows), timed(Times(unit=1e-3)))
+    assert [place for place, _, _ in dead] == [1, 2, 3]
     assert states["b"]["a"].clock == 1704067200.0
     assert "expected a time as RFC 3339 has it, got 'x'" in dead[0][2]
 
@@ -468,6 +474,7 @@ def test_what_a_source_refuses_is_kept(tmp_path):
         (Pace(seconds=1e9, events=30), 4),
         (Pace(seconds=1e9, keys=50), 2),
         (Pace(seconds=1e9, dead_letters=5), 2),
+        (Pace(seconds=1e9, raw=4), 3),
     ],
 )
 def test_the_pace_of_commits(pace, commits):

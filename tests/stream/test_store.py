@@ -315,3 +315,16 @@ def test_clocks_that_jump_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch
     first.close()
     second.acquire()
     second.close()
+
+
+def test_a_lease_is_renewed_through_a_lost_connection(postgres_url, monkeypatch):
+    store = open_store(postgres_url)
+    store.acquire()
+    monkeypatch.setattr(store, "_renewed", -1e9)
+    with open_store(postgres_url)._connection as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid])
+    store.thin("b", 3)
+    store.renew()
+    store.commit(Changes("src", 1, 1))
+    assert store.token("src") == 1
+    store.close()

@@ -3,7 +3,7 @@
 from seqbayes.stream.belief import Belief, Times
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
-from seqbayes.stream.source import Batch, Source
+from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.store import DeadLetter, LeaseError, Store, StoreError, open_store
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Pace",
     "Pipeline",
     "Source",
+    "SourceError",
     "Store",
     "StoreError",
     "Times",

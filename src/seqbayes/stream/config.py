@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -99,20 +100,22 @@ class Config:
         OSError
             If the source cannot be read.
         """
-        store = open_store(self.store)
-        try:
-            history = [] if self.history is None else [History(**self.history)]
-            return Pipeline(
-                self.open_source(),
+        history = [] if self.history is None else [History(**self.history)]
+        with ExitStack() as opened:
+            source = self.open_source()
+            opened.callback(source.close)
+            store = open_store(self.store)
+            opened.callback(store.close)
+            pipeline = Pipeline(
+                source,
                 self.beliefs,
                 store,
                 self.pace,
                 (*history, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
-        except BaseException:
-            store.close()
-            raise
+            opened.pop_all()  # from now on the pipeline closes both
+            return pipeline
 
 
 def load_config(path: str | Path) -> Config:

@@ -261,5 +261,8 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
             value = value.replace(tzinfo=datetime.UTC)
         return value.timestamp()
     if isinstance(value, (numbers.Real, Decimal)):
-        return float(value) * unit
+        try:
+            return float(value) * unit
+        except (OverflowError, ValueError):  # over 1e308; a signalling decimal
+            return Misfit(f"expected a time, got {printable(repr(value))}")
     return value

@@ -41,7 +41,9 @@ class Holder(msgspec.Struct, frozen=True):
     @property
     def local(self) -> bool:
         """Whether the process ran where its number means something to this one."""
-        return (self.host, self.boot) == (socket.gethostname(), _boot())
+        # elsewhere than on POSIX nobody can be asked whether they live: leases just run out
+        here = (self.host, self.boot) == (socket.gethostname(), _boot())
+        return here and os.name == "posix"
 
     @property
     def lives(self) -> bool:

@@ -34,14 +34,15 @@ class Pace:
         Read since then.
     keys
         That have changed since then.
-    dead_letters
-        Since then.
+    dead_letters, raw
+        Since then, in number and in bytes.
     """
 
     seconds: float = 1.0
     events: int = 1_000_000
     keys: int = 20_000
     dead_letters: int = 10_000
+    raw: int = 1 << 24
 
 
 class Collector(Protocol):
@@ -138,7 +139,7 @@ class Pipeline:
 
     def _start_interval(self) -> None:
         self._dead: list[DeadLetter] = []
-        self._read = 0
+        self._raw = self._read = 0
         self._since = time.monotonic()
         self._moved = False
         self._whole = True
@@ -181,6 +182,7 @@ class Pipeline:
         reason = printable(reason, 500)
         letter = DeadLetter(self.source.name, place, belief, raw[:LONGEST_RAW], reason)
         self._dead.append(letter)
+        self._raw += len(letter.raw)
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:
@@ -193,6 +195,7 @@ class Pipeline:
             time.monotonic() - self._since >= pace.seconds
             or self._read >= pace.events
             or len(self._dead) >= pace.dead_letters
+            or self._raw >= pace.raw
             or sum(table.dirty for table in self.tables.values()) >= pace.keys
         )
 

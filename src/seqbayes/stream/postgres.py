@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -133,10 +133,33 @@ class PostgresStore(SqlStore):
         LeaseError
             If another runner has taken the store.
         """
+        self._persist(lambda: self._apply(changes))
+
+    def renew(self) -> None:
+        """Keep the lease, through broken connections.
+
+        Raises
+        ------
+        LeaseError
+            If another runner has taken it.
+        """
+        if self._is_renewal_due():
+            self._persist(self._fence)
+
+    def thin(self, belief: str, most: int) -> None:
+        """Leave out every second point of long histories; some other time if it breaks off."""
+        try:
+            super().thin(belief, most)
+        except StoreError as error:
+            if not self._is_lost(error):
+                raise
+
+    def _persist(self, act: Callable[[], None]) -> None:
+        """Do something in a fenced transaction, once, however often the connection breaks."""
         for pause in (*_PAUSES, None):
             try:
                 with self._transaction():
-                    self._apply(changes)
+                    act()
                 break
             except StoreError as error:
                 if pause is None or not self._is_lost(error):

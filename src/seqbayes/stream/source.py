@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from seqbayes.errors import SeqbayesError
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -30,6 +32,10 @@ class Batch:
     positions: Sequence[Any]
     refused: Sequence[tuple[Any, bytes, str]] = ()
     remaining: int | None = None
+
+
+class SourceError(SeqbayesError):
+    """A source cannot be read, or not from where it should be."""
 
 
 class Source(Protocol):

@@ -169,10 +169,13 @@ class SqlStore:
         LeaseError
             If another runner has taken it.
         """
-        if time.monotonic() - self._renewed > LEASE / 3.0:
+        if self._is_renewal_due():
             with self._transaction():
                 self._fence()
             self._note_commit()
+
+    def _is_renewal_due(self) -> bool:
+        return time.monotonic() - self._renewed > LEASE / 3.0
 
     def _note_commit(self) -> None:
         self._serial += 1
