@@ -12,12 +12,16 @@ from seqbayes import (
     Dirichlet,
     Gamma,
     Geometric,
+    MultivariateNormal,
     Normal,
     NormalInverseGamma,
+    NormalInverseWishart,
     PriorError,
+    Product,
 )
 from seqbayes.decay import Decayed
 from seqbayes.mixture import Mixture
+from seqbayes.river import ConjugateNB
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
 from seqbayes.stream.config import load_config, parse_config
 from seqbayes.stream.durations import parse_duration, parse_half_life
@@ -124,6 +128,35 @@ def test_what_is_left_out():
 )
 def test_states(text, state):
     assert belief(f'field = "x"\n{text}').state == state
+
+
+def test_states_of_several_fields():
+    both = belief('state="product"\nfields={x={state="beta"}, n={state="gamma", prior="jeffreys"}}')
+    assert both.state == Product({"x": Beta(), "n": Gamma.jeffreys()})
+    assert both.slots == [("x", "boolean"), ("n", "number")]
+    vector = belief('state="normal-inverse-wishart"\nfield="v"\nprior={prior_mean=[0, 1]}')
+    assert vector.state == NormalInverseWishart([0, 1])
+    text = 'state="normal-inverse-wishart"\nfield=["v","w"]\nprior={prior_mean=[0, 1], kappa=2}'
+    named = MultivariateNormal(features=("v", "w"))
+    assert belief(text).state == NormalInverseWishart([0, 1], kappa=2, likelihood=named)
+    assert belief(text).slots == [("v", "number"), ("w", "number")]
+
+
+def test_estimators():
+    model = belief(
+        'state="conjugate-nb"\nfield="y"\nfeatures=["a", "b"]\n'
+        'parameters={strength=2.0, features={a="count"}}'
+    )
+    assert model.state.to_dict() == ConjugateNB({"a": "count"}, strength=2.0).to_dict()
+    assert model.slots == [("a", "any"), ("b", "any"), ("y", "any")]
+    for text, mistake in [
+        ("", "belief.b.features: it is missing"),
+        ('features=["a"]\nparameters={colour=1}', "belief.b.parameters: .*'colour'"),
+        ('features=["a"]\nparameters={strength=-1}', "belief.b.parameters: expected strength > 0"),
+        ('features=["a"]\nhalf_life=3', "belief.b.half_life: it does not go with"),
+    ]:
+        found = mistakes(f'{BASE}[belief.b]\nstate="conjugate-nb"\nfield="y"\n{text}')
+        assert any(re.search(mistake, each) for each in found), found
 
 
 def test_pairs_have_two_fields():
@@ -256,11 +289,11 @@ def test_every_mistake_is_named():
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",
-            "belief.b.prior: it does not go with a mixture",
+            "belief.b.prior: it does not go with state = 'mixture'",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
-            "belief.b.weights: it goes with state = 'mixture'",
+            "belief.b.weights: it does not go with state = 'beta'",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', late = 0}}",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from seqbayes import river
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
+from seqbayes.families import NormalInverseWishart, Product
+from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 from seqbayes.state import State
 from seqbayes.stream.durations import parse_half_life
 from seqbayes.stream.schema import Mistakes, join
 from seqbayes.watch import spec
 
-MIXTURE = "mixture"
+ESTIMATORS = {
+    "conjugate-nb": "ConjugateNB",
+    "conjugate-linear-regression": "ConjugateLinearRegression",
+    "predictive-surprise": "PredictiveSurprise",
+}
+"""River's estimators by the names that a configuration gives them."""
 
 
 class StateTable(msgspec.Struct):
@@ -37,6 +45,8 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     components: dict[str, dict[str, Any]] = {}
     weights: list[float] | None = None
     seed: int | None = None
+    fields: dict[str, dict[str, Any]] = {}
+    parameters: dict[str, Any] = {}
     field: str | list[str] = []
     features: list[str] = []
     by: str | list[str] = []
@@ -52,6 +62,22 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     over: Literal["refuse", "drop", "pool"] = "refuse"
 
 
+OWN = {
+    "product": ("fields", "half_life"),
+    "mixture": ("components", "weights", "seed"),
+    "normal-inverse-wishart": ("prior", "half_life"),
+    **dict.fromkeys(ESTIMATORS, ("parameters",)),
+}
+"""States that no likelihood is chosen for, and the keys that they have."""
+
+_KEYS = ("likelihood", "prior", "categories", "components", "weights", "seed", "fields")
+
+
+def known_states() -> list[str]:
+    """Return the names that `state` can have."""
+    return [*spec.families(), *OWN]
+
+
 def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     """Return the empty state of a belief, with its half-life; None, with notes, if it has mistakes.
 
@@ -64,33 +90,73 @@ def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     mistakes
         What takes note.
     """
-    if table.state == MIXTURE:
-        return _mixture(path, table, mistakes)
-    for name in ("components", "weights"):
-        if getattr(table, name):
-            mistakes.note(join(path, name), f"it goes with state = {MIXTURE!r}")
-    several = 1 if isinstance(table.field, str) else max(len(table.field), 1)
-    plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
-    state = _state(path, plain, several, mistakes)
-    if state is None or table.half_life is None:
+    name = spec.spell(table.state)
+    allowed = OWN.get(name, ("likelihood", "prior", "categories", "half_life"))
+    for key in (*_KEYS, "parameters", "half_life"):
+        if getattr(table, key) and key not in allowed:
+            mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
+    makers: dict[str, Callable[[], Any]] = {
+        "mixture": lambda: _mixture(path, table, mistakes),
+        "product": lambda: _product(path, table, mistakes),
+        "normal-inverse-wishart": lambda: _vector(path, table, mistakes),
+        **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
+    }
+    state = makers.get(name, lambda: _simple(path, table, mistakes))()
+    if state is None or table.half_life is None or "half_life" not in allowed:
         return state
     return mistakes.attempt(
         join(path, "half_life"), lambda: Decayed(state, *parse_half_life(table.half_life))
     )
 
 
+def _simple(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
+    several = 1 if isinstance(table.field, str) else max(len(table.field), 1)
+    plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
+    return _state(path, plain, several, mistakes)
+
+
+def _vector(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
+    """Return a state over vectors: one field of them, or a field for each coordinate."""
+    names = None if isinstance(table.field, str) else tuple(table.field)
+    if not isinstance(table.prior, Mapping):
+        mistakes.note(join(path, "prior"), "expected a table with prior_mean, a list of numbers")
+        return None
+    prior = dict(table.prior)
+    return mistakes.attempt(
+        join(path, "prior"),
+        lambda: NormalInverseWishart(**prior, likelihood=MultivariateNormal(features=names)),
+    )
+
+
+def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
+    if not table.features:
+        mistakes.note(join(path, "features"), "it is missing: the fields to learn from")
+    kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
+    return mistakes.attempt(join(path, "parameters"), lambda: kind(**table.parameters))
+
+
+def _states(path: str, tables: Mapping[str, Any], mistakes: Mistakes) -> dict[str, State] | None:
+    """Return named states; None, with notes, if one has a mistake."""
+    states = {}
+    for name, given in tables.items():
+        place = join(path, name)
+        plain = mistakes.read(place, given, StateTable)
+        state = None if plain is None else _state(place, plain, 1, mistakes)
+        if state is not None:
+            states[name] = state
+    return states if len(states) == len(tables) else None
+
+
+def _product(path: str, table: BeliefTable, mistakes: Mistakes) -> Product | None:
+    states = _states(join(path, "fields"), table.fields, mistakes)
+    if states is None:
+        return None
+    return mistakes.attempt(join(path, "fields"), lambda: Product(states))
+
+
 def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | None:
-    for name in ("prior", "likelihood", "categories", "half_life"):
-        if getattr(table, name):
-            mistakes.note(join(path, name), "it does not go with a mixture")
-    place = join(path, "components")
-    components = {}
-    for name, given in table.components.items():
-        plain = mistakes.read(join(place, name), given, StateTable)
-        component = None if plain is None else _state(join(place, name), plain, 1, mistakes)
-        if component is not None:
-            components[name] = component
-    if len(components) < len(table.components):
+    components = _states(join(path, "components"), table.components, mistakes)
+    if components is None:
         return None
     return mistakes.attempt(path, lambda: Mixture(components, table.weights, seed=table.seed))
 
@@ -99,7 +165,7 @@ def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> Sta
     families = spec.families()
     family = families.get(spec.spell(table.state))
     if family is None:
-        known = ", ".join([*families, MIXTURE])
+        known = ", ".join(known_states())
         mistakes.note(join(path, "state"), f"no state {table.state!r}; there are {known}")
         return None
     named, fixed = _likelihood(table.likelihood)
