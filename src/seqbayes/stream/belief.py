@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqbayes.decay import Decayed
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.state import State
 from seqbayes.stream.fields import Slot
 from seqbayes.watch.columns import Columns, choose_columns, kind_of
@@ -145,7 +145,11 @@ class Belief:
         """How an observation is read from its fields; None where it is a dictionary of them."""
         if self.mapped:
             return None
-        return choose_columns(self.likelihood, self.field, self.by, self.weight)
+        try:
+            return choose_columns(self.likelihood, self.field, (), None)
+        except SeqbayesError as error:
+            text = str(error).replace("--value column", "field")
+            raise PriorError(f"belief {self.name!r}: {text}") from None
 
     @property
     def values(self) -> list[Slot]:

@@ -187,7 +187,9 @@ def _refuse_odd(name: str, value: Any) -> None:
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:
     """Return what tells whether a value is the one wanted, or one of several."""
-    several = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+    several = tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
+    if all(isinstance(each, str) for each in several):
+        return lambda value: value in several
     return lambda value: any(_equal(value, each, text) for each in several)
 
 

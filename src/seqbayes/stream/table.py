@@ -138,9 +138,7 @@ class Table:
         self._reader = Reader(belief, layout)
         self._had = 0
         self._counts = _open_counts(belief.state)
-        self._careful = (
-            self._counts is not None or belief.over == "drop" or belief.times.late is not None
-        )
+        self._plain = self._reader.plain and self._counts is None and belief.over != "drop"
 
     @property
     def declaration(self) -> str:
@@ -184,7 +182,7 @@ class Table:
             refuse(i, reason)
 
         keys = self._reader.keys(events)
-        if self._reader.plain and not self._careful:
+        if self._plain:
             self._learn_plain(zip(index, keys, self._reader.values(events), strict=False), reject)
         else:
             self._learn_all(zip(index, keys, self._reader.arguments(events), strict=False), reject)
@@ -202,17 +200,22 @@ class Table:
                 touch(key)
 
     def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
-        states, touch = self.states, self._dirty.add
+        """Learn observations with all that there may be to them."""
+        states, touch, counts = self.states, self._dirty.add, self._counts
+        drops, late = self.belief.over == "drop", self.belief.times.late is not None
         for i, key, arguments in rows:
-            if self._careful:
-                self._learn_one(i, key, arguments, refuse)
-                continue
             try:
-                states[key].learn_one(*arguments)
+                state = states[key]
+                if late or (counts is not None and arguments[0] not in counts(state)):
+                    self._learn_one(i, key, arguments, refuse)
+                    continue
+                state.learn_one(*arguments)
             except (KeyError, TypeError, ValueError):
                 self._learn_one(i, key, arguments, refuse)
-            else:
-                touch(key)
+                continue
+            if drops:  # the most recently used one is the last
+                states[key] = states.pop(key)
+            touch(key)
 
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
         """Learn an event that needs a closer look: an odd one, or the first of its key."""
