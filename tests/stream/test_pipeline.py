@@ -577,3 +577,25 @@ def test_estimators_learn_from_a_stream(url):
     for name in ("class", "line", "odd"):
         ((key, state),) = states[name].items()
         assert again[name][key].to_dict() == state.to_dict()
+
+
+def test_a_stored_state_that_cannot_be_read_stops_the_pipeline(url):
+    belief = Belief("b", Beta(), field="x", by="k")
+    records = lines({"x": True, "k": "a"}, {"x": True, "k": "b"}, {"x": True, "k": "a"})
+    run(records[:2], belief, url)
+    store = open_store(url)
+    with store._transaction():
+        store._run(
+            "UPDATE seqbayes_states SET state = ? WHERE key = ?", ['{"seqbayes":9}', '["a"]']
+        )
+    store.close()
+    pipeline = Pipeline(Listed(records), [belief], open_store(url))
+    with pytest.raises(
+        StoreError, match=r'state of \["a"\] of belief .b. cannot be read: .*upgrade'
+    ):
+        list(pipeline)
+    assert pipeline.store.dead_letter_count() == 0
+    assert pipeline.tables["b"].state("b").n_samples == 1.0
+    with pytest.raises(StoreError, match="cannot be read"):
+        pipeline.tables["b"].states  # noqa: B018
+    pipeline.close()

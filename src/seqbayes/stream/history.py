@@ -56,7 +56,7 @@ class History:
         for name, table in pipeline.tables.items():
             chosen = heapq.nlargest(self._keys, table.changed_keys, key=lambda k: _seen(table, k))
             for key in chosen:
-                summary = msgspec.json.encode(summarise(table.states[key])).decode()
+                summary = msgspec.json.encode(summarise(table.state(key))).decode()
                 changes.history.append(HistoryPoint(name, write_key(key), now, summary))
         self._thin_in -= 1
 
@@ -69,7 +69,7 @@ class History:
 
 
 def _seen(table: Any, key: Any) -> float:
-    return float(getattr(table.states[key], "n_samples", 0.0))
+    return float(getattr(table.state(key), "n_samples", 0.0))
 
 
 def summarise(state: Any) -> dict[str, Any]:

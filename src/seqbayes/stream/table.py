@@ -18,7 +18,11 @@ from seqbayes.state import State
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, Refuse
 from seqbayes.stream.reader import LONGEST_NAME, Reader
+from seqbayes.stream.store import StoreError
 from seqbayes.watch import spec
+
+_ODD = (KeyError, AttributeError, TypeError, ValueError)
+"""What is raised of an event that needs a closer look: an unknown key, a state not yet read, …"""
 
 REST = None
 """The key of the belief about all events whose own keys are beyond the limit."""
@@ -119,9 +123,6 @@ class Table:
 
     Attributes
     ----------
-    states
-        State by key: a text, a tuple of texts, an empty tuple where there is but one, and None for
-        the pool of the rest.
     used, refused, filtered
         Numbers of events learned, refused, and not asked for.
     """
@@ -129,7 +130,8 @@ class Table:
     def __init__(self, belief: Belief, layout: Layout) -> None:
         self.belief = belief
         self.forms = Forms(belief.state)
-        self.states: dict[Any, Any] = {}
+        self._states: dict[Any, Any] = {}  # what no event has asked for yet is still JSON
+        self._unread = False
         self.used = self.refused = self.filtered = 0
         self._dirty: set[Any] = set()
         self._gone: set[Any] = set()
@@ -148,17 +150,42 @@ class Table:
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """Take back states from their JSON: key, state and last use, least recently used first.
 
-        Raises
-        ------
-        PriorError
-            If one cannot be read.
+        A state is read when it is first asked for, so that a million keys are back at once.
         """
         for key, text, used in rows:
             name = read_key(key)
-            self.states[name] = self.forms.read(text)
+            self._states[name] = text
             self._uses = max(self._uses, used)
             if self._counts is not None:
-                self._labels += len(self._counts(self.states[name]))
+                self._labels += len(self._counts(self.state(name)))
+        self._unread = True
+
+    def state(self, key: Any) -> Any:
+        """Return the state of a key, None where there is none.
+
+        Raises
+        ------
+        StoreError
+            If what the store holds of it cannot be read.
+        """
+        found = self._states.get(key)
+        if type(found) is not str:
+            return found
+        try:
+            state = self._states[key] = self.forms.read(found)
+        except (SeqbayesError, msgspec.MsgspecError) as error:
+            name = f"{write_key(key)[:200]} of belief {self.belief.name!r}"
+            raise StoreError(f"the stored state of {name} cannot be read: {error}") from None
+        return state
+
+    @property
+    def states(self) -> Mapping[Any, Any]:
+        """State by key: a text, a tuple of several, () of the only one, None of the pooled rest."""
+        if self._unread:
+            for key in self._states:
+                self.state(key)
+            self._unread = False
+        return self._states
 
     def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
         """Learn events, one after the other; one that cannot be used changes nothing.
@@ -190,18 +217,18 @@ class Table:
 
     def _learn_plain(self, rows: Iterable[tuple[int, Any, Any]], refuse: Refuse) -> None:
         """Learn observations that have neither weight nor time."""
-        states, touch = self.states, self._dirty.add
+        states, touch = self._states, self._dirty.add
         for i, key, x in rows:
             try:
                 states[key].learn_one(x)
-            except (KeyError, TypeError, ValueError):
+            except _ODD:
                 self._learn_one(i, key, (x,), refuse)
             else:
                 touch(key)
 
     def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
         """Learn observations with all that there may be to them."""
-        states, touch, counts = self.states, self._dirty.add, self._counts
+        states, touch, counts = self._states, self._dirty.add, self._counts
         drops, late = self.belief.over == "drop", self.belief.times.late is not None
         for i, key, arguments in rows:
             try:
@@ -210,7 +237,7 @@ class Table:
                     self._learn_one(i, key, arguments, refuse)
                     continue
                 state.learn_one(*arguments)
-            except (KeyError, TypeError, ValueError):
+            except _ODD:
                 self._learn_one(i, key, arguments, refuse)
                 continue
             if drops:  # the most recently used one is the last
@@ -219,17 +246,18 @@ class Table:
 
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
         """Learn an event that needs a closer look: an odd one, or the first of its key."""
+        known = self.state(key) if _is_key(key) else None  # what is no key cannot be looked up
         try:
-            # what is no key cannot be looked up
-            known = self.states.get(key) if _is_key(key) else None
             arguments = self._reader.check(key, arguments, getattr(known, "clock", None))
             if known is None:
                 key = self._make_room(key)
-                known = self.states.get(key)
+                known = self.state(key)
             if self._counts is not None:
                 self._check_label(known, arguments[0])
             state = self.forms.make() if known is None else known
             state.learn_one(*arguments)
+        except StoreError:
+            raise
         except SeqbayesError as error:
             refuse(i, str(error))
             return
@@ -238,25 +266,25 @@ class Table:
         if self.belief.over == "drop":
             self._put_last(key, state)
         else:
-            self.states[key] = state
+            self._states[key] = state
         self._dirty.add(key)
 
     def _put_last(self, key: Any, state: Any) -> None:
         """Keep a state as the most recently used one, and drop the least recently used."""
-        self.states.pop(key, None)
-        if len(self.states) >= self.belief.max_keys:
-            oldest = next(iter(self.states))
-            dropped = self.states.pop(oldest)
+        self._states.pop(key, None)
+        if len(self._states) >= self.belief.max_keys:
+            oldest = next(iter(self._states))
             if self._counts is not None:
-                self._labels -= len(self._counts(dropped))
+                self._labels -= len(self._counts(self.state(oldest)))
+            del self._states[oldest]
             self._dirty.discard(oldest)
             self._gone.add(oldest)
         self._gone.discard(key)
-        self.states[key] = state
+        self._states[key] = state
 
     def _make_room(self, key: Any) -> Any:
         """Return the key under which an event beyond the limit is learned."""
-        if len(self.states) < self.belief.max_keys or self.belief.over == "drop":
+        if len(self._states) < self.belief.max_keys or self.belief.over == "drop":
             return key
         if self.belief.over == "pool":
             return REST
@@ -289,11 +317,11 @@ class Table:
         """Yield the key, state and last use of all that has changed."""
         keys: Iterable[Any] = self._dirty
         if self.belief.over == "drop":  # those changed are the last ones, in order
-            tail = itertools.islice(reversed(self.states), len(self._dirty))
+            tail = itertools.islice(reversed(self._states), len(self._dirty))
             keys = reversed(list(tail))
         for key in keys:
             self._uses += 1
-            yield write_key(key), self.forms.write(self.states[key]), self._uses
+            yield write_key(key), self.forms.write(self._states[key]), self._uses
 
     @property
     def gone(self) -> list[str]:
