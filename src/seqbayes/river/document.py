@@ -130,7 +130,7 @@ def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any
 def write_root(root: SquareRoot) -> list[Any]:
     """Return factor, target and squares as JSON values."""
     _, (factor, target, squares) = root.__reduce__()
-    return [factor.tolist(), target.tolist(), squares]
+    return [factor.tolist(), target.tolist(), float(squares)]
 
 
 def read_root(written: Any) -> SquareRoot:

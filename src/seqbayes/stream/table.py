@@ -87,7 +87,8 @@ class Forms:
 
 
 def _encode(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    # numpy's numbers, which documents may hold as floats, are written as floats are
+    return msgspec.json.encode(value, enc_hook=codec.encode).decode()
 
 
 def write_key(key: Any) -> str:
