@@ -271,6 +271,7 @@ def test_every_mistake_is_named():
         ("store = 'a'\nstore = 'b'", "line 2"),
         (b"store = 'a'\n\nx = '\xff'", "line 3: it is not UTF-8"),
         (f"{BASE}belief = {{}}", "belief: expected at least one"),
+        (f"{BASE}belief = {{}}\nhistory = true", "history: expected a table, got True"),
         (f"{BASE}belief = 3", "belief: expected `object`, got `int`"),
         ("store = 'a'\nbelief = {}\nsource = {}", r"source.kind: it is missing; there are .*lines"),
         ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Root(msgspec.Struct):
     source: dict[str, Any]
     belief: dict[str, dict[str, Any]]
     commit: dict[str, Any] = {}
-    history: dict[str, Any] | Literal[False] = {}
+    history: dict[str, Any] | bool = {}
     dead_letters: dict[str, Any] = {}
 
 
