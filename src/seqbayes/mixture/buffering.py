@@ -14,6 +14,10 @@ from seqbayes.mixture.rows import as_number
 from seqbayes.mixture.working import Settings, Working
 from seqbayes.state import State
 
+# Restarts, and passes of EM from the best of them: for a start that will last, and on the way.
+_THOROUGH = (10, 100)
+_BRIEF = (4, 20)
+
 
 class Buffer:
     """Observations and weights; `size` of them make a start.
@@ -83,8 +87,13 @@ class Buffer:
             for state in self.priors:
                 if not state.is_proper(state.prior):
                     raise PriorError(f"online EM needs proper priors, got {state.prior}")
-        if w > 0.0:
-            self._kept.append((_plain(x), w))
+        if w == 0.0:
+            return
+        x = _plain(x)
+        if self.priors is None and self._kept and self._kept[-1][0] == x:
+            # a stream that stands still has no scale: it waits here, and takes no more room
+            w += self._kept.pop()[1]
+        self._kept.append((x, w))
 
     def check(self, xs: Any) -> None:
         """Refuse what the components cannot have made.
@@ -112,32 +121,33 @@ class Buffer:
             for x in data:
                 _check_numbers(x, data[0])
             priors = (scaled_to([_plain(x) for x in data], self._k),) * self._k
-        return Working(priors, self._settings)
+        return Working(priors, self._settings, lenient=self.priors is None)
 
     def begin(self) -> Working:
         """Return components that have learned what is kept, and forget it."""
-        working = self._fitted(len(self._kept))
+        working = self._fitted(len(self._kept), *_THOROUGH)
         self.clear()
         return working
 
     def provisional(self) -> Working:
-        """Return components that have learned what is kept so far, or all but the last tenth of it.
+        """Return components that have learned what is kept so far, or four fifths of it at least.
 
         What they say depends on what was seen, and not on when they were asked.
         """
         grid = n = len(self._kept)
         if n > 10:
-            grid = int(10.0 * 1.1 ** int(np.log(n / 10.0) / np.log(1.1)))
+            grid = int(10.0 * 1.25 ** int(np.log(n / 10.0) / np.log(1.25)))
         if self._provisional is None or self._provisional[0] != grid:
-            working = self._fitted(grid) if grid else self.working()
+            working = self._fitted(grid, *_BRIEF) if grid else self.working()
             self._provisional = grid, working
         return self._provisional[1]
 
-    def _fitted(self, n: int) -> Working:
+    def _fitted(self, n: int, restarts: int, passes: int) -> Working:
         xs = [x for x, _ in self._kept[:n]]
         w = np.array([w for _, w in self._kept[:n]])
         working = self.working(xs)
-        working.fit_start(working.rows(xs), w, np.random.default_rng(self._seed))
+        rng = np.random.default_rng(self._seed)
+        working.fit_start(working.rows(xs), w, rng, restarts, passes)
         working.engine.settled(working.engine.n)
         return working
 

@@ -235,8 +235,9 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
     names, table = _tabulate(data)
     mean = np.nanmean(table, axis=0)
     variance = np.nanvar(table, axis=0)
-    least = (1e-9 * np.abs(mean)) ** 2
-    variance = np.where(variance > least, variance, np.where(least > 0.0, least, 1.0))
+    size = np.where(mean == 0.0, 1.0, np.abs(mean))
+    # a coordinate that has not varied has no scale but its size
+    variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
     d = len(mean)
     scale = variance / k ** (2.0 / d)
     if names is None and np.ndim(data[0]) == 0:

@@ -45,17 +45,26 @@ def restore(working: Working, seen: Mapping[str, Any]) -> None:
         engine.settled(_finite([seen["burn_in"]])[0])
         for name in _NUMBERS:
             setattr(engine, name, _finite([seen[name]])[0])
-        engine.weights[:] = _finite(seen["weights"])
+        _put(engine.weights, seen["weights"])
         live, average = seen["shares"]
-        engine.live[:], engine.average[:] = _finite(live), _finite(average)
+        _put(engine.live, live)
+        _put(engine.average, average)
         for leaf, (live, average, point) in zip(leaves, seen["kernels"], strict=True):
-            leaf.live[:], leaf.averaged[:] = _finite(live), _finite(average)
+            _put(leaf.live, live)
+            _put(leaf.averaged, average)
             if len(point) != len(leaf.point):
                 raise ValueError(f"expected {len(leaf.point)} numbers, got {len(point)}")
             leaf.take_point([float(v) for v in point])
     except (KeyError, TypeError, ValueError) as error:
         raise PriorError(f"cannot read what the mixture has learned: {error}") from None
     working.forget_served()
+
+
+def _put(array: Any, values: Any) -> None:
+    numbers = _finite(values)
+    if numbers.shape != array.shape:
+        raise ValueError(f"expected {len(array)} numbers, got {values!r:.60}")
+    array[:] = numbers
 
 
 def _finite(values: Any) -> Any:
@@ -77,6 +86,8 @@ def encode_parameter(name: str, value: Any) -> Any:
         named = value.items() if isinstance(value, Mapping) else enumerate(value)
         return [[codec.encode(key), state.to_dict()] for key, state in named]
     if name == "step" and value is not None:
+        if isinstance(value, (int, float)):
+            return float(value)
         if type(value) not in STEPS.values():
             raise PriorError(f"a step has a JSON form if it is one of {', '.join(STEPS)}")
         fields = {field: getattr(value, field) for field in value.__slots__}
@@ -97,7 +108,7 @@ def decode_parameter(name: str, value: Any) -> Any:
     try:
         if name == "components" and not isinstance(value, int):
             return {codec.decode(key): State.from_dict(state) for key, state in value}
-        if name == "step" and value is not None:
+        if name == "step" and isinstance(value, (list, tuple)):
             kind, fields = value
             return STEPS[kind](**fields)
     except (KeyError, TypeError, ValueError) as error:

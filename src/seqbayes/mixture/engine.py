@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes.errors import PriorError
+
 try:
     import cython
 except ImportError:  # an installation without a compiler runs this file as it stands
@@ -35,6 +37,8 @@ ENOUGH = cython.declare(cython.double, 0.005)
 BENT = cython.declare(cython.double, 0.2)
 # So many observations per component does the step remember where the burn-in ends, at most.
 REMEMBERED = cython.declare(cython.double, 20.0)
+# A component with a smaller share makes nothing.
+NOTHING = cython.declare(cython.double, 1e-290)
 # Log densities below this are those of what a component cannot make.
 LEAST = cython.declare(cython.double, -1e299)
 
@@ -126,14 +130,15 @@ class Engine:
             kernel = cython.cast(Kernel, self.kernels[k])
             v = kernel._density()
             self._r[k] = v
-            if v > top and self._weights[k] > 0.0:
+            if v > top and self._weights[k] > NOTHING:
                 top = v
         if top <= LEAST:
             for k in range(count):
                 self._r[k] = self._weights[k]
             return LEAST
         for k in range(count):
-            v = self._weights[k] * exp(self._r[k] - top)
+            v = self._weights[k]
+            v = v * exp(self._r[k] - top) if v > NOTHING else 0.0
             self._r[k] = v
             total += v
         v = 1.0 / total
@@ -187,7 +192,7 @@ class Engine:
         """Take the M-step, and average the path up to here."""
         k: cython.Py_ssize_t
         kernel: Kernel
-        self._maximise()
+        self._maximise(True)
         if self.averaging:
             self.averaged += self.pending
             v: cython.double = self.pending * (1.0 + BENT) / (self.averaged + BENT * self.pending)
@@ -199,7 +204,8 @@ class Engine:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _maximise(self) -> cython.void:
+    def _maximise(self, streaming: cython.bint) -> cython.void:
+        """Take the M-step; in a stream shares are means, so that none is 0 for ever."""
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         kernel: Kernel
@@ -218,7 +224,8 @@ class Engine:
             total += v
             if v < least:
                 least = v
-        if least >= 1.0 and total > count:  # the mode; where there is none, the mean
+        # the mode; where there is none, the mean
+        if least >= 1.0 and total > count and not streaming:
             total -= count
             for k in range(count):
                 self._weights[k] -= 1.0
@@ -228,7 +235,7 @@ class Engine:
     def _asked_step(self, n: float) -> float:
         gain = float(self.step(n))
         if not 0.0 < gain <= 1.0:
-            raise ValueError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")
+            raise PriorError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")
         return gain
 
     def learn(self, x: Any, w: Any) -> None:
@@ -311,7 +318,7 @@ class Engine:
 
     def maximise(self) -> None:
         """Take the M-step."""
-        self._maximise()
+        self._maximise(False)
 
     @property
     def weights(self) -> Any:

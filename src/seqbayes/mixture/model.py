@@ -28,7 +28,7 @@ BURN_IN = 10
 """Observations per component before the first M-step, where there is a start."""
 
 BUFFER = 200
-"""Observations that a start from the data is made from."""
+"""Observations per component that a start from the data is made from."""
 
 
 class Mixture(base.Clusterer):
@@ -63,7 +63,8 @@ class Mixture(base.Clusterer):
         Whether the average of the statistics' path is served (Polyak and Ruppert); by default where
         the step does not stay.
     buffer
-        How many observations a start from the data is made from: they are kept until then.
+        How many observations a start from the data is made from, and kept until then; by default
+        200 per component.
     burn_in
         Observations before the first M-step where `start` is given; by default ten per component.
 
@@ -131,7 +132,7 @@ class Mixture(base.Clusterer):
         covariance: str = "full",
         step: float | Callable[[float], float] | None = None,
         average: bool | None = None,
-        buffer: int = BUFFER,
+        buffer: int | None = None,
         burn_in: int | None = None,
     ) -> None:
         named = _named(components)
@@ -176,6 +177,8 @@ class Mixture(base.Clusterer):
         return Settings(given["covariance"], self._check_weights(), step, bool(average), burn_in)
 
     def _buffer_size(self, buffer: Any) -> int:
+        if buffer is None:
+            return BUFFER * len(self.names)
         size = check_parameter("buffer", buffer, 1.0, open_low=False)
         if size < len(self.names) or size != int(size):
             raise PriorError(
@@ -481,7 +484,7 @@ class Mixture(base.Clusterer):
     def _take(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
         if priors is None or len(priors) != len(self.names):
             raise PriorError("the document names no priors of the components")
-        working = Working(priors, self._settings)
+        working = Working(priors, self._settings, lenient=self._buffer.priors is None)
         document.restore(working, learned)
         self._working = working
         self._buffer.clear()

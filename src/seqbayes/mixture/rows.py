@@ -241,19 +241,21 @@ class Vector(Reader):
     Parameters
     ----------
     names
-        Names of the features. Without them, the names that come first, in that order, are taken:
-        then names that come later are passed over.
+        Names of the features; without them mappings are refused.
+
+    Attributes
+    ----------
+    lenient : bool
+        Whether features of other names are passed over, and not refused.
     """
 
-    names = cython.declare(list, visibility="readonly")
+    lenient = cython.declare(cython.bint, visibility="public")
     _places: dict[Any, int]
-    _given: cython.bint
 
     def __init__(self, row: Any, at: int, size: int, names: Iterable[Any] | None = None) -> None:
         Reader.__init__(self, row, at, size)
-        self._given = names is not None
-        self.names = list(names or ())
-        self._places = {name: i for i, name in enumerate(self.names)}
+        self.lenient = False
+        self._places = {name: i for i, name in enumerate(names or ())}
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -289,32 +291,28 @@ class Vector(Reader):
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
         v: cython.double
-        fresh: list[Any] = []
         seen: cython.Py_ssize_t = 0
+        if not self._places:
+            refuse(x, f"{self.size} numbers (name the features of a likelihood to use mappings)")
         self._skip()
         for name, value in x.items():
+            place = self._places.get(name)
+            if place is None:
+                if self.lenient:
+                    continue
+                known = ", ".join(map(repr, self._places))
+                raise ObservationError(f"unknown feature {name!r}: expected {known}")
             try:
                 v = number(value)
             except ObservationError as error:
-                raise ObservationError(f"feature {name!r}: {error}") from None
-            place = self._places.get(name)
-            if place is not None:
-                i = place
-            elif self._given:
-                known = ", ".join(map(repr, self.names))
-                raise ObservationError(f"unknown feature {name!r}: expected {known}")
-            elif len(self.names) + len(fresh) < self.size:
-                i = len(self.names) + len(fresh)
-                fresh.append(name)
-            else:
-                continue
+                raise ObservationError(
+                    f"feature {name!r}: {error} (leave out what is missing)"
+                ) from None
+            i = place
             self._row[at + i] = v
             seen += 1
-        if seen == 0 and self._given:
+        if seen == 0 and not self.lenient:
             refuse(x, "a value of at least one feature")
-        for name in fresh:
-            self._places[name] = len(self.names)
-            self.names.append(name)
         return 0
 
 

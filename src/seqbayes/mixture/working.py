@@ -20,6 +20,9 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
+# Passes of EM after which starts are compared.
+_GLIMPSE = 8
+
 
 class Settings(NamedTuple):
     """How a mixture learns.
@@ -46,12 +49,17 @@ class Settings(NamedTuple):
 
 
 class Working:
-    """Kernels and readers for states that are the priors of the components."""
+    """Kernels and readers for states that are the priors of the components.
 
-    def __init__(self, priors: Sequence[State], settings: Settings) -> None:
+    Where it is lenient, features that the priors do not name are passed over, and not refused.
+    """
+
+    def __init__(self, priors: Sequence[State], settings: Settings, lenient: bool = False) -> None:
         self.priors = tuple(priors)
         self.settings = settings
         self._assemble()
+        if lenient and isinstance(self.reader, rows.Vector):
+            self.reader.lenient = True
         self.engine = self._engine()
         self._served: Engine | None = None
 
@@ -212,21 +220,38 @@ class Working:
         self.maximise()
 
     def fit_start(
-        self, table: Array, w: Array, rng: np.random.Generator, restarts: int = 8, passes: int = 20
+        self, table: Array, w: Array, rng: np.random.Generator, restarts: int, passes: int
     ) -> None:
-        """Begin with the best of several starts, each of some passes of MAP-EM over the rows."""
-        best, kept = -math.inf, None
+        """Begin with the best of several starts, by MAP-EM over the rows.
+
+        All starts take a few passes; the best two of them go on until they gain no more.
+        """
+        found = []
         for _ in range(restarts if len(self.priors) > 1 else 1):
             self.seed(table, w, rng)
-            for _ in range(passes):
-                _, log_likelihood = self.sweep(table, w)
-                log_posterior = log_likelihood + self.log_prior(self.parameters(self.engine))
-                self.maximise()
-            if log_posterior > best:
-                best, kept = log_posterior, self.snapshot()
-        assert kept is not None
+            found.append((self._climb(table, w, _GLIMPSE), self.snapshot()))
+        found.sort(key=lambda each: -each[0])
+        best = -math.inf
+        for _, start in found[:2]:
+            self.restore(start)
+            self.maximise()
+            reached = self._climb(table, w, passes)
+            if reached > best:
+                best, kept = reached, self.snapshot()
         self.restore(kept)
         self.maximise()
+
+    def _climb(self, table: Array, w: Array, passes: int) -> float:
+        """Take passes of MAP-EM until they gain no more; return the log posterior."""
+        reached = -math.inf
+        for _ in range(passes):
+            _, log_likelihood = self.sweep(table, w)
+            log_posterior = log_likelihood + self.log_prior(self.parameters(self.engine))
+            self.maximise()
+            if log_posterior - reached < 1e-6 * len(table):
+                break
+            reached = log_posterior
+        return max(reached, log_posterior)
 
     def snapshot(self) -> list[Array]:
         """Return a copy of all live statistics."""

@@ -64,7 +64,7 @@ class Gaussian(Kernel):
     _work = cython.declare("double[:, ::1]")
     _spread = cython.declare("double[:, ::1]")
     _order = cython.declare("Py_ssize_t[::1]")
-    group: list[Any]
+    group = cython.declare(list, visibility="public")
 
     def __init__(
         self,

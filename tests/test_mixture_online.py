@@ -1,0 +1,475 @@
+"""Online EM: as good as batch EM, one observation at a time, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from seqbayes import (
+    Beta,
+    Binomial,
+    Dirichlet,
+    DirichletProcess,
+    Exponential,
+    Gamma,
+    LogNormal,
+    MergeError,
+    Multinomial,
+    MultivariateNormal,
+    Normal,
+    NormalInverseGamma,
+    NormalInverseWishart,
+    ObservationError,
+    PriorError,
+    Product,
+)
+from seqbayes.mixture import Constant, HalfLife, Mixture, Power
+
+COIN = Beta(likelihood=Binomial(trials=10))
+
+
+def tosses(seed, n):
+    rng = np.random.default_rng(seed)
+    return rng.binomial(10, np.where(rng.random(n) < 0.5, 0.8, 0.5))
+
+
+def coins_by_batch(heads):
+    """EM of two coins and their weights to its limit, written out over the distinct counts."""
+    values, counts = np.unique(heads, return_counts=True)
+    theta, weight = np.array([0.8, 0.5]), 0.5
+    for _ in range(5000):
+        odds = theta[:, None] ** values * (1 - theta[:, None]) ** (10 - values)
+        odds *= np.array([[weight], [1 - weight]])
+        r = counts * odds / odds.sum(axis=0)
+        old, theta = theta, (r * values).sum(axis=1) / (10 * r.sum(axis=1))
+        weight = r[0].sum() / counts.sum()
+        if np.abs(theta - old).max() < 1e-13:
+            break
+    return theta
+
+
+@pytest.mark.parametrize("cold", [False, True], ids=["from (.6, .5)", "from the data"])
+def test_two_coins_on_a_stream(cold):
+    """Cappe and Moulines (2009): the averaged statistics come as near as .003, then .0006."""
+    errors = {10_000: [], 100_000: []}
+    for seed in range(12):
+        heads = tosses(seed, 100_000)
+        start = None if cold else (0.6, 0.5)
+        coins = Mixture([COIN, COIN], start=start, seed=seed)
+        done = 0
+        for n, found in errors.items():
+            coins.learn_many(heads[done:n])
+            done = n
+            online = np.array(sorted(coins.parameters, reverse=True))
+            found.append(np.abs(online - coins_by_batch(heads[:n])).max())
+    rms = {n: math.sqrt(np.mean(np.square(found))) for n, found in errors.items()}
+    assert rms[10_000] <= 3e-3
+    assert rms[100_000] <= 6e-4
+
+
+def clusters(seed, n, separation=4.0):
+    """Points of three Normal clusters at random."""
+    rng = np.random.default_rng(seed)
+    means = rng.normal(0, separation, (3, 2))
+    which = rng.choice(3, n, p=rng.dirichlet([5] * 3))
+    roots = [
+        np.linalg.cholesky(np.cov(rng.normal(size=(2, 6))) + 0.1 * np.eye(2)) for _ in range(3)
+    ]
+    return np.einsum("nij,nj->ni", np.array(roots)[which], rng.normal(size=(n, 2))) + means[which]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_three_clusters_as_well_as_by_batch_em(seed):
+    from sklearn.mixture import GaussianMixture
+
+    points = clusters(seed, 120_000)
+    learned, held_out = points[:100_000], points[100_000:]
+    batch = GaussianMixture(3, tol=1e-6, max_iter=2000, random_state=seed).fit(learned)
+    online = Mixture(3, seed=seed)
+    online.learn_many(learned)
+    ours = np.mean([online.log_density(x) for x in held_out])
+    assert ours > batch.score(held_out) - 3e-4
+
+
+def normal_vectors(rng, n):
+    return rng.multivariate_normal([0, 3], [[1, 0.6], [0.6, 2]], n)
+
+
+def streams():
+    """A mixture over every kind of component, and a stream for it."""
+    rng = np.random.default_rng(3)
+    n = 700
+    numbers = np.r_[rng.normal(-3, 1, n // 2), rng.normal(4, 0.5, n // 2)]
+    rng.shuffle(numbers)
+    positive = np.exp(numbers / 3)
+    counts = rng.poisson(np.where(rng.random(n) < 0.4, 2, 12))
+    moved = normal_vectors(rng, n // 2) + np.array([5, -4])
+    vectors = np.r_[normal_vectors(rng, n // 2), moved]
+    rng.shuffle(vectors)
+    bits = (rng.random((n, 5)) < np.where(rng.random((n, 1)) < 0.5, 0.2, 0.8)).tolist()
+    words = rng.choice(list("abc"), n).tolist()
+    bags = [
+        {"red": int(k), "blue": 6 - int(k)}
+        for k in rng.binomial(6, np.where(rng.random(n) < 0.5, 0.2, 0.9))
+    ]
+    named = [{"x": x, "y": y} for x, y in vectors.tolist()]
+    people = [
+        {"wait": x, "page": w, "clicks": c}
+        for x, w, c in zip(numbers.tolist(), words, counts.tolist(), strict=True)
+    ]
+    wishart = NormalInverseWishart([0, 0], 0.1, 5)
+    visit = Product(
+        {
+            "wait": NormalInverseGamma(0, 0.1, 2, 2),
+            "page": Dirichlet(dict.fromkeys("abc", 2)),
+            "clicks": Gamma(2, 1),
+        }
+    )
+    by_name = NormalInverseWishart(
+        [0, 0], 0.1, 5, likelihood=MultivariateNormal(features=("x", "y"))
+    )
+    yield "numbers", {"components": 2}, numbers.tolist()
+    yield "normal", {"components": [NormalInverseGamma(0, 0.1, 2, 2)] * 2}, numbers.tolist()
+    yield (
+        "log-normal",
+        {"components": [NormalInverseGamma(0, 0.1, 2, 2, LogNormal())] * 2},
+        positive.tolist(),
+    )
+    yield "known variance", {"components": [Normal(0, 50)] * 2}, numbers.tolist()
+    yield "tied", {"components": [wishart] * 2, "covariance": "tied"}, vectors.tolist()
+    yield "diagonal", {"components": 3, "covariance": "diagonal"}, vectors.tolist()
+    yield "spherical", {"components": 2, "covariance": "spherical"}, named
+    yield "vectors", {"components": [wishart] * 2}, vectors.tolist()
+    yield "features", {"components": [by_name] * 2}, named
+    yield "poisson", {"components": [Gamma(2, 1)] * 2}, counts.tolist()
+    yield "coins", {"components": [COIN] * 2, "start": (0.6, 0.5)}, tosses(1, n).tolist()
+    yield "bits", {"components": [Product([Beta(2, 2)] * 5)] * 2}, bits
+    yield "words", {"components": [Dirichlet(dict.fromkeys("abc", 2))] * 2}, words
+    yield (
+        "bags",
+        {"components": [Dirichlet({"red": 2, "blue": 2}, likelihood=Multinomial(6))] * 2},
+        bags,
+    )
+    yield "products", {"components": [visit] * 2}, people
+    yield (
+        "different families",
+        {"components": [NormalInverseGamma(5, 0.1, 2, 2), Gamma(2, 1, likelihood=Exponential())]},
+        positive.tolist(),
+    )
+    yield "one", {"components": [Gamma(2, 1)]}, counts.tolist()
+    yield "drifting", {"components": 2, "step": HalfLife(100)}, numbers.tolist()
+    yield "a constant step", {"components": 2, "step": 0.02, "average": True}, numbers.tolist()
+
+
+every_stream = pytest.mark.parametrize(
+    ("settings", "xs"), [pytest.param(s, xs, id=name) for name, s, xs in streams()]
+)
+
+
+def new(settings, **changed):
+    return Mixture(**{"seed": 1, "buffer": 60, **settings, **changed})
+
+
+@every_stream
+def test_one_by_one_is_bulk_to_the_bit(settings, xs):
+    one, bulk = new(settings), new(settings)
+    for x in xs:
+        one.learn_one(x)
+    for first in range(0, len(xs), 101):
+        bulk.learn_many(xs[first : first + 101])
+    assert one.to_dict() == bulk.to_dict()
+    if isinstance(xs[0], (float, int)) or (isinstance(xs[0], list) and "numbers" in settings):
+        array = new(settings)
+        array.learn_many(np.array(xs))
+        assert array.to_dict() == one.to_dict()
+    assert one.n_samples == len(xs)
+
+
+@every_stream
+@pytest.mark.parametrize("n", [0, 1, 31, 60, 200])
+def test_copies_go_on_to_the_bit(settings, xs, n):
+    mixture = new(settings)
+    mixture.learn_many(xs[:n])
+    copies = [
+        Mixture.from_dict(json.loads(json.dumps(mixture.to_dict()))),
+        pickle.loads(pickle.dumps(mixture)),
+        mixture.clone(include_attributes=True),
+    ]
+    for copy in copies:
+        assert copy == mixture
+        assert copy.predict_proba_one(xs[0]) == mixture.predict_proba_one(xs[0])
+    mixture.learn_many(xs[n:])
+    for copy in copies:
+        for x in xs[n:]:
+            copy.learn_one(x)
+        assert copy.to_dict() == mixture.to_dict()
+    assert mixture.clone() == new(settings)
+
+
+@every_stream
+def test_answers_at_every_moment(settings, xs):
+    mixture = new(settings)
+    for n in (0, 1, 2, 5, 59, 60, 61, len(xs)):
+        mixture.learn_many(xs[int(mixture.n_samples) : n])
+        shares = mixture.predict_proba_one(xs[0])
+        assert list(shares) == list(mixture.names)
+        assert math.fsum(shares.values()) == pytest.approx(1.0, abs=1e-12)
+        assert mixture.predict_one(xs[0]) in mixture.names
+        assert math.fsum(mixture.weights) == pytest.approx(1.0, abs=1e-12)
+        if n:
+            assert math.isfinite(mixture.score_one(xs[0]))
+            assert math.isfinite(mixture.log_density(xs[0]))
+            total = math.fsum(state.n_samples for state in mixture.components)
+            if "step" not in settings and n >= 60:
+                assert total == pytest.approx(n, rel=1e-9)
+    assert str(mixture).count("\n") == len(mixture.names) - 1
+
+
+@every_stream
+def test_batch_em_climbs(settings, xs):
+    mixture = new({k: v for k, v in settings.items() if k != "step"})
+    trace = mixture.fit(xs, iterations=30, tol=0)
+    gains = np.diff([step.log_posterior for step in trace])
+    assert gains.min() > -1e-8
+    assert mixture.n_samples == len(xs)
+
+
+@every_stream
+def test_refused_input_changes_nothing(settings, xs):
+    bad = [None, math.nan, math.inf, "text", [], {}, [1.0] * 9, object(), {"nowhere": 1.0}]
+    for n in (0, 10, 200):
+        mixture = new(settings)
+        mixture.learn_many(xs[:n])
+        before = mixture.to_dict()
+        for x in bad:
+            if x == {} and n == 0:
+                continue
+            if _may_pass(mixture, settings, x, n):
+                continue
+            with pytest.raises(ObservationError):
+                mixture.learn_one(x)
+            with pytest.raises(ObservationError):
+                mixture.learn_many([xs[0], x])
+            assert mixture.to_dict() == before
+        for w in (-1.0, math.nan, "1", None):
+            with pytest.raises(ObservationError):
+                mixture.learn_one(xs[0], w)
+        mixture.learn_one(xs[0], 0.0)
+        assert mixture.to_dict() == before
+
+
+def _may_pass(mixture, settings, x, n):
+    """Whether an odd observation is a good one of this mixture."""
+    if isinstance(settings["components"], int):
+        # names are those of the first observations, and others passed over
+        return isinstance(x, dict) or (n == 0 and isinstance(x, list))
+    return False
+
+
+def parameters_by_mean(mixture):
+    return sorted(zip((p.mean.tolist() for p in mixture.parameters), mixture.weights, strict=True))
+
+
+def test_shards_merge_into_the_whole():
+    points = clusters(2, 60_000)
+    prior = [NormalInverseWishart(points.mean(axis=0), 0.01, 4, np.cov(points.T) / 3)] * 3
+    whole, left, right = (Mixture(prior, seed=1) for _ in range(3))
+    whole.learn_many(points)
+    left.learn_many(points[::2])
+    right.learn_many(points[1::2])
+    both = left + right
+    assert both.n_samples == whole.n_samples == 60_000
+    batch = Mixture(prior, seed=1)
+    batch.fit(points)
+    density = {}
+    for name, each in [("whole", whole), ("both", both), ("batch", batch), ("left", left)]:
+        density[name] = np.mean([each.log_density(x) for x in points[:5000]])
+    # within what one pass over all of it loses against batch EM, or nearer
+    assert density["both"] > density["batch"] - max(2 * (density["batch"] - density["whole"]), 1e-4)
+    for (mean, weight), (other, share) in zip(
+        parameters_by_mean(both), parameters_by_mean(whole), strict=True
+    ):
+        assert mean == pytest.approx(other, abs=0.05)
+        assert weight == pytest.approx(share, abs=0.01)
+    # names are the left one's
+    for k in both.names:
+        assert both.parameters[k].mean == pytest.approx(left.parameters[k].mean, abs=0.2)
+    right.merge(left)
+    assert parameters_by_mean(right)[0][0] == pytest.approx(parameters_by_mean(both)[0][0], 1e-6)
+
+
+def test_merging_while_the_buffer_fills():
+    xs = tosses(4, 300).tolist()
+    part, rest = Mixture([COIN, COIN], buffer=100), Mixture([COIN, COIN], buffer=100)
+    part.learn_many(xs[:40])
+    rest.learn_many(xs[40:])
+    into = rest + part
+    assert into.n_samples == 300
+    onto = part + rest
+    assert onto.n_samples == 300
+    assert part.n_samples == 40
+    with pytest.raises(MergeError, match="priors"):
+        part.merge(Mixture([Beta(2, 2, likelihood=Binomial(10)), COIN], buffer=100))
+    with pytest.raises(MergeError, match="Beta into a Mixture"):
+        part.merge(COIN)
+
+
+def test_a_drifting_stream_is_followed():
+    rng = np.random.default_rng(8)
+    drifting = Mixture(2, seed=1, step=HalfLife(300))
+    settled = Mixture(2, seed=1)
+    for low, high in ((0.0, 10.0), (5.0, 15.0)):
+        xs = np.where(rng.random(6000) < 0.5, low, high) + rng.normal(size=6000)
+        drifting.learn_many(xs)
+        settled.learn_many(xs)
+    followed = sorted(p.mean for p in drifting.parameters)
+    assert followed == pytest.approx([5.0, 15.0], abs=0.3)
+    assert min(abs(p.mean - 5.0) for p in settled.parameters) > 0.3
+    assert sum(s.n_samples for s in drifting.components) == pytest.approx(300 / math.log(2), 0.01)
+
+
+def test_steps():
+    assert Power(0.7)(100) == pytest.approx(100**-0.7)
+    assert Constant(0.25)(7) == 0.25
+    assert 1 - HalfLife(10)(3) == pytest.approx(0.5**0.1)
+    asked = []
+
+    def step(n):
+        asked.append(n)
+        return n**-0.6
+
+    mixture = Mixture([COIN, COIN], start=(0.6, 0.5), step=step, burn_in=20)
+    mixture.learn_many(tosses(0, 50))
+    assert asked == list(range(21, 51))
+    with pytest.raises(PriorError, match="JSON"):
+        mixture.to_dict()
+    wrong = Mixture([COIN, COIN], start=(0.6, 0.5), step=lambda n: 2.0, burn_in=1)
+    wrong.learn_one(5)
+    before = wrong.weights
+    with pytest.raises(PriorError, match="step above 0"):
+        wrong.learn_one(5)
+    assert wrong.weights == before
+    assert wrong.n_samples == 1
+
+
+def test_weights_of_observations():
+    xs = tosses(5, 3000)
+    twice, weighted = (Mixture([COIN, COIN], start=(0.6, 0.5)) for _ in range(2))
+    twice.learn_many(np.repeat(xs, 2))
+    weighted.learn_many(xs, 2.0)
+    assert weighted.n_samples == twice.n_samples == 6000
+    assert weighted.parameters == pytest.approx(twice.parameters, abs=0.01)
+
+
+def test_identity_survives_and_ranking_shows():
+    rng = np.random.default_rng(2)
+    mixture = Mixture(2, seed=3)
+    small = rng.normal(0, 1, 2000)
+    large = rng.normal(20, 1, 8000)
+    xs = rng.permutation(np.r_[small, large])
+    mixture.learn_many(xs[:600])
+    name = mixture.predict_one(0.0)
+    for x in xs[600:]:
+        mixture.learn_one(x)
+        if rng.random() < 0.01:
+            assert mixture.predict_one(0.0) == name
+    assert mixture.ranking[-1] == mixture.names.index(name)
+    assert str(mixture).splitlines()[-1].split()[1] == f"{name}:"
+
+
+def test_a_stream_that_stands_still():
+    for x in (3.0, {"a": 3.0, "b": 0.0}, [1e9, -2.0]):
+        mixture = Mixture(2, seed=1)
+        for _ in range(2000):
+            mixture.learn_one(x)
+        assert mixture.n_samples == 2000
+        assert len(pickle.dumps(mixture)) < 1000
+        assert math.isfinite(mixture.score_one(x))
+        assert math.fsum(mixture.weights) == pytest.approx(1.0)
+
+
+def test_a_component_of_no_weight():
+    mixture = Mixture([COIN, COIN], weights=(1.0, 0.0), start=(0.6, 0.5))
+    mixture.learn_many(tosses(6, 500))
+    assert mixture.weights == (1.0, 0.0)
+    assert mixture.components[1].n_samples == 0.0
+    assert mixture.predict_proba_one(3) == {0: 1.0, 1: 0.0}
+
+
+def test_hostile_starts_collapse_nothing():
+    """Duplicates, too many components, equal first points, rounding, scales from 1e-6 to 1e6."""
+    for i in range(60):
+        rng = np.random.default_rng(i)
+        d, k, n = int(rng.integers(1, 4)), int(rng.integers(2, 7)), 500
+        scale = 10.0 ** int(rng.integers(-6, 7))
+        truth = int(rng.integers(1, 4))
+        centres = rng.normal(0, 4, (truth, d))
+        points = centres[rng.integers(0, truth, n)] + rng.normal(size=(n, d))
+        match i % 5:
+            case 0:
+                points = points[rng.integers(0, 20, n)]
+            case 1:
+                k = 10
+            case 2:
+                points[:k] = points[0]
+            case 3:
+                points[: n // 2] = points[0]
+            case 4:
+                points = np.round(points)
+        points = points * scale + (1e3 * scale if i % 3 == 0 else 0.0)
+        mixture = Mixture(k, seed=i, buffer=100)
+        mixture.learn_many(points if d > 1 else points[:, 0])
+        for parameter, weight in zip(mixture.parameters, mixture.weights, strict=True):
+            covariance = np.atleast_2d(parameter[1]) / scale**2
+            assert np.linalg.eigvalsh(covariance).min() > 1e-9, i
+            assert 0.0 <= weight <= 1.0, i
+
+
+def test_a_long_stream_wears_nothing_out():
+    rng = np.random.default_rng(4)
+    mixture = Mixture(2, seed=1)
+    for _ in range(10):
+        xs = 1e6 + np.where(rng.random(100_000) < 0.3, 0.0, 5.0) + rng.normal(size=100_000)
+        mixture.learn_many(xs)
+    means = sorted(p.mean - 1e6 for p in mixture.parameters)
+    assert means == pytest.approx([0.0, 5.0], abs=0.02)
+    assert [p.variance for p in mixture.parameters] == pytest.approx([1.0, 1.0], abs=0.02)
+    assert min(mixture.weights) == pytest.approx(0.3, abs=0.005)
+
+
+def test_priors_that_cannot_start_a_stream():
+    with pytest.raises(PriorError, match="proper"):
+        Mixture([NormalInverseGamma.flat()] * 2).learn_one(1.0)
+    with pytest.raises(PriorError, match="cannot be a component"):
+        Mixture([DirichletProcess()] * 2).learn_one("a")
+    with pytest.raises(PriorError, match="covariance"):
+        Mixture(2, covariance="round")
+    with pytest.raises(PriorError, match="buffer of at least 3"):
+        Mixture(3, buffer=2)
+    with pytest.raises(PriorError, match="priors"):
+        Mixture(2, start=(1.0, 2.0))
+    with pytest.raises(PriorError, match="cannot start"):
+        Mixture([COIN, COIN], start=("a", 0.5)).learn_one(1)
+
+
+def test_documents_that_are_none():
+    mixture = Mixture([COIN, COIN], start=(0.6, 0.5))
+    mixture.learn_many(tosses(0, 100))
+    good = mixture.to_dict()
+    for change in (
+        {"seqbayes": 99},
+        {"model": "Mixtures"},
+        {"parameters": {}},
+        {"parameters": {**good["parameters"], "step": ["Jump", {}]}},
+        {"learned": {}},
+        {"learned": {**good["learned"], "weights": [1.0]}},
+        {"learned": {**good["learned"], "n": math.nan}},
+        {"learned": {**good["learned"], "kernels": []}},
+        {"learned": None},
+    ):
+        with pytest.raises(PriorError):
+            Mixture.from_dict({**good, **change})
