@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,12 +64,13 @@ class NormalInverseWishartBelief:
     def mode(self) -> MultivariateParameters | None:
         """The joint mode, if there is one."""
         divisor = self._df + self._d + 2.0
-        if not (self._kappa > 0.0 and divisor > 0.0 and self._factor() is not None):
+        if not (self._kappa > 0.0 and divisor > 0.0 and self._factor is not None):
             return None
         return MultivariateParameters(np.array(self._mean), self._scale / divisor)
 
+    @cached_property
     def _factor(self) -> Any:
-        """Return the Cholesky factor of the scale and the log of its determinant, if any."""
+        """The Cholesky factor of the scale, if there is one."""
         diagonal = np.diagonal(self._scale)
         if not np.all(diagonal > 0.0):
             return None
@@ -96,7 +98,7 @@ class NormalInverseWishartBelief:
             return -math.inf
         factor = unit * size[:, None]
         log_determinant = 2.0 * np.log(np.diagonal(factor)).sum()
-        mine = self._factor()
+        mine = self._factor
         z = np.linalg.solve(factor, mean - self._mean)
         whole = np.linalg.solve(factor, mine)
         total = (
@@ -145,7 +147,7 @@ class NormalInverseWishartBelief:
             lower[..., i, i] = np.sqrt(rng.chisquare(self._df - i, shape))
         # scale = F F', and the covariance is (F A**-1)(F A**-1)' for a Wishart's factor A
         root = np.swapaxes(
-            np.linalg.solve(lower, np.broadcast_to(self._factor().T, lower.shape)), -1, -2
+            np.linalg.solve(lower, np.broadcast_to(self._factor.T, lower.shape)), -1, -2
         )
         covariance = root @ np.swapaxes(root, -1, -2)
         noise = rng.standard_normal((*shape, d, 1)) / math.sqrt(self._kappa)

@@ -27,8 +27,11 @@ def seed_assignment(vectors: Array, w: Array, k: int, rng: np.random.Generator) 
     points = _standardise(vectors)
     chances = w / w.sum()
     centres = points[[rng.choice(len(points), p=chances)]]
+    nearest_squared = np.full(len(points), np.inf)
     while len(centres) < k:
-        distance = w * _squared_distances(points, centres).min(axis=1)
+        to_last = _squared_distances(points, centres[-1:])[:, 0]
+        nearest_squared = np.minimum(nearest_squared, to_last)
+        distance = w * nearest_squared
         total = distance.sum()
         share = distance / total if total > 0.0 else chances
         centres = np.vstack([centres, points[rng.choice(len(points), p=share)]])
@@ -38,10 +41,11 @@ def seed_assignment(vectors: Array, w: Array, k: int, rng: np.random.Generator) 
         if np.array_equal(assigned, nearest):
             break
         nearest = assigned
-        for j in range(k):
-            mine = nearest == j
-            if np.any(mine & (w > 0.0)):
-                centres[j] = np.average(points[mine], axis=0, weights=w[mine])
+        mass = np.bincount(nearest, w, k)
+        filled = mass > 0.0
+        for i, column in enumerate(points.T):
+            sums = np.bincount(nearest, w * column, k)
+            centres[filled, i] = sums[filled] / mass[filled]
     # a little of everything to everyone, so that no component starts empty
     assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
     return assignment

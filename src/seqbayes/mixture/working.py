@@ -62,6 +62,7 @@ class Working:
             self.reader.lenient = True
         self.engine = self._engine()
         self._served: Engine | None = None
+        self._beliefs: list[Any] | None = None
 
     def _assemble(self) -> None:
         places: dict[Any, int] = {}
@@ -204,10 +205,15 @@ class Working:
 
     def log_prior(self, parameters: Sequence[Any]) -> float:
         """Return the log prior density of parameters and learned weights, up to a constant."""
+        if self._beliefs is None:
+            self._beliefs = [
+                state.belief(state.prior) if state.is_proper(state.prior) else None
+                for state in self.priors
+            ]
         total = 0.0
-        for state, theta in zip(self.priors, parameters, strict=True):
-            if state.is_proper(state.prior):
-                total += state.belief(state.prior).logpdf(theta)
+        for belief, theta in zip(self._beliefs, parameters, strict=True):
+            if belief is not None:
+                total += belief.logpdf(theta)
         weights = self.settings.weights
         if isinstance(weights, Dirichlet):
             total += weights.belief(weights.prior).logpdf(np.array(self.engine.weights))
