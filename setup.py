@@ -44,6 +44,7 @@ class BuildExtension(build_ext):
     """Sets the compiler's own flags, and leaves no outdated binary behind a failed compilation."""
 
     def build_extensions(self):
+        self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
         built = [Path(self.get_ext_fullpath(ext.name)) for ext in self.extensions]
         if not all(path.exists() for path in built):  # they call each other: all of them or none
