@@ -11,7 +11,8 @@ from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components import scaled_to
 from seqbayes.mixture.rows import as_number
-from seqbayes.mixture.working import Settings, Working
+from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.working import Working
 from seqbayes.state import State
 
 # Restarts, and passes of EM from the best of them: for a start that will last, and on the way.

@@ -10,25 +10,16 @@ import numpy as np
 from river import base
 
 from seqbayes import codec
-from seqbayes.elicit import check_proportions
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import document, fitting, merging
 from seqbayes.mixture.buffering import Buffer
-from seqbayes.mixture.kernels import SHAPES
 from seqbayes.mixture.predictive import log_predictive
-from seqbayes.mixture.steps import Constant, HalfLife, Power
+from seqbayes.mixture.settings import check_buffer, check_settings, name_components
 from seqbayes.mixture.trace import Trace
-from seqbayes.mixture.working import Settings, Working
+from seqbayes.mixture.working import Working
 from seqbayes.state import State
 from seqbayes.statistics import read_weight
-
-BURN_IN = 10
-"""Observations per component before the first M-step, where there is a start."""
-
-BUFFER = 200
-"""Observations per component that a start from the data is made from."""
 
 
 class Mixture(base.Clusterer):
@@ -135,7 +126,7 @@ class Mixture(base.Clusterer):
         buffer: int | None = None,
         burn_in: int | None = None,
     ) -> None:
-        named = _named(components)
+        named = name_components(components)
         self.names = tuple(named)
         priors = None if isinstance(components, int) else tuple(s.clone() for s in named.values())
         self._given: dict[str, Any] = {
@@ -153,54 +144,12 @@ class Mixture(base.Clusterer):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
             raise PriorError("a start needs the components' priors: give states, not their number")
-        self._settings = self._check_settings()
+        self._settings = check_settings(self._given, self.names)
         self._working: Working | None = None
-        self._buffer = Buffer(self.names, priors, self._settings, seed, self._buffer_size(buffer))
+        size = check_buffer(buffer, len(self.names))
+        self._buffer = Buffer(self.names, priors, self._settings, seed, size)
         if start is not None:
             self._begin()
-
-    def _check_settings(self) -> Settings:
-        given, k = self._given, len(self.names)
-        if given["covariance"] not in SHAPES:
-            shapes = ", ".join(map(repr, SHAPES))
-            raise PriorError(f"expected covariance {shapes}, got {given['covariance']!r}")
-        step = given["step"]
-        if step is None:
-            step = Power()
-        elif not callable(step):
-            step = Constant(check_parameter("step", step))
-        average = given["average"]
-        if average is None:
-            average = not isinstance(step, (Constant, HalfLife))
-        burn_in = BURN_IN * k if given["burn_in"] is None else given["burn_in"]
-        burn_in = check_parameter("burn_in", burn_in, 1.0, open_low=False)
-        return Settings(given["covariance"], self._check_weights(), step, bool(average), burn_in)
-
-    def _buffer_size(self, buffer: Any) -> int:
-        if buffer is None:
-            return BUFFER * len(self.names)
-        size = check_parameter("buffer", buffer, 1.0, open_low=False)
-        if size < len(self.names) or size != int(size):
-            raise PriorError(
-                f"expected a buffer of at least {len(self.names)} observations, got {buffer!r}"
-            )
-        return int(size)
-
-    def _check_weights(self) -> Any:
-        """Return the prior of learned weights, or fixed ones as a tuple."""
-        weights = self._given["weights"]
-        if weights is None:
-            return Dirichlet.flat(self.names) if len(self.names) > 1 else (1.0,)
-        if isinstance(weights, Dirichlet):
-            if weights.categories != self.names:
-                raise PriorError(
-                    f"expected weights of {self.names}, got a Dirichlet over {weights.categories}"
-                )
-            return weights.clone()
-        if len(weights) != len(self.names):
-            raise PriorError(f"expected {len(self.names)} weights, got {weights!r}")
-        shares = check_proportions(dict(zip(self.names, weights, strict=True)))
-        return tuple(shares.values())
 
     def _begin(self) -> None:
         """Begin from the start that was given."""
@@ -547,21 +496,6 @@ class Mixture(base.Clusterer):
         return "\n".join(
             f"{weights[k]:.3f} {self.names[k]}: {_brief(parameters[k])}" for k in self.ranking
         )
-
-
-def _named(components: Any) -> dict[Any, Any]:
-    """Return the components by name, or names alone where they are a number."""
-    if isinstance(components, int) and not isinstance(components, bool) and components >= 1:
-        return dict.fromkeys(range(components))
-    if isinstance(components, Mapping):
-        named = dict(components)
-    elif isinstance(components, Sequence) and not isinstance(components, str):
-        named = dict(enumerate(components))
-    else:
-        named = {}
-    if not named or not all(isinstance(state, State) for state in named.values()):
-        raise PriorError(f"expected states, or their number, as components, got {components!r}")
-    return named
 
 
 def _weights(w: Any, n: int) -> Any:

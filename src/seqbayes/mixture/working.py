@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from seqbayes.mixture import kernels, rows
 from seqbayes.mixture.components import absorb, adapter
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.seeding import seed_assignment
+from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.steps import Constant, HalfLife, Power
 from seqbayes.state import State
 
@@ -22,30 +23,6 @@ Array = npt.NDArray[np.float64]
 
 # Passes of EM after which starts are compared.
 _GLIMPSE = 8
-
-
-class Settings(NamedTuple):
-    """How a mixture learns.
-
-    Attributes
-    ----------
-    covariance : str
-        The shape of Normal components' covariances.
-    weights : tuple of float or Dirichlet
-        Held fixed, or the prior from which they are learned.
-    step : callable
-        The step of observation n.
-    average : bool
-        Whether the average of the path is served.
-    burn_in : float
-        Observations before the first M-step.
-    """
-
-    covariance: str
-    weights: Any
-    step: Callable[[float], float]
-    average: bool
-    burn_in: float
 
 
 class Working:
