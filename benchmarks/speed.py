@@ -4,16 +4,12 @@
     python benchmarks/speed.py --write    write them to benchmarks/speed.md as well
     python benchmarks/speed.py learning bulk
 
-Other work on a machine only adds to times, and not evenly. So whatever is compared is timed in
-turns, in many short rounds. A ratio is taken within each round, and its median over the rounds is
-shown; a time by itself is the shortest of all rounds, with the median beside it.
+How things are timed is told in `_shared.py`.
 """
 
-import argparse
 import logging
 import os
 import pickle
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,12 +18,13 @@ import time
 import timeit
 import tracemalloc
 from collections.abc import Callable, Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special as sc
+from _shared import Row, machine, ratio, rounds, run, verdict
 from river import proba
 
 import seqbayes as sb
@@ -35,45 +32,6 @@ import seqbayes as sb
 PEERS = ("river", "conjugate-models", "conjugate-prior", "bayesian-testing")
 N = 1_000_000
 ROUNDS = {"learning": 25, "answers": 25, "peers": 9, "bulk": 11, "processes": 15}
-
-
-class Row(NamedTuple):
-    """One line of a table: what was measured, and what it is compared with."""
-
-    name: str
-    measured: str
-    target: str = ""
-    verdict: str = ""
-    note: str = ""
-
-
-def shortest(timers: dict[str, timeit.Timer], number: int, repeats: int = 5) -> dict[str, float]:
-    """Seconds for one execution of each statement: its shortest of some repeats in turns."""
-    times = dict.fromkeys(timers, np.inf)
-    for _ in range(repeats):
-        for name, timer in timers.items():
-            times[name] = min(times[name], timer.timeit(number) / number)
-    return times
-
-
-def rounds(
-    group: str, timers: dict[str, timeit.Timer], number: int, repeats: int = 5
-) -> dict[str, list[float]]:
-    """Seconds of each statement in each round."""
-    times: dict[str, list[float]] = {name: [] for name in timers}
-    for _ in range(ROUNDS[group]):
-        for name, seconds in shortest(timers, number, repeats).items():
-            times[name].append(seconds)
-    return times
-
-
-def ratio(own: list[float], peer: list[float]) -> float:
-    """Median over the rounds of the ratio within a round."""
-    return statistics.median(a / b for a, b in zip(own, peer, strict=True))
-
-
-def verdict(value: float, target: float) -> str:
-    return "holds" if value <= target else "MISSED"
 
 
 # One observation at a time.
@@ -120,7 +78,7 @@ def learning() -> Iterator[Row]:
         name: timeit.Timer(f"for x in xs: {statement}", globals={"it": it, "xs": xs})
         for name, (statement, it, xs) in statements.items()
     }
-    times = rounds("learning", timers, 1)
+    times = rounds(ROUNDS["learning"], timers, 1)
     empty = times.pop("an empty loop")
     times = {
         name: [(t - e) / len(trials) for t, e in zip(ts, empty, strict=True)]
@@ -170,7 +128,7 @@ def answers() -> Iterator[Row]:
             name = f"{family}: {what}"
             timers[name] = timeit.Timer(statement, globals={"it": state})
             targets[name] = target
-    times = rounds("answers", timers, 100, 20)
+    times = rounds(ROUNDS["answers"], timers, 100, 20)
     empty = min(times.pop(""))
     for name, ts in times.items():
         value, target = (min(ts) - empty) * 1e6, targets[name]
@@ -261,7 +219,7 @@ def bulk() -> Iterator[Row]:
             "own": timeit.Timer("f(x)", globals={"f": state.learn_many, "x": xs}),
             "plain": timeit.Timer("f(x)", globals={"f": plain, "x": xs}),
         }
-        times = rounds("bulk", timers, 1)
+        times = rounds(ROUNDS["bulk"], timers, 1)
         value = ratio(times["own"], times["plain"])
         tracemalloc.start()
         state.learn_many(xs)
@@ -365,7 +323,7 @@ def peers() -> Iterator[Row]:
             timers |= {f"{library}: {what}": timeit.Timer(f) for what, f in make().items()}
         except ImportError as error:
             missing.append((library, str(error)))
-    times = rounds("peers", timers, 100, 2)
+    times = rounds(ROUNDS["peers"], timers, 100, 2)
     empty = min(times.pop(""))
     for name, ts in times.items():
         yield Row(name, f"{(min(ts) - empty) * 1e6:.2f} µs")
@@ -398,52 +356,9 @@ TABLES = {
 }
 
 
-def machine() -> str:
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    versions = []
-    for name in ("seqbayes", "numpy", "scipy", *PEERS):
-        try:
-            versions.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            versions.append(f"{name} {sb.__version__ if name == 'seqbayes' else 'none'}")
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    compiled = "compiled" if sb.statistics.__file__.endswith((".so", ".pyd")) else "uncompiled"
-    return f"{model}, {os.cpu_count()} cores{load}; {python}; {', '.join(versions)} ({compiled})"
-
-
-def table(group: str, rows: list[Row]) -> str:
-    lines = [f"## {TITLES[group]}", ""]
-    lines += [NOTES[group], ""] if NOTES[group] else []
-    columns = [name for i, name in enumerate(Row._fields) if i < 2 or any(row[i] for row in rows)]
-    lines += ["| " + " | ".join(column if column != "name" else "" for column in columns) + " |"]
-    lines += ["|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(getattr(row, column) for column in columns) + " |" for row in rows]
-    return "\n".join([*lines, ""])
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="all by default")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/speed.md as well")
-    arguments = parser.parse_args()
-    parts = ["# Speed\n", machine() + "\n"]
-    print("\n".join(parts))
-    missed = []
-    for group in arguments.tables or TABLES:
-        rows = list(TABLES[group]())
-        missed += [row.name for row in rows if row.verdict == "MISSED"]
-        parts.append(table(group, rows))
-        print(parts[-1], flush=True)
-    if arguments.write:
-        Path(__file__).with_suffix(".md").write_text("\n".join(parts))
-    if missed:
-        print("Missed:", "; ".join(missed))
-    return 1 if missed else 0
+    head = machine(PEERS, sb.statistics.base.__file__)
+    return run(__file__, __doc__, "Speed", head, TABLES, TITLES, NOTES)
 
 
 if __name__ == "__main__":
