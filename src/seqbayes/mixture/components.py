@@ -53,7 +53,8 @@ def adapter(state: State) -> Adapter:
     return found
 
 
-def _is_logarithmic(state: State) -> bool:
+def is_logarithmic(state: State) -> bool:
+    """Whether it is the logarithms of observations that are Normal."""
     return isinstance(state.likelihood, likelihoods.LogNormal)
 
 
@@ -77,16 +78,16 @@ _PAIR = Adapter(
 
 
 def _number_reader(state: State, row: Any, at: int) -> rows.Reader:
-    return rows.Number(row, at, _is_logarithmic(state))
+    return rows.Number(row, at, is_logarithmic(state))
 
 
 def _number(state: State) -> Hashable:
-    return ("number", _is_logarithmic(state))
+    return ("number", is_logarithmic(state))
 
 
 def _known_variance_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
     mean, variance, known = state.prior
-    return kernels.KnownVariance(row, at, (mean, variance), known, _is_logarithmic(state))
+    return kernels.KnownVariance(row, at, (mean, variance), known, is_logarithmic(state))
 
 
 _KNOWN_VARIANCE = Adapter(
@@ -103,7 +104,7 @@ def _normal_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
     mean, kappa, alpha, beta = state.prior
     # the Wishart prior of one dimension
     prior = ([mean], kappa, 2.0 * alpha, [[2.0 * beta]])
-    return kernels.Gaussian(row, at, prior, SHAPES[covariance], _is_logarithmic(state))
+    return kernels.Gaussian(row, at, prior, SHAPES[covariance], is_logarithmic(state))
 
 
 _NORMAL = Adapter(

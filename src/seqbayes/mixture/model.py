@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,6 @@ from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import document, fitting, merging
 from seqbayes.mixture.buffering import Buffer
-from seqbayes.mixture.predictive import log_predictive
 from seqbayes.mixture.settings import check_buffer, check_settings, name_components
 from seqbayes.mixture.trace import Trace
 from seqbayes.mixture.working import Working
@@ -140,6 +139,8 @@ class Mixture(base.Clusterer):
             "buffer": buffer,
             "burn_in": burn_in,
         }
+        self.start, self.seed, self.covariance = self._given["start"], seed, covariance
+        self.step, self.average, self.buffer, self.burn_in = step, average, buffer, burn_in
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
@@ -378,7 +379,7 @@ class Mixture(base.Clusterer):
         """
         if self._settings.covariance != "full":
             return self.log_density(x)
-        return log_predictive(self._present(), x)
+        return self._present().log_predictive(x)
 
     def score_one(self, x: Any) -> float:
         """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous."""
@@ -388,6 +389,15 @@ class Mixture(base.Clusterer):
 
     def _get_params(self) -> dict[str, Any]:
         return dict(self._given)
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        yield {"components": 2}
+
+    def __repr__(self) -> str:
+        """Return the constructor's call: `components` and `weights` themselves are learned."""
+        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None)
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def clone(
         self, new_params: dict[str, Any] | None = None, include_attributes: bool = False

@@ -14,6 +14,7 @@ from seqbayes.families import Dirichlet
 from seqbayes.mixture import kernels, rows
 from seqbayes.mixture.components import absorb, adapter
 from seqbayes.mixture.engine import Engine
+from seqbayes.mixture.predictive import Predictive
 from seqbayes.mixture.seeding import seed_assignment
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.steps import Constant, HalfLife, Power
@@ -39,6 +40,8 @@ class Working:
             self.reader.lenient = True
         self.engine = self._engine()
         self._served: Engine | None = None
+        self._stale = False
+        self._predictive: Predictive | None = None
         self._beliefs: list[Any] | None = None
 
     def _assemble(self) -> None:
@@ -114,8 +117,8 @@ class Working:
     def served(self) -> Engine:
         """Return an engine whose parameters are those that are served: of the averaged path."""
         engine = self.engine
-        if self._served is None or self._served.n != engine.n:
-            served = self._engine()
+        if self._stale or self._served is None or self._served.n != engine.n:
+            served = self._served or self._engine()
             averaged = engine.averaging and engine.averaged > 0.0
             pairs = zip(self._leaves(served), self._leaves(engine), strict=True)
             for mine, theirs in pairs:
@@ -128,12 +131,26 @@ class Working:
                 for mine, theirs in zip(served.kernels, engine.kernels, strict=True):
                     mine.begin(theirs.parameter)
                 served.weights[:] = engine.weights
-            self._served = served
+            self._served, self._stale, self._predictive = served, False, None
         return self._served
 
     def forget_served(self) -> None:
         """Serve anew what the engine knows."""
-        self._served = None
+        self._stale = True
+
+    def log_predictive(self, x: Any) -> float:
+        """Return the log predictive density of an observation.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        self.served()
+        if self._predictive is None:
+            self._predictive = Predictive(self)
+        self.reader.read(x)
+        return self._predictive.log_density(self.row.tolist(), x)
 
     @staticmethod
     def _leaves(engine: Engine) -> list[Any]:
