@@ -76,6 +76,7 @@ def test_every_demo_is_here():
         "flat_prior",
         "hundred_bags",
         "linkage",
+        "online_em",
         "photon_counts",
         "priors_wash_out",
         "red_runs_low",
@@ -476,7 +477,9 @@ def test_plot_into_nowhere(capsys, tmp_path):
 
 def test_the_pages_print_what_the_demos_print():
     docs = DEMOS.parent / "docs"
-    pages = "".join((docs / page).read_text(encoding="utf-8") for page in ("story.md", "em.md"))
+    pages = "".join(
+        (docs / page).read_text(encoding="utf-8") for page in ("story.md", "em.md", "online-em.md")
+    )
     shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", pages, re.M | re.S)
     assert sorted(name for name, _ in shown) == NAMES
     for name, text in shown:

@@ -25,7 +25,7 @@ def importable():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(DEMOS))
         yield
-    for name in ("_shared", "two_coins", "linkage"):
+    for name in ("_shared", "two_coins", "linkage", "online_em"):
         sys.modules.pop(name, None)
 
 
@@ -219,3 +219,35 @@ def test_figures(name):
         start = lines[1].get_xydata()[0]
         assert start[0] == 0.5
         assert start[1] < 0
+
+
+# One pass over a stream.
+
+
+def test_one_pass_comes_as_far_as_batch_em():
+    from sklearn.mixture import GaussianMixture
+
+    module = importlib.import_module("online_em")
+    batch, passes = module.all_passes()
+    peer = GaussianMixture(3, tol=1e-6, max_iter=1000, random_state=0)
+    peer.fit(module.points(module.LEARNED, 1))
+    assert batch == pytest.approx(peer.score(module.points(module.HELD_OUT, 2)), abs=5e-4)
+    stops = module.one_pass()
+    assert stops[-1].per_point == pytest.approx(batch, abs=2e-3)
+    assert [stop.online.n_samples for stop in stops] == list(module.STOPS)
+    assert f"Batch EM goes {passes} times" in words(output("online_em"))
+    assert row("online_em", "5,000")[:2] == [
+        f"{stops[-1].per_point:.4f}",
+        f"{stops[-1].per_point - batch:+.4f}",
+    ]
+
+
+def test_half_a_point_is_told_by_what_was_seen_of_it():
+    module = importlib.import_module("online_em")
+    densities = [
+        share * math.exp(-((2.0 - mean[0]) ** 2) / 2 / spread[0, 0]) / math.sqrt(spread[0, 0])
+        for share, mean, spread in zip(module.SHARES, module.MEANS, module.COVARIANCES, strict=True)
+    ]
+    said = re.search(r"When y was not seen: (\S+) and (\S+)\.", words(output("online_em")))
+    for printed, density in zip(said.groups(), densities, strict=False):
+        assert float(printed) == pytest.approx(density / sum(densities), abs=0.06)
