@@ -35,6 +35,21 @@ PRIORS = {
         {"prior_mean": -3.0, "kappa": 0.3, "alpha": 1.2, "beta": 0.5},
         {"prior_mean": 0.0, "kappa": 1.0, "alpha": 1.0, "beta": 1.0},
     ],
+    "NormalInverseWishart": [
+        {
+            "prior_mean": (0.5, -1.0),
+            "kappa": 1.5,
+            "df": 5.5,
+            "scale": ((2.0, 0.6), (0.6, 1.0)),
+        },
+        {"prior_mean": (-3.0,), "kappa": 0.3, "df": 2.4, "scale": ((1.0,),)},
+        {
+            "prior_mean": (0.0, 2.0, -4.0),
+            "kappa": 2.0,
+            "df": 7.0,
+            "scale": ((3.0, -1.0, 0.5), (-1.0, 2.0, 0.0), (0.5, 0.0, 4.0)),
+        },
+    ],
     "Product": [
         {
             "fields": {
@@ -65,6 +80,7 @@ LIKELIHOODS = {
     sb.Pareto: [{"scale": 2.0}],
     sb.NormalPrecision: [{"mean": -3.0}],
     sb.Laplace: [{"location": 1.5}],
+    sb.MultivariateNormal: [{}, {"features": ("x", "y")}],
 }
 
 
@@ -120,10 +136,17 @@ class Case:
             kept["categories"] = tuple(self.prior["alpha"])
         if "known_variance" in self.prior:
             kept["known_variance"] = self.prior["known_variance"]
+        if self.dimension:
+            kept["dimension"] = self.dimension
         state = self.family.flat(**kept, likelihood=self.likelihood)
         for x in xs:
             state.learn_one(x)
         return state
+
+    @property
+    def dimension(self):
+        """The length of the vectors that are observed; 0 where they are none."""
+        return len(self.prior["prior_mean"]) if "scale" in self.prior else 0
 
     def rng(self, salt=0):
         return np.random.default_rng([zlib.crc32(self.id.encode()), salt])
@@ -145,7 +168,14 @@ class Case:
         if self.fields:
             drawn = self.likelihood.sample(given, rng, n)
             return [self._leave_out(x, rng) for x in drawn]
-        return plain(self.likelihood.sample(given, rng, n))
+        return self.observed(self.likelihood.sample(given, rng, n))
+
+    def observed(self, drawn):
+        """Return what was drawn as plain Python values, and as `learn_one` takes it."""
+        features = getattr(self.likelihood, "features", None)
+        if features is None:
+            return plain(drawn)
+        return [dict(zip(features, row, strict=True)) for row in plain(drawn)]
 
     def _leave_out(self, x, rng):
         """Leave every fourth field out, but the first that there is."""
@@ -165,10 +195,11 @@ class Case:
     def outcomes(self, n, salt=0):
         """Return observations as `predictive` counts them, and as `learn_one` takes them."""
         rng = self.rng(salt)
-        xs = plain(
-            self.likelihood.sample(self.new().observation_parameter(self.theta(rng)), rng, n)
-        )
-        return [(x[0] if isinstance(x, tuple) else x, x) for x in xs]
+        theta = self.new().observation_parameter(self.theta(rng))
+        drawn = plain(self.likelihood.sample(theta, rng, n))
+        if self.dimension:
+            return list(zip(drawn, self.observed(drawn), strict=True))
+        return [(x[0] if isinstance(x, tuple) else x, x) for x in drawn]
 
 
 VARIED = {"trials": (1, 9), "exposure": (0.3, 4.0)}
@@ -196,6 +227,10 @@ TRUTHS = {
         case.prior["prior_mean"] + rng.uniform(-1.0, 1.0),
         case.prior["beta"] / case.prior["alpha"] * math.exp(rng.uniform(-1.0, 1.0)),
     ),
+    "NormalInverseWishart": lambda case, rng: (
+        [m + rng.uniform(-1.0, 1.0) for m in case.prior["prior_mean"]],
+        (np.array(case.prior["scale"]) / case.prior["df"] * math.exp(rng.uniform(-1, 1))).tolist(),
+    ),
     "Product": lambda case, rng: {name: c.theta(rng) for name, c in case.fields.items()},
 }
 
@@ -212,7 +247,9 @@ def _all_cases():
         for kind in family.likelihoods:
             for parameters in LIKELIHOODS.get(kind, [{}]):
                 for prior in PRIORS.get(name, [{}]):
-                    yield Case(family, prior, kind(**parameters))
+                    case = Case(family, prior, kind(**parameters))
+                    if len(parameters.get("features", "." * case.dimension)) == case.dimension:
+                        yield case
 
 
 CASES = list(_all_cases())
@@ -262,3 +299,38 @@ def components(value):
         for name, inner in value.items()
         for path, leaf in components(inner).items()
     }
+
+
+def entries(value, like):
+    """Return an estimate by number: `components`, and of arrays every entry by its place.
+
+    `like` is an estimate of single numbers, or arrays of them; what `value` has beyond it, such as
+    the ends of intervals and the numbers of draws, stays together. Of symmetric matrices the lower
+    triangle is returned.
+    """
+    found, shapes = components(value), components(like)
+    numbers = {}
+    for path, leaf in found.items():
+        shape = np.shape(shapes[path])
+        for place in np.ndindex(shape):
+            name = (path, place) if place else path
+            if place == tuple(sorted(place, reverse=True)):
+                numbers[name] = _at(leaf, place)
+    return numbers
+
+
+def _at(leaf, place):
+    if not place:
+        return leaf
+    if isinstance(leaf, tuple):
+        return tuple(_at(part, place) for part in leaf)
+    return leaf[(..., *place)]
+
+
+def rebuilt(numbers, like):
+    """Return the estimate whose `entries` these are."""
+    whole = {path: np.empty(np.shape(leaf)) for path, leaf in components(like).items()}
+    for name, number in numbers.items():
+        path, place = name if name not in whole else (name, ())
+        whole[path][place] = whole[path][place[::-1]] = number
+    return type(like)(**whole)

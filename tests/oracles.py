@@ -11,6 +11,7 @@ Trefethen, L. N. and Weideman, J. A. C. (2014). The exponentially convergent tra
 
 import math
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special as sc
@@ -80,6 +81,24 @@ LOG_DENSITIES = {
         st.norm.logpdf(math.log(x), theta[0], np.sqrt(theta[1])) - math.log(x)
     ),
 }
+
+
+def _multivariate_normal(likelihood, theta, x):
+    names = likelihood.features
+    vector = list(x) if names is None else [x[name] for name in names]
+    if isinstance(theta, Line):
+        return st.norm.logpdf(vector[0], theta.mean, np.sqrt(theta.variance))
+    return st.multivariate_normal.logpdf(vector, *theta)
+
+
+LOG_DENSITIES["MultivariateNormal"] = _multivariate_normal
+
+
+class Line(NamedTuple):
+    """Means and variances of vectors of one dimension, on a grid."""
+
+    mean: Any
+    variance: Any
 
 
 class Probability:
@@ -240,19 +259,42 @@ def _dirichlet_grid(prior):
     return Grid(Shares(logs), {k: np.exp(v) for k, v in logs.items()}, log_weights)
 
 
+def _normal_inverse_wishart_grid(prior):
+    """In one dimension the covariance is a variance, and inverse gamma."""
+    ((scale,),) = prior["scale"]
+    (mean,) = prior["prior_mean"]
+    halves = {"alpha": prior["df"] / 2.0, "beta": scale / 2.0}
+    grid = _normal_inverse_gamma_grid({"prior_mean": mean, "kappa": prior["kappa"], **halves})
+    mean, variance = grid.theta
+    named = {("mean", (0,)): mean, ("covariance", (0, 0)): variance}
+    return Grid(Line(mean, variance), named, grid.log_weights)
+
+
 GRIDS = {
     "Beta": _beta_grid,
     "Gamma": _gamma_grid,
     "Normal": _normal_grid,
     "NormalInverseGamma": _normal_inverse_gamma_grid,
     "Dirichlet": _dirichlet_grid,
+    "NormalInverseWishart": _normal_inverse_wishart_grid,
 }
+
+
+def has_grid(case):
+    """Whether there is a grid over the parameter, or over that of every field."""
+    return bool(case.fields) or (case.family.__name__ in GRIDS and case.dimension < 2)
 
 
 def _sample_normal_inverse_gamma(prior, rng, n):
     variance = prior["beta"] / rng.gamma(prior["alpha"], 1.0, n)
     mean = rng.normal(prior["prior_mean"], np.sqrt(variance / prior["kappa"]))
     return list(zip(mean.tolist(), variance.tolist(), strict=True))
+
+
+def _sample_normal_inverse_wishart(prior, rng, n):
+    mean, kappa, df, scale = (prior[k] for k in ("prior_mean", "kappa", "df", "scale"))
+    covariances = st.invwishart.rvs(df, np.array(scale), n, rng).reshape(n, len(mean), len(mean))
+    return [(rng.multivariate_normal(mean, v / kappa), v) for v in covariances]
 
 
 def _sample_dirichlet(prior, rng, n):
@@ -275,6 +317,7 @@ PRIOR_DRAWS = {
         prior["prior_mean"], prior["prior_variance"] ** 0.5, n
     ).tolist(),
     "NormalInverseGamma": _sample_normal_inverse_gamma,
+    "NormalInverseWishart": _sample_normal_inverse_wishart,
     "Dirichlet": _sample_dirichlet,
     "Product": _sample_product,
 }

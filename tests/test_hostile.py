@@ -122,6 +122,8 @@ def refused(case):
             for what, x in refused(inner).items():
                 bad[f"{what} as {name}"] = {**good, name: x}
         return bad
+    if case.dimension:
+        return refused_vectors(case, bad)
     labels = list(case.prior.get("alpha", [])) if case.family is sb.Dirichlet else []
     if isinstance(case.likelihood, sb.Categorical):
         return {k: v for k, v in bad.items() if not is_among(v, labels)}
@@ -139,6 +141,27 @@ def refused(case):
             bad |= {f"first {k}": (x, 2) for k, x in GARBAGE.items()}
             bad |= {"too many": (3, 2), "negative": (1, -2)} if name == "trials" else {"0": (1, 0)}
     return bad
+
+
+def refused_vectors(case, bad):
+    (good,) = case.observations(1, salt=99)
+    names = list(good) if isinstance(good, dict) else range(case.dimension)
+    for kind in ("list", "triple", "array"):
+        if len(bad[kind]) == case.dimension:
+            del bad[kind]
+    for name in names:
+        for what, number in (NUMBERS | {k: OBJECTS[k] for k in COORDINATES}).items():
+            spoilt = dict(good) if isinstance(good, dict) else list(good)
+            spoilt[name] = number
+            bad[f"{what} as {name}"] = spoilt
+    if isinstance(good, dict):
+        bad |= {"nothing": {}, "unknown feature": {**good, "z": 1.0}, "one feature": {"x": 1.0}}
+    else:
+        bad |= {"short": good[1:], "long": [*good, 1.0], "nested": [good], "set": set(good)}
+    return bad
+
+
+COORDINATES = ("None", "text", "bytes", "complex", "list", "object", "deceiver", "missing", "date")
 
 
 def is_among(x, labels):
@@ -324,13 +347,32 @@ PRIORS = [(case.family, name) for case in FIRST for name in case.prior]
 def test_priors_are_checked(family, name):
     bad = dict(NUMBERS) if family is not sb.Normal else {k: NUMBERS[k] for k in ("nan", "huge")}
     bad |= OBJECTS
+    others = {}
+    if family is sb.NormalInverseWishart:
+        others = {} if name == "prior_mean" else {"prior_mean": [0.0, 1.0]}
+        bad |= {
+            "ragged": [[1.0], [1.0, 2.0]],
+            "text in it": ["1", "2"],
+            "nan in it": [math.nan, 1.0],
+        }
+        for vector in ("list", "triple", "array") if name == "prior_mean" else ():
+            del bad[vector]
+        if name == "scale":
+            del bad["None"]
+            bad |= {
+                "not symmetric": [[1.0, 0.5], [0.4, 1.0]],
+                "indefinite": [[1.0, 2.0], [2.0, 1.0]],
+            }
+    if family is sb.NormalInverseWishart and name == "df":
+        bad |= {"too few": -4.1}
+        del bad["None"]
     if name == "atoms":
         bad.pop("None")
     for text, value in bad.items():
         if text in ("empty", "mapping", "list", "triple", "array") and family.__name__[0] == "D":
             continue  # a sequence or a mapping of concentrations
         with pytest.raises(PriorError):
-            family(**{name: value})
+            family(**{name: value, **others})
     for text, value in GARBAGE.items():
         if name in ("alpha", "atoms") and family.__name__[0] == "D":
             with pytest.raises(PriorError):

@@ -15,7 +15,7 @@ import pytest
 import scipy.stats as st
 
 import seqbayes as sb
-from cases import FIRST, components, plain
+from cases import FIRST, entries
 from oracles import PRIOR_DRAWS
 
 SIMULATIONS = 300
@@ -28,7 +28,8 @@ def simulate(case, n, salt):
     rng = np.random.default_rng([zlib.crc32(case.id.encode()), salt])
     for theta in PRIOR_DRAWS[case.family.__name__](case.prior, rng, SIMULATIONS):
         state = case.new(seed=int(rng.integers(2**31)))
-        *xs, x = plain(case.likelihood.sample(state.observation_parameter(theta), rng, n + 1))
+        drawn = case.likelihood.sample(state.observation_parameter(theta), rng, n + 1)
+        *xs, x = case.observed(drawn)
         state.learn_many(xs)
         yield theta, state, x, rng
 
@@ -41,17 +42,21 @@ def assert_uniform(values, law, case, suspects):
     )
 
 
-def parts(value):
-    if isinstance(value, tuple) and not hasattr(value, "_asdict"):
-        return list(value)
-    if isinstance(value, dict):
-        return [part for inner in value.values() for part in parts(inner)]
-    return list(components(value).values())
+def parts(value, state):
+    """Return the numbers of an estimate, or of draws of it, in the order of the components."""
+    return list(entries(named(value, state.mean), state.mean).values())
+
+
+def named(value, like):
+    """Return an estimate whose tuples have the names that those of another have."""
+    if isinstance(like, dict):
+        return {name: named(inner, like[name]) for name, inner in value.items()}
+    return type(like)(*value) if hasattr(like, "_asdict") else value
 
 
 @every
 def test_posterior_tails_are_uniform(case):
-    ranks = [parts(state.cdf(theta)) for theta, state, _, _ in simulate(case, 4, 1)]
+    ranks = [parts(state.cdf(theta), state) for theta, state, _, _ in simulate(case, 4, 1)]
     for column in zip(*ranks, strict=True):
         assert_uniform(column, "calibration", case, "combine, statistic, posterior cdf")
 
@@ -60,8 +65,8 @@ def test_posterior_tails_are_uniform(case):
 def test_posterior_ranks_are_uniform(case):
     ranks = []
     for theta, state, _, rng in simulate(case, 4, 2):
-        draws = parts(state.sample(59))
-        below = [np.sum(np.asarray(d) < t) for d, t in zip(draws, parts(theta), strict=True)]
+        draws, numbers = parts(state.sample(59), state), parts(theta, state)
+        below = [np.sum(np.asarray(d) < t) for d, t in zip(draws, numbers, strict=True)]
         ranks.append([(b + rng.random()) / 60 for b in below])
     for column in zip(*ranks, strict=True):
         assert_uniform(column, "calibration of draws", case, "sample")
@@ -83,6 +88,9 @@ def tails(predictive, x, rng):
     if isinstance(predictive, sb.predictive.Product):
         for name, field in predictive.fields.items():
             yield from tails(field, x[name], rng)
+        return
+    if isinstance(predictive, sb.distributions.MultivariateT):
+        yield from predictive.cdf(list(x.values()) if isinstance(x, dict) else x)
         return
     if isinstance(predictive, sb.predictive.DirichletMultinomial):
         label, *_ = predictive.alpha
@@ -124,4 +132,6 @@ def keys(case, x):
     """Return something to sort and to count an observation by, for every field."""
     if case.fields:
         return [key for name, inner in case.fields.items() for key in keys(inner, x[name])]
+    if case.dimension:
+        return list(x.values()) if isinstance(x, dict) else list(x)
     return [next(iter(x.values())) if isinstance(x, dict) else x]

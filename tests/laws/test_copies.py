@@ -106,14 +106,18 @@ def test_clone_after_rollover_is_the_new_prior(case):
 def test_clone_with_another_prior(case):
     name = next(iter(case.prior))
     value = case.prior[name]
-    other = {k: more(v) for k, v in value.items()} if isinstance(value, dict) else value + 1
+    other = more(value)
     cloned = learned(case).clone({name: other})
     assert getattr(cloned, name) == other
     assert cloned.n_samples == 0.0
 
 
 def more(value):
-    """Return another number, or another state in place of a state."""
+    """Return another number, or another state in place of a state; of several, each."""
+    if isinstance(value, dict):
+        return {name: more(inner) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return tuple(more(inner) for inner in value)
     if not isinstance(value, sb.State):
         return value + 1
     changed = value.clone()
@@ -170,7 +174,7 @@ def test_seeded_draws_repeat(case):
 
 
 def flat(draws):
-    return np.array(list(components(draws).values())).ravel().tolist()
+    return [x for drawn in components(draws).values() for x in np.ravel(drawn).tolist()]
 
 
 @every

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree, components
-from oracles import GRIDS, grid_of, log_density
+from cases import CASES, agree, components, entries, rebuilt
+from oracles import grid_of, has_grid, log_density
 from seqbayes import PriorError
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -61,7 +61,7 @@ def test_map_maximises_the_density(case):
     best = state.logpdf(mode)
     for other in neighbours(case, mode):
         assert state.logpdf(other) < best, f"{case.id}: {other} is denser than the MAP {mode}"
-    assert state.mode == mode
+    agree("mode = MAP", case, "mode", state.mode, mode, 0.0)
 
 
 def has_edge(case, mode):
@@ -86,6 +86,12 @@ def neighbours(case, theta):
             elif isinstance(theta, tuple):
                 yield theta[0] + factor - 1.0, theta[1]
                 yield theta[0], theta[1] * factor
+                if np.shape(theta[0]):  # each coordinate by itself, and each pair of them
+                    for i, j in np.ndindex(theta[1].shape):
+                        yield theta[0] + (factor - 1.0) * np.eye(len(theta[0]))[i], theta[1]
+                        spread = theta[1].copy()
+                        spread[i, j] = spread[j, i] = spread[i, j] * factor
+                        yield theta[0], spread
             elif case.family is sb.Normal:
                 yield theta + factor - 1.0
             else:
@@ -102,7 +108,7 @@ def test_tails_and_quantiles_agree(case):
     state = case.new(case.observations(6, salt=52))
     for q in (1e-6, 0.025, 0.5, 0.9, 1.0 - 1e-6):
         theta = state.ppf(q)
-        below, above = components(state.cdf(theta)), components(state.sf(theta))
+        below, above = (entries(tail(theta), theta) for tail in (state.cdf, state.sf))
         for name in below:
             agree(f"cdf(ppf({q}))", case, "ppf, cdf", below[name], q, 1e-9)
             agree("sf = 1 - cdf", case, "sf, cdf", above[name], 1.0 - q, 1e-9)
@@ -113,11 +119,11 @@ def test_tails_and_quantiles_agree(case):
 def test_intervals_hold_their_level(case, kind):
     state = case.new(case.observations(6, salt=53))
     for level in LEVELS:
-        intervals = components(state.interval(level, kind))
+        intervals = entries(state.interval(level, kind), state.mean)
         ends = {name: low for name, (low, _) in intervals.items()}
         tops = {name: high for name, (_, high) in intervals.items()}
-        below, above = components(probability(state, "cdf", ends)), probability(state, "sf", tops)
-        above = components(above)
+        below = entries(probability(state, "cdf", ends), state.mean)
+        above = entries(probability(state, "sf", tops), state.mean)
         for name, (low, high) in intervals.items():
             assert low < high
             held = 1.0 - below[name] - above[name]
@@ -144,15 +150,15 @@ def probability(state, tail, values):
         count = len(shares)
         at = np.append(shares, 0.5) if belief._rest else shares
         return dict(zip(state.mean, getattr(marginal, tail)(at)[:count], strict=True))
-    return getattr(state, tail)(tuple(values.values()))
+    return getattr(state, tail)(rebuilt(values, state.mean))
 
 
 @every
 def test_the_hdi_is_the_shortest(case):
     state = case.new(case.observations(6, salt=53))
     for level in LEVELS:
-        equal = components(state.interval(level))
-        for name, (low, high) in components(state.interval(level, "hdi")).items():
+        equal = entries(state.interval(level), state.mean)
+        for name, (low, high) in entries(state.interval(level, "hdi"), state.mean).items():
             assert high - low <= (equal[name][1] - equal[name][0]) * (1.0 + 1e-9), (
                 f"{case.id}: the {level} hdi of {name} is longer than the equal-tailed interval"
             )
@@ -161,24 +167,33 @@ def test_the_hdi_is_the_shortest(case):
 @every
 def test_moments_are_those_of_draws(case):
     state = case.new(case.observations(12, salt=54), seed=20)
-    draws = components(state.sample(4000))
-    for name, mean in components(state.mean).items():
-        sample, var = np.asarray(draws[name]), components(state.var)[name]
+    draws, variances = entries(state.sample(4000), state.mean), diagonal(state)
+    for name, mean in entries(state.mean, state.mean).items():
+        sample, var = np.asarray(draws[name]), variances[name]
         assert sample.shape == (4000,)
         off = abs(float(sample.mean()) - mean) / (var / 4000) ** 0.5
         assert off < 5.5, f"{case.id}: draws of {name} average {sample.mean()}, not {mean}"
         assert 0.7 < float(sample.var()) / var < 1.4, f"{case.id}: variance of {name}"
 
 
+def diagonal(state):
+    """Return the variance of every number; that of a vector of means is a matrix."""
+    var = state.var
+    if isinstance(state, sb.NormalInverseWishart):
+        var = var._replace(mean=np.diagonal(var.mean))
+    return entries(var, state.mean)
+
+
 @every
 def test_draws_come_in_any_shape(case):
     state = case.new(case.observations(6, salt=55), seed=20)
-    one = components(state.sample())
-    assert all(isinstance(value, float) for value in one.values())
-    assert set(one) == set(components(state.mean))
+    one, shapes = components(state.sample()), components(state.mean)
+    assert all(is_plain(value) for value in one.values())
+    assert set(one) == set(shapes)
     for size in (1, 3, (2, 4)):
-        for values in components(state.sample(size)).values():
-            assert np.shape(values) == (size if isinstance(size, tuple) else (size,))
+        whole = size if isinstance(size, tuple) else (size,)
+        for name, values in components(state.sample(size)).items():
+            assert np.shape(values) == whole + np.shape(shapes[name])
 
 
 @every
@@ -187,12 +202,18 @@ def test_estimates_are_plain_numbers(case):
     for name in ("mean", "var", "map", "mle", "mode"):
         value = getattr(state, name)
         if value is not None:
-            assert all(type(v) is float for v in components(value).values()), (name, value)
+            assert all(is_plain(v) for v in components(value).values()), (name, value)
     for low, high in components(state.interval()).values():
-        assert type(low) is type(high) is float
+        assert is_plain(low)
+        assert is_plain(high)
     assert type(state.log_evidence) is type(state.n_samples) is float
     assert type(state.log_predictive(case.observations(1, salt=57)[0])) is float
     assert type(state.pdf(state.mean)) is float
+
+
+def is_plain(value):
+    """Whether a value is Python's number; or an array, of a parameter that is one."""
+    return type(value) is float or (type(value) is np.ndarray and value.dtype == float)
 
 
 @every
@@ -201,6 +222,8 @@ def test_densities_integrate_and_vanish_outside(case):
     assert state(state.mean) == state.pdf(state.mean)
     agree("logpdf", case, "pdf", math.exp(state.logpdf(state.mean)), state.pdf(state.mean))
     outside = {"Beta": [-0.1, 1.1], "Gamma": [-1.0], "NormalInverseGamma": [(0.0, -1.0)]}
+    if case.dimension:
+        outside["NormalInverseWishart"] = [(np.zeros(case.dimension), -np.eye(case.dimension))]
     for theta in outside.get(case.family.__name__, []):
         assert state.pdf(theta) == 0.0
         assert state.logpdf(theta) == -math.inf
@@ -275,6 +298,6 @@ def test_rivers_order(case):
 
 def test_grids_and_families_name_the_same_components():
     for case in CASES:
-        if case.fields or case.family.__name__ in GRIDS:
-            grid = grid_of(case)
-            assert set(grid.components) == set(components(case.new().mean))
+        if has_grid(case):
+            mean = case.new(case.observations(9)).mean
+            assert set(grid_of(case).components) == set(entries(mean, mean))

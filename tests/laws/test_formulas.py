@@ -83,7 +83,8 @@ def test_summaries_take_arrays(case):
         got = components(getattr(many, name))
         wanted = [components(getattr(one, name)) for one in ones]
         for k, values in got.items():
-            want = [math.nan if w[k] is None else w[k] for w in wanted]
+            none = np.full(np.shape(values)[1:], math.nan)
+            want = [none if w[k] is None else w[k] for w in wanted]
             np.testing.assert_allclose(values, want, rtol=1e-12, err_msg=f"{case.id} {name} {k}")
 
 
@@ -118,6 +119,8 @@ def of_the_data(family, before, seen):
     if family is sb.Product:
         fields = zip(before.fields, before.families, strict=True)
         return sum(of_the_data(f, before.fields[k], seen.fields[k]) for k, f in fields)
+    if family is sb.NormalInverseWishart:
+        return -0.5 * len(before.mean) * seen.n * math.log(math.tau)
     if family is sb.NormalInverseGamma:
         return -0.5 * seen.n * math.log(math.tau)
     if family is sb.Normal:
@@ -156,6 +159,13 @@ LOG_Z = {
             ),
             [0, h.beta / h.alpha, 10 * h.beta / h.alpha, mp.inf],
         )
+    ),
+    # the mean integrates to sqrt(|2 pi covariance / kappa|)
+    "NormalInverseWishart": lambda h: (
+        mp.mpf(len(h.mean)) / 2 * (mp.log(2 * mp.pi / h.kappa) + h.df * mp.log(2))
+        - h.df / mp.mpf(2) * mp.log(mp.det(mp.matrix(np.asarray(h.scale).tolist())))
+        + sum(mp.loggamma((mp.mpf(h.df) - i) / 2) for i in range(len(h.mean)))
+        + len(h.mean) * (len(h.mean) - 1) / mp.mpf(4) * mp.log(mp.pi)
     ),
     "Dirichlet": lambda h: sum(mp.loggamma(a) for a in h.alpha) - mp.loggamma(sum(h.alpha)),
     "DirichletProcess": lambda h: (

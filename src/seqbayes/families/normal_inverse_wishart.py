@@ -10,7 +10,11 @@ import numpy as np
 from seqbayes import distributions, special
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
-from seqbayes.families.wishart_belief import MultivariateParameters, NormalInverseWishartBelief
+from seqbayes.families.wishart_belief import (
+    MultivariateParameters,
+    NormalInverseWishartBelief,
+    correlation_factor,
+)
 from seqbayes.likelihoods import (
     Likelihood,
     MultivariateNormal,
@@ -237,7 +241,7 @@ class NormalInverseWishart(State):
         whole = _log_determinant(scale + added)
         grown = _log_growth(scale, added)
         halves = (df[..., None] - np.arange(d)) / 2.0
-        rising = special.log_rising(halves, np.broadcast_to(n[..., None] / 2.0, halves.shape))
+        rising = special.log_rising(*np.broadcast_arrays(halves, n[..., None] / 2.0))
         total = (
             np.sum(rising, axis=-1)
             - 0.5 * d * np.log1p(n / kappa)
@@ -285,7 +289,8 @@ def _added(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any
     total = kappa + n
     share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
     gap = (origin - mean) + shift
-    spread = (kappa * share)[..., None, None] * gap[..., :, None] * gap[..., None, :]
+    # the outer product first, which is symmetric to the bit
+    spread = (kappa * share)[..., None, None] * (gap[..., :, None] * gap[..., None, :])
     return gap, share, squares + spread
 
 
@@ -296,13 +301,7 @@ def _size(matrix: Any) -> Any:
 
 def _is_definite(matrix: Any) -> bool:
     """Whether matrices are positive definite, in whatever units the coordinates are."""
-    matrix = np.asarray(matrix, float)
-    size = _size(matrix)
-    try:
-        np.linalg.cholesky(matrix / size[..., :, None] / size[..., None, :])
-    except np.linalg.LinAlgError:
-        return False
-    return bool(np.all(np.diagonal(matrix, axis1=-2, axis2=-1) > 0.0))
+    return correlation_factor(matrix) is not None
 
 
 def _log_determinant(matrix: Any) -> Any:

@@ -11,6 +11,9 @@ import numpy as np
 from seqbayes import special
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
 
+ROUNDING = 4e-15
+"""Per dimension: a share of a variance that is no larger may be rounding error."""
+
 
 class MultivariateParameters(NamedTuple):
     """Something about the mean (d,), and the same about the covariance (d, d)."""
@@ -45,20 +48,24 @@ class NormalInverseWishartBelief:
     @property
     def mean(self) -> MultivariateParameters:
         """Mean of either parameter, None where it does not exist."""
-        left = self._df - self._d - 1.0
-        mean = np.array(self._mean) if left + 2.0 > 1.0 else None
-        return MultivariateParameters(mean, self._scale / left if left > 0.0 else None)
+        left = np.asarray(self._df - self._d - 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            covariance = self._scale / left[..., None, None]
+        mean = _where(left + 2.0 > 1.0, np.array(self._mean))
+        return MultivariateParameters(mean, _where(left > 0.0, covariance))
 
     @property
     def var(self) -> MultivariateParameters:
         """Covariance of the mean (d, d), variance of the covariance's entries (d, d), or None."""
-        left = self._df - self._d - 1.0
-        mean = self._scale / (self._kappa * left) if left > 0.0 else None
-        if not left > 2.0:
-            return MultivariateParameters(mean, None)
-        diagonal = np.diagonal(self._scale)
-        product = (left + 2.0) * self._scale**2 + left * np.outer(diagonal, diagonal)
-        return MultivariateParameters(mean, product / ((left + 1.0) * left * left * (left - 2.0)))
+        kappa, left = np.asarray(self._kappa), np.asarray(self._df - self._d - 1.0)
+        scale, diagonal = self._scale, np.diagonal(self._scale, axis1=-2, axis2=-1)
+        outer = diagonal[..., :, None] * diagonal[..., None, :]
+        divisor = (left + 1.0) * left * left * (left - 2.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = scale / (kappa * left)[..., None, None]
+            product = (left + 2.0)[..., None, None] * scale**2 + left[..., None, None] * outer
+            entries = product / divisor[..., None, None]
+        return MultivariateParameters(_where(left > 0.0, mean), _where(left > 2.0, entries))
 
     @property
     def mode(self) -> MultivariateParameters | None:
@@ -71,15 +78,10 @@ class NormalInverseWishartBelief:
     @cached_property
     def _factor(self) -> Any:
         """The Cholesky factor of the scale, if there is one."""
-        diagonal = np.diagonal(self._scale)
-        if not np.all(diagonal > 0.0):
+        factor = correlation_factor(self._scale)
+        if factor is None:
             return None
-        size = np.sqrt(diagonal)
-        try:
-            factor = np.linalg.cholesky(self._scale / np.outer(size, size))
-        except np.linalg.LinAlgError:
-            return None
-        return factor * size[:, None]
+        return factor * np.sqrt(np.diagonal(self._scale))[:, None]
 
     def interval(self, level: float, kind: str) -> MultivariateParameters:
         """Intervals: of the means as (low, high) of arrays (d,), of the entries (d, d)."""
@@ -152,6 +154,33 @@ class NormalInverseWishartBelief:
         covariance = root @ np.swapaxes(root, -1, -2)
         noise = rng.standard_normal((*shape, d, 1)) / math.sqrt(self._kappa)
         return MultivariateParameters(self._mean + (root @ noise)[..., 0], covariance)
+
+
+def _where(exists: Any, values: Any) -> Any:
+    """Return the values that exist: None, or NaN among many, for one that does not."""
+    if exists.ndim == 0:
+        return values if exists else None
+    return np.where(
+        exists.reshape(exists.shape + (1,) * (values.ndim - exists.ndim)), values, np.nan
+    )
+
+
+def correlation_factor(matrix: Any) -> Any:
+    """Return the Cholesky factor of the correlations in a matrix, or in many (..., d, d).
+
+    None where one is not positive definite, or not by more than what rounding may have added.
+    """
+    matrix = np.asarray(matrix, float)
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    if not np.all(diagonal > 0.0):
+        return None
+    size = np.sqrt(diagonal)
+    try:
+        factor = np.linalg.cholesky(matrix / size[..., :, None] / size[..., None, :])
+    except np.linalg.LinAlgError:
+        return None
+    pivots = np.diagonal(factor, axis1=-2, axis2=-1)
+    return factor if np.all(pivots * pivots > ROUNDING * matrix.shape[-1]) else None
 
 
 def _ends(each: Any, level: float, kind: str) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from seqbayes import arrays
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods.base import Likelihood
-from seqbayes.statistics import Scatter
+from seqbayes.statistics import Scatter, is_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class MultivariateNormal(Likelihood):
     Raises
     ------
     PriorError
-        If a name occurs twice or is no label.
+        If a name occurs twice or is a missing value.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class MultivariateNormal(Likelihood):
         try:
             given: Any = self.features
             names = () if isinstance(given, str) else tuple(given)
-            distinct = len(set(names)) == len(names) > 0
+            distinct = len(set(names)) == len(names) > 0 and not any(map(is_missing, names))
         except TypeError:
             distinct = False
         if not distinct:
@@ -82,6 +82,7 @@ class MultivariateNormal(Likelihood):
         return total
 
     def _table(self, xs: Iterable[Any], dimension: int) -> arrays.Array:
+        xs = arrays.items(xs)
         if isinstance(xs, np.ndarray) and xs.ndim == 2 and xs.dtype.kind in "fiu":
             values = xs.astype(float, copy=False)
             if values.shape[1] == dimension and np.isfinite(values).all():

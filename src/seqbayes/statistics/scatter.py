@@ -16,18 +16,21 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import fabs, isfinite
+    from cython.cimports.libc.math import fabs
     from cython.cimports.seqbayes.statistics.base import ROUNDING, SLACK, Statistics
     from cython.cimports.seqbayes.statistics.exact import lost, lost_product
     from cython.cimports.seqbayes.statistics.reading import real
 else:
-    from math import fabs, isfinite
+    from math import fabs
 
     from seqbayes.statistics.base import ROUNDING, SLACK, Statistics
     from seqbayes.statistics.exact import lost, lost_product
     from seqbayes.statistics.reading import real
 
 from seqbayes.statistics.reading import refuse
+
+# Sums are kept below this, so that what rounding takes from their products is finite.
+ROOM = cython.declare(cython.double, 1e300)
 
 
 class ScatterStatistic(NamedTuple):
@@ -188,7 +191,7 @@ class Scatter(Statistics):
             k += i + 1
             if fabs(self._s2[k]) > most:
                 most = fabs(self._s2[k])
-        return isfinite(2.0 * (most + fabs(w) * largest * largest)) and isfinite(self._n + w)
+        return most + fabs(w) * largest * largest < ROOM and fabs(self._n + w) < ROOM
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -241,7 +244,7 @@ class Scatter(Statistics):
         for i in range(d):
             gap: cython.double = 0.0 if first else fabs(about[i] - self._origin[i])
             t = fabs(self._s2[k]) + fabs(b[k]) + gap * (2.0 * fabs(a[i]) + w * gap)
-            if not (isfinite(2.0 * t) and isfinite(self._n + w)):
+            if not (t < ROOM and self._n + w < ROOM):
                 raise ObservationError("the observations are too large: their squares overflow")
             k += i + 2
         k = 0
