@@ -252,7 +252,8 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
 def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
     """Return the names of the features, if they have names, and a table (n, d) of the data."""
     if isinstance(data[0], dict):
-        names = tuple(dict.fromkeys(name for x in data for name in x))
+        # in an order of their own, so that a mapping's order never matters
+        names = tuple(sorted({name for x in data for name in x}, key=repr))
         table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
         return names, table
     return None, np.array(data, float).reshape(len(data), -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqbayes import special
+from seqbayes.distributions import MultivariateT
 from seqbayes.families import NormalInverseGamma, NormalInverseWishart, Product
 from seqbayes.mixture.components import absorb, is_logarithmic
 from seqbayes.state import State
@@ -132,16 +134,29 @@ def _multivariate_student(state: NormalInverseWishart, kernel: Any, n: float) ->
     posterior = state.combine(state.prior, seen)
     if not state.is_proper(posterior):
         return _general(state, kernel, n)
-    predictive = posterior.observation()
+    student = posterior.observation()
+    every = _vector_student(student)
+    some = functools.lru_cache(maxsize=64)(lambda known: _vector_student(student.marginal(known)))
     at, end = kernel.at, kernel.at + d
 
     def density(row: Any, x: Any) -> float:
-        values = np.array(row[at:end])
-        known = np.flatnonzero(~np.isnan(values)).tolist()
+        values = row[at:end]
+        known = tuple([i for i, v in enumerate(values) if not math.isnan(v)])
         if len(known) == d:
-            return float(predictive.logp(values))
-        if not known:
-            return 0.0
-        return float(predictive.marginal(known).logp(values[known]))
+            return every(values)
+        return some(known)([values[i] for i in known]) if known else 0.0
+
+    return density
+
+
+def _vector_student(student: MultivariateT) -> Callable[[list[float]], float]:
+    """Return the log density of a distribution that will be asked often."""
+    loc, half = student.loc, (student.df + len(student.loc)) / 2.0
+    whitening = np.linalg.inv(student._factor) / student._size
+    constant = student.logp(loc)
+
+    def density(values: list[float]) -> float:
+        z = whitening @ (np.array(values) - loc)
+        return float(constant - half * math.log1p(float(z @ z) / student.df))
 
     return density

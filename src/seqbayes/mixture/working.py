@@ -243,15 +243,16 @@ class Working:
 
     def _climb(self, table: Array, w: Array, passes: int) -> float:
         """Take passes of MAP-EM until they gain no more; return the log posterior."""
-        reached = -math.inf
-        for _ in range(passes):
+        before = -math.inf
+        for i in range(passes):
             _, log_likelihood = self.sweep(table, w)
-            log_posterior = log_likelihood + self.log_prior(self.parameters(self.engine))
-            self.maximise()
-            if log_posterior - reached < 1e-6 * len(table):
+            if abs(log_likelihood - before) < 1e-6 * len(table) or i == passes - 1:
                 break
-            reached = log_posterior
-        return max(reached, log_posterior)
+            before = log_likelihood
+            self.maximise()
+        reached = log_likelihood + self.log_prior(self.parameters(self.engine))
+        self.maximise()
+        return reached
 
     def snapshot(self) -> list[Array]:
         """Return a copy of all live statistics."""
