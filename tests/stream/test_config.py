@@ -21,7 +21,7 @@ from seqbayes import (
 )
 from seqbayes.decay import Decayed
 from seqbayes.mixture import Mixture
-from seqbayes.river import ConjugateNB
+from seqbayes.river import ConjugateNB, MixtureDiscriminant
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
 from seqbayes.stream.config import load_config, parse_config
 from seqbayes.stream.durations import parse_duration, parse_half_life
@@ -149,6 +149,10 @@ def test_estimators():
     )
     assert model.state.to_dict() == ConjugateNB({"a": "count"}, strength=2.0).to_dict()
     assert model.slots == [("a", "any"), ("b", "any"), ("y", "any")]
+    mixtures = belief(
+        'state="mixture-discriminant"\nfield="y"\nfeatures=["a"]\nparameters={components=2, seed=1}'
+    )
+    assert mixtures.state.to_dict() == MixtureDiscriminant(2, seed=1).to_dict()
     for text, mistake in [
         ("", "belief.b.features: it is missing"),
         ('features=["a"]\nparameters={colour=1}', "belief.b.parameters: .*'colour'"),

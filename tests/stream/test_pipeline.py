@@ -11,7 +11,12 @@ from memory import Listed, lines
 from cases import FIRST
 from seqbayes import Beta, Binomial, Dirichlet, DirichletProcess, Gamma, Normal, Poisson, PriorError
 from seqbayes.decay import Decayed
-from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
+from seqbayes.river import (
+    ConjugateLinearRegression,
+    ConjugateNB,
+    MixtureDiscriminant,
+    PredictiveSurprise,
+)
 from seqbayes.stream import (
     Belief,
     Collector,
@@ -558,23 +563,28 @@ def test_estimators_learn_from_a_stream(url):
         Belief("class", ConjugateNB(), field="y", features=["a", "b"], by="k", weight="w"),
         Belief("line", ConjugateLinearRegression(), field="z", features=["a"]),
         Belief("odd", PredictiveSurprise(), features=["a", "b"]),
+        Belief("mix", MixtureDiscriminant(2, buffer=8, seed=1), field="y", features=["a", "b"]),
     ]
     states, dead = run(records, beliefs)
     dead.sort()
     assert [(place, name) for place, name, _ in dead] == [
         (50, "class"),
         (50, "line"),
+        (50, "mix"),
         (51, "class"),
         (51, "line"),
+        (51, "mix"),
         (51, "odd"),
     ]
     assert dead[0][2] == "field 'y': it is missing"
     assert states["class"]["x"].predict_one({"a": 2.0}) == "hi"
     assert states["line"][()].weights["a"] == pytest.approx(3.0, abs=0.1)
     assert states["odd"][()].score_one({"a": 50.0}) > 10.0
+    assert states["mix"][()].mixture("hi").n_samples > 8
+    assert states["mix"][()].predict_one({"a": -2.0}) == "lo"
     for cut in (7, 31, 52):
         again, _ = run(records[:cut], beliefs, url)
-    for name in ("class", "line", "odd"):
+    for name in ("class", "line", "odd", "mix"):
         ((key, state),) = states[name].items()
         assert again[name][key].to_dict() == state.to_dict()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ def _parameter(value: Any) -> Any:
             [codec.encode(name), kind.to_dict() if isinstance(kind, State) else kind]
             for name, kind in value.items()
         ]
+    if isinstance(value, Sequence) and any(isinstance(each, State) for each in value):
+        return [each.to_dict() for each in value]
     return codec.encode(value)
 
 
@@ -60,15 +62,23 @@ def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, 
 
 def _value(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
+        if value and all(isinstance(each, Mapping) for each in value):
+            return tuple(State.from_dict(each) for each in value)
         return {
             codec.decode(name): State.from_dict(kind) if isinstance(kind, Mapping) else kind
-            for name, kind in _pairs(value)
+            for name, kind in read_lists(value)
         }
     return codec.decode(value)
 
 
-def _pairs(value: Any, length: int = 2) -> list[Any]:
-    """Return lists of this length, or refuse."""
+def read_lists(value: Any, length: int = 2) -> list[Any]:
+    """Return lists of this length.
+
+    Raises
+    ------
+    PriorError
+        If they are no such lists.
+    """
     if not isinstance(value, (list, tuple)) or any(
         not isinstance(each, (list, tuple)) or len(each) != length for each in value
     ):
@@ -115,14 +125,14 @@ def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any
     PriorError
         If one is of no known kind, or has no such sums.
     """
-    for name, kind, seen, by_class in _pairs(written, 4):
+    for name, kind, seen, by_class in read_lists(written, 4):
         key = codec.decode(name)
         model = asked.get(key) if kind == _OWN else KINDS.get(kind)
         if model is None:
             raise PriorError(f"expected a kind of feature {key!r}, got {reprlib.repr(kind)}")
         feature = Feature(model)
         read_statistics(feature.seen, seen)
-        for label, own in _pairs(by_class):
+        for label, own in read_lists(by_class):
             feature.by_class[codec.decode(label)] = read_statistics(model.statistics(), own)
         yield key, feature
 

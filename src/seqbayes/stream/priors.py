@@ -21,6 +21,7 @@ from seqbayes.watch import spec
 ESTIMATORS = {
     "conjugate-nb": "ConjugateNB",
     "conjugate-linear-regression": "ConjugateLinearRegression",
+    "mixture-discriminant": "MixtureDiscriminant",
     "predictive-surprise": "PredictiveSurprise",
 }
 """River's estimators by the names that a configuration gives them."""

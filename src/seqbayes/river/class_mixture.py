@@ -1,0 +1,222 @@
+"""The mixture of one class: what it is made of, and how it takes observations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqbayes.errors import PriorError
+from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishart, Product
+from seqbayes.likelihoods import MultivariateNormal
+from seqbayes.mixture import Mixture
+from seqbayes.mixture.components import adapter
+from seqbayes.river.features import KINDS, Feature, Own
+from seqbayes.state import State
+
+SHAPES = ("full", "diagonal")
+
+
+class ClassMixture:
+    """A mixture over some of the features of observations.
+
+    Parameters
+    ----------
+    mixture
+        The mixture, over products of fields or over vectors with names.
+    numbers
+        The field that holds several numbers together as a vector, if any.
+    known
+        All features met so far: labels of those that are categorical and new to the mixture are one
+        category to it.
+    """
+
+    def __init__(
+        self, mixture: Mixture, numbers: Any = None, known: Mapping[Any, Feature] | None = None
+    ) -> None:
+        self.mixture = mixture
+        self.numbers = numbers
+        fields = _fields(next(iter(mixture._get_params()["components"].values())))
+        self._vector = frozenset(() if numbers is None else fields[numbers].likelihood.features)
+        self._others: dict[Any, Any] = {}
+        self._labels: dict[Any, frozenset[Any]] = {}
+        for name, feature in (known or {}).items():
+            if name in fields and feature.kind is KINDS["categorical"]:
+                *labels, self._others[name] = fields[name].categories
+                self._labels[name] = frozenset(labels)
+        self.names = self._vector | (fields.keys() - {numbers})
+
+    def project(self, x: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return what the mixture takes of an observation, empty where it is nothing."""
+        found: dict[Any, Any] = {}
+        vector: dict[Any, Any] = {}
+        for name, value in x.items():
+            if name in self._vector:
+                vector[name] = value
+            elif name in self._labels:
+                found[name] = value if value in self._labels[name] else self._others[name]
+            elif name in self.names:
+                found[name] = value
+        if vector:
+            found[self.numbers] = vector
+        return found
+
+    def learn(self, x: Mapping[Any, Any], w: float) -> None:
+        """Absorb what the mixture takes of an observation."""
+        found = self.project(x)
+        if found:
+            self.mixture.learn_one(found, w)
+
+    def log_predictive(self, x: Mapping[Any, Any], known: Mapping[Any, Feature]) -> float:
+        """Return the log predictive of the features that the mixture models."""
+        found = self.project(x)
+        if not found:
+            return 0.0
+        return self.mixture.log_predictive(found) + math.fsum(
+            self._within_others(name, x[name], known[name].seen)
+            for name, label in self._others.items()
+            if found.get(name) == label
+        )
+
+    def _within_others(self, name: Any, label: Any, seen: Any) -> float:
+        """Return the log share of a label, in all classes, among those new to the mixture.
+
+        What was never seen has the weight of one observation.
+        """
+        counts = seen.value
+        own = math.fsum(counts.get(each, 0.0) for each in self._labels[name])
+        return math.log(counts.get(label, 1.0) / (max(seen.n - own, 0.0) + 1.0))
+
+
+def _fields(state: Any) -> dict[Any, Any]:
+    if isinstance(state, Product):
+        return dict(state.fields)
+    return dict.fromkeys(state.likelihood.features)
+
+
+def check_component(state: State) -> None:
+    """Refuse a state that cannot be a component of a mixture on a stream.
+
+    Raises
+    ------
+    PriorError
+        If it, or a field of it, cannot.
+    """
+    adapter(state)
+    if isinstance(state, Product):
+        for field in state.fields.values():
+            check_component(field)
+    if not state.is_proper(state.prior):
+        raise PriorError(f"online EM needs proper priors, got {state.prior}")
+
+
+def prototypes(given: Any) -> tuple[State, ...]:
+    """Return states that can be the components of every class.
+
+    Raises
+    ------
+    PriorError
+        If they are none, or their observations are no mappings of features.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise PriorError(f"expected states, or their number, as components, got {given!r}")
+    for state in given:
+        check_component(state)
+        named = isinstance(state, Product) or (
+            isinstance(state, NormalInverseWishart) and state.likelihood.features is not None
+        )
+        if not named:
+            raise PriorError(
+                "expected products of named fields, or vectors with named features, as components"
+                f" of a class, got {state!r}"
+            )
+        if set(_fields(state)) != set(_fields(given[0])):
+            raise PriorError(
+                f"expected components over the same features, got {tuple(_fields(state))}"
+                f" and {tuple(_fields(given[0]))}"
+            )
+    return tuple(given)
+
+
+def read(
+    written: Mapping[str, Any], numbers: Any, known: Mapping[Any, Feature] | None
+) -> ClassMixture:
+    """Return the mixture of a class that was written.
+
+    Raises
+    ------
+    PriorError
+        If it is none.
+    """
+    mixture = Mixture.from_dict(written)
+    states = mixture._get_params()["components"]
+    given = prototypes(tuple(states.values()) if isinstance(states, Mapping) else states)
+    try:
+        return ClassMixture(mixture, numbers, known)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PriorError(f"expected a mixture of a class, got one of {given[0]}") from None
+
+
+def component(
+    features: Mapping[Any, Feature], label: Any, k: int, strength: float, covariance: str
+) -> tuple[Product | None, Any]:
+    """Return the prior of a component of a class, and its field of several numbers, if any.
+
+    Every feature has the prior that naive Bayes would give it: what is known of it in all classes
+    together, worth `strength` observations; variances are those of `k` clusters that fill as much
+    space together. None where nothing varies yet.
+    """
+    fields: dict[Any, State] = {}
+    numbers = {}
+    for name in sorted(features, key=repr):  # whatever the order in which they came
+        feature = features[name]
+        if feature.kind is KINDS["gaussian"]:
+            prior: Any = feature.kind.prior(feature.seen.value, strength)
+            if prior is not None:
+                numbers[name] = prior
+        elif feature.kind is KINDS["categorical"]:
+            fields[name] = _labels(feature, label, strength)
+        elif isinstance(feature.kind, Own):
+            fields[name] = feature.kind.template
+        else:
+            prior = feature.kind.prior(feature.seen.value, strength)
+            fields[name] = feature.kind.family(*prior, likelihood=feature.kind.likelihood)
+    shrink = k ** (-2.0 / len(numbers)) if numbers else 1.0
+    key = None
+    if covariance == "full" and len(numbers) > 1:
+        key = "numbers"
+        while key in fields:
+            key += "_"
+        fields[key] = _vector(numbers, strength, shrink)
+    else:
+        for name, (mean, kappa, alpha, beta) in numbers.items():
+            fields[name] = NormalInverseGamma(mean, kappa, alpha, beta * shrink)
+    return (Product(fields), key) if fields else (None, None)
+
+
+def _labels(feature: Feature, label: Any, strength: float) -> Dirichlet:
+    """Return the prior over the labels that a class has seen, and all others as one."""
+    own = feature.by_class.get(label)
+    overall = feature.seen.value
+    unit = strength / (feature.seen.n + 1.0)
+    alpha = {each: unit * overall[each] for each in sorted(own.value if own else (), key=repr)}
+    others: Any = ("others",)
+    while others in alpha:
+        others = (*others, "others")
+    alpha[others] = max(strength - math.fsum(alpha.values()), unit)
+    return Dirichlet(alpha)
+
+
+def _vector(numbers: Mapping[Any, Any], strength: float, shrink: float) -> NormalInverseWishart:
+    """Return the prior of which every coordinate by itself has the prior given."""
+    d = len(numbers)
+    scale = [[0.0] * d for _ in range(d)]
+    for i, prior in enumerate(numbers.values()):
+        scale[i][i] = 2.0 * prior.beta * shrink
+    return NormalInverseWishart(
+        [prior.mean for prior in numbers.values()],
+        strength,
+        d - 1.0 + 2.0 * strength,
+        scale,
+        likelihood=MultivariateNormal(features=tuple(numbers)),
+    )

@@ -1,0 +1,311 @@
+"""A classifier with a mixture for every class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from river import base
+
+from seqbayes import codec, likelihoods
+from seqbayes.errors import ObservationError, PriorError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.mixture import Mixture
+from seqbayes.river import class_mixture, document
+from seqbayes.river import features as kinds
+from seqbayes.river.class_mixture import SHAPES, ClassMixture
+from seqbayes.river.features import Feature, Own, bounded_weight
+from seqbayes.state import State
+
+
+class MixtureDiscriminant(base.Classifier):
+    """Mixture discriminant analysis: every class is a mixture, learned by online EM.
+
+    The probability of a class is by Bayes' rule: the Dirichlet predictive of the class, times the
+    predictive density of the features under the class's mixture. So a class may have several
+    clusters, of any shapes, where naive Bayes has one whose features are independent.
+
+    Parameters
+    ----------
+    components
+        How many components every class has; or their priors, states that are cloned for every
+        class: products of named fields, or vectors with named features.
+    features
+        How to model features, by name, as in `ConjugateNB`: "gaussian", "count", "categorical", or
+        a state that can be a component. Other features are modelled by their first value.
+    covariance
+        "full": the numbers of a component depend on each other. "diagonal": they do not. Features
+        of other kinds are independent within a component.
+    strength
+        How many observations the prior of a feature is worth, > 0.
+    class_strength
+        Dirichlet concentration of every class, > 0.
+    buffer
+        Observations of a class from which its mixture begins; by default 25 per component.
+    seed
+        Seed of the starts.
+
+    Notes
+    -----
+    Until its mixture begins, a class is what it is to `ConjugateNB`: one component of independent
+    features. So it is afterwards with features that came later. The prior of a component is what is
+    known of the features in all classes when its mixture begins.
+
+    A feature absent from an observation is marginalised out; one never learned, or a number that
+    has never varied, says nothing. Missing values (None, NaN) and values that do not fit the kind
+    of their feature are refused before anything is learned: leave them out instead. Labels that
+    are new to a mixture are one category to it, within which they share as in all classes.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is out of range, or a feature's model is unknown or improper.
+
+    References
+    ----------
+    .. [1] Hastie, T. and Tibshirani, R. (1996). Discriminant analysis by Gaussian mixtures. Journal
+       of the Royal Statistical Society B 58, 155-176.
+    .. [2] Cappé, O. and Moulines, E. (2009). On-line expectation-maximization algorithm for latent
+       data models. Journal of the Royal Statistical Society B 71, 593-613.
+
+    Examples
+    --------
+    Inside and outside of a ring, which no line can tell apart:
+
+    >>> import math, random
+    >>> from seqbayes.river import MixtureDiscriminant
+    >>> model, rng = MixtureDiscriminant(components=4, seed=1), random.Random(1)
+    >>> for _ in range(1000):
+    ...     inside, angle = rng.random() < 0.5, rng.uniform(0, 2 * math.pi)
+    ...     radius = rng.gauss(0 if inside else 4, 0.5)
+    ...     x = {"x": radius * math.cos(angle), "y": radius * math.sin(angle)}
+    ...     model.learn_one(x, "inside" if inside else "outside")
+    >>> [model.predict_one({"x": x, "y": 0.0}) for x in (-4.0, 0.0, 4.0)]
+    ['outside', 'inside', 'outside']
+    >>> print(f"{model.predict_proba_one({'x': 4.2})['outside']:.3f}")
+    1.000
+    """
+
+    def __init__(
+        self,
+        components: int | Sequence[State] = 3,
+        features: Mapping[Any, str | State] | None = None,
+        covariance: str = "full",
+        strength: float = 1.0,
+        class_strength: float = 1.0,
+        buffer: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.components = components
+        self.features = features
+        if covariance not in SHAPES:
+            shapes = " or ".join(map(repr, SHAPES))
+            raise PriorError(f"expected covariance {shapes}, got {covariance!r}")
+        self.covariance = covariance
+        self.strength = check_parameter("strength", strength)
+        self.class_strength = check_parameter("class_strength", class_strength)
+        self.buffer = buffer
+        self.seed = seed
+        self._k, self._prototypes = _components(components)
+        self._size = _buffer_size(buffer, self._k)
+        self._kinds = kinds.kinds(features)
+        for kind in self._kinds.values():
+            if isinstance(kind, Own):
+                class_mixture.check_component(kind.template)
+        self._features: dict[Any, Feature] = {}
+        self._classes = likelihoods.Categorical().statistics()
+        self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
+        self._mixtures: dict[Any, ClassMixture] = {}
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
+        """Absorb the features `x` of an observation of class `y`.
+
+        Parameters
+        ----------
+        x
+            Values by the name of the feature.
+        y
+            The class, any hashable label.
+        w
+            Weight, finite and >= 0.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature. The model is then unchanged.
+        """
+        weight = bounded_weight(w)
+        likelihoods.Categorical().statistics().observe(y)
+        found = kinds.checked(x, self._features, self._kinds)
+        if weight == 0.0:
+            return
+        mixture = self._mixtures.get(y)
+        if mixture is None and self._prototypes is not None:
+            made = Mixture(self._prototypes, buffer=self._size, seed=self.seed)
+            mixture = ClassMixture(made)
+        if mixture is not None:
+            mixture.learn(x, weight)
+            self._mixtures[y] = mixture
+        self._classes.observe(y, weight)
+        for name, feature in found.items():
+            self._features[name] = feature
+            feature.learn(x[name], y, weight)
+        if mixture is None and x:
+            self._keep(dict(x), y, weight)
+
+    def _keep(self, x: dict[Any, Any], label: Any, w: float) -> None:
+        """Keep an observation of a class; begin its mixture when enough are kept."""
+        kept = self._buffers.setdefault(label, [])
+        if len(kept) < self._size:
+            kept.append((x, w))
+        if len(kept) < self._size:
+            return
+        prior, numbers = class_mixture.component(
+            self._features, label, self._k, self.strength, self.covariance
+        )
+        if prior is None:
+            return
+        mixture = Mixture([prior] * self._k, buffer=self._size, seed=self.seed)
+        begun = ClassMixture(mixture, numbers, self._features)
+        for each, weight in kept:
+            begun.learn(each, weight)
+        self._mixtures[label] = begun
+        del self._buffers[label]
+
+    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """Return log p(class, x) of every class.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        known = kinds.checked(x, self._features, self._kinds)
+        known = {name: feature for name, feature in known.items() if name in self._features}
+        seen = {name: x[name] for name in known}
+        counts = self._classes.value
+        whole = self._classes.n + len(counts) * self.class_strength
+        joint = {}
+        for label, n in counts.items():
+            mixture = self._mixtures.get(label)
+            joint[label] = math.log((n + self.class_strength) / whole)
+            if mixture is not None:
+                joint[label] += mixture.log_predictive(seen, self._features)
+        for name, feature in known.items():
+            # in classes that have one component for it
+            labels = [
+                label
+                for label in counts
+                if label not in self._mixtures or name not in self._mixtures[label].names
+            ]
+            if labels:
+                one = feature.kind.statistics()
+                one.observe(seen[name])
+                given = feature.kind.log_predictives(feature, seen[name], labels, self.strength)
+                for label, log_predictive in zip(labels, given, strict=False):
+                    joint[label] += float(log_predictive) + one.log_base
+        return joint
+
+    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
+        """Return the probability of every class seen so far.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        joint = self.joint_log_likelihood(x)
+        best = max(joint.values(), default=0.0)
+        shares = {label: math.exp(value - best) for label, value in joint.items()}
+        whole = math.fsum(shares.values())
+        return {label: share / whole for label, share in shares.items()}
+
+    def mixture(self, label: Any) -> Mixture | None:
+        """Return a copy of the mixture of a class; None until it begins.
+
+        Raises
+        ------
+        ObservationError
+            If no such class was seen.
+        """
+        if label not in self._classes.value:
+            raise ObservationError(f"expected a class that was seen, got {label!r}")
+        found = self._mixtures.get(label)
+        return None if found is None else found.mixture.clone(include_attributes=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as a versioned dictionary of JSON values."""
+        return document.describe(
+            self,
+            {
+                "classes": document.write_statistics(self._classes),
+                "features": document.write_features(self._features),
+                "mixtures": [
+                    [codec.encode(label), codec.encode(each.numbers), each.mixture.to_dict()]
+                    for label, each in self._mixtures.items()
+                ],
+                "buffers": [
+                    [codec.encode(label), [[codec.encode(x), w] for x, w in kept]]
+                    for label, kept in self._buffers.items()
+                ],
+            },
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary describes no such thing, or is of a newer version.
+        """
+        model: Self
+        model, seen = document.revive(cls, data)
+        document.read_statistics(model._classes, seen.get("classes"))
+        written = seen.get("features")
+        model._features.update(document.read_features(written, model._kinds))
+        for label, numbers, mixture in document.read_lists(seen.get("mixtures"), 3):
+            known = None if model._prototypes is not None else model._features
+            found = class_mixture.read(mixture, codec.decode(numbers), known)
+            model._mixtures[codec.decode(label)] = found
+        for label, kept in document.read_lists(seen.get("buffers")):
+            model._buffers[codec.decode(label)] = model._read_kept(kept)
+        return model
+
+    def _read_kept(self, written: Any) -> list[tuple[dict[Any, Any], float]]:
+        kept = []
+        for x, w in document.read_lists(written):
+            row = codec.decode(x)
+            if not isinstance(row, dict):
+                raise PriorError(f"expected an observation, got {row!r}")
+            try:
+                kinds.checked(row, self._features, self._kinds)
+                kept.append((row, bounded_weight(w)))
+            except ObservationError as error:
+                raise PriorError(f"cannot read an observation: {error}") from None
+        return kept
+
+
+def _components(given: Any) -> tuple[int, tuple[State, ...] | None]:
+    """Return how many components a class has, and their priors where they are given."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        if given < 1:
+            raise PriorError(f"expected at least one component, got {given!r}")
+        return given, None
+    states = class_mixture.prototypes(given)
+    return len(states), states
+
+
+def _buffer_size(buffer: Any, k: int) -> int:
+    if buffer is None:
+        return 25 * k
+    size = check_parameter("buffer", buffer, 1.0, open_low=False)
+    if size < k or size != int(size):
+        raise PriorError(f"expected a buffer of at least {k} observations, got {buffer!r}")
+    return int(size)
