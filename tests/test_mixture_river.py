@@ -64,7 +64,7 @@ def test_clusterers_learn_from_data(check):
 
 def test_checks_of_classifiers():
     """All of River's checks, none skipped."""
-    model = MixtureDiscriminant(2, buffer=20)
+    model = MixtureDiscriminant(2)
     assert not model._unit_test_skips()
     for check in checks.yield_checks(model):
         if COMPILED or "dataset" not in getattr(check, "keywords", {}):

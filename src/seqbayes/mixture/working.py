@@ -42,6 +42,7 @@ class Working:
         self._served: Engine | None = None
         self._stale = False
         self._predictive: Predictive | None = None
+        self._predicting = False
         self._beliefs: list[Any] | None = None
 
     def _assemble(self) -> None:
@@ -131,7 +132,7 @@ class Working:
                 for mine, theirs in zip(served.kernels, engine.kernels, strict=True):
                     mine.begin(theirs.parameter)
                 served.weights[:] = engine.weights
-            self._served, self._stale, self._predictive = served, False, None
+            self._served, self._stale, self._predicting = served, False, False
         return self._served
 
     def forget_served(self) -> None:
@@ -146,9 +147,12 @@ class Working:
         ObservationError
             If `x` is outside the support of a component.
         """
-        self.served()
+        served = self.served()
         if self._predictive is None:
-            self._predictive = Predictive(self)
+            self._predictive = Predictive(self.priors)
+        if not self._predicting:
+            self._predictive.update(served)
+            self._predicting = True
         self.reader.read(x)
         return self._predictive.log_density(self.row.tolist(), x)
 
