@@ -97,7 +97,7 @@ def test_interrupted_anywhere_is_bit_identical(case, half_life, tmp_path):
     state = case.new()
     if half_life:
         state = Decayed(state, 5.5, by=half_life)
-    named = getattr(case.likelihood, "fields", None)
+    named = case.fields or getattr(case.likelihood, "features", None)
     events = [
         {**(event["x"] if named else event), "k": rng.choice("abc"), "w": rng.random(), "t": i / 7}
         for i, event in enumerate(observations(case))

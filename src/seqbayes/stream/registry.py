@@ -7,7 +7,13 @@ import inspect
 import typing
 from typing import Any
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "dataset": "seqbayes.stream.sources.iterable:Dataset",
+    "directory": "seqbayes.stream.sources.directory:Directory",
+    "file": "seqbayes.stream.sources.file:File",
+    "query": "seqbayes.stream.sources.query:Query",
+    "stdin": "seqbayes.stream.sources.stdin:Stdin",
+}
 """Kind to ``module:class``. The class is imported only when chosen, and its keyword parameters are
 what a ``[source]`` table may say: their annotations say of which type, their defaults what may be
 left out, and their docstring's Parameters what each is for."""

@@ -1,0 +1,164 @@
+"""A file that is open for reading: plain or compressed, told from others whatever its name."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from seqbayes.stream.source import SourceError
+
+HEAD = 1024
+"""Bytes from the beginning of a file by which it is known again."""
+_SKIP = 1 << 20
+
+
+class Handle:
+    """The bytes of a file, decompressed where its suffix is ``.gz`` or ``.zst``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    SourceError
+        If the library that decompresses it is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._raw = path.open("rb", buffering=0)
+        self.compressed = path.suffix in (".gz", ".zst")
+        try:
+            self._stream = self._open()
+        except BaseException:
+            self._raw.close()
+            raise
+        self._head = b""
+        self.offset = 0
+
+    def _open(self) -> Any:
+        if self.path.suffix == ".gz":
+            return gzip.GzipFile(fileobj=self._raw)
+        if self.path.suffix == ".zst":
+            try:
+                import zstandard
+            except ModuleNotFoundError:
+                raise SourceError(
+                    f"{self.path} needs zstandard: pip install 'seqbayes[zstd]'"
+                ) from None
+            return _Zstandard(self._raw, zstandard.ZstdDecompressor())
+        return self._raw
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        told = os.fstat(self._raw.fileno())
+        return told.st_dev, told.st_ino
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, up to `size`; none where there is no more at present.
+
+        Raises
+        ------
+        SourceError
+            If the file cannot be read, or is damaged.
+        """
+        try:
+            block: bytes = self._stream.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(f"cannot read {self.path}: {error}") from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] != "zstandard":
+                raise
+            raise SourceError(f"cannot read {self.path}: {error}") from error
+        if self.offset < HEAD:
+            self._head = self._head[: self.offset] + block[: HEAD - self.offset]
+        self.offset += len(block)
+        return block
+
+    def skip_to(self, offset: int) -> bool:
+        """Go on from an offset; return whether the file is as long as that."""
+        if not self.compressed:
+            self._head = os.pread(self._raw.fileno(), min(HEAD, offset), 0)
+            self._raw.seek(offset)
+            self.offset = offset
+            return os.fstat(self._raw.fileno()).st_size >= offset
+        while self.offset < offset:
+            if not self.read(min(_SKIP, offset - self.offset)):
+                return False
+        return True
+
+    def head(self, length: int) -> bytes:
+        """Return the first bytes of the file, as far as they were read."""
+        return self._head[:length]
+
+    def is_changed(self) -> bool:
+        """Whether the file was cut short, or begins otherwise than it did."""
+        if self.compressed:
+            return False
+        if os.fstat(self._raw.fileno()).st_size < self.offset:
+            return True
+        return os.pread(self._raw.fileno(), len(self._head), 0) != self._head
+
+    @property
+    def left(self) -> int:
+        """How many bytes of the file were not read yet, compressed ones where it is."""
+        return max(0, os.fstat(self._raw.fileno()).st_size - self._raw.tell())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        self._raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Zstandard:
+    """Frames of Zstandard, one behind the other; an end within one is an error."""
+
+    def __init__(self, raw: Any, decompressor: Any) -> None:
+        self._raw, self._decompressor = raw, decompressor
+        self._frame: Any = None
+        self._ready = self._packed = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._ready:
+            if not self._packed:
+                self._packed = self._raw.read(size)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("compressed file ended before the end of a frame")
+                return b""
+            self._frame = self._frame or self._decompressor.decompressobj()
+            self._ready = self._frame.decompress(self._packed)
+            self._packed = b""
+            if self._frame.eof:
+                self._packed, self._frame = self._frame.unused_data, None
+        block, self._ready = self._ready[:size], self._ready[size:]
+        return block
+
+    def close(self) -> None:
+        """Do nothing; the file is closed by itself."""
+
+
+def fingerprint(head: bytes) -> str:
+    """Return what a file's beginning is known by."""
+    return hashlib.blake2b(head, digest_size=16).hexdigest()

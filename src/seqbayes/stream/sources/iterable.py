@@ -1,0 +1,137 @@
+"""Events from Python: any iterable, River's streams and data sets among them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from seqbayes.stream.source import Batch, SourceError
+
+
+class Iterated:
+    """Events from an iterable of mappings, or of pairs (x, y) as River's streams yield them.
+
+    Parameters
+    ----------
+    events
+        The iterable, or a function that returns it. To go on after a restart it must begin anew
+        when it is asked to: a list, a data set, or a function; an iterator that is spent cannot.
+    name
+        Its identity in the store.
+    target
+        The field that holds the y of pairs.
+
+    Examples
+    --------
+    >>> sales = Iterated([{"sold": True}, {"sold": False}], name="sales")
+    >>> [batch.records for batch in sales.batches()]
+    [[{'sold': True}, {'sold': False}]]
+    """
+
+    finite = True
+    reconnects = 0
+
+    def __init__(
+        self,
+        events: Iterable[Any] | Callable[[], Iterable[Any]],
+        name: str,
+        target: str = "target",
+    ) -> None:
+        self.name = name
+        self._events = events
+        self._target = target
+        self._place = 0
+
+    def seek(self, token: Any) -> None:
+        """Resume behind the event that had this token, by passing over all before it.
+
+        Raises
+        ------
+        SourceError
+            If the iterable does not begin anew.
+        """
+        self._place = 0 if token is None else token
+        if self._place and not callable(self._events) and iter(self._events) is self._events:
+            raise SourceError(
+                f"{self.name!r} has been read up to event {self._place:,}, and an iterator does not"
+                " begin anew: give a function that returns it"
+            )
+
+    def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
+        """Yield batches.
+
+        Raises
+        ------
+        SourceError
+            If there are fewer events than were read before.
+        """
+        events = iter(self._events() if callable(self._events) else self._events)
+        for _ in range(self._place):
+            if next(events, _END) is _END:
+                raise SourceError(f"{self.name!r} ends before event {self._place:,}")
+        while chunk := list(islice(events, size)):
+            start, self._place = self._place, self._place + len(chunk)
+            places = range(start, self._place)
+            kept, positions, refused = [], [], []
+            for place, event in zip(places, chunk, strict=True):
+                mapping = self._mapping(event)
+                if mapping is None:
+                    refused.append((place, repr(event)[:1000].encode(), "no mapping"))
+                else:
+                    kept.append(mapping)
+                    positions.append(place)
+            yield Batch(kept, self._place, positions, refused)
+
+    def _mapping(self, event: Any) -> Mapping[str, Any] | None:
+        if isinstance(event, Mapping):
+            return event
+        if isinstance(event, tuple) and len(event) == 2 and isinstance(event[0], Mapping):
+            return {**event[0], self._target: event[1]}
+        return None
+
+    def committed(self, token: Any) -> None:
+        """Take note; an iterable needs none."""
+
+    def close(self) -> None:
+        """Do nothing; the iterable is not ours."""
+
+
+_END = object()
+
+
+class Dataset(Iterated):
+    """One of River's data sets.
+
+    Parameters
+    ----------
+    dataset
+        Its class, as ``"Phishing"``.
+    target
+        The field that holds what is to be predicted.
+    name
+        Its identity in the store; by default that of the data set.
+
+    Raises
+    ------
+    SourceError
+        If River has no such data set.
+
+    Examples
+    --------
+    >>> (batch,) = Dataset("ChickWeights").batches()
+    >>> len(batch.records), batch.records[0]
+    (578, {'time': 0, 'chick': 1, 'diet': 1, 'target': 42})
+    """
+
+    def __init__(self, dataset: str, target: str = "target", name: str | None = None) -> None:
+        from river import datasets
+
+        known = [n for n, kind in vars(datasets).items() if inspect.isclass(kind)]
+        if dataset not in known:
+            near = difflib.get_close_matches(dataset, known, 1)
+            hint = f": is it {near[0]!r}?" if near else ""
+            raise SourceError(f"River has no data set {dataset!r}{hint}")
+        super().__init__(getattr(datasets, dataset), name or f"dataset:{dataset}", target)

@@ -1,0 +1,150 @@
+"""One file on its way through: batches out of it, and the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from seqbayes.errors import PriorError
+from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.sources.handle import Handle
+from seqbayes.stream.sources.records import LONGEST, Lines, Part, Rows
+
+BLOCK = 1 << 20
+"""Bytes that are read at a time."""
+
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+"""Formats by suffix; what has another is taken for JSON Lines."""
+
+
+class Format:
+    """How files hold records.
+
+    Parameters
+    ----------
+    name
+        ``"jsonl"`` or ``"csv"``; by default what the suffix of `path` says.
+    path
+        A file, or a pattern of names.
+    delimiter
+        What stands between cells of CSV; by default a comma, or a tab in ``.tsv``.
+    longest
+        Most bytes of a record.
+
+    Raises
+    ------
+    PriorError
+        If there is no such format, or the delimiter is no single character.
+    """
+
+    def __init__(
+        self, name: str | None, path: str, delimiter: str | None, longest: int = LONGEST
+    ) -> None:
+        suffixes = [s for s in Path(path).suffixes if s in FORMATS]
+        suffix = suffixes[-1] if suffixes else ""
+        name = name or FORMATS.get(suffix, "jsonl")
+        if name not in ("jsonl", "csv"):
+            raise PriorError(f"expected format 'jsonl' or 'csv', got {name!r}")
+        if delimiter is not None and len(delimiter) != 1:
+            raise PriorError(f"expected a delimiter of one character, got {delimiter!r}")
+        if longest < 1:
+            raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
+        self.text = name == "csv"
+        self._delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
+        self._longest = longest
+
+    def splitter(self, path: Path, offset: int) -> Lines:
+        """Return what splits a file from an offset on."""
+        if not self.text:
+            return Lines(offset, self._longest)
+        header = None
+        if offset > 0:
+            with Handle(path) as handle:
+                rows = Rows(0, self._longest, self._delimiter)
+                while rows.header is None:
+                    block = handle.read(BLOCK)
+                    rows.split(block, last=not block)
+                    if not block:
+                        break
+                header = rows.header
+        return Rows(offset, self._longest, self._delimiter, header)
+
+
+class Reading:
+    """A file from an offset on.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        How it holds records.
+    offset
+        Where to begin, in bytes after decompression.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    SourceError
+        If it is shorter than that.
+    """
+
+    def __init__(self, path: Path, layout: Format, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self.handle = Handle(path)
+        try:
+            if offset and not self.handle.skip_to(offset):
+                raise SourceError(f"{path} ends before byte {offset:,}, up to which it was read")
+            self._splitter = layout.splitter(path, offset)
+        except BaseException:
+            self.handle.close()
+            raise
+
+    def advance(self) -> Part | None:
+        """Return what the next block holds; None at the end."""
+        block = self.handle.read(BLOCK)
+        return self._splitter.split(block) if block else None
+
+    def finish(self) -> Part:
+        """Return what is left when nothing more will come."""
+        return self._splitter.split(b"", last=True)
+
+    def batches(
+        self, part: Part, size: int, token: Callable[[int], Any], more: int = 0
+    ) -> Iterator[Batch]:
+        """Yield the records of a part, `size` at a time.
+
+        Parameters
+        ----------
+        part
+            The records.
+        size
+            Most records of a batch.
+        token
+            Returns the source's token at an offset.
+        more
+            Bytes that lie behind this file.
+        """
+        refused = part.refused
+        first = 0
+        while first < len(part.records) or refused or self.offset < part.end:
+            last = min(first + size, len(part.records))
+            end = part.starts[last] if last < len(part.records) else part.end
+            here = [each for each in refused if each[0] < end]
+            refused = refused[len(here) :]
+            self.offset = end
+            yield Batch(
+                part.records[first:last],
+                token(end),
+                part.starts[first:last],
+                here,
+                self.handle.left + more,
+            )
+            first = last
+
+    def close(self) -> None:
+        """Close the file."""
+        self.handle.close()

@@ -1,0 +1,213 @@
+"""Whole records out of blocks of bytes: lines, or the rows of CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from seqbayes.stream.source import SourceError
+
+LONGEST = 16 << 20
+"""Most bytes of a record; what is longer is refused, and passed over."""
+SHOWN = 1000
+"""Bytes of a record that is too long which are kept."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass
+class Part:
+    """Records that lie one behind the other.
+
+    Attributes
+    ----------
+    records
+        Raw lines, or mappings from column to cell.
+    starts
+        Where each of them begins, in bytes.
+    end
+        Where the next record begins.
+    refused
+        Start, raw beginning and reason of what is no record.
+    """
+
+    records: Sequence[Any] = ()
+    starts: Sequence[int] = ()
+    end: int = 0
+    refused: list[tuple[int, bytes, str]] = field(default_factory=list)
+
+
+class Lines:
+    r"""Splits blocks into lines, one JSON object each.
+
+    Parameters
+    ----------
+    offset
+        Where the first block begins; the beginning of a record.
+    longest
+        Most bytes of a record.
+
+    Examples
+    --------
+    >>> lines = Lines(0)
+    >>> lines.split(b'{"x": 1}\n{"x":')
+    Part(records=[b'{"x": 1}'], starts=[0], end=9, refused=[])
+    >>> lines.split(b" 2}", last=True).records
+    [b'{"x": 2}']
+    """
+
+    def __init__(self, offset: int, longest: int = LONGEST) -> None:
+        self._end = offset
+        self._longest = longest
+        self._rest = b""
+        self._dropped = 0
+
+    def split(self, block: bytes, last: bool = False) -> Part:
+        """Return the records that end in a block; in the last one what is left ends as well."""
+        if self._dropped:
+            return self._pass_over(block, last)
+        data = self._rest + block if self._rest else block
+        records = self._cut(data)
+        self._rest = b"" if last else records.pop()
+        starts = list(accumulate(map(len, records), lambda at, n: at + n + 1, initial=self._end))
+        end = starts.pop()
+        if last and records:
+            end -= 1  # the last line has no end
+        if self._end == 0 and records and records[0].startswith(_BOM):
+            records[0] = records[0][len(_BOM) :]
+        self._end = end
+        part = self._refine(records, starts, end)
+        if len(self._rest) > self._longest:
+            self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
+        return part
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        """Return the records in the data, and what is left behind the last one."""
+        return data.split(b"\n")
+
+    def _refine(self, records: list[bytes], starts: list[int], end: int) -> Part:
+        """Return the records that say something."""
+        part = Part(records, starts, end)
+        lengths = list(map(len, records))
+        if lengths and (min(lengths) < 3 or max(lengths) > self._longest):
+            self._drop_empty(part)
+        return part
+
+    def _drop_empty(self, part: Part) -> None:
+        kept = []
+        for record, start in zip(part.records, part.starts, strict=True):
+            if len(record) > self._longest:
+                part.refused.append(self._too_long(start, record, len(record)))
+            elif record.strip():
+                kept.append((record, start))
+        part.records = [record for record, _ in kept]
+        part.starts = [start for _, start in kept]
+
+    def _pass_over(self, block: bytes, last: bool) -> Part:
+        """Drop what is left of a record that is too long, up to its end."""
+        i = block.find(b"\n")
+        if i < 0 and not last:
+            self._dropped += len(block)
+            return Part(end=self._end)
+        length = self._dropped + (len(block) if i < 0 else i)
+        refused = self._too_long(self._end, self._rest, length)
+        self._end += length + (i >= 0)
+        self._dropped, self._rest = 0, b""
+        part = Part(end=self._end) if i < 0 else self.split(block[i + 1 :], last)
+        part.refused.insert(0, refused)
+        return part
+
+    def _too_long(self, start: int, record: bytes, length: int) -> tuple[int, bytes, str]:
+        reason = f"a record of {length:,} bytes: expected at most {self._longest:,}"
+        return start, record[:SHOWN], reason
+
+
+class Rows(Lines):
+    """Splits blocks into rows of CSV, mappings from the header's columns to cells of text.
+
+    Quoted cells may hold line breaks and delimiters (RFC 4180).
+
+    Parameters
+    ----------
+    offset, longest
+        As of `Lines`; at 0 the first row is the header.
+    delimiter
+        What stands between cells.
+    header
+        The columns, where the first block does not begin with them.
+    """
+
+    def __init__(
+        self,
+        offset: int,
+        longest: int = LONGEST,
+        delimiter: str = ",",
+        header: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(offset, longest)
+        self._delimiter = delimiter
+        self.header = None if header is None else list(header)
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        lines = data.split(b"\n")
+        if b'"' not in data:
+            return lines
+        records, whole = [], []
+        quoted = False
+        for line in lines:
+            whole.append(line)
+            quoted ^= line.count(b'"') % 2 == 1
+            if not quoted:
+                records.append(b"\n".join(whole))
+                whole = []
+        if quoted:
+            records.append(b"\n".join(whole))
+        return records
+
+    def _refine(self, records: list[bytes], starts: list[int], end: int) -> Part:
+        part = super()._refine(records, starts, end)
+        if self.header is None and part.records:
+            self.header = self._columns(part.records[0])
+            part.records, part.starts = part.records[1:], part.starts[1:]
+        if part.records:
+            self._parse(part)
+        return part
+
+    def _columns(self, record: bytes) -> list[str]:
+        try:
+            header = self._cells(record)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise SourceError(f"the header is no row of CSV: {error}") from None
+        if len(set(header)) < len(header):
+            raise SourceError(f"columns of CSV have one name: {', '.join(map(repr, header))}")
+        return header
+
+    def _cells(self, record: bytes) -> list[str]:
+        return next(csv.reader([record.decode()], delimiter=self._delimiter, strict=True))
+
+    def _parse(self, part: Part) -> None:
+        assert self.header is not None
+        header, count = self.header, len(self.header)
+        raw: Sequence[bytes] = part.records
+        try:
+            texts = [record.decode() for record in raw]
+            rows = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            rows = []
+        if len(rows) == len(raw) and all(len(row) == count for row in rows):
+            part.records = [dict(zip(header, row, strict=True)) for row in rows]
+            return
+        kept: list[tuple[Mapping[str, str], int]] = []
+        for record, start in zip(raw, part.starts, strict=True):
+            try:
+                cells = self._cells(record)
+                if len(cells) != count:
+                    raise csv.Error(f"expected {count} cells, got {len(cells)}")
+                kept.append((dict(zip(header, cells, strict=True)), start))
+            except (UnicodeDecodeError, csv.Error) as error:
+                part.refused.append((start, record[:SHOWN], f"no row of CSV: {error}"))
+        part.records = [record for record, _ in kept]
+        part.starts = [start for _, start in kept]

@@ -1,0 +1,516 @@
+"""Sources: every record once, from any token on, whatever happens to the file meanwhile."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from seqbayes.stream import SourceError, open_store
+from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
+from seqbayes.stream.sources.file import GRACE
+from seqbayes.stream.sources.records import Lines, Rows
+
+
+def event(i):
+    return {"i": i, "text": "é" * (i % 7)}
+
+
+def line(i):
+    return json.dumps(event(i), ensure_ascii=False).encode()
+
+
+def numbers(batches):
+    """Return the numbers of the events in batches, raw or decoded."""
+    return [
+        int((json.loads(r) if isinstance(r, bytes) else r)["i"])
+        for batch in batches
+        if batch is not None
+        for r in batch.records
+    ]
+
+
+def everything(source):
+    """Return all batches of a source, and close it whatever comes."""
+    with closing(source):
+        return list(source.batches())
+
+
+def read_on(make, size=3):
+    """Read a source, and from each token on; return its batches and what follows each token."""
+    source = make()
+    source.seek(None)
+    batches = list(source.batches(size))
+    source.close()
+    rests = []
+    for batch in batches:
+        again = make()
+        again.seek(json.loads(json.dumps(batch.token)))
+        rests.append(numbers(again.batches(size)))
+        again.close()
+    return batches, rests
+
+
+def assert_whole(make, count, size=3):
+    batches, rests = read_on(make, size)
+    assert numbers(batches) == list(range(count))
+    for i, rest in enumerate(rests):
+        assert numbers(batches[: i + 1]) + rest == list(range(count))
+    assert all(len(batch.records) == len(batch.positions) <= size for batch in batches)
+
+
+def as_csv(count):
+    out = io.StringIO(newline="")
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(["i", "text"])
+    rows.writerows(
+        [i, ["plain", "a,b", "two\nlines", 'a "quote"', ""][i % 5]] for i in range(count)
+    )
+    return out.getvalue().encode()
+
+
+SUFFIXES = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_files_from_any_token_on(kind, suffix, block, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", block)
+    data = as_csv(17) if kind == "csv" else b"\n".join(map(line, range(17)))
+    path = tmp_path / f"events.{kind}{suffix}"
+    path.write_bytes(SUFFIXES[suffix](data))
+    assert_whole(lambda: File(str(path)), 17)
+
+
+def test_cells_are_what_csv_says(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_bytes(as_csv(10))
+    (batch,) = File(str(path)).batches()
+    assert batch.records == list(csv.DictReader(io.StringIO(as_csv(10).decode(), newline="")))
+    tabs = tmp_path / "events.tsv"
+    tabs.write_text("i\ttext\n0\ta,b\n")
+    (batch,) = File(str(tabs)).batches()
+    assert batch.records == [{"i": "0", "text": "a,b"}]
+
+
+def is_line(data):
+    """Whether these bytes are one line that says something, and no mark at the beginning."""
+    return bool(data.strip()) and b"\n" not in data and not data.startswith(b"\xef\xbb\xbf")
+
+
+@given(
+    some.lists(some.binary(max_size=9).filter(is_line), max_size=12),
+    some.lists(some.integers(1, 20), min_size=1, max_size=12),
+    some.booleans(),
+)
+def test_lines_in_blocks_of_any_size(lines, cuts, ended):
+    data = b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    splitter, found, place = Lines(0), [], 0
+    for i in range(len(data) + 1):
+        cut = cuts[i % len(cuts)]
+        block, place = data[place : place + cut], place + cut
+        part = splitter.split(block, last=not block)
+        found += zip(part.records, part.starts, strict=True)
+        if not block:
+            break
+    assert [record for record, _ in found] == lines
+    for record, start in found[1:]:
+        assert data[start : start + len(record)] == record
+    assert part.end == len(data)
+
+
+@settings(max_examples=60)
+@given(
+    some.lists(some.tuples(*[some.text('ab,"\n', max_size=5)] * 2), min_size=1, max_size=8),
+    some.integers(1, 30),
+)
+def test_rows_in_blocks_of_any_size(rows, cut):
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("x", "y"), *rows])
+    data = out.getvalue().encode()
+    splitter, found = Rows(0), []
+    for place in range(0, len(data) + cut, cut):
+        block = data[place : place + cut]
+        found += splitter.split(block, last=not block).records
+    assert found == [{"x": x, "y": y} for x, y in rows]
+
+
+@pytest.mark.parametrize("block", [3, 64, 1 << 20])
+def test_what_is_too_long_is_refused_and_passed_over(block, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", block)
+    path = tmp_path / "events.jsonl"
+    long = b'{"i": 1, "text": "' + b"x" * 5000
+    path.write_bytes(line(0) + b"\n" + long + b"\n\n \r\n" + line(1) + b"\n" + long)
+    batches, rests = read_on(lambda: File(str(path), longest=100))
+    assert numbers(batches) == [0, 1]
+    refused = [each for batch in batches for each in batch.refused]
+    start = len(line(0)) + 1
+    assert [at for at, _, _ in refused] == [start, start + len(long) + 5 + len(line(1)) + 1]
+    assert all("5,018 bytes" in why and long.startswith(raw) for _, raw, why in refused)
+    for i, rest in enumerate(rests):
+        assert numbers(batches[: i + 1]) + rest == [0, 1]
+
+
+def test_rows_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_bytes(b"i,text\n0,a\n1\n2,\xff\n3,b,c\n4,d\n\n")
+    (batch,) = File(str(path)).batches()
+    assert [row["i"] for row in batch.records] == ["0", "4"]
+    assert [at for at, _, _ in batch.refused] == [11, 13, 17]
+    for header in (b"i,i\n1,2\n", b"\xff,i\n1,2\n"):
+        path.write_bytes(header)
+        with pytest.raises(SourceError, match=r"columns|header"):
+            everything(File(str(path)))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(SourceError, match="No such file"):
+        everything(File(str(tmp_path / "none.jsonl")))
+    for suffix, pack in list(SUFFIXES.items())[1:]:
+        path = tmp_path / f"cut.jsonl{suffix}"
+        path.write_bytes(pack(b"\n".join(map(line, range(5000))))[:-20])
+        with pytest.raises(SourceError, match="cannot read"):
+            everything(File(str(path)))
+        path.write_bytes(b"no such thing")
+        with pytest.raises(SourceError, match="cannot read"):
+            everything(File(str(path)))
+        with pytest.raises(ValueError, match="cannot follow"):
+            File(str(path), follow=True)
+
+
+class Follower:
+    """Reads a followed file as far as it goes at present."""
+
+    def __init__(self, path, token=None, **options):
+        self.source = File(str(path), follow=True, **options)
+        self.source.seek(token)
+        self.batches = self.source.batches(timeout=0.02)
+        self.token = token
+        self.found = []
+
+    def read(self, until, patience=5.0):
+        """Read until so many events were found."""
+        deadline = time.monotonic() + patience
+        while len(self.found) < until and time.monotonic() < deadline:
+            batch = next(self.batches)
+            if batch is not None:
+                self.found += numbers([batch])
+                self.token = json.loads(json.dumps(batch.token))
+        assert self.found == list(range(until))
+
+    def close(self):
+        self.source.close()
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "events.jsonl"
+
+
+def append(path, *which):
+    with path.open("ab") as out:
+        for i in which:
+            out.write(line(i) + b"\n")
+
+
+def test_a_growing_file_is_followed(log):
+    follower = Follower(log)
+    assert next(follower.batches) is None
+    append(log, 0, 1)
+    follower.read(2)
+    with log.open("ab") as out:
+        out.write(line(2)[:5])
+    assert next(follower.batches) is None
+    with log.open("ab") as out:
+        out.write(line(2)[5:] + b"\n" + line(3) + b"\n")
+    follower.read(4)
+    follower.close()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["watched", "meanwhile"])
+def test_a_rotated_file_is_read_to_its_end(again, log, monkeypatch):
+    """Renamed twice, written to by its old name's holder, and compressed."""
+    monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.2)
+    follower = Follower(log)
+    append(log, 0, 1)
+    follower.read(2)
+    if again:
+        follower.close()
+    writer = log.open("ab")
+    log.rename(log.with_name("events.jsonl.1"))
+    writer.write(line(2) + b"\n")
+    writer.close()
+    append(log, 3, 4)
+    os.utime(log.with_name("events.jsonl.1"), ns=(1, 1))
+    if again:
+        log.with_name("events.jsonl.1").rename(log.with_name("events.jsonl.2"))
+        log.rename(log.with_name("events.jsonl.1"))
+        os.utime(log.with_name("events.jsonl.1"), ns=(2, 2))
+        append(log, 5)
+        found = follower.found
+        follower = Follower(log, follower.token)
+        follower.found = found
+        follower.read(6)
+    else:
+        follower.read(5)
+        append(log, 5)
+        follower.read(6)
+    follower.close()
+
+
+def test_a_rotated_file_that_was_compressed_is_found(log):
+    follower = Follower(log)
+    append(log, *range(4))
+    follower.source.seek(None)
+    batches = follower.source.batches(size=3, timeout=0.02)
+    token = next(batches).token
+    follower.close()
+    packed = gzip.compress(log.read_bytes())
+    log.unlink()
+    log.with_name("events.jsonl.1.gz").write_bytes(packed)
+    append(log, 4)
+    later = Follower(log, token)
+    later.found = [0, 1, 2]
+    later.read(5)
+    later.close()
+
+
+def test_a_truncated_file_is_read_anew(log):
+    follower = Follower(log)
+    append(log, 0, 1, 2)
+    follower.read(3)
+    assert next(follower.batches) is None
+    log.write_bytes(line(3) + b"\n")
+    follower.read(4)
+    # copied and cut, and longer than before when it is looked at again
+    log.write_bytes(b"".join(line(i) + b"\n" for i in range(4, 20)))
+    follower.read(20)
+    follower.close()
+
+
+def test_a_file_that_is_lost_is_said_to_be(log):
+    append(log, 0, 1)
+    follower = Follower(log)
+    follower.read(2)
+    follower.close()
+    log.unlink()
+    append(log, 7)
+    with pytest.raises(SourceError, match="cannot find the file"):
+        Follower(log, follower.token)
+    restarted = File(str(log), lost="restart")
+    restarted.seek(follower.token)
+    assert numbers(restarted.batches()) == [7]
+
+
+def test_a_file_that_is_gone_comes_back(log, monkeypatch):
+    monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.05)
+    append(log, 0)
+    follower = Follower(log)
+    follower.read(1)
+    log.unlink()
+    assert next(follower.batches) is None
+    append(log, 1)
+    follower.read(2)
+    follower.close()
+    assert GRACE >= 1.0
+
+
+def test_files_that_arrive(tmp_path):
+    for i, name in enumerate(["a", "b", "c"]):
+        (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(map(line, range(4 * i, 4 * i + 4))))
+    (tmp_path / ".hidden.jsonl").write_bytes(b"no")
+    (tmp_path / "other.txt").write_bytes(b"no")
+    assert_whole(lambda: Directory(str(tmp_path)), 12)
+    source = Directory(str(tmp_path), follow=True, settle=0.0)
+    source.seek(None)
+    batches = source.batches(timeout=0.01)
+    found = [next(batches) for _ in range(10)]
+    assert found[0].positions[1] == ["a.jsonl", len(line(0)) + 1]
+    assert found[-1] is None
+    (tmp_path / "aa.jsonl").write_bytes(line(12))
+    assert numbers([next(batches)]) == [12]
+    again = Directory(str(tmp_path))
+    again.seek(found[8].token)
+    assert numbers(again.batches()) == [12]
+    source.close()
+    with pytest.raises(SourceError, match="cannot read"):
+        list(Directory(str(tmp_path / "none")).batches())
+    (tmp_path / "a.jsonl").write_bytes(b"x" * 1000)
+    with pytest.raises(SourceError, match="otherwise"):
+        again.seek(found[0].token)
+    again.close()
+
+
+def test_a_file_that_is_still_written_is_waited_for(tmp_path):
+    source = Directory(str(tmp_path), follow=True, settle=0.3)
+    batches = source.batches(timeout=0.01)
+    append(tmp_path / "a.jsonl", 0)
+    assert next(batches) is None
+    time.sleep(0.3)
+    assert numbers([next(batches)]) == [0]
+    source.close()
+
+
+def test_iterables():
+    events = [event(i) for i in range(10)]
+    assert_whole(lambda: Iterated(events, "list"), 10)
+    assert_whole(lambda: Iterated(lambda: iter(events), "function"), 10)
+    once = Iterated(iter(events), "once")
+    assert numbers(once.batches(4)) == list(range(10))
+    with pytest.raises(SourceError, match="begin anew"):
+        once.seek(4)
+    short = Iterated(events[:3], "short")
+    short.seek(5)
+    with pytest.raises(SourceError, match="ends before"):
+        list(short.batches())
+    (batch,) = Iterated([({"x": 1}, True), 3], "pairs", target="y").batches()
+    assert batch.records == [{"x": 1, "y": True}]
+    assert batch.refused == [(1, b"3", "no mapping")]
+
+
+def test_data_sets_of_river():
+    source = Dataset("Phishing", target="bad")
+    source.seek(1200)
+    (batch,) = source.batches()
+    assert len(batch.records) == 50
+    assert "bad" in batch.records[0]
+    with pytest.raises(SourceError, match="is it 'Phishing'"):
+        Dataset("Phising")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_rows_of_a_growing_table(kind, request, tmp_path):
+    if kind == "sqlite":
+        url = str(tmp_path / "events.db")
+        connection = sqlite3.connect(url, isolation_level=None)
+    else:
+        import psycopg
+
+        url = request.getfixturevalue("postgres_url")
+        connection = psycopg.connect(url, autocommit=True)
+    connection.execute("CREATE TABLE e (i INTEGER PRIMARY KEY, at TIMESTAMP, amount NUMERIC(9,2))")
+
+    def insert(*which):
+        for i in which:
+            connection.execute(f"INSERT INTO e VALUES ({i}, '2026-01-02 03:04:05', {i}.25)")
+
+    insert(*range(8))
+    assert_whole(lambda: Query(url, "e", "i"), 8)
+    assert_whole(lambda: Query(url, "SELECT i FROM e WHERE i % 100 < 50", "i"), 8)
+    (batch,) = Query(url, "e", "i").batches()
+    assert batch.records[3]["amount"] == 3.25
+    assert str(batch.records[3]["at"]).startswith("2026-01-02")
+    source = Query(url, "e", "i", follow=True, every=0.02)
+    rows = source.batches(timeout=0.01)
+    assert numbers([next(rows)]) == list(range(8))
+    assert next(rows) is None
+    insert(8)
+    assert numbers([b for b in (next(rows) for _ in range(9)) if b]) == [8]
+    for query, cursor, told in (
+        ("nothing", "i", "nothing"),
+        ("SELECT 1 AS i", "j", "j"),
+        ("DROP TABLE e", "i", "cannot read"),
+        ("SELECT 1 AS i UNION ALL SELECT 1", "i", "does not grow"),
+    ):
+        wrong = Query(url, query, cursor)
+        with pytest.raises(SourceError, match=told):
+            list(wrong.batches(5))
+        wrong.close()
+    assert connection.execute("SELECT count(*) FROM e").fetchone() == (9,)
+    source.close()
+    connection.close()
+
+
+STDIN = """
+import json, sys
+from seqbayes.stream.sources import Stdin
+source = Stdin()
+source.seek(100)
+for batch in source.batches(2, timeout=0.05):
+    told = None if batch is None else [[json.loads(r) for r in batch.records], batch.token]
+    print(json.dumps(told), flush=True)
+"""
+
+
+def test_standard_input():
+    with subprocess.Popen(
+        [sys.executable, "-c", STDIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as program:
+        assert json.loads(program.stdout.readline()) is None
+        program.stdin.write(b"1\n2\n3\n4")
+        program.stdin.flush()
+        said = []
+        while len(said) < 2:
+            batch = json.loads(program.stdout.readline())
+            said += [batch] if batch else []
+        assert said == [[[1, 2], 104], [[3], 106]]
+        program.stdin.close()
+        rest = [json.loads(each) for each in program.stdout]
+        assert [each for each in rest if each] == [[[4], 107]]
+    assert program.returncode == 0
+
+
+CONFIG = """
+store = "beliefs.db"
+source = {{ kind = "file", path = "events.jsonl", follow = {follow} }}
+commit = {{ every = "20 ms" }}
+[belief.b]
+state = "normal-inverse-gamma"
+field = "x"
+by = "k"
+"""
+
+
+def stored(directory):
+    store = open_store(str(directory / "beliefs.db"))
+    found = sorted((row.key, row.state) for row in store.states("b"))
+    dead = [letter.raw for _, letter in store.dead_letters()]
+    store.close()
+    return found, dead
+
+
+def test_killed_while_it_follows_a_rotating_file_it_is_bit_identical(tmp_path):
+    """kill -9 at random moments, the file growing and being rotated all the while."""
+    rng = random.Random(5)
+    records = [
+        json.dumps({"x": rng.gauss(0, 1), "k": rng.choice("abc")}).encode() for _ in range(3000)
+    ]
+    records[1000] = b"no event"
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for directory, follow in ((killed, "true"), (whole, "false")):
+        directory.mkdir()
+        (directory / "c.toml").write_text(CONFIG.format(follow=follow))
+    (whole / "events.jsonl").write_bytes(b"\n".join(records))
+    command = [sys.executable, "-m", "seqbayes", "run", "c.toml"]
+    subprocess.run(command, cwd=whole, check=True, capture_output=True)
+
+    path = killed / "events.jsonl"
+    for part in range(6):
+        if part in (2, 4):
+            path.rename(killed / f"events.jsonl.{part}")
+        with path.open("ab") as out:
+            out.write(b"".join(r + b"\n" for r in records[500 * part : 500 * part + 500]))
+        if part == 0:  # what was rotated before anything was read is nobody's
+            subprocess.run([*command, "--once"], cwd=killed, check=True, capture_output=True)
+        runner = subprocess.Popen(
+            command, cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(0.2, 0.9))
+        runner.kill()
+        runner.wait()
+    finished = subprocess.run([*command, "--once"], cwd=killed, check=True, capture_output=True)
+    assert b"into beliefs.db" in finished.stderr
+    assert stored(killed) == stored(whole)
+    assert stored(whole)[1] == [b"no event"]
