@@ -355,8 +355,8 @@ def test_what_is_never_seen_changes_nothing():
 
 def test_features_that_are_missing_while_the_buffer_fills():
     """Without priors the names are those that were met by then; later ones are passed over."""
-    rows = table(80, missing=0.3, seed=9)
-    mixture = Mixture(2, seed=1, buffer=60)
+    rows = table(80 if COMPILED else 25, missing=0.3, seed=9)
+    mixture = Mixture(2, seed=1, buffer=60 if COMPILED else 20)
     for x in named(rows):
         mixture.learn_one(x)
         assert math.isfinite(mixture.score_one(x))

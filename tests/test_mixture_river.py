@@ -58,8 +58,8 @@ def test_checks_of_clusterers(mixture):
 
 @pytest.mark.parametrize("check", DATA_CHECKS, ids=lambda check: check.__name__)
 def test_clusterers_learn_from_data(check):
-    data = [(x, y) for x, y in datasets.Phishing().take(80 if COMPILED else 20)]
-    check(Mixture(2, seed=1, buffer=40 if COMPILED else 10), data)
+    data = [(x, y) for x, y in datasets.Phishing().take(80 if COMPILED else 12)]
+    check(Mixture(2, seed=1, buffer=40 if COMPILED else 5), data)
 
 
 def test_checks_of_classifiers():
@@ -394,6 +394,42 @@ def test_wrong_documents_are_refused():
     for document in wrong:
         with pytest.raises(PriorError):
             MixtureDiscriminant.from_dict(document)
+
+
+def odd_value(kind, rng, c):
+    match kind:
+        case "constant":
+            return 7.0
+        case "label":
+            return rng.choice("abcdefghij")
+        case "few":
+            return float(rng.choice([1, 1, 1, 2 + c]))
+        case "bit":
+            return rng.random() < 0.3
+        case "far":
+            return 1e9 + rng.gauss(c, 1e-3)
+        case "extreme":
+            return rng.choice([-1e99, 1e99])
+    return rng.gauss(c, 1.0) * {"tiny": 1e-90, "large": 1e60}.get(kind, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(12 if COMPILED else 2))
+def test_hostile_streams(seed):
+    """Constant features, duplicates, scales of all sizes, missing values, weights."""
+    rng = random.Random(seed)
+    choice = ["plain", "constant", "label", "few", "bit", "far", "extreme", "tiny", "large"]
+    kinds = {f"f{i}": rng.choice(choice) for i in range(rng.randrange(1, 6))}
+    settings = {"covariance": rng.choice(["full", "diagonal"]), "buffer": rng.choice([None, 8])}
+    model = MixtureDiscriminant(rng.randrange(1, 5), seed=seed, **settings)
+    for _ in range(120 if COMPILED else 60):
+        c = rng.randrange(3)
+        x = {name: odd_value(kind, rng, c) for name, kind in kinds.items() if rng.random() < 0.9}
+        shares = model.predict_proba_one(x)
+        assert not shares or math.fsum(shares.values()) == pytest.approx(1.0)
+        assert all(0.0 <= share <= 1.0 for share in shares.values())
+        model.learn_one(x, c, w=rng.choice([1, 1, 0.5, 3]))
+    again = MixtureDiscriminant.from_dict(json.loads(json.dumps(model.to_dict())))
+    assert again.predict_proba_one(x) == model.predict_proba_one(x)
 
 
 @long_stream
