@@ -1,4 +1,4 @@
-"""Runs ``seqbayes replay`` as a program of its own, in a pipe or on a terminal."""
+"""Runs ``seqbayes`` as a program of its own, in a pipe or on a terminal."""
 
 import os
 import select
@@ -19,8 +19,8 @@ sys.exit(main())
 """
 
 
-def command(story, *args):
-    return [sys.executable, "-W", "error", "-c", PROGRAM, "replay", story, *args]
+def command(*words):
+    return [sys.executable, "-W", "error", "-c", PROGRAM, *words]
 
 
 def environment(**more):
@@ -31,7 +31,7 @@ def environment(**more):
 def replay(story, *args, **more):
     """Run the program and return how it ended and what it wrote."""
     return subprocess.run(
-        command(story, *args),
+        command("replay", story, *args),
         capture_output=True,
         check=False,
         env=environment(**more),
@@ -47,7 +47,7 @@ def on_a_terminal(story, *args, columns=80, lines=24, until=None, **more):
     ours, theirs = os.openpty()
     size = {"COLUMNS": str(columns), "LINES": str(lines)}
     program = subprocess.Popen(
-        command(story, *args),
+        command("replay", story, *args),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -304,7 +304,10 @@ def test_refused_options(args, capsys):
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_closed_pipe_ends_quietly(form):
     with subprocess.Popen(
-        command("mms", form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        command("replay", "mms", form),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
     ) as program:
         program.stdout.readline()
         program.stdout.close()
@@ -316,7 +319,7 @@ def test_closed_pipe_ends_quietly(form):
 @posix
 def test_interrupted_between_two_lines_with_a_summary(number, status):
     with subprocess.Popen(
-        command("mms", "--json", "--speed", "20"),
+        command("replay", "mms", "--json", "--speed", "20"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),

@@ -328,7 +328,7 @@ def test_refused_stories():
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_closed_pipe_ends_quietly(form):
     with subprocess.Popen(
-        command("coins", form, "--iterations", "1000"),
+        command("replay", "coins", form, "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -342,7 +342,7 @@ def test_closed_pipe_ends_quietly(form):
 @posix
 def test_interrupted_between_two_lines_with_a_summary():
     with subprocess.Popen(
-        command("coins", "--json", "--speed", "20", "--iterations", "1000"),
+        command("replay", "coins", "--json", "--speed", "20", "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),

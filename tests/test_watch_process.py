@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
+from programs import command
+
 
 def run(*words, **kwargs):
-    command = [sys.executable, "-m", "seqbayes", "watch", *words]
-    return subprocess.run(command, capture_output=True, check=False, **kwargs)
+    return subprocess.run(command("watch", *words), capture_output=True, check=False, **kwargs)
 
 
 def test_standard_input_and_a_plain_table():
@@ -40,9 +41,9 @@ def test_escapes_in_keys_do_not_reach_the_terminal():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes as POSIX has them")
 class TestPosix:
     def start(self, *words):
-        command = [sys.executable, "-m", "seqbayes", "watch", "-", *words]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        words = command("watch", "-", *words)
+        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe)
 
     @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
     def test_a_signal_prints_what_was_learned(self, number, status):
@@ -72,7 +73,7 @@ class TestPosix:
             assert process.stderr.read() == b""
 
     def test_closed_standard_input(self):
-        command = f"{sys.executable} -m seqbayes watch - --state beta --value c <&-"
-        done = subprocess.run(command, shell=True, capture_output=True, check=False)
+        line = f"{sys.executable} -m seqbayes watch - --state beta --value c <&-"
+        done = subprocess.run(line, shell=True, capture_output=True, check=False)
         assert (done.returncode, done.stdout) == (2, b"")
         assert b"standard input is closed" in done.stderr
