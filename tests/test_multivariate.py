@@ -1,7 +1,9 @@
 """Mean vectors and covariance matrices: as numbers in one dimension, and digits in several."""
 
+import pickle
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.stats as st
@@ -92,6 +94,74 @@ def test_scatter_keeps_its_digits(seed, centre):
             )
 
 
+def exact_evidence(prior_mean, kappa, df, scale, xs):
+    """Return the log evidence to 60 digits, by the determinants of the textbook."""
+    with mpmath.workdps(60):
+        n, d = np.shape(xs)
+        table = mpmath.matrix(np.asarray(xs).tolist())
+        ones = mpmath.ones(n, 1)
+        means = (ones.T * table) / n
+        before, gap = mpmath.matrix(scale), means - mpmath.matrix([list(prior_mean)])
+        apart = table - ones * means
+        after = before + apart.T * apart + (gap.T * gap) * (mpmath.mpf(kappa) * n / (kappa + n))
+
+        def log_z(k, nu, matrix):
+            gammas = sum(mpmath.loggamma((nu - i) / mpmath.mpf(2)) for i in range(d))
+            return gammas - (nu * mpmath.log(mpmath.det(matrix)) + d * mpmath.log(k)) / 2
+
+        base = mpmath.log(mpmath.pi) * n * d / 2
+        return log_z(kappa + n, df + n, after) - log_z(kappa, df, before) - base
+
+
+@pytest.mark.parametrize("deviation", [1.0, 1e-3])
+@pytest.mark.parametrize("centre", [0.0, 1e3, 1e6, 1e9])
+def test_data_far_from_the_prior_mean(centre, deviation):
+    """The posterior's scale is nearly singular: what the prior told of the rest is still there."""
+    rng = np.random.default_rng(4)
+    *xs, x = centre + deviation * rng.normal(size=(21, 3)) @ rng.normal(size=(3, 3))
+    prior = ([0.0, 1.0, -2.0], 1.5, 5.5, [[2.0, 0.6, 0.0], [0.6, 1.0, 0.1], [0.0, 0.1, 3.0]])
+    state = NormalInverseWishart(*prior)
+    state.learn_many(xs)
+    wanted = exact_evidence(*prior, xs)
+    assert state.log_evidence == pytest.approx(float(wanted), rel=1e-12)
+    step = float(exact_evidence(*prior, [*xs, x]) - wanted)
+    # the posterior mean is rounded: to 1e-7 at 1e9
+    allowed = 1e-10 + 1e-15 * centre
+    assert state.log_predictive(x) == pytest.approx(step, abs=allowed)
+    assert state.predictive.logp(x) == pytest.approx(step, abs=allowed)
+    assert state.explain(x).evidence == pytest.approx(np.exp(step), rel=allowed)
+    copied = pickle.loads(pickle.dumps(state.posterior))
+    np.testing.assert_array_equal(copied.factor, state.posterior.factor)
+    low, high = state.interval(0.9).covariance
+    assert np.all(low < high)
+    drawn = state.sample(300).covariance
+    below = np.mean(drawn < high, axis=0)  # 95 % of draws, and four standard errors less
+    assert np.all(below > 0.9)
+
+
+def test_a_heavy_prior_keeps_what_few_data_add():
+    prior = ([0.0, 1.0], 1e12, 1e12, [[1e12, 3e11], [3e11, 2e12]])
+    xs = np.random.default_rng(6).normal(size=(3, 2))
+    state = NormalInverseWishart(*prior)
+    state.learn_many(xs)
+    assert state.log_evidence == pytest.approx(float(exact_evidence(*prior, xs)), rel=1e-12)
+
+
+def test_the_factor_is_that_of_the_scale():
+    rng = np.random.default_rng(9)
+    state = NormalInverseWishart([0.0, 0.0, 1e5])
+    state.learn_many(rng.normal(size=(9, 3)))
+    near, after = state.prior, state.posterior
+    assert near.factor == pytest.approx(np.eye(3))
+    assert after.factor @ after.factor.T == pytest.approx(after.scale, rel=1e-12, abs=1e-4)
+    part = state.predictive.marginal([2, 0])
+    whole = state.predictive
+    assert part.var == pytest.approx(whole.var[np.ix_([2, 0], [2, 0])])
+    assert part.logp([3.0, 1.0]) == pytest.approx(
+        st.multivariate_t(part.loc, part.scale, part.df).logpdf([3.0, 1.0]), abs=1e-8
+    )
+
+
 def test_units_do_not_matter():
     rng = np.random.default_rng(8)
     xs = rng.normal(size=(30, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]])
@@ -130,7 +200,7 @@ def test_a_covariance_is_told_by_its_marginal(df):
     """Tails and moments of an entry off the diagonal against draws of the whole matrix."""
     scale = np.array([[2.0, 0.9], [0.9, 1.0]])
     entry = Covariance(df, scale)
-    draws = st.invwishart.rvs(df, scale, 20_000, np.random.default_rng(3))[:, 0, 1]
+    draws = st.invwishart.rvs(df, scale, 2000, np.random.default_rng(3))[:, 0, 1]
     assert st.kstest(draws, entry.cdf).pvalue > 1e-4
     for q in (1e-6, 0.2, 0.5, 0.999):
         assert entry.cdf(entry.ppf(q)) == pytest.approx(q, rel=1e-8)

@@ -27,6 +27,8 @@ class MultivariateT(Distribution):
         Location (d,).
     scale
         Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
+    factor
+        Its lower triangular factor, where it is known with more digits than the matrix tells.
 
     Notes
     -----
@@ -36,13 +38,16 @@ class MultivariateT(Distribution):
 
     _names: ClassVar[tuple[str, ...]] = ("df", "loc", "scale")
 
-    def __init__(self, df: float, loc: Any, scale: Any) -> None:
+    def __init__(self, df: float, loc: Any, scale: Any, factor: Any = None) -> None:
         self.df = float(df)
         self.loc = np.asarray(loc, float)
         self.scale = np.asarray(scale, float)
         self._size = np.sqrt(np.diagonal(self.scale))
         # of correlations, so that coordinates of any scales factorise alike
-        self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
+        if factor is None:
+            self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
+        else:
+            self._factor = np.asarray(factor, float) / self._size[:, None]
 
     @property
     def marginals(self) -> tuple[StudentT, ...]:
@@ -53,7 +58,10 @@ class MultivariateT(Distribution):
     def marginal(self, indices: Sequence[int]) -> MultivariateT:
         """Return the distribution of some of the coordinates."""
         places = np.asarray(indices, int)
-        return MultivariateT(self.df, self.loc[places], self.scale[np.ix_(places, places)])
+        _, upper = np.linalg.qr((self._factor * self._size[:, None])[places].T)
+        factor = upper.T * np.sign(np.diagonal(upper))
+        scale = self.scale[np.ix_(places, places)]
+        return MultivariateT(self.df, self.loc[places], scale, factor)
 
     @property
     def mean(self) -> Any:
@@ -180,6 +188,9 @@ class Covariance(Distribution):
         Degrees of freedom of the 2 x 2 matrix that holds the entry.
     scale
         Its scale matrix (2, 2).
+    rest
+        The second variance's part in it that the first does not explain, where that is known with
+        more digits than the matrix tells.
 
     References
     ----------
@@ -188,12 +199,12 @@ class Covariance(Distribution):
 
     _names: ClassVar[tuple[str, ...]] = ("df", "matrix")
 
-    def __init__(self, df: float, scale: Any) -> None:
+    def __init__(self, df: float, scale: Any, rest: float | None = None) -> None:
         self.df = float(df)
         self.matrix = np.asarray(scale, float)
         (first, entry), (_, second) = self.matrix.tolist()
         self._entry, self._first, self._second = entry, first, second
-        rest = second - entry * entry / first
+        rest = second - entry * entry / first if rest is None else rest
         self._slope = StudentT(self.df, entry / first, math.sqrt(rest / (self.df * first)))
         shape = (self.df - 1.0) / 2.0
         upper = _U > 0.5

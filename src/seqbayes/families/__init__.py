@@ -10,12 +10,10 @@ from seqbayes.families.normal_inverse_gamma import (
     NormalInverseGammaHyperparameters,
     NormalParameters,
 )
-from seqbayes.families.normal_inverse_wishart import (
-    NormalInverseWishart,
-    NormalInverseWishartHyperparameters,
-)
+from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
 from seqbayes.families.product import Product, ProductHyperparameters
 from seqbayes.families.wishart_belief import MultivariateParameters
+from seqbayes.families.wishart_parameters import NormalInverseWishartHyperparameters
 
 __all__ = [
     "Beta",

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import distributions, special
+from seqbayes import special
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
     MultivariateParameters,
     NormalInverseWishartBelief,
-    correlation_factor,
+)
+from seqbayes.families.wishart_parameters import (
+    NormalInverseWishartHyperparameters,
+    factor_of,
+    is_well_told,
+    log_determinant,
+    solve,
+    triangular,
+    with_squares,
+    with_vector,
 )
 from seqbayes.likelihoods import (
     Likelihood,
@@ -24,26 +33,6 @@ from seqbayes.likelihoods import (
 )
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
-
-
-class NormalInverseWishartHyperparameters(NamedTuple):
-    """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
-
-    Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the
-    covariance is inverse Wishart with `df` degrees of freedom and the matrix `scale` (d, d).
-    """
-
-    mean: Any
-    kappa: Any
-    df: Any
-    scale: Any
-
-    def observation(self) -> distributions.MultivariateT:
-        """Return the distribution of the next observation."""
-        mean, kappa, df, scale = self
-        left = df - len(mean) + 1.0
-        factor = (1.0 + 1.0 / kappa) / left
-        return distributions.MultivariateT(left, mean, np.asarray(scale) * factor)
 
 
 class NormalInverseWishart(State):
@@ -198,34 +187,44 @@ class NormalInverseWishart(State):
         """Return the hyperparameters after data with these moments were seen."""
         mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
         n, origin, shift, squares = statistic
-        gap, share, added = _added(mean, kappa, statistic)
+        gap, share = _gap(mean, kappa, statistic)
         near = mean + share[..., None] * gap
         far = (origin + shift) - (1.0 - share)[..., None] * gap
-        return NormalInverseWishartHyperparameters(
+        weight = (kappa * share)[..., None]
+        # the outer product first, which is symmetric to the bit
+        spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
+        combined = NormalInverseWishartHyperparameters(
             np.where(share[..., None] < 0.5, near, far),
             (kappa + n)[()],
             (df + n)[()],
-            scale + added,
+            scale + (squares + spread),
         )
+        if not is_well_told(combined.factor):
+            within = _within(prior, squares)
+            if within is not None:
+                combined.factor = with_vector(within, np.sqrt(weight) * gap)
+        return combined
 
     @staticmethod
     def is_proper(hyperparameters: NormalInverseWishartHyperparameters) -> bool:
         """Whether the density integrates to one."""
-        mean, kappa, df, scale = hyperparameters
+        mean, kappa, df, _ = hyperparameters
         d = np.shape(mean)[-1]
-        return bool(np.all(kappa > 0.0) and np.all(df > d - 1.0)) and _is_definite(scale)
+        return bool(
+            np.all(kappa > 0.0) and np.all(df > d - 1.0) and factor_of(hyperparameters) is not None
+        )
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseWishartHyperparameters) -> Any:
         """Return the log integral of the density without its constant."""
-        mean, kappa, df, scale = hyperparameters
+        mean, kappa, df, _ = hyperparameters
         d = np.shape(mean)[-1]
         df = np.asarray(df, float)
         total = (
             0.5 * d * (LOG_TAU - np.log(kappa))
             + 0.5 * df * d * math.log(2.0)
             + special.log_multigamma(0.5 * df, d)
-            - 0.5 * df * _log_determinant(scale)
+            - 0.5 * df * log_determinant(factor_of(hyperparameters))
         )
         return total[()]
 
@@ -234,12 +233,17 @@ class NormalInverseWishart(State):
         hyperparameters: NormalInverseWishartHyperparameters, statistic: ScatterStatistic
     ) -> Any:
         """Return the log marginal density of data with these moments."""
-        mean, kappa, df, scale = (np.asarray(v, float) for v in hyperparameters)
+        mean, kappa, df, _ = (np.asarray(v, float) for v in hyperparameters)
         n = np.asarray(statistic.n, float)
         d = mean.shape[-1]
-        _, _, added = _added(mean, kappa, statistic)
-        whole = _log_determinant(scale + added)
-        grown = _log_growth(scale, added)
+        gap, share = _gap(mean, kappa, statistic)
+        factor = factor_of(hyperparameters)
+        within = _within(hyperparameters, statistic.squares)
+        # |W + c g g'| = |W| (1 + c g' inverse(W) g)
+        z = solve(within, gap[..., None])[..., 0]
+        apart = np.log1p(kappa * share * np.einsum("...i,...i->...", z, z))
+        whole = log_determinant(within) + apart
+        grown = _log_growth(factor, within, statistic.squares) + apart
         halves = (df[..., None] - np.arange(d)) / 2.0
         rising = special.log_rising(*np.broadcast_arrays(halves, n[..., None] / 2.0))
         total = (
@@ -260,13 +264,13 @@ class NormalInverseWishart(State):
         gap = (origin - mean) + shift
         whole = squares + n[..., None, None] * gap[..., :, None] * gap[..., None, :]
         trace = np.trace(np.linalg.solve(covariance, whole), axis1=-2, axis2=-1)
-        total = -0.5 * (n * (d * LOG_TAU + _log_determinant(covariance)) + trace)
+        total = -0.5 * (n * (d * LOG_TAU + np.linalg.slogdet(covariance)[1]) + trace)
         return float(total) if np.ndim(total) == 0 else total
 
     @staticmethod
     def estimate(statistic: ScatterStatistic) -> MultivariateParameters | None:
         """Return mean and covariance of the data; None while the covariance is singular."""
-        if not statistic.n > 0.0 or not _is_definite(statistic.squares):
+        if not statistic.n > 0.0 or triangular(statistic.squares) is None:
             return None
         return MultivariateParameters(statistic.mean, statistic.squares / statistic.n)
 
@@ -282,44 +286,32 @@ def _dimension(value: Any) -> int:
     return value
 
 
-def _added(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:
-    """Return the mean's gap to the data, the data's share in it, and what the scale gains."""
-    n, origin, shift, squares = statistic
-    n = np.asarray(n, float)
+def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any]:
+    """Return the mean's gap to the data, and the data's share in it."""
+    n = np.asarray(statistic.n, float)
     total = kappa + n
     share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
-    gap = (origin - mean) + shift
-    # the outer product first, which is symmetric to the bit
-    spread = (kappa * share)[..., None, None] * (gap[..., :, None] * gap[..., None, :])
-    return gap, share, squares + spread
+    return (statistic.origin - mean) + statistic.shift, share
 
 
-def _size(matrix: Any) -> Any:
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    return np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+def _within(hyperparameters: Any, squares: Any) -> Any:
+    """Return the factor of the scale and the scatter together, None where it is not definite."""
+    if not np.any(squares):
+        return factor_of(hyperparameters)
+    within = triangular(np.asarray(hyperparameters[3]) + squares)
+    if is_well_told(within):
+        return within
+    factor = factor_of(hyperparameters)
+    return within if factor is None else with_squares(factor, squares)
 
 
-def _is_definite(matrix: Any) -> bool:
-    """Whether matrices are positive definite, in whatever units the coordinates are."""
-    return correlation_factor(matrix) is not None
-
-
-def _log_determinant(matrix: Any) -> Any:
-    matrix = np.asarray(matrix, float)
-    size = _size(matrix)
-    logs = np.linalg.slogdet(matrix / size[..., :, None] / size[..., None, :])[1]
-    return logs + 2.0 * np.log(size).sum(axis=-1)
-
-
-def _log_growth(scale: Any, added: Any) -> Any:
-    """Return ``log |scale + added| - log |scale|`` without its cancellation."""
-    size = _size(scale)
-    unit = scale / size[..., :, None] / size[..., None, :]
-    gain = added / size[..., :, None] / size[..., None, :]
-    factor = np.linalg.cholesky(unit)
-    half = np.linalg.solve(
-        factor, np.broadcast_to(gain, np.broadcast_shapes(gain.shape, factor.shape))
-    )
-    ratio = np.linalg.solve(factor, np.swapaxes(half, -1, -2))
+def _log_growth(factor: Any, within: Any, squares: Any) -> Any:
+    """Return ``log |F F' + S| - log |F F'|``, without its cancellation where it is small."""
+    if not np.any(squares):
+        return 0.0
+    ratio = solve(factor, np.swapaxes(solve(factor, squares), -1, -2))
     values = np.linalg.eigvalsh((ratio + np.swapaxes(ratio, -1, -2)) / 2.0)
-    return np.log1p(np.maximum(values, 0.0)).sum(axis=-1)
+    small = np.log1p(np.clip(values, 0.0, 1.0)).sum(axis=-1)
+    return np.where(
+        values.max(axis=-1) < 1.0, small, log_determinant(within) - log_determinant(factor)
+    )

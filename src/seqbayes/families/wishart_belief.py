@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqbayes import special
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
-
-ROUNDING = 4e-15
-"""Per dimension: a share of a variance that is no larger may be rounding error."""
+from seqbayes.families.wishart_parameters import factor_of
 
 
 class MultivariateParameters(NamedTuple):
@@ -28,6 +25,7 @@ class NormalInverseWishartBelief:
     def __init__(self, hyperparameters: Any) -> None:
         self._mean, self._kappa, self._df, self._scale = hyperparameters
         self._d = np.shape(self._mean)[-1]
+        self._factor = factor_of(hyperparameters)
 
     @property
     def marginals(self) -> MultivariateParameters:
@@ -41,8 +39,11 @@ class NormalInverseWishartBelief:
             means[i] = StudentT(left, float(self._mean[i]), width)
             entries[i, i] = InverseGamma(left / 2.0, float(diagonal[i]) / 2.0)
             for j in range(i):
-                pair = np.ix_((j, i), (j, i))
-                entries[i, j] = entries[j, i] = Covariance(left + 1.0, scale[pair])
+                pair = scale[np.ix_((j, i), (j, i))]
+                first, second = self._factor[j], self._factor[i]
+                residual = second - first * (first @ second) / (first @ first)
+                both = Covariance(left + 1.0, pair, float(residual @ residual))
+                entries[i, j] = entries[j, i] = both
         return MultivariateParameters(means, entries)
 
     @property
@@ -74,14 +75,6 @@ class NormalInverseWishartBelief:
         if not (self._kappa > 0.0 and divisor > 0.0 and self._factor is not None):
             return None
         return MultivariateParameters(np.array(self._mean), self._scale / divisor)
-
-    @cached_property
-    def _factor(self) -> Any:
-        """The Cholesky factor of the scale, if there is one."""
-        factor = correlation_factor(self._scale)
-        if factor is None:
-            return None
-        return factor * np.sqrt(np.diagonal(self._scale))[:, None]
 
     def interval(self, level: float, kind: str) -> MultivariateParameters:
         """Intervals: of the means as (low, high) of arrays (d,), of the entries (d, d)."""
@@ -163,24 +156,6 @@ def _where(exists: Any, values: Any) -> Any:
     return np.where(
         exists.reshape(exists.shape + (1,) * (values.ndim - exists.ndim)), values, np.nan
     )
-
-
-def correlation_factor(matrix: Any) -> Any:
-    """Return the Cholesky factor of the correlations in a matrix, or in many (..., d, d).
-
-    None where one is not positive definite, or not by more than what rounding may have added.
-    """
-    matrix = np.asarray(matrix, float)
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    if not np.all(diagonal > 0.0):
-        return None
-    size = np.sqrt(diagonal)
-    try:
-        factor = np.linalg.cholesky(matrix / size[..., :, None] / size[..., None, :])
-    except np.linalg.LinAlgError:
-        return None
-    pivots = np.diagonal(factor, axis1=-2, axis2=-1)
-    return factor if np.all(pivots * pivots > ROUNDING * matrix.shape[-1]) else None
 
 
 def _ends(each: Any, level: float, kind: str) -> tuple[Any, Any]:

@@ -1,0 +1,123 @@
+"""Hyperparameters of mean vectors and covariance matrices, with the scale's triangular factor."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.distributions import MultivariateT
+
+ROUNDING = 4e-15
+"""Per dimension: a share of a variance that is no larger may be rounding error."""
+
+ENOUGH = 1e-4
+"""The least share of a variance, not explained by other coordinates, that a matrix tells well."""
+
+
+class _Fields(NamedTuple):
+    mean: Any
+    kappa: Any
+    df: Any
+    scale: Any
+
+
+class NormalInverseWishartHyperparameters(_Fields):
+    """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
+
+    Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the
+    covariance is inverse Wishart with `df` degrees of freedom and the matrix `scale` (d, d).
+    """
+
+    @cached_property
+    def factor(self) -> Any:
+        """The lower triangular F with ``scale = F F'``, None where the scale is not definite.
+
+        After data far from the prior mean it has digits that the scale, rounded, has lost.
+        """
+        return triangular(self.scale)
+
+    def observation(self) -> MultivariateT:
+        """Return the distribution of the next observation."""
+        mean, kappa, df, scale = self
+        left = df - len(mean) + 1.0
+        share = (1.0 + 1.0 / kappa) / left
+        return MultivariateT(left, mean, np.asarray(scale) * share, self.factor * np.sqrt(share))
+
+
+def factor_of(hyperparameters: Any) -> Any:
+    """Return the factor of the scale, if there is one, of hyperparameters in whatever tuple."""
+    if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
+        return hyperparameters.factor
+    return triangular(hyperparameters[3])
+
+
+def triangular(matrix: Any) -> Any:
+    """Return the lower triangular factor of a matrix (d, d), or of many, in any units.
+
+    None where one is not positive definite, or not by more than what rounding may have added.
+    """
+    matrix = np.asarray(matrix, float)
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    if not (diagonal > 0.0).all():
+        return None
+    size = np.sqrt(diagonal)
+    try:
+        factor = np.linalg.cholesky(matrix / size[..., :, None] / size[..., None, :])
+    except np.linalg.LinAlgError:
+        return None
+    pivots = np.diagonal(factor, axis1=-2, axis2=-1)
+    if not (pivots * pivots > ROUNDING * matrix.shape[-1]).all():
+        return None
+    return factor * size[..., :, None]
+
+
+def is_well_told(factor: Any) -> bool:
+    """Whether the matrix of this factor tells its determinant, and its inverse, to most digits."""
+    if factor is None:
+        return False
+    pivots = np.diagonal(factor, axis1=-2, axis2=-1)
+    return bool((pivots * pivots > ENOUGH * np.einsum("...ij,...ij->...i", factor, factor)).all())
+
+
+def with_vector(factor: Any, vector: Any) -> Any:
+    """Return the factor of ``F F' + v v'``, by Givens rotations.
+
+    However long the vector, what it does not reach keeps its digits; the sum would round it off.
+    """
+    d = np.shape(factor)[-1]
+    shape = np.broadcast_shapes(np.shape(factor)[:-1], np.shape(vector))
+    factor = np.array(np.broadcast_to(factor, (*shape, d)))
+    vector = np.array(np.broadcast_to(vector, shape))
+    for k in range(d):
+        old, gone = factor[..., k, k], vector[..., k]
+        length = np.hypot(old, gone)
+        cos, sin = (old / length)[..., None], (gone / length)[..., None]
+        column, rest = factor[..., k:, k], vector[..., k:]
+        factor[..., k:, k], vector[..., k:] = cos * column + sin * rest, cos * rest - sin * column
+    return factor
+
+
+def with_squares(factor: Any, squares: Any) -> Any:
+    """Return the factor of ``F F' + S``, where S is positive semidefinite."""
+    if not squares.any():
+        return factor
+    size = np.sqrt(np.diagonal(squares, axis1=-2, axis2=-1))
+    size = np.where(size > 0.0, size, 1.0)
+    values, vectors = np.linalg.eigh(squares / size[..., :, None] / size[..., None, :])
+    columns = size[..., :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    for k in range(squares.shape[-1]):
+        factor = with_vector(factor, columns[..., k])
+    return factor
+
+
+def solve(factor: Any, columns: Any) -> Any:
+    """Solve ``F Z = V`` for the columns of a matrix, or of many."""
+    size = np.sqrt(np.einsum("...ij,...ij->...i", factor, factor))[..., :, None]
+    return np.linalg.solve(factor / size, columns / size)
+
+
+def log_determinant(factor: Any) -> Any:
+    """Return ``log |F F'|``."""
+    return 2.0 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
