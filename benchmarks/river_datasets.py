@@ -1,6 +1,6 @@
 """Compare the River estimators with River's own on data sets that come with River.
 
-Run `python benchmarks/river_datasets.py > benchmarks/river_datasets.md`; it takes about a minute.
+Run `python benchmarks/river_datasets.py > benchmarks/river_datasets.md`; it takes two minutes.
 Every model predicts each observation before it learns it (River's `progressive_val_score`).
 """
 
@@ -12,7 +12,12 @@ from river.linear_model import BayesianLinearRegression
 from river.naive_bayes import GaussianNB
 from sklearn.metrics import roc_auc_score
 
-from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
+from seqbayes.river import (
+    ConjugateLinearRegression,
+    ConjugateNB,
+    MixtureDiscriminant,
+    PredictiveSurprise,
+)
 
 CLASSIFICATION = [datasets.Phishing, datasets.Bananas, datasets.ImageSegments]
 REGRESSION = [datasets.TrumpApproval, datasets.ChickWeights]
@@ -37,9 +42,16 @@ def main():
     print("Defaults throughout; scaled: behind a `StandardScaler`. Times are of one")
     print("prediction with the learning that follows it, as measured by `progressive_val_score`")
     print("on one shared machine: good for a comparison within a row only.\n")
-    models = (ConjugateNB, GaussianNB)
+    models = {
+        "ConjugateNB": ConjugateNB,
+        "MixtureDiscriminant": lambda: MixtureDiscriminant(seed=1),
+        "GaussianNB": GaussianNB,
+    }
     compare("Classification", CLASSIFICATION, models, ("log loss", "accuracy"))
-    models = (ConjugateLinearRegression, BayesianLinearRegression)
+    models = {
+        "ConjugateLinearRegression": ConjugateLinearRegression,
+        "BayesianLinearRegression": BayesianLinearRegression,
+    }
     compare("Regression", REGRESSION, models, ("MAE",))
     detect()
     print(NOTES, end="")
@@ -47,12 +59,12 @@ def main():
 
 def compare(title, sources, models, names):
     print(f"## {title}\n")
-    heads = [f"{model.__name__} {name}" for name in (*names, "µs") for model in models]
+    heads = [f"{model} {name}" for name in (*names, "µs") for model in models]
     print(row("data set", "features", *heads))
     print(row(*["---"] * (2 + len(heads))))
     for source in sources:
         for scaled in (False, True):
-            found = [progressive(source, model(), scaled) for model in models]
+            found = [progressive(source, make(), scaled) for make in models.values()]
             columns = [text for pair in zip(*found, strict=True) for text in pair]
             print(row(source.__name__, "scaled" if scaled else "as they are", *columns))
     print()

@@ -1,0 +1,255 @@
+"""Speed of learning mixtures, one by one and in bulk, against clusterers and batch EM elsewhere.
+
+    python benchmarks/mixture.py            print the tables
+    python benchmarks/mixture.py --write    write them to benchmarks/mixture.md as well
+    python benchmarks/mixture.py learning memory
+
+How things are timed is told in `_shared.py`. Every model has learned enough before it is timed that
+its start is over.
+"""
+
+import pickle
+import sys
+import timeit
+import tracemalloc
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from _shared import Row, machine, ratio, rounds, run, verdict
+from river import cluster
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.mixture import GaussianMixture
+
+import seqbayes as sb
+from seqbayes.mixture import Mixture, engine
+from seqbayes.river import MixtureDiscriminant
+
+PEERS = ("river", "scikit-learn", "pomegranate", "torch")
+EVENTS = 500
+POINTS = 100_000
+
+
+def clusters(n: int, d: int = 2, k: int = 3) -> Any:
+    """Points (n, d) of k Normal clusters."""
+    rng = np.random.default_rng(7)
+    centres = rng.normal(0.0, 4.0, (k, d))
+    roots = [np.linalg.cholesky(np.cov(rng.normal(size=(d, 3 * d)))) for _ in range(k)]
+    which = rng.integers(0, k, n)
+    return np.einsum("nij,nj->ni", np.array(roots)[which], rng.normal(size=(n, d))) + centres[which]
+
+
+def dicts(points: Any) -> list[dict[str, float]]:
+    names = [f"x{i}" for i in range(points.shape[1])]
+    return [dict(zip(names, row, strict=True)) for row in points.tolist()]
+
+
+def taught(model: Any, xs: Any) -> Any:
+    for x in xs:
+        model.learn_one(x)
+    return model
+
+
+# One observation at a time.
+
+
+def learning() -> Iterator[Row]:
+    plane, space = clusters(4000), clusters(4000, 20, 10)
+    rows, wide, numbers = dicts(plane), dicts(space), plane[:, 0].tolist()
+    mixed = [{**x, "label": "abc"[i % 3]} for i, x in enumerate(rows)]
+    visit = sb.Product(
+        {
+            "x0": sb.NormalInverseGamma(0, 0.1, 2, 2),
+            "x1": sb.NormalInverseGamma(0, 0.1, 2, 2),
+            "label": sb.Dirichlet(dict.fromkeys("abc", 1)),
+        }
+    )
+    gappy = [{k: v for k, v in x.items() if (i + ord(k[1])) % 4} for i, x in enumerate(rows)]
+    models: dict[str, tuple[Any, list[Any]]] = {
+        "river KMeans, 2-D": (cluster.KMeans(3, seed=1), rows),
+        "river STREAMKMeans, 2-D": (cluster.STREAMKMeans(n_clusters=3, seed=1), rows),
+        "river DBSTREAM, 2-D": (cluster.DBSTREAM(clustering_threshold=1.0), rows),
+        "Mixture(3), numbers": (Mixture(3, seed=1), numbers),
+        "Mixture(3), 2-D, full": (Mixture(3, seed=1), rows),
+        "… diagonal": (Mixture(3, seed=1, covariance="diagonal"), rows),
+        "… a quarter of the values missing": (Mixture(3, seed=1), gappy),
+        "… lists of numbers": (Mixture(3, seed=1), plane.tolist()),
+        "3 products of two numbers and a label": (Mixture([visit] * 3, seed=1), mixed),
+        "Mixture(10), 20-D, full": (Mixture(10, seed=1), wide),
+        "river KMeans(10), 20-D": (cluster.KMeans(10, seed=1), wide),
+    }
+    timers = {
+        name: timeit.Timer(
+            "for x in xs: learn(x)", globals={"learn": taught(it, xs).learn_one, "xs": xs[:EVENTS]}
+        )
+        for name, (it, xs) in models.items()
+    }
+    times = rounds(15, timers, 1, 3)
+    targets = {"Mixture(3), numbers": 0.1, "Mixture(3), 2-D, full": 0.4}
+    peer = times["river KMeans, 2-D"]
+    for name, ts in times.items():
+        shown = f"{min(ts) / EVENTS * 1e6:.2f} µs"
+        value = ratio(ts, peer)
+        if name in targets:
+            target = targets[name]
+            yield Row(name, f"{shown}, {value:.3f} ×", f"{target} ×", verdict(value, target))
+        else:
+            yield Row(name, shown if ts is peer else f"{shown}, {value:.3f} ×")
+
+
+# Many observations at once.
+
+
+def pomegranate_case(points: Any) -> Any:
+    """Fit a mixture by batch EM in pomegranate, or say why it cannot be done."""
+    try:
+        models, distributions = (
+            import_module(f"pomegranate.{name}") for name in ("gmm", "distributions")
+        )
+    except ImportError as error:
+        return str(error)
+    data = points.astype(np.float32)
+
+    def fit() -> None:
+        parts = [distributions.Normal() for _ in range(3)]
+        models.GeneralMixtureModel(parts, max_iter=100).fit(data)
+
+    return fit
+
+
+def bulk() -> Iterator[Row]:
+    plane, space = clusters(POINTS), clusters(20_000, 20, 10)
+    begun, line, high = Mixture(3, seed=1), Mixture(3, seed=1), Mixture(10, seed=1)
+    begun.learn_many(plane[:1000])
+    line.learn_many(plane[:1000, 0])
+    high.learn_many(space[:3000])
+
+    def fresh(mixture: Mixture, points: Any) -> Any:
+        """Learn the points with a copy, so that every round does the same."""
+        return lambda: mixture.clone(include_attributes=True).learn_many(points)
+
+    def partial_fit() -> None:
+        means = MiniBatchKMeans(3, random_state=1, n_init=1)
+        for first in range(0, POINTS, 1000):
+            means.partial_fit(plane[first : first + 1000])
+
+    peer = "scikit-learn GaussianMixture(3, tol=1e-3).fit"
+    cases: dict[str, tuple[Any, int]] = {
+        peer: (lambda: GaussianMixture(3, tol=1e-3, random_state=1).fit(plane), POINTS),
+        "Mixture(3), 2-D, full: learn_many": (fresh(begun, plane), POINTS),
+        "Mixture(3), numbers: learn_many": (fresh(line, plane[:, 0]), POINTS),
+        "scikit-learn MiniBatchKMeans(3).partial_fit of 1000 each": (partial_fit, POINTS),
+        "Mixture(10), 20-D, full: learn_many": (fresh(high, space), len(space)),
+        "scikit-learn GaussianMixture(10, tol=1e-3).fit, 20-D": (
+            lambda: GaussianMixture(10, tol=1e-3, random_state=1).fit(space),
+            len(space),
+        ),
+    }
+    pomegranate = pomegranate_case(plane)
+    if callable(pomegranate):
+        cases["pomegranate GeneralMixtureModel(3).fit"] = (pomegranate, POINTS)
+    timers = {name: timeit.Timer(f) for name, (f, _) in cases.items()}
+    times = rounds(7, timers, 1, 1)
+    per_point = {name: [t / cases[name][1] for t in ts] for name, ts in times.items()}
+    for name, ts in per_point.items():
+        shown, value = f"{min(ts) * 1e6:.3f} µs a point", ratio(ts, per_point[peer])
+        if name == "Mixture(3), 2-D, full: learn_many":
+            yield Row(name, f"{shown}, {value:.4f} ×", "0.03 ×", verdict(value, 0.03))
+        else:
+            yield Row(name, shown if name == peer else f"{shown}, {value:.4f} ×")
+    if not callable(pomegranate):
+        yield Row("pomegranate", f"cannot be imported: {pomegranate}")
+
+
+# What is asked after every observation.
+
+
+def answers() -> Iterator[Row]:
+    rows = dicts(clusters(4000))
+    labelled = [(x, i % 3) for i, x in enumerate(rows)]
+    mixture = taught(Mixture(3, seed=1), rows)
+    means = taught(cluster.KMeans(3, seed=1), rows)
+    classifier = MixtureDiscriminant(3, seed=1)
+    for x, y in labelled:
+        classifier.learn_one(x, y)
+    x = rows[0]
+
+    def learn_and(ask: Any) -> Any:
+        def both() -> None:
+            mixture.learn_one(x)
+            ask(x)
+
+        return both
+
+    def classify() -> None:
+        classifier.learn_one(x, 1)
+        classifier.predict_proba_one(x)
+
+    timers = {
+        "river KMeans: predict_one": timeit.Timer(lambda: means.predict_one(x)),
+        "predict_proba_one": timeit.Timer(lambda: mixture.predict_proba_one(x)),
+        "score_one": timeit.Timer(lambda: mixture.score_one(x)),
+        "learn_one, then predict_proba_one": timeit.Timer(learn_and(mixture.predict_proba_one)),
+        "learn_one, then score_one": timeit.Timer(learn_and(mixture.score_one)),
+        "MixtureDiscriminant, 3 classes: predict_proba_one": timeit.Timer(
+            lambda: classifier.predict_proba_one(x)
+        ),
+        "… learn_one, then predict_proba_one": timeit.Timer(classify),
+    }
+    for name, ts in rounds(15, timers, 100, 3).items():
+        yield Row(name, f"{min(ts) * 1e6:.1f} µs")
+
+
+# Memory.
+
+
+def memory() -> Iterator[Row]:
+    mixture = Mixture(3, seed=1)
+    points = clusters(POINTS)
+    tracemalloc.start()
+    sizes, grown, done = {}, {}, 0
+    for n in (1_000, 10_000, 100_000, 1_000_000):
+        for first in range(done, n, 1000):
+            for x in points[first % POINTS : first % POINTS + 1000].tolist():
+                mixture.learn_one(x)
+        done = n
+        del x
+        grown[n] = tracemalloc.get_traced_memory()[0]
+        sizes[n] = len(pickle.dumps(mixture))
+    tracemalloc.stop()
+    for n, size in sizes.items():
+        more = grown[n] - grown[1_000]
+        row = Row(f"after {n:,}", f"{size:,} bytes pickled", note=f"{more:+,} bytes in the process")
+        if n > 1_000:
+            fixed = size <= sizes[1_000] + 200 and abs(more) < 20_000
+            row = row._replace(target="constant", verdict="holds" if fixed else "MISSED")
+        yield row
+
+
+TITLES = {
+    "learning": "One observation",
+    "bulk": f"{POINTS:,} points",
+    "answers": "What is asked",
+    "memory": "Memory of a Mixture(3) on 2-D points",
+}
+NOTES = {
+    "learning": "Per `learn_one`, loop included; ratios to river's KMeans on the same points. "
+    "Observations are dicts but for\nnumbers and lists.",
+    "bulk": "Per point; ratios to scikit-learn's GaussianMixture. It and pomegranate pass over the "
+    "points until they\nconverge; the others see every point once.",
+    "answers": "Shortest of all rounds; 2-D points as dicts, 3 components.",
+    "memory": "As one by one they are learned: a pickle, and what Python has allocated more than "
+    "after the first thousand.",
+}
+TABLES = {"learning": learning, "bulk": bulk, "answers": answers, "memory": memory}
+
+
+def main() -> int:
+    return run(
+        __file__, __doc__, "Mixtures", machine(PEERS, engine.__file__), TABLES, TITLES, NOTES
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
