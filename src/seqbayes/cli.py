@@ -50,6 +50,11 @@ COMMANDS = {
         "keep durable beliefs on a stream, through crashes, each event once",
         "seqbayes run seqbayes.toml",
     ),
+    "serve": Command(
+        "seqbayes.dashboard.command",
+        "show beliefs on a page as they change, and answer programs over HTTP",
+        "seqbayes serve seqbayes.toml --open",
+    ),
     "watch": Command(
         "seqbayes.watch.command",
         "keep beliefs on events from JSON Lines or CSV, a file or standard input",

@@ -306,6 +306,12 @@ class Decayed:
         """Return a new one with the same prior and half-life, and nothing seen."""
         return type(self)(self._state, self.half_life, self.by)
 
+    def _copy(self) -> Self:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        copied._state, copied._now = self._state._copy(), None
+        return copied
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""
         return {

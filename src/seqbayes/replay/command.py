@@ -33,6 +33,11 @@ def run(args: argparse.Namespace) -> int:
     PriorError
         If the prior or the start is refused.
     """
+    if args.serve:
+        from seqbayes.dashboard.command import tell
+
+        STORIES[args.story].tale(args)  # refuses what makes no story
+        return tell(args, STORIES[args.story].words(args))
     with interruptible() as interruption:
         tale = STORIES[args.story].tale(args)
         pace = None if args.speed is None else even(args.speed)

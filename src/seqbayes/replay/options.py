@@ -1,4 +1,4 @@
-"""Readers of options that several stories have."""
+"""Options that several commands have, and their readers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import argparse
 import math
 from collections.abc import Callable
 
+TOKEN = "SEQBAYES_TOKEN"
+"""The variable that a token is taken from."""
+
 
 def add_forms(parser: argparse.ArgumentParser, step: str) -> None:
     """Declare how a story is shown, given what its steps are called."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--plain", action="store_true", help=f"one line a {step}; so in a pipe")
     form.add_argument("--json", action="store_true", help="one JSON event a line")
+    form.add_argument("--serve", action="store_true", help="tell it in the browser")
+    add_server(parser, sparing=True)
 
 
 def speed(steps: str) -> Callable[[str], float]:
@@ -45,3 +50,34 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
+    """Declare the options that every server has; a sparing help leaves out the rarer ones."""
+    rare = argparse.SUPPRESS if sparing else None
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8765, help="the port, 0 for any that is free (%(default)s)"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--token", help=rare or f"what writing asks for; or the variable {TOKEN}")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=rare or "a host name by which the server is reached besides; may be repeated",
+    )
+    parser.add_argument(
+        "--frame-ancestors",
+        default="'self'",
+        metavar="SOURCES",
+        help=rare
+        or "which pages may frame /embed/, as Content-Security-Policy says it (%(default)s)",
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)

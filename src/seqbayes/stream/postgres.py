@@ -211,3 +211,55 @@ def _public(parse: Any, url: str) -> str:
     except Exception as error:
         raise StoreError(f"no URL of a PostgreSQL database: {error}") from None
     return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
+
+
+class PostgresView(SqlStore):
+    """Tables of a PostgreSQL database, over a connection that can only read.
+
+    A connection that was lost is made anew when it is next used.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import psycopg
+        except ImportError:
+            raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
+        self._psycopg = psycopg
+        self._conninfo = url
+        super().__init__(_public(psycopg.conninfo.conninfo_to_dict, url))
+        with self._translated():
+            self._connection = self._connect()
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        connection = self._psycopg.connect(self._conninfo, autocommit=True, connect_timeout=10)
+        connection.read_only = True
+        return connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._psycopg.Error as error:
+            raise StoreError(f"{self.url}: {' '.join(str(error).split())}") from error
+
+    def _has_tables(self) -> bool:
+        ((found,),) = self._run("SELECT to_regclass('seqbayes_meta') IS NOT NULL")
+        return bool(found)
+
+    def _now(self) -> float:
+        ((now,),) = self._run("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(now)
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if self._connection.closed:
+            self._connection = self._connect()
+        statement: Any = sql.replace("?", "%s") if parameters else sql
+        with self._translated():
+            return self._connection.execute(statement, parameters or None).fetchall()
+
+    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        yield from self._run(sql, parameters)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -126,7 +126,12 @@ class Table:
     ----------
     used, refused, filtered
         Numbers of events learned, refused, and not asked for.
+    observer
+        Called with the keys and arguments (of `learn_one`) of what was learned from a batch, in
+        order, where somebody looks on.
     """
+
+    observer: Callable[[Sequence[Any], Sequence[tuple[Any, ...]]], None] | None = None
 
     def __init__(self, belief: Belief, layout: Layout) -> None:
         self.belief = belief
@@ -203,10 +208,10 @@ class Table:
         before = len(events)
         events, index = self._reader.select(events, index)
         self.filtered += before - len(events)
-        refused = self.refused
+        rejected: set[int] = set()
 
         def reject(i: int, reason: str) -> None:
-            self.refused += 1
+            rejected.add(i)
             refuse(i, reason)
 
         keys = self._reader.keys(events)
@@ -214,7 +219,20 @@ class Table:
             self._learn_plain(zip(index, keys, self._reader.values(events), strict=False), reject)
         else:
             self._learn_all(zip(index, keys, self._reader.arguments(events), strict=False), reject)
-        self.used += len(events) - (self.refused - refused)
+        self.refused += len(rejected)
+        self.used += len(events) - len(rejected)
+        if self.observer is not None:
+            self._show(events, index, rejected)
+
+    def _show(self, events: Sequence[Any], index: Sequence[int], rejected: set[int]) -> None:
+        """Tell the observer what was learned."""
+        if rejected:
+            kept = [j for j, i in enumerate(index) if i not in rejected]
+            events = [events[j] for j in kept]
+        rows = zip(self._reader.keys(events), self._reader.arguments(events), strict=False)
+        keys, arguments = zip(*rows, strict=True) if events else ((), ())
+        assert self.observer is not None
+        self.observer(keys, arguments)
 
     def _learn_plain(self, rows: Iterable[tuple[int, Any, Any]], refuse: Refuse) -> None:
         """Learn observations that have neither weight nor time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from itertools import accumulate
+from typing import Any
 
 from seqbayes.replay.coins.lines import Json, Plain
 from seqbayes.replay.coins.story import PRIORS, Kind, Moment, Opening, Step, Story
@@ -74,6 +75,16 @@ def tale(args: argparse.Namespace) -> Tale[Step]:
         verdict=partial(verdict, opening),
         pace=reading(story.plan),
     )
+
+
+def words(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as a page takes them."""
+    return {
+        "iterations": args.iterations,
+        "start": ",".join(map(str, args.start)),
+        "prior": args.prior,
+        "learn_weights": str(args.learn_weights).lower(),
+    }
 
 
 def reading(plan: tuple[Moment, ...]) -> Pace:

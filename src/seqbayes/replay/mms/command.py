@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import Any
 
 from seqbayes.replay.mms.lines import Json, Plain
 from seqbayes.replay.mms.priors import Prior
@@ -67,6 +68,12 @@ def tale(args: argparse.Namespace) -> Tale[Step]:
         verdict=partial(verdict, opening),
         pace=gathering(),
     )
+
+
+def words(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as a page takes them."""
+    given = {"seed": args.seed, "bags": args.bags, "prior": args.prior, "strength": args.strength}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _screen(opening: Opening, signs: Signs) -> Screen[Step]:

@@ -1,0 +1,112 @@
+"""Answers in JSON, errors among them, and what is read from a request."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+_SMALL = 4096
+
+
+class Refusal(Exception):  # noqa: N818 - it is no fault of this program
+    """A request that is not answered as asked: a status, and why."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.headers = status, reason, dict(headers or {})
+
+
+def answer(
+    request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return JSON, compressed where that is worth it; bytes are JSON already."""
+    body = data if isinstance(data, bytes) else msgspec.json.encode(data)
+    given = {"cache-control": "no-store", **(headers or {})}
+    if len(body) > _SMALL and accepts_gzip(request):
+        body = gzip.compress(body, 1)
+        given |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(body, status, given, "application/json")
+
+
+def refused(request: Request, error: Refusal) -> Response:
+    """Return the answer to a request that is refused."""
+    return answer(request, {"error": error.reason}, error.status, error.headers)
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the answer may be compressed."""
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def segments(request: Request, prefix: str) -> list[str]:
+    """Return the parts of a path behind a prefix, each decoded by itself: keys may have slashes.
+
+    Raises
+    ------
+    Refusal
+        If one is not UTF-8.
+    """
+    raw = request.scope.get("raw_path") or request.url.path.encode()
+    rest = raw.partition(b"?")[0].decode("latin-1")[len(prefix) :]
+    try:
+        return [unquote_to_bytes(part).decode() for part in rest.split("/")]
+    except UnicodeDecodeError:
+        raise Refusal(422, "the path is not UTF-8") from None
+
+
+def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number out of the query.
+
+    Raises
+    ------
+    Refusal
+        If it is none, or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else low - 1
+    if not low <= number <= high:
+        raise Refusal(422, f"expected {name} to be a whole number from {low} to {high}")
+    return number
+
+
+def choice(request: Request, name: str, choices: Sequence[str]) -> str:
+    """Return one of several words out of the query, the first by default.
+
+    Raises
+    ------
+    Refusal
+        If it is another one.
+    """
+    word = request.query_params.get(name, choices[0])
+    if word not in choices:
+        raise Refusal(422, f"expected {name} to be {', '.join(choices)}")
+    return word
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """Return the body of a request.
+
+    Raises
+    ------
+    Refusal
+        If it is longer than so many bytes.
+    """
+    too_long = Refusal(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise too_long
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise too_long
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,107 @@
+"""The application: routes, handlers, and what holds them together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from seqbayes.dashboard.answers import Refusal, answer, refused
+from seqbayes.dashboard.auth import Access
+from seqbayes.dashboard.board import Board
+from seqbayes.dashboard.guard import Guard
+from seqbayes.dashboard.hub import Hub
+from seqbayes.dashboard.origins import Origin
+from seqbayes.dashboard.pages import Pages
+from seqbayes.dashboard.reads import Reads
+from seqbayes.dashboard.stories import Stories
+from seqbayes.dashboard.streams import Streams
+from seqbayes.stream.store import StoreError
+
+
+class Site:
+    """A server's application and what it is made of.
+
+    Parameters
+    ----------
+    origin
+        Where beliefs come from.
+    access
+        Who may do what.
+    frame_ancestors
+        Which pages may frame ``/embed/``.
+    """
+
+    def __init__(self, origin: Origin, access: Access, frame_ancestors: str = "'self'") -> None:
+        self.board = Board()
+        self.hub = Hub(self.board, origin)
+        self.stories = Stories()
+        self.access = access
+        inner = Starlette(
+            routes=self._routes(),
+            lifespan=self._lifespan,
+            exception_handlers={Refusal: _refused, HTTPException: _failed, StoreError: _unreadable},
+        )
+        self.app = Guard(inner, access, frame_ancestors)
+
+    def _routes(self) -> list[Route]:
+        reads, streams, pages = Reads(self.hub), Streams(self.hub), Pages(self.access)
+        stories = self.stories
+        got = {
+            "/api/beliefs": reads.beliefs,
+            "/api/beliefs/{rest:path}": reads.below,
+            "/api/compare/{rest:path}": reads.compare,
+            "/api/health": reads.health,
+            "/api/stream": streams.stream,
+            "/api/session": pages.session,
+            "/api/replay/{id}/steps": stories.steps,
+            "/api/replay/{id}/stream": stories.stream,
+            "/static/{name:path}": pages.static,
+            "/login": pages.login_page,
+            "/embed/{rest:path}": pages.embed,
+        }
+        posted = {
+            "/api/replay/{story}": stories.begin,
+            "/login": pages.login,
+            "/logout": pages.logout,
+        }
+        shown = ("/", "/beliefs/{rest:path}", "/compare", "/health", "/replay/mms", "/replay/coins")
+        return [
+            *(Route(path, handler, methods=["GET"]) for path, handler in got.items()),
+            *(Route(path, handler, methods=["POST"]) for path, handler in posted.items()),
+            *(Route(path, pages.index, methods=["GET"]) for path in shown),
+        ]
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        self.hub.origin.begin(self.board)
+        self.hub.start()
+        try:
+            yield
+        finally:
+            self.hub.stop()
+
+    def close_clients(self) -> None:
+        """End what would not end by itself; call on the event loop."""
+        self.hub.close_clients()
+        self.stories.closing.set()
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refused(request, error)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer(request, {"error": error.detail}, error.status_code, error.headers)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return answer(request, {"error": str(error)}, 500)

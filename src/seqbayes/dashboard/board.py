@@ -1,0 +1,100 @@
+"""All beliefs as pages see them: what was handed over, under one lock, with one running number."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqbayes.dashboard.shelf import About, Entry, Happened, Shelf, Update
+
+
+@dataclass
+class Health:
+    """How the pipeline does; ages in seconds, None where they are not known."""
+
+    status: str = "ok"
+    events: int = 0
+    rate: float = 0.0
+    lag: int | None = None
+    commit_age: float | None = None
+    event_age: float | None = None
+    dead_letters: int = 0
+    reconnects: int = 0
+    uptime: float = 0.0
+    clients: int = 0
+    source: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Board:
+    """What is shown.
+
+    Parameters
+    ----------
+    now
+        Seconds since 1970.
+
+    Attributes
+    ----------
+    lock
+        Held by whoever reads or changes the shelves.
+    version
+        Grows with every change; an entry has that of its last one.
+    happened, steps
+        Number of events of watched keys that were told, and the last of them: each with its number,
+        belief and key.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.lock = threading.RLock()
+        self.version = 0
+        self.shelves: dict[str, Shelf] = {}
+        self.now = now
+        self.happened = 0
+        self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=5000)
+
+    def declare(self, abouts: Iterable[About]) -> None:
+        """Show these beliefs, with no keys yet."""
+        with self.lock:
+            self.version += 1
+            self.shelves = {about.name: Shelf(about) for about in abouts}
+
+    def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
+        """Take newer copies, by belief and key."""
+        if not any(updates.values()):
+            return
+        with self.lock:
+            self.version += 1
+            for name, changed in updates.items():
+                shelf = self.shelves.get(name)
+                if shelf is None or not changed:
+                    continue
+                shelf.version = self.version
+                for key, update in changed.items():
+                    self._put(shelf, key, update)
+
+    def _put(self, shelf: Shelf, key: str, update: Update) -> None:
+        if update.state is None:
+            shelf.entries.pop(key, None)
+            return
+        known = shelf.entries.get(key)
+        if known is not None and update.happened:
+            for told in known.live_through(update.happened, update.updated):
+                self.happened += 1
+                self.steps.append((self.happened, shelf.about.name, key, told))
+        entry = shelf.put(key, update)
+        entry.version = self.version
+
+    def beliefs(self) -> list[dict[str, Any]]:
+        """Return what the beliefs are, as JSON values."""
+        with self.lock:
+            return [shelf.about.told(len(shelf.entries)) for shelf in self.shelves.values()]
+
+    def entry(self, name: str, key: str) -> Entry | None:
+        """Return one key; None where there is none."""
+        shelf = self.shelves.get(name)
+        return None if shelf is None else shelf.entries.get(key)

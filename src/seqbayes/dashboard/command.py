@@ -1,0 +1,184 @@
+"""``seqbayes serve``: beliefs on a page, and an API."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from seqbayes.errors import SeqbayesError
+from seqbayes.replay.options import TOKEN, add_server
+from seqbayes.replay.pace import Interruption, interruptible
+from seqbayes.stream.commands.check import WRONG, load_or_tell
+from seqbayes.stream.commands.run import FAILED, HELD
+from seqbayes.stream.log import Log, add_format
+from seqbayes.stream.store import LeaseError
+
+EXAMPLES = """\
+examples:
+  seqbayes serve seqbayes.toml --open      run a pipeline, and show it
+  seqbayes serve beliefs.db                show what another process keeps
+  seqbayes serve seqbayes.toml --host 0.0.0.0 --token "$(cat token)"
+
+Reading is open to this machine. Writing, and all that another machine does, needs the token: as
+Authorization: Bearer TOKEN, or by the form at /login. Without --token it is taken from the variable
+SEQBAYES_TOKEN, or made anew and printed.
+
+exit status: as of seqbayes run: 2 for mistakes in the configuration, 3 if another runner has the
+store, 4 if store or source cannot be opened; 130 after Ctrl-C, 143 after SIGTERM (what was read is
+committed first)
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "what", metavar="CONFIG_OR_STORE", help="a TOML file; or a store, file or postgresql://…"
+    )
+    add_server(parser)
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes.
+
+    Returns
+    -------
+    int
+        The exit status.
+
+    Raises
+    ------
+    SeqbayesError
+        If an option is none, or the extra is not installed.
+    """
+    needed()
+    from seqbayes.dashboard.feed import Feed
+    from seqbayes.dashboard.origins import Live, Origin, Watched
+    from seqbayes.dashboard.runner import Runner
+
+    log = Log(args.log_format, "serve")
+    if not is_config(args.what):
+        return show(args, log, lambda: Watched(args.what))
+    config = load_or_tell(args.what)
+    if config is None:
+        return WRONG
+    feed = Feed()
+    runner = Runner(config, feed, told=lambda event, text, level: log.say(event, text, level))
+
+    def begin() -> Origin:
+        runner.start()
+        return Live(config, runner, feed)
+
+    return show(args, log, begin)
+
+
+def tell(args: argparse.Namespace, words: dict[str, Any]) -> int:
+    """Serve the page of a story until a signal comes, and return the exit status.
+
+    Parameters
+    ----------
+    args
+        Options of the story and of `add_server`.
+    words
+        What the page is to begin with.
+    """
+    needed()
+    from seqbayes.dashboard.origins import Nothing
+
+    page = f"replay/{args.story}?{urlencode(words)}"
+    return show(args, Log("text", "replay"), Nothing, page)
+
+
+def is_config(what: str) -> bool:
+    """Whether an argument names a configuration, not a store.
+
+    Examples
+    --------
+    >>> is_config("seqbayes.toml"), is_config("beliefs.db"), is_config("postgresql://host/db")
+    (True, False, False)
+    """
+    return Path(what).suffix.lower() == ".toml" and "://" not in what
+
+
+def needed() -> None:
+    """Refuse to go on without the extra.
+
+    Raises
+    ------
+    SeqbayesError
+        If it is not installed.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise SeqbayesError(
+            f"the dashboard needs {error.name}: pip install 'seqbayes[dashboard]'"
+        ) from None
+
+
+def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: str = "") -> int:
+    """Serve what an origin has until a signal comes, and return the exit status.
+
+    Parameters
+    ----------
+    args
+        The options of `add_server`.
+    log
+        What speaks.
+    begin
+        Returns the origin.
+    page
+        The path of the page to open.
+    """
+    from seqbayes.dashboard.app import Site
+    from seqbayes.dashboard.auth import Access
+    from seqbayes.dashboard.server import listen, serve, url_of
+
+    token = args.token if args.token is not None else os.environ.get(TOKEN)
+    if token is not None and len(token) < 8:
+        raise SeqbayesError("expected a token of at least 8 characters")
+    if any(c in ";,\r\n" for c in args.frame_ancestors):
+        raise SeqbayesError(
+            f"expected sources such as https://example.org, got {args.frame_ancestors!r}"
+        )
+    access = Access(token, args.host, args.allow_host)
+    with interruptible() as interruption, listen(args.host, args.port) as listening:
+        try:
+            origin = begin()
+        except LeaseError as error:
+            return _fail(log, error, HELD)
+        except (SeqbayesError, OSError) as error:
+            return _fail(log, error, FAILED)
+        url = url_of(listening) + page
+        try:
+            site = Site(origin, access, args.frame_ancestors)  # type: ignore[arg-type]
+            serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
+        finally:
+            origin.close()  # type: ignore[attr-defined]
+        log.say("stopped", "the server has stopped", signal=interruption.signal)
+        return interruption.status
+
+
+def _say(
+    args: argparse.Namespace, log: Log, url: str, access: object, interruption: Interruption
+) -> None:
+    token = access.token  # type: ignore[attr-defined]
+    log.say("started", f"{url}", url=url)
+    if access.made:  # type: ignore[attr-defined]
+        log.say("token", f"the token for writing is {token}", token=token)
+    if args.open and not interruption:
+        webbrowser.open(url)
+    sys.stderr.flush()
+
+
+def _fail(log: Log, error: Exception, status: int) -> int:
+    log.say("failed", str(error), "error")
+    return status

@@ -1,0 +1,96 @@
+"""What a belief is, out of its declaration in a configuration or in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seqbayes import river
+from seqbayes.dashboard import views
+from seqbayes.dashboard.shelf import About
+from seqbayes.dashboard.views.cards import undecayed
+from seqbayes.decay import Decayed
+from seqbayes.errors import PriorError
+from seqbayes.mixture import Mixture
+from seqbayes.state import State
+from seqbayes.stream.belief import Belief
+from seqbayes.stream.table import Forms
+
+
+def of_belief(belief: Belief) -> About:
+    """Return what a belief of a pipeline is."""
+    return _about(belief.name, belief.state, list(belief.by), [*belief.features, *belief.field])
+
+
+def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
+    """Return what a belief of a store is; a store does not know its fields.
+
+    Raises
+    ------
+    PriorError
+        If its state cannot be read.
+    """
+    return _about(name, read_document(declaration["state"]), list(declaration["by"]), [])
+
+
+def read_document(document: Mapping[str, Any]) -> Any:
+    """Return the state, mixture or estimator that a dictionary describes.
+
+    Raises
+    ------
+    PriorError
+        If it describes none.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> print(read_document(Beta(2, 3).to_dict()))
+    Beta(2, 3) + 0 seen (Bernoulli) = Beta(2, 3)
+    """
+    estimators = {name: getattr(river, name) for name in river.__all__}
+    readers: dict[str, Callable[[], Any]] = {
+        "decayed": lambda: Decayed,
+        "model": lambda: Mixture,
+        "family": lambda: State,
+        "estimator": lambda: estimators.get(document["estimator"]),
+    }
+    kind = next((find() for field, find in readers.items() if field in document), None)
+    if kind is None:
+        raise PriorError(f"expected the document of a state, got {str(document)[:200]}")
+    return kind.from_dict(document)
+
+
+def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
+    plain = undecayed(state)
+    likelihood = getattr(plain, "likelihood", None)
+    return About(
+        name,
+        type(plain).__name__,
+        None if likelihood is None else type(likelihood).__name__,
+        views.kind_of(state),
+        by,
+        field,
+        _prior(plain),
+        _half_life(state),
+        Forms(state).read,
+    )
+
+
+def _prior(state: Any) -> str:
+    if isinstance(state, State):
+        return str(state.clone()).partition(" + 0 seen")[0]
+    if isinstance(state, Mixture):
+        return f"Mixture of {', '.join(map(str, state.names))}"
+    return type(state).__name__
+
+
+def _half_life(state: Any) -> str | None:
+    if not isinstance(state, Decayed):
+        return None
+    if state.by == "events":
+        return f"{state.half_life:g} events"
+    seconds = state.half_life
+    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

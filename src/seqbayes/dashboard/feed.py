@@ -1,0 +1,174 @@
+"""What a running pipeline hands over to the board: copies of states, taken between batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqbayes.dashboard.copies import copy_of
+from seqbayes.dashboard.shelf import Update
+from seqbayes.stream.store import Changes
+from seqbayes.stream.table import Table, read_key, write_key
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Pipeline
+
+SHORTEST = 0.05
+"""Seconds between two hand-overs, at least."""
+
+SHARE = 10.0
+"""A hand-over is followed by so many times its own duration without one."""
+
+MOST_EVENTS = 2000
+"""Most events of a watched key that are told one by one between two hand-overs."""
+
+
+class _Observer:
+    """Takes note of the last event of every key of a table, and all events of watched ones."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.last: dict[Any, tuple[Any, ...]] = {}
+        self.counts: Counter[Any] = Counter()
+        self.watched: frozenset[Any] = frozenset()
+        self.events: dict[Any, list[tuple[Any, ...]]] = {}
+
+    def __call__(self, keys: Sequence[Any], arguments: Sequence[tuple[Any, ...]]) -> None:
+        table = self.table
+        if len(table._states) >= table.belief.max_keys:
+            # an event beyond the limit was learned under another key
+            keys = [key if key in table._states else None for key in keys]
+        self.last.update(zip(keys, arguments, strict=True))
+        self.counts.update(keys)
+        if self.watched:
+            for key, each in zip(keys, arguments, strict=True):
+                if key in self.watched:
+                    kept = self.events.setdefault(key, [])
+                    if len(kept) <= MOST_EVENTS:
+                        kept.append(each)
+
+    def clear(self) -> None:
+        self.last, self.counts, self.events = {}, Counter(), {}
+
+
+class Feed:
+    """A collector that hands copies of changed states over; other threads take them.
+
+    Parameters
+    ----------
+    now
+        Seconds since 1970.
+
+    Attributes
+    ----------
+    ready
+        Set when something can be taken.
+    alive
+        When the pipeline last took a step (monotonic seconds).
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._pending: dict[str, dict[str, Update]] = {}
+        self._observers: dict[str, _Observer] = {}
+        self._wanted: Mapping[str, frozenset[Any]] = {}
+        self._next = 0.0
+        self.ready = threading.Event()
+        self.alive = time.monotonic()
+        self.events = self.base = 0
+        self.dead_letters = 0
+        self.lag: int | None = None
+        self.reconnects = 0
+        self.commits = 0
+        self.committed_at: float | None = None
+        self.event_at: float | None = None
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Begin to look at a pipeline that was just opened."""
+        self._observers = {name: _Observer(table) for name, table in pipeline.tables.items()}
+        for observer in self._observers.values():
+            observer.table.observer = observer
+        self.alive = time.monotonic()
+        store: Any = pipeline.store
+        self.base = store.events(pipeline.source.name) if hasattr(store, "events") else 0
+        self.dead_letters = store.dead_letter_count()
+        self.events = 0
+
+    def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
+        """Tell all events of these keys, by belief, from the next hand-over on."""
+        self._wanted = {name: frozenset(map(read_key, texts)) for name, texts in keys.items()}
+
+    def learned(self, pipeline: Pipeline, batch: Any) -> None:
+        """Hand over what has changed, if it is time."""
+        now = self.alive = time.monotonic()
+        if batch is not None:
+            self.event_at = self._now()
+            self.events, self.lag = pipeline.events, pipeline.lag
+        self.reconnects = pipeline.source.reconnects
+        if now < self._next:
+            return
+        self._hand_over()
+        ended = time.monotonic()
+        self._next = ended + max(SHORTEST, SHARE * (ended - now))
+
+    def _hand_over(self) -> None:
+        at = self._now()
+        found: dict[str, dict[str, Update]] = {}
+        for name, observer in self._observers.items():
+            if observer.last:
+                found[name] = self._changes(observer, at)
+                observer.clear()
+            observer.watched = self._wanted.get(name, frozenset())
+        if not found:
+            return
+        with self._lock:
+            for name, changed in found.items():
+                self._merge(self._pending.setdefault(name, {}), changed)
+        self.ready.set()
+
+    def _changes(self, observer: _Observer, at: float) -> dict[str, Update]:
+        states, counts, events = observer.table._states, observer.counts, observer.events
+        changed: dict[str, Update] = {}
+        for key, arguments in observer.last.items():
+            state = states.get(key)
+            if state is not None:
+                happened = events.get(key, ())
+                if len(happened) > MOST_EVENTS:  # not all are known: none can be told
+                    happened = ()
+                changed[write_key(key)] = Update(
+                    copy_of(state), at, None, arguments, counts[key], happened
+                )
+        for key in observer.table._gone:
+            changed.setdefault(write_key(key), Update(None, at))
+        return changed
+
+    @staticmethod
+    def _merge(pending: dict[str, Update], changed: dict[str, Update]) -> None:
+        for key, update in changed.items():
+            before = pending.get(key)
+            if before is not None and before.state is not None and update.state is not None:
+                update.events += before.events
+                # told one by one from the same beginning, or not at all
+                whole = before.happened and update.happened
+                update.happened = [*before.happened, *update.happened] if whole else ()
+            pending[key] = update
+
+    def take(self) -> dict[str, dict[str, Update]]:
+        """Return what was handed over since the last time."""
+        with self._lock:
+            self.ready.clear()
+            pending, self._pending = self._pending, {}
+        return pending
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """Take note of dead letters."""
+        self.dead_letters += len(changes.dead_letters)
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Take note of the commit."""
+        self.commits += 1
+        self.committed_at = self._now()

@@ -1,0 +1,313 @@
+"""Frames for many watchers: made once for all that ask for the same, and never waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import msgspec
+
+from seqbayes.dashboard.board import Board
+from seqbayes.dashboard.origins import Origin
+from seqbayes.dashboard.shelf import Entry, Happened
+from seqbayes.dashboard.views.figures import values
+
+MOST_CLIENTS = 200
+MOST_FRAMES = 40
+"""Frames that may wait for a slow client; with one more it is dropped."""
+
+FASTEST = 20.0
+"""Frames a second, at most."""
+
+WATCHED_FOR = 60.0
+"""Seconds for which the events of a key are told one by one after somebody has looked at it."""
+
+encode = msgspec.json.Encoder().encode
+
+
+def frame(event: str, data: Any, number: str = "") -> bytes:
+    """Return a server-sent event."""
+    head = f"id: {number}\n" if number else ""
+    return b"%sevent: %s\ndata: %s\n\n" % (head.encode(), event.encode(), encode(data))
+
+
+class Subscription(NamedTuple):
+    """What a client wants to see: beliefs (none for all), keys, and how much how often."""
+
+    beliefs: frozenset[str]
+    keys: frozenset[tuple[str, str]]
+    top: int = 50
+    hz: float = 10.0
+
+
+class Client:
+    """One connection; frames wait here until they are sent."""
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[int, bytes]] = deque()
+        self._wake = asyncio.Event()
+        self.closed = False
+
+    def offer(self, number: int, data: bytes) -> None:
+        """Take a frame; one too many closes the connection."""
+        if len(self._frames) >= MOST_FRAMES:
+            self.close()
+        else:
+            self._frames.append((number, data))
+            self._wake.set()
+
+    def close(self) -> None:
+        """Drop what waits, and let the connection end."""
+        self.closed = True
+        self._frames.clear()
+        self._wake.set()
+
+    async def next(self) -> tuple[int, bytes] | None:
+        """Return the next frame and its number; None at the end."""
+        while not self._frames:
+            if self.closed:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        return self._frames.popleft()
+
+
+class _Group:
+    """The clients of one subscription."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self.clients: set[Client] = set()
+        self.known: dict[tuple[str, str], int] = {}
+        self.due = 0.0
+        self.told = 0  # steps up to this number
+
+
+class Hub:
+    """Makes frames in a thread of its own and gives them to clients on the event loop.
+
+    Parameters
+    ----------
+    board
+        What is shown.
+    origin
+        Where it comes from.
+    """
+
+    def __init__(self, board: Board, origin: Origin) -> None:
+        self.board, self.origin = board, origin
+        self.boot = secrets.token_hex(4)
+        self.started = time.monotonic()
+        self.clients: set[Client] = set()
+        self._groups: dict[Subscription, _Group] = {}
+        self._looked: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
+        self._health_due = 0.0
+        self.failure: str | None = None
+
+    def start(self) -> None:
+        """Begin; call on the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def close_clients(self) -> None:
+        """End all connections; call on the event loop."""
+        self._stop.set()
+        for client in list(self.clients):
+            client.close()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(10.0)
+
+    # On the event loop.
+
+    def connect(self, subscription: Subscription) -> Client | None:
+        """Return a new client; None where there are too many."""
+        if len(self.clients) >= MOST_CLIENTS or self._stop.is_set():
+            return None
+        client = Client()
+        self.clients.add(client)
+        with self._lock:
+            group = self._groups.get(subscription)
+            if group is None:
+                group = self._groups[subscription] = _Group(subscription)
+            group.clients = group.clients | {client}
+        return client
+
+    def disconnect(self, subscription: Subscription, client: Client) -> None:
+        """Forget a client."""
+        client.close()
+        self.clients.discard(client)
+        with self._lock:
+            group = self._groups.get(subscription)
+            if group is not None:
+                group.clients = group.clients - {client}
+                if not group.clients:
+                    del self._groups[subscription]
+
+    @staticmethod
+    def _publish(clients: Iterable[Client], number: int, data: bytes) -> None:
+        for client in clients:
+            client.offer(number, data)
+
+    # In any thread.
+
+    def health(self) -> dict[str, Any]:
+        """Return how the pipeline and this server do, as JSON values."""
+        health = self.origin.health()
+        health.uptime = time.monotonic() - self.started
+        health.clients = len(self.clients)
+        health.error = health.error or self.failure
+        told = asdict(health)
+        told["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
+        return told
+
+    def look_at(self, name: str, key: str) -> None:
+        """Tell the events of a key one by one for a while."""
+        with self._lock:
+            self._looked[name, key] = time.monotonic() + WATCHED_FOR
+            while len(self._looked) > 200:
+                self._looked.pop(next(iter(self._looked)))
+
+    def opening(self, subscription: Subscription, last: str) -> tuple[int, bytes]:
+        """Return the number and the frames with which a connection begins.
+
+        Parameters
+        ----------
+        subscription
+            What is wanted.
+        last
+            The Last-Event-ID of a client that comes back, or empty.
+        """
+        boot, _, number = last.partition(".")
+        since = int(number) if boot == self.boot and number.isdecimal() else -1
+        for name, key in subscription.keys:
+            self.look_at(name, key)
+        hello = {"beliefs": self.board.beliefs(), "health": self.health(), "server": self.boot}
+        with self.board.lock:
+            version, now = self.board.version, self.board.now()
+            selected = self._selected(subscription)
+            cards = [entry.card(now) for entry in selected if entry.version > since]
+            self._begin_group(subscription, selected)
+        data = {"seq": version, "cards": cards, "gone": []}
+        return version, frame("hello", hello) + frame("cards", data, f"{self.boot}.{version}")
+
+    def _begin_group(self, subscription: Subscription, selected: list[Entry]) -> None:
+        """Let a new group's frames go on from what its first client was told."""
+        with self._lock:
+            group = self._groups.get(subscription)
+        if group is not None and not group.known:
+            group.known = {(e.belief, e.key): e.version for e in selected}
+            group.told = self.board.happened
+
+    def _selected(self, subscription: Subscription) -> list[Entry]:
+        """Return the entries that a subscription is about; under the board's lock."""
+        chosen: dict[tuple[str, str], Entry] = {}
+        for name, shelf in self.board.shelves.items():
+            if not subscription.beliefs or name in subscription.beliefs:
+                for entry in shelf.top(subscription.top):
+                    chosen[name, entry.key] = entry
+        for name, key in subscription.keys:
+            found = self.board.entry(name, key)
+            if found is not None:
+                chosen[name, key] = found
+        return list(chosen.values())
+
+    # In the thread.
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.origin.watch(self._watched())
+                self.origin.refresh(self.board, self._pause())
+                self._tick()
+                self.failure = None
+            except Exception as error:  # whatever it is, the page must say so and go on
+                self.failure = f"{type(error).__name__}: {error}"
+                self._stop.wait(1.0)
+
+    def _pause(self) -> float:
+        """Return the seconds until something is due."""
+        now = time.monotonic()
+        with self._lock:
+            due = [self._health_due, *(group.due for group in self._groups.values())]
+        return min(max(min(due) - now, 0.002), 0.25)
+
+    def _watched(self) -> dict[str, list[str]]:
+        now = time.monotonic()
+        with self._lock:
+            self._looked = {key: until for key, until in self._looked.items() if until > now}
+            keys = set(self._looked).union(*(g.subscription.keys for g in self._groups.values()))
+        found: dict[str, list[str]] = {}
+        for name, key in keys:
+            found.setdefault(name, []).append(key)
+        return found
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            groups = [group for group in self._groups.values() if group.due <= now]
+        for group in groups:
+            group.due = now + 1.0 / group.subscription.hz
+            data, number = self._frames(group)
+            if data:
+                self._send(group.clients, number, data)
+        if now >= self._health_due:
+            self._health_due = now + 1.0
+            data = frame("health", self.health())
+            with self._lock:
+                everyone = [c for g in self._groups.values() for c in g.clients]
+            self._send(everyone, 1 << 62, data)
+
+    def _send(self, clients: Iterable[Client], number: int, data: bytes) -> None:
+        if clients and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._publish, clients, number, data)
+
+    def _frames(self, group: _Group) -> tuple[bytes, int]:
+        """Return what has changed for a group since its last frame."""
+        board = self.board
+        with board.lock:
+            now, version = board.now(), board.version
+            known = {(e.belief, e.key): e for e in self._selected(group.subscription)}
+            changed = [
+                entry for key, entry in known.items() if group.known.get(key) != entry.version
+            ]
+            gone = [
+                {"belief": name, "id": key}
+                for name, key in group.known.keys() - known.keys()
+                if board.entry(name, key) is None
+            ]
+            cards = [entry.card(now) for entry in changed]
+            group.known = {key: entry.version for key, entry in known.items()}
+        data = b""
+        if cards or gone:
+            told = {"seq": version, "cards": cards, "gone": gone}
+            data = frame("cards", told, f"{self.boot}.{version}")
+        return data + self._told_steps(group), version
+
+    def _told_steps(self, group: _Group) -> bytes:
+        wanted = group.subscription.keys
+        with self.board.lock:
+            told, group.told = group.told, self.board.happened
+            if not wanted or told == group.told:
+                return b""
+            new = [each for each in self.board.steps if each[0] > told and each[1:3] in wanted]
+        return b"".join(frame("step", _step(name, key, each)) for _, name, key, each in new)
+
+
+def _step(name: str, key: str, happened: Happened) -> dict[str, Any]:
+    step = happened.step or {"x": values(happened.x)}
+    told = {"belief": name, "id": key, "time": happened.at, "surprise": happened.surprise}
+    return {**told, **step}

@@ -1,0 +1,255 @@
+"""Where a board gets its beliefs from: a pipeline of this process, or a store of another one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from seqbayes.dashboard import describe
+from seqbayes.dashboard.board import Board, Health
+from seqbayes.dashboard.feed import Feed
+from seqbayes.dashboard.runner import Runner
+from seqbayes.dashboard.shelf import Update
+from seqbayes.stream.config import Config
+from seqbayes.stream.readonly import StoreReader
+from seqbayes.stream.store import StoreError
+
+STALLED = 1.0
+"""Seconds without a step of the pipeline, or an answer of the store, after which it is stalled."""
+
+
+class Live:
+    """A pipeline in this process.
+
+    Parameters
+    ----------
+    config
+        What it runs.
+    runner, feed
+        What runs it, and what it hands over.
+    """
+
+    def __init__(self, config: Config, runner: Runner, feed: Feed) -> None:
+        self.config, self.runner, self.feed = config, runner, feed
+        self.reader: StoreReader | None = None
+        self._rate = _Rate()
+        self._again = False
+        runner.restarted = self._note_restart
+
+    def _note_restart(self) -> None:
+        self._again = True
+
+    def begin(self, board: Board) -> None:
+        """Show what the store holds; call when the pipeline is open."""
+        if self.reader is None and self.config.store != ":memory:":
+            self.reader = StoreReader(self.config.store)
+        board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
+        if self.reader is not None:
+            for belief in self.config.beliefs:
+                rows = self.reader.rows(belief.name)
+                board.apply(
+                    {belief.name: {r.key: Update(r.state, r.updated, r.since) for r in rows}}
+                )
+
+    def refresh(self, board: Board, timeout: float) -> None:
+        """Take what was handed over, or wait for it that long."""
+        if self._again:  # what was learned and not committed is read again
+            self._again = False
+            self.begin(board)
+        if self.feed.ready.wait(timeout):
+            board.apply(self.feed.take())
+
+    def watch(self, keys: dict[str, list[str]]) -> None:
+        """Tell all events of these keys."""
+        self.feed.watch(keys)
+
+    def health(self) -> Health:
+        """Return how the pipeline does."""
+        feed, runner = self.feed, self.runner
+        now, silent = time.time(), time.monotonic() - feed.alive
+        status = "ok" if silent < STALLED else "stalled"
+        if not runner.running:
+            status = "stopped"
+        kind = getattr(self.config.source[0], "__name__", "").lower()
+        return Health(
+            status,
+            feed.base + feed.events,
+            self._rate(feed.base + feed.events),
+            feed.lag,
+            _age(feed.committed_at, now),
+            _age(feed.event_at, now),
+            feed.dead_letters,
+            feed.reconnects,
+            source={"kind": kind, "name": getattr(runner.source, "name", ""), "mode": "pipeline"},
+            error=None if runner.failure is None else str(runner.failure),
+        )
+
+    def close(self) -> None:
+        """Commit what was read, and end."""
+        self.runner.stop()
+        if self.reader is not None:
+            self.reader.close()
+
+
+class Watched:
+    """A store that another process writes, looked at now and then.
+
+    Parameters
+    ----------
+    url
+        The store.
+    every
+        Seconds between two looks, at least; a look is followed by ten times its own duration
+        without one.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read.
+    """
+
+    def __init__(self, url: str, every: float = 0.25) -> None:
+        self.reader: StoreReader = StoreReader(url)
+        self._every = every
+        self._next = 0.0
+        self._serial: Any = None
+        self._declared: dict[str, Any] | None = None
+        self._seen: dict[str, float] = {}
+        self._n: dict[tuple[str, str], float] = {}
+        self._rate = _Rate()
+        self._health = Health(source={"kind": "store", "name": self.reader.url, "mode": "store"})
+        self._answered = time.monotonic()
+        self._failure: str | None = None
+
+    def begin(self, board: Board) -> None:
+        """Show what the store holds."""
+        self._look(board)
+
+    def refresh(self, board: Board, timeout: float) -> None:
+        """Look, if it is time; wait that long otherwise."""
+        left = self._next - time.monotonic()
+        if left > 0.0:
+            time.sleep(min(left, timeout))
+            return
+        began = time.monotonic()
+        try:
+            self._look(board)
+            self._failure = None
+        except StoreError as error:
+            self._failure = str(error)
+        ended = time.monotonic()
+        self._next = ended + max(self._every, 10.0 * (ended - began))
+
+    def _look(self, board: Board) -> None:
+        serial = self.reader.serial()
+        self._note_health()
+        self._answered = time.monotonic()
+        if serial == self._serial:
+            return
+        declared = self.reader.beliefs()
+        if declared != self._declared:
+            board.declare(describe.of_declaration(n, d) for n, d in declared.items())
+            self._declared, self._seen = declared, {}
+        for name in declared:
+            self._read(board, name)
+        self._serial = serial
+
+    def _read(self, board: Board, name: str) -> None:
+        since = self._seen.get(name, 0.0)
+        rows = self.reader.rows(name, since)
+        changed = {row.key: Update(row.state, row.updated, row.since) for row in rows}
+        with board.lock:
+            shelf = board.shelves[name]
+            for key in list(changed):
+                known = shelf.entries.get(key)
+                if known is not None and known.updated >= changed[key].updated == since:
+                    del changed[key]  # the commit that was read last
+        self._seen[name] = max((row.updated for row in rows), default=since)
+        if self.reader.count(name) < len(shelf.entries.keys() | changed.keys()):
+            kept = {row.key for row in self.reader.rows(name)}
+            gone = shelf.entries.keys() - kept
+            changed.update({key: Update(None, time.time()) for key in gone})
+        board.apply({name: changed})
+
+    def _note_health(self) -> None:
+        runner, sources = self.reader.runner(), self.reader.sources()
+        events = sum(source.events for source in sources)
+        committed = max((source.updated for source in sources), default=None)
+        self._health = Health(
+            "ok" if runner.alive else "stopped",
+            events,
+            self._rate(events),
+            None,
+            _age(committed, time.time()),
+            _age(committed, time.time()),
+            self.reader.dead_letter_count(),
+            source={
+                "kind": "store",
+                "name": self.reader.url,
+                "mode": "store",
+                "reads": [source.name for source in sources],
+                "runner": runner.holder,
+            },
+        )
+
+    def watch(self, keys: dict[str, list[str]]) -> None:
+        """Do nothing: a store holds no events."""
+
+    def health(self) -> Health:
+        """Return how the store and its writer do."""
+        health = self._health
+        if self._failure is not None or time.monotonic() - self._answered > STALLED + self._every:
+            health.status, health.error = "stalled", self._failure
+        return health
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.reader.close()
+
+
+class Nothing:
+    """No beliefs: stories only."""
+
+    reader: StoreReader | None = None
+
+    def begin(self, board: Board) -> None:
+        """Do nothing."""
+
+    def refresh(self, board: Board, timeout: float) -> None:
+        """Wait."""
+        time.sleep(timeout)
+
+    def watch(self, keys: dict[str, list[str]]) -> None:
+        """Do nothing."""
+
+    def health(self) -> Health:
+        """Return that all is well."""
+        return Health(source={"kind": "replay", "name": "", "mode": "replay"})
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+Origin = Live | Watched | Nothing
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else max(now - at, 0.0)
+
+
+class _Rate:
+    """Events a second over the last few seconds."""
+
+    def __init__(self, seconds: float = 5.0, now: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._now = seconds, now
+        self._marks: list[tuple[float, int]] = []
+
+    def __call__(self, events: int) -> float:
+        now = self._now()
+        self._marks.append((now, events))
+        while len(self._marks) > 2 and self._marks[1][0] < now - self._seconds:
+            self._marks.pop(0)
+        (began, before), (ended, after) = self._marks[0], self._marks[-1]
+        # over less than that, one batch would look like a flood
+        return max(after - before, 0) / max(ended - began, 1.0)

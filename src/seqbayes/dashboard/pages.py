@@ -1,0 +1,140 @@
+"""The files that a browser gets, and how one logs in."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from seqbayes.dashboard.answers import Refusal, accepts_gzip, answer, body_of
+from seqbayes.dashboard.auth import SESSION_SECONDS, Access
+from seqbayes.dashboard.guard import cookie_name
+
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
+
+
+def root() -> Path:
+    """Return the folder of the files."""
+    return Path(str(resources.files("seqbayes.dashboard") / "static"))
+
+
+class Files:
+    """Files by name, compressed once, each read again when it has changed.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._held: dict[str, tuple[float, bytes, bytes, str]] = {}
+
+    def _load(self, name: str) -> tuple[bytes, bytes, str]:
+        path = (self._folder / name).resolve()
+        if "\0" in name or not path.is_relative_to(self._folder) or not path.is_file():
+            raise Refusal(404, "there is no such file")
+        changed = path.stat().st_mtime
+        held = self._held.get(name)
+        if held is None or held[0] != changed:
+            body = path.read_bytes()
+            tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+            held = self._held[name] = (changed, body, gzip.compress(body, 9), tag)
+        return held[1:]
+
+    def response(self, request: Request, name: str) -> Response:
+        """Return a file, or that it has not changed.
+
+        Raises
+        ------
+        Refusal
+            If there is none of this name.
+        """
+        body, small, tag = self._load(name)
+        headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if accepts_gzip(request) and len(small) < len(body):
+            body = small
+            headers["content-encoding"] = "gzip"
+        suffix = Path(name).suffix
+        kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(body, headers=headers, media_type=kind)
+
+
+class Pages:
+    """The handlers of pages, and of the session.
+
+    Parameters
+    ----------
+    access
+        Knows the token.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._files = Files(root())
+
+    async def static(self, request: Request) -> Response:
+        """Return a file."""
+        return self._files.response(request, request.path_params["name"])
+
+    async def index(self, request: Request) -> Response:
+        """Return the page, which finds its way by itself."""
+        return self._files.response(request, "index.html")
+
+    async def embed(self, request: Request) -> Response:
+        """Return the page of one belief for a frame."""
+        return self._files.response(request, "embed.html")
+
+    async def login_page(self, request: Request) -> Response:
+        """Return the form."""
+        return self._files.response(request, "login.html")
+
+    async def login(self, request: Request) -> Response:
+        """Begin a session for whoever knows the token."""
+        body = (await body_of(request, 4096)).decode(errors="replace")
+        given = parse_qs(body).get("token", [""])[0].strip()
+        form = "text/html" in request.headers.get("accept", "")
+        if not self._access.is_token(given):
+            if form:
+                return RedirectResponse("/login?wrong", 303)
+            raise Refusal(401, "that is not the token")
+        done = RedirectResponse("/", 303) if form else answer(request, {"ok": True})
+        self._set(done, request, self._access.make_session(), SESSION_SECONDS)
+        return done
+
+    async def logout(self, request: Request) -> Response:
+        """End the session of this browser."""
+        form = "text/html" in request.headers.get("accept", "")
+        done: Response = RedirectResponse("/", 303) if form else answer(request, {"ok": True})
+        self._set(done, request, "", 0)
+        return done
+
+    async def session(self, request: Request) -> Response:
+        """Tell what this browser may do."""
+        told: dict[str, Any] = {
+            "session": bool(request.scope.get("state", {}).get("session")),
+            "reading_is_free": self._access.reading_is_free,
+        }
+        return answer(request, told)
+
+    @staticmethod
+    def _set(response: Response, request: Request, value: str, seconds: int) -> None:
+        response.set_cookie(
+            cookie_name(request.scope),
+            value,
+            max_age=seconds,
+            path="/",
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )

@@ -1,0 +1,177 @@
+"""What the API tells of beliefs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+import seqbayes
+from seqbayes.dashboard import views
+from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
+from seqbayes.dashboard.hub import Hub
+from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns
+from seqbayes.dashboard.views.figures import finite
+from seqbayes.errors import SeqbayesError
+from seqbayes.stream.readonly import StoreReader
+
+MOST_CARDS = 1000
+MOST_LETTERS = 50
+LONGEST_RAW = 2000
+"""Characters of a dead letter that are told."""
+
+
+class Reads:
+    """The handlers of one server.
+
+    Parameters
+    ----------
+    hub
+        Has the board, and where it comes from.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._board = hub, hub.board
+
+    async def beliefs(self, request: Request) -> Response:
+        """Tell what beliefs there are."""
+        return await self._answer(request, self._beliefs)
+
+    async def below(self, request: Request) -> Response:
+        """Tell the cards of a belief, or all of one key."""
+        parts = segments(request, "/api/beliefs/")
+        if len(parts) == 1:
+            return await self._answer(request, lambda: self._cards(request, parts[0]))
+        if len(parts) == 2:
+            return await self._answer(request, lambda: self._detail(*parts))
+        raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
+
+    async def compare(self, request: Request) -> Response:
+        """Tell which of several keys is largest, and by how much."""
+        (name,) = segments(request, "/api/compare/")[:1]
+        return await self._answer(request, lambda: self._compare(request, name))
+
+    async def health(self, request: Request) -> Response:
+        """Tell how the pipeline does."""
+        return await self._answer(request, self._hub.health)
+
+    @staticmethod
+    async def _answer(request: Request, find: Callable[[], Any]) -> Response:
+        return answer(request, await run_in_threadpool(find))
+
+    def _beliefs(self) -> dict[str, Any]:
+        source = self._hub.origin.health().source
+        version = seqbayes.__version__
+        return {"beliefs": self._board.beliefs(), "source": source, "version": version}
+
+    def _shelf(self, name: str) -> Shelf:
+        shelf = self._board.shelves.get(name)
+        if shelf is None:
+            raise Refusal(404, f"there is no belief {name[:200]!r}")
+        return shelf
+
+    def _cards(self, request: Request, name: str) -> dict[str, Any]:
+        sort = choice(request, "sort", SORTS)
+        descending = choice(request, "order", ("desc", "asc")) == "desc"
+        offset = whole(request, "offset", 0, 0, 10**9)
+        limit = whole(request, "limit", 100, 0, MOST_CARDS)
+        text = request.query_params.get("search", "")[:200]
+        with self._board.lock:
+            shelf, now = self._shelf(name), self._board.now()
+            found = shelf.search(text, sort, descending, now)
+            cards = [entry.card(now) for entry in found[offset : offset + limit]]
+            return {
+                "belief": shelf.about.told(len(shelf.entries)),
+                "total": len(found),
+                "cards": cards,
+            }
+
+    def _entry(self, shelf: Shelf, key: str) -> Entry:
+        entry = shelf.entries.get(key)
+        if entry is None:
+            raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
+        return entry
+
+    def _detail(self, name: str, key: str) -> dict[str, Any]:
+        self._hub.look_at(name, key)
+        with self._board.lock:
+            told = self._entry(self._shelf(name), key).detail(self._board.now())
+        reader: StoreReader | None = self._hub.origin.reader
+        told["history"] = _history(reader, name, key, told["spark"])
+        told["dead_letters"] = [] if reader is None else _letters(reader, name)
+        return told
+
+    def _compare(self, request: Request, name: str) -> dict[str, Any]:
+        keys = request.query_params.getlist("keys")
+        with self._board.lock:
+            shelf = self._shelf(name)
+            # they are replaced, never changed, so that the lock need not be kept
+            states = [self._entry(shelf, key).state for key in keys]
+        if len(set(keys)) < len(keys):
+            raise Refusal(422, "expected different keys to compare")
+        try:
+            told = views.compare(states)
+        except SeqbayesError as error:
+            raise Refusal(422, str(error)) from None
+        differences = [
+            {**each, "pair": [keys[k] for k in each["pair"]]} for each in told["differences"]
+        ]
+        return {
+            "keys": keys,
+            "p_best": told["p_best"],
+            "best": keys[told["best"]],
+            "difference": differences[0],
+            "differences": differences,
+        }
+
+
+def _history(reader: StoreReader | None, name: str, key: str, spark: Any) -> dict[str, list[Any]]:
+    """Return the stored summaries of a key, and behind them the newest ones seen here."""
+    points: list[tuple[Any, ...]] = []
+    counts: list[float | None] = []
+    for at, text in [] if reader is None else reader.history(name, key):
+        summary = msgspec.json.decode(text)
+        point = (at, *_ends(summary))
+        if point[1] is not None:
+            points.append(point)
+            counts.append(finite(summary.get("n_samples")))
+    newest = points[-1][0] if points else -math.inf
+    for point in zip(*(spark[name] for name in ("t", "mean", "low", "high")), strict=True):
+        if point[0] > newest:
+            points.append(point)
+            counts.append(None)
+    return {**columns(points), "n": counts}
+
+
+def _ends(summary: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Return mean and interval of one number out of a stored summary."""
+    mean, interval = summary.get("mean"), summary.get("interval")
+    if isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
+        mean, interval = mean["mean"], (interval or {}).get("mean")
+    if not isinstance(mean, (int, float)):
+        return None, None, None
+    low, high = interval if isinstance(interval, list) else (None, None)
+    number = (int, float)
+    return (
+        mean,
+        low if isinstance(low, number) else None,
+        high if isinstance(high, number) else None,
+    )
+
+
+def _letters(reader: StoreReader, name: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "position": letter.position,
+            "raw": letter.raw[:LONGEST_RAW].decode(errors="replace"),
+            "reason": letter.reason,
+            "source": letter.source,
+            "at": at,
+        }
+        for at, letter in reader.dead_letters(name, MOST_LETTERS)
+    ]

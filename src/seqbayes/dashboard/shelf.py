@@ -1,0 +1,287 @@
+"""The beliefs of one name as a page sees them: copies by key, ranked, and told as JSON."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from seqbayes.dashboard import views
+from seqbayes.dashboard.copies import copy_of
+from seqbayes.dashboard.views.figures import values
+from seqbayes.errors import SeqbayesError
+from seqbayes.stream.store import StoreError
+
+RATE_SECONDS = 10.0
+"""Over about how long the rate of a key is averaged."""
+
+SORTS = ("n", "mean", "width", "rate", "updated", "key")
+
+SPARK = 60
+RECENT = 50
+STEPS = 10
+
+
+class About(NamedTuple):
+    """What a belief is, in words.
+
+    `read` makes a state out of its stored JSON text.
+    """
+
+    name: str
+    family: str
+    likelihood: str | None
+    kind: str
+    by: list[str]
+    field: list[str]
+    prior: str
+    half_life: str | None
+    read: Callable[[str], Any]
+
+    def told(self, keys: int) -> dict[str, Any]:
+        """Return it as JSON values."""
+        told = self._asdict()
+        del told["read"]
+        return {**told, "keys": keys}
+
+
+@dataclass
+class Update:
+    """A newer copy of a key's state, or its stored JSON text; None where the key is gone.
+
+    Parameters
+    ----------
+    state
+        The copy.
+    updated, since
+        Seconds since 1970.
+    last
+        What `learn_one` was told last, where that is known.
+    events
+        How many events the key has learned since the copy before.
+    happened
+        All of them in order, where they are to be told one by one.
+    """
+
+    state: Any
+    updated: float
+    since: float | None = None
+    last: tuple[Any, ...] | None = None
+    events: float = 0.0
+    happened: Sequence[tuple[Any, ...]] = ()
+
+
+class Happened(NamedTuple):
+    """An event that a key learned: when, what, its surprise, and the step of Bayes' rule."""
+
+    at: float
+    x: Any
+    surprise: float | None
+    step: dict[str, Any] | None
+
+
+class Entry:
+    """One key: a copy of its state, and what is known of how it came about.
+
+    Parameters
+    ----------
+    about
+        The belief.
+    key
+        The stored JSON text of the key.
+    since
+        Seconds since 1970.
+    """
+
+    __slots__ = (
+        "_about",
+        "_card",
+        "_rate",
+        "_state",
+        "_summary",
+        "key",
+        "last",
+        "rated",
+        "recent",
+        "since",
+        "spark",
+        "updated",
+        "version",
+    )
+
+    def __init__(self, about: About, key: str, since: float) -> None:
+        self._about = about
+        self.key = key
+        self._state: Any = None
+        self.since = self.updated = self.rated = since
+        self.last: Any = None
+        self._rate = 0.0
+        self.version = 0
+        self.spark: deque[tuple[float, float, float | None, float | None]] | None = None
+        self.recent: deque[Happened] | None = None
+        self._summary: views.Summary | None = None
+        self._card: tuple[int, dict[str, Any]] | None = None
+
+    @property
+    def belief(self) -> str:
+        """The name of the belief."""
+        return self._about.name
+
+    def replace(self, update: Update) -> None:
+        """Take a newer copy."""
+        self._rate = self.rate(update.updated) + update.events / RATE_SECONDS
+        self.rated = self.updated = update.updated
+        self._state, self._summary, self._card = update.state, None, None
+        if update.last is not None:
+            self.last = update.last[0]
+
+    def live_through(self, events: Sequence[tuple[Any, ...]], at: float) -> list[Happened]:
+        """Return what events do to the state, one by one, the last of them, and keep that."""
+        state = copy_of(self.state)
+        told: list[Happened] = []
+        for place, arguments in enumerate(events):
+            if len(events) - place <= RECENT:
+                x, surprise = arguments[0], views.surprise(state, arguments)
+                told.append(Happened(at, x, surprise, views.told_step(state, x)))
+            state.learn_one(*arguments)
+        if self.recent is None:
+            self.recent = deque(maxlen=RECENT)
+        self.recent.extend(told)
+        return told
+
+    def rate(self, now: float) -> float:
+        """Return events a second, lately."""
+        rate = self._rate * math.exp(-max(now - self.rated, 0.0) / RATE_SECONDS)
+        return rate if rate > 1e-3 else 0.0
+
+    @property
+    def state(self) -> Any:
+        """The state.
+
+        Raises
+        ------
+        StoreError
+            If its stored text cannot be read.
+        """
+        if type(self._state) is str:
+            try:
+                self._state = self._about.read(self._state)
+            except (SeqbayesError, msgspec.MsgspecError) as error:
+                where = f"{self.key[:200]} of belief {self._about.name!r}"
+                raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
+        return self._state
+
+    @property
+    def summary(self) -> views.Summary:
+        """What keys are ranked by."""
+        if self._summary is None:
+            self._summary = views.summarise(self.state)
+        return self._summary
+
+    def note(self, now: float, every: float = 1.0) -> None:
+        """Add a point to the sparkline, if it is time."""
+        if self.spark is None:
+            self.spark = deque(maxlen=SPARK)
+        summary = self.summary
+        if summary.mean is None or (self.spark and now - self.spark[-1][0] < every):
+            return
+        self.spark.append((now, summary.mean, summary.low, summary.high))
+
+    def card(self, now: float) -> dict[str, Any]:
+        """Return the card as JSON values."""
+        if self._card is None:
+            self._card = (self.version, views.card(self.state, self.last))
+        self.note(now)
+        return {
+            "belief": self._about.name,
+            "key": self.names,
+            "id": self.key,
+            "rate": round(self.rate(now), 3),
+            "updated": self.updated,
+            "since": self.since,
+            **self._card[1],
+            "spark": columns(self.spark or ()),
+        }
+
+    def detail(self, now: float) -> dict[str, Any]:
+        """Return all that is known of the key, as JSON values."""
+        told = {**self.card(now), **views.detail(self.state, self.last)}
+        recent = list(self.recent or ())
+        told["recent"] = [
+            {"at": each.at, "x": values(each.x), "surprise": each.surprise} for each in recent
+        ]
+        told["steps"] = [
+            {**each.step, "surprise": each.surprise} for each in recent if each.step is not None
+        ][-STEPS:]
+        return told
+
+    @property
+    def names(self) -> list[str] | None:
+        """The values of the fields that the key is made of; None of the pooled rest."""
+        names: list[str] | None = msgspec.json.decode(self.key)
+        return names
+
+
+def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, list[Any]]:
+    """Return points over time as columns."""
+    listed = list(points)
+    t, mean, low, high = zip(*listed, strict=True) if listed else ((), (), (), ())
+    return {"t": list(t), "mean": list(mean), "low": list(low), "high": list(high)}
+
+
+class Shelf:
+    """The entries of one belief.
+
+    Parameters
+    ----------
+    about
+        What the belief is.
+    """
+
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self.entries: dict[str, Entry] = {}
+        self._top: tuple[int, int, list[Entry]] | None = None
+        self.version = 0
+
+    def put(self, key: str, update: Update) -> Entry:
+        """Take a copy of a key's state, and return its entry."""
+        entry = self.entries.get(key)
+        if entry is None:
+            began = update.updated if update.since is None else update.since
+            entry = self.entries[key] = Entry(self.about, key, began)
+        entry.replace(update)
+        return entry
+
+    def top(self, most: int) -> list[Entry]:
+        """Return the entries that have seen most."""
+        if self._top is None or self._top[:2] != (self.version, most):
+            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.summary.n)
+            self._top = (self.version, most, ranked)
+        return self._top[2]
+
+    def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
+        """Return the entries whose keys contain a text, in order."""
+        wanted = text.casefold()
+        found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
+        rank: Mapping[str, Callable[[Entry], Any]] = {
+            "n": lambda e: e.summary.n,
+            "mean": lambda e: e.summary.mean,
+            "width": lambda e: e.summary.width,
+            "rate": lambda e: e.rate(now),
+            "updated": lambda e: e.updated,
+            "key": lambda e: e.key.casefold(),
+        }
+        of = rank[sort]
+        ranked = [(of(entry), entry) for entry in found]
+        known = [pair for pair in ranked if pair[0] is not None]
+        known.sort(key=lambda pair: pair[0], reverse=descending)
+        return [e for _, e in known] + [e for value, e in ranked if value is None]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries.values())

@@ -1,0 +1,187 @@
+"""The stories of ``seqbayes replay`` as steps that a page plays by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard.answers import Refusal, answer, body_of, whole
+from seqbayes.dashboard.hub import frame
+from seqbayes.dashboard.streams import EventStream
+from seqbayes.errors import SeqbayesError
+from seqbayes.replay.coins import lines as coin_lines
+from seqbayes.replay.coins import story as coins
+from seqbayes.replay.coins.endless import Endless
+from seqbayes.replay.mms import Prior, Story
+from seqbayes.replay.mms import lines as candy_lines
+
+MOST_STORIES = 16
+"""Stories that are kept; those told longest ago are forgotten, and told anew when asked for."""
+
+MOST_STEPS = 500
+MOST_ENDLESS = 20
+PACE = 0.05
+"""Seconds between two sets of the endless stream, at least."""
+
+Words = dict[str, str]
+
+
+class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """What the story of the candies can be asked for."""
+
+    seed: int = 1
+    bags: int | None = None
+    prior: str | dict[str, float] = "uniform"
+    strength: float | None = None
+
+
+class CoinOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """What the story of the coins can be asked for."""
+
+    iterations: int = 10
+    start: tuple[float, float] = (0.6, 0.5)
+    prior: str = "flat"
+    learn_weights: bool = False
+    seed: int = 1
+
+
+class Told:
+    """One story, told as far as somebody has asked."""
+
+    def __init__(self, story: Any, lines: Any, total: int) -> None:
+        self._steps = iter(story)
+        self._lines = lines
+        self._told: list[str] = []
+        self._lock = threading.Lock()
+        self.opening = next(iter(lines.opening()))
+        self.total = total
+
+    def steps(self, first: int, count: int) -> bytes:
+        """Return steps, counted from 0, as JSON."""
+        with self._lock:
+            while len(self._told) < first + count:
+                step = next(self._steps, None)
+                if step is None:
+                    break
+                self._told += self._lines.step(step)
+            told = self._told[first : first + count]
+        return f'{{"steps": [{", ".join(told)}], "total": {self.total}}}'.encode()
+
+
+class Stories:
+    """The handlers of ``/api/replay/``."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, Told] = OrderedDict()
+        self._lock = threading.Lock()
+        self._endless = 0
+        self.closing = asyncio.Event()
+
+    async def begin(self, request: Request) -> Response:
+        """Begin a story."""
+        name = request.path_params["story"]
+        kind = {"mms": CandyOptions, "coins": CoinOptions}.get(name)
+        if kind is None:
+            raise Refusal(404, "expected /api/replay/mms or /api/replay/coins")
+        body = await body_of(request, 1 << 16) or b"{}"
+        try:
+            options: Any = msgspec.json.decode(body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Refusal(422, str(error)) from None
+        identity = f"{name}-{msgspec.json.encode(options, order='deterministic').hex()}"
+        told = await run_in_threadpool(self._find, identity)
+        return answer(request, {"id": identity, **msgspec.json.decode(told.opening)})
+
+    def _find(self, identity: str) -> Told:
+        with self._lock:
+            found = self._told.get(identity)
+        if found is None:
+            found = _tell(identity)
+        with self._lock:
+            found = self._told.setdefault(identity, found)
+            self._told.move_to_end(identity)
+            while len(self._told) > MOST_STORIES:
+                self._told.popitem(last=False)
+        return found
+
+    async def steps(self, request: Request) -> Response:
+        """Tell some steps."""
+        first = whole(request, "from", 0, 0, 10**6)
+        count = whole(request, "count", 100, 0, MOST_STEPS)
+        told = await run_in_threadpool(self._find, request.path_params["id"])
+        return answer(request, await run_in_threadpool(told.steps, first, count))
+
+    async def stream(self, request: Request) -> Response:
+        """Tell the coins without end, by online EM."""
+        options = _options(request.path_params["id"])
+        if not isinstance(options, CoinOptions):
+            raise Refusal(404, "only the coins go on without end")
+        if self._endless >= MOST_ENDLESS:
+            raise Refusal(503, "too many endless stories are told already", {"retry-after": "5"})
+        try:
+            endless = Endless(options.start, options.prior, options.learn_weights, options.seed)
+        except SeqbayesError as error:
+            raise Refusal(422, str(error)) from None
+        self._endless += 1
+        return EventStream(self._sets(endless), self._ended)
+
+    def _ended(self) -> None:
+        self._endless -= 1
+
+    async def _sets(self, endless: Endless) -> AsyncIterator[bytes]:
+        for told in endless:
+            yield frame("replay", told, str(told["number"]))
+            await asyncio.sleep(PACE)
+            if self.closing.is_set():
+                return
+
+
+def _options(identity: str) -> CandyOptions | CoinOptions:
+    """Return the options that an identity is made of."""
+    name, _, text = identity.partition("-")
+    kind: Any = {"mms": CandyOptions, "coins": CoinOptions}.get(name)
+    try:
+        if kind is None or len(text) > 1 << 17:
+            raise ValueError
+        options: CandyOptions | CoinOptions = msgspec.json.decode(bytes.fromhex(text), type=kind)
+    except (msgspec.MsgspecError, ValueError):
+        raise Refusal(404, "there is no such story: begin one by POST") from None
+    return options
+
+
+def _tell(identity: str) -> Told:
+    options = _options(identity)
+    try:
+        if isinstance(options, CandyOptions):
+            return _candies(options)
+        return _coins(options)
+    except SeqbayesError as error:
+        raise Refusal(422, str(error)) from None
+
+
+def _candies(options: CandyOptions) -> Told:
+    if not 0 <= options.seed < 1 << 63:
+        raise Refusal(422, f"expected a seed >= 0, got {options.seed}")
+    story = Story(_prior(options.prior, options.strength), options.seed, options.bags)
+    return Told(story, candy_lines.Json(story.opening), story.opening.total)
+
+
+def _prior(given: str | Mapping[str, float], strength: float | None) -> Prior:
+    if isinstance(given, str):
+        return Prior.parse({"walk": "park"}.get(given, given), strength)
+    return Prior.from_proportions(given, *(() if strength is None else (strength,)))
+
+
+def _coins(options: CoinOptions) -> Told:
+    if not 1 <= options.iterations <= 1000:
+        raise Refusal(422, f"expected 1 to 1000 iterations, got {options.iterations}")
+    story = coins.Story(options.iterations, options.start, options.prior, options.learn_weights)
+    return Told(story, coin_lines.Json(story.opening), len(story.plan))

@@ -1,0 +1,119 @@
+"""Server-sent events: what a connection gets until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard.answers import Refusal, whole
+from seqbayes.dashboard.hub import FASTEST, Client, Hub, Subscription
+
+MOST_KEYS = 200
+PATIENCE = 15.0
+"""Seconds after which a client that takes nothing is given up."""
+
+
+class EventStream(Response):
+    """A response that ends when its frames do, when its client goes, or takes nothing any more.
+
+    Parameters
+    ----------
+    frames
+        What is sent.
+    ended
+        Called in the end.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, frames: AsyncIterator[bytes], ended: Callable[[], None] = lambda: None
+    ) -> None:
+        self.frames, self._ended = frames, ended
+        self.status_code = 200
+        self.background = None
+        self.body = b""
+        self.init_headers({"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send the frames."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        sending = asyncio.ensure_future(self._send(start, send))
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            self._ended()
+
+    async def _send(self, start: Any, send: Any) -> None:
+        await send(start)
+        async for data in self.frames:
+            message = {"type": "http.response.body", "body": data, "more_body": True}
+            await asyncio.wait_for(send(message), PATIENCE)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Streams:
+    """The handler of ``/api/stream``."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def stream(self, request: Request) -> Response:
+        """Stream what changes."""
+        subscription = _subscription(request)
+        last = request.headers.get("last-event-id", "")[:100]
+        client = self._hub.connect(subscription)
+        if client is None:
+            raise Refusal(503, "too many clients watch already", {"retry-after": "5"})
+        leave = partial(self._hub.disconnect, subscription, client)
+        return EventStream(self._frames(subscription, client, last), leave)
+
+    async def _frames(
+        self, subscription: Subscription, client: Client, last: str
+    ) -> AsyncIterator[bytes]:
+        yield b"retry: 1000\n\n"
+        number, data = await run_in_threadpool(self._hub.opening, subscription, last)
+        yield data
+        while (found := await client.next()) is not None:
+            if found[0] > number:
+                yield found[1]
+
+
+def _subscription(request: Request) -> Subscription:
+    query = request.query_params
+    keys = []
+    for text in query.getlist("key"):
+        name, _, key = text.partition("/")
+        keys.append((name, key) if key else _alone(query.getlist("belief"), text))
+    if len(keys) > MOST_KEYS or len(query.getlist("belief")) > MOST_KEYS:
+        raise Refusal(422, f"expected at most {MOST_KEYS} beliefs and keys")
+    text = query.get("hz", "10")
+    hz = float(text) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) else 0.0
+    if not 0.1 <= hz <= FASTEST:
+        raise Refusal(422, f"expected hz to be a number from 0.1 to {FASTEST:g}")
+    top = whole(request, "top", 50, 0, 500)
+    return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)
+
+
+def _alone(beliefs: list[str], key: str) -> tuple[str, str]:
+    """Return a key of the only belief that was asked for."""
+    if len(beliefs) != 1:
+        raise Refusal(422, "expected key=ID with one belief=NAME")
+    return beliefs[0], key

@@ -1,0 +1,86 @@
+"""Numbers for the wire: finite or null, and no longer than a screen can show."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes.watch.report import plain
+
+_DIGITS = 4  # of a curve's height or width: a screen has a few thousand pixels
+
+
+def finite(value: Any) -> float | None:
+    """Return a number that JSON has, or None.
+
+    Examples
+    --------
+    >>> finite(0.5), finite(float("inf")), finite(None)
+    (0.5, None, None)
+    """
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def pair(interval: Any) -> list[float | None] | None:
+    """Return the two ends of an interval, None where there is none."""
+    if interval is None:
+        return None
+    low, high = interval
+    return [finite(low), finite(high)]
+
+
+def decimals(scale: float, digits: int = _DIGITS) -> int:
+    """Return how many decimals show so many digits of what is about as large as `scale`."""
+    if not (math.isfinite(scale) and scale > 0.0):
+        return digits
+    return digits - math.floor(math.log10(scale))
+
+
+def heights(values: Any, peak: float) -> list[float | None]:
+    """Return the heights of a curve, rounded to what a screen can show of its peak."""
+    array = np.asarray(values, float)
+    places = decimals(peak)
+    # beyond what a float can be scaled by, nothing needs to be rounded
+    rounded = np.round(array, places) if -300 < places < 300 else array
+    if np.isfinite(rounded).all():
+        listed: list[float | None] = rounded.tolist()
+        return listed
+    return [finite(v) for v in rounded.tolist()]
+
+
+def places(values: Any) -> list[float]:
+    """Return the positions of a curve's points, rounded to what a screen can show of its width."""
+    array = np.asarray(values, float)
+    if len(array) < 2:
+        return list(array.tolist())
+    digits = decimals(float(array[-1] - array[0]))
+    return list((np.round(array, digits) if -300 < digits < 300 else array).tolist())
+
+
+def values(value: Any) -> Any:
+    """Return hyperparameters or parameter values as JSON values; what JSON lacks is None.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> values(Beta(2, 3).posterior), values((1.0, float("inf")))
+    ({'alpha': 2.0, 'beta': 3.0}, [1.0, None])
+    """
+    return _without_infinities(plain(value))
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_infinities(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_infinities(each) for each in value]
+    if isinstance(value, str) and value in ("inf", "-inf"):
+        return None
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    return str(value)

@@ -1,0 +1,87 @@
+"""Mixtures: the components, their weights, and the density they add up to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes.dashboard.views import curves
+from seqbayes.dashboard.views.figures import finite, heights, places
+from seqbayes.dashboard.views.numbers import LEVEL
+from seqbayes.errors import SeqbayesError
+from seqbayes.mixture import Mixture
+
+
+def mixture(state: Mixture, points: int) -> dict[str, Any]:
+    """Return components with weights, and their predictive densities where those are drawn."""
+    weights, components = state.weights, state.components
+    order = sorted(range(len(components)), key=lambda k: -weights[k])
+    predictives = [_predictive(components[k]) for k in order]
+    told: dict[str, Any] = {
+        "mean": None,
+        "mle": None,
+        "map": None,
+        "interval": None,
+        "level": LEVEL,
+        "components": [
+            {
+                "name": str(state.names[k]),
+                "weight": finite(weights[k]),
+                "text": str(components[k]),
+                "density": None,
+            }
+            for k in order
+        ],
+        "x": None,
+        "total": None,
+        "discrete": False,
+    }
+    if components and all(each is not None for each in predictives):
+        _draw(told, predictives, [weights[k] for k in order], points)
+    return told
+
+
+def _predictive(component: Any) -> Any:
+    """Return the distribution of what a component makes next, where it is one on the line."""
+    try:
+        predictive = component.predictive
+        mean = predictive.mean
+    except (SeqbayesError, NotImplementedError, AttributeError):
+        return None
+    usable = isinstance(mean, (int, float)) or mean is None
+    return predictive if usable and hasattr(predictive, "interval") else None
+
+
+def _draw(told: dict[str, Any], predictives: list[Any], weights: list[float], points: int) -> None:
+    discrete = any(each.discrete for each in predictives)
+    x = support(predictives, points) if discrete else _grid(predictives, points)
+    if x is None:
+        return
+    curves_ = [
+        w * np.asarray(each.p(x), float) for w, each in zip(weights, predictives, strict=True)
+    ]
+    total = np.sum(curves_, axis=0)
+    peak = float(np.nanmax(total))
+    if not (math.isfinite(peak) and peak > 0.0):
+        return
+    told["x"], told["total"], told["discrete"] = places(x), heights(total, peak), discrete
+    for line, curve in zip(told["components"], curves_, strict=True):
+        line["density"] = heights(curve, peak)
+
+
+def _grid(predictives: list[Any], points: int) -> Any:
+    each = max(points // len(predictives), 16)
+    grids = [g for p in predictives if (g := curves.grid(p, each)) is not None]
+    return np.unique(np.concatenate(grids)) if grids else None
+
+
+def support(predictives: list[Any], points: int) -> Any:
+    """Return whole numbers that hold nearly all of the probability, thinned where they are many."""
+    ends = [p.interval(0.998) for p in predictives]
+    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    step = max(1, math.ceil((high - low + 1) / points))
+    return np.arange(math.floor(low), math.ceil(high) + 1, step, dtype=float)

@@ -1,0 +1,78 @@
+"""Beliefs about several things at once: a line for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes.dashboard.views.figures import finite, pair
+from seqbayes.dashboard.views.numbers import LEVEL
+from seqbayes.families import NormalInverseWishart, Product
+from seqbayes.state import State
+
+_NOTHING = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
+
+
+def parts(state: State) -> dict[str, Any]:
+    """Return a line for every coordinate, or for every field."""
+    lines = _coordinates(state) if isinstance(state, NormalInverseWishart) else _fields(state)
+    return {**_NOTHING, "fields": lines}
+
+
+def _coordinates(state: Any) -> list[dict[str, Any]]:
+    names = state.likelihood.features or range(len(state.prior_mean))
+    if not state.is_proper(state.posterior):
+        return [{"name": str(name), "mean": None, "interval": None} for name in names]
+    marginals = state.belief(state.posterior).marginals.mean  # not those of the covariance
+    return [
+        {"name": str(name), "mean": finite(each.mean), "interval": pair(each.interval(LEVEL))}
+        for name, each in zip(names, marginals, strict=True)
+    ]
+
+
+def _fields(state: Any) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    for name in state.fields:
+        lines += _field(str(name), state.marginal(name))
+    return lines
+
+
+def _field(name: str, state: State) -> list[dict[str, Any]]:
+    if isinstance(state, (Product, NormalInverseWishart)):
+        inner = parts(state)["fields"]
+        return [{**line, "name": f"{name}.{line['name']}"} for line in inner]
+    return _lines(name, state.mean, state.interval(LEVEL))
+
+
+def _lines(name: str, mean: Any, interval: Any) -> list[dict[str, Any]]:
+    """Return a line for a number, or one for each label or parameter."""
+    if isinstance(mean, Mapping):
+        return [
+            {
+                "name": f"{name} = {label}",
+                "mean": finite(share),
+                "interval": None if interval is None else pair(interval[label]),
+            }
+            for label, share in mean.items()
+        ]
+    if hasattr(mean, "_fields"):
+        each = zip(mean._fields, mean, interval or [None] * len(mean), strict=True)
+        return [
+            {"name": f"{name} {part}", "mean": finite(m), "interval": pair(i)}
+            for part, m, i in each
+        ]
+    return [{"name": name, "mean": finite(mean), "interval": pair(interval)}]
+
+
+def estimator(state: Any) -> dict[str, Any]:
+    """Return what an estimator tells of itself: weights, where it has some."""
+    weights = getattr(state, "weights", None)
+    lines = []
+    if isinstance(weights, Mapping):
+        lines = [
+            {"name": str(name), "mean": finite(np.asarray(value).item()), "interval": None}
+            for name, value in weights.items()
+        ]
+    return {**_NOTHING, "fields": lines}
