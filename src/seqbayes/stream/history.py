@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.stream.forms import write_key
 from seqbayes.stream.store import Changes, HistoryPoint
-from seqbayes.stream.table import write_key
 from seqbayes.watch.report import plain
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.stream.sql import SqlStore
-from seqbayes.stream.store import Changes, LeaseError, StoreError
+from seqbayes.stream.store import Changes, LeaseError, Mode, StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +31,8 @@ class PostgresStore(SqlStore):
     url
         What libpq takes: ``postgresql://user@host/database``. The tables are made in the schema
         that its ``search_path`` names.
+    mode
+        "create" makes the tables where there are none, "open" does not, and "read" changes nothing.
 
     Raises
     ------
@@ -44,7 +46,7 @@ class PostgresStore(SqlStore):
         "bytes": "BYTEA",
     }
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, mode: Mode = "create") -> None:
         try:
             import psycopg
         except ImportError:
@@ -54,7 +56,9 @@ class PostgresStore(SqlStore):
         super().__init__(_public(psycopg.conninfo.conninfo_to_dict, url))
         self._connection = self._connect()
         try:
-            self._prepare()
+            self._prepare(mode)
+            if mode == "read":
+                self._connection.read_only = True
         except BaseException:
             self._connection.close()
             raise
@@ -93,6 +97,18 @@ class PostgresStore(SqlStore):
     def _transaction(self) -> Iterator[None]:
         with self._translated(), self._connection.transaction():
             yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read all within it as of one moment, whatever is committed meanwhile."""
+        level = self._psycopg.IsolationLevel.REPEATABLE_READ
+        self._connection.isolation_level = level
+        try:
+            with self._transaction():
+                yield
+        finally:
+            if not self._connection.closed:
+                self._connection.isolation_level = None
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         statement: Any = sql.replace("?", "%s") if parameters else sql

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self
 
 import msgspec
 
 from seqbayes.stream.lease import Holder
-from seqbayes.stream.store import (
-    Changes,
-    DeadLetter,
-    HistoryPoint,
-    LeaseError,
-    StoredState,
-    StoreError,
-)
+from seqbayes.stream.sql_reader import SqlReader
+from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, StoreError
 
 VERSION = 1
 """Version of the tables; older ones are brought up, newer ones refused."""
@@ -51,7 +45,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {}
 """Statements that bring the tables of a version to the next one."""
 
 
-class SqlStore:
+class SqlStore(SqlReader):
     """A store in a database; subclasses know how to reach it.
 
     Parameters
@@ -60,58 +54,41 @@ class SqlStore:
         Its name in messages.
     """
 
-    types: dict[str, str]
-    """The database's names of types."""
-
     def __init__(self, url: str) -> None:
-        self.url = url
+        super().__init__(url)
         self._epoch: int | None = None
         self._serial = 0
         self._renewed = 0.0
         self._holder = Holder.own()
 
-    # What a database supplies.
-
-    def _transaction(self) -> AbstractContextManager[None]:
-        """Begin; commit at the end, or roll back and raise `StoreError`."""
-        raise NotImplementedError
-
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Execute a statement in which ``?`` stands for a parameter, and return its rows."""
-        raise NotImplementedError
-
-    def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
-        """Insert many rows."""
-        raise NotImplementedError
-
-    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """Yield rows without holding all of them."""
-        raise NotImplementedError
-
-    def _has_tables(self) -> bool:
-        raise NotImplementedError
-
-    def _now(self) -> float:
-        return time.time()
-
     # The tables.
 
-    def _prepare(self) -> None:
+    def _prepare(self, mode: Mode) -> None:
         """Create the tables where there are none, or bring them to this version."""
+        if mode != "create":
+            with self._translated():
+                if not self._has_tables():
+                    raise StoreError(f"{self.url} holds no beliefs")
+                if mode == "read" and self._version() == VERSION:
+                    return
         with self._transaction():
             if not self._has_tables():
                 for statement in TABLES:
                     self._run(statement.format(**self.types))
                 self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
-            ((version,),) = self._run("SELECT value FROM seqbayes_meta WHERE name = 'version'")
-            self._migrate(int(version))
+            self._migrate(self._version())
 
-    def _migrate(self, version: int) -> None:
-        if version > VERSION:
+    def _version(self) -> int:
+        """Return the version of the tables, which must not be a newer one."""
+        ((version,),) = self._run("SELECT value FROM seqbayes_meta WHERE name = 'version'")
+        if int(version) > VERSION:
             raise StoreError(
                 f"{self.url}: the store has version {version}, and this seqbayes reads up to"
                 f" {VERSION}: upgrade"
             )
+        return int(version)
+
+    def _migrate(self, version: int) -> None:
         for old in range(version, VERSION):
             for statement in MIGRATIONS[old]:
                 self._run(statement.format(**self.types))
@@ -181,6 +158,16 @@ class SqlStore:
         self._serial += 1
         self._renewed = time.monotonic()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the lease back, and close."""
+        raise NotImplementedError
+
     def _release(self) -> None:
         if self._epoch is not None:
             with self._transaction():
@@ -204,45 +191,8 @@ class SqlStore:
             elif found[0][0] != declaration:
                 raise StoreError(
                     f"{self.url} has a belief {name!r} that is another one:"
-                    f" {_difference(found[0][0], declaration)}; give it a new name, or reset it"
+                    f" {difference(found[0][0], declaration)}; give it a new name, or reset it"
                 )
-
-    def beliefs(self) -> dict[str, Any]:
-        """Return the declaration of every belief by name."""
-        rows = self._stream("SELECT name, declaration FROM seqbayes_beliefs ORDER BY name", [])
-        return {name: msgspec.json.decode(declaration) for name, declaration in rows}
-
-    def token(self, source: str) -> Any:
-        """Return the token up to which a source has been committed; None before."""
-        found = list(self._stream("SELECT token FROM seqbayes_sources WHERE name = ?", [source]))
-        return msgspec.json.decode(found[0][0]) if found else None
-
-    def states(self, belief: str) -> Iterator[StoredState]:
-        """Yield the states of a belief, least recently used first."""
-        sql = "SELECT belief, key, state, used FROM seqbayes_states WHERE belief = ? ORDER BY used"
-        return map(StoredState._make, self._stream(sql, [belief]))
-
-    def dead_letters(self) -> Iterator[tuple[int, DeadLetter]]:
-        """Yield the number and content of every dead letter, in order."""
-        sql = (
-            "SELECT id, source, position, belief, raw, reason FROM seqbayes_dead_letters"
-            " ORDER BY id"
-        )
-        for number, source, position, belief, raw, reason in self._stream(sql, []):
-            yield number, DeadLetter(source, position, belief, bytes(raw), reason)
-
-    def dead_letter_count(self) -> int:
-        """Return how many dead letters there are."""
-        ((count,),) = self._stream("SELECT count(*) FROM seqbayes_dead_letters", [])
-        return int(count)
-
-    def history(self, belief: str, key: str) -> list[HistoryPoint]:
-        """Return what a belief has been over time."""
-        sql = (
-            "SELECT belief, key, at, summary FROM seqbayes_history"
-            " WHERE belief = ? AND key = ? ORDER BY at"
-        )
-        return [HistoryPoint(*row) for row in self._stream(sql, [belief, key])]
 
     def thin(self, belief: str, most: int) -> None:
         """Leave out every second point of each history with more than `most`, but for the last."""
@@ -290,6 +240,10 @@ class SqlStore:
             changes.history,
             "(belief, key, at) DO UPDATE SET summary = excluded.summary",
         )
+        for number in changes.settled:
+            self._run("DELETE FROM seqbayes_dead_letters WHERE id = ?", [number])
+        if changes.source is None:
+            return
         self._run(
             "INSERT INTO seqbayes_sources (name, token, events, updated) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET token = excluded.token,"
@@ -297,15 +251,92 @@ class SqlStore:
             [changes.source, msgspec.json.encode(changes.token).decode(), changes.events, now],
         )
 
-    def events(self, source: str) -> int:
-        """Return how many events of a source have been committed."""
-        found = list(self._stream("SELECT events FROM seqbayes_sources WHERE name = ?", [source]))
-        return int(found[0][0]) if found else 0
+    def fill(self, contents: Contents) -> None:
+        """Store all that other stores hold in this one, or nothing.
+
+        Raises
+        ------
+        StoreError
+            If this one is not empty, or that fails.
+        """
+        tables = ("beliefs", "states", "sources", "dead_letters")
+        with self._transaction():
+            if any(self._run(f"SELECT 1 FROM seqbayes_{table} LIMIT 1") for table in tables):
+                raise StoreError(f"{self.url} is not empty: merge into a new store")
+            self._fill("beliefs (name, declaration)", contents.declarations.items())
+            self._fill("states (belief, key, state, used, since, updated)", contents.entries)
+            self._fill("sources (name, token, events, updated)", contents.places)
+            self._fill(
+                "dead_letters (source, position, belief, raw, reason, at)",
+                ((*letter, at) for _, letter, at in contents.letters),
+            )
+            self._fill("history (belief, key, at, summary)", contents.history, "DO NOTHING")
+
+    def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
+        rows = iter(rows)
+        while chunk := list(itertools.islice(rows, 5000)):
+            self._insert(f"seqbayes_{table}", chunk, conflict)
+
+    def remove_belief(self, belief: str, key: str | None = None) -> int:
+        """Remove a belief with its declaration and history, or what it has of one key.
+
+        Returns
+        -------
+        int
+            How many states there were.
+        """
+        of = "belief = ?" if key is None else "belief = ? AND key = ?"
+        values = [belief] if key is None else [belief, key]
+        with self._transaction():
+            self._fence()
+            if key is None:
+                self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
+            self._run(f"DELETE FROM seqbayes_history WHERE {of}", values)
+            count = self._delete("states", of, values)
+        self._note_commit()
+        return count
+
+    def remove_place(self, source: str) -> int:
+        """Forget where a source stands, so that it is read from its beginning."""
+        with self._transaction():
+            self._fence()
+            count = self._delete("sources", "name = ?", [source])
+        self._note_commit()
+        return count
+
+    def remove_letters(self, numbers: Sequence[int]) -> int:
+        """Remove dead letters by their numbers; return how many there were."""
+        with self._transaction():
+            return sum(self._delete("dead_letters", "id = ?", [number]) for number in numbers)
+
+    def _delete(self, table: str, of: str, values: Sequence[Any]) -> int:
+        return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
 
 
-def _difference(stored: str, asked: str) -> str:
-    old, new = msgspec.json.decode(stored), msgspec.json.decode(asked)
-    names = [name for name in old if old[name] != new.get(name)]
-    old, new = ({name: each.get(name) for name in names} for each in (old, new))
-    encode = msgspec.json.encode
-    return f"stored {encode(old).decode()[:300]}, asked for {encode(new).decode()[:300]}"
+def difference(stored: str, asked: str) -> str:
+    """Return in what two declarations of a belief differ.
+
+    Examples
+    --------
+    >>> difference('{"by":["a"],"state":{"prior":{"alpha":1}}}', '{"by":["b"],"state":{}}')
+    'by is ["a"], not ["b"]; state.prior is {"alpha":1}, not null'
+    """
+    return "; ".join(
+        f"{path} is {_shown(old)}, not {_shown(new)}"
+        for path, old, new in _differing(
+            "", msgspec.json.decode(stored), msgspec.json.decode(asked)
+        )
+    )
+
+
+def _differing(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            inner = f"{path}.{name}" if path else name
+            yield from _differing(inner, old.get(name), new.get(name))
+    elif old != new:
+        yield path, old, new
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()[:300]

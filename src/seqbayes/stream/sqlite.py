@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from seqbayes.stream.sql import SqlStore
-from seqbayes.stream.store import StoreError
+from seqbayes.stream.store import Mode, StoreError
 
 
 class SqliteStore(SqlStore):
@@ -17,7 +20,10 @@ class SqliteStore(SqlStore):
     Parameters
     ----------
     path
-        The file, created where there is none.
+        The file.
+    mode
+        "create" makes it where there is none, "open" does not, and "read" changes nothing in it:
+        it may be in a place where nothing can be written.
 
     Raises
     ------
@@ -35,21 +41,33 @@ class SqliteStore(SqlStore):
 
     types = {"identity": "INTEGER PRIMARY KEY", "bytes": "BLOB"}  # noqa: RUF012
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mode: Mode = "create") -> None:
         super().__init__(path)
-        try:
-            self._connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
+        self._connection = self._connect(path, mode)
         try:
             with self._translated():
                 self._check()
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = FULL")
-            self._prepare()
+                if mode != "read":
+                    self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.execute("PRAGMA synchronous = FULL")
+            self._prepare(mode)
+            if mode == "read":
+                self._connection.execute("PRAGMA query_only = ON")
         except BaseException:
             self._connection.close()
             raise
+
+    @staticmethod
+    def _connect(path: str, mode: Mode) -> sqlite3.Connection:
+        name = path
+        if mode != "create":
+            if not Path(path).exists():
+                raise StoreError(f"{path}: there is no such file")
+            name = f"file:{quote(os.path.abspath(path))}?{_access(path, mode)}"
+        try:
+            return sqlite3.connect(name, timeout=10.0, isolation_level=None, uri=name is not path)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from None
 
     def _check(self) -> None:
         """Refuse a damaged file, and one of another program."""
@@ -83,6 +101,16 @@ class SqliteStore(SqlStore):
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read all within it as of one moment, whatever is committed meanwhile."""
+        with self._translated():
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, parameters).fetchall()
 
@@ -108,3 +136,12 @@ class SqliteStore(SqlStore):
             self._release()
         finally:
             self._connection.close()
+
+
+def _access(path: str, mode: Mode) -> str:
+    """Return how SQLite is to open a file: a log of writes needs files beside it even to read."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if mode == "open" or (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
+        return "mode=rw"
+    log = Path(f"{path}-wal")
+    return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from seqbayes.errors import SeqbayesError
 
@@ -40,6 +41,34 @@ class StoredState(NamedTuple):
     used: int
 
 
+class StoredEntry(NamedTuple):
+    """A state with the times (seconds since 1970) of its first and of its last commit."""
+
+    belief: str
+    key: str
+    state: str
+    used: int
+    since: float
+    updated: float
+
+
+class Place(NamedTuple):
+    """Where a source stands: its token, a JSON text, and the number of events until there."""
+
+    source: str
+    token: str
+    events: int
+    updated: float
+
+
+class StoredLetter(NamedTuple):
+    """A dead letter with its number, and the time when it was stored."""
+
+    number: int
+    letter: DeadLetter
+    at: float
+
+
 class HistoryPoint(NamedTuple):
     """What a belief was at a time (seconds since 1970): a summary, as JSON text."""
 
@@ -51,15 +80,30 @@ class HistoryPoint(NamedTuple):
 
 @dataclass
 class Changes:
-    """What one transaction holds."""
+    """What one transaction holds.
 
-    source: str
+    Without a `source` none moves. `settled` are the numbers of dead letters that are none any more.
+    """
+
+    source: str | None
     token: Any
     events: int = 0
     states: Sequence[StoredState] = ()
     gone: Sequence[tuple[str, str]] = ()
     dead_letters: Sequence[DeadLetter] = ()
     history: list[HistoryPoint] = field(default_factory=list)
+    settled: Sequence[int] = ()
+
+
+@dataclass
+class Contents:
+    """All that a store holds; `declarations` are JSON texts by the name of the belief."""
+
+    declarations: Mapping[str, str]
+    entries: Iterable[StoredEntry]
+    places: Iterable[Place]
+    letters: Iterable[StoredLetter]
+    history: Iterable[HistoryPoint]
 
 
 class Store(Protocol):
@@ -71,8 +115,20 @@ class Store(Protocol):
 
     url: str
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
     def acquire(self) -> None:
         """Take the lease, which one living runner at a time can hold."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read all within it as of one moment, whatever is committed meanwhile."""
+        ...
+
+    def declarations(self) -> dict[str, str]:
+        """Return the declaration of every belief by name, as JSON texts."""
+        ...
 
     def declare(self, name: str, declaration: str) -> None:
         """Create a belief, or check that the one of this name is the same."""
@@ -84,8 +140,47 @@ class Store(Protocol):
         """Yield the states of a belief, least recently used first."""
         ...
 
+    def entries(self, belief: str, key: str | None = None) -> Iterator[StoredEntry]:
+        """Yield the states of a belief, or of one key, with their times, in order of use."""
+        ...
+
+    def entry_count(self, belief: str) -> int:
+        """Return how many states a belief has."""
+        ...
+
+    def places(self) -> list[Place]:
+        """Return where every source stands."""
+        ...
+
+    def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
+        """Yield the dead letters, or those of a source, in order."""
+        ...
+
+    def history(self, belief: str, key: str) -> list[HistoryPoint]:
+        """Return what one key of a belief has been over time."""
+        ...
+
+    def points(self, belief: str) -> Iterator[HistoryPoint]:
+        """Yield what a belief has been over time, key by key."""
+        ...
+
     def commit(self, changes: Changes) -> None:
         """Store all changes, or none."""
+
+    def fill(self, contents: Contents) -> None:
+        """Store all that other stores hold in this one, which must be empty."""
+
+    def remove_belief(self, belief: str, key: str | None = None) -> int:
+        """Remove a belief with its declaration, or one key, and history; return how many states."""
+        ...
+
+    def remove_place(self, source: str) -> int:
+        """Forget where a source stands; return how many there were."""
+        ...
+
+    def remove_letters(self, numbers: Sequence[int]) -> int:
+        """Remove dead letters; return how many there were."""
+        ...
 
     def renew(self) -> None:
         """Keep the lease while nothing is committed."""
@@ -101,13 +196,19 @@ class Store(Protocol):
         """Give the lease back, and close."""
 
 
-def open_store(url: str) -> Store:
+Mode = Literal["create", "open", "read"]
+"""Whether a store that is not there is made, or refused; or is only read, which no lease needs."""
+
+
+def open_store(url: str, mode: Mode = "create") -> Store:
     """Return a store by its URL: a path is an SQLite file, ``postgresql://…`` a server.
 
     Parameters
     ----------
     url
         ``beliefs.db``, ``sqlite:beliefs.db``, or what libpq takes as a URL.
+    mode
+        "create" makes a store where there is none, "open" does not, and "read" cannot change it.
 
     Raises
     ------
@@ -117,7 +218,7 @@ def open_store(url: str) -> Store:
     if url.startswith(("postgresql:", "postgres:")):
         from seqbayes.stream.postgres import PostgresStore
 
-        return PostgresStore(url)
+        return PostgresStore(url, mode)
     from seqbayes.stream.sqlite import SqliteStore
 
-    return SqliteStore(url.removeprefix("sqlite:"))
+    return SqliteStore(url.removeprefix("sqlite:"), mode)

@@ -9,107 +9,17 @@ from typing import Any
 
 import msgspec
 
-from seqbayes import codec
 from seqbayes.decay import Decayed
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.families import DirichletProcess
-from seqbayes.family import Family
-from seqbayes.state import State
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, Refuse
+from seqbayes.stream.forms import REST, Forms, read_key, write_json, write_key
 from seqbayes.stream.reader import LONGEST_NAME, Reader
 from seqbayes.stream.store import StoreError
-from seqbayes.watch import spec
 
 _ODD = (KeyError, AttributeError, TypeError, ValueError)
 """What is raised of an event that needs a closer look: an unknown key, a state not yet read, …"""
-
-REST = None
-"""The key of the belief about all events whose own keys are beyond the limit."""
-
-
-class Forms:
-    """Makes the states of a belief, and writes and reads their JSON.
-
-    Parameters
-    ----------
-    template
-        A state, or whatever has `clone`, `to_dict` and `from_dict`.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> forms = Forms(Beta(2, 3))
-    >>> state = forms.make()
-    >>> state.learn_one(True)
-    >>> forms.read(forms.write(state)) == state
-    True
-    """
-
-    def __init__(self, template: Any) -> None:
-        self._template = template.clone()
-        self.make: Callable[[], Any] = self._template.clone
-        self._head = self._tail = ""
-        if isinstance(template, State):
-            self.make = spec.factory(self._template)
-        if getattr(type(template), "to_dict", None) is Family.to_dict:
-            # all states of a belief have the same JSON around their statistics
-            form = {**self._template.to_dict(), "statistics": "\0"}
-            self._head, self._tail = _encode(form).split(_encode("\0"))
-
-    @property
-    def empty(self) -> dict[str, Any]:
-        """The dictionary of a state that has seen nothing."""
-        document: dict[str, Any] = self._template.to_dict()
-        return document
-
-    def write(self, state: Any) -> str:
-        """Return the JSON of a state."""
-        if self._head:
-            return f"{self._head}{_encode(codec.encode(state._statistics.dump()))}{self._tail}"
-        return _encode(state.to_dict())
-
-    def read(self, text: str) -> Any:
-        """Return the state that has this JSON.
-
-        Raises
-        ------
-        PriorError
-            If it is no such state.
-        """
-        head, tail = self._head, self._tail
-        if head and text.startswith(head) and text.endswith(tail):
-            state = self.make()
-            seen = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
-            codec.Document({"seqbayes": codec.VERSION, "statistics": seen}).load(state._statistics)
-            return state
-        return type(self._template).from_dict(msgspec.json.decode(text))
-
-
-def _encode(value: Any) -> str:
-    # numpy's numbers, which documents may hold as floats, are written as floats are
-    return msgspec.json.encode(value, enc_hook=codec.encode).decode()
-
-
-def write_key(key: Any) -> str:
-    """Return the JSON of a key: a list of texts, or null for the rest."""
-    if key is REST:
-        return "null"
-    return _encode(key if isinstance(key, tuple) else [key])
-
-
-def read_key(text: str) -> Any:
-    """Return the key that has this JSON.
-
-    Examples
-    --------
-    >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
-    ('north', ('north', '2'), (), None)
-    """
-    names = msgspec.json.decode(text, type=list[str] | None)
-    if names is None:
-        return REST
-    return names[0] if len(names) == 1 else tuple(names)
 
 
 class Table:
@@ -151,7 +61,7 @@ class Table:
     @property
     def declaration(self) -> str:
         """The JSON of what cannot change without becoming another belief: prior and keys."""
-        return _encode({"state": self.forms.empty, "by": list(self.belief.by)})
+        return write_json({"state": self.forms.empty, "by": list(self.belief.by)})
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """Take back states from their JSON: key, state and last use, least recently used first.

@@ -1,0 +1,135 @@
+"""States and keys as the JSON that a store keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from seqbayes import codec, river
+from seqbayes.decay import Decayed
+from seqbayes.errors import PriorError
+from seqbayes.family import Family
+from seqbayes.mixture import Mixture
+from seqbayes.state import State
+from seqbayes.watch import spec
+
+REST = None
+"""The key of the belief about all events whose own keys are beyond the limit."""
+
+
+_MODELS: dict[str, Any] = {
+    "Mixture": Mixture,
+    **{name: getattr(river, name) for name in river.__all__},
+}
+"""What is no state by the name that its document gives."""
+
+
+def read_state(document: Mapping[str, Any]) -> Any:
+    """Return what a document describes: a state, one with a half-life, a mixture or an estimator.
+
+    Raises
+    ------
+    PriorError
+        If it describes none of these.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> read_state(Decayed(Beta(2, 3), 60.0).to_dict()).half_life
+    60.0
+    """
+    name = document.get("model", document.get("estimator"))
+    if name is None:
+        kind: Any = Decayed if "decayed" in document else State
+    elif name in _MODELS:
+        kind = _MODELS[name]
+    else:
+        raise PriorError(f"no model {name!r}; there are {', '.join(_MODELS)}")
+    return kind.from_dict(document)
+
+
+class Forms:
+    """Makes the states of a belief, and writes and reads their JSON.
+
+    Parameters
+    ----------
+    template
+        A state, or whatever has `clone`, `to_dict` and `from_dict`.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> forms = Forms(Beta(2, 3))
+    >>> state = forms.make()
+    >>> state.learn_one(True)
+    >>> forms.read(forms.write(state)) == state
+    True
+    """
+
+    def __init__(self, template: Any) -> None:
+        self._template = template.clone()
+        self.make: Callable[[], Any] = self._template.clone
+        self._head = self._tail = ""
+        if isinstance(template, State):
+            self.make = spec.factory(self._template)
+        if getattr(type(template), "to_dict", None) is Family.to_dict:
+            # all states of a belief have the same JSON around their statistics
+            form = {**self._template.to_dict(), "statistics": "\0"}
+            self._head, self._tail = write_json(form).split(write_json("\0"))
+
+    @property
+    def empty(self) -> dict[str, Any]:
+        """The dictionary of a state that has seen nothing."""
+        document: dict[str, Any] = self._template.to_dict()
+        return document
+
+    def write(self, state: Any) -> str:
+        """Return the JSON of a state."""
+        if self._head:
+            return f"{self._head}{write_json(codec.encode(state._statistics.dump()))}{self._tail}"
+        return write_json(state.to_dict())
+
+    def read(self, text: str) -> Any:
+        """Return the state that has this JSON.
+
+        Raises
+        ------
+        PriorError
+            If it is no such state.
+        """
+        head, tail = self._head, self._tail
+        if head and text.startswith(head) and text.endswith(tail):
+            state = self.make()
+            seen = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
+            codec.Document({"seqbayes": codec.VERSION, "statistics": seen}).load(state._statistics)
+            return state
+        return type(self._template).from_dict(msgspec.json.decode(text))
+
+
+def write_json(value: Any) -> str:
+    """Return the JSON of a document."""
+    # numpy's numbers, which documents may hold as floats, are written as floats are
+    return msgspec.json.encode(value, enc_hook=codec.encode).decode()
+
+
+def write_key(key: Any) -> str:
+    """Return the JSON of a key: a list of texts, or null for the rest."""
+    if key is REST:
+        return "null"
+    return write_json(key if isinstance(key, tuple) else [key])
+
+
+def read_key(text: str) -> Any:
+    """Return the key that has this JSON.
+
+    Examples
+    --------
+    >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
+    ('north', ('north', '2'), (), None)
+    """
+    names = msgspec.json.decode(text, type=list[str] | None)
+    if names is None:
+        return REST
+    return names[0] if len(names) == 1 else tuple(names)
