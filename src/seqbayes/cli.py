@@ -35,15 +35,40 @@ COMMANDS = {
         "say every mistake of a configuration, and run nothing",
         "seqbayes check seqbayes.toml",
     ),
+    "dead-letters": Command(
+        "seqbayes.stream.commands.dead_letters",
+        "list the events that could not be used, retry or drop them",
+        "seqbayes dead-letters beliefs.db --retry seqbayes.toml",
+    ),
+    "export": Command(
+        "seqbayes.stream.commands.export",
+        "write beliefs, history or dead letters as Parquet, CSV or JSON",
+        "seqbayes export beliefs.db beliefs.parquet",
+    ),
     "init": Command(
         "seqbayes.stream.commands.init",
         "write a commented configuration to start from",
         "seqbayes init seqbayes.toml",
     ),
+    "merge": Command(
+        "seqbayes.stream.commands.merge",
+        "make one store of several shards, the prior counted once",
+        "seqbayes merge a.db b.db -o c.db",
+    ),
+    "predict": Command(
+        "seqbayes.stream.commands.predict",
+        "tell what a belief expects of the next observation",
+        "seqbayes predict beliefs.db conversion A --value true",
+    ),
     "replay": Command(
         "seqbayes.replay.command",
         "tell a story one event at a time, with every belief in numbers",
         "seqbayes replay mms",
+    ),
+    "reset": Command(
+        "seqbayes.stream.commands.reset",
+        "let a store forget a belief, a key, or where a source stands",
+        "seqbayes reset beliefs.db conversion A",
     ),
     "run": Command(
         "seqbayes.stream.commands.run",
@@ -54,6 +79,11 @@ COMMANDS = {
         "seqbayes.dashboard.command",
         "show beliefs on a page as they change, and answer programs over HTTP",
         "seqbayes serve seqbayes.toml --open",
+    ),
+    "show": Command(
+        "seqbayes.stream.commands.show",
+        "show what a store has learned, by belief and key",
+        "seqbayes show beliefs.db",
     ),
     "watch": Command(
         "seqbayes.watch.command",

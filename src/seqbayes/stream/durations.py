@@ -59,6 +59,21 @@ def parse_duration(given: Any) -> float:
     return seconds
 
 
+def spell_duration(seconds: float) -> str:
+    """Return a duration as people write it.
+
+    Examples
+    --------
+    >>> spell_duration(604800.0), spell_duration(5400.0), spell_duration(1.0)
+    ('7 days', '1.5 hours', '1 second')
+    """
+    for unit in ("day", "hour", "minute", "second"):
+        count = seconds / UNITS[unit]
+        if count >= 1.0:
+            break
+    return f"{count:g} {unit}{'' if count == 1.0 else 's'}"
+
+
 def parse_half_life(given: Any) -> tuple[float, str]:
     """Return a half-life, and whether it is one "by" events or time.
 

@@ -7,13 +7,15 @@ import datetime
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
+
+T = TypeVar("T")
 
 _SHOWN_AFTER = 2.0
 _SHOWN_EVERY = 0.2
@@ -125,6 +127,7 @@ class Progress:
             parts.append(f"{pipeline.lag:,} behind")
             done = (self._first_lag or 0) - pipeline.lag
             if pipeline.source.finite and done > 0:
+                parts[:0] = [bar(done / (self._first_lag or 1))]
                 parts.append(f"{_clock(pipeline.lag * elapsed / done)} left")
         if pipeline.source.reconnects:
             parts.append(f"{pipeline.source.reconnects:,} reconnects")
@@ -149,6 +152,81 @@ class Progress:
 
     def committed(self, pipeline: Pipeline) -> None:
         """Do nothing."""
+
+
+class Tracker:
+    """Counts what passes, and tells rate and time left: on a terminal, after two seconds.
+
+    Parameters
+    ----------
+    log
+        What says it; None for silence.
+    total
+        How many there are, 0 where nobody knows.
+    now
+        The time in seconds, monotonic.
+
+    Examples
+    --------
+    >>> tracker = Tracker(Log(), total=3)
+    >>> sum(tracker.track([1, 2, 3]))
+    6
+    """
+
+    def __init__(
+        self, log: Log | None = None, total: int = 0, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self.total = total
+        self._now = now
+        self._start = self._shown = now()
+        self.count = 0
+
+    def track(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items."""
+        for item in items:
+            self.count += 1
+            if self.count % 64 == 0:
+                self.tick()
+            yield item
+
+    def tick(self) -> None:
+        """Show how far it is, if it is time."""
+        if self._log is None:
+            return
+        now = self._now()
+        if now - self._start >= _SHOWN_AFTER and now - self._shown >= _SHOWN_EVERY:
+            self._shown = now
+            self._log.move(self.line())
+
+    def line(self) -> str:
+        """Return count, rate and what is left, as one line."""
+        elapsed = max(self._now() - self._start, 1e-9)
+        parts = [f"{self.count:,}", f"{self.count / elapsed:,.0f}/s"]
+        if self.total and self.count:
+            parts[:0] = [bar(self.count / self.total)]
+            parts[1] += f" of {self.total:,}"
+            left = max(self.total - self.count, 0) * elapsed / self.count
+            parts.append(f"{_clock(left)} left")
+        return "  ".join(parts)
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._log is not None:
+            self._log.move("")
+
+
+def bar(share: float, width: int = 20) -> str:
+    """Return a share of a whole as a bar.
+
+    Examples
+    --------
+    >>> bar(0.25)
+    '[#####...............]  25 %'
+    """
+    share = min(max(share, 0.0), 1.0)
+    full = int(share * width)
+    return f"[{'#' * full}{'.' * (width - full)}] {share * 100:3.0f} %"
 
 
 def _clock(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,6 +53,7 @@ class PostgresStore(SqlStore):
             raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
         self._psycopg = psycopg
         self._conninfo = url
+        self._cursors = 0
         super().__init__(_public(psycopg.conninfo.conninfo_to_dict, url))
         self._connection = self._connect()
         try:
@@ -134,7 +135,11 @@ class PostgresStore(SqlStore):
 
     def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         statement: Any = sql.replace("?", "%s")
-        with self._transaction(), self._connection.cursor(name="seqbayes") as cursor:
+        idle = self._connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE
+        # within a snapshot no transaction of its own, which somebody may not read to its end
+        alone = self._transaction() if idle else nullcontext()
+        self._cursors += 1
+        with alone, self._connection.cursor(name=f"seqbayes{self._cursors}") as cursor:
             cursor.itersize = 10_000
             cursor.execute(statement, parameters)
             yield from cursor

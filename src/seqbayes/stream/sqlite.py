@@ -122,7 +122,9 @@ class SqliteStore(SqlStore):
 
     def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         with self._translated():
-            yield from self._connection.execute(sql, parameters)
+            # not "yield from", which would close the cursor of what is abandoned, perhaps too late
+            for row in self._connection.execute(sql, parameters):  # noqa: UP028
+                yield row
 
     def close(self) -> None:
         """Give the lease back, and close the file.

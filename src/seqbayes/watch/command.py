@@ -17,6 +17,7 @@ from seqbayes.watch import spec
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import Columns, choose_columns
 from seqbayes.watch.lines import Lines, file_reader, file_ready
+from seqbayes.watch.options import add_intervals, add_top, positive, positive_int
 from seqbayes.watch.readers import Reader, find_form, reader_for
 from seqbayes.watch.report import View, json_lines, losses
 
@@ -81,7 +82,7 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--delimiter", metavar="C", help="of CSV cells: a character, or tab")
     group.add_argument(
         "--max-keys",
-        type=_positive_int,
+        type=positive_int,
         default=100_000,
         metavar="N",
         help="events of keys (or labels of an open vocabulary) after the first N are counted, and"
@@ -91,25 +92,11 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--json", action="store_true", help="one JSON line per key at the end")
-    group.add_argument(
-        "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
-    )
-    group.add_argument(
-        "--interval",
-        choices=("equal-tailed", "hdi"),
-        default="equal-tailed",
-        help="kind of the intervals (%(default)s)",
-    )
-    group.add_argument(
-        "--top",
-        type=_positive_int,
-        default=20,
-        metavar="N",
-        help="keys in the table, those with most events (%(default)s)",
-    )
+    add_intervals(group)
+    add_top(group)
     group.add_argument(
         "--every",
-        type=_positive,
+        type=positive,
         default=0.5,
         metavar="S",
         help="seconds between two pictures in a terminal (%(default)s)",
@@ -299,19 +286,3 @@ def _can_draw() -> bool:
 
 def _say(text: str) -> None:
     sys.stderr.write(f"{text if text.startswith(' ') else f'seqbayes watch: {text}'}\n")
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return number
-
-
-def _positive_int(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)

@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from seqbayes.replay.palette import ASCII, RULE, Signs
-from seqbayes.state import State
 from seqbayes.watch.columns import printable
 from seqbayes.watch.report import View
 
@@ -32,48 +32,85 @@ class Line(NamedTuple):
 
     key: str
     part: str
-    n: float
+    n: float | None
     mean: float | None
     interval: tuple[float, float] | None
     mle: float | None
     map: float | None
     scale: str = ""
+    since: str = ""
 
 
 def name_key(key: Any) -> str:
-    """Return a key as a text that is safe to print; ``all`` where there is only one belief."""
+    """Return a key as a text that is safe to print.
+
+    It is ``all`` where there is only one belief, ``(rest)`` where the key is None.
+    """
+    if key is None:
+        return "(rest)"
     if isinstance(key, tuple):
         return " / ".join(printable(part, 24) for part in key) or "all"
     return printable(key, 40) or "(empty)"
 
 
-def parts(value: Any) -> dict[str, Any]:
-    """Return the components of a parameter by name; a plain number has one without a name.
+def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the components of a parameter, or of its interval, by name; a number has none.
+
+    Parameters
+    ----------
+    value
+        A number, a mapping, a named tuple, an array, or these within each other. Of a matrix the
+        upper triangle is told.
+    axes
+        Names for the places in arrays.
 
     Examples
     --------
     >>> parts(0.5), parts({"red": 1.0}), parts(None)
     ({'': 0.5}, {'red': 1.0}, {})
+    >>> parts({"mean": (np.zeros(2), np.ones(2))}, ["x", "y"])
+    {'mean x': (0.0, 1.0), 'mean y': (0.0, 1.0)}
     """
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        return {str(name): each for name, each in value.items()}
     if hasattr(value, "_asdict"):
-        return dict(value._asdict())
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {
+            f"{name} {inner}".strip(): each
+            for name, part in value.items()
+            for inner, each in parts(part, axes).items()
+        }
+    if isinstance(value, np.ndarray) and value.ndim:
+        return _places(value, axes)
+    if isinstance(value, tuple) and isinstance(value[0], np.ndarray):
+        low, high = (parts(end, axes) for end in value)
+        return {name: (low[name], high[name]) for name in low}
     return {"": value}
 
 
-def summarise(key: Any, state: State, view: View) -> list[Line]:
+def _places(array: Any, axes: Sequence[str] | None) -> dict[str, Any]:
+    names = [str(i) for i in range(len(array))] if axes is None else axes
+    return {
+        ",".join(names[i] for i in place): float(array[place])
+        for place in np.ndindex(array.shape)
+        if list(place) == sorted(place)
+    }
+
+
+def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
     """Return the lines of one belief, those of most components by their mean."""
-    mean, interval = parts(state.mean), parts(state.interval(view.level, view.kind))
-    mle, mode = parts(state.mle), parts(state.map)
+    axes = getattr(getattr(state, "likelihood", None), "features", None)
+    mean, interval, mle, mode = (
+        parts(value, axes)
+        for value in (state.mean, state.interval(view.level, view.kind), state.mle, state.map)
+    )
     names = list(dict.fromkeys([*mean, *mle, *mode])) or [""]
-    if len(names) > PARTS:
+    if len(names) > PARTS and isinstance(state.mean, Mapping):
         names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
     label, n = name_key(key), state.n_samples
     # shares have one scale, but a mean and a variance have not
-    several = len(names) > 1 and not isinstance(state.mean, Mapping)
+    shares = isinstance(state.mean, Mapping) and not hasattr(state.likelihood, "fields")
     return [
         Line(
             label,
@@ -83,7 +120,8 @@ def summarise(key: Any, state: State, view: View) -> list[Line]:
             interval.get(name),
             mle.get(name),
             mode.get(name),
-            name if several else "",
+            name if len(names) > 1 and not shares else "",
+            since,
         )
         for name in names
     ]
@@ -103,7 +141,7 @@ class _Column(NamedTuple):
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
     """Return the table of some lines; what a narrow terminal has no room for is left out.
 
-    MAP goes first, then MLE, the bar, the number of events, and the interval.
+    Since when goes first, then MAP, MLE, the bar, the number of events, and the interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
     table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -120,7 +158,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     posterior, likelihood = RULE["posterior"], RULE["likelihood"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
     part = _Column("", [_spell(printable(line.part, 20), signs) for line in lines], "", "left")
-    n = _Column("n", [f"{line.n:,.{0 if line.n % 1 == 0 else 2}f}" for line in lines], "")
+    n = _Column("n", [_count(line.n) for line in lines], "")
     mean = _Column("mean", [_number(line.mean) for line in lines], posterior)
     interval = _Column(title, [_interval(line.interval) for line in lines], posterior)
     needed = [part, mean, interval] if any(part.cells) else [mean, interval]
@@ -143,6 +181,10 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
             break
         shown.append(estimate)
         room -= estimate.width + _PADDING
+    since = _Column("since", [line.since for line in lines], "")
+    if any(since.cells) and room >= since.width + _NARROWEST_BAR + 2 * _PADDING:
+        shown.insert(1, since)
+        room -= since.width + _PADDING
     bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
     shown.insert(shown.index(interval) + 1, bars)
     return shown
@@ -195,6 +237,10 @@ def _cut(text: str, width: int) -> str:
     cut = Text(text)
     cut.truncate(width, overflow="ellipsis")
     return cut.plain
+
+
+def _count(n: float | None) -> str:
+    return "-" if n is None else f"{n:,.{0 if n % 1 == 0 else 2}f}"
 
 
 def _number(value: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from seqbayes.stream.commands.status import WRONG
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
 
@@ -14,8 +15,6 @@ examples:
 
 exit status: 0 if the configuration is good, 2 if it has mistakes or cannot be read
 """
-
-WRONG = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import resources
-from pathlib import Path
+
+from seqbayes.stream.verbs.starting import init
 
 EXAMPLES = """\
 examples:
@@ -14,8 +14,6 @@ examples:
 
 exit status: 0, or 2 if the file is there already or cannot be written
 """
-
-EVENTS = "events.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,21 +37,6 @@ def run(args: argparse.Namespace) -> int:
     OSError
         If the file is there already, or cannot be written.
     """
-    target = Path(args.config)
-    _write(target, _template("init.toml"))
-    events = target.parent / EVENTS
-    told = f"wrote {target}"
-    if not events.exists():
-        _write(events, _template("init.jsonl"))
-        told += f" and {events}"
-    sys.stdout.write(f"{told}; now: seqbayes run {target} --once\n")
+    written = " and ".join(map(str, init(args.config)))
+    sys.stdout.write(f"wrote {written}; now: seqbayes run {args.config} --once\n")
     return 0
-
-
-def _template(name: str) -> str:
-    return (resources.files("seqbayes.stream") / name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)

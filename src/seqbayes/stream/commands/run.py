@@ -7,14 +7,11 @@ from typing import Any
 
 from seqbayes.errors import SeqbayesError
 from seqbayes.replay.pace import Interruption, interruptible
-from seqbayes.stream.commands.check import WRONG, load_or_tell
+from seqbayes.stream.commands.check import load_or_tell
+from seqbayes.stream.commands.status import FAILED, HELD, NOTHING, WRONG, fail
 from seqbayes.stream.log import Log, Progress, add_format
 from seqbayes.stream.pipeline import Pipeline
 from seqbayes.stream.store import LeaseError
-
-NOTHING_USED = 1
-HELD = 3
-FAILED = 4
 
 EXAMPLES = """\
 examples:
@@ -60,13 +57,15 @@ def run(args: argparse.Namespace) -> int:
         try:
             with config.open([progress]) as pipeline:
                 log.say(
-                    "started", f"{pipeline.source.name} into {config.store}", **_place(pipeline)
+                    "started",
+                    f"{pipeline.source.name} into {pipeline.store.url}",
+                    **_place(pipeline),
                 )
                 _follow(pipeline, interruption, args.once)
         except LeaseError as error:
-            return _fail(log, error, HELD)
+            return fail(log, error, HELD)
         except (SeqbayesError, OSError) as error:
-            return _fail(log, error, FAILED)
+            return fail(log, error, FAILED)
     return _finish(log, pipeline, interruption)
 
 
@@ -74,11 +73,6 @@ def _follow(pipeline: Pipeline, interruption: Interruption, once: bool) -> None:
     for step in pipeline:
         if interruption or (once and step.idle):
             break
-
-
-def _fail(log: Log, error: Exception, status: int) -> int:
-    log.say("failed", str(error), "error")
-    return status
 
 
 def _place(pipeline: Pipeline) -> dict[str, Any]:
@@ -101,4 +95,4 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption) -> int:
     if interruption:
         return interruption.status
     filtered = sum(table.filtered for table in pipeline.tables.values())
-    return NOTHING_USED if pipeline.events and not sum(used.values()) + filtered else 0
+    return NOTHING if pipeline.events and not sum(used.values()) + filtered else 0

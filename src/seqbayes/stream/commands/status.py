@@ -1,0 +1,41 @@
+"""How the verbs on streams and stores end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seqbayes.errors import SeqbayesError
+from seqbayes.stream.log import Log
+from seqbayes.stream.source import SourceError
+from seqbayes.stream.store import LeaseError, StoreError
+from seqbayes.stream.verbs.answers import MissingError
+
+NOTHING = 1
+WRONG = 2
+HELD = 3
+FAILED = 4
+
+EPILOG = """\
+exit status: 0; 1 if the store does not hold what is asked for; 2 for wrong usage; 3 if a runner has
+the store; 4 if the store cannot be read or written
+"""
+
+
+def attempt(log: Log, act: Callable[[], int]) -> int:
+    """Return the exit status of a command; what goes wrong is said."""
+    try:
+        return act()
+    except MissingError as error:
+        return fail(log, error, NOTHING)
+    except LeaseError as error:
+        return fail(log, error, HELD)
+    except (StoreError, SourceError) as error:
+        return fail(log, error, FAILED)
+    except SeqbayesError as error:
+        return fail(log, error, WRONG)
+
+
+def fail(log: Log, error: Exception, status: int) -> int:
+    """Say what went wrong, and return the exit status."""
+    log.say("failed", str(error), "error")
+    return status

@@ -1,0 +1,601 @@
+"""`show`, `predict`, `merge`, `export`, `reset` and `dead-letters`, on both stores."""
+
+import csv
+import io
+import itertools
+import json
+import os
+import random
+import shutil
+import stat
+
+import pytest
+from memory import Listed, lines
+
+from seqbayes import Beta, Dirichlet, NormalInverseGamma, NormalInverseWishart, Product, cli
+from seqbayes.decay import Decayed
+from seqbayes.likelihoods import MultivariateNormal
+from seqbayes.mixture import Mixture
+from seqbayes.river import ConjugateLinearRegression, ConjugateNB
+from seqbayes.stream import (
+    Belief,
+    DeadLetter,
+    History,
+    LeaseError,
+    Pace,
+    Pipeline,
+    StoreError,
+    open_store,
+    verbs,
+)
+from seqbayes.stream.store import Changes
+from seqbayes.stream.verbs.answers import MissingError
+
+TRUTH = Belief("truth", Beta(2, 3), field="x", by="k")
+
+
+def learn(url, records, beliefs=TRUTH, name="listed", collectors=()):
+    beliefs = [beliefs] if isinstance(beliefs, Belief) else beliefs
+    source = Listed(records, name=name)
+    with Pipeline(source, beliefs, open_store(url), Pace(), collectors) as pipeline:
+        list(pipeline)
+    return {name: dict(table.states) for name, table in pipeline.tables.items()}
+
+
+def said(capsys, *words):
+    """Run a command; return its status, output and messages."""
+    status = cli.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def sales(n=60, seed=1, keys="abc"):
+    rng = random.Random(seed)
+    return lines(*({"x": rng.random() < 0.4, "k": rng.choice(keys)} for _ in range(n)))
+
+
+def stored(url, belief="truth"):
+    with open_store(url, "read") as store:
+        return {row.key: row.state for row in store.states(belief)}
+
+
+def test_every_verb_of_stores_is_a_command_and_a_function():
+    commands = {name.replace("-", "_") for name in cli.COMMANDS}
+    assert set(verbs.__all__) <= commands
+    assert commands - set(verbs.__all__) == {"completion", "replay", "watch"}
+    for name in verbs.__all__:
+        assert callable(getattr(verbs, name))
+
+
+# show
+
+
+def test_show_tells_what_was_learned(url, capsys):
+    states = learn(url, sales())["truth"]
+    told = {answer.key["k"]: answer for answer in verbs.show(url)}
+    assert {key: answer.state for key, answer in told.items()} == states
+    status, out, _ = said(capsys, "show", url, "--json", "--level", "0.5")
+    assert status == 0
+    for line in map(json.loads, out.splitlines()):
+        state = states[line["key"]["k"]]
+        assert line["belief"] == "truth"
+        assert line["posterior"] == state.posterior._asdict()
+        assert (line["n"], line["mean"], line["mle"], line["map"]) == (
+            state.n_samples,
+            state.mean,
+            state.mle,
+            state.map,
+        )
+        assert line["interval"] == list(state.interval(0.5))
+        assert line["since"] <= line["updated"]
+        assert line["since"].endswith("Z")
+    rows = list(csv.DictReader(io.StringIO(said(capsys, "show", url, "--csv")[1])))
+    assert {row["key.k"]: float(row["map"]) for row in rows} == {
+        key: state.map for key, state in states.items()
+    }
+    status, out, _ = said(capsys, "show", url, "truth", "b")
+    assert status == 0
+    assert "truth by k: 1 key, since 20" in out
+    assert "Beta(2, 3) prior, Bernoulli likelihood" in out
+    assert f"{states['b'].mean:.4g}" in out
+    assert said(capsys, "show", url, "--top", "2")[1].count("2 of 3 keys") == 1
+
+
+def test_a_wide_table_says_since_when_and_a_narrow_one_what_matters(tmp_path, capsys, monkeypatch):
+    url = str(tmp_path / "b.db")
+    learn(url, sales())
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "since" in said(capsys, "show", url)[1].splitlines()[3]
+    for width in (24, 40, 60, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = said(capsys, "show", url)[1]
+        assert max(map(len, out.splitlines())) <= width
+        assert "mean" in out
+
+
+def test_what_a_store_does_not_hold_is_status_1(url, capsys):
+    learn(url, sales())
+    for words, message in (
+        (["show", url, "lies"], "has no belief 'lies'; it has truth"),
+        (["show", url, "truth", "z"], "belief 'truth' has no key 'z'"),
+        (["show", url, "truth", "--rest"], "belief 'truth' has no pooled rest"),
+        (["predict", url, "truth", "z"], "has no key 'z'"),
+        (["export", url, "-", "--format", "csv", "--belief", "lies"], "has no belief 'lies'"),
+        (["reset", url, "lies", "--yes"], "has no belief 'lies'"),
+        (["reset", url, "truth", "z", "--yes"], "has no key 'z'"),
+        (["reset", url, "--source", "z", "--yes"], "has no source 'z'; it has listed"),
+    ):
+        status, _, err = said(capsys, *words)
+        assert (status, message in err) == (1, True), err
+    assert said(capsys, "show", url, "truth", "a", "b")[0] == 2
+    assert said(capsys, "predict", url, "truth")[0] == 2
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path, postgres_url, capsys):
+    path = tmp_path / "none.db"
+    for words in (["show"], ["predict"], ["reset"], ["dead-letters", "--drop", "--yes"]):
+        belief = ["b"] if words[0] in ("predict", "reset") else []
+        more = ["--yes"] if words[0] == "reset" else words[1:]
+        status, _, err = said(capsys, words[0], path, *belief, *more)
+        assert (status, "there is no such file" in err) == (4, True), err
+        assert said(capsys, words[0], postgres_url, *belief, *more)[0] == 4
+    assert not path.exists()
+    path.touch()
+    assert said(capsys, "show", path)[::2] == (4, f"seqbayes show: {path} holds no beliefs\n")
+
+
+def test_a_store_is_read_while_a_runner_is_at_work(url):
+    source = Listed(sales(30), size=10)
+    with Pipeline(source, [TRUTH], open_store(url), Pace(seconds=0)) as pipeline:
+        steps = iter(pipeline)
+        next(steps)
+        answers = verbs.show(url)
+        seen = next(answers).state.n_samples
+        list(steps)
+        seen += sum(answer.state.n_samples for answer in answers)
+        assert seen == 10  # as of the moment when it was opened
+        assert sum(answer.state.n_samples for answer in verbs.show(url)) == 30
+        with pytest.raises(LeaseError, match="one runner at a time"):
+            verbs.reset(url, "truth")
+
+
+def test_a_store_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "b.db"
+    learn(str(path), sales())
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    path.chmod(stat.S_IRUSR)
+    assert len(list(verbs.show(str(path)))) == 3
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["b.db"]
+    with (
+        pytest.raises(StoreError, match="readonly database"),
+        open_store(str(path), "read") as store,
+    ):
+        store.acquire()
+
+
+VARIED = [
+    Belief("shares", Dirichlet({"u": 1, "v": 2}), field="word"),
+    Belief("level", Decayed(NormalInverseGamma(), 60.0, by="time"), field="y", time="t", by="k"),
+    Belief(
+        "both",
+        NormalInverseWishart(prior_mean=[0, 0], likelihood=MultivariateNormal(("y", "z"))),
+        field=["y", "z"],
+    ),
+    Belief("fields", Product({"x": Beta(), "y": NormalInverseGamma()})),
+    Belief(
+        "mix", Mixture({"lo": NormalInverseGamma(), "hi": NormalInverseGamma(9.0)}, buffer=5), "y"
+    ),
+    Belief("line", ConjugateLinearRegression(), field="z", features=["y"]),
+    Belief("class", ConjugateNB(), field="word", features=["y"]),
+]
+
+
+def various(n=40, seed=3):
+    rng = random.Random(seed)
+    return lines(
+        *(
+            {
+                "x": rng.random() < 0.5,
+                "y": rng.gauss(0, 1) + 9 * (i % 2),
+                "z": rng.gauss(0, 1),
+                "word": rng.choice("uv"),
+                "t": float(i),
+                "k": rng.choice("ab"),
+            }
+            for i in range(n)
+        )
+    )
+
+
+def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_path, capsys):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    learn(url, various(), VARIED, collectors=[History(every=0.0)])
+    status, out, err = said(capsys, "show", url)
+    assert (status, err) == (0, "")
+    for text in (
+        "covariance y,z",
+        "hi weight",
+        "lo variance",
+        "half-life 1 minute",
+        "x ",
+        "y mean",
+    ):
+        assert text in out, text
+    told = {
+        line["belief"]: line
+        for line in map(json.loads, said(capsys, "show", url, "--json")[1].splitlines())
+    }
+    assert set(told) == {belief.name for belief in VARIED}
+    assert told["level"]["clock"].startswith("1970-01-01T00:00:3")
+    assert set(told["mix"]["components"]) == {"lo", "hi"}
+    assert told["line"]["document"]["estimator"] == "ConjugateLinearRegression"
+    for words in (
+        ["shares", "--value", "u"],
+        ["level", "a", "--value", "2.5", "--as-of", "now"],
+        ["both", "--value", "[1, 2]"],
+        ["fields", "--value", '{"x": true, "y": 1.5}'],
+        ["mix", "--value", "9"],
+        ["line", "--value", '{"y": 2}'],
+        ["class", "--value", '{"y": 2}'],
+        ["level", "--prior"],
+    ):
+        status, out, err = said(capsys, "predict", url, *words)
+        assert (status, err) == (0, ""), err
+        assert out.startswith(words[0])
+        assert json.loads(said(capsys, "predict", url, *words, "--json")[1])
+    for what, count in (("beliefs", None), ("history", None), ("dead-letters", 0)):
+        rows = {}
+        for form in ("parquet", "csv"):
+            path = tmp_path / f"{what}.{form}"
+            rows[form] = verbs.export(url, str(path), what)
+        assert (
+            rows["parquet"]
+            == rows["csv"]
+            == parquet.read_table(tmp_path / f"{what}.parquet").num_rows
+        )
+        assert count is None or count == rows["csv"]
+        assert verbs.export(url, str(tmp_path / f"{what}.json"), what) <= rows["csv"]
+    table = parquet.read_table(tmp_path / "beliefs.parquet").to_pylist()
+    state = next(verbs.show(url, "level", "b")).state
+    (row,) = [r for r in table if (r["belief"], r["key.k"], r["part"]) == ("level", "b", "mean")]
+    assert (row["n"], row["mean"], row["map"]) == (state.n_samples, state.mean.mean, state.map.mean)
+    assert row["since"].year >= 2024
+    history = parquet.read_table(tmp_path / "history.parquet").to_pylist()
+    assert {"y", "covariance 0,1", "mean"} - {row["part"] for row in history} == {"y"}
+
+
+# predict
+
+
+def test_predictions_are_those_of_the_state(url, capsys):
+    state = learn(url, sales())["truth"]["a"]
+    told = verbs.predict(url, "truth", "a", [True])
+    assert told["prediction"] is state.predict_one()
+    assert told["probabilities"] == {"false": state.predictive.p(0), "true": state.predictive.p(1)}
+    assert told["values"] == [{"value": True, "log_predictive": state.log_predictive(True)}]
+    out = said(capsys, "predict", url, "truth", "a", "--value", "1")[1]
+    assert out.startswith(f"truth a: {state.n_samples:g} seen\n")
+    assert f"log predictive {state.log_predictive(1):.6g}" in out
+    assert verbs.predict(url, "truth", prior=True)["mean"] == pytest.approx(0.4)
+    for bad in ("2", "maybe", "nan"):
+        status, _, err = said(capsys, "predict", url, "truth", "a", "--value", bad)
+        assert (status, "expected" in err) == (2, True)
+
+
+# merge
+
+
+def shards(directory, belief, records, cuts):
+    """Learn a stream in shards; return their URLs and the states of the whole."""
+    urls = []
+    bounds = [0, *cuts, len(records)]
+    for i, (start, end) in enumerate(itertools.pairwise(bounds)):
+        urls.append(str(directory / f"{i}.db"))
+        learn(urls[-1], records[start:end], belief, f"shard {i}")
+    return urls, learn(":memory:", records, belief)[belief.name]
+
+
+def test_shards_become_the_whole_and_the_prior_counts_once(url, tmp_path, capsys):
+    urls, whole = shards(tmp_path, TRUTH, sales(100), [30, 70])
+    status, out, err = said(capsys, "merge", *urls, "-o", url)
+    assert (status, out, err) == (0, f"{url}: 1 beliefs, 3 keys, 0 dead letters\n", "")
+    assert {a.key["k"]: a.state for a in verbs.show(url)} == whole
+    with open_store(url, "read") as store:
+        assert [(p.source, p.events) for p in store.places()] == [
+            ("shard 0", 30),
+            ("shard 1", 40),
+            ("shard 2", 30),
+        ]
+    assert learn(url, [], TRUTH, "shard 1")["truth"] == whole  # a run goes on with it
+
+
+def test_a_merge_aligns_clocks(tmp_path):
+    belief = Belief("level", Decayed(NormalInverseGamma(), 7.0, by="time"), "y", by="k", time="t")
+    urls, whole = shards(tmp_path, belief, various(90), [20, 50])
+    target = str(tmp_path / "all.db")
+    verbs.merge(list(reversed(urls)), target)
+    for answer in verbs.show(target):
+        state = whole[answer.key["k"]]
+        assert answer.state.clock == state.clock
+        assert answer.state.posterior == pytest.approx(state.posterior, rel=1e-12)
+
+
+def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
+    pooled = Belief("truth", Beta(2, 3), field="x", by="k", max_keys=1, over="pool")
+    first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
+    keep = [History(every=0.0)]
+    learn(first, [*sales(20, keys="ab"), b"{"], pooled, "one", keep)
+    learn(second, [b"[", *sales(20, 2, keys="ab")], pooled, "two", keep)
+    merged = verbs.merge([first, second], url)
+    assert (merged.dead_letters, merged.warnings) == (2, [])
+    with open_store(url, "read") as store:
+        assert [(n, letter.source, letter.raw) for n, letter, _ in store.letters()] == [
+            (1, "one", b"{"),
+            (2, "two", b"["),
+        ]
+        assert len(list(store.points("truth"))) == 4
+    firsts = [answer.since for answer in verbs.show(first)]
+    assert {answer.since for answer in verbs.show(url, "truth", "a")} <= set(firsts)
+    (rest,) = verbs.show(url, "truth", rest=True)
+    assert rest.key is None
+    total = sum(answer.state.n_samples for answer in verbs.show(url))
+    assert total == 40
+
+
+def test_other_declarations_are_refused_and_nothing_is_left(url, tmp_path, capsys):
+    first, second, third = (str(tmp_path / f"{name}.db") for name in "abc")
+    learn(first, sales(5))
+    learn(second, sales(5), Belief("truth", Beta(2, 4), field="x", by="k"))
+    status, _, err = said(capsys, "merge", first, second, "-o", third)
+    assert status == 4
+    assert f"belief 'truth' differs between {first} and {second}: " in err
+    assert "state.prior.beta is 3.0, not 4.0" in err
+    assert not os.path.exists(third)
+    learn(url, [])
+    assert said(capsys, "merge", first, url, "-o", first)[0] == 4
+    assert len(stored(first)) > 0
+    assert said(capsys, "merge", first, "-o", third)[0] == 2
+    assert said(capsys, "merge", first, f"sqlite:{first}", "-o", third)[0] == 2
+
+
+def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
+    for i in (1, 2):
+        learn(str(tmp_path / f"{i}.db"), various(seed=i), VARIED[4])
+        learn(str(tmp_path / f"e{i}.db"), various(seed=i), VARIED[5])
+    target = str(tmp_path / "all.db")
+    with pytest.raises(StoreError, match="a ConjugateLinearRegression cannot be merged"):
+        verbs.merge([str(tmp_path / f"e{i}.db") for i in (1, 2)], target)
+    verbs.merge([str(tmp_path / f"{i}.db") for i in (1, 2)], target)
+    (answer,) = verbs.show(target)
+    assert answer.state.n_samples == 80
+
+
+def test_a_source_at_different_places_is_not_read_by_mistake(url, tmp_path, capsys):
+    first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
+    learn(first, sales(5), name="same")
+    learn(second, sales(9), name="same")
+    (warning,) = verbs.merge([first, second], url).warnings
+    assert "'same' stands at different places" in warning
+    where = "in which 'same' stood at different places"
+    with open_store(url) as store, pytest.raises(StoreError, match=where):
+        Pipeline(Listed([], name="same"), [TRUTH], store)
+    assert said(capsys, "reset", url, "--source", "same", "--yes")[0] == 0
+    assert sum(s.n_samples for s in learn(url, sales(9), name="same")["truth"].values()) == 23
+    other = str(tmp_path / "c.db")
+    copy = shutil.copy(first, tmp_path / "d.db")
+    (warning,) = verbs.merge([first, str(copy)], other).warnings
+    assert "these count twice" in warning
+
+
+# export
+
+
+def test_an_export_is_whole_or_not_there(tmp_path, capsys, monkeypatch):
+    url = str(tmp_path / "b.db")
+    learn(url, sales())
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    with open_store(url) as store:
+        store.acquire()
+        row = next(store.states("truth"))._replace(key='["z"]', state='{"seqbayes":1}', used=99)
+        store.commit(Changes("listed", 60, 0, [row]))
+    status, _, err = said(capsys, "export", url, target)
+    assert (status, 'the stored state of ["z"] of belief' in err) == (4, True)
+    assert target.read_text() == "old"
+    assert not list(tmp_path.glob("*.part"))
+    assert said(capsys, "export", url, tmp_path / "x.xlsx")[0] == 2
+    assert said(capsys, "export", url, tmp_path / "no" / "x.csv")[0] == 2
+
+
+def test_pyarrow_is_asked_for_by_name(tmp_path, monkeypatch, capsys):
+    url = str(tmp_path / "b.db")
+    learn(url, sales(3))
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    status, _, err = said(capsys, "export", url, tmp_path / "x.parquet")
+    assert (status, "pip install 'seqbayes[parquet]'" in err) == (2, True)
+    assert not (tmp_path / "x.parquet").exists()
+
+
+# reset
+
+
+def test_a_reset_forgets_what_was_named_and_nothing_else(url, capsys, monkeypatch):
+    other = Belief("other", Beta(), field="x")
+    learn(url, sales(), [TRUTH, other], collectors=[History(every=0.0)])
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    status, _, err = said(capsys, "reset", url, "truth", "a")
+    assert (status, "give --yes" in err) == (2, True)
+    assert len(stored(url)) == 3
+    assert said(capsys, "reset", url, "truth", "a", "--yes")[0] == 0
+    assert set(stored(url)) == {'["b"]', '["c"]'}
+    with open_store(url, "read") as store:
+        assert store.history("truth", '["a"]') == []
+        assert store.history("truth", '["b"]') != []
+    assert said(capsys, "reset", url, "truth", "--yes")[1].endswith("with all its keys, 2 keys\n")
+    with open_store(url, "read") as store:
+        assert list(store.beliefs()) == ["other"]
+        assert store.events("listed") == 60
+    learn(url, [], Belief("truth", Beta(9, 9), field="x"))  # it can be declared anew
+    assert said(capsys, "reset", url)[0] == 2
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("no\n", 1), ("", 1)])
+def test_a_terminal_is_asked(answer, status, tmp_path, capsys, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    url = str(tmp_path / "b.db")
+    learn(url, sales())
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert said(capsys, "reset", url, "truth")[0] == status
+    with open_store(url, "read") as store:
+        assert store.entry_count("truth") == (3 if status else 0)
+
+
+# dead letters
+
+
+BAD = [
+    b'{"x": true, "k": "a"}',
+    b'{"x": true',
+    b'{"y": true, "k": "a"}',
+    b'{"x": true, "k": "b"}',
+    b'{"y": false, "k": "b"}',
+    b'{"y": 7, "k": "b"}',
+    b'{"x": true, "k": "b", "z": "?"}',
+]
+
+
+def config(path, url, more="", field="x", source=None):
+    events = path / "events.jsonl"
+    if not events.exists():
+        events.write_bytes(b"".join(line + b"\n" for line in BAD))
+    file = path / "c.toml"
+    file.write_text(
+        f"""
+        store = '{url}'
+        source = {{ kind = "file", path = '{source or events}' }}
+        [belief.truth]
+        state = "beta"
+        prior = {{ alpha = 2, beta = 3 }}
+        field = "{field}"
+        by = "k"
+        {more}
+        """
+    )
+    return file
+
+
+def numbers(url):
+    return [letter.number for letter in verbs.dead_letters(url)]
+
+
+def test_letters_that_can_be_used_now_enter_their_beliefs_once(url, tmp_path, capsys):
+    assert cli.main(["run", str(config(tmp_path, url))]) == 0
+    assert numbers(url) == [1, 2, 3, 4]
+    fixed = config(tmp_path, url, field="y")
+    for words, status in (((2, 2), 0), ((0, 2), 1)):
+        capsys.readouterr()
+        assert cli.main(["dead-letters", url, "--retry", str(fixed)]) == status
+        used, left = words
+        assert f"{used} used, {left} left" in capsys.readouterr().err
+        states = {a.key["k"]: (a.state.n_samples, a.state.mle) for a in verbs.show(url)}
+        assert states == {"a": (2.0, 1.0), "b": (3.0, 2.0 / 3.0)}
+        assert [(n.letter.raw) for n in verbs.dead_letters(url)] == [BAD[1], BAD[5]]
+    with open_store(url, "read") as store:
+        assert [place.events for place in store.places()] == [7]
+
+
+def test_letters_are_listed_and_dropped(url, tmp_path, capsys):
+    cli.main(["run", str(config(tmp_path, url))])
+    capsys.readouterr()
+    status, out, _ = said(capsys, "dead-letters", url, "--json")
+    letters = [json.loads(line) for line in out.splitlines()]
+    assert [(each["number"], each["position"], each["belief"]) for each in letters] == [
+        (1, 22, None),
+        (2, 33, "truth"),
+        (3, 77, "truth"),
+        (4, 100, "truth"),
+    ]
+    assert letters[1]["raw"] == BAD[2].decode()
+    assert letters[1]["reason"] == "field 'x': it is missing"
+    out = said(capsys, "dead-letters", url, "--top", "2")[1]
+    assert out.endswith('{"y": 7, "k": "b"}\n4 dead letters, the last 2 of them above\n')
+    assert said(capsys, "dead-letters", url, "--drop", "2", "3", "--yes")[0] == 0
+    assert numbers(url) == [1, 4]
+    assert said(capsys, "dead-letters", url, "--source", "other")[1] == "0 dead letters\n"
+    assert said(capsys, "dead-letters", url, "--drop", "--yes")[0] == 0
+    assert numbers(url) == []
+
+
+def test_an_event_that_could_not_be_decoded_is_for_all_beliefs(tmp_path):
+    url = str(tmp_path / "b.db")
+    cli.main(["run", str(config(tmp_path, url))])
+    with open_store(url) as store:
+        store.acquire()
+        source = store.places()[0].source
+        raw = b'{"x": true, "k": "c"}'
+        store.commit(Changes(None, None, dead_letters=[DeadLetter(source, "9", "", raw, "odd")]))
+    more = '[belief.other]\nstate = "beta"\nfield = "z"'
+    done = verbs.dead_letters(url).retry(verbs.check(config(tmp_path, url, more)))
+    assert (done.used, done.left) == (1, 4)
+    assert [a.state.n_samples for a in verbs.show(url, "truth", "c")] == [1.0]
+    last = list(verbs.dead_letters(url))[-1].letter
+    assert (last.belief, last.raw, last.reason) == ("other", raw, "field 'z': it is missing")
+
+
+def test_cells_of_csv_are_parsed_again(tmp_path):
+    url = str(tmp_path / "b.db")
+    events = tmp_path / "e.csv"
+    events.write_text("x,y,k\ntrue,false,a\nmaybe,true,a\nfalse,true,b,c\n")
+    cli.main(["run", str(config(tmp_path, url, source=events))])
+    assert numbers(url) == [1, 2]
+    done = verbs.dead_letters(url).retry(verbs.check(config(tmp_path, url, "", "y", events)))
+    assert (done.used, done.left) == (1, 1)
+    (answer,) = verbs.show(url)
+    assert answer.state.n_samples == 2.0
+
+
+def test_a_retry_that_breaks_off_has_counted_nothing_twice(url, tmp_path, monkeypatch):
+    path = config(tmp_path, url)
+    rows = lines(*({"y": i % 2 == 0, "k": "a"} for i in range(50)))
+    (tmp_path / "events.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
+    assert cli.main(["run", str(path)]) == 1
+    fixed = verbs.check(config(tmp_path, url, field="y"))
+    monkeypatch.setattr("seqbayes.stream.verbs.letters.CHUNK", 20)
+    with open_store(url, "read") as store:
+        kind = type(store)
+    apply, calls = kind._apply, []
+
+    def broken(self, changes):
+        apply(self, changes)
+        calls.append(changes)
+        if len(calls) in (2, 4):
+            raise StoreError("the plug was pulled")
+
+    monkeypatch.setattr(kind, "_apply", broken)
+    for used, left in ((20, 30), (40, 10)):
+        with pytest.raises(StoreError, match="plug"):
+            verbs.dead_letters(url).retry(fixed)
+        assert [a.state.n_samples for a in verbs.show(url)] == [used]
+        assert len(numbers(url)) == left
+    verbs.dead_letters(url).retry(fixed)
+    (answer,) = verbs.show(url)
+    assert (answer.state.n_samples, answer.state.mle) == (50.0, 0.5)
+    assert numbers(url) == []
+
+
+def test_verbs_from_a_configuration(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in verbs.init()] == ["seqbayes.toml", "events.jsonl"]
+    assert [belief.name for belief in verbs.check("seqbayes.toml").beliefs] == [
+        "conversion",
+        "seconds",
+    ]
+    assert verbs.run("seqbayes.toml", once=True).events == 24
+    assert len(list(verbs.show("beliefs.db"))) == 4
+    with pytest.raises(MissingError):
+        list(verbs.show("beliefs.db", "none"))
