@@ -35,6 +35,11 @@ COMMANDS = {
         "say every mistake of a configuration, and run nothing",
         "seqbayes check seqbayes.toml",
     ),
+    "completion": Command(
+        "seqbayes.shell.completion",
+        "print a script that completes commands in bash, zsh or fish",
+        "source <(seqbayes completion bash)",
+    ),
     "dead-letters": Command(
         "seqbayes.stream.commands.dead_letters",
         "list the events that could not be used, retry or drop them",

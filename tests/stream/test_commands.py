@@ -15,7 +15,7 @@ from memory import Listed, lines
 
 from seqbayes import Beta, cli
 from seqbayes.stream import Belief, Pace, Pipeline, open_store, registry
-from seqbayes.stream.log import Log, Progress
+from seqbayes.stream.log import Log, Progress, Tracker
 
 HERE = str(Path(__file__).parent)
 
@@ -224,8 +224,16 @@ def test_progress_is_for_terminals(monkeypatch):
             list(pipeline)
         assert ("400 events" in out.getvalue()) == moving
     line = progress.line(pipeline)
-    assert line.startswith("400 events  ")
+    assert line.startswith("[####################] 100 %  400 events  ")
     assert line.endswith("0 behind  0:00 left")
+    tracker = Tracker(Log("text", "merge", Terminal()), 300, now=lambda: float(next(clock)))
+    assert list(tracker.track(range(150))) == list(range(150))
+    line = tracker.line()
+    assert line.startswith("[##########..........]  50 %  150 of 300  ")
+    assert line.endswith(" left")
+    assert "128 of 300" in tracker._log.moving
+    tracker.done()
+    assert tracker._log.moving == ""
     assert not Log("json", "run", Terminal()).can_move
     monkeypatch.setenv("TERM", "dumb")
     assert not Log("text", "run", Terminal()).can_move

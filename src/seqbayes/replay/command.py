@@ -10,11 +10,20 @@ from seqbayes.replay.mms import command as mms
 from seqbayes.replay.pace import even, interruptible
 from seqbayes.replay.telling import ascii_only, can_draw, write
 
+EXAMPLES = """\
+examples:
+  seqbayes replay mms
+  seqbayes replay coins --plain
+
+exit status: 0, 2 for a wrong option, 130 after Ctrl-C
+"""
+
 STORIES: dict[str, ModuleType] = {"mms": mms, "coins": coins}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the stories and their options."""
+    parser.epilog = EXAMPLES
     stories = parser.add_subparsers(dest="story", metavar="STORY", required=True)
     for story in STORIES.values():
         story.add_story(stories)

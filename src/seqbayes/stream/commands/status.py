@@ -15,6 +15,18 @@ WRONG = 2
 HELD = 3
 FAILED = 4
 
+MEANINGS = {
+    0: "done",
+    NOTHING: "there was nothing to do it with: no event that could be used, no such belief or key",
+    WRONG: "wrong usage, or a configuration or file that cannot be read",
+    HELD: "a runner has the store",
+    FAILED: "store or source failed; what was committed stays",
+    130: "ended by Ctrl-C",
+    141: "whoever read the output has gone",
+    143: "ended by SIGTERM",
+}
+"""What every exit status of the program means."""
+
 EPILOG = """\
 exit status: 0; 1 if the store does not hold what is asked for; 2 for wrong usage; 3 if a runner has
 the store; 4 if the store cannot be read or written

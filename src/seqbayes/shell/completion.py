@@ -1,0 +1,38 @@
+"""``seqbayes completion``: a script by which a shell completes commands, options and files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from seqbayes.shell import bash, fish, zsh
+from seqbayes.shell.parsers import nodes
+
+SHELLS = {"bash": bash.script, "fish": fish.script, "zsh": zsh.script}
+
+EXAMPLES = """\
+examples:
+  source <(seqbayes completion bash)
+  seqbayes completion zsh > ~/.zfunc/_seqbayes
+  seqbayes completion fish > ~/.config/fish/completions/seqbayes.fish
+
+exit status: 0
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the shell."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("shell", metavar="SHELL", choices=tuple(SHELLS), help=", ".join(SHELLS))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    sys.stdout.write(SHELLS[args.shell](list(nodes())))
+    return 0
