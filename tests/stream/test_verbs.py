@@ -62,7 +62,7 @@ def stored(url, belief="truth"):
 def test_every_verb_of_stores_is_a_command_and_a_function():
     commands = {name.replace("-", "_") for name in cli.COMMANDS}
     assert set(verbs.__all__) <= commands
-    assert commands - set(verbs.__all__) == {"completion", "replay", "watch"}
+    assert commands - set(verbs.__all__) == {"completion", "replay", "serve", "watch"}
     for name in verbs.__all__:
         assert callable(getattr(verbs, name))
 

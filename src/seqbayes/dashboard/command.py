@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from seqbayes.errors import SeqbayesError
 from seqbayes.replay.options import TOKEN, add_server
 from seqbayes.replay.pace import Interruption, interruptible
-from seqbayes.stream.commands.check import WRONG, load_or_tell
-from seqbayes.stream.commands.run import FAILED, HELD
+from seqbayes.stream.commands.check import load_or_tell
+from seqbayes.stream.commands.status import FAILED, HELD, WRONG
 from seqbayes.stream.log import Log, add_format
 from seqbayes.stream.store import LeaseError
 

@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 from seqbayes.state import State
 from seqbayes.stream.belief import Belief
-from seqbayes.stream.table import Forms
+from seqbayes.stream.forms import Forms
 
 
 def of_belief(belief: Belief) -> About:

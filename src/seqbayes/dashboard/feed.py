@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from seqbayes.dashboard.copies import copy_of
 from seqbayes.dashboard.shelf import Update
+from seqbayes.stream.forms import read_key, write_key
 from seqbayes.stream.store import Changes
-from seqbayes.stream.table import Table, read_key, write_key
+from seqbayes.stream.table import Table
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
