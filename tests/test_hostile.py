@@ -444,3 +444,24 @@ def test_parameters_of_likelihoods_are_checked(kind, name):
     if name in ("trials", "start"):
         with pytest.raises(PriorError):
             kind(**{name: 0.5})
+
+
+@pytest.mark.parametrize("family", [sb.Normal, sb.NormalInverseGamma])
+@pytest.mark.parametrize("w", [1e300, 1e305])
+def test_weights_whose_products_overflow_are_refused(family, w):
+    belief = family()
+    with pytest.raises(ObservationError, match="weight is too large"):
+        belief.learn_many([2.0, 3.0], w)
+    with pytest.raises(ObservationError, match="weight is too large"):
+        belief.learn_one(2.0, w)
+    assert belief == family()
+    belief.learn_many([2.0, 3.0], 1e280)
+    assert belief.mean == pytest.approx(2.5) if family is sb.Normal else belief.mean[0] == 2.5
+
+
+def test_labels_lose_the_types_of_numpy():
+    belief = sb.DirichletProcess(atoms={np.str_("known"): 1.0})
+    for label in (np.str_("new"), np.int64(3), np.float64(0.5), np.bytes_(b"raw"), "plain"):
+        belief.learn_one(label)
+    assert repr(list(belief.posterior.atoms)) == "['known', 'new', 3, 0.5, b'raw', 'plain']"
+    assert repr(sb.Dirichlet({np.str_("a"): 1.0, np.int64(2): 1.0}).categories) == "('a', 2)"

@@ -10,7 +10,7 @@ import scipy.special as sc
 
 # Whole numbers beyond this are no longer all floats.
 _EXACT = 2.0**53
-_LARGEST = 1e308
+_LARGEST = 1e307  # beyond, sums of two such numbers overflow
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
@@ -131,11 +131,13 @@ def smallest(reached: Callable[[float], bool], guess: float, start: int, step: f
     32
     """
     high = max(float(start), math.floor(min(guess, _LARGEST))) if guess == guess else float(start)
-    step = max(1.0, math.floor(step)) if math.isfinite(step) else 1.0
+    # a step that moves `high`; steps grow faster and faster, for it may be far to go
+    step = max(1.0, math.floor(step) if math.isfinite(step) else 1.0, math.ulp(high))
+    growth = 2.0
     if reached(high):
         low = high - step
         while low >= start and reached(low):
-            high, step = low, 2.0 * step
+            high, step, growth = low, growth * step, 2.0 * growth
             low = high - step
         low = max(low, start - 1.0)
     else:
@@ -143,7 +145,7 @@ def smallest(reached: Callable[[float], bool], guess: float, start: int, step: f
         while not reached(high):
             if high >= _LARGEST:
                 return math.inf
-            step *= 2.0
+            step, growth = growth * step, 2.0 * growth
             low, high = high, min(_LARGEST, max(high + step, 1.0))
     return _bisect(reached, low, high)
 

@@ -43,6 +43,8 @@ _TINY_STEP = 1e-6
 _ATANH = tuple(1.0 / (2 * j + 3) for j in range(8, -1, -1))
 _SPLIT = 134217729.0
 
+_LARGEST_FACTORIAL = 2.5e305  # its logarithm is still a float
+
 
 def is_array(*values: object) -> bool:
     """Whether any of the values is an array."""
@@ -250,6 +252,8 @@ def log_rising(a: Real, n: Real) -> Real:
         # The recurrence leads to where Stirling's series holds, without cancellation.
         shift = math.fsum(math.log1p(n / (a + i)) for i in range(10))
         return float(log_rising(a + 10.0, n) - shift)
+    if a + n > _LARGEST_FACTORIAL:
+        return math.inf
     return math.lgamma(a + n) - math.lgamma(a)
 
 
@@ -371,22 +375,30 @@ def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
     return likelihood + prior - log_beta_term(a, b, p, q, 0.0 * n)
 
 
-def log_gamma_curvature(x: Real, step: Real) -> Real:
+def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
     """Second difference log Gamma(x + step) - 2 log Gamma(x) + log Gamma(x - step), |step| < x.
+
+    Parameters
+    ----------
+    x, step : float or array
+    low : float or array, optional
+        x - abs(step), where it is known better than by subtraction.
 
     Examples
     --------
     >>> round(math.exp(log_gamma_curvature(3.0, 1.0)), 12)  # 6 * 1 / 2**2
     1.5
     """
-    if is_array(x, step):
-        return np.asarray(np.vectorize(log_gamma_curvature, otypes=[float])(x, step))
+    if low is None:
+        low = x - abs(step)
+    if is_array(x, step, low):
+        return np.asarray(np.vectorize(log_gamma_curvature, otypes=[float])(x, step, low))
     if abs(step) * 200.0 < x:
         # Taylor's series in polygammas: the next term is below (step/x)**6.
         h = step * step
         fourth = sc.polygamma(3, x) / 12.0 + h * sc.polygamma(5, x) / 360.0
         return float(h * (sc.polygamma(1, x) + h * fourth))
-    return float(log_rising(x, abs(step)) - log_rising(x - abs(step), abs(step)))
+    return float(log_rising(x, abs(step)) - log_rising(low, abs(step)))
 
 
 def beta_difference(a: Real, b: Real, x: Real, y: Real) -> Real:

@@ -6,13 +6,13 @@ statistics, forgetting scales them, unlearning subtracts. A family supplies the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from seqbayes.distributions import Distribution
+from seqbayes.distributions.base import exponential
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.family import Family
 from seqbayes.likelihoods import check_parameter
@@ -308,10 +308,10 @@ class State(Family):
             x,
             at,
             prior=self.belief(before).pdf(at),
-            likelihood=math.exp(
+            likelihood=exponential(
                 self.log_likelihood(self.observation_parameter(at), one.value) + one.log_base
             ),
-            evidence=math.exp(self.log_marginal(before, one.value) + one.log_base),
+            evidence=exponential(self.log_marginal(before, one.value) + one.log_base),
             posterior=self.belief(after).pdf(at),
             before=before,
             after=after,

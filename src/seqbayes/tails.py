@@ -8,7 +8,9 @@ fail (scipy 1.17):
 * ``betainc`` keeps only nine digits when both parameters exceed 1e12: Temme's expansion.
 * ``betaincinv`` loses digits when parameters exceed 1e8, and some quantiles altogether: Newton's
   steps.
-* ``betaincinv`` and ``stdtrit`` stop at about 2e-308 and 1e153: power laws beyond.
+* ``betaincinv`` and ``stdtrit`` stop at about 2e-308 and 1e153, and the first finds none at some
+  levels below 1e-100: power laws beyond.
+* Products of parameters of the beta distribution overflow: beyond 1e100, gamma variables.
 
 All take floats or arrays: floats in, float out; arrays broadcast.
 
@@ -40,6 +42,9 @@ from seqbayes.special import (
 # From here on three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
 _GAMMA_LARGE = 1e5
 _BETA_LARGE = 1e10
+
+# From here on a gamma variable of that shape is its shape, next to the other one.
+_BETA_EXTREME = 1e100
 
 # Taylor coefficients in eta (DLMF 8.12.12), highest power first, of 1/mu - 1/eta, where
 # mu - log(1 + mu) = eta**2 / 2, and of the next two functions of the expansion.
@@ -192,20 +197,69 @@ def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     """
     if y is None:
         y = 1.0 - x
-        usual = sc.betainc(a, b, x)
+        usual = sc.betainc(*_usual_parameters(_both_large(a, b), a, b), x)
     else:
-        usual = _beta_lower(a, b, x, y)
-    large = (a >= _BETA_LARGE) & (b >= _BETA_LARGE)
-    return _select(large, _beta_temme, usual, a, b, x, y)
+        usual = _beta_lower(*_usual_parameters(_both_large(a, b), a, b), x, y)
+    usual = _select(_both_large(a, b), _beta_temme, usual, a, b, x, y)
+    return _select(_either_extreme(a, b), _beta_extreme_cdf, usual, a, b, x, y)
 
 
 def beta_sf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     """P(X > x) for X ~ Beta(a, b); see `beta_cdf`."""
     if y is None:
-        usual = sc.betaincc(a, b, x)
-        large = (a >= _BETA_LARGE) & (b >= _BETA_LARGE)
-        return _select(large, _beta_temme, usual, b, a, 1.0 - x, x)
+        usual = sc.betaincc(*_usual_parameters(_both_large(a, b), a, b), x)
+        usual = _select(_both_large(a, b), _beta_temme, usual, b, a, 1.0 - x, x)
+        return _select(_either_extreme(a, b), _beta_extreme_cdf, usual, b, a, 1.0 - x, x)
     return beta_cdf(b, a, y, x)
+
+
+def _both_large(a: Real, b: Real) -> Any:
+    return (a >= _BETA_LARGE) & (b >= _BETA_LARGE)
+
+
+def _either_extreme(a: Real, b: Real) -> Any:
+    return (a >= _BETA_EXTREME) | (b >= _BETA_EXTREME)
+
+
+def _usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
+    """Parameters for scipy's functions: 1 where it would think for long about what is replaced."""
+    replaced = replaced | _either_extreme(a, b)
+    if is_array(replaced):
+        return np.where(replaced, 1.0, a), np.where(replaced, 1.0, b)
+    return (1.0, 1.0) if replaced else (a, b)
+
+
+def _beta_extreme_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
+    """X is G / (G + H) for gamma variables G and H; the one of the larger shape is its shape."""
+    if is_array(a, b, x, y):
+        with np.errstate(all="ignore"):
+            odds = np.asarray(x) / y
+            return np.where(a <= b, gamma_cdf(a, b * odds), gamma_sf(b, a / odds))
+    if x <= 0.0 or y <= 0.0:
+        return 0.0 if x <= 0.0 else 1.0
+    return gamma_cdf(a, b * (x / y)) if a <= b else gamma_sf(b, a * (y / x))
+
+
+def _beta_extreme_ppf(a: Real, b: Real, q: Real) -> Real:
+    if is_array(a, b, q):
+        with np.errstate(all="ignore"):
+            return _share(
+                np.where(a <= b, gamma_ppf(a, q), a), np.where(a <= b, b, gamma_isf(b, q))
+            )
+    return _share(gamma_ppf(a, q), b) if a <= b else _share(a, gamma_isf(b, q))
+
+
+def _beta_extreme_isf(a: Real, b: Real, q: Real) -> Real:
+    if is_array(a, b, q):
+        with np.errstate(all="ignore"):
+            return _share(
+                np.where(a <= b, gamma_isf(a, q), a), np.where(a <= b, b, gamma_ppf(b, q))
+            )
+    return _share(gamma_isf(a, q), b) if a <= b else _share(a, gamma_ppf(b, q))
+
+
+def _share(g: Real, h: Real) -> Real:
+    return g / (g + h)
 
 
 def _beta_lower(a: Real, b: Real, x: Real, y: Real) -> Real:
@@ -241,23 +295,25 @@ def beta_ppf(a: Real, b: Real, q: Real) -> Real:
     >>> math.isclose(beta_ppf(0.001, 1.0, 0.5), 0.5**1000)
     True
     """
-    usual = _beta_quantile(a, b, q, sc.betaincinv(a, b, q))
-    return _select(_hard_to_invert(a, b), _beta_large_ppf, usual, a, b, q)
+    usual = sc.betaincinv(*_usual_parameters(_hard_to_invert(a, b), a, b), q)
+    lost = (usual < _SMALLEST_QUANTILE) | (usual != usual)
+    usual = _select(lost, _beta_power_law, usual, a, b, q)
+    usual = _select(_hard_to_invert(a, b), _beta_large_ppf, usual, a, b, q)
+    return _select(_either_extreme(a, b), _beta_extreme_ppf, usual, a, b, q)
 
 
 def beta_isf(a: Real, b: Real, q: Real) -> Real:
     """Upper quantile of Beta(a, b): the x with P(X > x) = q."""
-    usual = _beta_quantile(a, b, 1.0 - q, sc.betainccinv(a, b, q))
-    return _select(_hard_to_invert(a, b), _beta_large_isf, usual, a, b, q)
-
-
-def _beta_quantile(a: Real, b: Real, q: Real, usual: Real) -> Real:
-    return _select(usual < _SMALLEST_QUANTILE, _beta_power_law, usual, a, b, q)
+    usual = sc.betainccinv(*_usual_parameters(_hard_to_invert(a, b), a, b), q)
+    usual = _select(usual < _SMALLEST_QUANTILE, _beta_power_law, usual, a, b, 1.0 - q)
+    usual = _select(usual != usual, _beta_upper_power_law, usual, a, b, q)
+    usual = _select(_hard_to_invert(a, b), _beta_large_isf, usual, a, b, q)
+    return _select(_either_extreme(a, b), _beta_extreme_isf, usual, a, b, q)
 
 
 def _hard_to_invert(a: Real, b: Real) -> Any:
     """Whether betaincinv has few digits or none, and Newton's steps start close enough."""
-    return (a + b >= 1e7) & (a >= 1e3) & (b >= 1e3)
+    return (a + b >= 1e7) & (a >= 1e3) & (b >= 1e3) & (a < _BETA_EXTREME) & (b < _BETA_EXTREME)
 
 
 def _beta_large_ppf(a: Real, b: Real, q: Real) -> Real:
@@ -300,8 +356,12 @@ def _beta_logit(a: Real, b: Real, q: Real, side: float) -> Real:
                 tail = beta_sf(a, b, x, y) if upper else beta_cdf(a, b, x, y)
             else:
                 tail = np.where(upper, beta_sf(a, b, x, y), beta_cdf(a, b, x, y))
-            log_slope = log_beta_term(a, b, x, y, beta_difference(a, b, x, y))
-            step = tail * xp.log(tail / level) / xp.exp(log_slope)
+            slope = xp.exp(log_beta_term(a, b, x, y, beta_difference(a, b, x, y)))
+            if scalar and not (tail > 0.0 and slope > 0.0):
+                break
+            step = tail * xp.log(tail / level) / slope
+            if not scalar:  # where floats are coarser than the spread, the tail may vanish
+                step = np.where(np.isfinite(step), step, 0.0)
             logit = logit + (2.0 * upper - 1.0) * step
         return float(logit) if scalar else np.where(np.isfinite(ends), logit, ends)
 
@@ -312,6 +372,10 @@ def _beta_power_law(a: Real, b: Real, q: Real) -> Real:
         if xp is math and q <= 0.0:
             return 0.0
         return xp.exp((xp.log(q) + xp.log(a) + log_beta(a, b)) / a)
+
+
+def _beta_upper_power_law(a: Real, b: Real, q: Real) -> Real:
+    return 1.0 - _beta_power_law(b, a, q)
 
 
 def beta_odds_ppf(a: Real, b: Real, q: Real) -> Real:

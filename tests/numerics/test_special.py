@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbayes import special
+from seqbayes.distributions.gamma import log_gamma_spread
 
 mp.mp.dps = 60
 
@@ -66,6 +67,13 @@ def test_log_gamma_curvature(x, share):
         mp.loggamma(mp.mpf(x) + step) - 2 * mp.loggamma(mp.mpf(x)) + mp.loggamma(mp.mpf(x) - step)
     )
     assert relative_error(special.log_gamma_curvature(x, step), exact) < 1e-9
+
+
+@pytest.mark.parametrize("shape", [1e-300, 1e-30, 1e-12, 1e-6, 0.3])
+def test_log_gamma_spread_of_small_shapes(shape):
+    exact = mp.loggamma(mp.mpf(shape) + 2) + mp.loggamma(shape) - 2 * mp.loggamma(mp.mpf(shape) + 1)
+    assert relative_error(log_gamma_spread(shape, 1.0), exact) < 1e-13
+    assert log_gamma_spread(np.array([shape]), 1.0)[0] == log_gamma_spread(shape, 1.0)
 
 
 @given(st.lists(st.tuples(positive, positive), min_size=1, max_size=5))

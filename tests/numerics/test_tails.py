@@ -122,6 +122,37 @@ def test_tiny_beta_quantiles_do_not_stop_at_the_smallest_normal_float():
     assert tails.beta_ppf(0.001, 1.0, 1e-3) == 0.0
 
 
+@pytest.mark.parametrize("q", [1e-300, 1e-220, 1e-120])
+@pytest.mark.parametrize(
+    ("a", "b"), [(2.0, 3.0), (3.1622776601683795,) * 2, (5.6, 0.01), (5.6, 1e8)]
+)
+def test_beta_quantiles_of_the_smallest_levels(a, b, q):
+    # x**a / (a B(a, b)) and no further term: x is below 1e-20
+    with mp.workdps(60):
+        want = mp.exp((mp.log(q) + mp.log(a) + log_beta(mp.mpf(a), mp.mpf(b))) / a)
+    assert relative_error(tails.beta_ppf(a, b, q), want) < 1e-11
+    assert tails.beta_isf(b, a, q) == 1.0
+    both = tails.beta_ppf(np.array([a, 1.0]), np.array([b, 1.0]), np.array([q, 0.5]))
+    assert both.tolist() == pytest.approx([tails.beta_ppf(a, b, q), 0.5], rel=1e-12)
+
+
+@pytest.mark.parametrize("huge", [1e110, 1e200, 1e300])
+@pytest.mark.parametrize("a", [1e-3, 1.0, 7.5, 1e6, 1e90, 1e300])
+def test_beta_of_extreme_parameters_is_a_gamma_variable_over_one_number(a, huge):
+    for q in (1e-30, 0.025, 0.5, 0.9):
+        low, high = tails.beta_ppf(a, huge, q), tails.beta_isf(huge, a, q)
+        expected = float(mp.mpf(tails.gamma_ppf(a, q)) / huge) if a < huge else a / (a + huge)
+        assert low == pytest.approx(expected, rel=1e-12, abs=1e-320)
+        assert high == pytest.approx(1.0 - expected, rel=1e-12)
+        if a < 1e6 and low > 1e-300:
+            assert tails.beta_cdf(a, huge, low) == pytest.approx(q, rel=1e-9)
+            assert tails.beta_sf(a, huge, low) == pytest.approx(1.0 - q, rel=1e-9)
+        arrays = np.array([a, 2.0]), np.array([huge, 2.0])
+        assert tails.beta_ppf(*arrays, q)[0] == pytest.approx(low, rel=1e-12)
+        assert tails.beta_isf(*arrays[::-1], q)[0] == pytest.approx(high, rel=1e-12)
+        assert tails.beta_cdf(*arrays, low)[0] == pytest.approx(tails.beta_cdf(a, huge, low))
+
+
 @pytest.mark.parametrize("t", [-1e-3, -0.7, -3.0, -40.0, -1e10])
 @pytest.mark.parametrize("df", [0.01, 0.5, 1.0, 7.0, 300.0, 1e6])
 def test_t_tails(df, t):

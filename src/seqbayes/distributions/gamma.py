@@ -171,8 +171,9 @@ def log_gamma_spread(shape: Real, exponent: float) -> Real:
     0.25
     """
     finite = shape + 2.0 * exponent > 0.0
-    safe = choose(finite, shape + exponent, 2.0 * abs(exponent) + 1.0)
-    return choose(finite, log_gamma_curvature(safe, exponent), math.inf)
+    safe = choose(finite, shape, 2.0 * abs(exponent) + 1.0)
+    low = safe + min(2.0 * exponent, 0.0)
+    return choose(finite, log_gamma_curvature(safe + exponent, exponent, low), math.inf)
 
 
 class InverseGamma(Distribution):

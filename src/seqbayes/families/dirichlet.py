@@ -10,11 +10,12 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
+from seqbayes.distributions.base import exponential
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.state import State
-from seqbayes.statistics import LabelCounts, Statistics, is_missing
+from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
 
 
 class DirichletHyperparameters(NamedTuple):
@@ -112,8 +113,7 @@ class DirichletBelief:
 
     def pdf(self, theta: Any) -> Any:
         """Joint density; zero off the simplex."""
-        density = np.exp(self.logpdf(theta))
-        return float(density) if np.ndim(density) == 0 else density
+        return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> dict[Any, float]:
         """Probability that every share is at most its value."""
@@ -162,7 +162,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
     for label in named:
         if is_missing(label):
             raise PriorError(f"expected {name} by label, got the missing label {label!r}")
-    return named
+    return {plain_label(label): value for label, value in named.items()}
 
 
 class LabelState(State):

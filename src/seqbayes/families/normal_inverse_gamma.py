@@ -9,6 +9,8 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
+from seqbayes.distributions.base import exponential
+from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU, move
 from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
@@ -99,8 +101,7 @@ class NormalInverseGammaBelief:
 
     def pdf(self, theta: Any) -> Any:
         """Joint density at (mean, variance)."""
-        density = np.exp(self.logpdf(theta))
-        return float(density) if np.ndim(density) == 0 else density
+        return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> NormalParameters:
         """Probability that either parameter is at most its value."""
@@ -117,8 +118,9 @@ class NormalInverseGammaBelief:
     def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters:
         """Draw (mean, variance) jointly."""
         m, kappa, alpha, beta = self._h
-        variance = beta / rng.gamma(alpha, 1.0, size)
-        mean = m + np.sqrt(variance / kappa) * rng.standard_normal(size)
+        variance = distributions.InverseGamma(alpha, beta).sample(size, rng)
+        with np.errstate(over="ignore"):
+            mean = m + np.sqrt(np.divide(variance, kappa)) * rng.standard_normal(size)
         if size is None and np.ndim(mean) == 0:
             return NormalParameters(float(mean), float(variance))
         return NormalParameters(mean, variance)
@@ -175,6 +177,8 @@ class NormalInverseGamma(State):
         seed: int | None = None,
     ) -> None:
         self.prior_mean = check_parameter("prior_mean", prior_mean, -math.inf)
+        if not math.isfinite(self.prior_mean * self.prior_mean):
+            raise PriorError(f"expected a prior_mean whose square is finite, got {prior_mean!r}")
         self.kappa = check_parameter("kappa", kappa, open_low=False)
         self.alpha = check_parameter("alpha", alpha, -1.5, open_low=False)
         self.beta = check_parameter("beta", beta, open_low=False)

@@ -195,8 +195,8 @@ class NormalInverseWishart(State):
         spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
         combined = NormalInverseWishartHyperparameters(
             np.where(share[..., None] < 0.5, near, far),
-            (kappa + n)[()],
-            (df + n)[()],
+            _plain(kappa + n),
+            _plain(df + n),
             scale + (squares + spread),
         )
         if not is_well_told(combined.factor):
@@ -284,6 +284,10 @@ def _dimension(value: Any) -> int:
     if type(value) is not int or value < 1:
         raise PriorError(f"expected a dimension, a whole number >= 1, got {value!r}")
     return value
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value
 
 
 def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ def beta_binomial_cdf(k: float, m: float, alpha: float, beta: float) -> float:
     """P(X <= k) for X ~ BetaBinomial(k + m, alpha, beta), k >= 0 and m > 0."""
     if k <= SUMMED:
         n, j = k + m, np.arange(k)
-        ratios = (n - j) * (alpha + j) / ((j + 1.0) * (beta + n - j - 1.0))
+        ratios = (n - j) / (beta + n - j - 1.0) * ((alpha + j) / (j + 1.0))
         return _sum_masses(lambda i: log_beta_binomial(i, n - i, alpha, beta), ratios)
     if m <= SUMMED:
         complement = beta_binomial_cdf(m - 1.0, k + 1.0, beta, alpha)

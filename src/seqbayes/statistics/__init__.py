@@ -14,7 +14,13 @@ from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
 from seqbayes.statistics.moments import Moments, MomentStatistic
 from seqbayes.statistics.pairs import PairStatistic, PairSums
 from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
-from seqbayes.statistics.reading import as_real, is_missing, read_weight, refuse
+from seqbayes.statistics.reading import (
+    as_real,
+    is_missing,
+    plain_label,
+    read_weight,
+    refuse,
+)
 from seqbayes.statistics.scan import scan
 from seqbayes.statistics.scatter import Scatter, ScatterStatistic
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
@@ -41,6 +47,7 @@ __all__ = [
     "as_real",
     "is_missing",
     "log_choose",
+    "plain_label",
     "read_weight",
     "refuse",
     "scan",

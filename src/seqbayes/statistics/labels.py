@@ -28,7 +28,7 @@ else:
     from seqbayes.statistics.factorials import log_factorial
     from seqbayes.statistics.reading import count
 
-from seqbayes.statistics.reading import is_missing, refuse
+from seqbayes.statistics.reading import is_missing, plain_label, refuse
 
 
 @cython.cclass
@@ -64,12 +64,11 @@ class LabelCounts(Statistics):
             known = x in self.counts
         except TypeError:
             refuse(x, "a hashable label")
-        if not known:
-            self._check_new(x)
-        self._label = x
+        self._label = x if known else self._new(x)
         return 0
 
-    def _check_new(self, x: Any) -> None:
+    def _new(self, x: Any) -> Any:
+        """Return a label that was never seen as it will be kept, if it may join."""
         if self._closed:
             known = ", ".join(repr(label) for label in list(self.counts)[:12])
             more = ", …" if len(self.counts) > 12 else ""
@@ -79,6 +78,7 @@ class LabelCounts(Statistics):
             )
         if is_missing(x):
             refuse(x, "a label, not a missing value")
+        return plain_label(x)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -230,7 +230,7 @@ class MultinomialCounts(LabelCounts):
         reading = {}
         for label, number in x.items():
             if label not in self.counts:
-                self._check_new(label)
+                label = self._new(label)
             k = count(number, f"a whole number >= 0 as the count of {label!r}")
             reading[label] = k
             n += k

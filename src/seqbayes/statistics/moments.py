@@ -28,6 +28,9 @@ from seqbayes.statistics.reading import refuse
 # Squares that sum up to less than this have room for the error terms, too.
 ROOM = 1e300
 
+# Exact products with heavier weights overflow.
+HEAVIEST = 1e290
+
 
 class MomentStatistic(NamedTuple):
     """Total weight, mean = origin + shift, and the sum of squares about that mean."""
@@ -119,7 +122,7 @@ class Moments(Statistics):
     @cython.exceptval(-1, check=False)
     def _fits(self, w: cython.double) -> cython.bint:
         d: cython.double = self._y - (self._y if self._n == 0.0 else self._origin)
-        return bool(self._s2 + w * d * d < ROOM and isfinite(self._n + w))
+        return bool(self._s2 + w * d * d < ROOM and self._n + w <= HEAVIEST)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -134,7 +137,9 @@ class Moments(Statistics):
     ) -> cython.int:
         s1: cython.double = self._s1 + d
         s2: cython.double = self._s2 + p
-        if not (isfinite(s2 + p_low) and isfinite(self._n + n)):
+        if self._n + n > HEAVIEST:
+            raise ObservationError(f"the weight is too large: expected at most {HEAVIEST:g} in all")
+        if not isfinite(s2 + p_low):
             raise ObservationError("the observation is too large: its square overflows")
         self._s1_low += lost(self._s1, d, s1) + d_low
         self._s1 = s1
@@ -153,7 +158,7 @@ class Moments(Statistics):
         q: cython.double = shift * s1
         q_low: cython.double = lost_product(shift, s1, q)
         s2: cython.double = squares + q
-        if not isfinite(s2):
+        if not isfinite(s2) and n <= HEAVIEST:
             raise ObservationError("an observation is too large: its square overflows")
         s2_low: cython.double = lost(squares, q, s2) + q_low
         self._absorb(n, origin, s1, lost_product(n, shift, s1), s2, s2_low, log_base)

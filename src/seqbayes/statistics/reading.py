@@ -60,6 +60,12 @@ def is_missing(label: Any) -> bool:
         return True
 
 
+def plain_label(label: Any) -> Any:
+    """Return a label without numpy's type, where Python has an equal one."""
+    known = isinstance(label, (np.bool_, np.number, np.str_, np.bytes_))
+    return label.item() if known else label
+
+
 def weight(w: object) -> cython.double:
     """Return a weight, refusing what is negative or not finite."""
     v: cython.double

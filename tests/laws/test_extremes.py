@@ -1,0 +1,78 @@
+"""No answer is NaN, and none has numpy's types, however extreme the prior."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+import seqbayes as sb
+from cases import CASES, FIRST
+
+EXTREMES = (1e-300, 1e-8, 1e8, 1e16, 1e30, 1e300)
+LEVELS = (1e-300, 0.5)
+
+
+def flaws(value, path):
+    """Return where a value, or what is in it, is NaN or a scalar of numpy's."""
+    if isinstance(value, np.ndarray):
+        return [f"{path} is {value!r}"] if value.ndim == 0 or np.isnan(value).any() else []
+    if isinstance(value, np.generic) or (isinstance(value, float) and math.isnan(value)):
+        return [f"{path} is {value!r}"]
+    if isinstance(value, Mapping):
+        inner = [*value, *value.values()]
+    else:
+        inner = value if isinstance(value, (tuple, list)) else ()
+    return [flaw for each in inner for flaw in flaws(each, path)]
+
+
+def answers(state, x):
+    """Return what a state says, by the name of the question."""
+    yield from ((name, getattr(state, name)) for name in ("posterior", "mean", "var", "map", "mle"))
+    yield "log_evidence", state.log_evidence
+    for kind in ("equal-tailed", "hdi"):
+        yield f"{kind} interval", state.interval(0.95, kind)
+    yield from ((f"ppf({q})", state.ppf(q)) for q in LEVELS)
+    yield "sample", state.sample()
+    yield "log_predictive", state.log_predictive(x)
+    yield "explain", tuple(state.explain(x))
+    if state.likelihood.labelled or isinstance(state.predictive.mean, (Mapping, np.ndarray)):
+        return
+    outcome = x[0] if isinstance(x, tuple) else x
+    yield "predictive mean", state.predictive.mean
+    yield "predictive var", state.predictive.var
+    yield "predictive cdf", state.predictive.cdf(outcome)
+    yield "predictive sf", state.predictive.sf(outcome)
+    yield "predictive median", state.predictive.ppf(0.5)
+
+
+def assert_flawless(state, x):
+    found = [f for name, answer in answers(state, x) for f in flaws(answer, name)]
+    assert not found, f"{state!r}: {found[:3]}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_answers_are_numbers_of_pythons(case):
+    xs = case.observations(4)
+    assert_flawless(case.new(seed=1), xs[0])
+    assert_flawless(case.new(xs, seed=1), xs[0])
+
+
+SCALAR = [case for case in FIRST if not case.fields and not case.dimension]
+
+
+@pytest.mark.parametrize("case", SCALAR, ids=lambda case: case.id)
+def test_answers_are_numbers_under_extreme_priors(case):
+    xs = case.observations(3)
+    for name, usual in case.prior.items():
+        for extreme in EXTREMES:
+            value = dict.fromkeys(usual, extreme) if isinstance(usual, dict) else extreme
+            prior = {**case.prior, name: value}
+            if case.family is sb.NormalInverseGamma and name == "prior_mean" and extreme > 1e150:
+                with pytest.raises(sb.PriorError, match="square"):
+                    case.family(**prior)
+                continue
+            assert_flawless(case.family(**prior, likelihood=case.likelihood, seed=1), xs[0])
+            learned = case.family(**prior, likelihood=case.likelihood, seed=1)
+            learned.learn_many(xs)
+            assert_flawless(learned, xs[0])
