@@ -315,6 +315,30 @@ class TestWhereOthersGoWrong:
             {"a": 8 / 15.75, "b": 4 / 15.75, "c": 2 / 15.75, "d": 1 / 15.75}, rel=1e-15
         )
 
+    def test_hypergeometric_draws_leave_a_beta_binomial(self):
+        """Of 20, 5 drawn and 2 of them marked: 8 marked under BetaBinomial(20, 2, 3).
+
+        The 15 that are left are the next ones of an exchangeable sequence: BetaBinomial(15, 4, 6).
+        Oracle: the hypergeometric likelihood over every number of marked ones, in fractions.
+        """
+        for (alpha, beta), wanted in {(2, 3): 8.0, (1, 1): 8.428571}.items():
+            drawn = sb.Beta(alpha, beta, likelihood=sb.Binomial(trials=5))
+            drawn.learn_one(2)
+            left = sb.Beta(*drawn.posterior, likelihood=sb.Binomial(trials=15)).predictive
+            assert 2 + left.mean == pytest.approx(wanted, abs=5e-7)
+            before = sb.Beta(alpha, beta, likelihood=sb.Binomial(trials=20)).predictive
+            prior = [
+                math.comb(20, k)
+                * Fraction(math.factorial(alpha + k - 1) * math.factorial(beta + 19 - k))
+                for k in range(21)
+            ]
+            assert [before.pmf(k) for k in range(21)] == pytest.approx(
+                [float(p / sum(prior)) for p in prior], rel=1e-12
+            )
+            marked = [p * math.comb(k, 2) * math.comb(20 - k, 3) for k, p in enumerate(prior)]
+            exact = [float(p / sum(marked)) for p in marked]
+            assert [left.pmf(k - 2) for k in range(2, 18)] == pytest.approx(exact[2:18], rel=1e-12)
+
     def test_a_near_certainty_is_not_certain(self):
         """P(B > A) at 1 - 1.1e-8 is told from 1 by what is left."""
         a, b = sb.Beta(100, 900), sb.Beta(200, 800)

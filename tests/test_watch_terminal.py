@@ -13,7 +13,15 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, NormalInverseGamma
+from seqbayes import (
+    Beta,
+    Binomial,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+)
 from seqbayes.replay.palette import ASCII, UNICODE
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import choose_columns
@@ -57,6 +65,18 @@ def test_the_numbers_are_the_state_s():
     low, high = BETA.interval()
     for number in (BETA.mean, low, high, BETA.mle, BETA.map):
         assert f"{number:.4g}" in row
+
+
+def test_digits_tell_the_ends_of_a_narrow_interval_apart():
+    state = Normal.flat(known_variance=4.0)
+    state.learn_many([1e6 + 1, 1e6 + 2.5] * 5000)
+    row = rendered(lines_of(state), 120)
+    # from 1.71 to 1.79 above a million: a width of .08
+    assert row[2].split()[2:6] == ["1000001.750", "1000001.711", "to", "1000001.789"]
+    assert row[0].split()[-4:-2] == ["1000001.71", "1000001.79"]
+    rates = Beta(likelihood=Binomial())
+    rates.learn_one((100_000, 1_000_000))
+    assert rendered(lines_of(rates), 120)[2].split()[2:6] == ["0.1", "0.09941", "to", "0.1006"]
 
 
 def test_bars_share_a_scale():

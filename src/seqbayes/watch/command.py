@@ -261,7 +261,7 @@ class _Watch:
     def _notice(self) -> str:
         """Return what should be known before the end."""
         if self._reader is not None and (unknown := self._reader.unknown(self._patience)):
-            return unknown
+            return f"so far {unknown}"
         if self._beliefs.over_limit:
             return f"--max-keys {self._args.max_keys:,} is reached: later ones are not used"
         return ""

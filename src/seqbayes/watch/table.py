@@ -159,8 +159,10 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
     part = _Column("", [_spell(printable(line.part, 20), signs) for line in lines], "", "left")
     n = _Column("n", [_count(line.n) for line in lines], "")
-    mean = _Column("mean", [_number(line.mean) for line in lines], posterior)
-    interval = _Column(title, [_interval(line.interval) for line in lines], posterior)
+    mean = _Column(
+        "mean", [_number(line.mean, _digits(line.interval)) for line in lines], posterior
+    )
+    interval = _Column(title, [_interval(line) for line in lines], posterior)
     needed = [part, mean, interval] if any(part.cells) else [mean, interval]
     left = width - sum(column.width + _PADDING for column in needed)
     longest = max(min(left, width // 3), 8)
@@ -175,7 +177,10 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     if room < _NARROWEST_BAR + _PADDING or len(shown) < len(needed) + 2:
         return shown
     for name, style in (("MLE", likelihood), ("MAP", posterior)):
-        cells = [_number(line.mle if name == "MLE" else line.map) for line in lines]
+        cells = [
+            _number(line.mle if name == "MLE" else line.map, _digits(line.interval))
+            for line in lines
+        ]
         estimate = _Column(name, cells, style)
         if room < estimate.width + _NARROWEST_BAR + 2 * _PADDING:
             break
@@ -199,7 +204,8 @@ def _bars(lines: Sequence[Line], size: int, signs: Signs) -> _Column:
             scales[line.scale] = (min(low, line.interval[0]), max(high, line.interval[1]))
     title = ""
     if len(scales) == 1:
-        ends = [f"{end:.3g}" for end in next(iter(scales.values()))]
+        scale = next(iter(scales.values()))
+        ends = [_number(end, _digits(scale, least=3)) for end in scale]
         title = ends[0].ljust(size - len(ends[1])) + ends[1]
     bars = [_bar(line, scales.get(line.scale), size, signs) for line in lines]
     return _Column(title if len(title) <= size else "", bars, RULE["posterior"], "left")
@@ -243,9 +249,32 @@ def _count(n: float | None) -> str:
     return "-" if n is None else f"{n:,.{0 if n % 1 == 0 else 2}f}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:
+    """Return how many digits tell the ends of an interval apart, and not only just."""
+    if interval is None:
+        return least
+    low, high = interval
+    size, width = max(abs(low), abs(high)), high - low
+    if not (math.isfinite(size) and width > 0.0):
+        return least
+    return min(max(least, math.ceil(math.log10(size / width)) + least - 2), 15)
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "-" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+def _number(value: float | None, digits: int = 4) -> str:
+    """Return a number with so many digits; of more than four, zeros at the end stay.
+
+    Examples
+    --------
+    >>> _number(0.5), _number(10.0, 5), _number(None)
+    ('0.5', '10.000', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if digits <= 4 else f"{value:#.{digits}g}".rstrip(".")
+
+
+def _interval(line: Line) -> str:
+    if line.interval is None:
+        return "-"
+    digits = _digits(line.interval)
+    return " to ".join(_number(end, digits) for end in line.interval)
