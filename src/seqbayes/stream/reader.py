@@ -60,14 +60,14 @@ class Reader:
             events, index = [events[j] for j in chosen], [index[j] for j in chosen]
         return events, index
 
-    def keys(self, events: Sequence[Any]) -> Iterable[Any]:
+    def keys(self, events: Sequence[Any]) -> list[Any]:
         """Return the key of each event; one that is no key is, or has, a `Misfit`."""
         columns: list[list[Any]] = [
             [k if type(k) is str else _spell(k) for k in map(get, events)] for name, get in self._by
         ]
         if not columns:
-            return itertools.repeat(_ALL)
-        return columns[0] if len(columns) == 1 else zip(*columns, strict=True)
+            return [_ALL] * len(events)
+        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
     def values(self, events: Sequence[Any]) -> Iterable[Any]:
         """Return the observation of each event."""

@@ -126,7 +126,7 @@ class Table:
 
         keys = self._reader.keys(events)
         if self._plain:
-            self._learn_plain(zip(index, keys, self._reader.values(events), strict=False), reject)
+            self._learn_plain(index, keys, self._reader.values(events), reject)
         else:
             self._learn_all(zip(index, keys, self._reader.arguments(events), strict=False), reject)
         self.refused += len(rejected)
@@ -144,16 +144,19 @@ class Table:
         assert self.observer is not None
         self.observer(keys, arguments)
 
-    def _learn_plain(self, rows: Iterable[tuple[int, Any, Any]], refuse: Refuse) -> None:
+    def _learn_plain(
+        self, index: Sequence[int], keys: list[Any], values: Iterable[Any], refuse: Refuse
+    ) -> None:
         """Learn observations that have neither weight nor time."""
-        states, touch = self._states, self._dirty.add
-        for i, key, x in rows:
+        states, whole = self._states, True
+        for i, key, x in zip(index, keys, values, strict=False):
             try:
                 states[key].learn_one(x)
             except _ODD:
+                whole = False
                 self._learn_one(i, key, (x,), refuse)
-            else:
-                touch(key)
+        # all at once, which is most of the cost; a key whose events were refused does no harm
+        self._dirty.update(keys if whole else [k for k in keys if _is_key(k) and k in states])
 
     def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
         """Learn observations with all that there may be to them."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, islice
+from typing import Any, overload
 
 from seqbayes.stream.source import SourceError
 
@@ -38,6 +38,59 @@ class Part:
     starts: Sequence[int] = ()
     end: int = 0
     refused: list[tuple[int, bytes, str]] = field(default_factory=list)
+
+
+class Starts(Sequence[int]):
+    """Where each of some records begins; computed when it is asked for, which is seldom.
+
+    Parameters
+    ----------
+    records
+        The records, each but for the byte that ends it.
+    first
+        Where the first one begins.
+
+    Examples
+    --------
+    >>> starts = Starts([b"ab", b"c", b"def"], 10)
+    >>> starts, starts[2], starts[1:]
+    ([10, 13, 15], 15, [13, 15])
+    """
+
+    def __init__(self, records: Sequence[bytes], first: int) -> None:
+        self._records = records
+        self._known = (0, first)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Starts: ...
+
+    def __getitem__(self, place: int | slice) -> int | Starts:
+        if isinstance(place, slice):
+            start, stop, _ = place.indices(len(self))
+            return Starts(self._records[start:stop], self._at(start))
+        return self._at(range(len(self))[place])
+
+    def _at(self, i: int) -> int:
+        known, offset = self._known
+        if i < known:
+            return offset - sum(map(len, self._records[i:known])) - (known - i)
+        offset += sum(map(len, self._records[known:i])) + i - known
+        self._known = (i, offset)
+        return offset
+
+    def __iter__(self) -> Iterator[int]:
+        lengths = map(len, self._records)
+        starts = accumulate(lengths, lambda at, n: at + n + 1, initial=self._at(0))
+        return islice(starts, len(self))
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 class Lines:
@@ -72,14 +125,12 @@ class Lines:
         data = self._rest + block if self._rest else block
         records = self._cut(data)
         self._rest = b"" if last else records.pop()
-        starts = list(accumulate(map(len, records), lambda at, n: at + n + 1, initial=self._end))
-        end = starts.pop()
-        if last and records:
-            end -= 1  # the last line has no end
+        starts: Sequence[int] = Starts(records, self._end)
         if self._end == 0 and records and records[0].startswith(_BOM):
+            starts = list(starts)
             records[0] = records[0][len(_BOM) :]
-        self._end = end
-        part = self._refine(records, starts, end)
+        self._end += len(data) - len(self._rest)
+        part = self._refine(records, starts, len(data) > self._longest)
         if len(self._rest) > self._longest:
             self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
@@ -88,11 +139,10 @@ class Lines:
         """Return the records in the data, and what is left behind the last one."""
         return data.split(b"\n")
 
-    def _refine(self, records: list[bytes], starts: list[int], end: int) -> Part:
-        """Return the records that say something."""
-        part = Part(records, starts, end)
-        lengths = list(map(len, records))
-        if lengths and (min(lengths) < 3 or max(lengths) > self._longest):
+    def _refine(self, records: list[bytes], starts: Sequence[int], long: bool) -> Part:
+        """Return the records that say something, and are not too long, if one may be `long`."""
+        part = Part(records, starts, self._end)
+        if records and (long or min(map(len, records)) < 3):
             self._drop_empty(part)
         return part
 
@@ -167,8 +217,8 @@ class Rows(Lines):
             records.append(b"\n".join(whole))
         return records
 
-    def _refine(self, records: list[bytes], starts: list[int], end: int) -> Part:
-        part = super()._refine(records, starts, end)
+    def _refine(self, records: list[bytes], starts: Sequence[int], long: bool) -> Part:
+        part = super()._refine(records, starts, long)
         if self.header is None and part.records:
             self.header = self._columns(part.records[0])
             part.records, part.starts = part.records[1:], part.starts[1:]

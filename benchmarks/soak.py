@@ -1,0 +1,179 @@
+"""A long run: `seqbayes run` on many events from a pipe, with its memory and rate over time.
+
+The events are 20,000 lines over 1,000 keys, again and again: a keyed Beta, and a keyed normal with
+a half-life in event time. One in ten thousand cannot be used. What is committed is read from the
+store while the runner is at work on it.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from _shared import Row, machine, table
+
+from seqbayes.statistics import moments
+from seqbayes.stream import StoreError, open_store
+
+CONFIG = """
+store = "beliefs.db"
+source = {{ kind = "stdin", format = "jsonl", name = "soak" }}
+history = {{ every = "2 s" }}
+
+[belief.sold]
+state = "beta"
+field = "sold"
+by = "shop"
+
+[belief.price]
+state = "normal-inverse-gamma"
+field = "price"
+by = "shop"
+half_life = "1 day"
+time = "at"
+"""
+
+LINES = 20_000
+
+
+def block(seed: int) -> bytes:
+    """Some lines of events, two of which cannot be used."""
+    rng = random.Random(seed)
+    events = [
+        {
+            "shop": f"shop {rng.randrange(1000)}",
+            "sold": rng.random() < 0.3,
+            "price": round(rng.lognormvariate(2.0, 0.5), 2),
+            "at": 1.7e9 + seed * 3600.0 + i / 10.0,
+        }
+        for i in range(LINES)
+    ]
+    events[7]["sold"] = "perhaps"
+    events[LINES // 2]["price"] = None
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def feed(pipe, blocks: int) -> None:
+    made = [block(seed) for seed in range(8)]
+    for i in range(blocks):
+        pipe.write(made[i % len(made)])
+    pipe.close()
+
+
+def resident(pid: int) -> float:
+    """Resident memory in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024.0
+    return float("nan")
+
+
+def committed(path: Path) -> tuple[int, float]:
+    """Events in the store, and its size in MB."""
+    try:
+        with open_store(str(path), "read") as store:
+            return sum(place.events for place in store.places()), sum(
+                each.stat().st_size for each in path.parent.glob("beliefs.db*")
+            ) / 1e6
+    except StoreError:  # not there yet
+        return 0, 0.0
+
+
+def processor(pid: int) -> float:
+    """Processor seconds that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def soak(directory: Path, events: int, points: int) -> list[tuple[int, float, float, float, float]]:
+    """Run, and return events, seconds, processor seconds, memory and size of the store."""
+    (directory / "c.toml").write_text(CONFIG.format())
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "seqbayes", "run", "c.toml", "--log-format", "json"],
+        stdin=subprocess.PIPE,
+        stderr=(directory / "log").open("w"),
+        cwd=directory,
+    )
+    feeder = threading.Thread(target=feed, args=(runner.stdin, events // LINES), daemon=True)
+    start = time.monotonic()
+    feeder.start()
+    found = []
+    while runner.poll() is None:
+        done, size = committed(directory / "beliefs.db")
+        if done >= len(found) * events / points and done:
+            try:
+                found.append(
+                    (
+                        done,
+                        time.monotonic() - start,
+                        processor(runner.pid),
+                        resident(runner.pid),
+                        size,
+                    )
+                )
+            except (OSError, IndexError):  # it has just ended
+                break
+            print(*(f"{value:,.1f}" for value in found[-1]), flush=True)
+        time.sleep(0.25)
+    assert runner.wait() == 0, (directory / "log").read_text()
+    done, size = committed(directory / "beliefs.db")
+    assert done == events // LINES * LINES, done
+    return found
+
+
+def rows(found: list[tuple[int, float, float, float, float]]) -> list[Row]:
+    told = []
+    for before, now in itertools.pairwise(found):
+        events = now[0] - before[0]
+        rate, cost = events / (now[1] - before[1]), events / (now[2] - before[2])
+        told.append(
+            Row(
+                f"{now[0] / 1e6:.1f} million events",
+                f"{now[3]:.1f} MB",
+                f"{rate:,.0f}/s",
+                f"{cost:,.0f}/s",
+                f"{now[4]:.1f} MB",
+            )
+        )
+    return told
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", type=int, default=50_000_000)
+    parser.add_argument("--points", type=int, default=20)
+    parser.add_argument("--write", action="store_true", help="write soak.md as well")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        found = soak(Path(name), arguments.events, arguments.points)
+    memory = [each[3] for each in found[len(found) // 4 :]]
+    costs = [(b[0] - a[0]) / (b[2] - a[2]) for a, b in itertools.pairwise(found[1:])]
+    growth, spread = max(memory) - min(memory), max(costs) / min(costs)
+    body = table(
+        f"{arguments.events:,} events through `seqbayes run`",
+        f"Two beliefs over 1,000 keys, commits to SQLite, history and dead letters. Over the last"
+        f" three quarters resident memory changes by {growth:.1f} MB; between the best and the"
+        f" worst stretch the rate per second of processor time differs by a factor of"
+        f" {spread:.2f}.",
+        rows(found),
+    )
+    heads = "| events | resident memory | rate | per second of processor time | size of the store |"
+    lines = body.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("| "))
+    lines[place] = heads
+    text = "\n".join(["# A long run\n", machine(("msgspec",), moments.__file__), "", *lines])
+    print(text)
+    if arguments.write:
+        Path(__file__).with_suffix(".md").write_text(text + "\n")
+    return 0 if growth < 20.0 and spread < 1.5 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
