@@ -31,6 +31,7 @@ COMPILED = [
     "seqbayes.statistics.scan",
     "seqbayes.statistics.scatter",
     "seqbayes.statistics.trials",
+    "seqbayes.stream.loop",
 ]
 
 PURE = os.environ.get("SEQBAYES_PURE", "")

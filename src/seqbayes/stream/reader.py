@@ -13,6 +13,7 @@ from msgspec import UNSET
 from seqbayes.errors import ObservationError
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, seconds
+from seqbayes.stream.loop import as_texts
 from seqbayes.watch.columns import parse_boolean, parse_number
 
 LONGEST_NAME = 1000
@@ -63,7 +64,7 @@ class Reader:
     def keys(self, events: Sequence[Any]) -> list[Any]:
         """Return the key of each event; one that is no key is, or has, a `Misfit`."""
         columns: list[list[Any]] = [
-            [k if type(k) is str else _spell(k) for k in map(get, events)] for name, get in self._by
+            as_texts(list(map(get, events)), _spell) for name, get in self._by
         ]
         if not columns:
             return [_ALL] * len(events)
@@ -74,7 +75,7 @@ class Reader:
         if self._belief.mapped:
             return map(self._mapping, events)
         if self._labelled:
-            return [x if type(x) is str else _spell(x) for x in map(self._get, events)]
+            return as_texts(list(map(self._get, events)), _spell)
         if self._observe is not None:
             return map(self._observe, map(self._get, events))
         return map(self._get, events)

@@ -15,6 +15,7 @@ from seqbayes.families import DirichletProcess
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, Refuse
 from seqbayes.stream.forms import REST, Forms, read_key, write_json, write_key
+from seqbayes.stream.loop import learn_until_odd
 from seqbayes.stream.reader import LONGEST_NAME, Reader
 from seqbayes.stream.store import StoreError
 
@@ -148,14 +149,13 @@ class Table:
         self, index: Sequence[int], keys: list[Any], values: Iterable[Any], refuse: Refuse
     ) -> None:
         """Learn observations that have neither weight nor time."""
-        states, whole = self._states, True
-        for i, key, x in zip(index, keys, values, strict=False):
-            try:
-                states[key].learn_one(x)
-            except _ODD:
-                whole = False
-                self._learn_one(i, key, (x,), refuse)
-        # all at once, which is most of the cost; a key whose events were refused does no harm
+        states, learned = self._states, list(values)
+        i = learn_until_odd(states, keys, learned, 0)
+        whole = i == len(keys)
+        while i < len(keys):
+            self._learn_one(index[i], keys[i], (learned[i],), refuse)
+            i = learn_until_odd(states, keys, learned, i + 1)
+        # all at once, which is cheap; a key whose events were all refused does no harm
         self._dirty.update(keys if whole else [k for k in keys if _is_key(k) and k in states])
 
     def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
