@@ -95,7 +95,9 @@ def reading():
             path = Path(name, f"{keys}.jsonl")
             write_events(path, keys)
             ways = {"run": through_run, "decoded": decoded, "by hand": by_hand}
-            timers = {way: timeit.Timer(lambda act=act: act(path)) for way, act in ways.items()}
+            timers = {
+                way: timeit.Timer(lambda act=act, path=path: act(path)) for way, act in ways.items()
+            }
             times = rounds(ROUNDS, timers, repeats=1)
             rate = f"{EVENTS / min(times['run']):,.0f} events/s"
             share = ratio(times["decoded"], times["run"])

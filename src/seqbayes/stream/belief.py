@@ -117,6 +117,12 @@ class Belief:
         if not (self.field or self.features or self.named):
             raise PriorError(f"belief {self.name!r} has no field to observe")
         self.columns  # noqa: B018 - refuses what does not go together
+        for name, _ in self.slots:
+            if any(c in '"\\' or c < " " for c in name):
+                raise PriorError(
+                    f"expected fields without quotes, backslashes and control characters, got"
+                    f" {name!r}"
+                )
 
     @property
     def likelihood(self) -> Any:

@@ -133,7 +133,14 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     if not table.features:
         mistakes.note(join(path, "features"), "it is missing: the fields to learn from")
     kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
-    return mistakes.attempt(join(path, "parameters"), lambda: kind(**table.parameters))
+
+    def make() -> Any:
+        try:
+            return kind(**table.parameters)
+        except (AttributeError, KeyError) as error:  # of a parameter that is something else
+            raise PriorError(f"{kind.__name__} cannot be made with them: {error}") from None
+
+    return mistakes.attempt(join(path, "parameters"), make)
 
 
 def _states(path: str, tables: Mapping[str, Any], mistakes: Mistakes) -> dict[str, State] | None:

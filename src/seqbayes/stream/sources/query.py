@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
@@ -75,7 +76,7 @@ class Query:
 
     def _connect(self) -> Any:
         if not self._postgres:
-            connection = sqlite3.connect(f"file:{self._url}?mode=ro", uri=True)
+            connection = sqlite3.connect(f"file:{quote(self._url)}?mode=ro", uri=True)
             connection.execute("PRAGMA query_only = ON")
             return connection
         import psycopg
@@ -95,7 +96,9 @@ class Query:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            found = self._connection.execute(text, values)
+            # prepared: so that it can be only one statement
+            prepared = {"prepare": True} if self._postgres else {}
+            found = self._connection.execute(text, values, **prepared)
             names = [column[0] for column in found.description]
             return names, found.fetchall()
         except ModuleNotFoundError:
