@@ -192,7 +192,7 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] 
     try:
         loaded = registry.load_kind(kind)
     except ModuleNotFoundError as error:
-        mistakes.note("source.kind", f"{kind!r} needs {error.name}, which is not installed")
+        mistakes.note("source.kind", error)
         return None
     parameters = registry.parameters(loaded)
     mistakes.unknown("source", options, parameters)

@@ -90,7 +90,7 @@ class Pipeline:
     lag
         How much is left in the source, where that is known.
     idle
-        Whether nothing has come lately.
+        Whether nothing has come lately, and nothing more is there as far as the source knows.
 
     Raises
     ------
@@ -146,7 +146,7 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[Self]:
         for batch in self.source.batches(self._size):
-            self.idle = batch is None
+            self.idle = batch is None and getattr(self.source, "caught_up", True)
             if batch is not None:
                 self._learn(batch)
             for collector in self.collectors:

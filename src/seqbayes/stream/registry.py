@@ -11,7 +11,10 @@ KINDS: dict[str, str] = {
     "dataset": "seqbayes.stream.sources.iterable:Dataset",
     "directory": "seqbayes.stream.sources.directory:Directory",
     "file": "seqbayes.stream.sources.file:File",
+    "kafka": "seqbayes.stream.sources.kafka:KafkaTopic",
+    "nats": "seqbayes.stream.sources.nats:JetStream",
     "query": "seqbayes.stream.sources.query:Query",
+    "redis": "seqbayes.stream.sources.redis:RedisStream",
     "stdin": "seqbayes.stream.sources.stdin:Stdin",
 }
 """Kind to ``module:class``. The class is imported only when chosen, and its keyword parameters are

@@ -53,8 +53,10 @@ class Source(Protocol):
     Notes
     -----
     A source whose mappings hold cells of text (CSV), in which numbers, truths and times are still
-    to be parsed, says so by an attribute ``text = True``. A kind of source joins `registry.KINDS`,
-    so that a configuration can name it.
+    to be parsed, says so by an attribute ``text = True``. One that is silent as well where it does
+    not know whether there is more has a boolean attribute ``caught_up``, and one that waits for a
+    server has ``trouble``, why it does, or None. A kind of source joins `registry.KINDS`, so that a
+    configuration can name it.
     """
 
     name: str

@@ -1,0 +1,209 @@
+"""What sources that read from a server have in common: credentials, and connections that break."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from seqbayes.errors import PriorError
+from seqbayes.stream.source import Batch, SourceError
+
+FIRST = 10.0
+"""Seconds in which the first connection must come about: what is wrong then is rather the address."""
+
+Lost = Literal["stop", "restart"]
+
+_PAUSE, _LONGEST = 0.1, 10.0
+_VARIABLE = re.compile(r"\$\{(\w*)\}")
+
+
+class Broker:
+    """A source that a server feeds, for ever, through connections that break.
+
+    Subclasses connect in `_open`, read in `_read`, and hang up in `_hang_up`; where those raise one
+    of `_troubles` the connection is made anew, after pauses that double.
+
+    Parameters
+    ----------
+    name
+        Identity in the store.
+    lost
+        What is done where the server does not have any more what comes next.
+    patience
+        Seconds without a connection after which the source fails.
+    secrets
+        Texts that no message may show.
+
+    Attributes
+    ----------
+    caught_up
+        Whether there was nothing more when the server was last asked.
+    trouble
+        Why there is no connection at present; None where there is one.
+
+    Raises
+    ------
+    PriorError
+        If an option is none.
+    """
+
+    finite = False
+    _troubles: tuple[type[Exception], ...] = (OSError,)
+
+    def __init__(self, name: str, lost: Lost, patience: float, secrets: tuple[str, ...] = ()) -> None:
+        if lost not in ("stop", "restart"):
+            raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
+        if not patience > 0.0:
+            raise PriorError(f"expected patience above 0 seconds, got {patience!r}")
+        self.name = name
+        self.reconnects = 0
+        self.caught_up = False
+        self.trouble: str | None = None
+        self._restart = lost == "restart"
+        self._patience = patience
+        self._secrets = tuple(each for each in secrets if each)
+        self._connected = self._ever = False
+        self._since = 0.0
+
+    def _open(self) -> None:
+        """Connect, and prepare to read behind the last record that was yielded."""
+        raise NotImplementedError
+
+    def _read(self, size: int, timeout: float) -> Batch | None:
+        """Return what comes next, None where nothing came within the timeout."""
+        raise NotImplementedError
+
+    def _hang_up(self) -> None:
+        """Close the connection, if there is one."""
+        raise NotImplementedError
+
+    def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
+        """Yield batches, and None while nothing comes.
+
+        Raises
+        ------
+        SourceError
+            If there has been no connection for too long, or the server does not have any more what
+            comes next.
+        """
+        failures = 0
+        while True:
+            try:
+                if not self._connected:
+                    self._open()
+                    self._connected = True
+                batch = self._read(size, timeout)
+            except self._troubles as error:
+                self._lose(error)
+                yield from _wait(min(_LONGEST, _PAUSE * 2.0 ** min(failures, 20)), timeout)
+                failures += 1
+                continue
+            if self.trouble is None or self._is_mended():
+                failures = 0
+            yield batch
+
+    def _lose(self, error: Exception) -> None:
+        """Take note that there is no connection."""
+        self._connected = self.caught_up = False
+        self._hang_up()
+        self._note(self._told(error))
+
+    def _note(self, trouble: str) -> None:
+        """Take note of a trouble; fail if it has lasted for too long."""
+        now = time.monotonic()
+        if self.trouble is None:
+            self._since = now
+        self.trouble = trouble
+        limit = self._patience if self._ever else min(FIRST, self._patience)
+        if now - self._since >= limit:
+            raise SourceError(f"cannot read {self.name}: {trouble}; given up after {limit:g} s")
+
+    def _is_mended(self) -> bool:
+        """Take note that there is a connection (again)."""
+        self.reconnects += self._ever
+        self.trouble = None
+        return True
+
+    def _told(self, error: Exception) -> str:
+        """Return what an error says, without secrets."""
+        text = " ".join(str(error).split()) or type(error).__name__
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _lack(self, what: str) -> None:
+        """Go on from the beginning of what there is, or fail: what comes next is lost."""
+        if not self._restart:
+            raise SourceError(
+                f"cannot go on with {self.name}: {what}; events may be lost. lost = 'restart' goes"
+                " on with what is there"
+            )
+
+    def committed(self, token: Any) -> None:
+        """Take note that everything up to this token is stored durably."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connected = False
+        self._hang_up()
+
+
+def _wait(seconds: float, timeout: float) -> Iterator[None]:
+    """Wait for at most that long, and at least for half of it; the caller may act meanwhile."""
+    # many runners that lost one server must not all come back at once
+    until = time.monotonic() + seconds * random.uniform(0.5, 1.0)
+    while (left := until - time.monotonic()) > 0.0:
+        time.sleep(min(left, timeout))
+        yield None
+
+
+def expand(text: str, quoted: bool = False) -> str:
+    """Return a text with every ``${NAME}`` replaced by that variable of the environment.
+
+    Parameters
+    ----------
+    text
+        The text.
+    quoted
+        Whether it is a URL, in which values are percent-encoded.
+
+    Raises
+    ------
+    PriorError
+        If there is no such variable.
+
+    Examples
+    --------
+    >>> os.environ["SECRET"] = "a/b"
+    >>> expand("redis://:${SECRET}@localhost", quoted=True)
+    'redis://:a%2Fb@localhost'
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in os.environ:
+            raise PriorError(f"the environment has no variable {name!r}")
+        return quote(os.environ[name], safe="") if quoted else os.environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+def credentials(url: str) -> tuple[str | None, str | None]:
+    """Return user and password that a URL holds.
+
+    Examples
+    --------
+    >>> credentials("nats://me:a%2Fb@localhost:4222"), credentials("redis://localhost")
+    (('me', 'a/b'), (None, None))
+    """
+    try:
+        parts = urlsplit(url)
+        user, password = parts.username, parts.password
+    except ValueError:
+        raise PriorError("expected a URL: it cannot be read as one") from None
+    return user and unquote(user), password and unquote(password)

@@ -1,0 +1,342 @@
+"""Events from a topic of Kafka."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+try:
+    import confluent_kafka as kafka
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "Kafka needs confluent-kafka: pip install 'seqbayes[kafka]'", name=error.name
+    ) from None
+
+from seqbayes.errors import PriorError
+from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.sources.broker import Broker, Lost, expand
+
+_LOOK = 60.0
+"""Seconds between two looks for partitions that were added."""
+_PATIENCE = 5.0
+
+_OWN = {
+    "bootstrap.servers": "brokers",
+    "group.id": "group",
+    "auto.offset.reset": "lost",
+    "enable.auto.commit": "the store",
+    "enable.partition.eof": "this source",
+}
+"""Settings of the client that are decided elsewhere."""
+
+_UNREACHABLE = (
+    kafka.KafkaError._ALL_BROKERS_DOWN,
+    kafka.KafkaError._TRANSPORT,
+    kafka.KafkaError._RESOLVE,
+    kafka.KafkaError._TIMED_OUT,
+)
+
+Partition = int
+
+
+class KafkaTopic(Broker):
+    """Events from the messages of a Kafka topic: those of a partition in their order.
+
+    Parameters
+    ----------
+    brokers
+        Some hosts of the cluster, ``host:port``, with commas between them.
+    topic
+        The topic.
+    partitions
+        The numbers of the partitions that are read; all by default, those that are added later
+        included.
+    group
+        A consumer group that assigns the partitions, instead of `partitions`. It is told how far
+        they have been committed, for those who watch; the store decides where they are read from.
+    settings
+        More of the client's, by librdkafka's names (``"security.protocol"``); ``${NAME}`` in a text
+        is that variable of the environment.
+    lost
+        Where a partition does not have any more what comes next: "stop" fails, "restart" goes on
+        with its beginning.
+    patience
+        Seconds without a connection after which the source fails.
+    name
+        Its identity in the store; by default the topic, with `partitions` where they are given.
+
+    Raises
+    ------
+    PriorError
+        If an option is none.
+
+    Notes
+    -----
+    The token holds the next offset of every partition. The client connects anew by itself. What
+    comes from different partitions is interleaved as it arrives: a belief all of whose events are
+    in one partition, as those of a message key are, is the same to the last bit however often the
+    topic is read.
+    """
+
+    _troubles = (kafka.KafkaException, OSError)
+
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        partitions: Sequence[int] | None = None,
+        group: str | None = None,
+        settings: Mapping[str, str | int | float | bool] | None = None,
+        lost: Lost = "stop",
+        patience: float = 300.0,
+        name: str | None = None,
+    ) -> None:
+        if not brokers or not topic:
+            raise PriorError("expected brokers 'host:port', and the name of a topic")
+        if partitions is not None and (
+            group is not None or not partitions or any(p < 0 for p in partitions)
+        ):
+            raise PriorError(
+                f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
+            )
+        given = {key: _setting(value) for key, value in (settings or {}).items()}
+        for key, decided in _OWN.items():
+            if key in given:
+                raise PriorError(f"setting {key!r} is decided by {decided}")
+        chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
+        secrets = tuple(
+            str(value) for key, value in given.items() if "password" in key or "secret" in key
+        )
+        super().__init__(name or f"kafka:{topic}{chosen}", lost, patience, secrets)
+        self._topic, self._group = topic, group
+        self._chosen = None if partitions is None else sorted(set(partitions))
+        self._settings: dict[str, Any] = {
+            "log_level": 0,
+            "queued.max.messages.kbytes": 1 << 15,
+            "topic.metadata.refresh.interval.ms": 30_000,
+            **given,
+            "bootstrap.servers": brokers,
+            "group.id": group or "seqbayes",
+            "auto.offset.reset": "error",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+        self._consumer: Any = None
+        self._next: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] = {}  # offsets behind which there was nothing
+        self._assigned: set[Partition] = set()
+        self._looked = 0.0
+        self._heard = False
+        self._trouble: str | None = None
+
+    def seek(self, token: Any) -> None:
+        """Resume behind the messages that had this token; None is the beginning."""
+        self.close()
+        self._next = {int(p): offset for p, offset in (token or {}).items()}
+
+    def _open(self) -> None:
+        try:
+            self._consumer = kafka.Consumer(
+                self._settings, logger=_SILENT, error_cb=self._take_note
+            )
+        except kafka.KafkaException as error:
+            raise SourceError(f"cannot read {self.name}: {self._told(error)}") from None
+        found = self._partitions(_PATIENCE)
+        if self._group is not None:
+            self._consumer.subscribe(
+                [self._topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+            )
+        else:
+            missing = set(self._chosen or ()) - set(found)
+            if missing:
+                raise SourceError(
+                    f"cannot read {self.name}: no partition {min(missing)}; there are"
+                    f" {', '.join(map(str, found))}"
+                )
+            wanted = found if self._chosen is None else self._chosen
+            self._consumer.assign([self._place(p) for p in wanted])
+            self._assigned = set(wanted)
+        self._ends = {}
+        self._ever = True
+
+    def _partitions(self, timeout: float) -> list[Partition]:
+        """Return the numbers of the partitions that there are."""
+        self._looked = time.monotonic()
+        told = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
+        if told.error is not None:
+            if told.error.retriable() and told.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise kafka.KafkaException(told.error)
+            raise SourceError(f"cannot read {self.name}: {self._told_of(told.error)}")
+        return sorted(told.partitions)
+
+    def _place(self, partition: Partition) -> Any:
+        """Return from where a partition is to be read."""
+        offset = self._next.get(partition, kafka.OFFSET_BEGINNING)
+        return kafka.TopicPartition(self._topic, partition, offset)
+
+    def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
+        """Read the partitions that the group has given us from where the store says."""
+        numbers = [each.partition for each in partitions]
+        if self._settings.get("partition.assignment.strategy") == "cooperative-sticky":
+            consumer.incremental_assign([self._place(p) for p in numbers])
+        else:
+            consumer.assign([self._place(p) for p in numbers])
+            self._assigned.clear()
+        self._assigned.update(numbers)
+        for p in numbers:
+            self._ends.pop(p, None)
+
+    def _revoke(self, consumer: Any, partitions: Sequence[Any]) -> None:
+        """Take note that the group has taken partitions away; the client then drops them."""
+        self._assigned.difference_update(each.partition for each in partitions)
+
+    def _take_note(self, error: Any) -> None:
+        """Take note of what the client says of its connections, in the midst of a call."""
+        if error.code() in _UNREACHABLE and self.trouble is None:
+            self._trouble = self._told_of(error)
+
+    def _told_of(self, error: Any) -> str:
+        return self._told(RuntimeError(error.str()))
+
+    def _read(self, size: int, timeout: float) -> Batch | None:
+        self._trouble, self._heard = None, False
+        found = self._consumer.consume(size, timeout)
+        messages = [message for message in found if message.error() is None]
+        for message in messages:
+            self._next[message.partition()] = message.offset() + 1
+        if len(messages) < len(found):
+            for message in found:
+                if message.error() is not None:
+                    self._take_error(message)
+        if messages:
+            self._heard = True
+        elif not self._heard and (self._trouble or self.trouble):
+            self._probe()
+        self.caught_up = self._is_caught_up()
+        if self._chosen is None and self._group is None:
+            self._look()
+        return self._batch(messages) if messages else None
+
+    def _probe(self) -> None:
+        """Ask, now and then, whether there is a connection again where nothing else tells."""
+        if self.trouble is not None and time.monotonic() - self._looked >= 1.0:
+            try:
+                self._partitions(0.5)
+            except kafka.KafkaException as error:
+                self._trouble = self._told_of(error.args[0])
+            else:
+                self._heard = True
+                return
+        self._note(self._trouble or self.trouble or "")
+
+    def _is_mended(self) -> bool:
+        return self._heard and super()._is_mended()
+
+    def _batch(self, messages: Sequence[Any]) -> Batch:
+        records = [message.value() for message in messages]
+        positions: Sequence[Any] = _Positions(messages)
+        refused: list[tuple[Any, bytes, str]] = []
+        if None in records:
+            refused = [
+                (position, message.key() or b"", "the message has no value")
+                for position, message in zip(positions, messages, strict=True)
+                if message.value() is None
+            ]
+            positions = _Positions([m for m in messages if m.value() is not None])
+            records = [record for record in records if record is not None]
+        token = {str(p): offset for p, offset in sorted(self._next.items())}
+        return Batch(records, token, positions, refused, self._lag())
+
+    def _take_error(self, message: Any) -> None:
+        """Take note of an end, go on from a beginning, or fail."""
+        error = message.error()
+        if error.code() == kafka.KafkaError._PARTITION_EOF:
+            # all before the end has come, markers of transactions included, which are no messages
+            p, end = message.partition(), message.offset()
+            self._ends[p] = end
+            self._next[p] = max(end, self._next.get(p, end))
+            self._heard = True
+        elif error.code() == kafka.KafkaError._AUTO_OFFSET_RESET:
+            p = message.partition()
+            self._lack(f"partition {p} does not have offset {self._next.get(p, 0):,}")
+            self._next.pop(p, None)
+            self._consumer.seek(kafka.TopicPartition(self._topic, p, kafka.OFFSET_BEGINNING))
+        elif error.code() in _UNREACHABLE or (error.retriable() and not error.fatal()):
+            self._trouble = self._told_of(error)
+        else:
+            raise SourceError(f"cannot read {self.name}: {self._told_of(error)}")
+
+    def _is_caught_up(self) -> bool:
+        """Whether every partition has been read to where it ended."""
+        return bool(self._assigned) and all(
+            p in self._ends and self._next[p] <= self._ends[p] for p in self._assigned
+        )
+
+    def _lag(self) -> int | None:
+        """Return how many messages are left, by what the brokers said last."""
+        left = 0
+        for p in self._assigned:
+            place = kafka.TopicPartition(self._topic, p)
+            _, high = self._consumer.get_watermark_offsets(place, cached=True)
+            if high < 0:
+                return None
+            left += max(0, high - self._next.get(p, 0))
+        return left
+
+    def _look(self) -> None:
+        """Read partitions that were added."""
+        if time.monotonic() - self._looked < _LOOK or self.trouble is not None:
+            return
+        added = set(self._partitions(1.0)) - self._assigned
+        if added:
+            self._consumer.incremental_assign([self._place(p) for p in sorted(added)])
+            self._assigned |= added
+
+    def committed(self, token: Any) -> None:
+        """Tell the group how far the store is."""
+        if self._group is None or self._consumer is None:
+            return
+        places = [
+            kafka.TopicPartition(self._topic, int(p), offset)
+            for p, offset in token.items()
+            if int(p) in self._assigned
+        ]
+        if places:
+            self._consumer.commit(offsets=places, asynchronous=True)
+
+    def _hang_up(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._assigned.clear()
+
+
+class _Positions(Sequence[str]):
+    """Partition and offset of each message, told where one is asked for."""
+
+    def __init__(self, messages: Sequence[Any]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __getitem__(self, i: Any) -> Any:
+        message = self._messages[i]
+        return f"{message.partition()}:{message.offset()}"
+
+
+def _setting(value: str | int | float | bool) -> str | int | float | bool:
+    return expand(value) if isinstance(value, str) else value
+
+
+def _quiet() -> logging.Logger:
+    """Return a logger that says nothing: what matters is raised, or told as trouble."""
+    logger = logging.getLogger("seqbayes.kafka")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger
+
+
+_SILENT = _quiet()

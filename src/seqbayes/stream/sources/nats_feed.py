@@ -1,0 +1,294 @@
+"""Messages of a JetStream stream, taken from a client that lives in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+try:
+    import nats
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "NATS JetStream needs nats-py: pip install 'seqbayes[nats]'", name=error.name
+    ) from None
+
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from seqbayes.stream.sources.broker import credentials
+
+REQUEST = 5000
+"""Messages that are asked for at a time; at most twice as many are under way."""
+_EXPIRES, _HEARTBEAT = 30.0, 5.0
+_PATIENCE = 10.0
+_IDLE = 120.0
+"""Seconds without a request after which the server forgets a consumer."""
+
+
+class Broken(ConnectionError):
+    """The connection, or what the server kept for it, is gone."""
+
+
+TROUBLES: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)
+
+
+class Server(NamedTuple):
+    """Where messages come from; of several URLs any will do."""
+
+    urls: Sequence[str]
+    stream: str
+    subject: str | None = None
+    domain: str | None = None
+    credentials_file: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What the subjects of JetStream's interface begin with."""
+        return f"$JS.{self.domain}.API" if self.domain else "$JS.API"
+
+
+class Place(NamedTuple):
+    """From which to which message a stream goes, and when it deletes them."""
+
+    first: int
+    last: int
+    retention: str
+
+
+class Feed:
+    """One connection, and the messages that have come through it.
+
+    Messages are asked for as they are taken, so that never more than two requests of them wait.
+
+    Parameters
+    ----------
+    server
+        Where messages come from.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._nats: Any = None
+        self._waiting: deque[Any] = deque()
+        self._come = threading.Event()
+        self._broken: str | None = None
+        self._due = 0  # of those that were asked for
+        self._next = ""
+        self._inbox = ""
+        self._heard = 0.0
+        self._consumed = 0
+        self._left: int | None = None
+
+    def _do(self, act: Coroutine[Any, Any, Any]) -> Any:
+        """Do something in the thread, and return its result."""
+        done = asyncio.run_coroutine_threadsafe(act, self._loop)
+        try:
+            return done.result(_PATIENCE)
+        except concurrent.futures.TimeoutError:
+            done.cancel()
+            raise Broken("the server does not answer") from None
+
+    # The next three are of the thread's own.
+
+    async def _connect(self) -> Place:
+        server = self._server
+        user, password = credentials(server.urls[0])
+        login: dict[str, Any] = {"user": user, "password": password}
+        if user and password is None:
+            login = {"token": user}
+        self._nats = await nats.connect(
+            servers=[_anonymous(url) for url in server.urls],
+            user_credentials=server.credentials_file,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            connect_timeout=5,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            error_cb=self._note,
+            disconnected_cb=self._end,
+            closed_cb=self._end,
+            **login,
+        )
+        js = self._nats.jetstream(domain=server.domain, timeout=5)
+        try:
+            info = await js.stream_info(server.stream)
+        except NotFoundError as error:
+            raise LookupError(f"no stream {server.stream!r}: {error.description}") from None
+        retention = info.config.retention
+        return Place(info.state.first_seq, info.state.last_seq, getattr(retention, "value", retention))
+
+    async def _start(self, sequence: int) -> None:
+        server = self._server
+        js = self._nats.jetstream(domain=server.domain, timeout=5)
+        consumer = await js.add_consumer(
+            server.stream,
+            ConsumerConfig(
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=sequence,
+                ack_policy=AckPolicy.NONE,
+                filter_subject=server.subject,
+                inactive_threshold=_IDLE,
+                mem_storage=True,
+            ),
+        )
+        self._left = consumer.num_pending
+        self._next = f"{server.prefix}.CONSUMER.MSG.NEXT.{server.stream}.{consumer.name}"
+        self._inbox = self._nats.new_inbox()
+        await self._nats.subscribe(self._inbox, cb=self._take_in)
+        self._heard = time.monotonic()
+        for _ in range(2):
+            await self._ask()
+
+    async def _ask(self) -> None:
+        self._due += REQUEST
+        wanted = {
+            "batch": REQUEST,
+            "expires": round(_EXPIRES * 1e9),
+            "idle_heartbeat": round(_HEARTBEAT * 1e9),
+        }
+        await self._nats.publish(self._next, msgspec.json.encode(wanted), reply=self._inbox)
+
+    async def _take_in(self, message: Any) -> None:
+        if message.headers is None or not message.headers.get("Status"):
+            self._waiting.append(message)
+        else:
+            await self._take_status(message.headers)
+        if not self._come.is_set():
+            self._come.set()
+
+    async def _take_status(self, headers: Any) -> None:
+        self._heard = time.monotonic()
+        status, told = headers["Status"], headers.get("Description", "")
+        if status == "408" or (status == "409" and "Nats-Pending-Messages" in headers):
+            self._due -= int(headers.get("Nats-Pending-Messages", REQUEST))
+            if self._due <= REQUEST:
+                await self._ask()
+        elif status != "100":
+            self._broken = f"{status} {told}"
+
+    async def _note(self, error: Exception) -> None:
+        if self._nats is not None and self._nats.is_connected:
+            return
+        self._broken = self._broken or str(error) or type(error).__name__
+
+    async def _end(self) -> None:
+        self._broken = self._broken or "the server has closed the connection"
+        self._come.set()
+
+    # What is called from outside.
+
+    def connect(self) -> Place:
+        """Connect, and return what the stream holds.
+
+        Raises
+        ------
+        LookupError
+            If there is no such stream.
+        """
+        place: Place = self._do(self._connect())
+        return place
+
+    def start(self, sequence: int) -> None:
+        """Ask for the messages from this one on."""
+        self._do(self._start(sequence))
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the server had nothing more when it gave the last message."""
+        return not self._waiting and self._left == 0 and self._broken is None
+
+    def take(self, size: int, timeout: float) -> list[tuple[int, int, bytes]]:
+        """Return messages: sequence number in the stream, how many are behind it, and content.
+
+        Raises
+        ------
+        Broken
+            If no more will come.
+        """
+        if not self._waiting:
+            self._come.clear()
+            if not self._waiting and self._broken is None:
+                self._come.wait(timeout)
+        taken = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
+        if not taken:
+            self._check()
+            return []
+        self._heard = time.monotonic()
+        messages = self._number(taken)
+        self._loop.call_soon_threadsafe(self._count, len(taken))
+        return messages
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise Broken(self._broken)
+        if time.monotonic() - self._heard > 3.0 * _HEARTBEAT:
+            raise Broken("the server is silent")
+
+    def _count(self, taken: int) -> None:
+        """Ask for more where a request has been taken."""
+        self._due -= taken
+        if self._due <= REQUEST and self._broken is None:
+            asked = self._loop.create_task(self._ask())
+            asked.add_done_callback(self._asked)
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._broken = self._broken or str(error) or type(error).__name__
+
+    def _number(self, taken: Sequence[Any]) -> list[tuple[int, int, bytes]]:
+        """Return messages with their numbers; fail where one has been lost on the way."""
+        messages = []
+        for message in taken:
+            parts = message.reply.split(".")
+            # $JS.ACK.[domain.account.]stream.consumer.delivered.stream_seq.consumer_seq.time.pending
+            start = 5 if len(parts) == 9 else 7
+            if int(parts[start + 1]) != self._consumed + 1:
+                self._broken = f"message {self._consumed + 1} of the consumer is missing"
+                break
+            self._consumed += 1
+            messages.append((int(parts[start]), int(parts[start + 3]), message.data))
+        if not messages:
+            raise Broken(self._broken or "messages are missing")
+        self._left = messages[-1][1]
+        return messages
+
+    def close(self) -> None:
+        """Hang up, and end the thread."""
+        try:
+            if self._nats is not None:
+                self._do(self._nats.close())
+        except TROUBLES:
+            pass  # a connection that is broken cannot say good-bye
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            _cancel_all(self._loop)
+            self._loop.close()
+
+
+def _anonymous(url: str) -> str:
+    """Return a URL without user and password, which the client takes as they are."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())

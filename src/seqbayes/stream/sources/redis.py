@@ -1,0 +1,322 @@
+"""Events from a stream of Redis."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+try:
+    import redis
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "Redis Streams need redis-py: pip install 'seqbayes[redis]'", name=error.name
+    ) from None
+
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from seqbayes.errors import PriorError
+from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
+
+_CHUNK = 1000
+"""Ids that are acknowledged, or asked for, at a time."""
+_LOOK = 1.0
+"""Seconds between two looks at the lag."""
+
+_REWIND = """
+if #redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1]) > 1 then return 0 end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local told = {}
+  for i = 1, #group, 2 do told[group[i]] = group[i + 1] end
+  if told['name'] == ARGV[1] and told['last-delivered-id'] ~= ARGV[2] then
+    redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], ARGV[2])
+  end
+end
+return 1
+"""
+"""Sets a group back to where its only member stands; at once, so that no other joins meanwhile."""
+
+
+class RedisStream(Broker):
+    """Events from the entries of a Redis stream, in their order.
+
+    Parameters
+    ----------
+    url
+        ``redis://``, ``rediss://`` or ``unix://``, as redis-py takes it; ``${NAME}`` in it is that
+        variable of the environment.
+    stream
+        The key of the stream.
+    field
+        The field of an entry that holds a JSON object; without it the fields of an entry are those
+        of the event, with their values as texts.
+    group
+        A consumer group to read as a member of; it is made where there is none.
+    consumer
+        The name in the group, the same after every restart.
+    lost
+        Where the stream ends before the place up to which it was read: "stop" fails, "restart"
+        reads it from its beginning.
+    patience
+        Seconds without a connection after which the source fails.
+    name
+        Its identity in the store; by default the stream, with group and consumer.
+
+    Raises
+    ------
+    PriorError
+        If an option is none.
+
+    Notes
+    -----
+    The token is the id of the last entry. Without a group nothing is written to Redis. In a group,
+    entries are acknowledged once they are committed; what was delivered to this consumer and not
+    committed is delivered again, and what was committed and not acknowledged is passed over. The
+    only member of a group sets it back to its own place. Entries of other consumers are never
+    claimed, for only their stores know what has counted.
+    """
+
+    _troubles = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
+
+    def __init__(
+        self,
+        url: str,
+        stream: str,
+        field: str | None = None,
+        group: str | None = None,
+        consumer: str = "seqbayes",
+        lost: Lost = "stop",
+        patience: float = 300.0,
+        name: str | None = None,
+    ) -> None:
+        if not stream:
+            raise PriorError("expected the key of a stream")
+        url = expand(url, quoted=True)
+        read_as = f"/{group}/{consumer}" if group else ""
+        super().__init__(
+            name or f"redis:{stream}{read_as}", lost, patience, (credentials(url)[1] or "",)
+        )
+        self.text = field is None
+        self._stream, self._group, self._consumer = stream, group, consumer
+        self._field = None if field is None else field.encode()
+        self._client = _client(url)
+        self._position: str | None = None
+        self._durable: str | None = None
+        self._unacknowledged: deque[tuple[str, list[bytes]]] = deque()
+        self._replays = False
+        self._looked, self._left = -_LOOK, None
+
+    def seek(self, token: Any) -> None:
+        """Resume behind the entry that had this token; None is the beginning."""
+        self.close()
+        self._position = self._durable = token
+        self._unacknowledged.clear()
+
+    def _open(self) -> None:
+        try:
+            self._check_place()
+            if self._group is not None:
+                self._join()
+        except (redis.AuthenticationError, redis.ResponseError) as error:
+            raise self._failed(error) from None
+        self._ever = True
+
+    def _failed(self, error: Exception) -> SourceError:
+        return SourceError(f"cannot read {self.name}: {self._told(error)}")
+
+    def _check_place(self) -> None:
+        """Check that the stream goes at least as far as it was read."""
+        if self._position is None:
+            return
+        try:
+            last = self._client.xinfo_stream(self._stream)["last-generated-id"].decode()
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            last = "0-0"
+        if _order(last) < _order(self._position):
+            self._lack(f"it was read up to {self._position}, and ends at {last}")
+            self._position = self._durable = None
+            self._unacknowledged.clear()
+
+    def _join(self) -> None:
+        """Make the group where there is none, and acknowledge what has been committed."""
+        try:
+            self._client.xgroup_create(
+                self._stream, self._group, self._position or "0", mkstream=True
+            )
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+        self._client.xgroup_createconsumer(self._stream, self._group, self._consumer)
+        while self._durable is not None:
+            pending = self._client.execute_command(
+                "XPENDING", self._stream, self._group, "-", self._durable, _CHUNK, self._consumer
+            )
+            if not pending:
+                break
+            self._client.xack(self._stream, self._group, *[row[0] for row in pending])
+        alone = self._client.eval(
+            _REWIND, 1, self._stream, self._group, self._position or "0-0", self._consumer
+        )
+        self._replays = not alone
+
+    def _read(self, size: int, timeout: float) -> Batch | None:
+        wait = max(1, round(1000.0 * timeout))
+        place = self._position or "0"
+        command: list[Any] = ["COUNT", size]
+        if not self._replays:
+            command += ["BLOCK", wait]
+        if self._group is not None:
+            after = place if self._replays else ">"
+            head = ["XREADGROUP", "GROUP", self._group, self._consumer]
+        else:
+            after, head = place, ["XREAD"]
+        try:
+            found = self._client.execute_command(*head, *command, "STREAMS", self._stream, after)
+        except redis.ResponseError as error:
+            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+                raise self._failed(error) from None
+            self._check_place()  # the stream was deleted, and its groups with it
+            self._connected = False
+            return None
+        entries = found[0][1] if found else []
+        if self._replays:
+            self._replays = bool(entries)
+            self.caught_up = False
+        else:
+            self.caught_up = not entries
+        return self._batch(entries) if entries else None
+
+    def _batch(self, entries: Sequence[Any]) -> Batch | None:
+        ids = [entry[0] for entry in entries]
+        if self._group is not None and self._position is not None:
+            ids, entries = self._pass_over(ids, entries)
+            if not ids:
+                return None
+        positions = [each.decode() for each in ids]
+        self._position = token = positions[-1]
+        if self._group is not None:
+            self._unacknowledged.append((token, ids))
+        records, positions, refused = self._records(entries, positions)
+        return Batch(records, token, positions, refused, self._lag())
+
+    def _pass_over(
+        self, ids: list[bytes], entries: Sequence[Any]
+    ) -> tuple[list[bytes], Sequence[Any]]:
+        """Leave out entries that were read before, which a server delivers again that lost data."""
+        assert self._position is not None
+        place = _order(self._position)
+        if _order(ids[0].decode()) > place:
+            return ids, entries
+        known = [each for each in ids if _order(each.decode()) <= place]
+        if self._durable is not None:
+            stored = _order(self._durable)
+            done = [each for each in known if _order(each.decode()) <= stored]
+            if done:
+                self._client.xack(self._stream, self._group, *done)
+        return ids[len(known) :], entries[len(known) :]
+
+    def _records(
+        self, entries: Sequence[Any], positions: list[str]
+    ) -> tuple[list[Any], list[str], list[tuple[Any, bytes, str]]]:
+        """Return the records of entries, and why some are none."""
+        field = self._field
+        if field is not None:
+            try:
+                if all(entry[1][0] == field for entry in entries):
+                    return [entry[1][1] for entry in entries], positions, []
+            except TypeError:  # an entry that was deleted
+                pass
+        kept: list[tuple[Any, str]] = []
+        refused: list[tuple[Any, bytes, str]] = []
+        for (_, cells), position in zip(entries, positions, strict=True):
+            record, why = self._record(cells)
+            if why:
+                shown = b"" if cells is None else b" ".join(cells)[:1000]
+                refused.append((position, shown, why))
+            else:
+                kept.append((record, position))
+        return [record for record, _ in kept], [place for _, place in kept], refused
+
+    def _record(self, cells: Sequence[bytes] | None) -> tuple[Any, str]:
+        """Return the record that the cells of an entry make, or why they make none."""
+        if cells is None:
+            return None, "the entry was deleted before it was read"
+        if self._field is None:
+            try:
+                texts = [cell.decode() for cell in cells]
+            except UnicodeDecodeError:
+                return None, "not UTF-8"
+            return dict(zip(texts[::2], texts[1::2], strict=True)), ""
+        for name, value in zip(cells[::2], cells[1::2], strict=True):
+            if name == self._field:
+                return value, ""
+        return None, f"the entry has no field {self._field.decode()!r}"
+
+    def _lag(self) -> int | None:
+        """Return how many entries the group has not been given, where Redis (from 7.0) knows it."""
+        now = time.monotonic()
+        if self._group is not None and now - self._looked >= _LOOK:
+            self._looked = now
+            groups = self._client.xinfo_groups(self._stream)
+            (told,) = [each for each in groups if each["name"].decode() == self._group]
+            self._left = told.get("lag")
+        return self._left
+
+    def committed(self, token: Any) -> None:
+        """Acknowledge what is stored durably."""
+        self._durable = token
+        ids: list[bytes] = []
+        while self._unacknowledged and _order(self._unacknowledged[0][0]) <= _order(token):
+            ids += self._unacknowledged.popleft()[1]
+        if not self._connected:
+            return  # it is done when there is a connection again
+        try:
+            for first in range(0, len(ids), _CHUNK):
+                self._client.xack(self._stream, self._group, *ids[first : first + _CHUNK])
+        except self._troubles as error:
+            self._lose(error)
+
+    def _hang_up(self) -> None:
+        self._client.connection_pool.disconnect()
+
+    def close(self) -> None:
+        """Hang up."""
+        super().close()
+        self._client.close()
+
+
+def _client(url: str) -> Any:
+    """Return a client that repeats nothing by itself: the answer of a read may have been lost."""
+    try:
+        client = redis.Redis.from_url(
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=30.0,
+            socket_connect_timeout=5.0,
+            socket_keepalive=True,
+        )
+    except ValueError:
+        raise PriorError(
+            "expected url 'redis://host:port/db', or one that begins with rediss:// or unix://"
+        ) from None
+    for command in ("XREAD", "XREADGROUP", "XPENDING"):
+        client.set_response_callback(command, lambda response, **_: response)
+    return client
+
+
+def _order(entry: str) -> tuple[int, int]:
+    """Return what ids are sorted by.
+
+    Examples
+    --------
+    >>> _order("1700000000000-2") < _order("1700000000000-11")
+    True
+    """
+    moment, _, serial = entry.partition("-")
+    return int(moment), int(serial or 0)
