@@ -3,7 +3,9 @@ import os
 import shutil
 import tempfile
 
+import brokers
 import pytest
+from killing import Nursery
 from servers import Postgres, find
 
 _numbers = itertools.count()
@@ -38,3 +40,26 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return str(tmp_path / "beliefs.db")
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Return the server of a kind, one for the whole session."""
+    running = {}
+
+    def find_or_start(kind):
+        if kind not in running:
+            running[kind] = brokers.start(kind, tmp_path_factory.mktemp(kind))
+        return running[kind]
+
+    yield find_or_start
+    for each in running.values():
+        each.kill()
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    """What starts runners."""
+    started = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield started
+    started.close()

@@ -51,9 +51,13 @@ class Lines(Listed):
     """The lines of a file, read once; the token is how many have been read."""
 
     def __init__(self, path: str, pause: float = 0.0, endless: bool = False) -> None:
-        super().__init__(Path(path).read_bytes().splitlines(), name=path)
+        super().__init__([], name=path)
         self.finite = not endless
         self._pause = pause
+
+    def seek(self, token):
+        super().seek(token)
+        self.records = Path(self.name).read_bytes().splitlines()
 
     def batches(self, size=5000, timeout=0.2):
         for batch in super().batches(7 if self._pause else size):

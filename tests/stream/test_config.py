@@ -1,6 +1,7 @@
 """Configurations: every mistake is named before anything runs."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -315,10 +316,45 @@ def test_mistakes(text, mistake):
     assert any(re.search(mistake, each) for each in found), found
 
 
-def test_a_client_that_is_not_installed(monkeypatch):
-    monkeypatch.setitem(registry.KINDS, "redis", "no_such_client.here:Source")
-    found = mistakes("store = 'a'\nsource = {kind = 'redis'}\nbelief.b = {state='beta', field='x'}")
-    assert found == ["source.kind: 'redis' needs no_such_client, which is not installed"]
+@pytest.mark.parametrize(
+    ("kind", "client"), [("redis", "redis"), ("nats", "nats"), ("kafka", "confluent_kafka")]
+)
+def test_a_client_that_is_not_installed(kind, client, monkeypatch):
+    monkeypatch.setitem(sys.modules, client, None)
+    for name in (kind, f"{kind}_feed"):
+        monkeypatch.delitem(sys.modules, f"seqbayes.stream.sources.{name}", raising=False)
+    (found,) = mistakes(
+        f"store = 'a'\nsource = {{kind = '{kind}'}}\nbelief.b = {{state='beta', field='x'}}"
+    )
+    assert found.startswith("source.kind: ")
+    assert found.endswith(f": pip install 'seqbayes[{kind}]'")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ('kind = "file", path = "x", delimiter = "ab"', "a delimiter of one character, got 'ab'"),
+        ('kind = "redis", url = "http://h", stream = "s"', "expected url 'redis://host:port/db'"),
+        ('kind = "redis", url = "redis://h", stream = ""', "expected the key of a stream"),
+        ('kind = "redis", url = "redis://${NONE}@h", stream = "s"', "no variable 'NONE'"),
+        ('kind = "nats", url = "h:4222", stream = "s"', "expected url 'nats://host:port'"),
+        ('kind = "nats", url = "nats://h", stream = "a.b"', "expected the name of a stream"),
+        ('kind = "nats", url = "nats://h", stream = "s", patience = 0', "patience above 0"),
+        ('kind = "kafka", brokers = "h", topic = "t", partitions = [-1]', "such as [0, 1]"),
+        (
+            'kind = "kafka", brokers = "h", topic = "t", settings = { "group.id" = "g" }',
+            "setting 'group.id' is decided by group",
+        ),
+        ('kind = "kafka", brokers = "h", topic = "t", settings = { "no.such" = 1 }', "no.such"),
+    ],
+)
+def test_options_of_sources_are_checked(source, told, monkeypatch):
+    monkeypatch.delenv("NONE", raising=False)
+    (found,) = mistakes(
+        f"store = 'a'\nsource = {{ {source} }}\nbelief.b = {{state='beta', field='x'}}"
+    )
+    assert found.startswith("source: ")
+    assert told in found
 
 
 def test_a_file_is_named(tmp_path):

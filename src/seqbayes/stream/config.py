@@ -195,6 +195,7 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] 
         mistakes.note("source.kind", error)
         return None
     parameters = registry.parameters(loaded)
+    before = len(mistakes.found)
     mistakes.unknown("source", options, parameters)
     for name, (hint, required) in parameters.items():
         path = join("source", name)
@@ -202,6 +203,8 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] 
             options[name] = mistakes.convert(path, options[name], hint, None)
         elif required:
             mistakes.note(path, "it is missing")
+    if len(mistakes.found) == before:  # what types do not say, the source says when it is made
+        mistakes.attempt("source", lambda: loaded(**options).close())
     return loaded, options
 
 

@@ -93,7 +93,8 @@ class Log:
 class Progress:
     """A collector that tells rate, lag and the time that is left: on a terminal as it goes.
 
-    Elsewhere, and as JSON, a line is said only when events become dead letters.
+    Elsewhere, and as JSON, a line is said only when events become dead letters, and when a server
+    is lost and found again.
 
     Parameters
     ----------
@@ -109,15 +110,29 @@ class Progress:
         self._start = self._shown = now()
         self._first_lag: int | None = None
         self.dead_letters = 0
+        self._trouble: str | None = None
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
         """Show how far it is."""
         if self._first_lag is None:
             self._first_lag = pipeline.lag
+        self._tell_trouble(pipeline)
         now = self._now()
         if now - self._start >= _SHOWN_AFTER and now - self._shown >= _SHOWN_EVERY:
             self._shown = now
             self._log.move(self.line(pipeline))
+
+    def _tell_trouble(self, pipeline: Pipeline) -> None:
+        trouble = getattr(pipeline.source, "trouble", None)
+        if (trouble is None) == (self._trouble is None):
+            return
+        name = pipeline.source.name
+        if trouble is not None:
+            text = f"{name} cannot be reached, and is tried again: {trouble}"
+            self._log.say("disconnected", text, "warning", source=name, reason=trouble)
+        else:
+            self._log.say("connected", f"{name} can be reached again", source=name)
+        self._trouble = trouble
 
     def line(self, pipeline: Pipeline) -> str:
         """Return events, rate, lag and what is left, as one line."""

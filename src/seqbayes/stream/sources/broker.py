@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 
 FIRST = 10.0
-"""Seconds in which the first connection must come about: what is wrong then is rather the address."""
+"""Seconds in which the first connection must come about; later ones have the whole patience."""
 
 Lost = Literal["stop", "restart"]
 
@@ -55,7 +55,9 @@ class Broker:
     finite = False
     _troubles: tuple[type[Exception], ...] = (OSError,)
 
-    def __init__(self, name: str, lost: Lost, patience: float, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, name: str, lost: Lost, patience: float, secrets: tuple[str, ...] = ()
+    ) -> None:
         if lost not in ("stop", "restart"):
             raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
         if not patience > 0.0:

@@ -20,7 +20,10 @@ from seqbayes.stream.sources.broker import Broker, Lost, expand
 
 _LOOK = 60.0
 """Seconds between two looks for partitions that were added."""
-_PATIENCE = 5.0
+_PATIENCE = 1.0
+"""Seconds in which partitions must be told; where they are not, they are asked for again."""
+_GATHER = 0.01
+"""Seconds in which a batch is gathered, from its first message on."""
 
 _OWN = {
     "bootstrap.servers": "brokers",
@@ -130,19 +133,22 @@ class KafkaTopic(Broker):
         self._looked = 0.0
         self._heard = False
         self._trouble: str | None = None
+        self._make_consumer().close()  # which checks the settings, and connects to nothing
 
     def seek(self, token: Any) -> None:
         """Resume behind the messages that had this token; None is the beginning."""
         self.close()
         self._next = {int(p): offset for p, offset in (token or {}).items()}
 
-    def _open(self) -> None:
+    def _make_consumer(self) -> Any:
         try:
-            self._consumer = kafka.Consumer(
-                self._settings, logger=_SILENT, error_cb=self._take_note
-            )
+            return kafka.Consumer(self._settings, logger=_SILENT, error_cb=self._take_note)
         except kafka.KafkaException as error:
-            raise SourceError(f"cannot read {self.name}: {self._told(error)}") from None
+            raise PriorError(self._told_of(error.args[0])) from None
+
+    def _open(self) -> None:
+        if self._consumer is None:
+            self._consumer = self._make_consumer()
         found = self._partitions(_PATIENCE)
         if self._group is not None:
             self._consumer.subscribe(
@@ -166,7 +172,10 @@ class KafkaTopic(Broker):
         self._looked = time.monotonic()
         told = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
         if told.error is not None:
-            if told.error.retriable() and told.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
+            if (
+                told.error.retriable()
+                and told.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
+            ):
                 raise kafka.KafkaException(told.error)
             raise SourceError(f"cannot read {self.name}: {self._told_of(told.error)}")
         return sorted(told.partitions)
@@ -200,9 +209,16 @@ class KafkaTopic(Broker):
     def _told_of(self, error: Any) -> str:
         return self._told(RuntimeError(error.str()))
 
-    def _read(self, size: int, timeout: float) -> Batch | None:
+    def _consume(self, size: int, timeout: float) -> list[Any]:
+        """Return messages and news; the client's calls back come meanwhile."""
         self._trouble, self._heard = None, False
-        found = self._consumer.consume(size, timeout)
+        found: list[Any] = self._consumer.consume(1, timeout)
+        if found and size > 1:  # to wait for all would be to wait for the timeout, always
+            found += self._consumer.consume(size - 1, _GATHER)
+        return found
+
+    def _read(self, size: int, timeout: float) -> Batch | None:
+        found = self._consume(size, timeout)
         messages = [message for message in found if message.error() is None]
         for message in messages:
             self._next[message.partition()] = message.offset() + 1
@@ -210,9 +226,10 @@ class KafkaTopic(Broker):
             for message in found:
                 if message.error() is not None:
                     self._take_error(message)
-        if messages:
-            self._heard = True
-        elif not self._heard and (self._trouble or self.trouble):
+        self._heard = self._heard or bool(messages)
+        if self._heard:
+            self.reconnects += self._trouble is not None and self.trouble is None
+        elif self._trouble or self.trouble:
             self._probe()
         self.caught_up = self._is_caught_up()
         if self._chosen is None and self._group is None:
@@ -305,6 +322,12 @@ class KafkaTopic(Broker):
         ]
         if places:
             self._consumer.commit(offsets=places, asynchronous=True)
+
+    def _lose(self, error: Exception) -> None:
+        """Take note that the client does not get through; it goes on to try."""
+        self._connected = self.caught_up = False
+        told = error.args[0] if isinstance(error, kafka.KafkaException) else None
+        self._note(self._told(error) if told is None else self._told_of(told))
 
     def _hang_up(self) -> None:
         if self._consumer is not None:

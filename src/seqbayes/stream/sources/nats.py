@@ -100,7 +100,9 @@ class JetStream(Broker):
             self._lack(f"it was read up to message {self._position:,}, and ends at {place.last:,}")
             self._position = None
         elif place.first > self._position + 1 and self._server.subject is None:
-            self._lack(f"it was read up to message {self._position:,}, and begins at {place.first:,}")
+            self._lack(
+                f"it was read up to message {self._position:,}, and begins at {place.first:,}"
+            )
 
     def _read(self, size: int, timeout: float) -> Batch | None:
         assert self._feed is not None

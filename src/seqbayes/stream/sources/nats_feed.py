@@ -33,7 +33,7 @@ _IDLE = 120.0
 """Seconds without a request after which the server forgets a consumer."""
 
 
-class Broken(ConnectionError):
+class BrokenError(ConnectionError):
     """The connection, or what the server kept for it, is gone."""
 
 
@@ -97,7 +97,7 @@ class Feed:
             return done.result(_PATIENCE)
         except concurrent.futures.TimeoutError:
             done.cancel()
-            raise Broken("the server does not answer") from None
+            raise BrokenError("the server does not answer") from None
 
     # The next three are of the thread's own.
 
@@ -127,7 +127,9 @@ class Feed:
         except NotFoundError as error:
             raise LookupError(f"no stream {server.stream!r}: {error.description}") from None
         retention = info.config.retention
-        return Place(info.state.first_seq, info.state.last_seq, getattr(retention, "value", retention))
+        return Place(
+            info.state.first_seq, info.state.last_seq, getattr(retention, "value", retention)
+        )
 
     async def _start(self, sequence: int) -> None:
         server = self._server
@@ -214,7 +216,7 @@ class Feed:
 
         Raises
         ------
-        Broken
+        BrokenError
             If no more will come.
         """
         if not self._waiting:
@@ -232,9 +234,9 @@ class Feed:
 
     def _check(self) -> None:
         if self._broken is not None:
-            raise Broken(self._broken)
+            raise BrokenError(self._broken)
         if time.monotonic() - self._heard > 3.0 * _HEARTBEAT:
-            raise Broken("the server is silent")
+            raise BrokenError("the server is silent")
 
     def _count(self, taken: int) -> None:
         """Ask for more where a request has been taken."""
@@ -253,7 +255,7 @@ class Feed:
         messages = []
         for message in taken:
             parts = message.reply.split(".")
-            # $JS.ACK.[domain.account.]stream.consumer.delivered.stream_seq.consumer_seq.time.pending
+            # …stream.consumer.deliveries.number in the stream.of the consumer.time.how many are left
             start = 5 if len(parts) == 9 else 7
             if int(parts[start + 1]) != self._consumed + 1:
                 self._broken = f"message {self._consumed + 1} of the consumer is missing"
@@ -261,7 +263,7 @@ class Feed:
             self._consumed += 1
             messages.append((int(parts[start]), int(parts[start + 3]), message.data))
         if not messages:
-            raise Broken(self._broken or "messages are missing")
+            raise BrokenError(self._broken or "messages are missing")
         self._left = messages[-1][1]
         return messages
 

@@ -102,7 +102,8 @@ class RedisStream(Broker):
         self.text = field is None
         self._stream, self._group, self._consumer = stream, group, consumer
         self._field = None if field is None else field.encode()
-        self._client = _client(url)
+        self._pool = _pool(url)
+        self._client: Any = None
         self._position: str | None = None
         self._durable: str | None = None
         self._unacknowledged: deque[tuple[str, list[bytes]]] = deque()
@@ -117,6 +118,7 @@ class RedisStream(Broker):
 
     def _open(self) -> None:
         try:
+            self._client = _client(self._pool)
             self._check_place()
             if self._group is not None:
                 self._join()
@@ -282,18 +284,16 @@ class RedisStream(Broker):
             self._lose(error)
 
     def _hang_up(self) -> None:
-        self._client.connection_pool.disconnect()
-
-    def close(self) -> None:
-        """Hang up."""
-        super().close()
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        self._pool.disconnect()
 
 
-def _client(url: str) -> Any:
-    """Return a client that repeats nothing by itself: the answer of a read may have been lost."""
+def _pool(url: str) -> Any:
+    """Return what connects, and repeats nothing by itself: the answer of a read may be lost."""
     try:
-        client = redis.Redis.from_url(
+        return redis.ConnectionPool.from_url(
             url,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
@@ -305,6 +305,11 @@ def _client(url: str) -> Any:
         raise PriorError(
             "expected url 'redis://host:port/db', or one that begins with rediss:// or unix://"
         ) from None
+
+
+def _client(pool: Any) -> Any:
+    """Return a client with one connection; with several it would change them, and say nothing."""
+    client = redis.Redis(connection_pool=pool, single_connection_client=True)
     for command in ("XREAD", "XREADGROUP", "XPENDING"):
         client.set_response_callback(command, lambda response, **_: response)
     return client

@@ -1,0 +1,137 @@
+"""Runners that can be killed, dozens of times in a few seconds.
+
+A process that has imported everything forks one for each run, so that a runner is at work a few
+hundredths of a second after it was asked for.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from seqbayes.stream import open_store
+
+KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
+"""How often each runner is killed; `SEQBAYES_KILLS=60` for a long proof."""
+
+NURSERY = """
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, sys.argv[1])
+from seqbayes.cli import main
+from seqbayes.stream import config, history, postgres, sqlite
+from seqbayes.stream.commands import run
+from seqbayes.stream.registry import KINDS, load_kind
+KINDS["lines"] = "memory:Lines"
+for load in (*(lambda kind=kind: load_kind(kind) for kind in KINDS), lambda: __import__("psycopg")):
+    try:
+        load()
+    except ModuleNotFoundError:
+        pass
+for line in iter(sys.stdin.readline, ""):
+    words, said = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        status = 1
+        try:
+            status = main(words)
+        except BaseException as error:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+class Nursery:
+    """Starts runners, one after the other."""
+
+    def __init__(self, directory):
+        self.said = Path(directory) / "said.txt"
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", NURSERY, str(Path(__file__).parent)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # threads of numpy's would make a fork unsafe
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+
+    def start(self, *words):
+        """Start ``seqbayes`` with these words."""
+        self._process.stdin.write(json.dumps([words, str(self.said)]).encode() + b"\n")
+        self._process.stdin.flush()
+        self.pid = int(self._process.stdout.readline())
+
+    def kill(self, number=signal.SIGKILL):
+        """Send a signal, unless the runner has ended; return how it ended."""
+        if not select.select([self._process.stdout], [], [], 0.0)[0]:
+            os.kill(self.pid, number)
+        return self.wait()
+
+    def wait(self, patience=60.0):
+        """Return how the runner ended: its status, or the negative number of a signal."""
+        ready, _, _ = select.select([self._process.stdout], [], [], patience)
+        if not ready:
+            os.kill(self.pid, signal.SIGKILL)
+            raise AssertionError(f"the runner does not end: {self.said.read_text()}")
+        return int(self._process.stdout.readline())
+
+    def run(self, *words):
+        """Run ``seqbayes`` to its end, and return what it said."""
+        self.start(*words)
+        status = self.wait()
+        said = self.said.read_text()
+        assert status == 0, said
+        return said
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):
+    """Start a runner and kill it at a random moment, again and again.
+
+    Parameters
+    ----------
+    nursery, words
+        What starts it.
+    rng
+        Of the moments.
+    meanwhile
+        Called with the number of the run while the runner works, and its last moment.
+    kills, longest
+        How often, and for how long it lives at most, in seconds.
+    """
+    for i in range(kills):
+        nursery.start(*words)
+        end = time.monotonic() + rng.uniform(0.0, longest)
+        meanwhile(i, end)
+        time.sleep(max(0.0, end - time.monotonic()))
+        assert nursery.kill() == -signal.SIGKILL, nursery.said.read_text()
+
+
+def contents(url, *, ordered=True):
+    """Return all that a store holds of beliefs, dead letters and sources."""
+    store = open_store(url)
+    letters = [letter for _, letter in store.dead_letters()]
+    found = (
+        sorted(
+            (name, row.key, row.state) for name in store.beliefs() for row in store.states(name)
+        ),
+        letters if ordered else sorted(letters),
+        store._run("SELECT name, token, events FROM seqbayes_sources ORDER BY name"),
+    )
+    store.close()
+    return found

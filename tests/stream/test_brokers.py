@@ -1,0 +1,219 @@
+"""What holds for every broker: nothing lost and nothing twice, whatever becomes of the server."""
+
+import json
+import signal
+import time
+from contextlib import closing
+
+import pytest
+from brokers import SERVERS, free_port
+from killing import contents
+from test_crash import events, write
+
+from seqbayes import Beta, NormalInverseGamma
+from seqbayes.stream import Belief, Pace, Pipeline, SourceError, open_store, registry
+
+BELIEFS = [
+    Belief("level", NormalInverseGamma(), field="x", by="k"),
+    Belief("high", Beta(), field="high", by="k"),
+]
+
+
+@pytest.fixture(params=SERVERS)
+def broker(request, server):
+    return server(request.param)
+
+
+@pytest.fixture
+def stream(broker, request):
+    """A stream with nothing in it."""
+    name = f"s{abs(hash(request.node.nodeid))}"
+    broker.make(name)
+    return name
+
+
+def make(options):
+    options = dict(options)
+    return registry.load_kind(options.pop("kind"))(**options)
+
+
+def read(source, count, patience=20.0, size=5000):
+    """Return the batches with the next so many records."""
+    found, deadline = [], time.monotonic() + patience
+    for batch in source.batches(size):
+        if batch is not None:
+            found.append(batch)
+            count -= len(batch.records) + len(batch.refused)
+        if count <= 0:
+            return found
+        assert time.monotonic() < deadline, (source.trouble, count)
+    raise AssertionError("a broker has no end")
+
+
+def numbers(batches):
+    return sorted(json.loads(record)["i"] for batch in batches for record in batch.records)
+
+
+def learned(source, store, count, size=5000, meanwhile=lambda pipeline: None):
+    """Return the states that so many events lead to."""
+    deadline = time.monotonic() + 30.0
+    with Pipeline(source, BELIEFS, store, Pace(seconds=0.02), size=size) as pipeline:
+        for step in pipeline:
+            meanwhile(step)
+            if step.events >= count:
+                break
+            assert time.monotonic() < deadline, (source.trouble, step.events)
+        return {name: dict(table.states) for name, table in pipeline.tables.items()}
+
+
+def test_from_any_token_on(broker, stream):
+    records = events(50, 1)
+    broker.publish(stream, records)
+    with closing(make(broker.source(stream))) as source:
+        source.seek(None)
+        batches = read(source, 50, size=7)
+    assert numbers(batches) == list(range(50))
+    assert all(len(batch.records) == len(batch.positions) <= 7 for batch in batches)
+    places = [place for batch in batches for place in batch.positions]
+    assert len(set(map(str, places))) == 50
+    for i in (0, len(batches) // 2, len(batches) - 2):
+        with closing(make(broker.source(stream))) as source:
+            source.seek(json.loads(json.dumps(batches[i].token)))
+            rest = read(source, 50 - sum(len(b.records) for b in batches[: i + 1]))
+        assert numbers(batches[: i + 1] + rest) == list(range(50))
+
+
+def test_a_server_that_dies_in_mid_stream_loses_nothing(broker, stream):
+    records = events(3000, 2)
+    broker.publish(stream, records[:2000])
+    source, died = make(broker.source(stream)), []
+
+    def die(step):
+        if len(died) < 3 and step.events >= 600 * (len(died) + 1):
+            died.append(step.events)
+            broker.restart()
+            if len(died) == 3:
+                broker.publish(stream, records[2000:])
+
+    found = learned(source, open_store(":memory:"), 3000, size=100, meanwhile=die)
+    assert len(died) == 3
+    assert source.reconnects >= 1
+    assert source.trouble is None
+    expected = learned(make(broker.source(stream)), open_store(":memory:"), 3000)
+    assert found == expected
+    for name, states in expected.items():
+        for key, state in states.items():
+            assert json.dumps(found[name][key].to_dict()) == json.dumps(state.to_dict())
+    assert sum(state.n_samples for state in expected["level"].values()) == 3000
+    assert sum(state.n_samples for state in expected["high"].values()) == 2970
+
+
+def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
+    broker.publish(stream, events(20, 3))
+    store, source = open_store(":memory:"), make(broker.source(stream))
+    with Pipeline(source, BELIEFS, store, Pace(seconds=1e9)) as pipeline:
+        steps = iter(pipeline)
+        while pipeline.events < 20:
+            next(steps)
+        if broker.kind == "kafka":
+            broker.proxy.target, target = free_port(), broker.proxy.target
+            broker.proxy.cut()
+        else:
+            broker.kill()
+        deadline = time.monotonic() + 20.0
+        while source.trouble is None:
+            next(steps)
+            assert time.monotonic() < deadline
+        assert not pipeline.idle
+        pipeline.commit()
+        assert store.events(source.name) == 20
+        if broker.kind == "kafka":
+            broker.proxy.target = target
+        else:
+            broker.start()
+        broker.publish(stream, events(5, 4))
+        while pipeline.events < 25 or source.trouble is not None:
+            next(steps)
+            assert time.monotonic() < deadline + 20.0
+        while not pipeline.idle:
+            next(steps)
+    assert source.reconnects == 1
+
+
+def test_an_address_that_is_wrong_is_told_without_secrets(broker, stream):
+    options = broker.source(stream, patience=0.3)
+    key = "brokers" if broker.kind == "kafka" else "url"
+    wrong = str(free_port())
+    port = broker.proxy.port if broker.kind == "kafka" else broker.port
+    options[key] = options[key].replace(str(port), wrong)
+    with (
+        closing(make(options)) as source,
+        pytest.raises(SourceError, match=rf"{source.name}: .*given up after 0.3 s") as told,
+    ):
+        read(source, 1)
+    assert not source.caught_up
+    assert "cret" not in str(told.value)
+
+
+def test_dead_letters_name_the_message(broker, stream, tmp_path):
+    good, bad = events(1, 1)[0], b'{"x": "none"' + b" " * 10 + b'"k"}'
+    broker.publish(stream, [good, bad])
+    url = str(tmp_path / "b.db")
+    learned(make(broker.source(stream)), open_store(url), 2)
+    (letter,) = contents(url)[1]
+    assert letter.raw == bad
+    place = json.loads(letter.position)
+    with closing(make(broker.source(stream))) as source:
+        source.seek(None)
+        (told,) = [
+            p
+            for b in read(source, 2)
+            for p, r in zip(b.positions, b.records, strict=True)
+            if r == bad
+        ]
+    assert place == told
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_commits_what_was_read(broker, stream, number, tmp_path, nursery):
+    records = events(90, 5)
+    broker.publish(stream, records)
+    store = str(tmp_path / "b.db")
+    path = write(tmp_path / "c.toml", store, broker.source(stream))
+    text = (tmp_path / "c.toml").read_text().replace("10 ms", "1 h")
+    (tmp_path / "c.toml").write_text(text)
+    nursery.start("run", path, "--log-format", "json")
+    time.sleep(1.0)
+    assert nursery.kill(number) == 128 + number
+    said = [json.loads(line) for line in nursery.said.read_text().splitlines()]
+    assert [line["event"] for line in said] == ["started", "dead_letters", "stopped"]
+    assert said[-1]["events"] == 90
+    assert contents(store)[2][0][2] == 90
+    assert "cret" not in nursery.said.read_text()
+
+
+def test_a_lost_server_is_told(broker, stream, tmp_path, nursery):
+    broker.publish(stream, events(9, 5))
+    path = write(tmp_path / "c.toml", str(tmp_path / "b.db"), broker.source(stream))
+    nursery.start("run", path)
+
+    def wait(text):
+        deadline = time.monotonic() + 20.0
+        while text not in nursery.said.read_text():
+            time.sleep(0.05)
+            assert time.monotonic() < deadline, nursery.said.read_text()
+
+    wait("into ")
+    time.sleep(0.5)
+    broker.restart()
+    broker.publish(stream, events(9, 6))
+    if broker.kind != "kafka":  # whose client may be back before it says that it was away
+        wait("cannot be reached, and is tried again")
+        wait("can be reached again")
+    deadline = time.monotonic() + 20.0
+    while contents(str(tmp_path / "b.db"))[2][0][2] < 18:
+        time.sleep(0.05)
+        assert time.monotonic() < deadline, nursery.said.read_text()
+    assert nursery.kill(signal.SIGTERM) == 143
+    assert "18 events: level learned 18" in nursery.said.read_text()
+    assert "cret" not in nursery.said.read_text()

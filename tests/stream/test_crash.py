@@ -1,0 +1,135 @@
+"""kill -9 at random moments: whatever events come from and wherever beliefs are kept.
+
+What a runner that was killed again and again ends with is, to the last bit, what one that was not
+ends with.
+"""
+
+import json
+import os
+import random
+import signal
+import time
+
+import brokers
+import pytest
+from killing import KILLS, contents, kill_often
+
+from seqbayes.stream import open_store
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9")
+
+CONFIG = """
+store = '{store}'
+commit = {{ every = "10 ms" }}
+history = false
+source = {source}
+
+[belief.level]
+state = "normal-inverse-gamma"
+field = "x"
+by = "k"
+
+[belief.high]
+state = "beta"
+field = "high"
+by = "k"
+"""
+
+
+def toml(value):
+    """Return a value as TOML writes it within a line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+def write(path, store, source):
+    path.write_text(CONFIG.format(store=store, source=toml(source)))
+    return str(path)
+
+
+def events(n, seed):
+    """Return records, one in a hundred of them of no use."""
+    rng = random.Random(seed)
+    found = []
+    for i in range(n):
+        x, k = rng.gauss(3.0, 2.0), rng.choice("abcdefgh")
+        high = "perhaps" if i % 100 == 57 else x > 3.0
+        found.append(json.dumps({"i": i, "x": x, "high": high, "k": k}).encode())
+    return found
+
+
+class FileWriter:
+    """A file that grows, with the interface of the servers."""
+
+    kind = "file"
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def make(self, stream):
+        (self.directory / stream).touch()
+
+    def publish(self, stream, records):
+        with (self.directory / stream).open("ab") as out:
+            out.write(b"".join(record + b"\n" for record in records))
+
+    def source(self, stream):
+        return {"kind": "file", "path": str(self.directory / stream), "follow": True}
+
+
+@pytest.fixture
+def feed(request, tmp_path):
+    if request.param == "file":
+        return FileWriter(tmp_path)
+    return request.getfixturevalue("server")(request.param)
+
+
+@pytest.mark.parametrize("feed", ["file", *brokers.SERVERS], indirect=True)
+def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nursery):
+    stream = f"killed{random.Random(url).randrange(10**9)}"
+    rng = random.Random(f"{feed.kind} {url.partition(':')[0]}")
+    records = events(KILLS * 80, 4)
+    feed.make(stream)
+    source = feed.source(stream)
+    config = write(tmp_path / "killed.toml", url, source)
+
+    def publish(i, end):
+        """Publish while the runner reads; its last events have come, and are committed or not."""
+        rest = records[80 * i : 80 * i + 80]
+        for first in range(0, 80, 20):
+            feed.publish(stream, rest[first : first + 20])
+            time.sleep(max(0.0, rng.uniform(0.0, 0.5) * (end - time.monotonic())))
+
+    # how long a runner needs on this machine, so that moments before and after a commit are met
+    nursery.start("run", config)
+    start = time.monotonic()
+    publish(0, start)
+    while not committed(url):
+        assert time.monotonic() - start < 60.0, nursery.said.read_text()
+        time.sleep(0.01)
+    needed = time.monotonic() - start
+    assert nursery.kill() == -signal.SIGKILL
+    places = {committed(url)}
+
+    def note(i, end):
+        publish(i + 1, end)
+        places.add(committed(url))
+
+    kill_often(nursery, ["run", config], rng, note, KILLS - 1, 2.0 * needed)
+    nursery.run("run", config, "--once")
+    whole = tmp_path / "whole.db"
+    nursery.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
+    found, expected = contents(url, ordered=False), contents(str(whole), ordered=False)
+    assert found == expected
+    assert found[2][0][2] == len(records)
+    assert len(found[1]) == len(records) // 100 + (len(records) % 100 > 57)
+    assert len(places) > 1  # it was killed in mid-work
+
+
+def committed(url):
+    """Return the number of events that are in the store."""
+    store = open_store(url)
+    ((events,),) = store._run("SELECT coalesce(sum(events), 0) FROM seqbayes_sources")
+    store.close()
+    return events
