@@ -255,7 +255,7 @@ class Feed:
         messages = []
         for message in taken:
             parts = message.reply.split(".")
-            # …stream.consumer.deliveries.number in the stream.of the consumer.time.how many are left
+            # …stream.consumer.deliveries.number.number for the consumer.time.how many are left
             start = 5 if len(parts) == 9 else 7
             if int(parts[start + 1]) != self._consumed + 1:
                 self._broken = f"message {self._consumed + 1} of the consumer is missing"
