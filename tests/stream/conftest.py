@@ -54,7 +54,7 @@ def server(tmp_path_factory):
 
     yield find_or_start
     for each in running.values():
-        each.kill()
+        each.end()
 
 
 @pytest.fixture(scope="session")

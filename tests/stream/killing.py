@@ -6,6 +6,7 @@ hundredths of a second after it was asked for.
 
 import json
 import os
+import random
 import select
 import signal
 import subprocess
@@ -134,4 +135,45 @@ def contents(url, *, ordered=True):
         store._run("SELECT name, token, events FROM seqbayes_sources ORDER BY name"),
     )
     store.close()
+    return found
+
+
+CONFIG = """
+store = '{store}'
+commit = {{ every = "10 ms" }}
+history = false
+source = {source}
+
+[belief.level]
+state = "normal-inverse-gamma"
+field = "x"
+by = "k"
+
+[belief.high]
+state = "beta"
+field = "high"
+by = "k"
+"""
+
+
+def toml(value):
+    """Return a value as TOML writes it within a line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+def write(path, store, source):
+    path.write_text(CONFIG.format(store=store, source=toml(source)))
+    return str(path)
+
+
+def events(n, seed):
+    """Return records, one in a hundred of them of no use."""
+    rng = random.Random(seed)
+    found = []
+    for i in range(n):
+        x, k = rng.gauss(3.0, 2.0), rng.choice("abcdefgh")
+        high = "perhaps" if i % 100 == 57 else x > 3.0
+        found.append(json.dumps({"i": i, "x": x, "high": high, "k": k}).encode())
     return found

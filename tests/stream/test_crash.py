@@ -4,7 +4,6 @@ What a runner that was killed again and again ends with is, to the last bit, wha
 ends with.
 """
 
-import json
 import os
 import random
 import signal
@@ -12,51 +11,11 @@ import time
 
 import brokers
 import pytest
-from killing import KILLS, contents, kill_often
+from killing import KILLS, contents, events, kill_often, write
 
 from seqbayes.stream import open_store
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9")
-
-CONFIG = """
-store = '{store}'
-commit = {{ every = "10 ms" }}
-history = false
-source = {source}
-
-[belief.level]
-state = "normal-inverse-gamma"
-field = "x"
-by = "k"
-
-[belief.high]
-state = "beta"
-field = "high"
-by = "k"
-"""
-
-
-def toml(value):
-    """Return a value as TOML writes it within a line."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + " }"
-    return json.dumps(value)
-
-
-def write(path, store, source):
-    path.write_text(CONFIG.format(store=store, source=toml(source)))
-    return str(path)
-
-
-def events(n, seed):
-    """Return records, one in a hundred of them of no use."""
-    rng = random.Random(seed)
-    found = []
-    for i in range(n):
-        x, k = rng.gauss(3.0, 2.0), rng.choice("abcdefgh")
-        high = "perhaps" if i % 100 == 57 else x > 3.0
-        found.append(json.dumps({"i": i, "x": x, "high": high, "k": k}).encode())
-    return found
 
 
 class FileWriter:

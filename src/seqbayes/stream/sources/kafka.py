@@ -133,6 +133,7 @@ class KafkaTopic(Broker):
         self._looked = 0.0
         self._heard = False
         self._trouble: str | None = None
+        self._restarts = False
         self._make_consumer().close()  # which checks the settings, and connects to nothing
 
     def seek(self, token: Any) -> None:
@@ -165,7 +166,7 @@ class KafkaTopic(Broker):
             self._consumer.assign([self._place(p) for p in wanted])
             self._assigned = set(wanted)
         self._ends = {}
-        self._ever = True
+        self._ever, self._restarts = True, False
 
     def _partitions(self, timeout: float) -> list[Partition]:
         """Return the numbers of the partitions that there are."""
@@ -218,23 +219,28 @@ class KafkaTopic(Broker):
         return found
 
     def _read(self, size: int, timeout: float) -> Batch | None:
+        if self._chosen is None and self._group is None:
+            self._look()
         found = self._consume(size, timeout)
         messages = [message for message in found if message.error() is None]
+        after = dict(self._next)
         for message in messages:
-            self._next[message.partition()] = message.offset() + 1
+            after[message.partition()] = message.offset() + 1
         if len(messages) < len(found):
             for message in found:
                 if message.error() is not None:
-                    self._take_error(message)
+                    self._take_error(message, after)
+        self._next = after  # not before all has been looked at: what fails is read again
         self._heard = self._heard or bool(messages)
         if self._heard:
             self.reconnects += self._trouble is not None and self.trouble is None
         elif self._trouble or self.trouble:
             self._probe()
-        self.caught_up = self._is_caught_up()
-        if self._chosen is None and self._group is None:
-            self._look()
-        return self._batch(messages) if messages else None
+        self.caught_up = self._trouble is None and self.trouble is None and self._is_caught_up()
+        batch = self._batch(messages) if messages else None
+        if self._restarts:
+            self.close()
+        return batch
 
     def _probe(self) -> None:
         """Ask, now and then, whether there is a connection again where nothing else tells."""
@@ -266,20 +272,19 @@ class KafkaTopic(Broker):
         token = {str(p): offset for p, offset in sorted(self._next.items())}
         return Batch(records, token, positions, refused, self._lag())
 
-    def _take_error(self, message: Any) -> None:
-        """Take note of an end, go on from a beginning, or fail."""
+    def _take_error(self, message: Any, after: dict[Partition, int]) -> None:
+        """Take note of an end, or of a place that is lost, in the offsets; or fail."""
         error = message.error()
+        p = message.partition()
         if error.code() == kafka.KafkaError._PARTITION_EOF:
             # all before the end has come, markers of transactions included, which are no messages
-            p, end = message.partition(), message.offset()
-            self._ends[p] = end
-            self._next[p] = max(end, self._next.get(p, end))
+            self._ends[p] = message.offset()
+            after[p] = max(message.offset(), after.get(p, 0))
             self._heard = True
         elif error.code() == kafka.KafkaError._AUTO_OFFSET_RESET:
-            p = message.partition()
-            self._lack(f"partition {p} does not have offset {self._next.get(p, 0):,}")
-            self._next.pop(p, None)
-            self._consumer.seek(kafka.TopicPartition(self._topic, p, kafka.OFFSET_BEGINNING))
+            self._lack(f"partition {p} does not have offset {after.get(p, 0):,}")
+            after.pop(p, None)
+            self._restarts = True
         elif error.code() in _UNREACHABLE or (error.retriable() and not error.fatal()):
             self._trouble = self._told_of(error)
         else:
@@ -288,7 +293,7 @@ class KafkaTopic(Broker):
     def _is_caught_up(self) -> bool:
         """Whether every partition has been read to where it ended."""
         return bool(self._assigned) and all(
-            p in self._ends and self._next[p] <= self._ends[p] for p in self._assigned
+            p in self._ends and self._next.get(p, 0) <= self._ends[p] for p in self._assigned
         )
 
     def _lag(self) -> int | None:

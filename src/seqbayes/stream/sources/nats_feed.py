@@ -107,7 +107,8 @@ class Feed:
         login: dict[str, Any] = {"user": user, "password": password}
         if user and password is None:
             login = {"token": user}
-        self._nats = await nats.connect(
+        self._nats = nats.NATS()  # which, unlike `connect`, can be closed where it fails
+        await self._nats.connect(
             servers=[_anonymous(url) for url in server.urls],
             user_credentials=server.credentials_file,
             allow_reconnect=False,

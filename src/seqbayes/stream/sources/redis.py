@@ -200,11 +200,14 @@ class RedisStream(Broker):
             if not ids:
                 return None
         positions = [each.decode() for each in ids]
-        self._position = token = positions[-1]
+        token = positions[-1]
+        records, positions, refused = self._records(entries, positions)
+        batch = Batch(records, token, positions, refused, self._lag())
+        # not before nothing can fail any more: what is not yielded must be read again
+        self._position = token
         if self._group is not None:
             self._unacknowledged.append((token, ids))
-        records, positions, refused = self._records(entries, positions)
-        return Batch(records, token, positions, refused, self._lag())
+        return batch
 
     def _pass_over(
         self, ids: list[bytes], entries: Sequence[Any]

@@ -1,0 +1,184 @@
+"""Kafka: partitions, groups that give and take them, and offsets that are not there."""
+
+import itertools
+import time
+from contextlib import closing
+
+import pytest
+from brokers import make, numbers, read, servers
+from killing import events
+
+from seqbayes.stream import SourceError
+from seqbayes.stream.sources import kafka as module
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def kafka(server):
+    return server("kafka")
+
+
+@pytest.fixture
+def topic(kafka):
+    name = f"k{next(_numbers)}"
+    kafka.make(name)
+    return name
+
+
+def open_topic(kafka, topic, token=None, **more):
+    source = make(kafka.source(topic, **more))
+    source.seek(token)
+    return source
+
+
+def test_partitions_are_in_order_and_have_an_offset_each(kafka, topic):
+    kafka.publish(topic, events(60, 1))
+    with closing(open_topic(kafka, topic)) as source:
+        batches = read(source, 60, size=7)
+    token = batches[-1].token
+    assert sorted(token) == ["0", "1", "2"]
+    assert sum(token.values()) == 60
+    places = [place for batch in batches for place in batch.positions]
+    for p in range(3):
+        here = [int(place.partition(":")[2]) for place in places if place.startswith(f"{p}:")]
+        assert here == list(range(token[str(p)]))
+    assert batches[-1].remaining == 0
+
+
+def test_partitions_are_chosen(kafka, topic):
+    kafka.publish(topic, events(60, 1))
+    with (
+        closing(open_topic(kafka, topic, partitions=[2])) as first,
+        closing(open_topic(kafka, topic, partitions=[1, 0])) as second,
+    ):
+        assert (first.name, second.name) == (f"kafka:{topic}/2", f"kafka:{topic}/0,1")
+        mine = read(first, 1)
+        count = first.batches
+        rest = read(second, 60 - mine[-1].token["2"] - (mine[-1].remaining or 0))
+        assert count
+    assert set(mine[0].token) == {"2"}
+    assert set(rest[-1].token) == {"0", "1"}
+    with (
+        closing(open_topic(kafka, topic, partitions=[7])) as source,
+        pytest.raises(SourceError, match="no partition 7; there are 0, 1, 2"),
+    ):
+        read(source, 1)
+
+
+def test_partitions_that_are_added_are_read(kafka, topic, monkeypatch):
+    monkeypatch.setattr(module, "_LOOK", 0.1)
+    kafka.publish(topic, events(9, 1))
+    with closing(open_topic(kafka, topic)) as source:
+        partitions = source._partitions
+        monkeypatch.setattr(source, "_partitions", lambda timeout: partitions(timeout)[:2])
+        source_batches = source.batches(timeout=0.05)
+        deadline = time.monotonic() + 10.0
+        while not source.caught_up:
+            next(source_batches)
+            assert time.monotonic() < deadline
+        assert set(source._next) == {0, 1}
+        monkeypatch.setattr(source, "_partitions", partitions)
+        while not source._next.get(2):
+            next(source_batches)
+            assert time.monotonic() < deadline
+
+
+def test_messages_without_a_value_are_refused(kafka, topic):
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": kafka.url, "log_level": 0})
+    producer.produce(topic, b'{"i": 0}', partition=0)
+    producer.produce(topic, None, key=b"gone", partition=0)
+    producer.produce(topic, b'{"i": 1}', partition=0)
+    assert producer.flush(10) == 0
+    with closing(open_topic(kafka, topic)) as source:
+        batches = read(source, 3)
+    assert numbers(batches) == [0, 1]
+    assert [each for batch in batches for each in batch.refused] == [
+        ("0:1", b"gone", "the message has no value")
+    ]
+    assert batches[-1].positions[-1] == "0:2"
+
+
+def test_a_topic_that_is_not_there_is_said_to_be(kafka):
+    with closing(open_topic(kafka, "none")) as source, pytest.raises(SourceError, match="nknown"):
+        read(source, 1)
+
+
+@pytest.fixture
+def cluster():
+    """A cluster within the client library, which knows of groups; its topics have 4 partitions."""
+    from confluent_kafka import Producer
+
+    holder = Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
+    (broker,) = holder.list_topics(timeout=10).brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    holder.flush()
+
+
+def test_offsets_that_are_not_there_are_said_to_be_lost(cluster):
+    servers.produce(cluster, "t", events(9, 1), 4)
+    options = {"kind": "kafka", "brokers": cluster, "topic": "t"}
+    token = {"0": 1_000_000, "1": 0, "2": 0, "3": 0}
+    with closing(make(options)) as source:
+        source.seek(token)
+        with pytest.raises(
+            SourceError, match="0 does not have offset 1,000,000; events may be lost"
+        ):
+            read(source, 10)
+    with closing(make(options | {"lost": "restart"})) as source:
+        source.seek(token)
+        assert numbers(read(source, 9)) == list(range(9))
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_a_group_gives_and_takes_partitions(cluster, strategy):
+    """Each is read on from where the source stands, whatever the group remembers."""
+    records = events(200, 1)
+    servers.produce(cluster, "t", records[:100], 4)
+    options = {
+        "kind": "kafka",
+        "brokers": cluster,
+        "topic": "t",
+        "group": "g",
+        "settings": {
+            "partition.assignment.strategy": strategy,
+            "heartbeat.interval.ms": 200,
+            "session.timeout.ms": 6000,
+        },
+    }
+    with closing(make(options)) as first:
+        first.seek(None)
+        found, batches = [], first.batches(timeout=0.05)
+
+        def go_on(until):
+            deadline = time.monotonic() + 30.0
+            while not until():
+                batch = next(batches)
+                found.extend([] if batch is None else numbers([batch]))
+                if batch is not None:
+                    first.committed(batch.token)
+                assert time.monotonic() < deadline
+
+        go_on(lambda: len(found) == 100)
+        assert len(first._assigned) == 4
+        with closing(make(options)) as second:
+            second.seek(None)
+            theirs, other = [], second.batches(timeout=0.05)
+
+            def shared():
+                batch = next(other)
+                theirs.extend([] if batch is None else numbers([batch]))
+                return second.caught_up and len(second._assigned) == len(first._assigned) == 2
+
+            go_on(shared)
+            assert first._assigned | second._assigned == {0, 1, 2, 3}
+            # its own store, not the group, says where to begin
+            assert sorted(theirs) == [
+                i for i in range(100) if records[i][-3] % 4 in second._assigned
+            ]
+            servers.produce(cluster, "t", records[100:], 4)
+            mine = [i for i in range(200) if i < 100 or records[i][-3] % 4 in first._assigned]
+            go_on(lambda: len(found) == len(mine))
+            assert sorted(found) == mine

@@ -1,0 +1,155 @@
+"""NATS JetStream: what is asked for, what is missing, and streams that lose data."""
+
+import itertools
+import time
+from contextlib import closing
+
+import pytest
+from brokers import make, numbers, read
+from killing import events
+
+from seqbayes.stream import SourceError
+from seqbayes.stream.sources import nats_feed
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def nats(server):
+    return server("nats")
+
+
+@pytest.fixture
+def stream(nats):
+    name = f"n{next(_numbers)}"
+    nats.make(name)
+    return name
+
+
+def test_a_subject_is_chosen(nats, stream):
+    async def publish(js):
+        for i, record in enumerate(events(20, 1)):
+            await js.publish(f"{stream}.{'ab'[i % 2]}", record)
+
+    nats.do(publish)
+    with closing(make(nats.source(stream, subject=f"{stream}.b"))) as source:
+        source.seek(None)
+        batches = read(source, 10, size=4)
+        assert numbers(batches) == list(range(1, 20, 2))
+        assert batches[-1].positions[-1] == batches[-1].token == 20
+        assert (batches[0].remaining, batches[-1].remaining) == (6, 0)
+        source.seek(batches[0].token)
+        assert numbers(read(source, 6)) == list(range(9, 20, 2))
+
+
+def test_no_more_is_asked_for_than_can_wait(nats, stream, monkeypatch):
+    monkeypatch.setattr(nats_feed, "REQUEST", 10)
+    nats.publish(stream, events(100, 1))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        found, batches = [], source.batches(size=7)
+        while len(found) < 100:
+            time.sleep(0.005)
+            assert len(source._feed._waiting) <= 20 if source._feed else True
+            batch = next(batches)
+            found += [] if batch is None else numbers([batch])
+    assert found == list(range(100))
+
+
+def test_it_asks_again_where_nothing_came_for_long(nats, stream, monkeypatch):
+    monkeypatch.setattr(nats_feed, "_EXPIRES", 0.3)
+    monkeypatch.setattr(nats_feed, "_HEARTBEAT", 0.1)
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        until = time.monotonic() + 1.0
+        for batch in source.batches(timeout=0.05):
+            assert batch is None
+            if time.monotonic() > until:
+                break
+        assert source.trouble is None
+        nats.publish(stream, events(5, 1))
+        assert numbers(read(source, 5)) == list(range(5))
+        assert source.reconnects == 0
+
+
+def test_a_consumer_that_is_gone_is_made_anew(nats, stream):
+    nats.publish(stream, events(10, 1))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        assert numbers(read(source, 10)) == list(range(10))
+
+        async def drop(js):
+            for consumer in await js.consumers_info(stream):
+                await js.delete_consumer(stream, consumer.name)
+
+        nats.do(drop)
+        nats.publish(stream, events(15, 1)[10:])
+        assert numbers(read(source, 5)) == list(range(10, 15))
+        assert source.reconnects == 1
+
+
+def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monkeypatch):
+    nats.publish(stream, events(50, 1))
+    take_in, dropped = nats_feed.Feed._take_in, []
+
+    async def drop(self, message):
+        if ".31.31." in message.reply and not dropped:
+            dropped.append(message)
+        else:
+            await take_in(self, message)
+
+    monkeypatch.setattr(nats_feed.Feed, "_take_in", drop)
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        assert numbers(read(source, 50)) == list(range(50))
+        assert source.reconnects == 1
+    assert dropped
+
+
+def test_streams_that_cannot_be_read_again(nats, stream):
+    with (
+        closing(make(nats.source("none"))) as source,
+        pytest.raises(SourceError, match="no stream"),
+    ):
+        read(source, 1)
+    nats.make(f"{stream}w", retention="workqueue")
+    with (
+        closing(make(nats.source(f"{stream}w"))) as source,
+        pytest.raises(SourceError, match="retention 'workqueue'"),
+    ):
+        read(source, 1)
+    nats.do(lambda js: js.delete_stream(f"{stream}w"))
+
+
+def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
+    nats.publish(stream, events(10, 1))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        token = read(source, 5, size=5)[-1].token
+    nats.do(lambda js: js.purge_stream(stream, seq=8))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(token)
+        with pytest.raises(SourceError, match=r"read up to message 5, and begins at 8; events may"):
+            read(source, 1)
+    with closing(make(nats.source(stream, lost="restart"))) as source:
+        source.seek(token)
+        assert numbers(read(source, 3)) == [7, 8, 9]
+    nats.do(lambda js: js.delete_stream(stream))
+    nats.make(stream)
+    nats.publish(stream, events(2, 1))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(token)
+        with pytest.raises(SourceError, match=r"read up to message 5, and ends at 2; events may"):
+            read(source, 1)
+    with closing(make(nats.source(stream, lost="restart"))) as source:
+        source.seek(token)
+        assert numbers(read(source, 2)) == [0, 1]
+
+
+def test_a_wrong_password_is_told_without_it(nats, stream):
+    options = nats.source(stream, patience=0.2)
+    options["url"] = options["url"].replace("s3%2Fcret", "gu%2Fess")
+    with closing(make(options)) as source, pytest.raises(SourceError) as told:
+        read(source, 1)
+    assert "uthoriz" in str(told.value)
+    assert "gu/ess" not in str(told.value)
