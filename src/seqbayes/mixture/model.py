@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from river import base
 
-from seqbayes import codec
+from seqbayes import arrays, codec
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import document, fitting, merging
+from seqbayes.mixture.answers import Answers
 from seqbayes.mixture.buffering import Buffer
 from seqbayes.mixture.settings import check_buffer, check_settings, name_components
 from seqbayes.mixture.trace import Trace
@@ -21,7 +20,7 @@ from seqbayes.state import State
 from seqbayes.statistics import read_weight
 
 
-class Mixture(base.Clusterer):
+class Mixture(Answers):
     """Observations made by one of several components, nobody says which.
 
     The E-step gives every component its responsibility for an observation; the M-step is the
@@ -203,8 +202,9 @@ class Mixture(base.Clusterer):
         ObservationError
             If an observation or a weight is refused; it names the first one.
         """
-        xs = xs if isinstance(xs, np.ndarray) else list(xs)
-        weights = _weights(w, len(xs))
+        xs = arrays.items(xs)
+        weights = arrays.weights(w, len(xs))
+        weights = np.ones(len(xs)) if weights is None else weights
         first = 0
         if self._working is None:
             self._buffer.check(xs)
@@ -241,7 +241,7 @@ class Mixture(base.Clusterer):
         PriorError
             If a component collapses onto a point, which a proper prior prevents.
         """
-        data = data if isinstance(data, np.ndarray) else list(data)
+        data = arrays.items(data)
         if len(data) == 0:
             raise ObservationError("expected observations, got none")
         working = self._buffer.working(data)
@@ -283,107 +283,6 @@ class Mixture(base.Clusterer):
         total = self.clone(include_attributes=True)
         total.merge(other)
         return total
-
-    # What was learned.
-
-    def _present(self) -> Working:
-        """Return the components at work, or what the buffer says of them so far."""
-        return self._working or self._buffer.provisional()
-
-    @property
-    def n_samples(self) -> float:
-        """Total weight of what was seen."""
-        if self._working is None:
-            return math.fsum(w for _, w in self._buffer)
-        return float(self._working.engine.n)
-
-    @property
-    def components(self) -> tuple[State, ...]:
-        """The components: states that have learned what EM expects each of them to have made."""
-        if self._working is None and not len(self._buffer):
-            return self._buffer.priors or ()
-        working = self._present()
-        return working.states(working.served())
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """Shares of the components."""
-        if self._working is None and not len(self._buffer):
-            return self._buffer.first_weights()
-        return tuple(self._present().served().weights.tolist())
-
-    @property
-    def parameters(self) -> tuple[Any, ...] | None:
-        """Parameter of every component; None while nothing was learned and no start given."""
-        if self._working is None and not len(self._buffer):
-            return None
-        working = self._present()
-        return working.parameters(working.served())
-
-    @property
-    def ranking(self) -> tuple[int, ...]:
-        """Places of the components for display: the largest share first, ties as named."""
-        weights = self.weights
-        return tuple(sorted(range(len(weights)), key=lambda k: -weights[k]))
-
-    # What is believed about observations.
-
-    def predict_proba_one(self, x: Any) -> dict[Any, float]:
-        """Return the probability of every component to have made the observation.
-
-        While the buffer fills, it is that of a fit to what is in it; before anything was learned,
-        that of the priors.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside a component's support.
-        """
-        if self._working is None and self._buffer.priors is None and not len(self._buffer):
-            self._buffer.check([x])
-            shares = list(self._buffer.first_weights())
-        else:
-            working = self._present()
-            served = working.served()
-            served.reader.read(x)
-            shares, _ = served.expect()
-        return dict(zip(self.names, shares, strict=True))
-
-    def predict_one(self, x: Any) -> Any:
-        """Return the component that most probably made the observation."""
-        shares = self.predict_proba_one(x)
-        return max(shares, key=shares.__getitem__)
-
-    def log_density(self, x: Any) -> float:
-        """Return the log density of an observation under the present parameters.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside a component's support.
-        """
-        served = self._present().served()
-        served.reader.read(x)
-        return float(served.expect()[1])
-
-    def log_predictive(self, x: Any) -> float:
-        """Return log p(x | all that was seen), every component's parameter integrated out.
-
-        Where the shape of covariances is restricted there is no such integral in closed form, and
-        the density under the present parameters is returned.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside a component's support.
-        """
-        if self._settings.covariance != "full":
-            return self.log_density(x)
-        return self._present().log_predictive(x)
-
-    def score_one(self, x: Any) -> float:
-        """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous."""
-        return -self.log_predictive(x)
 
     # Copies and durable forms.
 
@@ -499,36 +398,8 @@ class Mixture(base.Clusterer):
 
     __hash__ = None  # type: ignore[assignment]  # a mixture changes as it learns
 
-    def __str__(self) -> str:
-        weights, parameters = self.weights, self.parameters
-        if parameters is None:
-            return f"Mixture of {len(self.names)}, nothing learned"
-        return "\n".join(
-            f"{weights[k]:.3f} {self.names[k]}: {_brief(parameters[k])}" for k in self.ranking
-        )
-
-
-def _weights(w: Any, n: int) -> Any:
-    if w is None:
-        return np.ones(n)
-    values = [read_weight(v) for v in (w if np.ndim(w) else [w] * n)]
-    if len(values) != n:
-        raise ObservationError(f"expected {n} weights, got {len(values)}")
-    return np.array(values, float)
-
 
 def _unpickle(kind: type[Mixture], given: dict[str, Any], learned: dict[str, Any]) -> Mixture:
     mixture = kind(**given)
     mixture._restore(learned)
     return mixture
-
-
-def _brief(parameter: Any) -> str:
-    if isinstance(parameter, float):
-        return f"{parameter:.6g}"
-    if isinstance(parameter, Mapping):
-        return ", ".join(f"{name} {_brief(value)}" for name, value in parameter.items())
-    if isinstance(parameter, tuple):
-        names = getattr(parameter, "_fields", range(len(parameter)))
-        return ", ".join(f"{n} {_brief(v)}" for n, v in zip(names, parameter, strict=True))
-    return np.array2string(np.asarray(parameter), precision=4, separator=", ").replace("\n", "")
