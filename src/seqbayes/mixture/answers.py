@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from river import base
 
+from seqbayes.errors import PriorError
 from seqbayes.mixture.buffering import Buffer
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.working import Working
@@ -36,6 +37,33 @@ class Answers(base.Clusterer):
     def _is_blank(self) -> bool:
         """Whether nothing was learned, and no start given."""
         return self._working is None and not len(self._buffer)
+
+    def _has_no_scale(self) -> bool:
+        """Whether the priors wait for the scale of the first observation."""
+        return self._buffer.priors is None and self._is_blank()
+
+    def _check(self, x: Any) -> None:
+        """Refuse what the components cannot have made."""
+        if self._working is None:
+            self._buffer.check([x])
+        else:
+            self._working.reader.read(x)
+
+    def _check_many(self, xs: Any) -> None:
+        """Refuse observations of which the components cannot have made one."""
+        if self._working is None:
+            self._buffer.check(xs)
+        else:
+            self._working.rows(xs)
+
+    def _speaking(self, x: Any) -> Working:
+        """Return the components at work, or refuse to say anything of `x` yet."""
+        self._check(x)
+        if self._has_no_scale():
+            raise PriorError(
+                f"a {type(self).__name__} without priors has no density before it has seen anything"
+            )
+        return self._present()
 
     @property
     def n_samples(self) -> float:
@@ -84,8 +112,8 @@ class Answers(base.Clusterer):
         ObservationError
             If `x` is outside a component's support.
         """
-        if self._is_blank() and self._buffer.priors is None:
-            self._buffer.check([x])
+        if self._has_no_scale():
+            self._check(x)
             shares = list(self._buffer.first_weights())
         else:
             working = self._present()
@@ -106,8 +134,10 @@ class Answers(base.Clusterer):
         ------
         ObservationError
             If `x` is outside a component's support.
+        PriorError
+            If the priors come from the data, and there was none yet.
         """
-        served = self._present().served()
+        served = self._speaking(x).served()
         served.reader.read(x)
         return float(served.expect()[1])
 
@@ -121,13 +151,26 @@ class Answers(base.Clusterer):
         ------
         ObservationError
             If `x` is outside a component's support.
+        PriorError
+            If the priors come from the data, and there was none yet.
         """
         if self._settings.covariance != "full":
             return self.log_density(x)
-        return self._present().log_predictive(x)
+        return self._speaking(x).log_predictive(x)
 
     def score_one(self, x: Any) -> float:
-        """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous."""
+        """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous.
+
+        It is 0 before the first observation where the priors come from the data.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside a component's support.
+        """
+        if self._has_no_scale():
+            self._check(x)
+            return 0.0
         return -self.log_predictive(x)
 
     def __str__(self) -> str:

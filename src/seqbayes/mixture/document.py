@@ -42,16 +42,16 @@ def restore(working: Working, seen: Mapping[str, Any]) -> None:
     engine = working.engine
     leaves = working.leaves()
     try:
-        engine.settled(_finite([seen["burn_in"]])[0])
+        engine.settled(finite([seen["burn_in"]])[0])
         for name in _NUMBERS:
-            setattr(engine, name, _finite([seen[name]])[0])
-        _put(engine.weights, seen["weights"])
+            setattr(engine, name, finite([seen[name]])[0])
+        put(engine.weights, seen["weights"])
         live, average = seen["shares"]
-        _put(engine.live, live)
-        _put(engine.average, average)
+        put(engine.live, live)
+        put(engine.average, average)
         for leaf, (live, average, point) in zip(leaves, seen["kernels"], strict=True):
-            _put(leaf.live, live)
-            _put(leaf.averaged, average)
+            put(leaf.live, live)
+            put(leaf.averaged, average)
             if len(point) != len(leaf.point):
                 raise ValueError(f"expected {len(leaf.point)} numbers, got {len(point)}")
             leaf.take_point([float(v) for v in point])
@@ -60,14 +60,28 @@ def restore(working: Working, seen: Mapping[str, Any]) -> None:
     working.forget_served()
 
 
-def _put(array: Any, values: Any) -> None:
-    numbers = _finite(values)
+def put(array: Any, values: Any) -> None:
+    """Let an array take finite numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are none, or not as many.
+    """
+    numbers = finite(values)
     if numbers.shape != array.shape:
         raise ValueError(f"expected {len(array)} numbers, got {values!r:.60}")
     array[:] = numbers
 
 
-def _finite(values: Any) -> Any:
+def finite(values: Any) -> Any:
+    """Return finite numbers as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
     array = np.array(values)
     if array.dtype.kind not in "fi" or not np.isfinite(array).all():
         raise ValueError(f"expected finite numbers, got {values!r:.60}")

@@ -46,7 +46,7 @@ def merge(mine: Working, theirs: Working) -> None:
     engine = mine.engine
     averaged = engine.averaged + theirs.engine.averaged
     _blend(served, other, order, share)
-    for leaf, blended in zip(mine.leaves(), mine._leaves(served), strict=True):
+    for leaf, blended in zip(mine.leaves(), mine.leaves_of(served), strict=True):
         leaf.live[:] = leaf.averaged[:] = blended.averaged
     engine.live[:] = engine.average[:] = (1.0 - share) * served.live + share * other.live[order]
     engine.n += theirs.engine.n

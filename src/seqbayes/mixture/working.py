@@ -35,6 +35,7 @@ class Working:
     def __init__(self, priors: Sequence[State], settings: Settings, lenient: bool = False) -> None:
         self.priors = tuple(priors)
         self.settings = settings
+        self.lenient = lenient
         self._assemble()
         if lenient and isinstance(self.reader, rows.Vector):
             self.reader.lenient = True
@@ -121,7 +122,7 @@ class Working:
         if self._stale or self._served is None or self._served.n != engine.n:
             served = self._served or self._engine()
             averaged = engine.averaging and engine.averaged > 0.0
-            pairs = zip(self._leaves(served), self._leaves(engine), strict=True)
+            pairs = zip(self.leaves_of(served), self.leaves_of(engine), strict=True)
             for mine, theirs in pairs:
                 mine.live[:] = theirs.averaged if averaged else theirs.live
             served.live[:] = engine.average if averaged else engine.live
@@ -157,12 +158,13 @@ class Working:
         return self._predictive.log_density(self.row.tolist(), x)
 
     @staticmethod
-    def _leaves(engine: Engine) -> list[Any]:
+    def leaves_of(engine: Engine) -> list[Any]:
+        """Return all kernels of an engine that hold statistics, in order."""
         return [leaf for kernel in engine.kernels for leaf in kernel.leaves()]
 
     def leaves(self) -> list[Any]:
         """Return all kernels that hold statistics, in order."""
-        return self._leaves(self.engine)
+        return self.leaves_of(self.engine)
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""
