@@ -17,15 +17,9 @@ from seqbayes.state import State
 
 
 class Answers(base.Clusterer):
-    """A clusterer whose clusters are states: those at work, or what the buffer says of them so far.
+    """A clusterer whose clusters are states: those at work, or what the buffer says so far."""
 
-    Attributes
-    ----------
-    names : tuple
-        The components' names: identity survives learning. `ranking` orders them for display.
-    """
-
-    names: tuple[Any, ...]
+    _names: tuple[Any, ...]
     _settings: Settings
     _buffer: Buffer
     _working: Working | None
@@ -64,6 +58,11 @@ class Answers(base.Clusterer):
                 f"a {type(self).__name__} without priors has no density before it has seen anything"
             )
         return self._present()
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The components' names: identity survives learning. `ranking` orders them for display."""
+        return self._names
 
     @property
     def n_samples(self) -> float:

@@ -90,7 +90,7 @@ class Buffer:
                     raise PriorError(f"online EM needs proper priors, got {state.prior}")
         if w == 0.0:
             return
-        x = _plain(x)
+        x = plain(x)
         if self.priors is None and self._kept and self._kept[-1][0] == x:
             # a stream that stands still has no scale: it waits here, and takes no more room
             w += self._kept.pop()[1]
@@ -121,7 +121,7 @@ class Buffer:
             assert data is not None
             for x in data:
                 _check_numbers(x, data[0])
-            priors = (scaled_to([_plain(x) for x in data], self._k),) * self._k
+            priors = (scaled_to([plain(x) for x in data], self._k),) * self._k
         return Working(priors, self._settings, lenient=self.priors is None)
 
     def begin(self) -> Working:
@@ -146,10 +146,15 @@ class Buffer:
     def _fitted(self, n: int, restarts: int, passes: int) -> Working:
         xs = [x for x, _ in self._kept[:n]]
         w = np.array([w for _, w in self._kept[:n]])
+        working = self._fit(xs, w, restarts, passes)
+        working.engine.settled(working.engine.n)
+        return working
+
+    def _fit(self, xs: list[Any], w: Any, restarts: int, passes: int) -> Working:
+        """Return components that have learned observations at hand."""
         working = self.working(xs)
         rng = np.random.default_rng(self._seed)
         working.fit_start(working.rows(xs), w, rng, restarts, passes)
-        working.engine.settled(working.engine.n)
         return working
 
 
@@ -180,7 +185,7 @@ def _form(x: Any) -> Any:
     return len(x) if isinstance(x, (list, tuple)) else "number"
 
 
-def _plain(x: Any) -> Any:
+def plain(x: Any) -> Any:
     """Return a copy that nobody else can change."""
     if isinstance(x, Mapping):
         return dict(x)

@@ -9,7 +9,6 @@ import numpy as np
 
 from seqbayes import codec
 from seqbayes.errors import PriorError
-from seqbayes.families import Dirichlet
 from seqbayes.mixture.steps import STEPS
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
@@ -106,7 +105,7 @@ def encode_parameter(name: str, value: Any) -> Any:
             raise PriorError(f"a step has a JSON form if it is one of {', '.join(STEPS)}")
         fields = {field: getattr(value, field) for field in value.__slots__}
         return [type(value).__name__, fields]
-    if isinstance(value, Dirichlet):
+    if isinstance(value, State):
         return value.to_dict()
     return codec.encode(value)
 
@@ -128,5 +127,5 @@ def decode_parameter(name: str, value: Any) -> Any:
     except (KeyError, TypeError, ValueError) as error:
         raise PriorError(f"cannot read {name} of the mixture: {error}") from None
     if isinstance(value, Mapping) and "family" in value:
-        return Dirichlet.from_dict(value)
+        return State.from_dict(value)
     return codec.decode(value)

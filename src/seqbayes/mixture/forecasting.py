@@ -34,6 +34,11 @@ class Forecast:
         if source.settings.covariance == "full":
             self._predictive = Predictive(source.priors)
 
+    @property
+    def component(self) -> State:
+        """The prior of the first component."""
+        return self._working.priors[0]
+
     def renew(self, source: Working) -> None:
         """Say what the components at work say now."""
         if source.priors is not self._working.priors:

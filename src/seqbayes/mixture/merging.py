@@ -72,16 +72,17 @@ def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
     """
     from scipy.optimize import linear_sum_assignment
 
-    gains = np.array([[_gain(a, b) for b in theirs] for a in mine])
+    gains = np.array([[gain(a, b) for b in theirs] for a in mine])
     return linear_sum_assignment(gains, maximize=True)[1]
 
 
-def _gain(a: State, b: State) -> float:
+def gain(a: State, b: State) -> float:
+    """Return the log evidence for two components having learned the same, not two different."""
     if type(a) is not type(b) or a.likelihood != b.likelihood:
         return -1e300
     both = a.clone(include_attributes=True)
     both._statistics.merge(b._statistics)
     seen = [state._statistics.value for state in (both, a, b)]
     together, first, second = (a.log_marginal(a.prior, each) for each in seen)
-    gain = float(together - first - second)
-    return gain if np.isfinite(gain) else -1e300
+    total = float(together - first - second)
+    return total if np.isfinite(total) else -1e300

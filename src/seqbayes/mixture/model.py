@@ -125,7 +125,7 @@ class Mixture(Answers):
         burn_in: int | None = None,
     ) -> None:
         named = name_components(components)
-        self.names = tuple(named)
+        self._names = tuple(named)
         priors = None if isinstance(components, int) else tuple(s.clone() for s in named.values())
         self._given: dict[str, Any] = {
             "components": components if priors is None else dict(zip(named, priors, strict=True)),

@@ -166,6 +166,15 @@ class Working:
         """Return all kernels that hold statistics, in order."""
         return self.leaves_of(self.engine)
 
+    def responsibilities(self, table: Array) -> Array:
+        """Return the responsibilities (n, K) for rows, under the parameters that are served."""
+        served = self.served()
+        shares = np.zeros((len(table), len(self.priors)))
+        for i, values in enumerate(table):
+            self.row[:] = values
+            shares[i] = served.expect()[0]
+        return shares
+
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""
         return tuple(
