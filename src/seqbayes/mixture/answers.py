@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from river import base
 
 from seqbayes.errors import PriorError
 from seqbayes.mixture.buffering import Buffer
+from seqbayes.mixture.durable import Durable
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
 
 
-class Answers(base.Clusterer):
+class Answers(Durable):
     """A clusterer whose clusters are states: those at work, or what the buffer says so far."""
 
     _names: tuple[Any, ...]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-import numpy as np
-
-from seqbayes import arrays, codec
+from seqbayes import codec
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import document, revising
+from seqbayes.mixture import document
 from seqbayes.mixture.answers import Answers
-from seqbayes.mixture.buffering import plain
+from seqbayes.mixture.census import Census
 from seqbayes.mixture.components import adapter
 from seqbayes.mixture.counting import CountingBuffer
+from seqbayes.mixture.durable import OneByOne
 from seqbayes.mixture.forecasting import Forecast
 from seqbayes.mixture.revising import Prior
 from seqbayes.mixture.settings import check_buffer, check_settings
-from seqbayes.mixture.trial import WON, Trial
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
 from seqbayes.statistics import read_weight
@@ -27,11 +24,8 @@ from seqbayes.statistics import read_weight
 BUFFER = 300
 """Observations that a start is made from, and that are kept to find what should be born."""
 
-STRANGE = 5.0
-"""So many observations that no component explains call for a birth at once."""
 
-
-class DirichletProcessMixture(Answers):
+class DirichletProcessMixture(Answers, OneByOne):
     """A mixture with as many components as the stream shows: they are born, and retire.
 
     The shares have a Dirichlet process as their prior, cut off after `most` components: there is
@@ -125,14 +119,8 @@ class DirichletProcessMixture(Answers):
             self.concentration, self.most, self._settings, lenient=component is None
         )
         self._buffer: CountingBuffer = CountingBuffer(self._prior, self.component, seed, size)
-        self._size = size
+        self._census = Census(self._prior, size, seed)
         self._working: Working | None = None
-        self._names: tuple[int, ...] = (0,)
-        self._next = 1
-        self._window: deque[tuple[Any, float]] = deque(maxlen=size)
-        self._trials: list[Trial] = []
-        self._failed: dict[tuple[int, ...], float] = {}
-        self._due = self._strange = 0.0
         self._base: Forecast | None = None
 
     @property
@@ -144,80 +132,19 @@ class DirichletProcessMixture(Answers):
         """
         if self._working is None and len(self._buffer):
             return tuple(range(len(self._present().priors)))
-        return self._names
+        return self._census.names
 
     # Learning.
 
-    def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Absorb one observation.
-
-        Parameters
-        ----------
-        x
-            The observation, as the component's state takes it; or a mapping of features, from
-            which those that were not seen are absent.
-        w
-            Weight, finite and >= 0.
-
-        Raises
-        ------
-        ObservationError
-            If the component cannot have made `x`, or `w` is no weight. Nothing is then changed.
-        """
-        weight = read_weight(w)
-        self._check(x)
-        if weight > 0.0:
-            self._take(x, weight)
-
-    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Absorb many observations in their order, as one by one; none if one is refused.
-
-        Parameters
-        ----------
-        xs
-            Observations: an array (n,) or (n, d), or any iterable of length n.
-        w
-            None, one weight for all, or n weights.
-
-        Raises
-        ------
-        ObservationError
-            If an observation or a weight is refused.
-        """
-        xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs))
-        self._check_many(xs)
-        for i, x in enumerate(xs.tolist() if isinstance(xs, np.ndarray) else xs):
-            weight = 1.0 if weights is None else float(weights[i])
-            if weight > 0.0:
-                self._take(x, weight)
-
     def _take(self, x: Any, w: float) -> None:
-        if self._working is None:
-            self._buffer.add(x, w)
-            if self._buffer.is_full:
-                self._begin()
+        if self._working is not None:
+            self._working = self._census.learn(self._working, x, w, self._unborn(x))
             return
-        working, unborn = self._working, self._unborn(x)
-        working.reader.read(x)
-        engine = working.engine
-        if self._prior.is_strange(engine.expect()[1], unborn, working):
-            self._strange += w
-        for trial in self._trials:
-            trial.learn(working, x, w, unborn)
-        engine.learn(x, w)
-        self._window.append((plain(x), w))
-        self._judge()
-        if engine.n >= self._due or self._strange >= STRANGE:
-            self._revise()
-
-    def _begin(self) -> None:
-        """Begin from what is kept."""
-        self._window.extend(self._buffer)
-        self._working = self._buffer.begin()
-        self._next = len(self._working.priors)
-        self._names = tuple(range(self._next))
-        self._due = self._working.engine.n + self._size / 4.0
+        self._buffer.add(x, w)
+        if self._buffer.is_full:
+            kept = list(self._buffer)
+            self._working = self._buffer.begin()
+            self._census.begin(self._working, kept)
 
     def _unborn(self, x: Any) -> float:
         """Return the log density of an observation if a component made it that is not born."""
@@ -226,94 +153,30 @@ class DirichletProcessMixture(Answers):
             self._base = Forecast(self._prior.working(component, 1))
         return self._base.log_density(x)
 
-    # Births and retirements.
+    def merge(self, other: Self) -> None:
+        """Absorb what another mixture has learned; the common prior counts once.
 
-    def _judge(self) -> None:
-        """End the trials that are over."""
-        going = []
-        for trial in self._trials:
-            if trial.outcome:
-                self._adopt(trial.challenger, trial.names)
-                return
-            if trial.outcome is None:
-                going.append(trial)
-            else:
-                self._failed[trial.key] = self.n_samples
-        self._trials = going
+        Components are joined while there is evidence that one of this mixture's and one of the
+        other's have learned the same, and keep this mixture's names; the others get new ones. What
+        one of them has still in its buffer is learned.
 
-    def _adopt(self, working: Working, names: tuple[int, ...]) -> None:
-        self._working, self._names = working, names
-        self._next = max(self._next, *(name + 1 for name in names))
-        self._trials, self._failed = [], {}
-        self._strange, self._due = 0.0, self.n_samples + self._size / 10.0
-
-    def _revise(self) -> None:
-        """Let what is empty retire; put a birth on trial, and the joining of two components."""
-        working = self._present()
-        n, urgent = working.engine.n, self._strange >= STRANGE
-        self._strange, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
-        counts = working.engine.live * working.engine.memory
-        if len(counts) > 1 and counts.min() < 1.0:
-            self._retire(working, int(counts.argmin()))
-            return
-        self._failed = {key: at for key, at in self._failed.items() if n < 1.5 * at}
-        if len(self._names) < self.most:
-            self._try_birth(working, urgent)
-        if len(self._names) > 1 and all(trial.grows for trial in self._trials):
-            self._try_join(working)
-
-    def _length(self, working: Working) -> float:
-        return max(float(self._size), working.engine.n / 4.0)
-
-    def _retire(self, working: Working, k: int) -> None:
-        """Let a component take in another that is empty: the one that is most alike."""
-        others = set(range(len(self._names))) - {k}
-        skip = {(a, b) for a in others for b in others}
-        found = revising.most_alike(self._prior, working, skip)
-        assert found is not None
-        a, b = sorted(found[:2], key=lambda each: each == k)
-        made = revising.shrunk(self._prior, working, a, b, self._path())
-        self._adopt(made, self._names[:b] + self._names[b + 1 :])
-
-    def _try_birth(self, working: Working, urgent: bool) -> None:
-        running = [trial for trial in self._trials if trial.grows]
-        if running and not urgent:
-            return
-        xs, w = zip(*self._window, strict=True)
-        n = int(working.engine.n)
-        rng = np.random.default_rng(None if self.seed is None else [self.seed, n])
-        skip = set()
-        if not urgent:
-            skip = {k for k, name in enumerate(self._names) if (name,) in self._failed}
-        split = revising.best_split(self._prior, working, working.rows(xs), np.array(w), skip, rng)
-        if split is None or split.gain <= (2.0 * WON if running else 0.0):
-            return
-        self._trials = [trial for trial in self._trials if not trial.grows]
-        made = revising.grown(self._prior, working, split, self._path())
-        names, key = (*self._names, self._next), (self._names[split.at],)
-        self._trials.append(Trial(self._prior, working, made, names, key, self._length(working)))
-
-    def _try_join(self, working: Working) -> None:
-        names = self._names
-        skip = {
-            (a, b)
-            for a in range(len(names))
-            for b in range(a + 1, len(names))
-            if (names[a], names[b]) in self._failed
-        }
-        found = revising.most_alike(self._prior, working, skip)
-        if found is None or found[2] <= 0.0:
-            return
-        a, b = found[:2]
-        made = revising.shrunk(self._prior, working, a, b, self._path())
-        kept = list(names)
-        kept[a] = min(names[a], names[b])
-        del kept[b]
-        key, length = (names[a], names[b]), self._length(working)
-        self._trials.append(Trial(self._prior, working, made, tuple(kept), key, length))
-
-    def _path(self) -> float:
-        return sum(w for _, w in self._window)
+        Raises
+        ------
+        MergeError
+            If the other mixture has another prior or other settings.
+        """
+        self._check_like(other)
+        if other._working is None:
+            for x, w in other._buffer:
+                self.learn_one(x, w)
+        elif self._working is None:
+            kept = list(self._buffer)
+            self._buffer.clear()
+            self._restore(other._learned())
+            for x, w in kept:
+                self.learn_one(x, w)
+        else:
+            self._working = self._census.unite(self._working, other._working, other._census)
 
     # What is believed.
 
@@ -339,48 +202,21 @@ class DirichletProcessMixture(Answers):
 
     # Copies and durable forms.
 
-    def _get_params(self) -> dict[str, Any]:
-        return dict(self._given)
-
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"seed": 1}
 
-    def __repr__(self) -> str:
-        """Return the constructor's call."""
-        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None)
-        return f"{type(self).__name__}({', '.join(given)})"
-
-    def clone(
-        self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
-    ) -> Self:
-        """Return a new mixture with the same prior, and nothing learned.
-
-        Parameters
-        ----------
-        new_params
-            Constructor parameters to change.
-        include_attributes
-            Whether to copy what was learned as well.
-        """
-        cloned = type(self)(**{**self._given, **(new_params or {})})
-        if include_attributes:
-            cloned._restore(self._learned())
-        return cloned
+    def _is_like(self, other: Self) -> bool:
+        return self._prior == other._prior and self.component == other.component
 
     def _learned(self) -> dict[str, Any]:
-        """Return what was learned, as plain values."""
         working = self._working
         if working is None:
             return {"buffer": [[codec.encode(x), w] for x, w in self._buffer]}
         return {
             "learned": {
                 "component": working.priors[0].to_dict(),
-                "names": list(self._names),
-                "numbers": [float(self._next), self._due, self._strange],
-                "failed": [[list(key), at] for key, at in self._failed.items()],
-                "window": [[codec.encode(x), w] for x, w in self._window],
-                "trials": [trial.to_dict() for trial in self._trials],
+                "census": self._census.to_dict(),
                 **document.learned(working),
             }
         }
@@ -391,73 +227,12 @@ class DirichletProcessMixture(Answers):
                 self._buffer.add(codec.decode(x), read_weight(w))
             return
         learned = seen["learned"]
-        names = tuple(map(int, learned["names"]))
         component = _check_component(State.from_dict(learned["component"]))
         assert component is not None
-        working = self._prior.working(component, len(names))
+        working = self._prior.working(component, len(learned["census"]["names"]))
         document.restore(working, learned)
-        self._names, self._working = names, working
-        following, self._due, self._strange = document.finite(learned["numbers"]).tolist()
-        self._next = int(following)
-        self._failed = {tuple(map(int, key)): float(at) for key, at in learned["failed"]}
-        self._window.clear()
-        self._window.extend((plain(codec.decode(x)), read_weight(w)) for x, w in learned["window"])
-        self._trials = [Trial.from_dict(each, self._prior, working) for each in learned["trials"]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the mixture as a versioned dictionary of JSON values.
-
-        Raises
-        ------
-        PriorError
-            If the step is a function that has no name here.
-        """
-        return {
-            "seqbayes": codec.VERSION,
-            "model": "DirichletProcessMixture",
-            "parameters": {
-                name: document.encode_parameter(name, value) for name, value in self._given.items()
-            },
-            **self._learned(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the mixture that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary describes none, or is of a newer version.
-        """
-        codec.Document(data)
-        model = data.get("model")
-        if model != "DirichletProcessMixture":
-            raise PriorError(f"expected a DirichletProcessMixture, got model {model!r}")
-        try:
-            given = {
-                name: document.decode_parameter(name, value)
-                for name, value in data["parameters"].items()
-            }
-            mixture = cls(**given)
-            mixture._restore(data)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read the mixture: {error}") from None
-        return mixture
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (type(self), self._given, self._learned())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, type(self)):
-            return NotImplemented
-        return self._is_like(other) and self._learned() == other._learned()
-
-    __hash__ = None  # type: ignore[assignment]  # a mixture changes as it learns
-
-    def _is_like(self, other: Self) -> bool:
-        """Whether both have the same prior and settings."""
-        return self._prior == other._prior and self.component == other.component
+        self._census.restore(learned["census"], working)
+        self._working = working
 
 
 def _check_component(component: Any) -> State | None:
@@ -476,9 +251,3 @@ def _check_most(most: Any) -> int:
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise PriorError(f"expected most >= 1 components, got {most!r}")
     return most
-
-
-def _unpickle(kind: type[DirichletProcessMixture], given: Any, learned: Any) -> Any:
-    mixture = kind(**given)
-    mixture._restore(learned)
-    return mixture

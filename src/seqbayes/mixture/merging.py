@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqbayes.errors import MergeError
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
 
@@ -21,20 +20,6 @@ def alike(mine: Mixture, theirs: Mixture) -> bool:
     if mine._settings[:2] != theirs._settings[:2]:
         return False
     return bool(mine._buffer.priors == theirs._buffer.priors)
-
-
-def check(mine: Mixture, theirs: Any) -> None:
-    """Refuse to merge what is not alike.
-
-    Raises
-    ------
-    MergeError
-        If it is not.
-    """
-    if type(theirs) is not type(mine):
-        raise MergeError(f"cannot merge a {type(theirs).__name__} into a {type(mine).__name__}")
-    if not alike(mine, theirs):
-        raise MergeError("the mixtures differ in their components' priors, or in their settings")
 
 
 def merge(mine: Working, theirs: Working) -> None:
@@ -72,17 +57,30 @@ def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
     """
     from scipy.optimize import linear_sum_assignment
 
-    gains = np.array([[gain(a, b) for b in theirs] for a in mine])
+    ours, others = [log_marginal(a) for a in mine], [log_marginal(b) for b in theirs]
+    gains = np.array(
+        [
+            [_gain(a, b, own + their) for b, their in zip(theirs, others, strict=True)]
+            for a, own in zip(mine, ours, strict=True)
+        ]
+    )
     return linear_sum_assignment(gains, maximize=True)[1]
 
 
-def gain(a: State, b: State) -> float:
-    """Return the log evidence for two components having learned the same, not two different."""
+def log_marginal(*states: State) -> float:
+    """Return the log marginal likelihood of all that states of one prior have learned."""
+    first, *others = states
+    seen = first._statistics
+    if others:
+        seen = first.clone(include_attributes=True)._statistics
+        for other in others:
+            seen.merge(other._statistics)
+    return float(first.log_marginal(first.prior, seen.value))
+
+
+def _gain(a: State, b: State, apart: float) -> float:
+    """Return the log evidence for two components having learned the same, against two apart."""
     if type(a) is not type(b) or a.likelihood != b.likelihood:
         return -1e300
-    both = a.clone(include_attributes=True)
-    both._statistics.merge(b._statistics)
-    seen = [state._statistics.value for state in (both, a, b)]
-    together, first, second = (a.log_marginal(a.prior, each) for each in seen)
-    total = float(together - first - second)
-    return total if np.isfinite(total) else -1e300
+    gain = log_marginal(a, b) - apart
+    return gain if np.isfinite(gain) else -1e300

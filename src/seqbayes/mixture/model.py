@@ -265,7 +265,7 @@ class Mixture(Answers):
         MergeError
             If the other mixture has other priors or settings.
         """
-        merging.check(self, other)
+        self._check_like(other)
         if other._working is None:
             for x, w in other._buffer:
                 self.learn_one(x, w)
@@ -277,46 +277,16 @@ class Mixture(Answers):
         else:
             merging.merge(self._working, other._working)
 
-    def __add__(self, other: Self) -> Self:
-        if not isinstance(other, Mixture):
-            return NotImplemented
-        total = self.clone(include_attributes=True)
-        total.merge(other)
-        return total
-
     # Copies and durable forms.
-
-    def _get_params(self) -> dict[str, Any]:
-        return dict(self._given)
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"components": 2}
 
-    def __repr__(self) -> str:
-        """Return the constructor's call: `components` and `weights` themselves are learned."""
-        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None)
-        return f"{type(self).__name__}({', '.join(given)})"
-
-    def clone(
-        self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
-    ) -> Self:
-        """Return a new mixture with the same priors and start, and nothing learned.
-
-        Parameters
-        ----------
-        new_params
-            Constructor parameters to change.
-        include_attributes
-            Whether to copy what was learned as well.
-        """
-        cloned = type(self)(**{**self._given, **(new_params or {})})
-        if include_attributes:
-            cloned._restore(self._learned())
-        return cloned
+    def _is_like(self, other: Self) -> bool:
+        return merging.alike(self, other)
 
     def _learned(self) -> dict[str, Any]:
-        """Return what was learned, as plain values."""
         if self._working is None:
             return {"buffer": [[codec.encode(x), w] for x, w in self._buffer]}
         return {"learned": self._working_document()}
@@ -346,60 +316,3 @@ class Mixture(Answers):
         document.restore(working, learned)
         self._working = working
         self._buffer.clear()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the mixture as a versioned dictionary of JSON values.
-
-        Raises
-        ------
-        PriorError
-            If the step is a function that has no name here.
-        """
-        return {
-            "seqbayes": codec.VERSION,
-            "model": "Mixture",
-            "parameters": {
-                name: document.encode_parameter(name, value) for name, value in self._given.items()
-            },
-            **self._learned(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the mixture that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary describes none, or is of a newer version.
-        """
-        codec.Document(data)
-        if data.get("model") != "Mixture" or not isinstance(data.get("parameters"), Mapping):
-            raise PriorError(f"expected a dictionary of a Mixture, got model {data.get('model')!r}")
-        try:
-            mixture = cls(
-                **{
-                    name: document.decode_parameter(name, value)
-                    for name, value in data["parameters"].items()
-                }
-            )
-            mixture._restore(data)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise PriorError(f"cannot read the mixture: {error}") from None
-        return mixture
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (type(self), self._given, self._learned())
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return bool(merging.alike(self, other) and self._learned() == other._learned())
-
-    __hash__ = None  # type: ignore[assignment]  # a mixture changes as it learns
-
-
-def _unpickle(kind: type[Mixture], given: dict[str, Any], learned: dict[str, Any]) -> Mixture:
-    mixture = kind(**given)
-    mixture._restore(learned)
-    return mixture

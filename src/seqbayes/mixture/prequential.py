@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
-from river import base
-
-from seqbayes import arrays, codec
+from seqbayes import codec
 from seqbayes.elicit import check_proportions
-from seqbayes.errors import MergeError, PriorError
+from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import merging
-from seqbayes.mixture.document import finite
+from seqbayes.mixture import document, merging
+from seqbayes.mixture.durable import Durable, OneByOne
 from seqbayes.mixture.forecasting import GROWTH, Forecast
 from seqbayes.mixture.model import Mixture
-from seqbayes.statistics import read_weight
 
 UNSCORED = 10
 """Observations that are not scored where priors come from the data: they set the scale."""
@@ -27,7 +23,7 @@ BUFFER = 100
 """Observations per component of the largest mixture that all of them begin from."""
 
 
-class Prequential(base.Clusterer):
+class Prequential(OneByOne):
     """Mixtures that forecast the same stream, and the evidence that the forecasts are for each.
 
     Before an observation is learned, every mixture says how probable it is given all that came
@@ -107,52 +103,13 @@ class Prequential(base.Clusterer):
 
     # Learning.
 
-    def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Let every mixture forecast an observation, and then learn it.
-
-        Parameters
-        ----------
-        x
-            The observation, as `Mixture.learn_one` takes it.
-        w
-            Weight, finite and >= 0, of the observation and of its log score.
-
-        Raises
-        ------
-        ObservationError
-            If a component of a mixture cannot have made `x`, or `w` is no weight. Nothing is then
-            changed.
-        """
-        weight = read_weight(w)
+    def _check(self, x: Any) -> None:
         for mixture in self._mixtures.values():
             mixture._check(x)
-        if weight > 0.0:
-            self._take(x, weight)
 
-    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Forecast and learn many observations in their order, as one by one; none if one is bad.
-
-        Parameters
-        ----------
-        xs
-            Observations: an array (n,) or (n, d), or any iterable of length n.
-        w
-            None, one weight for all, or n weights.
-
-        Raises
-        ------
-        ObservationError
-            If an observation or a weight is refused.
-        """
-        xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs))
+    def _check_many(self, xs: Any) -> None:
         for mixture in self._mixtures.values():
             mixture._check_many(xs)
-        xs = xs.tolist() if isinstance(xs, np.ndarray) else xs
-        for i, x in enumerate(xs):
-            weight = 1.0 if weights is None else float(weights[i])
-            if weight > 0.0:
-                self._take(x, weight)
 
     def _take(self, x: Any, w: float) -> None:
         """Score the forecasts of an observation that is no bad one, and learn it."""
@@ -184,10 +141,7 @@ class Prequential(base.Clusterer):
         MergeError
             If the others have other priors or settings.
         """
-        if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
-        if not self._is_like(other):
-            raise MergeError("the mixtures compared, or their prior, differ")
+        self._check_like(other)
         for name, mixture in self._mixtures.items():
             mixture.merge(other._mixtures[name])
             self._scores[name] += other._scores[name]
@@ -200,13 +154,6 @@ class Prequential(base.Clusterer):
             return False
         pairs = zip(self._mixtures.values(), other._mixtures.values(), strict=True)
         return all(merging.alike(mine, theirs) for mine, theirs in pairs)
-
-    def __add__(self, other: Self) -> Self:
-        if not isinstance(other, Prequential):
-            return NotImplemented
-        total = self.clone(include_attributes=True)
-        total.merge(other)
-        return total
 
     # What was learned.
 
@@ -297,40 +244,36 @@ class Prequential(base.Clusterer):
 
     # Copies and durable forms.
 
-    def _get_params(self) -> dict[str, Any]:
-        return dict(self._given)
-
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"mixtures": 3}
 
-    def __repr__(self) -> str:
-        """Return the constructor's call."""
-        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None)
-        return f"{type(self).__name__}({', '.join(given)})"
+    @staticmethod
+    def _encode(name: str, value: Any) -> Any:
+        if name == "mixtures" and not isinstance(value, int):
+            return [[codec.encode(key), mixture.to_dict()] for key, mixture in value.items()]
+        return Durable._encode(name, value)
 
-    def clone(
-        self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
-    ) -> Self:
-        """Return the same mixtures with nothing learned, or with it."""
-        cloned = type(self)(**{**self._given, **(new_params or {})})
-        if include_attributes:
-            cloned._restore(self._learned())
-        return cloned
+    @staticmethod
+    def _decode(name: str, value: Any) -> Any:
+        if name == "mixtures" and not isinstance(value, int):
+            return {codec.decode(key): Mixture.from_dict(each) for key, each in value}
+        return Durable._decode(name, value)
 
     def _learned(self) -> dict[str, Any]:
-        """Return what was learned, as plain values."""
         return {
-            "n": self._n,
-            "due": self._due,
-            "scores": list(self._scores.values()),
-            "mixtures": [mixture._learned() for mixture in self._mixtures.values()],
-            "forecasts": [forecast.to_dict() for forecast in self._forecasts.values()],
+            "learned": {
+                "numbers": [self._n, self._due],
+                "scores": list(self._scores.values()),
+                "mixtures": [mixture._learned() for mixture in self._mixtures.values()],
+                "forecasts": [forecast.to_dict() for forecast in self._forecasts.values()],
+            }
         }
 
     def _restore(self, seen: Mapping[str, Any]) -> None:
-        names = list(self._mixtures)
-        self._n, self._due, *scores = finite([seen["n"], seen["due"], *seen["scores"]]).tolist()
+        names, seen = list(self._mixtures), seen["learned"]
+        self._n, self._due = document.finite(seen["numbers"]).tolist()
+        scores = document.finite(seen["scores"]).tolist()
         self._scores = dict(zip(names, scores, strict=True))
         for mixture, learned in zip(self._mixtures.values(), seen["mixtures"], strict=True):
             mixture._restore(learned)
@@ -339,59 +282,6 @@ class Prequential(base.Clusterer):
             for name, said in zip(names, seen["forecasts"], strict=True):
                 like = self._mixtures[name]._present()
                 self._forecasts[name] = Forecast.from_dict(said, like)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a versioned dictionary of JSON values.
-
-        Raises
-        ------
-        PriorError
-            If the step of a mixture is a function that has no name here.
-        """
-        given = self._given
-        mixtures = given["mixtures"]
-        if not isinstance(mixtures, int):
-            mixtures = [[codec.encode(k), each.to_dict()] for k, each in mixtures.items()]
-        rest = {name: codec.encode(v) for name, v in given.items() if name != "mixtures"}
-        return {
-            "seqbayes": codec.VERSION,
-            "model": "Prequential",
-            "parameters": {"mixtures": mixtures, **rest},
-            "learned": self._learned(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary describes no such thing, or is of a newer version.
-        """
-        codec.Document(data)
-        if data.get("model") != "Prequential":
-            raise PriorError(f"expected a Prequential, got model {data.get('model')!r}")
-        try:
-            given = dict(data["parameters"])
-            mixtures = given.pop("mixtures")
-            if not isinstance(mixtures, int):
-                mixtures = {codec.decode(k): Mixture.from_dict(each) for k, each in mixtures}
-            found = cls(mixtures, **{name: codec.decode(v) for name, v in given.items()})
-            found._restore(data["learned"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read the mixtures: {error}") from None
-        return found
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (type(self), self._given, self._learned())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, type(self)):
-            return NotImplemented
-        return self._is_like(other) and self._learned() == other._learned()
-
-    __hash__ = None  # type: ignore[assignment]  # it changes as it learns
 
     def __str__(self) -> str:
         probabilities = self.probabilities
@@ -424,9 +314,3 @@ def _log_prior(prior: Any, names: tuple[Any, ...]) -> dict[Any, float]:
     if set(shares) != set(names):
         raise PriorError(f"expected a prior over {names}, got {prior!r}")
     return {name: math.log(p) if (p := shares[name]) > 0.0 else -math.inf for name in names}
-
-
-def _unpickle(kind: type[Prequential], given: dict[str, Any], learned: Any) -> Prequential:
-    found = kind(**given)
-    found._restore(learned)
-    return found

@@ -13,7 +13,7 @@ import scipy.special as sc
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.evidence import log_evidence
 from seqbayes.mixture.kernels import Kernel
-from seqbayes.mixture.merging import gain
+from seqbayes.mixture.merging import log_marginal
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
@@ -77,14 +77,20 @@ class Part(NamedTuple):
     scale: float
 
 
-def parts(working: Working) -> list[Part]:
-    """Return what the components have learned, as it is served."""
+def parts(working: Working, scale: float = 1.0) -> list[Part]:
+    """Return what the components have learned, as it is served, or a share of it."""
     served = working.served()
     shares = zip(served.kernels, served.live.tolist(), strict=True)
-    return [Part(kernel, share, 1.0) for kernel, share in shares]
+    return [Part(kernel, scale * share, scale) for kernel, share in shares]
 
 
-def assemble(prior: Prior, source: Working, made: Sequence[Sequence[Part]], path: float) -> Working:
+def assemble(
+    prior: Prior,
+    source: Working,
+    made: Sequence[Sequence[Part]],
+    path: float = math.inf,
+    other: Working | None = None,
+) -> Working:
     """Return components at work, each of which has learned all that is in its parts.
 
     Parameters
@@ -95,9 +101,12 @@ def assemble(prior: Prior, source: Working, made: Sequence[Sequence[Part]], path
         For every new component, what it takes over.
     path
         How many observations the averages of the path are worth at most: new components move.
+    other
+        Components of another shard that they come from as well.
     """
     working = prior.working(source.priors[0], len(made))
-    old, engine = source.engine, working.engine
+    engine = working.engine
+    past = [each.engine for each in (source, other) if each is not None]
     for kernel, taken in zip(engine.kernels, made, strict=True):
         for i, leaf in enumerate(kernel.leaves()):
             leaf.averaged[:] = 0.0
@@ -105,8 +114,9 @@ def assemble(prior: Prior, source: Working, made: Sequence[Sequence[Part]], path
                 _add(leaf, part.kernel.leaves()[i].live, part.scale)
             leaf.live[:] = leaf.averaged
     engine.live[:] = engine.average[:] = [sum(p.share for p in taken) for taken in made]
-    engine.settled(old.burn_in)
-    engine.n, engine.memory, engine.averaged = old.n, old.memory, min(old.averaged, path)
+    engine.settled(past[0].burn_in)
+    engine.n, engine.memory = sum(old.n for old in past), sum(old.memory for old in past)
+    engine.averaged = min(sum(old.averaged for old in past), path)
     working.maximise()
     return working
 
@@ -185,6 +195,7 @@ def most_alike(prior: Prior, working: Working, skip: set[Any]) -> tuple[int, int
     states = working.states(working.served())
     counts = np.array([part.share for part in parts(working)]) * working.engine.memory
     each = prior.concentration / prior.most
+    own = [log_marginal(state) for state in states]
     found = None
     for a in range(len(states)):
         for b in range(a + 1, len(states)):
@@ -192,7 +203,7 @@ def most_alike(prior: Prior, working: Working, skip: set[Any]) -> tuple[int, int
                 continue
             both = sc.gammaln(each + counts[a] + counts[b]) + sc.gammaln(each)
             shares = both - sc.gammaln(each + counts[a]) - sc.gammaln(each + counts[b])
-            total = gain(states[a], states[b]) + float(shares)
+            total = log_marginal(states[a], states[b]) - own[a] - own[b] + float(shares)
             if found is None or total > found[2]:
                 found = a, b, total
     return found
@@ -204,3 +215,33 @@ def shrunk(prior: Prior, working: Working, a: int, b: int, path: float) -> Worki
     made[a] += made[b]
     del made[b]
     return assemble(prior, working, made, path)
+
+
+def united(prior: Prior, mine: Working, theirs: Working) -> tuple[Working, list[int]]:
+    """Return the components of two shards as one mixture, and where each was among mine and theirs.
+
+    One of mine and one of theirs are joined while there is evidence that they are one, or while
+    there are too many.
+    """
+    total = mine.engine.memory + theirs.engine.memory
+    scales = mine.engine.memory / total, theirs.engine.memory / total
+    made = [[part] for part in (*parts(mine, scales[0]), *parts(theirs, scales[1]))]
+    first = len(mine.priors)
+    sides = [{k >= first} for k in range(len(made))]
+    places = list(range(len(made)))
+    while True:
+        working = assemble(prior, mine, made, other=theirs)
+        too_many = len(made) > prior.most
+        skip = {
+            (a, b)
+            for a in range(len(made))
+            for b in range(a + 1, len(made))
+            if sides[a] & sides[b] and not too_many
+        }
+        found = most_alike(prior, working, skip)
+        if found is None or (found[2] <= 0.0 and not too_many):
+            return working, places
+        a, b, _ = found
+        made[a] += made.pop(b)
+        sides[a] |= sides.pop(b)
+        del places[b]
