@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
+from mixture_streams import COMPILED, long_stream
 from seqbayes import (
     Dirichlet,
     Gamma,
@@ -20,12 +21,7 @@ from seqbayes import (
     Product,
 )
 from seqbayes.families import MultivariateParameters, NormalParameters
-from seqbayes.mixture import Mixture, engine
-
-COMPILED = not engine.__file__.endswith(".py")
-"""Uncompiled, the same code takes fifty times as long."""
-
-long_stream = pytest.mark.skipif(not COMPILED, reason="a long stream, of the same code compiled")
+from seqbayes.mixture import Mixture
 
 KAPPA, DF = 0.5, 6.0
 CENTRE, SCALE = np.array([1.0, 2.0]), np.array([[3.0, 0.5], [0.5, 2.0]])

@@ -11,6 +11,7 @@ import pytest
 from river import checks, datasets, evaluate, metrics, naive_bayes, preprocessing
 from river.checks import common
 
+from mixture_streams import COMPILED, long_stream
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -23,13 +24,8 @@ from seqbayes import (
     PriorError,
     Product,
 )
-from seqbayes.mixture import Mixture, engine
+from seqbayes.mixture import Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
-
-COMPILED = not engine.__file__.endswith(".py")
-"""Uncompiled, the same code takes fifty times as long."""
-
-long_stream = pytest.mark.skipif(not COMPILED, reason="a long stream, of the same code compiled")
 
 VISIT = Product({"wait": NormalInverseGamma(0, 0.1, 2, 2), "page": Dirichlet.flat(list("abc"))})
 

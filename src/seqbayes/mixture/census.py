@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -82,9 +83,11 @@ class Census:
     def unite(self, mine: Working, theirs: Working, other: Census) -> Working:
         """Return the components of two shards as one mixture; those of `theirs` get new names."""
         working, places = revising.united(self._prior, mine, theirs)
-        names = [*self.names, *(self._next + k for k in range(len(other.names)))]
         self._window.extend(other._window)
-        return self._adopt(working, tuple(names[k] for k in places))
+        fresh = itertools.count(self._next)
+        known = dict(enumerate(self.names))
+        names = tuple(known[k] if k in known else next(fresh) for k in places)
+        return self._adopt(working, names)
 
     def _judge(self, working: Working) -> Working:
         """End the trials that are over."""

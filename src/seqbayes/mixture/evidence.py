@@ -46,7 +46,7 @@ def log_evidence(
     for state, theta in zip(working.states(engine), parameters, strict=True):
         statistic = state._statistics.value
         total += state.log_marginal(state.prior, statistic)
-        total -= state.log_likelihood(theta, statistic)
+        total -= state.log_likelihood(state.observation_parameter(theta), statistic)
     return total
 
 

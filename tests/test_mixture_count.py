@@ -1,0 +1,552 @@
+"""How many components: log scores side by side, and mixtures that grow and shrink."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import pickle
+
+import numpy as np
+import pytest
+from river import checks
+from scipy import integrate
+
+from mixture_streams import COIN, COMPILED, long_stream, streams, tosses
+from seqbayes import (
+    Beta,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    MergeError,
+    NormalInverseGamma,
+    NormalInverseWishart,
+    ObservationError,
+    PriorError,
+)
+from seqbayes.mixture import DirichletProcessMixture, HalfLife, Mixture, Power, Prequential
+from seqbayes.mixture.evidence import log_evidence, log_partition
+from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.working import Working
+
+
+def faithful(seed, n=272):
+    """Points like those of Old Faithful: eruptions and waiting times, short ones and long ones."""
+    rng = np.random.default_rng(seed)
+    short = (rng.random(n) < 0.356)[:, None]
+    roots = np.linalg.cholesky([[[0.069, 0.435], [0.435, 33.7]], [[0.17, 0.94], [0.94, 36.05]]])
+    normal = rng.normal(size=(n, 2))
+    return np.where(
+        short, normal @ roots[0].T + [2.036, 54.48], normal @ roots[1].T + [4.29, 79.97]
+    )
+
+
+def five(seed, n, spread=1.0):
+    """Points of five round clusters, on the corners of a square and in its middle."""
+    rng = np.random.default_rng(seed)
+    places = np.array([[0, 0], [6, 0], [0, 6], [6, 6], [3, 3]], float)
+    which = rng.choice(5, n, p=[0.3, 0.25, 0.2, 0.15, 0.1])
+    return places[which] + spread * rng.normal(size=(n, 2))
+
+
+# Evidence.
+
+
+def test_partitions_have_probability_one():
+    for n, most, concentration in ((5, 3, 0.7), (6, 20, 1.0), (4, 1, 2.0)):
+        total = 0.0
+        for labels in itertools.product(range(n), repeat=n):
+            if list(dict.fromkeys(labels)) == list(range(len(set(labels)))):  # one labelling each
+                counts = np.bincount(labels).astype(float)
+                if len(counts) <= most:
+                    total += math.exp(log_partition(counts, concentration, most))
+        assert total == pytest.approx(1.0, rel=1e-10)
+
+
+def test_partitions_become_those_of_the_process():
+    counts = np.array([5.0, 1.0, 9.0])
+    process = DirichletProcess(0.7)
+    process.learn_many("a" * 5 + "b" + "c" * 9)
+    assert log_partition(counts, 0.7, 10**7) == pytest.approx(process.log_evidence, rel=1e-6)
+
+
+def resting(prior, k, xs, seed=0):
+    weights = Dirichlet.flat(tuple(range(k))) if k > 1 else (1.0,)
+    working = Working((prior,) * k, Settings("full", weights, Power(), True, 1.0))
+    table, w = working.rows(xs), np.ones(len(xs))
+    working.fit_start(table, w, np.random.default_rng(seed), 10, 500)
+    return log_evidence(working, table, w, 1.0, 10)
+
+
+@pytest.mark.parametrize(
+    ("prior", "xs"),
+    [
+        (NormalInverseWishart([0, 0], 0.1, 5), faithful(1, 40).tolist()),
+        (NormalInverseGamma(0, 0.1, 2, 2), [0.5, 1.0, -2.0, 3.0]),
+        (Beta(2, 2, likelihood=COIN.likelihood), [5, 9, 8, 4, 7]),
+        (Gamma(2, 1), [3, 0, 2, 2]),
+    ],
+)
+def test_evidence_of_one_component_is_exact(prior, xs):
+    prior_of_one = log_partition(np.array([float(len(xs))]), 1.0, 10)
+    state = prior.clone()
+    state.learn_many(xs)
+    assert resting(prior, 1, xs) == pytest.approx(state.log_evidence + prior_of_one, rel=1e-9)
+
+
+def test_evidence_of_two_is_near_that_of_all_assignments():
+    """Cheeseman and Stutz (1996), beside the sum over all partitions of eleven observations."""
+    prior = NormalInverseGamma(0, 0.05, 3, 2)
+    xs = [-5.2, -4.1, -4.8, -5.5, -4.4, -6.0, 4.9, 5.3, 6.1, 4.2, 5.0]
+    logs = []
+    for labels in itertools.product((0, 1), repeat=len(xs) - 1):
+        sides = ([xs[0]], [])
+        for x, label in zip(xs[1:], labels, strict=True):
+            sides[label].append(x)
+        if not sides[1]:
+            continue
+        total = log_partition(np.array([float(len(side)) for side in sides]), 1.0, 10)
+        for side in sides:
+            state = prior.clone()
+            state.learn_many(side)
+            total += state.log_evidence
+        logs.append(total)
+    assert resting(prior, 2, xs) == pytest.approx(np.logaddexp.reduce(logs), abs=0.5)
+
+
+# Mixtures side by side.
+
+
+def one_state(prior, **settings):
+    """A mixture of one component that learns as its state does."""
+    exact = {"step": Power(1.0), "average": False, "buffer": 1}
+    return Mixture([prior], **{**exact, **settings})
+
+
+def test_log_score_of_one_component_is_its_log_evidence():
+    """The chain rule: Dawid's log score of an exact model is its log marginal likelihood."""
+    xs = tosses(3, 99).tolist()
+    rivals = {"flat": COIN, "fair": Beta(20, 20, likelihood=COIN.likelihood)}
+    both = Prequential({name: one_state(prior) for name, prior in rivals.items()})
+    both.learn_many(xs)
+    evidence = {}
+    for name, prior in rivals.items():
+        state = prior.clone()
+        state.learn_many(xs)
+        evidence[name] = state.log_evidence
+    assert both.log_scores == pytest.approx(evidence, rel=1e-9)
+    odds = math.exp(evidence["flat"] - evidence["fair"])
+    assert both.probabilities["flat"] == pytest.approx(odds / (1 + odds), rel=1e-9)
+    assert both.best == max(evidence, key=evidence.get)
+
+
+def test_log_score_is_the_sum_of_what_was_said():
+    xs = faithful(3, 90).tolist()
+    prior = [NormalInverseWishart([3, 70], 0.05, 4, [[1, 0], [0, 100]])]
+    rivals = {k: Mixture(prior * k, seed=1, buffer=30) for k in (1, 2)}
+    both = Prequential(rivals, prior={1: 0.9, 2: 0.1})
+    said = dict.fromkeys(rivals, 0.0)
+    for i, x in enumerate(xs):
+        average = sum(
+            p * math.exp(both.mixtures[k].log_predictive(x)) for k, p in both.probabilities.items()
+        )
+        assert both.log_predictive(x) == pytest.approx(math.log(average), rel=1e-9)
+        assert both.score_one(x) == -both.log_predictive(x)
+        for k in rivals:
+            said[k] += both.mixtures[k].log_predictive(x)
+        both.learn_one(x)
+        assert both.n_samples == i + 1
+    assert both.log_scores == pytest.approx(said, rel=1e-12)
+    logs = np.array([math.log(0.9) + said[1], math.log(0.1) + said[2]])
+    expected = np.exp(logs - np.logaddexp.reduce(logs))
+    assert list(both.probabilities.values()) == pytest.approx(expected.tolist(), rel=1e-9)
+    assert both.mixture == both.mixtures[2]
+    assert both.predict_proba_one(xs[0]) == both.mixtures[2].predict_proba_one(xs[0])
+    assert both.predict_one(xs[0]) == both.mixtures[2].predict_one(xs[0])
+    assert str(both).startswith("1: log score -")
+
+
+def test_what_is_far_back_fades():
+    xs = np.random.default_rng(2).normal(size=90).tolist()
+    prior = NormalInverseGamma(0, 0.1, 2, 2)
+    fading = Prequential({k: Mixture([prior] * k, seed=1) for k in (1, 2)}, half_life=20)
+    scores = dict.fromkeys((1, 2), 0.0)
+    for w, x in zip(itertools.cycle([1.0, 0.5, 2.0]), xs, strict=False):
+        for k, mixture in fading.mixtures.items():
+            scores[k] = 0.5 ** (w / 20) * scores[k] + w * mixture.log_predictive(x)
+        fading.learn_one(x, w)
+        if fading.n_samples > 98:
+            break
+    assert fading.log_scores == pytest.approx(scores, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3 if COMPILED else 1))
+def test_two_kinds_of_eruptions(seed):
+    points = [{"eruption": x, "wait": y} for x, y in faithful(seed).tolist()]
+    side_by_side = Prequential(4, seed=seed)
+    grown = DirichletProcessMixture(seed=seed, buffer=150)
+    for x in points:
+        side_by_side.learn_one(x)
+        grown.learn_one(x)
+    assert side_by_side.best == 2
+    assert len(grown.names) == 2
+    short, long = sorted(p.mean.tolist() for p in grown.parameters)
+    assert short == pytest.approx([2.04, 54.5], rel=0.05)
+    assert long == pytest.approx([4.29, 80.0], rel=0.05)
+
+
+@long_stream
+def test_five_clusters(seed=0):
+    points = five(seed, 2000)
+    side_by_side = Prequential(6, seed=seed)
+    side_by_side.learn_many(points)
+    assert side_by_side.best == 5
+    grown = DirichletProcessMixture(seed=seed)
+    grown.learn_many(points)
+    assert len(grown.names) == 5
+
+
+# Components that are born and retire.
+
+
+@long_stream
+def test_births_where_clusters_appear():
+    """Identity survives: old names stay with old places, and new names come with new ones."""
+    rng = np.random.default_rng(1)
+    mixture = DirichletProcessMixture(NormalInverseWishart([0, 0], 0.05, 4), seed=1)
+    places = [(0.0, 0.0), (9.0, 0.0), (0.0, 9.0), (9.0, 9.0)]
+    called = {}
+    for count in (1, 2, 3, 4):
+        which = rng.integers(0, count, 1500)
+        mixture.learn_many(np.array(places)[which] + rng.normal(size=(1500, 2)))
+        assert len(mixture.names) == count
+        for place in places[:count]:
+            name = mixture.predict_one(place)
+            assert called.setdefault(place, name) == name
+    assert len(set(called.values())) == 4
+    assert list(mixture.names) == sorted(mixture.names)
+    assert math.fsum(state.n_samples for state in mixture.components) == pytest.approx(6000)
+
+
+@long_stream
+def test_a_new_cluster_is_noticed_at_once():
+    rng = np.random.default_rng(3)
+    mixture = DirichletProcessMixture(seed=1)
+    mixture.learn_many(rng.normal(size=20_000))
+    assert mixture.names == (0,)
+    seen = 0
+    while len(mixture.names) < 2:
+        mixture.learn_one(rng.normal(30, 1))
+        seen += 1
+    assert seen < 30
+    assert mixture.predict_one(30.0) != mixture.predict_one(0.0)
+
+
+@long_stream
+def test_what_is_empty_retires():
+    rng = np.random.default_rng(4)
+    mixture = DirichletProcessMixture(seed=1, step=HalfLife(300))
+    mixture.learn_many(rng.choice([-8.0, 0.0, 8.0], 2000) + rng.normal(size=2000))
+    assert len(mixture.names) == 3
+    kept = {mixture.predict_one(0.0), mixture.predict_one(8.0)}
+    mixture.learn_many(rng.choice([0.0, 8.0], 5000) + rng.normal(size=5000))
+    assert set(mixture.names) == kept
+
+
+@long_stream
+def test_two_of_one_are_joined():
+    """Clusters that come to be one: the older name stays."""
+    rng = np.random.default_rng(5)
+    mixture = DirichletProcessMixture(
+        NormalInverseGamma(0, 0.05, 2, 2), seed=1, step=HalfLife(2000)
+    )
+    mixture.learn_many(rng.choice([-4.0, 4.0], 2000) + rng.normal(size=2000))
+    assert mixture.names == (0, 1)
+    mixture.learn_many(2.0 * rng.normal(size=8000))
+    assert len(mixture.names) == 1
+    assert mixture.n_samples == 10_000
+
+
+def test_the_predictive_is_a_density():
+    rng = np.random.default_rng(6)
+    prior = NormalInverseGamma(0, 0.1, 2, 2)
+    mixture = DirichletProcessMixture(prior, concentration=3.0, most=4, buffer=50)
+    assert mixture.unseen == 1.0
+    for n in (0, 12, 60):
+        mixture.learn_many(rng.choice([-5.0, 5.0], n) + rng.normal(size=n))
+        total, _ = integrate.quad(
+            lambda x: math.exp(mixture.log_predictive(x)), -500, 500, points=[-5, 0, 5], limit=400
+        )
+        assert total == pytest.approx(1.0, abs=2e-3)
+    k = len(mixture.names)
+    assert mixture.unseen == pytest.approx(3.0 * (4 - k) / 4 / (3.0 + 72))
+    full = DirichletProcessMixture(prior, most=1, buffer=5)
+    full.learn_many([0.0, 1.0, 2.0, 3.0, 5.0, 9.0])
+    assert full.unseen == 0.0
+    assert full.names == (0,)
+
+
+# Every kind of component.
+
+
+def kinds():
+    """Learners of both kinds over every kind of component, and a stream for them."""
+    for name, settings, xs in streams():
+        if name not in KINDS:
+            continue
+        given = settings["components"]
+        component = None if isinstance(given, int) else given[0]
+        yield f"process of {name}", DirichletProcessMixture(component, seed=1, buffer=40), xs[:120]
+        rivals = {1: Mixture(1 if component is None else [component], seed=1, buffer=40)}
+        rivals[2] = Mixture(2 if component is None else [component] * 2, seed=1, buffer=30)
+        yield f"{name} side by side", Prequential(rivals), xs[:120]
+    rng = np.random.default_rng(1)
+    far = np.r_[rng.normal(-6, 1, 90), rng.choice([-6, 6], 90) + rng.normal(size=90)].tolist()
+    yield "a birth", DirichletProcessMixture(seed=1, buffer=50), far
+    fading = DirichletProcessMixture(seed=1, buffer=50, step=HalfLife(80))
+    yield "a fading process", fading, far
+    yield "numbers up to three", Prequential(3, half_life=100, seed=1), far
+
+
+SOME = ("numbers", "features", "poisson", "known variance", "bags", "products")
+
+KINDS = SOME if COMPILED else ("numbers",)
+
+every_kind = pytest.mark.parametrize(
+    ("model", "xs"), [pytest.param(model, xs, id=name) for name, model, xs in kinds()]
+)
+
+
+@every_kind
+def test_one_by_one_is_bulk_and_copies_go_on_to_the_bit(model, xs):
+    one, bulk = model.clone(), model.clone()
+    copies = {}
+    for i, x in enumerate(xs):
+        if i in (0, 25, 80, 117):
+            copies[i] = [
+                type(one).from_dict(json.loads(json.dumps(one.to_dict()))),
+                pickle.loads(pickle.dumps(one)),
+                one.clone(include_attributes=True),
+            ]
+            for copy in copies[i]:
+                assert copy == one
+                assert copy.predict_proba_one(x) == one.predict_proba_one(x)
+                assert copy.score_one(x) == one.score_one(x)
+        one.learn_one(x)
+    for first in range(0, len(xs), 71):
+        bulk.learn_many(xs[first : first + 71])
+    assert one.to_dict() == bulk.to_dict()
+    for i, made in copies.items():
+        for copy in made:
+            copy.learn_many(xs[i:])
+            assert copy == one
+    assert one != model
+    assert one.clone() == model
+    assert repr(one) == repr(model)
+    assert one.n_samples == pytest.approx(len(xs))
+
+
+@every_kind
+def test_answers_at_every_moment(model, xs):
+    model = model.clone()
+    for n in (0, 1, 2, 12, 41, len(xs)):
+        model.learn_many(xs[round(model.n_samples) : n])
+        shares = model.predict_proba_one(xs[0])
+        assert math.fsum(shares.values()) == pytest.approx(1.0)
+        assert model.predict_one(xs[0]) in shares
+        assert math.isfinite(model.score_one(xs[0]))
+        if isinstance(model, DirichletProcessMixture):
+            assert tuple(shares) == model.names
+            assert len(model.components) in (0, len(model.names))
+            assert math.fsum(model.weights) == pytest.approx(1.0)
+            assert 0.0 < model.unseen <= 1.0
+            assert sorted(model.ranking) == list(range(len(model.names)))
+        else:
+            assert math.fsum(model.probabilities.values()) == pytest.approx(1.0)
+        assert str(model)
+
+
+@every_kind
+def test_refused_input_changes_nothing(model, xs):
+    bad = [None, math.nan, "text", [], [1.0] * 9, object()]
+    for n in (0, 20, 100):
+        learned = model.clone()
+        learned.learn_many(xs[:n])
+        before = learned.to_dict()
+        for x in bad:
+            if n == 0 and isinstance(x, list):
+                continue  # where nothing was seen, vectors may come
+            for method in (learned.learn_one, learned.predict_proba_one, learned.score_one):
+                with pytest.raises(ObservationError):
+                    method(x)
+            with pytest.raises(ObservationError):
+                learned.learn_many([xs[0], x])
+            assert learned.to_dict() == before
+        for w in (-1.0, math.nan, "1", None):
+            with pytest.raises(ObservationError):
+                learned.learn_one(xs[0], w)
+        with pytest.raises(ObservationError, match="weight"):
+            learned.learn_many(xs[:2], [1.0, -1.0])
+        learned.learn_one(xs[0], 0.0)
+        learned.learn_many([])
+        assert learned.to_dict() == before
+
+
+# Two shards.
+
+
+@every_kind
+def test_shards_add_up(model, xs):
+    half = len(xs) // 2
+    for first, second in ((half, 2 * half), (half, half + 10), (10, half)):
+        left, right = model.clone(), model.clone()
+        left.learn_many(xs[:first])
+        right.learn_many(xs[first:second])
+        both = left + right
+        assert both.n_samples == pytest.approx(second)
+        assert left.n_samples == pytest.approx(first)
+        assert math.isfinite(both.score_one(xs[0]))
+        both.learn_many(xs[second:])
+        assert both.n_samples == pytest.approx(len(xs))
+
+
+@long_stream
+def test_shards_of_a_process_keep_what_both_have_seen():
+    rng = np.random.default_rng(7)
+    prior = NormalInverseWishart([0, 0], 0.05, 4)
+    left, right = (DirichletProcessMixture(prior, seed=k) for k in (1, 2))
+    places = np.array([[0, 0], [9, 0], [0, 9]])
+    left.learn_many(places[rng.integers(0, 2, 2000)] + rng.normal(size=(2000, 2)))
+    right.learn_many(places[rng.integers(1, 3, 4000)] + rng.normal(size=(4000, 2)))
+    both = left + right
+    assert both.names[:2] == left.names
+    assert len(both.names) == 3
+    for place in places[:2].tolist():
+        assert both.predict_one(place) == left.predict_one(place)
+    sizes = {both.predict_one(place): 0 for place in places.tolist()}
+    for name, state in zip(both.names, both.components, strict=True):
+        sizes[name] += state.n_samples
+    assert list(sizes.values()) == pytest.approx([1000, 3000, 2000], rel=0.1)
+    few = DirichletProcessMixture(prior, most=2, seed=1)
+    few.learn_many(places[rng.integers(0, 2, 1000)] + rng.normal(size=(1000, 2)))
+    more = few.clone()
+    more.learn_many(places[1:][rng.integers(0, 2, 1000)] + rng.normal(size=(1000, 2)))
+    assert len((few + more).names) == 2
+
+
+def test_what_cannot_be_merged():
+    one, two = Prequential(2), Prequential(3)
+    with pytest.raises(MergeError, match="differ"):
+        one.merge(two)
+    with pytest.raises(MergeError, match="Mixture into a Prequential"):
+        one.merge(Mixture(2))
+    with pytest.raises(MergeError, match="differ"):
+        DirichletProcessMixture().merge(DirichletProcessMixture(concentration=2.0))
+    with pytest.raises(TypeError):
+        one + DirichletProcessMixture()
+
+
+# River, memory, and what is refused.
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Prequential(2, seed=1), DirichletProcessMixture(seed=1)],
+    ids=["side by side", "process"],
+)
+def test_checks_of_clusterers(model):
+    assert not model._unit_test_skips()
+    for check in checks.yield_checks(model):
+        check(model.clone())
+
+
+@long_stream
+@pytest.mark.parametrize("model", [Prequential(2, seed=1), DirichletProcessMixture(seed=1)])
+def test_memory_is_constant(model):
+    rng = np.random.default_rng(8)
+    sizes = []
+    for _ in range(3):
+        model.learn_many(rng.choice([-5.0, 5.0], 3000) + rng.normal(size=3000))
+        sizes.append(len(pickle.dumps(model)))
+    assert max(sizes[1:]) < 2 * sizes[0]
+    assert max(sizes) < 60_000
+
+
+@pytest.mark.parametrize("x", [3.0, {"a": 3.0, "b": 0.0}, [1e9, -2.0]])
+def test_a_stream_that_stands_still(x):
+    for model in (Prequential(2, seed=1), DirichletProcessMixture(seed=1)):
+        for _ in range(500):
+            model.learn_one(x)
+        assert math.isfinite(model.score_one(x))
+        assert math.fsum(model.predict_proba_one(x).values()) == pytest.approx(1.0)
+        assert len(pickle.dumps(model)) < 20_000
+
+
+def test_features_that_were_not_seen():
+    points = [{"eruption": x, "wait": y} for x, y in faithful(2, 300).tolist()]
+    model = DirichletProcessMixture(seed=1, buffer=100)
+    for i, x in enumerate(points):
+        if i % 5 == 0:
+            del x["wait" if i % 2 else "eruption"]
+        model.learn_one(x)
+    assert len(model.names) == 2
+    assert model.predict_one({"wait": 80.0}) == model.predict_one({"eruption": 4.3})
+    assert model.predict_one({"wait": 80.0}) != model.predict_one({"wait": 50.0})
+
+
+def test_parameters_that_are_refused():
+    for given, match in (
+        ({"component": "normal"}, "expected a state"),
+        ({"component": NormalInverseGamma.flat()}, "proper"),
+        ({"component": DirichletProcess()}, "cannot be a component"),
+        ({"concentration": 0.0}, "concentration"),
+        ({"most": 0}, "most >= 1"),
+        ({"most": 2.5}, "most >= 1"),
+        ({"buffer": 0}, "buffer"),
+        ({"step": 1.5}, "step"),
+    ):
+        with pytest.raises(PriorError, match=match):
+            DirichletProcessMixture(**given)
+    for given, match in (
+        ({"mixtures": 0}, "expected mixtures by name"),
+        ({"mixtures": {}}, "expected mixtures by name"),
+        ({"mixtures": {"a": COIN}}, "expected a Mixture as 'a'"),
+        ({"mixtures": {"a": Mixture([NormalInverseGamma.flat()])}}, "proper"),
+        ({"mixtures": 2, "prior": {1: 0.5, 2: 0.6}}, "sum to 1.1"),
+        ({"mixtures": 2, "prior": {1: 1.0}}, "prior over"),
+        ({"mixtures": 2, "half_life": 0.0}, "half_life"),
+    ):
+        with pytest.raises(PriorError, match=match):
+            Prequential(**given)
+    with pytest.raises(PriorError, match="before it has seen anything"):
+        DirichletProcessMixture().log_predictive(1.0)
+    assert DirichletProcessMixture().score_one(1.0) == 0.0
+    assert Mixture(2).score_one({"x": 1.0}) == 0.0
+    with pytest.raises(PriorError, match="before it has seen anything"):
+        Mixture(2).log_density(1.0)
+
+
+@every_kind
+def test_documents_that_are_none(model, xs):
+    model = model.clone()
+    model.learn_many(xs[:100])
+    good = model.to_dict()
+    learned = good["learned"]
+    changes = [{"seqbayes": 99}, {"model": "Mixtures"}, {"parameters": None}, {"learned": None}]
+    changes += [
+        {"learned": {key: v for key, v in learned.items() if key != gone}} for gone in learned
+    ]
+    changes += [{"learned": {**learned, key: "x"}} for key in learned]
+    for change in changes:
+        with pytest.raises(PriorError):
+            type(model).from_dict({**good, **change})
+
+
+def test_names_of_any_kind_are_kept():
+    named = Prequential({"one": Mixture([COIN]), ("two", 2): Mixture([COIN, COIN])}, seed=3)
+    named.learn_many(tosses(1, 60).tolist())
+    copy = Prequential.from_dict(json.loads(json.dumps(named.to_dict())))
+    assert copy == named
+    assert list(copy.log_scores) == ["one", ("two", 2)]
+    with pytest.raises(PriorError, match="JSON"):
+        Prequential({1: Mixture([COIN], step=lambda n: 0.5)}).to_dict()
