@@ -53,7 +53,7 @@ class Mixture(Answers):
         the step does not stay.
     buffer
         How many observations a start from the data is made from, and kept until then; by default
-        200 per component.
+        400 per component.
     burn_in
         Observations before the first M-step where `start` is given; by default ten per component.
 

@@ -16,7 +16,7 @@ from seqbayes.state import State
 BURN_IN = 10
 """Observations per component before the first M-step, where there is a start."""
 
-BUFFER = 200
+BUFFER = 400
 """Observations per component that a start from the data is made from."""
 
 
