@@ -309,8 +309,8 @@ NOTES = {
     ".5. Weights are estimated.",
     "gaussians": f"{len(SEEDS)} seeds. `Mixture(3)` sees 100,000 points once, from a cold start; "
     "scikit-learn's\n`GaussianMixture(3, tol=1e-6)` sees them until it converges, from its default "
-    "start. Nats a point,\nover 20,000 others. With centres from N(0, 2²) clusters overlap so much that "
-    "batch EM needs up to 300\npasses: nothing is promised there.",
+    "start. Nats a point,\nover 20,000 others. With centres from N(0, 2²) clusters overlap so that "
+    "batch EM needs up to 300 passes:\nnothing is promised there.",
     "hostile": "Scales from 1e-6 to 1e6, a third of them far from 0. Collapsed: an eigenvalue of a "
     "covariance at\nmost 1e-9 of the scale's, or a number that is not finite.",
     "drift": "Two Normal components 1e6 away from 0, learned in one pass.",
