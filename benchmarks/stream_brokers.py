@@ -20,13 +20,13 @@ import msgspec
 from _shared import Row, machine, run, verdict
 
 from seqbayes import Beta
-from seqbayes.statistics import counts
+from seqbayes.statistics import trials
 from seqbayes.stream import Belief, Pipeline, open_store, registry
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demos"))
 import _servers as servers
 
-MESSAGES = 200_000
+MESSAGES = 300_000
 ROUNDS = 9
 TARGET = 1.5
 STREAM = "events"
@@ -221,7 +221,7 @@ def kafka() -> Iterable[Row]:
 
 if __name__ == "__main__":
     about = " ".join(__doc__.partition("\n\n")[2].split())
-    head = machine(("redis", "hiredis", "nats-py", "confluent-kafka", "msgspec"), counts.__file__)
+    head = machine(("redis", "hiredis", "nats-py", "confluent-kafka", "msgspec"), trials.__file__)
     raise SystemExit(
         run(
             __file__,
