@@ -16,7 +16,7 @@ from _servers import Server
 from _shared import Screen
 
 from seqbayes import NormalInverseGamma
-from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream import Belief, Pipeline, StoreError, open_store
 from seqbayes.stream.sources import Iterated
 
 PATIENCE = 60.0
@@ -52,10 +52,11 @@ class Runner:
     @property
     def committed(self) -> int:
         """How many events are in the store."""
-        if not (self.directory / STORE).exists():
+        try:
+            with open_store(str(self.directory / STORE), "read") as store:
+                return sum(place.events for place in store.places())
+        except StoreError:  # it is not there yet
             return 0
-        with open_store(str(self.directory / STORE), "read") as store:
-            return sum(place.events for place in store.places())
 
     def wait_for(self, events: int) -> None:
         """Wait until so many events are in the store."""

@@ -34,7 +34,7 @@ state = "beta"
 field = "phishing"
 by = "certificate"
 """
-CERTIFICATES = {0.0: "trusted", 0.5: "not trusted", 1.0: "none"}
+CERTIFICATES = {1.0: "trusted", 0.5: "not trusted", 0.0: "none"}
 BELIEF = Belief("phishing", Beta(), field="phishing", by="certificate")
 
 

@@ -22,7 +22,7 @@ import scipy.stats as st
 from scipy.integrate import quad
 
 DEMOS = Path(__file__).resolve().parent.parent / "demos"
-NAMES = sorted(path.stem for path in DEMOS.glob("[a-z]*.py"))
+NAMES = sorted(path.stem for path in DEMOS.glob("[a-z]*.py") if not path.stem.startswith("stream_"))
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 DECISIVE = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from killing import contents
 from memory import Listed, lines
 
 from seqbayes import Beta, cli
@@ -60,17 +61,6 @@ def config(directory, url=None, more="", source="", records=None):
 def events(n, seed=1):
     rng = random.Random(seed)
     return lines(*({"x": rng.gauss(5.0, 2.0), "k": rng.choice("abcde")} for _ in range(n)))
-
-
-def contents(url):
-    store = open_store(url)
-    found = (
-        sorted((row.key, row.state) for row in store.states("b")),
-        [letter for _, letter in store.dead_letters()],
-        [store._run("SELECT name, token, events FROM seqbayes_sources")],
-    )
-    store.close()
-    return found
 
 
 def start(*words, **kwargs):
@@ -146,7 +136,7 @@ def test_failures_are_status_4(tmp_path, capsys):
 def test_once_stops_where_an_endless_source_is_read(tmp_path):
     path = config(tmp_path, records=events(9), source=", endless = true")
     assert cli.main(["run", path, "--once"]) == 0
-    assert contents(str(tmp_path / "b.db"))[2] == [[(str(tmp_path / "events.jsonl"), "9", 9)]]
+    assert contents(str(tmp_path / "b.db"))[2] == [(str(tmp_path / "events.jsonl"), "9", 9)]
 
 
 def test_json_logs(tmp_path, capsys):
@@ -173,37 +163,7 @@ def test_a_signal_commits_what_was_read(tmp_path, number):
     assert runner.returncode == 128 + number
     stopped = json.loads(err)
     assert (stopped["event"], stopped["signal"], stopped["events"]) == ("stopped", number, 40)
-    assert contents(str(tmp_path / "b.db"))[2] == [[(str(tmp_path / "events.jsonl"), "40", 40)]]
-
-
-KILLS = int(os.environ.get("SEQBAYES_KILLS", "4"))
-"""How often each runner is killed; `SEQBAYES_KILLS=60` for a long proof."""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_killed_at_random_moments_it_is_bit_identical(url, tmp_path):
-    rng = random.Random(9)
-    records = events(400)
-    for place in (30, 333):
-        records.insert(place, b'{"x": "no number"}')
-    path = config(
-        tmp_path, url, 'commit = { every = "20 ms" }', records=records, source=", pause = 0.01"
-    )
-    for _ in range(KILLS):
-        with start("run", path) as runner:
-            runner.stderr.readline()
-            time.sleep(rng.uniform(0.0, 0.3))
-            runner.kill()
-    with start("run", path) as runner:
-        _, err = runner.communicate(timeout=60)
-        assert runner.returncode == 0, err
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    other = config(whole, source=", pause = 0.0", records=[])
-    text = Path(other).read_text().replace(str(whole / "events"), str(tmp_path / "events"))
-    Path(other).write_text(text)
-    assert cli.main(["run", other]) == 0
-    assert contents(url) == contents(str(whole / "b.db"))
+    assert contents(str(tmp_path / "b.db"))[2] == [(str(tmp_path / "events.jsonl"), "40", 40)]
 
 
 class Terminal(io.StringIO):

@@ -16,8 +16,9 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from killing import contents, events, kill_often, write
 
-from seqbayes.stream import SourceError, open_store
+from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
 from seqbayes.stream.sources.file import GRACE
 from seqbayes.stream.sources.records import Lines, Rows
@@ -462,55 +463,31 @@ def test_standard_input():
     assert program.returncode == 0
 
 
-CONFIG = """
-store = "beliefs.db"
-source = {{ kind = "file", path = "events.jsonl", follow = {follow} }}
-commit = {{ every = "20 ms" }}
-[belief.b]
-state = "normal-inverse-gamma"
-field = "x"
-by = "k"
-"""
-
-
-def stored(directory):
-    store = open_store(str(directory / "beliefs.db"))
-    found = sorted((row.key, row.state) for row in store.states("b"))
-    dead = [letter.raw for _, letter in store.dead_letters()]
-    store.close()
-    return found, dead
-
-
-def test_killed_while_it_follows_a_rotating_file_it_is_bit_identical(tmp_path):
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_killed_while_it_follows_a_rotating_file_it_is_bit_identical(tmp_path, nursery):
     """kill -9 at random moments, the file growing and being rotated all the while."""
-    rng = random.Random(5)
-    records = [
-        json.dumps({"x": rng.gauss(0, 1), "k": rng.choice("abc")}).encode() for _ in range(3000)
-    ]
-    records[1000] = b"no event"
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    for directory, follow in ((killed, "true"), (whole, "false")):
-        directory.mkdir()
-        (directory / "c.toml").write_text(CONFIG.format(follow=follow))
-    (whole / "events.jsonl").write_bytes(b"\n".join(records))
-    command = [sys.executable, "-m", "seqbayes", "run", "c.toml"]
-    subprocess.run(command, cwd=whole, check=True, capture_output=True)
+    records = events(3000, 5)
+    path, whole, store = (tmp_path / name for name in ("e.jsonl", "whole.jsonl", "b.db"))
+    whole.write_bytes(b"".join(record + b"\n" for record in records))
+    source = {"kind": "file", "name": "log"}
+    config = write(tmp_path / "c.toml", store, source | {"path": str(path), "follow": True})
 
-    path = killed / "events.jsonl"
-    for part in range(6):
-        if part in (2, 4):
-            path.rename(killed / f"events.jsonl.{part}")
+    def grow(part):
         with path.open("ab") as out:
             out.write(b"".join(r + b"\n" for r in records[500 * part : 500 * part + 500]))
-        if part == 0:  # what was rotated before anything was read is nobody's
-            subprocess.run([*command, "--once"], cwd=killed, check=True, capture_output=True)
-        runner = subprocess.Popen(
-            command, cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(0.2, 0.9))
-        runner.kill()
-        runner.wait()
-    finished = subprocess.run([*command, "--once"], cwd=killed, check=True, capture_output=True)
-    assert b"into beliefs.db" in finished.stderr
-    assert stored(killed) == stored(whole)
-    assert stored(whole)[1] == [b"no event"]
+
+    def grow_and_rotate(i, end):
+        if i in (1, 3):
+            path.rename(tmp_path / f"e.jsonl.{i}")
+        grow(i + 1)
+
+    grow(0)
+    nursery.run("run", config, "--once")  # what was rotated before anything was read is nobody's
+    kill_often(nursery, ["run", config], random.Random(5), grow_and_rotate, kills=5, longest=0.6)
+    nursery.run("run", config, "--once")
+    other = write(tmp_path / "o.toml", tmp_path / "o.db", source | {"path": str(whole)})
+    nursery.run("run", other)
+    found, expected = contents(str(store)), contents(str(tmp_path / "o.db"))
+    assert found[0] == expected[0]
+    assert [letter.raw for letter in found[1]] == [letter.raw for letter in expected[1]]
+    assert found[2][0][2] == expected[2][0][2] == 3000

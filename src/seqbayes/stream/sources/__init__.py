@@ -1,4 +1,7 @@
-"""Sources of events: files, standard input, directories, Python's iterables, queries."""
+"""Sources of events: files, standard input, directories, Python's iterables, queries.
+
+Those that need a client (redis, nats, kafka) are imported from their own modules.
+"""
 
 from seqbayes.stream.sources.directory import Directory
 from seqbayes.stream.sources.file import File
