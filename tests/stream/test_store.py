@@ -157,20 +157,38 @@ def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
 
 
 def test_a_newer_version_is_refused_and_an_older_one_brought_up(url, monkeypatch):
+    now, next_one = sql.VERSION, sql.VERSION + 1
     store = open_store(url)
     with store._transaction():
-        store._run("UPDATE seqbayes_meta SET value = ? WHERE name = ?", ["2", "version"])
+        store._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(next_one)])
     store.close()
-    with pytest.raises(StoreError, match="has version 2, and this seqbayes reads up to 1: upgrade"):
+    told = f"has version {next_one}, and this seqbayes reads up to {now}: upgrade"
+    with pytest.raises(StoreError, match=told):
         open_store(url)
-    monkeypatch.setattr(sql, "VERSION", 3)
-    monkeypatch.setattr(sql, "MIGRATIONS", {2: ["CREATE TABLE added (x TEXT)"]})
+    monkeypatch.setattr(sql, "VERSION", next_one + 1)
+    monkeypatch.setattr(sql, "MIGRATIONS", {next_one: ["CREATE TABLE added (x TEXT)"]})
     for _ in range(2):
         store = open_store(url)
         with store._transaction():
-            assert store._run("SELECT value FROM seqbayes_meta WHERE name = 'version'") == [("3",)]
+            found = store._run("SELECT value FROM seqbayes_meta WHERE name = 'version'")
+            assert found == [(str(next_one + 1),)]
             assert store._run("SELECT x FROM added") == []
         store.close()
+
+
+def test_identities_are_kept_with_the_commit_from_version_1_on(url):
+    store = open_store(url)
+    with store._transaction():
+        store._run("DROP TABLE seqbayes_ids")
+        store._run("UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'")
+    store.close()
+    store = open_store(url)
+    store.acquire()
+    store.commit(Changes("s", 1, ids=[SeenId("b", 1, "x"), SeenId("a", 2, "")]))
+    store.commit(Changes("s", 2, ids=[SeenId("c", 3, "")], forgotten=["b"]))
+    assert list(store.ids("s")) == [("a", 2, ""), ("c", 3, "")]
+    assert list(store.ids("other")) == []
+    store.close()
 
 
 def test_history_is_thinned_where_it_is_long(store):

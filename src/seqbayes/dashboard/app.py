@@ -12,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from seqbayes.dashboard import openapi
 from seqbayes.dashboard.answers import Refusal, answer, refused
 from seqbayes.dashboard.auth import Access
 from seqbayes.dashboard.board import Board
 from seqbayes.dashboard.guard import Guard
 from seqbayes.dashboard.hub import Hub
+from seqbayes.dashboard.ingest import Ingest
+from seqbayes.dashboard.metrics import Metrics
 from seqbayes.dashboard.origins import Origin
 from seqbayes.dashboard.pages import Pages
 from seqbayes.dashboard.reads import Reads
@@ -60,6 +63,8 @@ class Site:
             "/api/health": reads.health,
             "/api/stream": streams.stream,
             "/api/session": pages.session,
+            "/api/openapi.json": openapi.get,
+            "/metrics": Metrics(self.hub).get,
             "/api/replay/{id}/steps": stories.steps,
             "/api/replay/{id}/stream": stories.stream,
             "/static/{name:path}": pages.static,
@@ -68,6 +73,7 @@ class Site:
         }
         posted = {
             "/api/replay/{story}": stories.begin,
+            "/api/events": Ingest(lambda: self.hub.origin.source).post,
             "/login": pages.login,
             "/logout": pages.logout,
         }

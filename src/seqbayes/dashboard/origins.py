@@ -60,6 +60,16 @@ class Live:
         if self.feed.ready.wait(timeout):
             board.apply(self.feed.take())
 
+    @property
+    def commits(self) -> Any:
+        """What differs after every commit."""
+        return self.feed.commits
+
+    @property
+    def source(self) -> Any:
+        """The source of the pipeline."""
+        return self.runner.source
+
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Tell all events of these keys."""
         self.feed.watch(keys)
@@ -108,6 +118,8 @@ class Watched:
     StoreError
         If it cannot be read.
     """
+
+    source = None
 
     def __init__(self, url: str, every: float = 0.25) -> None:
         self.reader: StoreReader = StoreReader(url)
@@ -193,6 +205,11 @@ class Watched:
             },
         )
 
+    @property
+    def commits(self) -> Any:
+        """What differs after every commit."""
+        return self._serial
+
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Do nothing: a store holds no events."""
 
@@ -212,6 +229,8 @@ class Nothing:
     """No beliefs: stories only."""
 
     reader: StoreReader | None = None
+    source = None
+    commits = 0
 
     def begin(self, board: Board) -> None:
         """Do nothing."""

@@ -111,7 +111,7 @@ class Config:
                 self.beliefs,
                 store,
                 self.pace,
-                (*history, *collectors),
+                (*history, *getattr(source, "collectors", ()), *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
             opened.pop_all()  # from now on the pipeline closes both

@@ -135,13 +135,16 @@ class Pipeline:
             table.restore((row.key, row.state, row.used) for row in self.store.states(name))
         self._token = self.store.token(self.source.name)
         self.source.seek(self._token)
+        recall = getattr(self.source, "recall", None)
+        if recall is not None:
+            recall(self.store.ids(self.source.name))
         self._start_interval()
 
     def _start_interval(self) -> None:
         self._dead: list[DeadLetter] = []
         self._raw = self._read = 0
         self._since = time.monotonic()
-        self._moved = False
+        self._moved = self._prompt = False
         self._whole = True
 
     def __iter__(self) -> Iterator[Self]:
@@ -168,6 +171,7 @@ class Pipeline:
             self._add_dead(position, "", raw, reason)
         read = len(batch.records) + len(batch.refused)
         self._token, self._moved, self._whole = batch.token, True, True
+        self._prompt = self._prompt or batch.prompt
         self.events += read
         self._read += read
         self.lag = batch.remaining
@@ -192,7 +196,8 @@ class Pipeline:
     def _due(self) -> bool:
         pace = self.pace
         return self._moved and (
-            time.monotonic() - self._since >= pace.seconds
+            self._prompt
+            or time.monotonic() - self._since >= pace.seconds
             or self._read >= pace.events
             or len(self._dead) >= pace.dead_letters
             or self._raw >= pace.raw

@@ -1,18 +1,14 @@
-"""A store that is looked at, and never written: what another process keeps in it."""
+"""A store that is looked at again and again, by several threads: what another process keeps."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
 
 from seqbayes.stream.lease import Holder
-from seqbayes.stream.sql import VERSION, SqlStore
-from seqbayes.stream.store import DeadLetter, StoreError
+from seqbayes.stream.store import DeadLetter, StoreError, open_store
 
 
 class StoredRow(NamedTuple):
@@ -60,28 +56,26 @@ class StoreReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._store = _open(url)
+        self._given = url
+        self._store: Any = open_store(url, "read")
         self.url = self._store.url
         self._lock = threading.Lock()
-        try:
-            self._check()
-        except BaseException:
-            self._store.close()
-            raise
 
-    def _check(self) -> None:
-        if not self._store._has_tables():
-            raise StoreError(f"{self.url} holds no beliefs")
-        ((version,),) = self._rows("SELECT value FROM seqbayes_meta WHERE name = 'version'")
-        if int(version) > VERSION:
-            raise StoreError(
-                f"{self.url}: the store has version {version}, and this seqbayes reads up to"
-                f" {VERSION}: upgrade"
-            )
+    def _read(self, act: Callable[[Any], Any]) -> Any:
+        """Do something with the store; once more if its connection was lost meanwhile."""
+        with self._lock:
+            try:
+                with self._store._translated():
+                    return act(self._store)
+            except StoreError:
+                with suppress(StoreError):
+                    self._store.close()
+                self._store = open_store(self._given, "read")
+                with self._store._translated():
+                    return act(self._store)
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._store._translated():
-            return list(self._store._run(sql, parameters))
+        return list(self._read(lambda store: store._run(sql, parameters)))
 
     def serial(self) -> tuple[int, int]:
         """Return what differs after every commit; cheap, for looking often."""
@@ -94,14 +88,12 @@ class StoreReader:
         if holder is None:
             return Runner(None, False)
         process = Holder.read(holder)
-        with self._lock, self._store._translated():
-            alive = process.lives if process.local else expires > self._store._now()
+        alive = process.lives if process.local else expires > self._read(lambda s: s._now())
         return Runner(str(process), alive)
 
     def beliefs(self) -> dict[str, Any]:
         """Return the declaration of every belief by name."""
-        with self._lock:
-            return dict(self._store.beliefs())
+        return dict(self._read(lambda store: store.beliefs()))
 
     def rows(self, belief: str, since: float = 0.0) -> list[StoredRow]:
         """Return the states of a belief that were updated at a time or later."""
@@ -149,8 +141,7 @@ class StoreReader:
 
     def dead_letter_count(self) -> int:
         """Return how many dead letters there are."""
-        with self._lock:
-            return int(self._store.dead_letter_count())
+        return int(self._read(lambda store: store.dead_letter_count()))
 
     def close(self) -> None:
         """Close the connection."""
@@ -163,56 +154,3 @@ class StoreReader:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-
-def _open(url: str) -> Any:
-    if url.startswith(("postgresql:", "postgres:")):
-        from seqbayes.stream.postgres import PostgresView
-
-        return PostgresView(url)
-    return _SqliteView(url.removeprefix("sqlite:"))
-
-
-class _SqliteView(SqlStore):
-    """An SQLite file, opened for reading only."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        if not Path(path).is_file():
-            raise StoreError(f"{path}: there is no such file")
-        for options in ("mode=ro", "mode=ro&immutable=1"):  # the second on read-only media
-            self._connection = sqlite3.connect(
-                f"file:{quote(path)}?{options}",
-                timeout=10.0,
-                isolation_level=None,
-                uri=True,
-                check_same_thread=False,
-            )
-            try:
-                self._run("SELECT 1 FROM sqlite_master LIMIT 1")
-            except sqlite3.DatabaseError as error:
-                self._connection.close()
-                failure = error
-            else:
-                return
-        raise StoreError(f"{path}: {failure}")
-
-    def _has_tables(self) -> bool:
-        return bool(self._run("SELECT 1 FROM sqlite_master WHERE name = 'seqbayes_meta'"))
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.url}: {error}") from error
-
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        with self._translated():
-            yield from self._connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        with suppress(sqlite3.Error):
-            self._connection.close()

@@ -11,6 +11,7 @@ KINDS: dict[str, str] = {
     "dataset": "seqbayes.stream.sources.iterable:Dataset",
     "directory": "seqbayes.stream.sources.directory:Directory",
     "file": "seqbayes.stream.sources.file:File",
+    "http": "seqbayes.stream.sources.http:Http",
     "kafka": "seqbayes.stream.sources.kafka:KafkaTopic",
     "nats": "seqbayes.stream.sources.nats:JetStream",
     "query": "seqbayes.stream.sources.query:Query",

@@ -25,6 +25,8 @@ class Batch:
         Position, raw beginning and reason of what the source itself could not take.
     remaining
         How much lies behind this batch, in events or bytes, where that is known.
+    prompt
+        Whether somebody waits for the commit.
     """
 
     records: Sequence[bytes] | Sequence[Mapping[str, Any]]
@@ -32,6 +34,7 @@ class Batch:
     positions: Sequence[Any]
     refused: Sequence[tuple[Any, bytes, str]] = ()
     remaining: int | None = None
+    prompt: bool = False
 
 
 class SourceError(SeqbayesError):
@@ -55,8 +58,10 @@ class Source(Protocol):
     A source whose mappings hold cells of text (CSV), in which numbers, truths and times are still
     to be parsed, says so by an attribute ``text = True``. One that is silent as well where it does
     not know whether there is more has a boolean attribute ``caught_up``, and one that waits for a
-    server has ``trouble``, why it does, or None. A kind of source joins `registry.KINDS`, so that a
-    configuration can name it.
+    server has ``trouble``, why it does, or None. One that must know what was read before has a
+    method ``recall(ids)``, which gets the identities in the store before the first batch, and
+    `collectors`, which add to the commits what is to be remembered. A kind of source joins
+    `registry.KINDS`, so that a configuration can name it.
     """
 
     name: str

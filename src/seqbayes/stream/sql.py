@@ -13,11 +13,15 @@ from seqbayes.stream.lease import Holder
 from seqbayes.stream.sql_reader import SqlReader
 from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, StoreError
 
-VERSION = 1
+VERSION = 2
 """Version of the tables; older ones are brought up, newer ones refused."""
 
 LEASE = 30.0
 """Seconds after which the lease of a runner on another machine has run out."""
+
+_IDS = """CREATE TABLE seqbayes_ids (
+        source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
+        PRIMARY KEY (source, id))"""
 
 TABLES = (
     "CREATE TABLE seqbayes_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -39,9 +43,10 @@ TABLES = (
         belief TEXT NOT NULL, key TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,
         summary TEXT NOT NULL, PRIMARY KEY (belief, key, at))""",
     "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0)",
+    _IDS,
 )
 
-MIGRATIONS: dict[int, Sequence[str]] = {}
+MIGRATIONS: dict[int, Sequence[str]] = {1: (_IDS,)}
 """Statements that bring the tables of a version to the next one."""
 
 
@@ -244,6 +249,15 @@ class SqlStore(SqlReader):
             self._run("DELETE FROM seqbayes_dead_letters WHERE id = ?", [number])
         if changes.source is None:
             return
+        for forgotten in changes.forgotten:
+            self._run(
+                "DELETE FROM seqbayes_ids WHERE source = ? AND id = ?", [changes.source, forgotten]
+            )
+        self._insert(
+            "seqbayes_ids (source, id, number, note)",
+            [(changes.source, *each) for each in changes.ids],
+            "(source, id) DO UPDATE SET number = excluded.number, note = excluded.note",
+        )
         self._run(
             "INSERT INTO seqbayes_sources (name, token, events, updated) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET token = excluded.token,"
@@ -301,6 +315,7 @@ class SqlStore(SqlReader):
         with self._transaction():
             self._fence()
             count = self._delete("sources", "name = ?", [source])
+            self._delete("ids", "source = ?", [source])
         self._note_commit()
         return count
 

@@ -13,6 +13,7 @@ from seqbayes.stream.store import (
     DeadLetter,
     HistoryPoint,
     Place,
+    SeenId,
     StoredEntry,
     StoredLetter,
     StoredState,
@@ -98,6 +99,11 @@ class SqlReader:
         """Yield the states of a belief, least recently used first."""
         sql = "SELECT belief, key, state, used FROM seqbayes_states WHERE belief = ? ORDER BY used"
         return map(StoredState._make, self._stream(sql, [belief]))
+
+    def ids(self, source: str) -> Iterator[SeenId]:
+        """Yield the identities that a source has committed and not forgotten, oldest first."""
+        sql = "SELECT id, number, note FROM seqbayes_ids WHERE source = ? ORDER BY number"
+        return map(SeenId._make, self._stream(sql, [source]))
 
     def entries(self, belief: str, key: str | None = None) -> Iterator[StoredEntry]:
         """Yield the states of a belief, or of one key, with their times, in order of use."""

@@ -65,7 +65,13 @@ class SqliteStore(SqlStore):
                 raise StoreError(f"{path}: there is no such file")
             name = f"file:{quote(os.path.abspath(path))}?{_access(path, mode)}"
         try:
-            return sqlite3.connect(name, timeout=10.0, isolation_level=None, uri=name is not path)
+            return sqlite3.connect(
+                name,
+                timeout=10.0,
+                isolation_level=None,
+                uri=name is not path,
+                check_same_thread=mode != "read",  # readers share it, one at a time
+            )
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from None
 

@@ -41,6 +41,14 @@ class StoredState(NamedTuple):
     used: int
 
 
+class SeenId(NamedTuple):
+    """The identity of something that was read and must count once; `number` is its place."""
+
+    id: str
+    number: int
+    note: str
+
+
 class StoredEntry(NamedTuple):
     """A state with the times (seconds since 1970) of its first and of its last commit."""
 
@@ -93,6 +101,8 @@ class Changes:
     dead_letters: Sequence[DeadLetter] = ()
     history: list[HistoryPoint] = field(default_factory=list)
     settled: Sequence[int] = ()
+    ids: list[SeenId] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -184,6 +194,10 @@ class Store(Protocol):
 
     def renew(self) -> None:
         """Keep the lease while nothing is committed."""
+
+    def ids(self, source: str) -> Iterator[SeenId]:
+        """Yield the identities that a source has committed and not forgotten, oldest first."""
+        ...
 
     def dead_letter_count(self) -> int:
         """Return how many dead letters there are."""

@@ -11,7 +11,10 @@ from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import FAILED, HELD, NOTHING, WRONG, fail
 from seqbayes.stream.log import Log, Progress, add_format
 from seqbayes.stream.pipeline import Pipeline
+from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.store import LeaseError
+
+SERVED = "source.kind: its events come over HTTP: start it with seqbayes serve"
 
 EXAMPLES = """\
 examples:
@@ -52,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     if config is None:
         return WRONG
     log = Log(args.log_format, "run")
+    if getattr(config.source[0], "served", False):
+        return fail(log, ConfigError(args.config, [SERVED]), WRONG)
     progress = Progress(log)
     with interruptible() as interruption:
         try:

@@ -1,0 +1,155 @@
+"""A client of the API, typed, without dependencies beyond seqbayes itself."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from seqbayes.dashboard import schema
+from seqbayes.errors import SeqbayesError
+
+T = TypeVar("T")
+
+
+class ApiError(SeqbayesError):
+    """The server refused; `status` is that of HTTP, `retry_after` seconds where it says so."""
+
+    def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status, self.retry_after = status, retry_after
+
+
+class Client:
+    """Talks to a server of ``seqbayes serve``; not for several threads at once.
+
+    Parameters
+    ----------
+    url
+        Of the server, ``http://127.0.0.1:8765``.
+    token
+        What writing asks for, and reading from another machine.
+    timeout
+        Seconds without a sign of life after which a call fails.
+
+    Raises
+    ------
+    ApiError
+        From every method, where the server refuses.
+    OSError
+        Where there is no server.
+    """
+
+    def __init__(self, url: str, token: str | None = None, timeout: float = 30.0) -> None:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        self._kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self._host, self._timeout = parts.netloc, timeout
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._connection = self._kind(self._host, timeout=timeout)
+
+    def beliefs(self) -> schema.Beliefs:
+        """Return what beliefs there are."""
+        return self._get("/api/beliefs", schema.Beliefs)
+
+    def cards(self, belief: str, **query: Any) -> schema.Cards:
+        """Return keys of a belief; `query`: sort, order, search, offset, limit."""
+        return self._get(f"/api/beliefs/{quote(belief, '')}?{urlencode(query)}", schema.Cards)
+
+    def detail(self, belief: str, key: str) -> schema.Detail:
+        """Return all that is known of a key, given by its id."""
+        return self._get(f"/api/beliefs/{quote(belief, '')}/{quote(key, '')}", schema.Detail)
+
+    def compare(self, belief: str, keys: Iterable[str]) -> schema.Comparison:
+        """Return which key is largest, and by how much."""
+        query = urlencode([("keys", key) for key in keys])
+        return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)
+
+    def health(self) -> schema.Health:
+        """Return how pipeline and server do."""
+        return self._get("/api/health", schema.Health)
+
+    def post(self, events: Iterable[Mapping[str, Any]], key: str | None = None) -> schema.Outcome:
+        """Post events, and return when they are committed.
+
+        Parameters
+        ----------
+        events
+            Any number of mappings.
+        key
+            An idempotency key: after a failure, the same call with the same key counts once.
+        """
+        headers = {"Content-Type": "application/x-ndjson", **self._headers}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        body = b"\n".join(map(msgspec.json.encode, events))
+        response = self._send(self._connection, "POST", "/api/events", body, headers)
+        return _read(response, schema.Outcome, (200, 422))
+
+    def stream(self, last: str = "", **query: Any) -> Iterator[tuple[str, Any, str]]:
+        """Yield name, data and id of every event, until the server ends.
+
+        Parameters
+        ----------
+        last
+            The id to go on from.
+        query
+            belief, key (a text or a list of them), top, hz.
+        """
+        connection = self._kind(self._host, timeout=self._timeout)
+        headers = {**self._headers, "Accept": "text/event-stream"}
+        if last:
+            headers["Last-Event-ID"] = last
+        try:
+            path = f"/api/stream?{urlencode(query, doseq=True)}"
+            response = self._send(connection, "GET", path, None, headers)
+            if response.status != 200:
+                _read(response, schema.Error)
+            name, number = "message", ""
+            for line in response:
+                field, _, value = line.decode().rstrip("\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "id":
+                    number = value
+                elif field == "data":
+                    yield name, msgspec.json.decode(value), number
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _get(self, path: str, kind: type[T]) -> T:
+        return _read(self._send(self._connection, "GET", path, None, self._headers), kind)
+
+    @staticmethod
+    def _send(
+        connection: Any, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        try:
+            connection.request(method, path, body, headers)
+            response: http.client.HTTPResponse = connection.getresponse()
+        except (http.client.HTTPException, OSError):
+            connection.close()  # the next call makes a new one
+            raise
+        return response
+
+
+def _read(response: http.client.HTTPResponse, kind: type[T], good: Iterable[int] = (200,)) -> T:
+    body = response.read()
+    if response.status in good:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.ValidationError:
+            pass  # a 422 of another kind
+    try:
+        reason = msgspec.json.decode(body, type=schema.Error).error
+    except msgspec.MsgspecError:
+        reason = response.reason
+    wait = response.headers.get("Retry-After", "")
+    raise ApiError(response.status, reason, float(wait) if wait.isdecimal() else None)

@@ -1,0 +1,156 @@
+"""``POST /api/events``: events for the pipeline, answered when they are committed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard.answers import Refusal, answer, body_of
+from seqbayes.stream.fields import explain
+from seqbayes.stream.sources import http
+
+ONE = ("application/json",)
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl")
+
+PATIENCE = 60.0
+"""Seconds for a commit."""
+
+LONGEST_KEY = 255
+LONGEST_ID = 200
+
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Ingest:
+    """The handler.
+
+    Parameters
+    ----------
+    source
+        Returns the source of the running pipeline; None where there is none.
+    """
+
+    def __init__(self, source: Callable[[], Any]) -> None:
+        self._source = source
+
+    async def post(self, request: Request) -> Response:
+        """Take one event, an array, or lines of JSON."""
+        source = self._source()
+        if not isinstance(source, http.Http):
+            raise Refusal(409, "no events are taken here: that needs a source of kind = 'http'")
+        kind = _kind(request)
+        body = await body_of(request, source.longest)
+        given = _request(body, kind, source.id, _key(request))
+        outcome, again = await self._commit(source, given)
+        refused = outcome.refused > 0 and outcome.refused == outcome.accepted
+        headers = {"idempotent-replayed": "true"} if again else {}
+        return answer(request, outcome, 422 if refused else 200, headers)
+
+    @staticmethod
+    async def _commit(source: http.Http, given: http.Request) -> tuple[http.Outcome, bool]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[tuple[http.Outcome | None, bool]] = loop.create_future()
+
+        def settle(outcome: http.Outcome | None, again: bool) -> None:
+            if not done.done():
+                done.set_result((outcome, again))
+
+        given.done = lambda outcome, again: _call(loop, settle, outcome, again)
+        try:
+            source.offer(given)
+            outcome, again = await asyncio.wait_for(done, PATIENCE)
+        except http.BusyError as busy:
+            headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
+            raise Refusal(429, str(busy), headers) from None
+        except http.ReusedError as reused:
+            raise Refusal(422, str(reused)) from None
+        except (http.ClosedError, TimeoutError):
+            outcome = None
+        if outcome is None:
+            reason = "it is not known to be committed: try again, with the same Idempotency-Key"
+            raise Refusal(503, reason, {"retry-after": "1"})
+        return outcome, again
+
+
+def _call(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: Any) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(act, *arguments)
+
+
+def _kind(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (*ONE, *LINES):
+        raise Refusal(415, f"expected Content-Type: {ONE[0]} or {LINES[0]}, got {kind[:100]!r}")
+    if "content-encoding" in request.headers:
+        raise Refusal(415, "expected a body without Content-Encoding")
+    return kind
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get("idempotency-key", "")
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refusal(422, f"expected an Idempotency-Key of at most {LONGEST_KEY} characters")
+    return key
+
+
+def _request(body: bytes, kind: str, field: str | None, key: str) -> http.Request:
+    """Return the events of a body, each known to be a JSON object.
+
+    Raises
+    ------
+    Refusal
+        If one is none; it names the line, or the place in the array, from 1.
+    """
+    records = _lines(body) if kind in LINES else _events(body)
+    name = "line" if kind in LINES else "event"
+    ids = []
+    for line, record in records:
+        try:
+            values = _objects.decode(record)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise Refusal(422, f"{name} {line}: {_why(error)}") from None
+        if field is not None:
+            ids.append(_identity(values.get(field), field, f"{name} {line}"))
+    return http.Request(
+        [record for _, record in records],
+        [line for line, _ in records],
+        ids,
+        key,
+        hashlib.sha256(body).hexdigest() if key else "",
+    )
+
+
+def _lines(body: bytes) -> list[tuple[int, bytes]]:
+    return [(i, line) for i, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+
+
+def _events(body: bytes) -> list[tuple[int, bytes]]:
+    if not body.lstrip().startswith(b"["):
+        return [(1, body)]
+    try:
+        return [(i, bytes(raw)) for i, raw in enumerate(_array.decode(body), 1)]
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Refusal(422, f"the array: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return "expected a JSON object"
+    return explain(error)
+
+
+def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
+    value = None if raw is None else msgspec.json.decode(raw)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+        raise Refusal(422, f"{where}: expected {field!r}, a text or whole number, to identify it")
+    return value

@@ -1,0 +1,248 @@
+"""The OpenAPI document, made of the types of the answers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+import seqbayes
+from seqbayes.dashboard import schema
+from seqbayes.dashboard.answers import answer
+from seqbayes.dashboard.hub import FASTEST
+from seqbayes.dashboard.reads import MOST_CARDS
+from seqbayes.dashboard.shelf import SORTS
+from seqbayes.dashboard.stories import MOST_STEPS, CandyOptions, CoinOptions
+from seqbayes.dashboard.streams import MOST_KEYS
+
+JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
+
+_WHY = {
+    401: "A token is needed.",
+    403: "It comes from a page of another origin.",
+    404: "There is no such thing.",
+    409: "No events are taken here.",
+    413: "The body is too long.",
+    415: "The body is of another type.",
+    421: "The server is not known by that name.",
+    422: "Something in it is not as expected; it says what, and where.",
+    429: "Too much waits already, or comes: try again after Retry-After seconds.",
+    500: "What the store holds cannot be read.",
+    503: "It cannot be done at present: try again.",
+}
+
+
+async def get(request: Request) -> Response:
+    """Return the document."""
+    return answer(request, _encoded())
+
+
+@functools.cache
+def _encoded() -> bytes:
+    return msgspec.json.encode(document())
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document.
+
+    Examples
+    --------
+    >>> document()["openapi"], sorted(document()["paths"])[:2]
+    ('3.1.0', ['/api/beliefs', '/api/beliefs/{name}'])
+    """
+    bearer = {"type": "http", "scheme": "bearer", "description": "The token of the server."}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "seqbayes",
+            "version": seqbayes.__version__,
+            "description": "Beliefs that learn from a stream, and events for them.",
+            "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{}, {"bearer": []}],
+        "paths": {**_reading(), **_writing(), **_telling()},
+        "components": {"schemas": _components(), "securitySchemes": {"bearer": bearer}},
+    }
+
+
+def _components() -> dict[str, Any]:
+    found = schema.components()
+    _, options = msgspec.json.schema_components(
+        (CandyOptions, CoinOptions), ref_template="#/components/schemas/{name}"
+    )
+    return {**found, **options}
+
+
+def _refer(kind: type[Any]) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _content(kind: type[Any]) -> dict[str, Any]:
+    return {JSON: {"schema": _refer(kind)}}
+
+
+def _responses(good: dict[str, Any], *statuses: int) -> dict[str, Any]:
+    refusals = {
+        str(status): {"description": _WHY[status], "content": _content(schema.Error)}
+        for status in (401, 421, *statuses)
+    }
+    return {"200": {"description": "It is answered.", **good}, **refusals}
+
+
+def _get(
+    name: str, told: str, kind: type[Any], parameters: list[Any], *statuses: int
+) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": name,
+            "summary": told,
+            "parameters": parameters,
+            "responses": _responses({"content": _content(kind)}, *statuses),
+        }
+    }
+
+
+def _in_path(name: str, told: str) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "description": told, "schema": text}
+
+
+def _in_query(name: str, told: str, **of: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": told, "schema": of}
+
+
+_NAME = _in_path("name", "The name of a belief.")
+_KEY = _in_path("key", "The id of a key: a JSON array of texts, or null for the pooled rest.")
+
+
+def _whole(low: int, high: int, default: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high, "default": default}
+
+
+def _texts(most: int) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "maxItems": most}
+
+
+def _reading() -> dict[str, Any]:
+    pages = [
+        _in_query("sort", "What keys are sorted by.", type="string", enum=list(SORTS), default="n"),
+        _in_query("order", "Which come first.", type="string", enum=["desc", "asc"]),
+        _in_query("search", "A text in the key.", type="string"),
+        _in_query("offset", "Keys to pass over.", **_whole(0, 10**9, 0)),
+        _in_query("limit", "Keys to return.", **_whole(0, MOST_CARDS, 100)),
+    ]
+    keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
+    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    metrics = {
+        "operationId": "metrics",
+        "summary": "Tell metrics in the text form of Prometheus.",
+        "responses": _responses(text),
+    }
+    one, compared = "/api/beliefs/{name}/{key}", "/api/compare/{name}"
+    return {
+        "/api/beliefs": _get("beliefs", "Tell what beliefs there are.", schema.Beliefs, []),
+        "/api/beliefs/{name}": _get(
+            "cards", "Tell keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
+        ),
+        one: _get("detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY], 404, 422, 500),
+        compared: _get(
+            "compare", "Compare keys.", schema.Comparison, [_NAME, {**keys, "required": True}],
+            404, 422, 500,
+        ),
+        "/api/health": _get("health", "Tell how pipeline and server do.", schema.Health, [], 500),
+        "/api/session": _get("session", "Tell what a browser may do.", schema.Session, []),
+        "/metrics": {"get": metrics},
+        "/api/stream": {"get": _stream()},
+    }  # fmt: skip
+
+
+def _stream() -> dict[str, Any]:
+    last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
+    hz = {"type": "number", "minimum": 0.1, "maximum": FASTEST, "default": 10}
+    events = {"content": {SSE: {"schema": {"type": "string"}}}}
+    return {
+        "operationId": "stream",
+        "summary": "Stream what changes, as server-sent events: hello, cards, step, health.",
+        "parameters": [
+            last,
+            _in_query("belief", "Beliefs; all by default.", **_texts(MOST_KEYS)),
+            _in_query(
+                "key", "Keys besides: ID of the one belief, or NAME/ID.", **_texts(MOST_KEYS)
+            ),
+            _in_query(
+                "top", "Keys of each belief, those that have seen most.", **_whole(0, 500, 50)
+            ),
+            _in_query("hz", "Frames a second at most.", **hz),
+        ],
+        "responses": _responses(events, 422, 503),
+    }
+
+
+def _writing() -> dict[str, Any]:
+    event = {"type": "object"}
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a retry count once.",
+        "schema": {"type": "string", "maxLength": 255},
+    }
+    outcome = _content(schema.Outcome)
+    refused = {"anyOf": [_refer(schema.Outcome), _refer(schema.Error)]}
+    responses = _responses({"content": outcome}, 403, 409, 413, 415, 422, 429, 503)
+    responses["422"]["content"] = {JSON: {"schema": refused}}
+    return {
+        "/api/events": {
+            "post": {
+                "operationId": "events",
+                "summary": "Post events; it is answered when they are committed.",
+                "security": [{"bearer": []}],
+                "parameters": [key],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        JSON: {"schema": {"anyOf": [event, {"type": "array", "items": event}]}},
+                        NDJSON: {"schema": {"type": "string"}},
+                    },
+                },
+                "responses": responses,
+            }
+        }
+    }
+
+
+def _telling() -> dict[str, Any]:
+    story = _in_path("id", "What beginning a story has returned.")
+    first = _in_query("from", "Steps to pass over.", **_whole(0, 10**6, 0))
+    count = _in_query("count", "Steps to return.", **_whole(0, MOST_STEPS, 100))
+    events = {"content": {SSE: {"schema": {"type": "string"}}}}
+    return {
+        **{
+            f"/api/replay/{name}": {
+                "post": {
+                    "operationId": f"begin_{name}",
+                    "summary": told,
+                    "requestBody": {"content": _content(options)},
+                    "responses": _responses({"content": _content(schema.Opening)}, 403, 413, 422),
+                }
+            }
+            for name, told, options in (
+                ("mms", "Begin the story of the candies.", CandyOptions),
+                ("coins", "Begin the story of the coins.", CoinOptions),
+            )
+        },
+        "/api/replay/{id}/steps": _get(
+            "steps", "Tell steps of a story.", schema.Steps, [story, first, count], 404, 422
+        ),
+        "/api/replay/{id}/stream": {
+            "get": {
+                "operationId": "endless",
+                "summary": "Go on with the coins without end, as server-sent events: replay.",
+                "parameters": [story],
+                "responses": _responses(events, 404, 422, 503),
+            }
+        },
+    }

@@ -1,0 +1,278 @@
+"""The answers of the API as types: what its clients read, and its OpenAPI document says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from seqbayes.stream.sources.http import Outcome as Outcome
+
+Number = float | None
+Interval = tuple[Number, Number] | None
+Kind = Literal["number", "normal", "labels", "vector", "product", "mixture", "estimator"]
+
+
+class Error(Struct):
+    """Why a request was refused."""
+
+    error: str
+
+
+class Belief(Struct):
+    """A belief; `keys` is how many it has."""
+
+    name: str
+    family: str
+    likelihood: str | None
+    kind: Kind
+    by: list[str]
+    field: list[str]
+    prior: str
+    half_life: str | None
+    keys: int
+
+
+class Source(Struct):
+    """Where beliefs come from."""
+
+    kind: str
+    name: str
+    mode: Literal["pipeline", "store", "replay"]
+    reads: list[str] | UnsetType = UNSET
+    runner: str | UnsetType | None = UNSET
+
+
+class Beliefs(Struct):
+    """All beliefs."""
+
+    beliefs: list[Belief]
+    source: Source
+    version: str
+
+
+class Spark(Struct):
+    """Mean and interval over time, in seconds since 1970, as columns."""
+
+    t: list[float]
+    mean: list[Number]
+    low: list[Number]
+    high: list[Number]
+
+
+class Density(Struct):
+    """Curves on one grid; the likelihood of the last event is scaled to the posterior's peak."""
+
+    x: list[float]
+    posterior: list[Number]
+    prior: list[Number] | None
+    likelihood: list[Number] | None
+
+
+class Variance(Struct):
+    """What is believed of the variance."""
+
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+
+
+class Share(Struct):
+    """What is believed of the share of a label."""
+
+    label: str
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+    n: Number
+
+
+class Component(Struct):
+    """A component of a mixture; its density is weighted."""
+
+    name: str
+    weight: Number
+    text: str
+    density: list[Number] | None
+
+
+class Line(Struct):
+    """One number among several."""
+
+    name: str
+    mean: Number
+    interval: Interval
+
+
+class Card(Struct):
+    """A key of a belief, at a glance; which fields there are depends on its kind."""
+
+    belief: str
+    key: list[str] | None
+    id: str
+    kind: Kind
+    n: Number
+    rate: float
+    updated: float
+    since: float
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+    level: float
+    spark: Spark
+    density: Density | UnsetType | None = UNSET
+    variance: Variance | UnsetType = UNSET
+    shares: list[Share] | UnsetType = UNSET
+    rest: int | UnsetType = UNSET
+    rest_mean: Number | UnsetType = UNSET
+    unseen: Number | UnsetType = UNSET
+    components: list[Component] | UnsetType = UNSET
+    x: list[float] | UnsetType | None = UNSET
+    total: list[Number] | UnsetType | None = UNSET
+    discrete: bool | UnsetType = UNSET
+    fields: list[Line] | UnsetType = UNSET
+
+
+class Cards(Struct):
+    """Some keys of a belief, of `total` that were found."""
+
+    belief: Belief
+    total: int
+    cards: list[Card]
+
+
+class Predictive(Struct):
+    """The distribution of the next observation."""
+
+    kind: Literal["pmf", "pdf"]
+    x: list[float | str]
+    p: list[Number]
+    unseen: Number | UnsetType = UNSET
+
+
+class History(Spark):
+    """Mean and interval over time, with the weight of what was seen where it is known."""
+
+    n: list[Number]
+
+
+class Recent(Struct):
+    """An event and its surprise before it was learned, in nats."""
+
+    at: float
+    x: Any
+    surprise: Number
+
+
+class Step(Struct):
+    """One step of Bayes' rule: densities of the parameter at a value, before and after."""
+
+    x: Any
+    prior: Number
+    likelihood: Number
+    evidence: Number
+    posterior: Number
+    at: Any
+    surprise: Number
+
+
+class Letter(Struct):
+    """An event that could not be used."""
+
+    position: str
+    raw: str
+    reason: str
+    source: str
+    at: float
+
+
+class Detail(Card, kw_only=True):
+    """All that is known of a key."""
+
+    posterior: dict[str, Any] | list[Any] | None
+    prior: dict[str, Any] | list[Any] | None
+    text: str
+    log_evidence: Number
+    predictive: Predictive | None
+    history: History
+    recent: list[Recent]
+    steps: list[Step]
+    dead_letters: list[Letter]
+
+
+class Difference(Struct):
+    """The first of two keys less the second."""
+
+    pair: tuple[str, str]
+    mean: Number
+    interval: Interval
+    level: float
+
+
+class Comparison(Struct):
+    """How probable each key is to be the largest, and by how much the likeliest is."""
+
+    keys: list[str]
+    p_best: list[float]
+    best: str
+    difference: Difference
+    differences: list[Difference]
+
+
+class Health(Struct):
+    """How pipeline and server do; ages in seconds."""
+
+    status: Literal["ok", "stalled", "stopped"]
+    events: int
+    rate: float
+    lag: int | None
+    commit_age: Number
+    event_age: Number
+    dead_letters: int
+    reconnects: int
+    uptime: float
+    clients: int
+    source: Source
+    error: str | None
+    beliefs: dict[str, int]
+
+
+class Session(Struct):
+    """What a browser may do."""
+
+    session: bool
+    reading_is_free: bool
+
+
+class Ok(Struct):
+    """It is done."""
+
+    ok: bool
+
+
+class Steps(Struct):
+    """Some steps of a story, of `total`."""
+
+    steps: list[dict[str, Any]]
+    total: int
+
+
+class Opening(Struct):
+    """A story that has begun; with it comes what its first JSON line says."""
+
+    id: str
+
+
+ANSWERS = (
+    Error, Beliefs, Cards, Detail, Comparison, Health, Session, Ok, Steps, Opening, Outcome,
+)  # fmt: skip
+
+
+def components() -> dict[str, Any]:
+    """Return the JSON schemas of all answers by name."""
+    _, found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+    return found

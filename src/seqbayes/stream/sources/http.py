@@ -1,0 +1,432 @@
+"""Events that programs post over HTTP: a request is answered when its events are committed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.stream.source import Batch
+from seqbayes.stream.store import Changes, SeenId
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Pipeline
+
+MOST_REFUSALS = 20
+"""Refused events of a request whose reasons are told."""
+
+
+class BusyError(SeqbayesError):
+    """Too much waits already; `seconds` is when to try again."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class ClosedError(SeqbayesError):
+    """Nothing is read at present."""
+
+
+class ReusedError(SeqbayesError):
+    """An idempotency key came before, with another request."""
+
+
+class Outcome(msgspec.Struct, omit_defaults=False):
+    """What became of a request.
+
+    Parameters
+    ----------
+    accepted
+        Events that were read and committed, refused ones among them.
+    duplicates
+        Events that had been read before, and were not read again.
+    refused
+        Events that at least one belief could not use; they are dead letters.
+    refusals
+        Line, belief and reason of the first of them.
+    """
+
+    accepted: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    refusals: list[dict[str, Any]] = []
+
+
+class _Note(msgspec.Struct):
+    """What the store keeps of a request with an idempotency key."""
+
+    digest: str
+    outcome: Outcome
+
+
+Done = Callable[[Outcome | None, bool], None]
+"""Told the outcome, None if it was not committed, and whether it is that of an earlier request."""
+
+
+@dataclass
+class Request:
+    """Some events that are committed together.
+
+    Parameters
+    ----------
+    records
+        A JSON object each.
+    lines
+        The place of each in the request, from 1.
+    ids
+        The identity of each, where events have some.
+    key
+        The request's idempotency key, if any.
+    digest
+        Of its content, to tell another request with the same key.
+    done
+        Called once, in another thread.
+    """
+
+    records: Sequence[bytes]
+    lines: Sequence[int]
+    ids: Sequence[str] = ()
+    key: str = ""
+    digest: str = ""
+    done: Done = lambda outcome, again: None
+    duplicates: int = 0
+    number: int = 0
+    also: list[Done] = field(default_factory=list)
+
+    def finish(self, outcome: Outcome | None) -> None:
+        """Tell everybody who waits."""
+        self.done(outcome, False)
+        for done in self.also:
+            done(outcome, True)
+
+
+class Http:
+    """Events that are posted to ``/api/events`` of ``seqbayes serve``.
+
+    Parameters
+    ----------
+    name
+        Its identity in the store.
+    id
+        The field that identifies an event, if any: one that is posted again counts once.
+    longest
+        Most bytes of a request.
+    waiting
+        Most events that wait to be learned; what comes then is refused for the moment.
+    rate
+        Most events a second, over a second; no limit by default.
+    remember
+        How many identities of events and requests are remembered, the newest ones.
+    linger
+        Seconds between the beginnings of two batches, so that many small requests share a commit.
+
+    Raises
+    ------
+    PriorError
+        If a limit is not above zero.
+
+    Notes
+    -----
+    A request is a batch, or part of one, so that its events are committed together with the
+    identities that are to be remembered: after a crash either all of it counts or nothing.
+    """
+
+    finite = False
+    served = True
+    reconnects = 0
+
+    def __init__(
+        self,
+        name: str = "http",
+        id: str | None = None,  # noqa: A002
+        longest: int = 1 << 20,
+        waiting: int = 100_000,
+        rate: float | None = None,
+        remember: int = 100_000,
+        linger: float = 0.02,
+    ) -> None:
+        limits = {"longest": longest, "waiting": waiting, "remember": remember, "rate": rate}
+        for limit, value in limits.items():
+            if value is not None and not value > 0:
+                raise PriorError(f"expected {limit} to be above 0, got {value!r}")
+        self.name, self.id, self.longest = name, id, longest
+        self._waiting, self._linger = waiting, linger
+        self._allowance = None if rate is None else _Allowance(float(rate))
+        self._memory = _Memory(remember)
+        self._condition = threading.Condition()
+        self._queue: deque[Request] = deque()
+        self._taken: list[Request] = []
+        self._queued = self._number = 0
+        self._closed = False
+        self.collectors = (_Ledger(self),)
+
+    def seek(self, token: Any) -> None:
+        """Count requests on from those that were committed."""
+        self._number = 0 if token is None else token
+
+    def recall(self, ids: Iterable[SeenId]) -> None:
+        """Remember what was committed."""
+        with self._condition:
+            self._memory.recall(ids)
+
+    def offer(self, request: Request) -> None:
+        """Take a request; it is told when it is done.
+
+        Raises
+        ------
+        BusyError
+            If too much waits, or comes.
+        ReusedError
+            If its key came with another request.
+        ClosedError
+            If nothing is read.
+        """
+        with self._condition:
+            if self._closed:
+                raise ClosedError("nothing is read at present: try again")
+            earlier = self._earlier(request)
+            if earlier is None:
+                self._accept(request)
+            elif isinstance(earlier, Request):
+                earlier.also.append(request.done)
+                return
+        if earlier is not None:
+            request.done(earlier, True)
+
+    def _earlier(self, request: Request) -> Outcome | Request | None:
+        """Return the outcome of an earlier request with the same key, or that request."""
+        if not request.key:
+            return None
+        waits = self._memory.waits.get(request.key)
+        note = self._memory.note(request.key)
+        digest = waits.digest if waits is not None else note.digest if note is not None else None
+        if digest is not None and digest != request.digest:
+            raise ReusedError("this Idempotency-Key came with another request")
+        return waits if waits is not None or note is None else note.outcome
+
+    def _accept(self, request: Request) -> None:
+        self._leave_out_known(request)
+        count = len(request.records)
+        if self._queued and self._queued + count > self._waiting:
+            raise BusyError(f"{self._queued:,} events wait already", 1.0)
+        if self._allowance is not None:
+            self._allowance.take(count)
+        self._memory.begin(request)
+        self._queue.append(request)
+        self._queued += count
+        self._condition.notify()
+
+    def _leave_out_known(self, request: Request) -> None:
+        """Leave out events whose identities came before, in this request or another one."""
+        if not request.ids:
+            return
+        fresh: dict[str, int] = {}
+        for place, identity in enumerate(request.ids):
+            if not self._memory.has(identity):
+                fresh.setdefault(identity, place)
+        kept = list(fresh.values())
+        request.duplicates = len(request.records) - len(kept)
+        request.records = [request.records[place] for place in kept]
+        request.lines = [request.lines[place] for place in kept]
+        request.ids = list(fresh)
+
+    def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
+        """Yield batches of whole requests, and None while none comes."""
+        began = -self._linger
+        while True:
+            pause = began + self._linger - time.monotonic()
+            if pause > 0.0:
+                time.sleep(pause)
+            with self._condition:
+                if not self._queue:
+                    self._condition.wait(timeout)
+                requests = self._take(size)
+            if self._closed:
+                return
+            began = time.monotonic()
+            yield self._batch(requests) if requests else None
+
+    def _take(self, size: int) -> list[Request]:
+        requests: list[Request] = []
+        count = 0
+        while self._queue and (not requests or count + len(self._queue[0].records) <= size):
+            request = self._queue.popleft()
+            count += len(request.records)
+            self._number += 1
+            request.number = self._number
+            requests.append(request)
+        self._queued -= count
+        self._taken += requests
+        return requests
+
+    def _batch(self, requests: Sequence[Request]) -> Batch:
+        records = [record for request in requests for record in request.records]
+        places = [[request.number, line] for request in requests for line in request.lines]
+        return Batch(records, self._number, places, remaining=self._queued, prompt=True)
+
+    def note(self, changes: Changes, beliefs: int) -> None:
+        """Add to a commit what is to be remembered of its requests.
+
+        Parameters
+        ----------
+        changes
+            What is committed.
+        beliefs
+            How many there are: an event that all of them refused may be posted again, corrected.
+        """
+        refusals = _refusals(changes)
+        with self._condition:
+            for request in self._taken:
+                told = refusals.get(request.number, [])
+                self._memory.keep(request, _outcome(request, told), changes)
+                self._memory.let_go(request, _useless(told, beliefs), changes)
+
+    def settle(self) -> None:
+        """Tell all whose requests are committed."""
+        with self._condition:
+            settled, self._taken = self._taken, []
+            told = [(request, self._memory.end(request)) for request in settled]
+        for request, outcome in told:
+            request.finish(outcome)
+
+    def committed(self, token: Any) -> None:
+        """Take note; the requests are told by the collector, when their outcome is known."""
+
+    def close(self) -> None:
+        """Tell all who wait that their requests were not committed."""
+        with self._condition:
+            self._closed = True
+            left = [*self._taken, *self._queue]
+            self._taken, self._queue = [], deque()
+            self._condition.notify()
+        for request in left:
+            request.finish(None)
+
+
+class _Ledger:
+    """A collector that lets requests end with their commit."""
+
+    def __init__(self, source: Http) -> None:
+        self._source = source
+
+    def learned(self, pipeline: Pipeline, batch: Any) -> None:
+        """Do nothing."""
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """Add what is to be remembered."""
+        self._source.note(changes, len(pipeline.tables))
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Tell those who wait."""
+        self._source.settle()
+
+
+class _Memory:
+    """The identities that came lately, and those that wait for their commit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._number = 0
+        self._waiting: set[str] = set()
+        self._outcomes: dict[int, Outcome] = {}
+        self.waits: dict[str, Request] = {}
+
+    def recall(self, ids: Iterable[SeenId]) -> None:
+        for identity, number, note in ids:
+            self._known[identity] = note
+            self._number = number
+
+    def has(self, identity: str) -> bool:
+        return f"e:{identity}" in self._known or identity in self._waiting
+
+    def note(self, key: str) -> _Note | None:
+        text = self._known.get(f"k:{key}")
+        return None if text is None else msgspec.json.decode(text, type=_Note)
+
+    def begin(self, request: Request) -> None:
+        self._waiting.update(request.ids)
+        if request.key:
+            self.waits[request.key] = request
+
+    def keep(self, request: Request, outcome: Outcome, changes: Changes) -> None:
+        """Remember a request, in the commit as well as here."""
+        self._outcomes[request.number] = outcome
+        new = [(f"e:{identity}", "") for identity in request.ids]
+        if request.key:
+            note = msgspec.json.encode(_Note(request.digest, outcome)).decode()
+            new.append((f"k:{request.key}", note))
+        for identity, note in new:
+            self._number += 1
+            self._known[identity] = note
+            changes.ids.append(SeenId(identity, self._number, note))
+        while len(self._known) > self._most:
+            changes.forgotten.append(self._known.popitem(last=False)[0])
+
+    def let_go(self, request: Request, lines: set[int], changes: Changes) -> None:
+        """Forget the events of some lines."""
+        useless = {f"e:{i}" for i, n in zip(request.ids, request.lines, strict=False) if n in lines}
+        for identity in useless:
+            self._known.pop(identity, None)
+        changes.ids[:] = [each for each in changes.ids if each.id not in useless]
+
+    def end(self, request: Request) -> Outcome:
+        self._waiting.difference_update(request.ids)
+        if self.waits.get(request.key) is request:
+            del self.waits[request.key]
+        return self._outcomes.pop(request.number)
+
+
+class _Allowance:
+    """So many events a second, with a second's worth saved up at most."""
+
+    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._now = rate, now
+        self._left, self._at = rate, now()
+
+    def take(self, count: int) -> None:
+        """Take an allowance for so many events.
+
+        Raises
+        ------
+        BusyError
+            If it is used up.
+        """
+        now = self._now()
+        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
+        self._at = now
+        # more than a second's worth at once is let through when all of it is saved up
+        needed = min(float(count), self._rate)
+        if self._left < needed:
+            seconds = (needed - self._left) / self._rate
+            raise BusyError(f"more than {self._rate:g} events a second", seconds)
+        self._left -= count
+
+
+def _refusals(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
+    """Return what could not be used, by the number of the request."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for letter in changes.dead_letters:
+        number, line = msgspec.json.decode(letter.position)
+        told = {"line": line, "belief": letter.belief, "reason": letter.reason}
+        found.setdefault(number, []).append(told)
+    return found
+
+
+def _useless(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
+    """Return the lines that changed no belief."""
+    counts = Counter(each["line"] for each in refusals)
+    undecoded = {each["line"] for each in refusals if not each["belief"]}
+    return undecoded | {line for line, count in counts.items() if count >= beliefs}
+
+
+def _outcome(request: Request, refusals: list[dict[str, Any]]) -> Outcome:
+    lines = {each["line"] for each in refusals}
+    return Outcome(len(request.records), request.duplicates, len(lines), refusals[:MOST_REFUSALS])
