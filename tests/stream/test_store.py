@@ -11,7 +11,7 @@ from memory import Listed, lines
 from seqbayes import Beta, Gamma
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store, sql
 from seqbayes.stream.lease import Holder
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream.store import Changes, HistoryPoint, SeenId, StoredState
 
 
 def states(store, belief="b"):

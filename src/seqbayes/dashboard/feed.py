@@ -21,7 +21,10 @@ SHORTEST = 0.05
 """Seconds between two hand-overs, at least."""
 
 SHARE = 10.0
-"""A hand-over is followed by so many times its own duration without one."""
+"""A hand-over is followed by so many times the time that it took without one."""
+
+LONGEST = 1.0
+"""Seconds between two hand-overs, at most."""
 
 MOST_EVENTS = 2000
 """Most events of a watched key that are told one by one between two hand-overs."""
@@ -112,9 +115,10 @@ class Feed:
         self.reconnects = pipeline.source.reconnects
         if now < self._next:
             return
+        began = time.thread_time()
         self._hand_over()
-        ended = time.monotonic()
-        self._next = ended + max(SHORTEST, SHARE * (ended - now))
+        pause = SHARE * (time.thread_time() - began)
+        self._next = time.monotonic() + min(max(pause, SHORTEST), LONGEST)
 
     def _hand_over(self) -> None:
         at = self._now()

@@ -112,6 +112,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
         self._health_due = 0.0
+        self._status = ""
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -264,9 +265,10 @@ class Hub:
             data, number = self._frames(group)
             if data:
                 self._send(group.clients, number, data)
-        if now >= self._health_due:
-            self._health_due = now + 1.0
-            data = frame("health", self.health())
+        health = self.health()
+        if now >= self._health_due or health["status"] != self._status:
+            self._health_due, self._status = now + 1.0, health["status"]
+            data = frame("health", health)
             with self._lock:
                 everyone = [c for g in self._groups.values() for c in g.clients]
             self._send(everyone, 1 << 62, data)

@@ -15,7 +15,7 @@ from seqbayes.stream.config import Config
 from seqbayes.stream.readonly import StoreReader
 from seqbayes.stream.store import StoreError
 
-STALLED = 1.0
+STALLED = 1.5
 """Seconds without a step of the pipeline, or an answer of the store, after which it is stalled."""
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 _TAIL = 1e-3
 _REACH = 0.5  # intervals beyond the 95 % one that a heavy tail is followed
-_EDGE = 1e-4  # of the range, to stay off where a density may be infinite
+_EDGE = 1e-4  # of the range, to stay inside
+_POLE = 0.01  # of the range, to stay off where a density is infinite
 
 
 def extent(distribution: Any) -> tuple[float, float] | None:
@@ -56,14 +57,22 @@ def grid(distribution: Any, points: int) -> Any:
         return None
     low, high = ends
     width = high - low
-    edges = (low + _EDGE * width, high - _EDGE * width)
-    inside = [q for q in distribution.interval(0.5) if edges[0] < q < edges[1]]
+    low_end, high_end = np.isinf(distribution.pdf(np.array([low, high])))
+    edges = (
+        low + (_POLE if low_end else _EDGE) * width,
+        high - (_POLE if high_end else _EDGE) * width,
+    )
+    marks = (*distribution.interval(0.5), distribution.mode)
+    inside = [m for m in marks if m is not None and edges[0] < m < edges[1]]
     x = np.unique(np.concatenate([np.linspace(*edges, max(points // 2, 8)), inside]))
-    density = np.asarray(distribution.pdf(x), float)
-    peak = density.max()
-    if not (np.isfinite(peak) and peak > 0.0):
-        return x
-    # equal steps along the drawn curve
-    steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
-    length = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.unique(np.interp(np.linspace(0.0, length[-1], points), length, x))
+    for _ in range(3):
+        density = np.asarray(distribution.pdf(x), float)
+        peak = density.max()
+        if not (np.isfinite(peak) and peak > 0.0):
+            return x
+        steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        x = np.unique(np.interp(np.linspace(0.0, length[-1], points), length, x))
+        if steps.max() < 0.2:  # nothing was missed between two points
+            break
+    return x

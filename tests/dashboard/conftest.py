@@ -1,0 +1,44 @@
+"""Servers of `seqbayes serve`, in a thread of this process, on a free port."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # programs, cases
+
+collect_ignore_glob = []
+try:
+    import httpx
+    import starlette
+    import uvicorn
+except ImportError as error:
+    missing = f"{error.name} is not installed: pip install 'seqbayes[dashboard]' httpx"
+else:
+    missing = ""
+
+
+@pytest.fixture(autouse=True)
+def _needs_the_extra():
+    if missing:
+        pytest.skip(missing)
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Start servers on a configuration (its text) or a store (its path); stop them in the end."""
+    if missing:
+        pytest.skip(missing)
+    import serving
+
+    monkeypatch.chdir(tmp_path)
+    started = []
+
+    def start(what, **options):
+        server = serving.Served(what, tmp_path, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()

@@ -1,0 +1,343 @@
+"""The API of a running pipeline, and of a store that another process writes."""
+
+import json
+import math
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from seqbayes import Beta
+from seqbayes.dashboard import schema
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+
+MANY = """
+store = "beliefs.db"
+source = { kind = "file", path = "events.jsonl", follow = true }
+history = { every = "0.05 s" }
+[belief.sales]
+state = "beta"
+prior = { alpha = 2, beta = 3 }
+field = "sold"
+by = "shop"
+[belief.waits]
+state = "normal-inverse-gamma"
+field = "wait"
+by = ["shop", "day"]
+half_life = "7 days"
+time = "at"
+[belief.colours]
+state = "dirichlet"
+categories = ["red", "green"]
+field = "colour"
+[belief.words]
+state = "dirichlet-process"
+field = "colour"
+[belief.pair]
+state = "normal-inverse-wishart"
+prior = { prior_mean = [0, 0] }
+field = ["wait", "at"]
+[belief.both]
+state = "product"
+fields = { wait = { state = "normal-inverse-gamma" }, colour = { state = "dirichlet-process" } }
+[belief.kinds]
+state = "mixture"
+components = { a = { state = "normal-inverse-gamma" }, b = { state = "normal-inverse-gamma" } }
+field = "wait"
+[belief.line]
+state = "conjugate-linear-regression"
+features = ["at"]
+field = "wait"
+"""
+
+SHOPS = ["north", "south", 'a/b "<script>alert(1)</script>', "ü%2F?#"]
+
+
+def event(i, shop=None):
+    return {
+        "shop": SHOPS[i % 4] if shop is None else shop,
+        "day": str(i % 3),
+        "sold": i % 3 == 0,
+        "wait": 5.0 + math.sin(i),
+        "colour": ["red", "green"][i % 5 == 0],
+        "at": 1000.0 * i,
+    }
+
+
+def write(path, events):
+    with path.open("a") as file:
+        file.write("".join(json.dumps(each) + "\n" for each in events))
+
+
+@pytest.fixture
+def many(serve, tmp_path):
+    write(tmp_path / "events.jsonl", [*map(event, range(200)), {"shop": "north", "sold": 7}])
+    server = serve(MANY)
+    server.until(lambda: server.get("/api/health")["events"] == 201)
+    server.until(lambda: server.get("/api/health")["commit_age"] is not None)
+    server.until(lambda: len(server.get("/api/beliefs/sales")["cards"]) == 4)
+    return server
+
+
+def test_every_answer_is_of_its_type(many):
+    told = msgspec.convert(many.get("/api/beliefs"), schema.Beliefs, strict=True)
+    assert [belief.name for belief in told.beliefs] == [
+        "sales", "waits", "colours", "words", "pair", "both", "kinds", "line",
+    ]  # fmt: skip
+    kinds = {belief.name: belief.kind for belief in told.beliefs}
+    assert kinds == {
+        "sales": "number", "waits": "normal", "colours": "labels", "words": "labels",
+        "pair": "vector", "both": "product", "kinds": "mixture", "line": "estimator",
+    }  # fmt: skip
+    assert told.beliefs[0].prior == "Beta(2, 3)"
+    assert told.beliefs[1].half_life == "7 days"
+    for name in kinds:
+        cards = msgspec.convert(many.get(f"/api/beliefs/{name}"), schema.Cards, strict=True)
+        assert cards.total == len(cards.cards) == cards.belief.keys
+        for card in cards.cards:
+            path = f"/api/beliefs/{name}/{quote(card.id, safe='')}"
+            detail = msgspec.convert(many.get(path), schema.Detail, strict=True)
+            assert (detail.belief, detail.id, detail.n) == (name, card.id, card.n)
+    health = msgspec.convert(many.get("/api/health"), schema.Health, strict=True)
+    assert (health.events, health.source.kind) == (201, "file")
+    many.until(lambda: many.get("/api/health")["status"] == "ok")
+    assert health.dead_letters > 0
+
+
+def test_keys_of_any_text_are_found(many):
+    for i, shop in enumerate(SHOPS):
+        key = json.dumps([shop], ensure_ascii=False, separators=(",", ":"))
+        detail = many.get(f"/api/beliefs/sales/{quote(key, safe='')}")
+        state = Beta(2, 3)
+        state.learn_many([j % 3 == 0 for j in range(i, 200, 4)])
+        assert detail["key"] == [shop]
+        assert detail["mean"] == pytest.approx(state.mean)
+        assert detail["posterior"] == {"alpha": state.posterior.alpha, "beta": state.posterior.beta}
+        assert detail["prior"] == {"alpha": 2.0, "beta": 3.0}
+        assert detail["log_evidence"] == pytest.approx(state.log_evidence)
+        assert detail["text"] == str(state)
+
+
+def test_cards_are_sorted_searched_and_paged(many):
+    def ids(query):
+        return [card["key"][0] for card in many.get(f"/api/beliefs/sales?{query}")["cards"]]
+
+    def column(query, name):
+        return [card[name] for card in many.get(f"/api/beliefs/sales?{query}")["cards"]]
+
+    for name in ("n", "mean", "updated", "rate"):
+        ascending = column(f"sort={name}&order=asc", name)
+        assert ascending == sorted(ascending) or name == "rate"
+        assert sorted(column(f"sort={name}", name), reverse=True) or name == "rate"
+    assert ids("sort=key&order=asc") == sorted(SHOPS, key=str.casefold)
+    assert ids("search=NOR") == ["north"]
+    assert ids("sort=key&order=asc&offset=1&limit=2") == sorted(SHOPS, key=str.casefold)[1:3]
+    assert many.get("/api/beliefs/sales?search=nothing")["total"] == 0
+    assert many.get("/api/beliefs/sales?limit=0")["cards"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("/api/beliefs/none", 404, "there is no belief 'none'"),
+        ("/api/beliefs/sales/none", 404, "has no key none"),
+        ("/api/beliefs/sales/a/b", 404, "percent-encoded"),
+        ("/api/beliefs/%FF", 422, "not UTF-8"),
+        ("/api/beliefs/sales?sort=size", 422, "expected sort to be n, mean"),
+        ("/api/beliefs/sales?limit=-1", 422, "whole number from 0 to 1000"),
+        ("/api/beliefs/sales?limit=1e3", 422, "whole number from 0 to 1000"),
+        ("/api/beliefs/sales?offset=99999999999999999999", 422, "whole number"),
+        ("/api/compare/sales", 422, "expected 2 to 12 keys to compare, got 0"),
+        ("/api/compare/colours?keys=%5B%5D&keys=%5B%5D", 422, "different keys"),
+        ("/api/stream?hz=inf", 422, "expected hz"),
+        ("/api/stream?hz=1000", 422, "expected hz"),
+        ("/api/stream?top=x", 422, "expected top"),
+        ("/api/stream?key=x", 422, "one belief"),
+        ("/api/nothing", 404, "Not Found"),
+        ("/api/replay/mms-00/steps", 404, "no such story"),
+        ("/api/replay/x/stream", 404, "no such story"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(many, path, status, reason):
+    assert reason in many.get(path, status)["error"]
+
+
+def test_keys_are_compared(many):
+    keys = "&".join(f"keys={quote(json.dumps([shop]))}" for shop in SHOPS[:2])
+    told = many.get(f"/api/compare/sales?{keys}")
+    assert sum(told["p_best"]) == pytest.approx(1.0)
+    assert told["best"] in told["keys"] == ['["north"]', '["south"]']
+    assert told["difference"] == told["differences"][0]
+    assert told["difference"]["pair"][0] == told["best"]
+
+
+def test_history_and_dead_letters_are_told(many, tmp_path):
+    for i in range(3):
+        write(tmp_path / "events.jsonl", [event(i, "north")])
+        wanted = 202 + i
+        many.until(lambda: many.get("/api/health")["events"] == wanted)  # noqa: B023
+        many.until(lambda: many.get("/api/health")["commit_age"] < 1.0)
+    path = "/api/beliefs/sales/" + quote('["north"]', safe="")
+    many.until(lambda: len(many.get(path)["history"]["t"]) > 1)
+    history = many.get(path)["history"]
+    assert history["t"] == sorted(history["t"])
+    assert all(
+        low < mean < high for mean, low, high in zip(*list(history.values())[1:4], strict=True)
+    )
+    (letter,) = many.get(path)["dead_letters"]
+    assert letter["raw"] == '{"shop": "north", "sold": 7}'
+    assert letter["reason"].startswith("expected True, False, 1 or 0")
+
+
+def test_a_stream_begins_whole_and_goes_on_with_what_changes(many, tmp_path):
+    key = quote('["south"]')
+    stream = many.stream(f"belief=sales&key={key}&top=2&hz=20")
+    name, hello, _ = next(stream)
+    assert name == "hello"
+    assert hello["health"]["status"] in ("ok", "stalled")  # a machine may be busy
+    name, first, number = next(stream)
+    assert name == "cards"
+    assert number == f"{hello['server']}.{first['seq']}"
+    assert len(first["cards"]) in (2, 3)
+    # the first event after the key is watched may come before it is told one by one
+    write(tmp_path / "events.jsonl", [event(2, "south")])
+    n = next(card["n"] for card in first["cards"] if card["key"] == ["south"])
+    changed = _await(stream, "cards")
+    assert [card["key"] for card in changed["cards"]] == [["south"]]
+    assert changed["cards"][0]["n"] == n + 1.0
+    assert changed["cards"][0]["density"]["likelihood"] is not None
+    server_watches = many.origin.feed._observers["sales"]
+    many.until(lambda: server_watches.watched)
+    before = changed["cards"][0]
+    write(tmp_path / "events.jsonl", [event(3, "south"), event(4, "south")])
+    step = next(d for name, d, _ in stream if name == "step" and d["x"] is True)
+    assert (step["belief"], step["id"]) == ("sales", '["south"]')
+    assert step["at"] == pytest.approx(before["mean"])
+    assert step["prior"] * step["likelihood"] / step["evidence"] == pytest.approx(step["posterior"])
+    assert step["surprise"] == pytest.approx(-math.log(step["evidence"]))
+    detail = many.get(f"/api/beliefs/sales/{quote(json.dumps(['south']), safe='')}")
+    assert [each["x"] for each in detail["steps"]][-2:] == [True, False]
+    assert len(detail["recent"]) >= 2
+
+
+def _await(stream, wanted):
+    return next(data for name, data, _ in stream if name == wanted)
+
+
+def test_a_stream_resumes_after_what_it_has_told(many, tmp_path):
+    stream = many.stream("belief=sales")
+    next(stream)
+    _, whole, number = next(stream)
+    assert len(whole["cards"]) == 4
+    stream.close()
+    (_, hello, _), (_, none, again) = _first_two(many.stream("belief=sales", Last_Event_ID=number))
+    assert none["cards"] == []
+    write(tmp_path / "events.jsonl", [event(0, "north")])
+    many.until(lambda: many.get("/api/health")["events"] == 202)
+    many.until(lambda: many.site.board.version > none["seq"])
+    _, (_, one, _) = _first_two(many.stream("belief=sales", Last_Event_ID=again))
+    assert [card["key"] for card in one["cards"]] == [["north"]]
+    # of another server, or nonsense: all of it
+    for last in ("0000.5", "nonsense", f"{hello['server']}.x"):
+        _, (_, whole, _) = _first_two(many.stream("belief=sales", Last_Event_ID=last))
+        assert len(whole["cards"]) == 4
+
+
+def _first_two(stream):
+    found = next(stream), next(stream)
+    stream.close()
+    return found
+
+
+def test_health_is_told_every_second(many):
+    stream = many.stream("top=0")
+    times = [data["uptime"] for name, data, _ in _some(stream, 6) if name == "health"]
+    assert len(times) >= 3
+    assert all(
+        0.5 < later - earlier < 2.0 for earlier, later in zip(times, times[1:], strict=False)
+    )
+
+
+def _some(stream, count):
+    found = [next(stream) for _ in range(count)]
+    stream.close()
+    return found
+
+
+def belief(**options):
+    return Belief("sales", Beta(), field="sold", by="shop", **options)
+
+
+def test_a_store_is_followed(serve, tmp_path):
+    url = str(tmp_path / "beliefs.db")
+    writer = open_store(url)
+    writer.acquire()
+    writer.declare("sales", json.dumps({"state": Beta().to_dict(), "by": ["shop"]}))
+    server = serve(url)
+    assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 0
+    assert server.get("/api/health")["status"] == "ok"
+    state = Beta()
+
+    def commit(token, keys, gone=()):
+        state.learn_one(True)
+        text = json.dumps(state.to_dict())
+        history = [
+            HistoryPoint("sales", k, float(token), '{"mean":0.5,"interval":[0.4,0.6]}')
+            for k in keys
+        ]
+        states = [StoredState("sales", key, text, token) for key in keys]
+        writer.commit(Changes("s", token, 1, states, gone, history=history))
+
+    commit(1, ['["a"]', '["b"]'])
+    stream = server.stream("hz=20")
+    next(stream)
+    server.until(lambda: server.get("/api/beliefs/sales")["total"] == 2)
+    assert server.get('/api/beliefs/sales/%5B"a"%5D')["history"]["mean"][0] == 0.5
+    commit(2, ['["a"]'])
+    server.until(lambda: server.get("/api/beliefs/sales")["cards"][0]["n"] == 2.0)
+    commit(3, ['["c"]'], gone=[("sales", '["b"]')])
+    server.until(
+        lambda: {c["id"] for c in server.get("/api/beliefs/sales")["cards"]} == {'["a"]', '["c"]'}
+    )
+    gone = next(d for name, d, _ in stream if name == "cards" and d["gone"])
+    assert gone["gone"] == [{"belief": "sales", "id": '["b"]'}]
+    stream.close()
+    assert server.get("/api/health")["events"] == 3
+    assert "pipeline" not in server.get("/api/beliefs")["source"]["mode"]
+    # nothing reads events there
+    assert "http" in server.post([{"sold": True}], 409).json()["error"]
+    writer.close()
+    server.until(lambda: server.get("/api/health")["status"] == "stopped")
+
+
+def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
+    write(tmp_path / "events.jsonl", map(event, range(8)))
+    first = serve(MANY)
+    first.until(lambda: first.get("/api/health")["events"] == 8)
+    cards = first.until(lambda: first.get("/api/beliefs/sales")["cards"])
+    first.stop()
+    second = serve(MANY)
+    again = second.get("/api/beliefs/sales")["cards"]
+    same = ("id", "n", "mean", "interval")
+    assert sorted([c[k] for k in same] for c in again) == sorted(
+        [c[k] for k in same] for c in cards
+    )
+    write(tmp_path / "events.jsonl", [event(8)])
+    second.until(lambda: second.get("/api/health")["events"] == 9)
+
+
+def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):
+    url = str(tmp_path / "beliefs.db")
+    from memory_source import Events
+
+    with Pipeline(Events([{"sold": True, "shop": "a"}]), [belief()], open_store(url)) as pipeline:
+        for _ in pipeline:
+            pass
+    store = open_store(url)
+    with store._transaction():
+        store._run("UPDATE seqbayes_states SET state = '{}'")
+    store.close()
+    server = serve(url)
+    assert "cannot be read" in server.get("/api/beliefs/sales", 500)["error"]
+    assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 1

@@ -1,0 +1,305 @@
+"""Events over HTTP: accepted when committed, counted once, refused with the line."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+from serving import HTTP, TOKEN
+
+from seqbayes import PriorError, cli
+from seqbayes.stream import StoreError, open_store
+from seqbayes.stream.sources.http import BusyError, ClosedError, Http, Request, ReusedError
+
+IDS = HTTP.replace('kind = "http"', 'kind = "http", id = "id"')
+
+
+def sold(server, shop="a"):
+    cards = server.get("/api/beliefs/sales")["cards"]
+    return next((card["n"] for card in cards if card["key"] == [shop]), 0.0)
+
+
+def stored(directory):
+    """Return how many events of the source have been committed."""
+    store = open_store(str(directory / "beliefs.db"))
+    found = store._run("SELECT events FROM seqbayes_sources")
+    letters = [letter for _, letter in store.dead_letters()]
+    store.close()
+    return (found[0][0] if found else 0), letters
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "count"),
+    [
+        ("application/json", '{"shop": "a", "sold": true}', 1),
+        ("application/json", ' [{"shop": "a", "sold": true}, {"shop": "a", "sold": false}]', 2),
+        ("application/json; charset=utf-8", "[]", 0),
+        ("application/x-ndjson", '{"shop": "a", "sold": 1}\r\n\n{"shop": "a", "sold": 0}', 2),
+        ("application/jsonl", "", 0),
+    ],
+)
+def test_one_event_an_array_or_lines(serve, kind, body, count):
+    server = serve(HTTP)
+    told = server.post(body, kind=kind).json()
+    assert told == {"accepted": count, "duplicates": 0, "refused": 0, "refusals": []}
+    server.until(lambda: sold(server) == count)
+
+
+def test_an_answer_means_that_it_is_committed(serve, tmp_path):
+    server = serve(HTTP)
+    for i in range(5):
+        server.post([{"shop": "a", "sold": True}] * 3)
+        assert stored(tmp_path)[0] == 3 * (i + 1)
+
+
+def test_nothing_is_accepted_where_the_commit_fails(serve, monkeypatch, tmp_path):
+    server = serve(HTTP)
+    server.post([{"shop": "a", "sold": True}])
+    from seqbayes.stream.sqlite import SqliteStore
+
+    def fail(self, changes):
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteStore, "commit", fail)
+        told = server.post([{"shop": "a", "sold": True}], 503, Idempotency_Key="k")
+        assert "try again" in told.json()["error"]
+        server.until(lambda: server.get("/api/health")["error"] == "the disk is full")
+        assert server.get("/api/health")["status"] == "stopped"
+    # it goes on by itself, from what was committed
+    server.until(lambda: server.get("/api/health")["status"] == "ok")
+    server.until(lambda: sold(server) == 1.0)
+    server.post([{"shop": "a", "sold": True}], Idempotency_Key="k")
+    assert stored(tmp_path)[0] == 2
+
+
+def test_a_retry_counts_once_across_restarts(serve, tmp_path):
+    first = serve(HTTP)
+    events = [{"shop": "a", "sold": True}, {"shop": "a", "sold": 7}]
+    told = first.post(events, Idempotency_Key="k")
+    assert "idempotent-replayed" not in told.headers
+    again = first.post(events, Idempotency_Key="k")
+    assert again.headers["idempotent-replayed"] == "true"
+    first.stop()
+    second = serve(HTTP)
+    later = second.post(events, Idempotency_Key="k")
+    assert later.headers["idempotent-replayed"] == "true"
+    assert told.json() == again.json() == later.json()
+    assert told.json()["refusals"][0]["line"] == 2
+    assert stored(tmp_path)[0] == 2
+    other = second.post(events[:1], 422, Idempotency_Key="k")
+    assert "came with another request" in other.json()["error"]
+    second.post(events, Idempotency_Key="another")
+    assert stored(tmp_path)[0] == 4
+
+
+def test_events_with_identities_count_once(serve, tmp_path):
+    server = serve(IDS)
+    one = {"id": "1", "shop": "a", "sold": True}
+    told = server.post([one, {**one, "id": 2}, one]).json()
+    assert (told["accepted"], told["duplicates"]) == (2, 1)
+    assert server.post([one]).json()["duplicates"] == 1
+    server.stop()
+    server = serve(IDS)
+    told = server.post([{**one, "id": 2}, {**one, "id": 3}]).json()
+    assert (told["accepted"], told["duplicates"]) == (1, 1)
+    assert stored(tmp_path)[0] == 3
+    for wrong in ({}, {"id": None}, {"id": 1.5}, {"id": ""}, {"id": True}, {"id": "x" * 201}):
+        assert "line 1: expected 'id'" in server.post([wrong], 422).json()["error"]
+
+
+def test_an_event_of_no_use_may_be_posted_again_corrected(serve, tmp_path):
+    server = serve(IDS)
+    told = server.post([{"id": 1, "shop": "a", "sold": 7}], 422).json()
+    assert (told["accepted"], told["refused"]) == (1, 1)
+    told = server.post([{"id": 1, "shop": "a", "sold": True}]).json()
+    assert (told["accepted"], told["duplicates"], told["refused"]) == (1, 0, 0)
+    assert server.post([{"id": 1, "shop": "a", "sold": True}]).json()["duplicates"] == 1
+
+
+def test_what_is_refused_is_named_by_its_line_and_kept(serve, tmp_path):
+    server = serve(HTTP)
+    told = server.post(
+        [{"shop": "a", "sold": True}, {"shop": "a"}, {"shop": "a", "sold": 0}]
+    ).json()
+    assert (told["accepted"], told["refused"]) == (3, 1)
+    reason = "field 'sold': it is missing"
+    assert told["refusals"] == [{"line": 2, "belief": "sales", "reason": reason}]
+    (letter,) = stored(tmp_path)[1]
+    assert (letter.position, letter.raw) == ("[1,2]", b'{"shop": "a"}')
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        ("application/x-ndjson", '{"a": 1}\n{"a":\n{}', "line 2: Input data was truncated"),
+        ("application/x-ndjson", '{"a": 1}\n[1]', "line 2: expected a JSON object"),
+        ("application/x-ndjson", b'{"a": 1}\n\xff', "line 2: "),
+        ("application/json", '[{"a": 1}, 7]', "event 2: expected a JSON object"),
+        ("application/json", '[{"a": 1}, {"a": ]', "the array: "),
+        ("application/json", "", "event 1: Input data was truncated"),
+        ("application/json", "null", "event 1: expected a JSON object"),
+        ("application/json", '{"a": 1} {"a": 2}', "event 1: "),
+        ("application/json", '{"a":' + "[" * 100_000, "event 1: "),
+        ("application/json", "[" * 100_000, "the array: "),
+    ],
+)
+def test_malformed_bodies_are_refused_as_a_whole(serve, tmp_path, kind, body, reason):
+    server = serve(HTTP)
+    assert server.post(body, 422, kind).json()["error"].startswith(reason)
+    assert stored(tmp_path) == (0, [])
+
+
+def test_bodies_of_other_types_are_refused(serve):
+    server = serve(HTTP)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        assert "expected Content-Type" in server.post("{}", 415, kind).json()["error"]
+    assert "Content-Encoding" in server.post("{}", 415, Content_Encoding="gzip").json()["error"]
+    assert "Idempotency-Key" in server.post("{}", 422, Idempotency_Key="x" * 300).json()["error"]
+
+
+def test_long_bodies_are_refused_unread(serve, tmp_path):
+    server = serve(HTTP.replace('kind = "http"', 'kind = "http", longest = 1000'))
+    assert "at most 1,000 bytes" in server.post("x" * 1001, 413).json()["error"]
+
+    def endless():
+        while True:
+            yield b"{}\n" * 1000
+
+    headers = {"Content-Type": "application/x-ndjson", **server.bearer}
+    try:
+        answer = server.client.post("/api/events", content=endless(), headers=headers)
+        assert answer.status_code == 413
+    except (httpx.WriteError, httpx.ReadError):  # it hung up on us
+        pass
+    server.post([{"shop": "a", "sold": True}])
+
+
+def test_too_many_events_are_put_off(serve):
+    server = serve(HTTP.replace('kind = "http"', 'kind = "http", rate = 10'))
+    server.post([{"shop": "a", "sold": True}] * 10)
+    told = server.post([{"shop": "a", "sold": True}] * 10, 429)
+    assert "more than 10 events a second" in told.json()["error"]
+    assert told.headers["retry-after"] == "1"
+
+
+def offer(source, count=1, key="", ids=(), told=None, digest=""):
+    heard = [] if told is None else told
+    record = b'{"shop": "a", "sold": true}'
+    request = Request([record] * count, list(range(1, count + 1)), list(ids), key, digest)
+    request.done = lambda outcome, again: heard.append((outcome, again))
+    source.offer(request)
+    return heard
+
+
+def test_a_queue_has_an_end():
+    source = Http(waiting=5)
+    offer(source, 4)
+    with pytest.raises(BusyError, match="4 events wait already"):
+        offer(source, 2)
+    offer(source, 1)
+    # one that is larger than the queue is taken where nothing waits
+    offer(Http(waiting=5), 100)
+
+
+def test_requests_share_a_batch_and_are_never_parted():
+    source = Http(linger=0.0)
+    for count in (3, 4, 5):
+        offer(source, count)
+    batches = source.batches(size=7, timeout=0.01)
+    first = next(batches)
+    assert first.positions == [[1, 1], [1, 2], [1, 3], *([2, i] for i in range(1, 5))]
+    assert (first.token, first.prompt, first.remaining) == (2, True, 5)
+    assert len(next(batches).records) == 5
+    assert next(batches) is None
+    offer(source, 100)
+    assert len(next(batches).records) == 100
+
+
+def test_whoever_waits_is_told_when_the_source_closes():
+    source = Http(linger=0.0)
+    told = offer(source)
+    batches = source.batches()
+    next(batches)
+    offer(source, told=told)
+    source.close()
+    assert told == [(None, False), (None, False)]
+    with pytest.raises(ClosedError):
+        offer(source)
+    assert list(batches) == []
+
+
+def test_a_retry_while_the_first_waits_gets_its_outcome():
+    source = Http(linger=0.0)
+    told = offer(source, key="k", digest="d")
+    offer(source, key="k", digest="d", told=told)
+    with pytest.raises(ReusedError):
+        offer(source, key="k", digest="other")
+    (batch,) = [next(source.batches())]
+    assert len(batch.records) == 1
+    source.close()
+    assert told == [(None, False), (None, True)]
+
+
+@pytest.mark.parametrize("option", ["longest", "waiting", "remember", "rate"])
+def test_limits_are_above_zero(option):
+    with pytest.raises(PriorError, match=f"expected {option} to be above 0"):
+        Http(**{option: 0})
+
+
+def test_only_the_newest_identities_are_remembered(serve, tmp_path):
+    server = serve(IDS.replace('id = "id"', 'id = "id", remember = 3'))
+    for i in range(5):
+        server.post([{"id": i, "shop": "a", "sold": True}])
+    store = open_store(str(tmp_path / "beliefs.db"))
+    assert [seen.id for seen in store.ids("http")] == ["e:2", "e:3", "e:4"]
+    store.close()
+    assert server.post([{"id": 4, "shop": "a", "sold": True}]).json()["duplicates"] == 1
+    assert server.post([{"id": 0, "shop": "a", "sold": True}]).json()["duplicates"] == 0
+
+
+def test_run_leaves_it_to_serve(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.toml").write_text(HTTP)
+    assert cli.main(["check", "c.toml"]) == 0
+    assert cli.main(["run", "c.toml"]) == 2
+    assert "start it with seqbayes serve" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process as POSIX does")
+def test_what_was_answered_outlives_kill_9(tmp_path):
+    """Retried with their keys, all requests count once, whenever the server is killed."""
+    (tmp_path / "c.toml").write_text(HTTP)
+    command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0", "--token", TOKEN]
+    answered, total = set(), 60
+    for round_ in range(3):
+        program = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        url = program.stderr.readline().split()[-1]
+        killer = threading.Timer(
+            0.25 if round_ < 2 else 60.0, program.send_signal, [signal.SIGKILL]
+        )
+        killer.start()
+        with httpx.Client(base_url=url, trust_env=False, timeout=10) as client:
+            for i in range(total):
+                if i in answered:
+                    continue
+                headers = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": f"k{i}"}
+                event = {"shop": "a", "sold": True}
+                try:
+                    response = client.post("/api/events", json=[event] * 2, headers=headers)
+                except httpx.TransportError:
+                    break
+                assert response.status_code == 200
+                answered.add(i)
+                time.sleep(0.005)
+        killer.cancel()
+        program.kill()
+        program.wait()
+        program.stderr.close()
+        assert stored(tmp_path)[0] >= 2 * len(answered)
+    assert len(answered) == total
+    assert stored(tmp_path)[0] == 2 * total

@@ -1,0 +1,220 @@
+"""What a server must not let happen, each tried."""
+
+import json
+import socket
+import time
+
+import pytest
+from serving import HTTP, TOKEN
+
+from seqbayes.dashboard.auth import Access, host_name, is_loopback, is_same_origin
+
+XSS = '"><img src=x onerror=alert(1)>\n</script>'
+
+
+def test_every_answer_has_the_headers(serve):
+    server = serve(HTTP)
+    paths = (
+        "/",
+        "/api/beliefs",
+        "/api/nothing",
+        "/static/none.js",
+        "/login",
+        "/metrics",
+        "/embed/a/b",
+    )
+    for path in paths:
+        response = server.client.get(path)
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "*" not in policy
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert "server" not in response.headers
+        ancestors = "'self'" if path.startswith("/embed/") else "'none'"
+        assert f"frame-ancestors {ancestors}" in policy
+        assert ("x-frame-options" in response.headers) is not path.startswith("/embed/")
+        assert "access-control-allow-origin" not in response.headers
+
+
+def test_frames_are_a_setting(serve):
+    server = serve(HTTP, frame_ancestors="https://wall.example")
+    policy = server.client.get("/embed/a/b").headers["content-security-policy"]
+    assert policy.endswith("frame-ancestors https://wall.example")
+    assert server.client.get("/").headers["content-security-policy"].endswith("'none'")
+
+
+def test_writing_needs_the_token_even_here(serve):
+    server = serve(HTTP)
+    body = {"content": "{}", "headers": {"Content-Type": "application/json"}}
+    assert server.client.post("/api/events", **body).status_code == 401
+    for wrong in (
+        "Bearer x",
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN}x",
+        "Bearer",
+        f"Bearer {TOKEN[:-1]}",
+    ):
+        headers = {**body["headers"], "Authorization": wrong}
+        response = server.client.post("/api/events", content="{}", headers=headers)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_elsewhere_reading_needs_it_too(serve):
+    server = serve(HTTP, host="0.0.0.0")
+    for path in ("/api/beliefs", "/api/stream", "/api/health", "/metrics", "/api/openapi.json"):
+        assert server.client.get(path).status_code == 401
+        if path != "/api/stream":
+            assert server.client.get(path, headers=server.bearer).status_code == 200
+    page = server.client.get("/", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/login")
+    assert server.client.get("/login").status_code == 200
+    assert server.client.post("/api/replay/mms", json={}).status_code == 401
+
+
+def test_a_login_is_a_strict_cookie_that_scripts_cannot_read(serve):
+    server = serve(HTTP, host="0.0.0.0")
+    client, origin = server.client, {"Origin": server.url}
+    wrong = client.post("/login", data={"token": "guess"}, headers={"Accept": "text/html"})
+    assert (wrong.status_code, wrong.headers["location"]) == (303, "/login?wrong")
+    assert client.post("/login", data={"token": "guess"}).status_code == 401
+    done = client.post("/login", data={"token": TOKEN}, headers={"Accept": "text/html"})
+    assert (done.status_code, done.headers["location"]) == (303, "/")
+    cookie = done.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert TOKEN not in cookie
+    assert server.get("/api/beliefs")["version"]
+    assert server.get("/api/session") == {"session": True, "reading_is_free": False}
+    body = {"content": '{"shop": "a", "sold": true}'}
+    kind = {"Content-Type": "application/json"}
+    # a session alone does not write: the browser must say that the page is ours
+    assert client.post("/api/events", **body, headers=kind).status_code == 403
+    assert client.post("/api/events", **body, headers={**kind, **origin}).status_code == 200
+    client.post("/logout", headers=origin)
+    assert client.get("/api/beliefs").status_code == 401
+
+
+def test_sessions_expire_and_cannot_be_forged():
+    access = Access(TOKEN, "0.0.0.0")
+    value = access.make_session(now=0.0)
+    assert access.is_session(value, now=100.0)
+    assert not access.is_session(value, now=1e9)
+    expires, _, signature = value.partition(".")
+    for forged in ("", "1.2", f"{int(expires) + 1}.{signature}", f"{expires}.", "x" * 1000, "é.é"):
+        assert not access.is_session(forged, now=100.0)
+    assert not Access("another token").is_session(value, now=100.0)
+    assert Access(TOKEN).is_session(value, now=100.0)  # a restart logs nobody out
+    assert Access().token != Access().token
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_pages_of_others_cannot_write(serve, headers):
+    server = serve(HTTP)
+    given = {**server.bearer, "Content-Type": "application/json", **headers}
+    for path in ("/api/events", "/api/replay/mms", "/login", "/logout"):
+        assert server.client.post(path, content="{}", headers=given).status_code == 403
+
+
+def test_other_names_of_this_server_are_refused(serve):
+    server = serve(HTTP)
+    for name in (
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "a b",
+        "",
+        "localhost.x",
+    ):
+        response = server.client.get("/api/beliefs", headers={"Host": name})
+        assert response.status_code in (400, 421), name
+    for name in ("localhost", "localhost:1", "127.0.0.1:9", "[::1]:80"):
+        assert server.client.get("/api/beliefs", headers={"Host": name}).status_code == 200
+
+
+def test_names_and_origins_are_read_strictly():
+    assert [host_name(h) for h in ("a@b", "a/b", "[::1", "A.b.:8")] == ["", "", "", "a.b"]
+    assert not is_loopback("example.org")
+    assert is_same_origin({"host": "x:1", "origin": "https://x:1"})
+    assert not is_same_origin({"host": "x:1", "origin": "http://[x"})
+    assert not is_same_origin({"host": "", "origin": "null"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2Fapp.py", "/static//etc/passwd",
+        "/static/%00", "/static/", "/static/index.html%00.js", "/static/..\\app.py",
+    ],
+)  # fmt: skip
+def test_no_other_file_is_served(serve, path):
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.split(b" ")[1] in (b"404", b"400")
+    assert b"Route(" not in answer
+
+
+def test_keys_and_labels_are_data_wherever_they_come_back(serve):
+    server = serve(HTTP)
+    server.post([{"shop": XSS, "sold": True}, {"shop": XSS, "sold": XSS}])
+    server.until(lambda: server.get("/api/beliefs/sales")["total"] == 1)
+    for path in ("/api/beliefs/sales", "/api/nothing" + "<script>", "/api/beliefs/<script>"):
+        assert server.client.get(path).headers["content-type"] == "application/json"
+    text = server.client.get("/metrics").text
+    assert server.client.get("/metrics").headers["content-type"].startswith("text/plain")
+    assert json.dumps(XSS)[1:-1] in text
+    assert all(line[0] in "#s" for line in text.splitlines())  # no line begins in a label
+
+
+def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve):
+    server = serve(HTTP)
+    keys = [f"k{i}" for i in range(50)]
+    server.post([{"shop": key, "sold": True} for key in keys])
+    host, port = server.url.removeprefix("http://").split(":")
+    stuck = socket.socket()
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stuck.connect((host, int(port)))
+    stuck.sendall(b"GET /api/stream?hz=20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    server.until(lambda: server.get("/api/health")["clients"] == 1)
+    stream = server.stream("hz=20")
+    next(stream)
+    end = time.monotonic() + 40.0
+    while server.get("/api/health")["clients"] > 1:
+        assert time.monotonic() < end
+        began = time.monotonic()
+        server.post([{"shop": key, "sold": True} for key in keys])
+        next(d for name, d, _ in stream if name == "cards")
+        assert time.monotonic() - began < 10.0
+        time.sleep(0.03)
+    stream.close()
+    stuck.close()
+
+
+def test_there_are_only_so_many_clients(serve, monkeypatch):
+    from seqbayes.dashboard import hub
+
+    monkeypatch.setattr(hub, "MOST_CLIENTS", 2)
+    server = serve(HTTP)
+    streams = [server.stream() for _ in range(2)]
+    for stream in streams:
+        next(stream)
+    response = server.client.get("/api/stream")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    streams[0].close()
+    server.until(lambda: server.get("/api/health")["clients"] < 2)
+    next(server.stream())

@@ -1,0 +1,236 @@
+"""States as JSON values: every family, before and after events, finite and in agreement."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from cases import CASES
+
+from seqbayes import (
+    Beta,
+    Binomial,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+    NormalInverseWishart,
+    PriorError,
+    Product,
+    decay,
+    river,
+)
+from seqbayes.dashboard import views
+from seqbayes.dashboard.views import curves
+from seqbayes.mixture import Mixture
+
+
+def told(state, last=None):
+    """Return all views of a state, as they come over the wire."""
+    return json.loads(json.dumps(views.detail(state, last), allow_nan=False))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_every_family_is_told_in_finite_numbers(case):
+    xs = case.observations(12)
+    for seen in (0, 1, 12):
+        state = case.new(xs[:seen])
+        shown = told(state, xs[0])
+        assert shown["n"] == pytest.approx(state.n_samples)
+        assert shown["kind"] == views.kind_of(state)
+        assert shown["text"] == str(state)
+        if shown["kind"] == "number" and shown["mean"] is not None:
+            assert shown["mean"] == pytest.approx(state.mean)
+            assert shown["interval"] == pytest.approx(list(state.interval()))
+            assert shown["mean"] == views.summarise(state).mean
+        step = views.told_step(state, xs[0])
+        json.dumps(step, allow_nan=False)
+        surprise = views.surprise(state, (xs[0],))
+        if surprise is not None:
+            assert surprise == pytest.approx(-state.log_predictive(xs[0]))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_every_family_has_flat_priors_that_can_be_told(case):
+    if case.has_flat:
+        told(case.flat())
+
+
+@pytest.mark.parametrize(
+    "state", [Beta(2, 3), Beta(1e6, 1e6), Beta(1e12, 3e12), Beta(0.5, 0.5), Beta(1, 1), Beta(900, 2),
+              Gamma(2, 3), Gamma(0.1, 1.0), Gamma(1e9, 1e3), Normal(1e9, 1e-6),
+              NormalInverseGamma(0, 1, 0.6, 1), NormalInverseGamma(1e6, 1e4, 1e4, 1e-4)],
+)  # fmt: skip
+def test_a_density_is_as_smooth_however_wide_it_is(state):
+    """Straight lines between the points are near the curve everywhere."""
+    drawn = views.card(state)["density"]
+    x, height = np.array(drawn["x"]), np.array(drawn["posterior"])
+    assert 20 < len(x) <= 80
+    assert np.all(np.diff(x) > 0.0)
+    belief = state.belief(state.posterior)
+    belief = belief.marginals.mean if hasattr(belief, "marginals") else belief
+    if np.isfinite(belief.pdf(belief.support[0])):  # at a pole there is most of the probability
+        assert belief.cdf(float(x[-1])) - belief.cdf(float(x[0])) > 0.94
+    middle = (x[1:] + x[:-1]) / 2.0
+    off = np.abs(belief.pdf(middle) - (height[1:] + height[:-1]) / 2.0)
+    assert off.max() < 0.03 * height.max()
+
+
+def test_prior_and_likelihood_are_on_the_grid_of_the_posterior():
+    state = Beta(2, 2)
+    state.learn_many([True] * 5 + [False])
+    drawn = views.card(state, last=True)["density"]
+    x = np.array(drawn["x"])
+    assert drawn["prior"] == pytest.approx(Beta(2, 2).pdf(x), abs=1e-3)
+    peak = max(drawn["posterior"])
+    assert drawn["likelihood"] == pytest.approx(peak * x / x.max(), rel=1e-3)
+    assert views.card(Beta(0, 0))["density"] is None
+    state = Beta(0, 0)
+    state.learn_many([True, False, True])
+    assert views.card(state)["density"]["prior"] is None
+    assert views.card(state, last="nonsense")["density"]["likelihood"] is None
+
+
+def test_labels_are_told_by_their_shares():
+    state = Dirichlet({f"c{i}": 1.0 for i in range(30)})
+    state.learn_many(["c7"] * 20 + ["c3"] * 10)
+    shown = views.card(state)
+    assert [share["label"] for share in shown["shares"][:2]] == ["c7", "c3"]
+    assert len(shown["shares"]) == 12
+    assert shown["rest"] == 18
+    first = shown["shares"][0]
+    assert first["mean"] == shown["mean"] == pytest.approx(21 / 60)
+    assert first["mle"] == pytest.approx(2 / 3)
+    assert first["interval"] == pytest.approx(list(state.interval()["c7"]))
+    total = sum(share["mean"] for share in shown["shares"]) + shown["rest_mean"]
+    assert total == pytest.approx(1.0)
+    words = DirichletProcess(1.0)
+    words.learn_many(["to", "be", "to"])
+    assert views.card(words)["unseen"] == pytest.approx(0.25)
+    told(words, "to")
+
+
+def test_vectors_and_products_are_told_line_by_line():
+    vector = NormalInverseWishart([0, 1], df=6.0)
+    vector.learn_many([[1, 2], [3, 1], [0, 1]])
+    lines = views.card(vector)["fields"]
+    assert [line["mean"] for line in lines] == pytest.approx(vector.mean.mean.tolist())
+    assert lines[0]["interval"] == pytest.approx([float(e[0]) for e in vector.interval().mean])
+    product = Product({"w": NormalInverseGamma(), "p": Dirichlet.flat(["a", "b"]), "c": Gamma()})
+    product.learn_one({"w": 2.0, "p": "a", "c": 3})
+    names = [line["name"] for line in views.card(product)["fields"]]
+    assert names == ["w mean", "w variance", "p = a", "p = b", "c"]
+    told(product, {"w": 1.0})
+
+
+def test_a_mixture_is_the_sum_of_what_its_components_draw():
+    state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
+    rng = np.random.default_rng(1)
+    xs = np.concatenate([rng.normal(-4, 1, 300), rng.normal(4, 0.5, 700)])
+    state.learn_many(rng.permutation(xs))
+    shown = told(state, 1.0)
+    weights = [component["weight"] for component in shown["components"]]
+    assert weights == sorted(weights, reverse=True)
+    assert weights[0] == pytest.approx(0.7, abs=0.05)
+    total = np.sum([component["density"] for component in shown["components"]], axis=0)
+    assert shown["total"] == pytest.approx(total.tolist(), abs=1e-3)
+    assert np.trapezoid(shown["total"], shown["x"]) == pytest.approx(1.0, abs=0.03)
+    coins = Mixture([Beta(likelihood=Binomial(trials=10))] * 2, start=(0.3, 0.6))
+    coins.learn_many([3, 7, 6, 2])
+    shown = told(coins)
+    assert shown["discrete"]
+    assert sum(shown["total"]) == pytest.approx(1.0, abs=0.01)
+    for empty in (Mixture(2), coins.clone()):
+        assert views.surprise(empty, (3,)) is None
+        told(empty)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "event"),
+    [
+        (river.ConjugateNB(), ({"x": 1.0, "c": "a"}, "yes")),
+        (river.ConjugateLinearRegression(), ({"x": 1.0}, 2.0)),
+        (river.PredictiveSurprise(), ({"x": 1.0},)),
+        (river.MixtureDiscriminant(), ({"x": 1.0}, "yes")),
+    ],
+)
+def test_estimators_tell_what_they_can(estimator, event):
+    told(estimator)
+    for i in range(4):
+        assert views.told_step(estimator, event[0]) is None
+        json.dumps(views.surprise(estimator, event), allow_nan=False)
+        estimator.learn_one({**event[0], "x": float(i)}, *event[1:])
+    shown = told(estimator, event[0])
+    assert shown["kind"] == "estimator"
+    if isinstance(estimator, river.ConjugateLinearRegression):
+        assert shown["fields"][0]["name"] == "x"
+
+
+def test_a_state_that_forgets_is_told_as_of_its_clock():
+    state = decay.Decayed(Beta(), half_life=60.0, by="time")
+    state.learn_one(True, t=0.0)
+    state.learn_one(False, t=60.0)
+    assert told(state)["n"] == pytest.approx(1.5)
+    assert views.summarise(state).n == pytest.approx(1.5)
+    assert views.surprise(state, (True,)) == pytest.approx(-math.log(1.5 / 3.5))
+    assert views.told_step(state, True)["evidence"] == pytest.approx(1.5 / 3.5)
+
+
+def test_predictives_sum_to_one():
+    for state in (Gamma(3, 2), Beta(2, 3, likelihood=Binomial(trials=9)), Dirichlet([1, 2, 3])):
+        predictive = views.detail(state)["predictive"]
+        assert predictive["kind"] == "pmf"
+        assert sum(predictive["p"]) == pytest.approx(1.0, abs=0.01)
+    predictive = views.detail(Normal())["predictive"]
+    assert predictive["kind"] == "pdf"
+    assert np.trapezoid(predictive["p"], predictive["x"]) == pytest.approx(1.0, abs=0.01)
+
+
+def test_comparisons_agree_with_exact_values():
+    exact = views.compare([Normal(0.3, 1.0), Normal(0.0, 3.0)])
+    p = 0.5 * math.erfc(-0.3 / math.sqrt(4.0) / math.sqrt(2.0))
+    assert exact["p_best"] == pytest.approx([p, 1.0 - p], rel=1e-9)
+    (difference,) = exact["differences"]
+    reach = 1.959963984540054 * 2.0
+    assert difference["mean"] == pytest.approx(0.3)
+    assert difference["interval"] == pytest.approx([0.3 - reach, 0.3 + reach], rel=1e-6)
+    alike = views.compare([Gamma(3, 2)] * 5)
+    assert alike["p_best"] == pytest.approx([0.2] * 5, rel=1e-8)
+    # one very narrow, one very wide: X > 1/2 and Y ~ 1/2
+    apart = views.compare([Beta(2, 2), Beta(1e8, 1e8), Beta(1e8, 1e8)])
+    assert apart["p_best"] == pytest.approx([0.5, 0.25, 0.25], rel=1e-4)
+
+
+def test_comparisons_never_round_to_certainty():
+    """A draw of a million would print 1.0; the probability of the other is still there."""
+    far = views.compare([Beta(200, 800), Beta(300, 700)])
+    assert 0.0 < far["p_best"][0] < 1e-6
+    assert sum(far["p_best"]) == pytest.approx(1.0)
+    again = views.compare([Beta(200, 800), Beta(300, 700)])
+    assert again == far
+
+
+@pytest.mark.parametrize(
+    ("states", "reason"),
+    [
+        ([Beta()], "expected 2 to 12"),
+        ([Beta()] * 13, "expected 2 to 12"),
+        ([Dirichlet(), Dirichlet()], "only beliefs about a number"),
+        ([Beta(0, 0), Beta()], "improper"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(states, reason):
+    with pytest.raises(PriorError, match=reason):
+        views.compare(states)
+
+
+def test_nothing_to_draw_is_nothing():
+    class Point:
+        support = (-math.inf, math.inf)
+
+        def interval(self, level):
+            return 1.0, 1.0
+
+    assert curves.extent(Point()) is None
+    assert curves.grid(Point(), 50) is None
