@@ -7,28 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # programs, cases
 
-collect_ignore_glob = []
-try:
-    import httpx
-    import starlette
-    import uvicorn
-except ImportError as error:
-    missing = f"{error.name} is not installed: pip install 'seqbayes[dashboard]' httpx"
-else:
-    missing = ""
-
-
-@pytest.fixture(autouse=True)
-def _needs_the_extra():
-    if missing:
-        pytest.skip(missing)
-
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
     """Start servers on a configuration (its text) or a store (its path); stop them in the end."""
-    if missing:
-        pytest.skip(missing)
     import serving
 
     monkeypatch.chdir(tmp_path)

@@ -3,5 +3,5 @@
 from seqbayes.stream.sources import Iterated
 
 
-def Events(events):  # noqa: N802
+def Events(events):
     return Iterated(events, name="listed")

@@ -4,15 +4,21 @@ import json
 import threading
 import time
 
-import httpx
+import pytest
 
-from seqbayes.dashboard.app import Site
-from seqbayes.dashboard.auth import Access
-from seqbayes.dashboard.feed import Feed
-from seqbayes.dashboard.origins import Live, Watched
-from seqbayes.dashboard.runner import Runner
-from seqbayes.dashboard.server import listen, serve, url_of
-from seqbayes.stream.config import parse_config
+WITHOUT = "the dashboard's tests need its extra: pip install 'seqbayes[dashboard]' httpx"
+for name in ("starlette", "uvicorn", "httpx"):
+    pytest.importorskip(name, reason=WITHOUT)
+
+import httpx  # noqa: E402
+
+from seqbayes.dashboard.app import Site  # noqa: E402
+from seqbayes.dashboard.auth import Access  # noqa: E402
+from seqbayes.dashboard.feed import Feed  # noqa: E402
+from seqbayes.dashboard.origins import Live, Watched  # noqa: E402
+from seqbayes.dashboard.runner import Runner  # noqa: E402
+from seqbayes.dashboard.server import listen, serve, url_of  # noqa: E402
+from seqbayes.stream.config import parse_config  # noqa: E402
 
 TOKEN = "a token of tests"
 

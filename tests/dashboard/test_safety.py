@@ -181,7 +181,10 @@ def test_keys_and_labels_are_data_wherever_they_come_back(serve):
     assert all(line[0] in "#s" for line in text.splitlines())  # no line begins in a label
 
 
-def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve):
+def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypatch):
+    from seqbayes.dashboard import hub
+
+    monkeypatch.setattr(hub, "MOST_FRAMES", 3)
     server = serve(HTTP)
     keys = [f"k{i}" for i in range(50)]
     server.post([{"shop": key, "sold": True} for key in keys])

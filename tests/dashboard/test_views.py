@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from cases import CASES
 
+from cases import CASES
 from seqbayes import (
     Beta,
     Binomial,

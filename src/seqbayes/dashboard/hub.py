@@ -58,7 +58,7 @@ class Client:
         """Take a frame; one too many closes the connection."""
         if len(self._frames) >= MOST_FRAMES:
             self.close()
-        else:
+        elif not self.closed:
             self._frames.append((number, data))
             self._wake.set()
 

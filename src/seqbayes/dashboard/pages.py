@@ -39,9 +39,12 @@ class Files:
         self._held: dict[str, tuple[float, bytes, bytes, str]] = {}
 
     def _load(self, name: str) -> tuple[bytes, bytes, str]:
+        none = Refusal(404, "there is no such file")
+        if "\0" in name:
+            raise none
         path = (self._folder / name).resolve()
-        if "\0" in name or not path.is_relative_to(self._folder) or not path.is_file():
-            raise Refusal(404, "there is no such file")
+        if not path.is_relative_to(self._folder) or not path.is_file():
+            raise none
         changed = path.stat().st_mtime
         held = self._held.get(name)
         if held is None or held[0] != changed:

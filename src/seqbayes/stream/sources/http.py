@@ -38,7 +38,7 @@ class ReusedError(SeqbayesError):
     """An idempotency key came before, with another request."""
 
 
-class Outcome(msgspec.Struct, omit_defaults=False):
+class Outcome(msgspec.Struct):
     """What became of a request.
 
     Parameters
@@ -53,10 +53,10 @@ class Outcome(msgspec.Struct, omit_defaults=False):
         Line, belief and reason of the first of them.
     """
 
-    accepted: int = 0
-    duplicates: int = 0
-    refused: int = 0
-    refusals: list[dict[str, Any]] = []
+    accepted: int
+    duplicates: int
+    refused: int
+    refusals: list[dict[str, Any]]
 
 
 class _Note(msgspec.Struct):

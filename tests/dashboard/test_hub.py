@@ -1,0 +1,199 @@
+"""Frames: made once for all, resumable, and never waited for."""
+
+import asyncio
+import json
+
+from seqbayes import Beta, decay
+from seqbayes.dashboard import hub as hubs
+from seqbayes.dashboard.board import Board, Health
+from seqbayes.dashboard.describe import of_belief
+from seqbayes.dashboard.hub import Hub, Subscription
+from seqbayes.dashboard.shelf import Update
+from seqbayes.stream import Belief
+
+ALL = Subscription(frozenset(), frozenset())
+
+
+class Origin:
+    reader = source = None
+    commits = 0
+
+    def refresh(self, board, timeout):
+        pass
+
+    def watch(self, keys):
+        self.watched = keys
+
+    def health(self):
+        return Health()
+
+
+def made(state=None, keys=3):
+    board = Board()
+    board.declare([of_belief(Belief("b", state or Beta(), field="x", by="k"))])
+    learn(board, [f'["{i}"]' for i in range(keys)])
+    return Hub(board, Origin())
+
+
+def learn(board, keys, gone=(), happened=()):
+    states = {}
+    for key in keys:
+        entry = board.entry("b", key)
+        state = Beta() if entry is None else entry.state._copy()
+        state.learn_one(True)
+        states[key] = Update(state, board.now(), None, (True,), 1.0, happened)
+    board.apply({"b": {**states, **{key: Update(None, 0.0) for key in gone}}})
+
+
+def cards(data):
+    found = []
+    for part in data.decode().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in part.splitlines())
+        if lines.get("event") == "cards":
+            found.append(json.loads(lines["data"]))
+    return found
+
+
+async def _connected(hub, subscription=ALL, last=""):
+    client = hub.connect(subscription)
+    number, data = hub.opening(subscription, last)
+    return client, number, cards(data)[0]
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+def test_a_frame_has_only_what_changed():
+    async def main():
+        hub = made()
+        hub._loop = asyncio.get_running_loop()
+        _, number, first = await _connected(hub)
+        assert len(first["cards"]) == 3
+        group = hub._groups[ALL]
+        assert hub._frames(group)[0] == b""
+        learn(hub.board, ['["1"]'])
+        data, later = hub._frames(group)
+        assert later > number
+        (told,) = cards(data)
+        assert [card["id"] for card in told["cards"]] == ['["1"]']
+        assert hub._frames(group)[0] == b""
+        learn(hub.board, [], gone=['["0"]'])
+        (told,) = cards(hub._frames(group)[0])
+        assert told["gone"] == [{"belief": "b", "id": '["0"]'}]
+
+    run(main())
+
+
+def test_all_clients_of_a_subscription_get_the_same_bytes():
+    async def main():
+        hub = made()
+        hub._loop = asyncio.get_running_loop()
+        clients = [(await _connected(hub))[0] for _ in range(3)]
+        other, *_ = await _connected(hub, ALL._replace(top=1))
+        learn(hub.board, ['["1"]'])
+        hub._tick()
+        await asyncio.sleep(0)
+        frames = [await client.next() for client in clients]
+        assert frames[0][1] is frames[1][1] is frames[2][1]
+        assert (await other.next())[1] is not frames[0][1]
+
+    run(main())
+
+
+def test_a_slow_client_is_dropped_and_the_others_go_on():
+    async def main():
+        hub = made()
+        hub._loop = asyncio.get_running_loop()
+        slow, *_ = await _connected(hub)
+        quick, *_ = await _connected(hub)
+        for _ in range(hubs.MOST_FRAMES + 2):
+            learn(hub.board, ['["1"]'])
+            hub._groups[ALL].due = 0.0
+            hub._tick()
+            await asyncio.sleep(0)
+            assert await quick.next() is not None
+        assert slow.closed
+        assert await slow.next() is None
+        assert not quick.closed
+        hub.disconnect(ALL, slow)
+        assert hub.clients == {quick}
+        hub.disconnect(ALL, quick)
+        assert not hub._groups
+
+    run(main())
+
+
+def test_closing_ends_every_client():
+    async def main():
+        hub = made()
+        client, *_ = await _connected(hub)
+        waiting = asyncio.ensure_future(client.next())
+        await asyncio.sleep(0)
+        hub.close_clients()
+        assert await waiting is None
+        assert hub.connect(ALL) is None
+
+    run(main())
+
+
+def test_the_top_keys_and_those_asked_for_are_told():
+    async def main():
+        hub = made(keys=10)
+        for _ in range(3):
+            learn(hub.board, ['["7"]'])
+        learn(hub.board, ['["8"]'])
+        wanted = Subscription(frozenset(["b"]), frozenset([("b", '["2"]')]), top=2)
+        _, _, told = await _connected(hub, wanted)
+        assert [card["id"] for card in told["cards"]] == ['["7"]', '["8"]', '["2"]']
+        assert hub._watched() == {"b": ['["2"]']}
+        # one that comes to the top is told as a whole
+        for _ in range(5):
+            learn(hub.board, ['["5"]'])
+        (told,) = cards(hub._frames(hub._groups[wanted])[0])
+        assert [card["id"] for card in told["cards"]] == ['["5"]']
+
+    run(main())
+
+
+def test_steps_are_those_of_the_events_in_order():
+    async def main():
+        hub = made(keys=1)
+        key = ("b", '["0"]')
+        wanted = Subscription(frozenset(["b"]), frozenset([key]), top=0)
+        await _connected(hub, wanted)
+        before = hub.board.entry(*key).state
+        learn(hub.board, ['["0"]'], happened=[(True,), (False,)])
+        data, _ = hub._frames(hub._groups[wanted])
+        steps = [
+            json.loads(part.split("data: ")[1])
+            for part in data.decode().split("\n\n")
+            if part.startswith("event: step")
+        ]
+        assert [step["x"] for step in steps] == [True, False]
+        assert steps[0]["evidence"] == before.explain(True).evidence
+        after = before._copy()
+        after.learn_one(True)
+        assert steps[1]["evidence"] == after.explain(False).evidence
+        assert len(hub.board.entry(*key).recent) == 2
+
+    run(main())
+
+
+def test_a_failure_is_told_and_survived(monkeypatch):
+    hub = made()
+    monkeypatch.setattr(hub.origin, "refresh", lambda *_: 1 / 0, raising=False)
+
+    def once(seconds):
+        hub._stop.set()
+
+    monkeypatch.setattr(hub._stop, "wait", once)
+    hub._run()
+    assert hub.health()["error"] == "ZeroDivisionError: division by zero"
+
+
+def test_decayed_states_and_dead_rates_are_told():
+    hub = made(decay.Decayed(Beta(), 10.0))
+    entry = hub.board.entry("b", '["0"]')
+    assert entry.rate(entry.updated) > 0.0
+    assert entry.rate(entry.updated + 1000.0) == 0.0

@@ -1,0 +1,97 @@
+"""The OpenAPI document, and what comes of requests made from it."""
+
+import pytest
+from serving import HTTP
+
+from seqbayes.dashboard import openapi
+
+
+def routes(site):
+    found = {}
+    for route in site.app._app.routes:
+        path = route.path.replace(":path", "")
+        for method in route.methods - {"HEAD"}:
+            found.setdefault(path, set()).add(method.lower())
+    return found
+
+
+def test_the_document_names_every_route_of_the_api(serve):
+    paths = {path: set(item) for path, item in openapi.document()["paths"].items()}
+    known = {p for p in routes(serve(HTTP).site) if p.startswith(("/api/", "/metrics"))}
+    general = {
+        "/api/beliefs/{rest}": {"/api/beliefs/{name}", "/api/beliefs/{name}/{key}"},
+        "/api/compare/{rest}": {"/api/compare/{name}"},
+        "/api/replay/{story}": {"/api/replay/mms", "/api/replay/coins"},
+        "/api/openapi.json": set(),
+    }
+    told = set().union(*(general.get(path, {path}) for path in known))
+    assert told == set(paths)
+
+
+def test_references_are_whole():
+    document = openapi.document()
+    names = set(document["components"]["schemas"])
+
+    def references(value):
+        if isinstance(value, dict):
+            if "$ref" in value:
+                yield value["$ref"].rpartition("/")[2]
+            for each in value.values():
+                yield from references(each)
+        elif isinstance(value, list):
+            for each in value:
+                yield from references(each)
+
+    assert set(references(document)) <= names
+
+
+# what schemathesis uses is deprecated by what it uses
+@pytest.mark.filterwarnings("ignore")
+def test_answers_are_as_the_document_says(serve):
+    """Requests made at random from the document, valid ones and not."""
+    schemathesis = pytest.importorskip("schemathesis")
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    server = serve(HTTP.replace("[belief", "history = false\n[belief", 1))
+    server.post([{"shop": shop, "sold": True} for shop in "abc"])
+    server.until(lambda: server.get("/api/beliefs/sales")["total"] == 3)
+    schema = schemathesis.openapi.from_dict(server.get("/api/openapi.json"))
+    schema.config.update(base_url=server.url)
+    modes = schemathesis.GenerationMode
+    named = schemathesis.checks
+    checks = [
+        named.not_a_server_error,
+        named.status_code_conformance,
+        named.content_type_conformance,
+        named.response_schema_conformance,
+    ]
+    asked = set()
+    for operation in schema.get_all_operations():
+        found = operation.ok()
+        if found.path in ("/api/stream", "/api/replay/{id}/stream"):  # they have no end
+            continue
+        told = openapi.document()["paths"][found.path][found.method.lower()]
+        # a text in a path cannot be wrong
+        varied = "requestBody" in told or any(
+            p["in"] == "query" for p in told.get("parameters", [])
+        )
+        for mode in (modes.POSITIVE, modes.NEGATIVE)[: 2 if varied else 1]:
+
+            @settings(
+                max_examples=5,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=found.as_strategy(generation_mode=mode))
+            def ask(case):
+                response = case.call(headers=server.bearer)
+                asked.add((case.method, case.path, response.status_code))
+                assert response.status_code < 500, response.text
+                case.validate_response(response, checks=checks)
+
+            ask()
+    assert {path for _, path, status in asked if status == 200} >= {"/api/beliefs", "/api/health"}
+    assert 422 in {status for _, _, status in asked}

@@ -1,0 +1,302 @@
+"""`seqbayes serve` and `replay --serve` as programs; metrics, the client, stories and files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from serving import HTTP, TOKEN, httpx
+
+import seqbayes
+from seqbayes import cli
+from seqbayes.dashboard import pages
+from seqbayes.dashboard.client import ApiError, Client
+from seqbayes.dashboard.metrics import family
+from seqbayes.dashboard.stories import _prior
+from seqbayes.replay.mms import Prior
+from seqbayes.stream import open_store
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Start ``seqbayes``; return the process and the lines of JSON that it said first."""
+    started = []
+
+    def start(*words, lines=2, **more):
+        code = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from seqbayes.cli import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-W", "error", "-c", code, *words]
+        kept = {k: v for k, v in os.environ.items() if k != "SEQBAYES_TOKEN"}
+        running = subprocess.Popen(
+            command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**kept, **more}
+        )
+        started.append(running)
+        return running, [json.loads(running.stderr.readline()) for _ in range(lines)]
+
+    yield start
+    for running in started:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+
+
+@posix
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_commits_and_closes(program, tmp_path, number, status):
+    (tmp_path / "events.jsonl").write_text('{"shop": "a", "sold": true}\n' * 50)
+    text = HTTP.replace('kind = "http"', 'kind = "file", path = "events.jsonl", follow = true')
+    text = text.replace(", linger = 0.001", "") + '\n[commit]\nevery = "1 h"\n'
+    (tmp_path / "c.toml").write_text(text)
+    running, (first, second) = program("serve", "c.toml", "--port", "0", "--log-format", "json")
+    assert (first["event"], second["event"]) == ("started", "token")
+    with httpx.Client(base_url=first["url"], trust_env=False, timeout=20) as client:
+        while client.get("/api/health").json()["events"] < 50:
+            pass
+        with client.stream("GET", "/api/stream") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 1000"
+            running.send_signal(number)
+            assert running.wait(30) == status
+            for _ in lines:  # the stream ends, it does not break off
+                pass
+    assert json.loads(running.stderr.readline())["signal"] == number
+    store = open_store(str(tmp_path / "beliefs.db"))
+    assert store._run("SELECT events FROM seqbayes_sources") == [(50,)]
+    store.acquire()  # the lease was given back
+    store.close()
+
+
+@posix
+def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
+    open_store(str(tmp_path / "b.db")).close()
+    words = ("serve", "b.db", "--port", "0", "--log-format", "json")
+    _, (_, told) = program(*words)
+    assert len(told["token"]) >= 32
+    running, (told,) = program(*words, lines=1, SEQBAYES_TOKEN=TOKEN)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    response = httpx.get(f"{told['url']}api/session", headers=headers, trust_env=False)
+    assert response.json() == {"session": True, "reading_is_free": True}
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 143
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["missing.db"], 4, "missing.db: there is no such file"),
+        (["missing.toml"], 2, "no such file"),
+        (["bad.toml"], 2, "it is missing"),
+        (["other.db"], 4, "holds no beliefs"),
+        (["held.toml"], 3, "is held by"),
+        (["missing.db", "--token", "short"], 2, "at least 8 characters"),
+        (["missing.db", "--frame-ancestors", "x; script-src *"], 2, "expected sources"),
+        (["missing.db", "--host", "256.0.0.1"], 2, ""),
+    ],
+)
+def test_what_cannot_be_served_is_told(tmp_path, monkeypatch, capsys, words, status, message):
+    import sqlite3
+
+    monkeypatch.chdir(tmp_path)
+    Path("bad.toml").write_text('store = "b.db"')
+    Path("held.toml").write_text(HTTP.replace("beliefs.db", "held.db"))
+    sqlite3.connect("other.db").execute("CREATE TABLE t (x)").connection.close()
+    holder = open_store("held.db")
+    holder.acquire()
+    assert cli.main(["serve", *words, "--port", "0"]) == status
+    assert message in capsys.readouterr().err
+    holder.close()
+
+
+def test_ports_are_numbers(capsys):
+    for port in ("-1", "65536", "x"):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(["serve", "b.db", "--port", port])
+        assert "expected a port from 0 to 65535" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    assert cli.main(["serve", "b.db"]) == 2
+    assert "pip install 'seqbayes[dashboard]'" in capsys.readouterr().err
+
+
+def test_the_library_imports_none_of_it():
+    code = "import sys, seqbayes, seqbayes.stream; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"starlette", "uvicorn", "seqbayes.dashboard"}
+    code = "import sys, seqbayes.dashboard.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"starlette", "uvicorn"}
+
+
+def test_metrics_are_those_of_the_last_commit(serve):
+    server = serve(HTTP)
+    server.post([{"shop": 'a"\\\n', "sold": True}, {"shop": "b"}])
+    server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
+    lines = server.client.get("/metrics").text.splitlines()
+    told = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if line[0] != "#"}
+    assert told["seqbayes_events_total"] == "2"
+    assert told["seqbayes_dead_letters_total"] == "1"
+    assert told['seqbayes_belief_keys{belief="sales"}'] == "1"
+    assert told[r'seqbayes_belief_observations{belief="sales",key="a\"\\\n"}'] == "1"
+    assert float(told[r'seqbayes_belief_mean{belief="sales",key="a\"\\\n"}']) == pytest.approx(
+        2 / 3
+    )
+    assert told['seqbayes_status{status="ok"}'] == "1"
+    names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
+    assert {name.partition("{")[0] for name in told} == names
+    assert "".join(family("m", "gauge", "M.", [({}, float("nan")), ({}, 1e300)])).endswith(
+        "1e300\n"
+    )
+
+
+def test_the_grafana_dashboard_asks_for_metrics_that_there_are(serve):
+    board = json.loads((pages.root().parent / "grafana.json").read_text())
+    server = serve(HTTP)
+    server.post([{"shop": "a", "sold": True}])
+    server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
+    text = server.client.get("/metrics").text
+    told = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    told |= {"seqbayes_lag"}  # where a source knows it
+    import re
+
+    asked = set()
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            asked |= set(re.findall(r"\bseqbayes_\w+", target["expr"]))
+    assert len(asked) > 8
+    assert asked <= told
+
+
+def test_the_client_reads_and_writes(serve):
+    server = serve(HTTP)
+    client = Client(server.url, TOKEN)
+    events = [{"shop": "a", "sold": True}, {"shop": "a", "sold": 9}, {"shop": "b", "sold": 0}]
+    told = client.post(events, key="k")
+    assert (told.accepted, told.refused) == (3, 1)
+    assert client.post(events, key="k") == told
+    server.until(lambda: client.beliefs().beliefs[0].keys == 2)
+    cards = client.cards("sales", sort="key", order="asc").cards
+    assert [card.key for card in cards] == [["a"], ["b"]]
+    detail = client.detail("sales", cards[0].id)
+    assert (detail.n, detail.posterior) == (1.0, {"alpha": 2.0, "beta": 1.0})
+    assert client.compare("sales", [card.id for card in cards]).best == cards[0].id
+    assert client.health().events == 3
+    stream = client.stream(belief="sales", key=[cards[0].id], top=0)
+    name, hello, _ = next(stream)
+    assert name == "hello"
+    name, told, number = next(stream)
+    assert ([card["id"] for card in told["cards"]], number[:8]) == ([cards[0].id], hello["server"])
+    stream.close()
+    with pytest.raises(ApiError, match="404: there is no belief") as caught:
+        client.cards("none")
+    assert caught.value.status == 404
+    with pytest.raises(ApiError, match="422: line 1: expected"):
+        client.post([[]])
+    with Client(server.url) as stranger, pytest.raises(ApiError, match="401"):
+        stranger.post(events)
+    with pytest.raises(ApiError, match="422: expected hz"):
+        next(client.stream(hz=0))
+    client.close()
+
+
+def test_a_story_is_told_as_replay_tells_it(serve, capsys):
+    server = serve(HTTP)
+    client = server.client
+    begun = client.post("/api/replay/mms", json={"seed": 2, "bags": 1, "prior": "jeffreys"}).json()
+    assert (
+        cli.main(["replay", "mms", "--seed", "2", "--bags", "1", "--prior", "jeffreys", "--json"])
+        == 0
+    )
+    first, *steps, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {name: value for name, value in begun.items() if name != "id"} == first
+    told = server.get(f"/api/replay/{begun['id']}/steps?from=0&count=500")
+    assert told == {"steps": steps, "total": len(steps)}
+    assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=2")["steps"] == steps[3:5]
+    assert server.get(f"/api/replay/{begun['id']}/steps?from=5000")["steps"] == []
+    # forgotten stories are told anew
+    server.site.stories._told.clear()
+    assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=1")["steps"] == steps[3:4]
+    assert "no such" not in client.get(f"/api/replay/{begun['id']}/stream").json()["error"]
+
+
+def test_the_coins_are_told_and_go_on_without_end(serve):
+    server = serve(HTTP)
+    begun = server.client.post("/api/replay/coins", json={"iterations": 3}).json()
+    told = server.get(f"/api/replay/{begun['id']}/steps?count=100")
+    assert [step["event"] for step in told["steps"]][-2:] == ["sums", "divide"]
+    assert told["total"] == len(told["steps"])
+    found = []
+    with server.client.stream("GET", f"/api/replay/{begun['id']}/stream") as response:
+        for line in response.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line[6:]))
+            if len(found) == 5:
+                break
+    assert [each["number"] for each in found] == [1, 2, 3, 4, 5]
+    assert all(sum(each["responsibility"].values()) == pytest.approx(1.0) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("story", "options", "reason"),
+    [
+        (
+            "mms",
+            {"prior": {"red": 0.5, "green": 0.6}},
+            "proportions must sum to 1, these sum to 1.10",
+        ),
+        ("mms", {"prior": "none"}, "expected uniform, jeffreys, park"),
+        ("mms", {"bags": 49}, "expected 1 to 48 bags"),
+        ("mms", {"seed": -1}, "expected a seed"),
+        ("mms", {"sed": 1}, "unknown field `sed`"),
+        ("coins", {"start": [0, 1]}, "between 0 and 1"),
+        ("coins", {"iterations": 5000}, "1 to 1000 iterations"),
+        ("coins", {"prior": "none"}, "no prior is 'none'"),
+    ],
+)
+def test_stories_are_refused_with_the_reason(serve, story, options, reason):
+    response = serve(HTTP).client.post(f"/api/replay/{story}", json=options)
+    assert response.status_code == 422
+    assert reason in response.json()["error"]
+
+
+def test_the_walk_in_the_park_is_a_prior():
+    assert _prior("walk", None) == Prior.park()
+    assert _prior({"red": 0.5, "green": 0.5}, 10.0) == Prior.from_proportions(
+        {"red": 0.5, "green": 0.5}, 10.0
+    )
+
+
+def test_files_are_compressed_and_known_by_their_tags(serve):
+    client = serve(HTTP).client
+    page = client.get("/beliefs/sales/x")
+    assert page.headers["content-type"].startswith("text/html")
+    again = client.get("/", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for path in pages.root().rglob("*"):
+        if path.is_file():
+            name = path.relative_to(pages.root()).as_posix()
+            response = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"})
+            assert response.content == path.read_bytes()
+            kind = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+            assert response.headers["content-type"].startswith(kind.get(path.suffix, ""))
+    assert seqbayes.__version__ == client.get("/api/beliefs").json()["version"]
+
+
+@posix
+def test_replay_opens_the_page_of_its_story(program):
+    words = ("replay", "mms", "--serve", "--port", "0", "--prior", "park", "--bags", "2")
+    running, _ = program(*words, lines=0)
+    url = running.stderr.readline().split()[-1]
+    assert "/replay/mms?seed=1&bags=2&prior=park" in url
+    assert httpx.get(url, trust_env=False).status_code == 200
+    running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 130
