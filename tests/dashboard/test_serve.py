@@ -93,7 +93,7 @@ def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
         (["missing.db"], 4, "missing.db: there is no such file"),
         (["missing.toml"], 2, "no such file"),
         (["bad.toml"], 2, "it is missing"),
-        (["other.db"], 4, "holds no beliefs"),
+        (["other.db"], 4, "database of another program"),
         (["held.toml"], 3, "is held by"),
         (["missing.db", "--token", "short"], 2, "at least 8 characters"),
         (["missing.db", "--frame-ancestors", "x; script-src *"], 2, "expected sources"),

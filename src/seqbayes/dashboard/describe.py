@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from seqbayes import river
 from seqbayes.dashboard import views
 from seqbayes.dashboard.shelf import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
-from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 from seqbayes.state import State
 from seqbayes.stream.belief import Belief
-from seqbayes.stream.forms import Forms
+from seqbayes.stream.forms import Forms, read_state
 
 
 def of_belief(belief: Belief) -> About:
@@ -30,34 +28,7 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
     PriorError
         If its state cannot be read.
     """
-    return _about(name, read_document(declaration["state"]), list(declaration["by"]), [])
-
-
-def read_document(document: Mapping[str, Any]) -> Any:
-    """Return the state, mixture or estimator that a dictionary describes.
-
-    Raises
-    ------
-    PriorError
-        If it describes none.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> print(read_document(Beta(2, 3).to_dict()))
-    Beta(2, 3) + 0 seen (Bernoulli) = Beta(2, 3)
-    """
-    estimators = {name: getattr(river, name) for name in river.__all__}
-    readers: dict[str, Callable[[], Any]] = {
-        "decayed": lambda: Decayed,
-        "model": lambda: Mixture,
-        "family": lambda: State,
-        "estimator": lambda: estimators.get(document["estimator"]),
-    }
-    kind = next((find() for field, find in readers.items() if field in document), None)
-    if kind is None:
-        raise PriorError(f"expected the document of a state, got {str(document)[:200]}")
-    return kind.from_dict(document)
+    return _about(name, read_state(declaration["state"]), list(declaration["by"]), [])
 
 
 def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:

@@ -153,4 +153,3 @@ class StoreReader:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
