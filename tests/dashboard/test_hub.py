@@ -16,7 +16,6 @@ ALL = Subscription(frozenset(), frozenset())
 
 class Origin:
     reader = source = None
-    commits = 0
 
     def refresh(self, board, timeout):
         pass

@@ -137,7 +137,7 @@ def test_the_library_imports_none_of_it():
     assert not set(done.stdout.split()) & {"starlette", "uvicorn"}
 
 
-def test_metrics_are_those_of_the_last_commit(serve):
+def test_metrics_are_those_of_prometheus(serve):
     server = serve(HTTP)
     server.post([{"shop": 'a"\\\n', "sold": True}, {"shop": "b"}])
     server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)

@@ -87,7 +87,6 @@ class Feed:
         self.dead_letters = 0
         self.lag: int | None = None
         self.reconnects = 0
-        self.commits = 0
         self.committed_at: float | None = None
         self.event_at: float | None = None
 
@@ -175,5 +174,4 @@ class Feed:
 
     def committed(self, pipeline: Pipeline) -> None:
         """Take note of the commit."""
-        self.commits += 1
         self.committed_at = self._now()

@@ -40,7 +40,7 @@ _KEYS: dict[str, tuple[str, Callable[[Entry], float | None]]] = {
 
 
 class Metrics:
-    """The handler; the part about beliefs is made anew after a commit.
+    """The handler; the part about beliefs is made anew when they have changed.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Metrics:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._made: tuple[Any, str] = (None, "")
+        self._made = (-1, "")
 
     async def get(self, request: Request) -> Response:
         """Tell all metrics."""
@@ -59,9 +59,9 @@ class Metrics:
 
     def _text(self) -> str:
         health = self._hub.health()
-        commit = self._hub.origin.commits
-        if self._made[0] != commit:
-            self._made = (commit, "".join(self._beliefs()))
+        version = self._hub.board.version
+        if self._made[0] != version:
+            self._made = (version, "".join(self._beliefs()))
         lines = [*_server(health), self._made[1]]
         return "".join(lines)
 

@@ -61,11 +61,6 @@ class Live:
             board.apply(self.feed.take())
 
     @property
-    def commits(self) -> Any:
-        """What differs after every commit."""
-        return self.feed.commits
-
-    @property
     def source(self) -> Any:
         """The source of the pipeline."""
         return self.runner.source
@@ -205,11 +200,6 @@ class Watched:
             },
         )
 
-    @property
-    def commits(self) -> Any:
-        """What differs after every commit."""
-        return self._serial
-
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Do nothing: a store holds no events."""
 
@@ -230,7 +220,6 @@ class Nothing:
 
     reader: StoreReader | None = None
     source = None
-    commits = 0
 
     def begin(self, board: Board) -> None:
         """Do nothing."""
