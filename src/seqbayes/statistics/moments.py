@@ -29,7 +29,7 @@ from seqbayes.statistics.reading import refuse
 ROOM = 1e300
 
 # Exact products with heavier weights overflow.
-HEAVIEST = 1e290
+HEAVIEST = cython.declare(cython.double, 1e290)
 
 
 class MomentStatistic(NamedTuple):
@@ -137,10 +137,8 @@ class Moments(Statistics):
     ) -> cython.int:
         s1: cython.double = self._s1 + d
         s2: cython.double = self._s2 + p
-        if self._n + n > HEAVIEST:
-            raise ObservationError(f"the weight is too large: expected at most {HEAVIEST:g} in all")
-        if not isfinite(s2 + p_low):
-            raise ObservationError("the observation is too large: its square overflows")
+        if not (isfinite(s2 + p_low) and self._n + n <= HEAVIEST):
+            self._refuse_sums(n)
         self._s1_low += lost(self._s1, d, s1) + d_low
         self._s1 = s1
         self._s2_low += lost(self._s2, p, s2) + p_low
@@ -149,6 +147,11 @@ class Moments(Statistics):
             self._peak = s2
         self._add_common(n, h)
         return 0
+
+    def _refuse_sums(self, n: float) -> None:
+        if self._n + n > HEAVIEST:
+            raise ObservationError(f"the weight is too large: expected at most {HEAVIEST:g} in all")
+        raise ObservationError("the observation is too large: its square overflows")
 
     def absorb(
         self, n: float, origin: float, shift: float, squares: float, log_base: float
