@@ -11,7 +11,8 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods, special
 from seqbayes.elicit import check_proportions
-from seqbayes.families.dirichlet import DirichletBelief, LabelState, by_label
+from seqbayes.families.dirichlet import LabelState, by_label
+from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.state import Explanation
 
@@ -128,7 +129,7 @@ class DirichletProcess(LabelState):
         """Return the log normaliser of the known labels' shares."""
         concentration, atoms = hyperparameters
         alpha = np.array([*atoms.values(), concentration])
-        return float(sc.gammaln(alpha).sum() - sc.gammaln(alpha.sum()))
+        return float(log_multivariate_beta(alpha))
 
     @staticmethod
     def log_marginal(

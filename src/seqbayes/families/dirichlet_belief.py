@@ -1,0 +1,138 @@
+"""The Dirichlet distribution: what is believed about shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes import distributions
+from seqbayes.distributions.base import exponential
+from seqbayes.errors import PriorError
+
+
+def log_multivariate_beta(alpha: Any) -> Any:
+    """Return the log multivariate Beta function of concentrations along the last axis."""
+    return sc.gammaln(alpha).sum(axis=-1) - sc.gammaln(alpha.sum(axis=-1))
+
+
+class DirichletBelief:
+    """The distribution of the shares; cdf, sf, ppf and intervals are of the Beta marginals.
+
+    A vector of shares is a dict from label to share, or an array in the order of the labels. With
+    `rest`, the last concentration is that of all other labels together, and not shown.
+    """
+
+    def __init__(self, alpha: Any, categories: tuple[Any, ...], rest: bool = False) -> None:
+        self._alpha = np.asarray(alpha, float)
+        self._categories = categories
+        self._rest = rest
+
+    @property
+    def marginals(self) -> distributions.Beta:
+        """The Beta distribution of every share by itself."""
+        total = self._alpha.sum(axis=-1, keepdims=True)
+        return distributions.Beta(self._alpha, total - self._alpha)
+
+    def _named(self, values: Any) -> dict[Any, Any]:
+        values = np.moveaxis(np.asarray(values, float), -1, 0)
+        plain = values.tolist() if values.ndim == 1 else values
+        return dict(zip(self._categories, plain, strict=not self._rest))
+
+    def _shares(self, theta: Any) -> Any:
+        if isinstance(theta, Mapping):
+            if set(theta) != set(self._categories):
+                raise PriorError(f"expected a share of each of {self._categories}, got {theta!r}")
+            listed = [np.asarray(theta[c], float) for c in self._categories]
+            theta = np.stack(listed, axis=-1) if listed else np.zeros(0)
+        shares = np.asarray(theta, float)
+        if self._rest:
+            rest = np.clip(1.0 - shares.sum(axis=-1, keepdims=True), 0.0, None)
+            shares = np.concatenate([shares, rest], axis=-1)
+        return shares
+
+    @property
+    def mean(self) -> dict[Any, float]:
+        """Mean share of every label."""
+        return self._named(self.marginals.mean)
+
+    @property
+    def var(self) -> dict[Any, float]:
+        """Variance of every label's share."""
+        return self._named(self.marginals.var)
+
+    @property
+    def mode(self) -> dict[Any, float] | None:
+        """The joint mode, if there is one."""
+        if self._rest or self._alpha.ndim != 1:
+            return None
+        return joint_mode(dict(zip(self._categories, self._alpha.tolist(), strict=True)))
+
+    def interval(self, level: float, kind: str) -> dict[Any, tuple[float, float]]:
+        """Interval of every label's share."""
+        if self._alpha.ndim == 1:
+            alphas = self._alpha.tolist()
+            total = math.fsum(alphas)
+            return {
+                label: distributions.Beta(alpha, total - alpha).interval(level, kind)
+                for label, alpha in zip(self._categories, alphas, strict=not self._rest)
+            }
+        low, high = self.marginals.interval(level, kind)
+        lows, highs = self._named(low), self._named(high)
+        return {label: (lows[label], highs[label]) for label in lows}
+
+    def logpdf(self, theta: Any) -> Any:
+        """Log joint density; minus infinity off the simplex."""
+        shares = self._shares(theta)
+        on = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
+        if np.all(shares > 0.0):
+            total = self._broken_sticks(shares)
+        else:
+            with np.errstate(all="ignore"):
+                total = sc.xlogy(self._alpha - 1.0, shares).sum(axis=-1)
+                total = total - log_multivariate_beta(self._alpha)
+        total = np.where(on, total, -np.inf)
+        return float(total) if total.ndim == 0 else total
+
+    def _broken_sticks(self, shares: Any) -> Any:
+        """Log density as a product of Beta densities, which do not cancel however sharp."""
+        left = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        alpha_left = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        pieces = distributions.Beta(self._alpha[..., :-1], alpha_left[..., 1:])
+        logs = pieces.logpdf(shares[..., :-1] / left[..., :-1]) - np.log(left[..., :-1])
+        return logs.sum(axis=-1)
+
+    def pdf(self, theta: Any) -> Any:
+        """Joint density; zero off the simplex."""
+        return exponential(self.logpdf(theta))
+
+    def cdf(self, theta: Any) -> dict[Any, float]:
+        """Probability that every share is at most its value."""
+        return self._named(self.marginals.cdf(self._shares(theta)))
+
+    def sf(self, theta: Any) -> dict[Any, float]:
+        """Probability that every share is above its value."""
+        return self._named(self.marginals.sf(self._shares(theta)))
+
+    def ppf(self, q: float) -> dict[Any, float]:
+        """Quantile of every share."""
+        return self._named(self.marginals.ppf(q))
+
+    def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
+        """Draw all shares jointly."""
+        return self._named(rng.dirichlet(self._alpha, size))
+
+
+def joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:
+    """Return the shares that are likeliest together, by label; None if there are none."""
+    if len(concentrations) == 2:
+        (label, alpha), (other, beta) = concentrations.items()
+        share = distributions.Beta(alpha, beta).mode
+        return None if share is None else {label: share, other: 1.0 - share}
+    excess = math.fsum(concentrations.values()) - len(concentrations)
+    if not (min(concentrations.values()) >= 1.0 and excess > 0.0):
+        return None
+    return {label: (alpha - 1.0) / excess for label, alpha in concentrations.items()}
