@@ -1,0 +1,60 @@
+// The server's JSON, and what went wrong in words.
+
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function call(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer.", 0);
+  }
+  if (answer.status === 401) {
+    const here = location.pathname + location.search;
+    location.assign(`/login?next=${encodeURIComponent(here)}`);
+    throw new ApiError("A token is needed.", 401);
+  }
+  let body = null;
+  try {
+    body = await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(`The server answered ${answer.status} without JSON.`, answer.status);
+  }
+  if (!answer.ok) {
+    const said = typeof body?.error === "string" ? body.error : `The server answered ${answer.status}.`;
+    throw new ApiError(said, answer.status);
+  }
+  return body;
+}
+
+export const part = encodeURIComponent;
+
+export function query(parameters) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of [value].flat()) {
+      if (one !== null && one !== undefined && one !== "") search.append(name, one);
+    }
+  }
+  const text = search.toString();
+  return text && `?${text}`;
+}
+
+export const get = (path, signal) => call(path, { signal });
+
+export const post = (path, body, signal) =>
+  call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
+
+export const detailPath = (belief, id) => `/beliefs/${part(belief)}/${part(id)}`;

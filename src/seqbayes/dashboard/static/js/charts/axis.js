@@ -1,0 +1,82 @@
+// Scales, ticks and paths, in pixels.
+
+export function linear([d0, d1], [r0, r1]) {
+  const k = d1 === d0 ? 0 : (r1 - r0) / (d1 - d0);
+  const map = (x) => r0 + (x - d0) * k;
+  map.invert = (y) => (k === 0 ? d0 : d0 + (y - r0) / k);
+  map.domain = [d0, d1];
+  return map;
+}
+
+export function ticks([low, high], about = 6) {
+  const width = high - low;
+  if (!(width > 0) || !Number.isFinite(width)) return [];
+  const rough = width / about;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= rough);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
+}
+
+const point = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
+
+/** A line that breaks where a value is missing. */
+export function line(xs, ys, sx, sy) {
+  let path = "";
+  let pen = "M";
+  for (let i = 0; i < xs.length; i++) {
+    const y = ys[i];
+    if (y === null || y === undefined) {
+      pen = "M";
+      continue;
+    }
+    path += pen + point(sx(xs[i]), sy(y));
+    pen = "L";
+  }
+  return path;
+}
+
+/** The area under a line, from `low` to `high` where they are given. */
+export function area(xs, ys, sx, sy, [low, high] = [-Infinity, Infinity]) {
+  const inside = [];
+  for (let i = 0; i < xs.length; i++) {
+    if (ys[i] === null) continue;
+    if (i > 0 && ys[i - 1] !== null) {
+      for (const edge of [low, high]) {
+        if (xs[i - 1] < edge && edge < xs[i]) inside.push([edge, at(xs, ys, edge, i)]);
+      }
+    }
+    if (xs[i] >= low && xs[i] <= high) inside.push([xs[i], ys[i]]);
+  }
+  if (inside.length < 2) return "";
+  const top = inside.map(([x, y]) => point(sx(x), sy(y))).join("L");
+  return `M${point(sx(inside[0][0]), sy(0))}L${top}L${point(sx(inside.at(-1)[0]), sy(0))}Z`;
+}
+
+/** The area between two lines. */
+export function band(xs, low, high, sx, sy) {
+  const kept = xs.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null);
+  if (kept.length < 2) return "";
+  const up = kept.map((i) => point(sx(xs[i]), sy(high[i])));
+  const down = kept.reverse().map((i) => point(sx(xs[i]), sy(low[i])));
+  return `M${up.join("L")}L${down.join("L")}Z`;
+}
+
+/** A curve's height at x, by interpolation; null outside. */
+export function at(xs, ys, x, hint) {
+  let i = hint ?? xs.findIndex((one) => one >= x);
+  if (i < 0 || x < xs[0]) return null;
+  if (i === 0) return ys[0];
+  const [x0, x1, y0, y1] = [xs[i - 1], xs[i], ys[i - 1], ys[i]];
+  if (y0 === null || y1 === null) return null;
+  return x1 === x0 ? y1 : y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
+}
+
+export function greatest(...series) {
+  let most = 0;
+  for (const ys of series) {
+    for (const y of ys ?? []) if (y !== null && y > most) most = y;
+  }
+  return most;
+}

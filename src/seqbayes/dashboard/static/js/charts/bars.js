@@ -1,0 +1,132 @@
+// Beliefs that are several numbers: shares of labels, fields, components.
+
+import { h, setText } from "../dom.js";
+import { count, number, probability, scale } from "../format.js";
+
+export const percent = (share) => `${(100 * share).toFixed(2)}%`;
+
+export function place(element, variables) {
+  for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
+}
+
+/** Shares as bars, intervals as whiskers, estimates as signs. */
+export class Shares {
+  constructor({ most = 12, estimates = false } = {}) {
+    this.most = most;
+    this.estimates = estimates;
+    this.rows = new Map();
+    this.element = h("ul", { class: "shares" });
+    this.rest = h("li", { class: "muted rest" });
+  }
+
+  update(card) {
+    const shares = (card.shares ?? []).slice(0, this.most);
+    const widest = Math.max(0.02, ...shares.map((share) => share.interval?.[1] ?? share.mean));
+    const kept = new Set(shares.map((share) => share.label));
+    for (const [label, row] of this.rows) {
+      if (!kept.has(label)) {
+        row.element.remove();
+        this.rows.delete(label);
+      }
+    }
+    shares.forEach((share, i) => {
+      const row = this.#row(share.label);
+      if (this.element.children[i] !== row.element) {
+        this.element.insertBefore(row.element, this.element.children[i] ?? null);
+      }
+      this.#fill(row, share, widest);
+    });
+    const rest = (card.shares?.length ?? 0) - shares.length + (card.rest ?? 0);
+    if (rest > 0) {
+      setText(this.rest, `and ${count(rest)} more`);
+      this.element.append(this.rest);
+    } else this.rest.remove();
+  }
+
+  #row(label) {
+    if (this.rows.has(label)) return this.rows.get(label);
+    const parts = {
+      bar: h("span", { class: "bar" }),
+      whisker: h("span", { class: "whisker" }),
+      mean: h("span", { class: "tick" }),
+      mle: this.estimates && h("span", { class: "at-mle" }),
+      map: this.estimates && h("span", { class: "at-map" }),
+      value: h("span", { class: "value" }),
+      range: h("span", { class: "unseen" }),
+    };
+    const track = h("span", { class: "track", "aria-hidden": "true" });
+    track.append(...[parts.bar, parts.whisker, parts.mle, parts.map, parts.mean].filter(Boolean));
+    const name = String(label);
+    const element = h("li", null, h("span", { class: "label", title: name }, name), track, parts.value, parts.range);
+    const row = { ...parts, element };
+    this.rows.set(label, row);
+    return row;
+  }
+
+  #fill(row, share, widest) {
+    const at = (x) => percent(Math.min(1, Math.max(0, x) / widest));
+    place(row.bar, { width: at(share.mean) });
+    place(row.mean, { left: at(share.mean) });
+    row.whisker.hidden = !share.interval;
+    if (share.interval) {
+      const [low, high] = share.interval;
+      place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
+      setText(row.range, `, 95 % interval ${scale("Dirichlet", share.interval).range(share.interval)}`);
+    }
+    for (const estimate of ["mle", "map"]) {
+      if (!row[estimate]) continue;
+      const value = share[estimate];
+      row[estimate].hidden = typeof value !== "number";
+      if (typeof value === "number") place(row[estimate], { left: at(value) });
+    }
+    setText(row.value, probability(share.mean));
+  }
+}
+
+/** Named numbers with intervals, each on its own scale. */
+export class Fields {
+  constructor({ most = 6 } = {}) {
+    this.most = most;
+    this.element = h("table", { class: "fields" }, h("caption", { class: "unseen" }, "Fields"));
+    this.body = h("tbody");
+    this.element.append(this.body);
+  }
+
+  update(card) {
+    const fields = (card.fields ?? []).slice(0, this.most);
+    const rest = (card.fields?.length ?? 0) - fields.length;
+    const rows = fields.map(({ name, mean, interval }) => {
+      const written = scale("", interval);
+      return h(
+        "tr",
+        null,
+        h("th", { scope: "row", title: name }, name),
+        h("td", { class: "num" }, interval ? written.text(mean) : number(mean)),
+        h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
+      );
+    });
+    if (rest > 0) rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
+    if (!fields.length) rows.push(h("tr", null, h("td", { class: "muted" }, "No single number stands for it.")));
+    this.body.replaceChildren(...rows);
+  }
+}
+
+/** Horizontal bars of probabilities that sum to 1. */
+export function chances(rows) {
+  return h(
+    "ul",
+    { class: "shares chances" },
+    ...rows.map(({ name, p, mark }) => {
+      const bar = h("span", { class: "bar" });
+      bar.style.width = percent(p ?? 0);
+      return h(
+        "li",
+        null,
+        h("span", { class: "label", title: name }, mark ?? null, name),
+        h("span", { class: "track", "aria-hidden": "true" }, bar),
+        h("span", { class: "value" }, probability(p)),
+      );
+    }),
+  );
+}
+

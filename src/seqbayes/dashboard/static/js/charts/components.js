@@ -1,0 +1,76 @@
+// A mixture: the density of every component, weighted, and what they add up to.
+
+import { h, setAttribute, svg } from "../dom.js";
+import { number, probability } from "../format.js";
+import { area, greatest, line, linear, ticks } from "./axis.js";
+
+export class Components {
+  constructor({ full = false, most = 6 } = {}) {
+    this.full = full;
+    this.most = most;
+    this.width = 0;
+    this.root = svg("svg", { role: "img", "aria-label": "Mixture density", class: "mixture" });
+    this.total = svg("path", { class: "m-total" });
+    this.axis = svg("g", { class: "d-axis" });
+    this.layers = [];
+    this.list = h("ul", { class: "weights" });
+    this.element = h("div", { class: "plot" }, this.root, this.list);
+  }
+
+  resize(width, height) {
+    this.width = width;
+    this.height = height;
+    if (this.card) this.update(this.card);
+  }
+
+  update(card) {
+    this.card = card;
+    const components = (card.components ?? []).slice(0, this.most);
+    const drawn = Boolean(card.x?.length && card.total?.length && this.width);
+    this.root.toggleAttribute("hidden", !drawn);
+    if (drawn) this.#draw(card, components);
+    this.#list(card, components, drawn);
+  }
+
+  #draw(card, components) {
+    const height = this.full ? this.height : this.height - 22 * Math.min(3, components.length);
+    const foot = this.full ? 24 : 16;
+    for (const [name, value] of Object.entries({
+      width: this.width,
+      height,
+      viewBox: `0 0 ${this.width} ${height}`,
+    })) {
+      setAttribute(this.root, name, value);
+    }
+    const sx = linear([card.x[0], card.x.at(-1)], [0, this.width]);
+    const sy = linear([0, 1.04 * (greatest(card.total) || 1)], [height - foot, 6]);
+    this.layers = components.map((component, i) =>
+      svg("path", {
+        class: `m-part series-${(i % 6) + 1}`,
+        d: component.density ? area(card.x, component.density, sx, sy) : "",
+      }),
+    );
+    setAttribute(this.total, "d", line(card.x, card.total, sx, sy));
+    this.axis.replaceChildren(
+      ...ticks(sx.domain, this.full ? 8 : 3).map((x) =>
+        svg("text", { x: Math.min(Math.max(sx(x), 10), this.width - 10), y: height - 3, "text-anchor": "middle" }, number(x, 3)),
+      ),
+    );
+    this.root.replaceChildren(...this.layers, this.total, this.axis);
+  }
+
+  #list(card, components, drawn) {
+    const shown = this.full || !drawn ? components : components.slice(0, 3);
+    const rows = shown.map((component, i) =>
+      h(
+        "li",
+        null,
+        h("span", { class: `dot series-${(i % 6) + 1}`, "aria-hidden": "true" }),
+        h("b", null, String(component.name)),
+        h("span", { class: "muted text", title: component.text ?? "" }, component.text ?? ""),
+        h("span", { class: "value" }, probability(component.weight)),
+      ),
+    );
+    this.list.replaceChildren(...rows);
+  }
+}

@@ -1,0 +1,236 @@
+// A belief about a number: posterior density with its interval, prior, likelihood, estimates.
+
+import { h, setAttribute, setText, svg } from "../dom.js";
+import { scale } from "../format.js";
+import { area, at, greatest, line, linear, ticks } from "./axis.js";
+
+const COMPACT = { top: 8, side: 0, lane: 17, foot: 16 };
+const FULL = { top: 14, side: 10, lane: 20, foot: 24 };
+let clips = 0;
+
+/** Signs of the estimates, drawn around (0, 0); they differ by shape before colour. */
+export const SIGNS = {
+  mle: { name: "MLE", rule: "likelihood", d: "M0-4.500L4 0 0 4.5-4 0Z" },
+  map: { name: "MAP", rule: "posterior", d: "M0-4L4.2 3.500H-4.200Z" },
+  mean: { name: "mean", rule: "posterior", d: "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0Z" },
+};
+
+export class Density {
+  /**
+   * @param {object} options
+   * @param {boolean} [options.full] axis with ticks, and values under the pointer
+   */
+  constructor({ full = false } = {}) {
+    this.full = full;
+    this.room = full ? FULL : COMPACT;
+    this.width = 0;
+    this.height = 0;
+    this.hidden = new Set();
+    const id = `clip${clips++}`;
+    this.clip = svg("rect");
+    const path = (name) => svg("path", { class: name });
+    this.parts = {
+      body: path("d-body"),
+      interval: path("d-interval"),
+      prior: path("d-prior"),
+      likelihood: path("d-likelihood"),
+      posterior: path("d-posterior"),
+    };
+    this.base = svg("line", { class: "d-base" });
+    this.stem = svg("line", { class: "d-stem" });
+    this.marks = Object.fromEntries(
+      Object.entries(SIGNS).map(([key, sign]) => [
+        key,
+        svg("path", { d: sign.d, class: `d-mark d-${key} f-${sign.rule}` }),
+      ]),
+    );
+    this.axis = svg("g", { class: "d-axis" });
+    this.low = svg("text", { class: "d-bound", "text-anchor": "middle" });
+    this.high = svg("text", { class: "d-bound", "text-anchor": "middle" });
+    this.root = svg(
+      "svg",
+      { role: "img", class: "density" },
+      svg("clipPath", { id }, this.clip),
+      svg("g", { "clip-path": `url(#${id})` }, ...Object.values(this.parts)),
+      this.base,
+      this.stem,
+      this.axis,
+      this.low,
+      this.high,
+      ...Object.values(this.marks),
+    );
+    this.element = h("div", { class: full ? "plot full" : "plot" }, this.root);
+    if (full) this.#listen();
+  }
+
+  resize(width, height) {
+    if (width === this.width && height === this.height) return;
+    this.width = width;
+    this.height = height;
+    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) {
+      setAttribute(this.root, name, value);
+    }
+    if (this.card) this.update(this.card, this.family);
+  }
+
+  toggle(part, shown) {
+    if (shown) this.hidden.delete(part);
+    else this.hidden.add(part);
+    if (this.card) this.update(this.card, this.family);
+  }
+
+  update(card, family) {
+    this.card = card;
+    this.family = family;
+    const density = card.density;
+    if (!density?.x?.length || this.width === 0) return;
+    const { top, side, lane, foot } = this.room;
+    const floor = this.height - foot - lane;
+    const xs = density.x;
+    const sx = linear([xs[0], xs.at(-1)], [side, this.width - side]);
+    const peak = greatest(density.posterior) || 1;
+    const sy = linear([0, peak * 1.04], [floor, top]);
+    this.sx = sx;
+    this.sy = sy;
+    this.#draw(density, card.interval, sx, sy, floor);
+    this.#estimates(card, sx, sy, floor);
+    this.scale = scale(family, card.interval);
+    if (this.full) this.#ticks(sx, this.height - 6);
+    else this.#bounds(card.interval, sx, this.height - 2);
+    setAttribute(this.root, "aria-label", describe(card, this.scale));
+  }
+
+  #draw(density, interval, sx, sy, floor) {
+    const { x, posterior } = density;
+    const box = { x: 0, y: 0, width: this.width, height: floor };
+    for (const [name, value] of Object.entries(box)) setAttribute(this.clip, name, value);
+    const draw = (part, d) => setAttribute(this.parts[part], "d", this.hidden.has(part) ? "" : d);
+    draw("body", area(x, posterior, sx, sy));
+    draw("interval", interval ? area(x, posterior, sx, sy, interval) : "");
+    draw("posterior", line(x, posterior, sx, sy));
+    draw("prior", density.prior ? line(x, density.prior, sx, sy) : "");
+    draw("likelihood", density.likelihood ? line(x, density.likelihood, sx, sy) : "");
+    for (const [name, value] of Object.entries({ x1: 0, x2: this.width, y1: floor, y2: floor })) {
+      setAttribute(this.base, name, value);
+    }
+  }
+
+  // They often agree; each has a height of its own, so that all three are seen.
+  #estimates(card, sx, sy, floor) {
+    const { x, posterior } = card.density;
+    const height = typeof card.mean === "number" ? at(x, posterior, card.mean) : null;
+    const heights = { mle: floor, map: floor + 10, mean: height === null ? floor : sy(height) };
+    for (const [key, mark] of Object.entries(this.marks)) {
+      const value = card[key];
+      const across = typeof value === "number" ? sx(value) : NaN;
+      const inside = across >= -1 && across <= this.width + 1 && !this.hidden.has(key);
+      mark.toggleAttribute("hidden", !inside);
+      if (inside) setAttribute(mark, "transform", `translate(${across.toFixed(1)} ${heights[key].toFixed(1)})`);
+    }
+    this.stem.toggleAttribute("hidden", height === null || this.hidden.has("mean"));
+    if (height === null) return;
+    const across = sx(card.mean).toFixed(1);
+    const ends = { x1: across, x2: across, y1: sy(height), y2: sy(0) };
+    for (const [name, value] of Object.entries(ends)) setAttribute(this.stem, name, value);
+  }
+
+  #bounds(interval, sx, y) {
+    for (const [i, text] of [this.low, this.high].entries()) {
+      text.toggleAttribute("hidden", !interval);
+      if (!interval) continue;
+      setText(text, this.scale.text(interval[i]));
+      const half = text.textContent.length * 3.3;
+      const x = Math.min(Math.max(sx(interval[i]), half), this.width - half);
+      const apart = Math.max(0, 2 * half + 6 - (sx(interval[1]) - sx(interval[0]))) / 2;
+      const moved = i ? Math.min(x + apart, this.width - half) : Math.max(x - apart, half);
+      setAttribute(text, "x", moved.toFixed(1));
+      setAttribute(text, "y", y);
+    }
+  }
+
+  #ticks(sx, y) {
+    const values = ticks(sx.domain, Math.max(3, Math.floor(this.width / 90)));
+    const step = values.length > 1 ? values[1] - values[0] : 1;
+    const axis = scale(this.family, [0, step * 10]);
+    this.axis.replaceChildren(
+      ...values.flatMap((value) => {
+        const x = sx(value).toFixed(1);
+        const floor = this.height - this.room.foot - this.room.lane;
+        return [
+          svg("line", { x1: x, x2: x, y1: floor, y2: floor + 4 }),
+          svg("text", { x, y, "text-anchor": "middle" }, axis.text(value)),
+        ];
+      }),
+    );
+  }
+
+  #listen() {
+    this.cursor = svg("line", { class: "d-cursor", hidden: true });
+    this.root.append(this.cursor);
+    this.reading = h("div", { class: "reading", hidden: true });
+    this.element.append(this.reading);
+    const leave = () => {
+      this.cursor.setAttribute("hidden", "");
+      this.reading.hidden = true;
+    };
+    this.root.addEventListener("pointerleave", leave);
+    this.root.addEventListener("pointermove", (event) => {
+      if (!this.sx || !this.card?.density) return;
+      const x = event.clientX - this.root.getBoundingClientRect().left;
+      this.#read(x);
+    });
+  }
+
+  #read(px) {
+    const value = this.sx.invert(px);
+    const { x, posterior, prior } = this.card.density;
+    const height = at(x, posterior, value);
+    if (height === null) return;
+    const shown = px.toFixed(1);
+    this.cursor.removeAttribute("hidden");
+    const ends = { x1: shown, x2: shown, y1: this.room.top, y2: this.sy(0) };
+    for (const [name, end] of Object.entries(ends)) setAttribute(this.cursor, name, end);
+    const before = prior ? at(x, prior, value) : null;
+    this.reading.hidden = false;
+    const item = (rule, sign, y) =>
+      y === null ? null : h("span", { class: `c-${rule}` }, `${sign} ${y.toPrecision(3)}`);
+    this.reading.replaceChildren(
+      h("b", null, this.scale.text(value, 1)),
+      ...[item("posterior", "posterior", height), item("prior", "prior", before)].filter(Boolean),
+    );
+    const left = Math.min(Math.max(px, 70), this.width - 70);
+    this.reading.style.left = `${left}px`;
+  }
+}
+
+export function describe(card, written) {
+  if (card.mean === null) return "Posterior density";
+  const inside = card.interval ? `, ${percentOf(card)} interval ${written.range(card.interval)}` : "";
+  return `Posterior density: mean ${written.text(card.mean)}${inside}`;
+}
+
+export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;
+
+export function legend(parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"]) {
+  return h("ul", { class: "legend" }, ...parts.map((part) => h("li", null, swatch(part), LABELS[part])));
+}
+
+export const LABELS = {
+  posterior: "posterior",
+  interval: "95 % interval",
+  prior: "prior",
+  likelihood: "likelihood of the last event",
+  mle: "MLE",
+  map: "MAP",
+  mean: "mean",
+};
+
+export function swatch(part) {
+  const sign = SIGNS[part];
+  const inside = sign
+    ? svg("path", { d: sign.d, class: `d-mark d-${part} f-${sign.rule}`, transform: "translate(10 7)" })
+    : part === "interval"
+      ? svg("rect", { x: 2, y: 2, width: 16, height: 10, class: "d-interval" })
+      : svg("path", { d: "M1 7H19", class: `d-${part}` });
+  return svg("svg", { class: "swatch", viewBox: "0 0 20 14", "aria-hidden": "true" }, inside);
+}

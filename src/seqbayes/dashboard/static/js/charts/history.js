@@ -1,0 +1,205 @@
+// Mean and interval over time, with zoom. uPlot is loaded when it is first needed.
+
+import { button, h, segments, setText } from "../dom.js";
+import { count, moment, scale, when } from "../format.js";
+
+let loading = null;
+
+function library() {
+  loading ??= new Promise((resolve, reject) => {
+    const sheet = h("link", { rel: "stylesheet", href: "/static/vendor/uplot/uPlot.min.css" });
+    const script = h("script", { src: "/static/vendor/uplot/uPlot.iife.min.js" });
+    script.addEventListener("load", () => resolve(globalThis.uPlot));
+    script.addEventListener("error", () => {
+      loading = null;
+      reject(new Error("The chart library could not be loaded."));
+    });
+    document.head.append(sheet, script);
+  });
+  return loading;
+}
+
+const HEIGHT = 260;
+const SWING = 0.1; // of all events
+const HINT = "Drag to zoom, double-click for the whole.";
+
+const two = (n) => String(n).padStart(2, "0");
+
+function clockOf(step) {
+  return (seconds) => {
+    const at = new Date(1000 * seconds);
+    if (step >= 86_400) return at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+    const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    return step >= 60 ? minutes : `${minutes}:${two(at.getSeconds())}`;
+  };
+}
+
+export class History {
+  constructor() {
+    this.by = "t";
+    this.zoomed = false;
+    this.choice = segments("Along", [["t", "Time"], ["n", "Events"]], "t", (by) => {
+      this.by = by;
+      this.zoomed = false;
+      this.#draw(true);
+    });
+    const tool = (label, act, sign) => {
+      const one = button(label, { kind: "quiet small icon-only", onclick: act });
+      one.replaceChildren(sign);
+      one.setAttribute("aria-label", label);
+      one.title = label;
+      return one;
+    };
+    this.whole = button("Whole history", { kind: "quiet small", disabled: true, onclick: () => this.#reset() });
+    this.tools = h(
+      "div",
+      { class: "tools" },
+      this.whole,
+      tool("Earlier", () => this.#move(-0.3, 1), "←"),
+      tool("Later", () => this.#move(0.3, 1), "→"),
+      tool("Zoom in", () => this.#move(0, 0.6), "+"),
+      tool("Zoom out", () => this.#move(0, 1.7), "−"),
+      this.choice,
+    );
+    this.box = h("div", { class: "history" });
+    this.note = h("p", { class: "nothing", hidden: true });
+    this.reading = h("p", { class: "hint" }, HINT);
+    this.element = h("div", null, this.box, this.reading, this.note);
+    this.stop = new AbortController();
+    addEventListener("theme", () => this.#draw(true), { signal: this.stop.signal });
+    this.watcher = new ResizeObserver(() => this.plot?.setSize({ width: this.box.clientWidth, height: HEIGHT }));
+    this.watcher.observe(this.element);
+  }
+
+  async update(history, family) {
+    this.history = history;
+    this.family = family;
+    const short = !(history?.t?.length > 1);
+    this.note.hidden = !short;
+    this.box.hidden = short;
+    if (short) {
+      setText(this.note, "A history begins with the second event.");
+      return;
+    }
+    try {
+      this.uPlot ??= await library();
+    } catch (error) {
+      this.note.hidden = false;
+      setText(this.note, error.message);
+      return;
+    }
+    if (!this.stop.signal.aborted) this.#draw(false);
+  }
+
+  #data() {
+    const { t, n, mean, low, high } = this.history;
+    const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
+    // The axis ascends strictly: of moments at the same place the last one counts.
+    const kept = xs.map((_, i) => i).filter((i) => !(xs[i + 1] <= xs[i]));
+    const take = (ys) => kept.map((i) => ys[i] ?? null);
+    this.counts = take(n);
+    return [take(xs), take(high), take(low), take(mean)];
+  }
+
+  #draw(anew) {
+    if (!this.uPlot || !this.history || this.box.hidden) return;
+    const data = this.#data();
+    if (!anew && this.plot) {
+      this.plot.setData(data, !this.zoomed);
+      if (this.zoomed) this.plot.redraw();
+      return;
+    }
+    this.plot?.destroy();
+    this.plot = new this.uPlot(this.#options(), data, this.box);
+  }
+
+  #options() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = {
+      stroke: colour("--ink-3"),
+      grid: { stroke: colour("--line"), width: 1 },
+      ticks: { show: false },
+      font: "500 12px Inter, system-ui, sans-serif",
+    };
+    const time = this.by === "t";
+    return {
+      width: this.box.clientWidth,
+      height: HEIGHT,
+      cursor: { drag: { x: true, y: false, setScale: true }, points: { size: 7 } },
+      legend: { show: false },
+      scales: { x: { time }, y: { range: (plot, low, high) => this.#range(plot, low, high) } },
+      axes: [
+        { ...axis, values: (_, marks, __, ___, step) => marks.map(time ? clockOf(step) : count) },
+        { ...axis, size: 62, values: (_, marks) => marks.map((y) => scale(this.family, [0, (marks[1] - marks[0]) * 12 || 1]).text(y)) },
+      ],
+      series: [
+        {},
+        { stroke: "transparent", points: { show: false } },
+        { stroke: "transparent", points: { show: false } },
+        { stroke: colour("--posterior"), width: 2, points: { show: false } },
+      ],
+      bands: [{ series: [1, 2], fill: colour("--interval-fill") }],
+      hooks: {
+        setScale: [(plot, name) => name === "x" && this.#scaled(plot)],
+        setCursor: [(plot) => this.#read(plot)],
+      },
+    };
+  }
+
+  // The first events swing from end to end; what came after decides the height of the whole.
+  #range(plot, low, high) {
+    const [xs, highs, lows] = plot.data;
+    const { min, max } = plot.scales.x;
+    const shown = xs.map((_, i) => i).filter((i) => xs[i] >= min && xs[i] <= max && highs[i] !== null);
+    const steady = shown.filter((i) => this.counts[i] >= SWING * this.counts.at(-1));
+    const kept = this.zoomed || steady.length < 3 ? shown : steady;
+    if (!kept.length) return [low ?? 0, high ?? 1];
+    const bottom = Math.min(...kept.map((i) => lows[i]));
+    const top = Math.max(...kept.map((i) => highs[i]));
+    const room = 0.08 * (top - bottom) || 0.5;
+    return [bottom - room, top + room];
+  }
+
+  #read(plot) {
+    const i = plot.cursor.idx;
+    if (i === null || i === undefined) {
+      setText(this.reading, HINT);
+      return;
+    }
+    const [xs, high, low, mean] = plot.data.map((ys) => ys[i]);
+    const written = scale(this.family, [low, high]);
+    const where = this.by === "t" ? when(xs) : `after ${count(xs)}`;
+    setText(this.reading, `${where}: mean ${written.text(mean)}, interval ${written.range([low, high])}`);
+  }
+
+  #scaled(plot) {
+    const xs = plot.data[0];
+    const { min, max } = plot.scales.x;
+    this.zoomed = min > xs[0] || max < xs.at(-1);
+    this.whole.disabled = !this.zoomed;
+  }
+
+  #reset() {
+    this.zoomed = false;
+    this.#draw(true);
+    this.whole.disabled = true;
+  }
+
+  #move(shift, factor) {
+    if (!this.plot) return;
+    const xs = this.plot.data[0];
+    const { min, max } = this.plot.scales.x;
+    const half = ((max - min) / 2) * factor;
+    const middle = (min + max) / 2 + shift * (max - min);
+    const low = Math.max(xs[0], middle - half);
+    const high = Math.min(xs.at(-1), middle + half);
+    if (high > low) this.plot.setScale("x", { min: low, max: high });
+  }
+
+  close() {
+    this.stop.abort();
+    this.watcher.disconnect();
+    this.plot?.destroy();
+  }
+}

@@ -1,0 +1,61 @@
+// What the next observation may be.
+
+import { h, setAttribute, svg } from "../dom.js";
+import { exact, number, probability } from "../format.js";
+import { area, greatest, line, linear, ticks } from "./axis.js";
+import { chances } from "./bars.js";
+
+const FEW = 8;
+const MOST = 24;
+
+export function predictive(given) {
+  if (!given?.x?.length) return h("p", { class: "nothing" }, "This belief predicts no single number or label.");
+  return given.kind === "pdf" ? density(given) : bars(given);
+}
+
+const nameOf = (value) => (typeof value === "number" ? exact(value) : String(value));
+
+function bars({ x, p }) {
+  if (x.length <= FEW) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));
+  const most = greatest(p) || 1;
+  const shown = x.slice(0, MOST);
+  const list = h(
+    "ul",
+    { class: "pmf" },
+    ...shown.map((value, i) => {
+      const bar = h("i", { "aria-hidden": "true" });
+      bar.style.height = `${(100 * (p[i] ?? 0)) / most}%`;
+      const name = nameOf(value);
+      const said = probability(p[i], p[i] < 0.0995 ? 2 : 1);
+      return h(
+        "li",
+        { title: `${name}: ${said}` },
+        h("b", { class: "unseen" }, said),
+        h("div", { class: "pmf-bar" }, bar),
+        h("span", null, name),
+      );
+    }),
+  );
+  const rest = x.length - shown.length;
+  return rest > 0 ? h("div", null, list, h("p", { class: "hint" }, `and ${rest} more`)) : list;
+}
+
+function density({ x, p }) {
+  const width = 400;
+  const height = 110;
+  const root = svg("svg", { class: "lines", role: "img", width: "100%", viewBox: `0 0 ${width} ${height}` });
+  const sx = linear([x[0], x.at(-1)], [0, width]);
+  const sy = linear([0, greatest(p) || 1], [height - 20, 4]);
+  const labels = ticks(sx.domain, 5).map((value) =>
+    svg("text", { x: Math.min(Math.max(sx(value), 14), width - 14), y: height - 4, "text-anchor": "middle" }, number(value, 4)),
+  );
+  root.append(
+    svg("path", { class: "p-fill", d: area(x, p, sx, sy) }),
+    svg("path", { class: "p-line", d: line(x, p, sx, sy) }),
+    svg("line", { class: "d-base", x1: 0, x2: width, y1: height - 20, y2: height - 20 }),
+    ...labels,
+  );
+  const peak = p.indexOf(Math.max(...p));
+  setAttribute(root, "aria-label", `Predictive density, highest at ${number(x[peak])}`);
+  return root;
+}

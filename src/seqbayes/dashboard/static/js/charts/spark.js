@@ -1,0 +1,53 @@
+// Mean and interval over time, without axes.
+
+import { setAttribute, svg } from "../dom.js";
+import { moment } from "../format.js";
+import { band, line, linear } from "./axis.js";
+
+export class Spark {
+  constructor() {
+    this.range = svg("path", { class: "s-band" });
+    this.mean = svg("path", { class: "s-mean" });
+    this.end = svg("circle", { class: "s-end", r: 2.2 });
+    this.element = svg(
+      "svg",
+      { class: "spark", role: "img", "aria-label": "Mean and interval over time" },
+      this.range,
+      this.mean,
+      this.end,
+    );
+    this.width = 0;
+  }
+
+  resize(width, height) {
+    if (this.width === width && this.height === height) return;
+    this.width = width;
+    this.height = height;
+    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) {
+      setAttribute(this.element, name, value);
+    }
+    if (this.spark) this.update(this.spark);
+  }
+
+  update(spark) {
+    this.spark = spark;
+    const drawn = Boolean(spark?.t?.length > 1) && this.width > 0;
+    for (const part of [this.range, this.mean, this.end]) part.toggleAttribute("hidden", !drawn);
+    if (!drawn) return;
+    const ts = spark.t.map((t) => moment(t) ?? t);
+    const seen = [...settled(spark.low), ...settled(spark.high)].filter((y) => y !== null);
+    if (!seen.length) return;
+    const sx = linear([ts[0], ts.at(-1)], [1, this.width - 4]);
+    const sy = linear([Math.min(...seen), Math.max(...seen)], [this.height - 2, 3]);
+    setAttribute(this.range, "d", band(ts, spark.low, spark.high, sx, sy));
+    setAttribute(this.mean, "d", line(ts, spark.mean, sx, sy));
+    const last = spark.mean.at(-1);
+    this.end.toggleAttribute("hidden", last === null);
+    if (last === null) return;
+    setAttribute(this.end, "cx", sx(ts.at(-1)).toFixed(1));
+    setAttribute(this.end, "cy", sy(last).toFixed(1));
+  }
+}
+
+// The first interval is as wide as the prior; what came after decides the height.
+const settled = (ys) => (ys.length > 8 ? ys.slice(Math.floor(ys.length / 5)) : ys);

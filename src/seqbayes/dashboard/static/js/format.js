@@ -1,0 +1,138 @@
+// Numbers and times as people read them.
+
+const counts = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const fixed = Array.from(
+  { length: 13 },
+  (_, digits) =>
+    new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+);
+const NONE = "–";
+const SHARES = new Set(["Beta", "Dirichlet", "DirichletProcess"]);
+
+const minus = (text) => text.replace("-", "−");
+const exists = (number) => typeof number === "number" && Number.isFinite(number);
+
+export function count(n) {
+  return exists(n) ? minus(counts.format(n)) : NONE;
+}
+
+/** Number to some significant digits. */
+export function number(x, digits = 4) {
+  if (!exists(x)) return NONE;
+  if (x === 0) return "0";
+  const size = Math.floor(Math.log10(Math.abs(x)));
+  if (size < -4 || size >= 9) return minus(x.toExponential(Math.max(0, digits - 2)));
+  const decimals = Math.min(12, Math.max(0, digits - 1 - size));
+  return minus(fixed[decimals].format(x));
+}
+
+/** Number as short as it is, to at most some significant digits. */
+export function exact(x, digits = 6) {
+  if (!exists(x)) return NONE;
+  if (Number.isInteger(x) && Math.abs(x) < 1e12) return count(x);
+  const text = number(x, digits);
+  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+}
+
+export function decimals(x, digits) {
+  return exists(x) ? minus(fixed[digits].format(x)) : NONE;
+}
+
+export function signed(x, digits = 3) {
+  if (!exists(x)) return NONE;
+  const text = decimals(x, digits);
+  return x > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** Probability in percent, never rounded to certainty. */
+export function probability(p, digits = 1) {
+  if (!exists(p)) return NONE;
+  if (p === 0 || p === 1) return `${100 * p} %`;
+  const least = 10 ** -digits;
+  if (100 * p < least) return `< ${least.toFixed(digits)} %`;
+  if (100 * (1 - p) < least) return `> ${(100 - least).toFixed(digits)} %`;
+  return `${fixed[digits].format(100 * p)} %`;
+}
+
+/**
+ * How values of one belief are written: shares in percent, all else as it is, with as many
+ * digits as an interval of this width deserves.
+ */
+export function scale(family, interval) {
+  const share = SHARES.has(family);
+  const factor = share ? 100 : 1;
+  const width = interval ? factor * Math.abs(interval[1] - interval[0]) : NaN;
+  const far = interval ? factor * Math.max(Math.abs(interval[0]), Math.abs(interval[1])) : NaN;
+  const plain = exists(width) && width > 0 && far < 1e9 && width > 1e-9;
+  const digits = plain ? Math.min(11, Math.max(0, 1 - Math.floor(Math.log10(width)))) : null;
+  const bare = (x, extra = 0) => {
+    if (!exists(x)) return NONE;
+    if (digits === null) return number(factor * x, 4 + extra);
+    return decimals(factor * x, Math.max(0, digits + extra));
+  };
+  const unit = share ? " %" : "";
+  return {
+    share,
+    unit,
+    bare,
+    text: (x, extra = 0) => (exists(x) ? `${bare(x, extra)}${unit}` : NONE),
+    range: (pair) => (pair ? `${bare(pair[0])} to ${bare(pair[1])}${unit}` : NONE),
+  };
+}
+
+export function rate(perSecond) {
+  if (!exists(perSecond)) return NONE;
+  if (perSecond === 0) return "0/s";
+  if (perSecond >= 1) return `${number(perSecond, perSecond < 100 ? 3 : 4)}/s`;
+  if (perSecond * 60 >= 1) return `${number(perSecond * 60, 2)}/min`;
+  return `${number(perSecond * 3600, 2)}/h`;
+}
+
+/** Milliseconds of a time that is epoch seconds or an ISO text. */
+export function moment(time) {
+  if (exists(time)) return 1000 * time;
+  const parsed = typeof time === "string" ? Date.parse(time) : NaN;
+  return Number.isNaN(parsed) ? null : parsed;
+}
+
+export function span(seconds) {
+  if (!exists(seconds)) return NONE;
+  const s = Math.max(0, seconds);
+  if (s < 0.0995) return `${Math.round(1000 * s)} ms`;
+  if (s < 9.95) return `${s.toFixed(1)} s`;
+  if (s < 99.5) return `${Math.round(s)} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 129600) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86400)} d`;
+}
+
+export function ago(time, now = Date.now()) {
+  const ms = moment(time);
+  if (ms === null) return "never";
+  const seconds = (now - ms) / 1000;
+  if (seconds < 2) return "now";
+  return `${seconds < 60 ? `${Math.round(seconds)} s` : span(seconds)} ago`;
+}
+
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const dated = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+export function when(time) {
+  const ms = moment(time);
+  if (ms === null) return NONE;
+  return (Date.now() - ms < 43_200_000 ? clock : dated).format(ms);
+}
+
+/** A key as people say it: the texts of its fields. */
+export function keyName(key, belief) {
+  const texts = Array.isArray(key) ? key : [key];
+  return texts.length ? texts.map(String).join(" · ") : belief;
+}
+
+/** An observation of any shape in one line. */
+export function observation(x) {
+  if (typeof x === "number") return exact(x);
+  if (typeof x === "boolean") return x ? "true" : "false";
+  if (x === null || x === undefined) return NONE;
+  return typeof x === "string" ? x : JSON.stringify(x);
+}

@@ -1,0 +1,146 @@
+// One stream of server-sent events for the whole page. Silence is noticed, and mended.
+
+import { get, query } from "./api.js";
+
+const SILENT_AFTER = 2000; // the server speaks every second
+const REOPEN_AFTER = 6000;
+const SETTLE = 200; // scrolling changes what is watched; the stream follows when it rests
+const RETRIES = [500, 1000, 2000, 4000, 5000];
+
+export class Live extends EventTarget {
+  state = "connecting"; // live, silent or lost
+  missed = false; // something may have been said that was not heard
+  reason = null; // why the server refuses, in its words
+  retryAt = null;
+  health = null;
+  beliefs = null;
+  since = Date.now();
+  #server = null;
+  #wanted = "";
+  #opened = null;
+  #source = null;
+  #former = null;
+  #retries = 0;
+  #timers = {};
+
+  /** Watch beliefs and the keys (by id) that are on screen. */
+  watch(beliefs, keys) {
+    const wanted = query({ belief: [...beliefs], key: [...keys], top: 0, hz: 10 });
+    if (wanted === this.#wanted && this.#source) return;
+    this.#wanted = wanted;
+    this.#after("settle", this.#source ? SETTLE : 0, () => {
+      if (this.#wanted !== this.#opened) this.#open();
+    });
+  }
+
+  /** Try at once, whatever was planned. */
+  retry() {
+    this.#retries = 0;
+    this.#open();
+  }
+
+  #after(name, delay, act) {
+    clearTimeout(this.#timers[name]);
+    this.#timers[name] = act && setTimeout(act, delay);
+  }
+
+  #say(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #become(state) {
+    if (this.state === state) return;
+    const before = this.state;
+    this.state = state;
+    this.since = Date.now();
+    this.#say("state", { state, before });
+  }
+
+  #open() {
+    this.#after("retry", 0, null);
+    this.#former?.close();
+    this.#former = this.#source; // serves until the next one speaks
+    const source = new EventSource(`/api/stream${this.#wanted}`);
+    this.#source = source;
+    this.#opened = this.#wanted;
+    const on = (type, act) =>
+      source.addEventListener(type, (event) => {
+        if (source !== this.#source) return;
+        this.#heard();
+        act(JSON.parse(event.data));
+      });
+    on("hello", (data) => {
+      this.#former?.close();
+      this.#former = null;
+      this.#hello(data);
+    });
+    on("cards", (data) => this.#say("cards", data.cards));
+    on("step", (data) => this.#say("step", data));
+    on("health", (data) => this.#healthy(data));
+    source.addEventListener("error", () => {
+      if (source === this.#source) this.#failed();
+    });
+    this.#watchdog();
+  }
+
+  #hello(data) {
+    const again = this.#server !== null && (this.#server !== data.server || this.missed);
+    this.#server = data.server;
+    this.missed = false;
+    this.beliefs = data.beliefs;
+    this.#healthy(data.health);
+    this.#say("hello", data);
+    if (again) this.#say("resync", data);
+  }
+
+  #healthy(data) {
+    this.health = data;
+    this.#say("health", data);
+  }
+
+  #heard() {
+    this.#retries = 0;
+    this.#watchdog();
+    this.#become("live");
+  }
+
+  #watchdog() {
+    this.#after("silent", SILENT_AFTER, () => {
+      if (this.state === "live") this.#become("silent");
+      this.missed = true;
+      this.#after("silent", REOPEN_AFTER - SILENT_AFTER, () => {
+        this.#become("lost");
+        this.#close();
+        this.#open();
+      });
+    });
+  }
+
+  #close() {
+    this.#source.close();
+    this.#former?.close();
+    this.#former = null;
+  }
+
+  #failed() {
+    this.missed = true;
+    this.#become("lost");
+    this.#after("silent", 0, null);
+    this.#close();
+    const delay = RETRIES[Math.min(this.#retries++, RETRIES.length - 1)];
+    this.retryAt = Date.now() + delay;
+    this.#say("retry", delay);
+    this.#after("retry", delay, () => this.#probe());
+  }
+
+  // An event source does not tell why it failed; a request does (and leads to the login).
+  async #probe() {
+    try {
+      await get("/api/health");
+      this.reason = null;
+    } catch (error) {
+      this.reason = error.status ? error.message : null;
+    }
+    this.#open();
+  }
+}

@@ -1,0 +1,90 @@
+// The page: which view an address shows, and what all views share.
+
+import { h } from "./dom.js";
+import { Live } from "./live.js";
+import { Selection } from "./selection.js";
+import { Shell } from "./shell.js";
+
+const ROUTES = [
+  [/^\/$/, () => import("./views/overview.js").then((m) => m.Overview)],
+  [/^\/beliefs\/([^/]+)$/, () => import("./views/overview.js").then((m) => m.OneBelief)],
+  [/^\/beliefs\/([^/]+)\/([^/]+)$/, () => import("./views/detail.js").then((m) => m.Detail)],
+  [/^\/compare$/, () => import("./views/compare.js").then((m) => m.Compare)],
+  [/^\/health$/, () => import("./views/health.js").then((m) => m.Health)],
+  [/^\/replay\/mms$/, () => import("./views/mms.js").then((m) => m.Candies)],
+  [/^\/replay\/coins$/, () => import("./views/coins.js").then((m) => m.Coins)],
+];
+
+class App {
+  live = new Live();
+  selection = new Selection();
+  view = null;
+  path = null;
+  #turn = 0;
+
+  start() {
+    this.main = document.getElementById("main");
+    this.shell = new Shell(this);
+    this.selection.addEventListener("change", () => {
+      for (const grid of this.view?.grids ?? []) grid.marks();
+      for (const card of this.view?.pins?.values() ?? []) card.marks();
+    });
+    addEventListener("popstate", () => this.show());
+    document.addEventListener("click", (event) => this.#click(event));
+    this.show();
+  }
+
+  /** Go to a page of this site. */
+  go(path) {
+    history.pushState(null, "", path);
+    this.show();
+  }
+
+  #click(event) {
+    const link = event.target.closest("a[href]");
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    if (link.getAttribute("aria-disabled") !== null) {
+      event.preventDefault();
+      return;
+    }
+    const to = new URL(link.href);
+    if (to.origin !== location.origin || to.hash || /^\/(api|static|metrics|log)/.test(to.pathname)) return;
+    event.preventDefault();
+    this.go(to.pathname + to.search);
+  }
+
+  async show() {
+    const turn = ++this.#turn;
+    const path = location.pathname;
+    const found = ROUTES.map(([pattern, load]) => [pattern.exec(path), load]).find(([match]) => match);
+    const View = found ? await found[1]() : (await import("./views/lost.js")).Lost;
+    if (turn !== this.#turn) return;
+    this.view?.unmount();
+    const first = this.path === null;
+    this.path = path;
+    const parameters = (found?.[0] ?? []).slice(1).map(decode);
+    this.view = new View(this, parameters, new URLSearchParams(location.search));
+    this.main.replaceChildren(this.view.element ?? h("div"));
+    document.title = `${this.view.title} · seqbayes`;
+    this.shell.current(path);
+    this.shell.refreshTray();
+    if (!first) {
+      scrollTo(0, 0);
+      this.main.focus({ preventScroll: true });
+      this.shell.say(this.view.title);
+    }
+    if (!this.view.watches) this.live.watch([], []);
+    await this.view.mount();
+  }
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray per cent sign: it names nothing, and the view says so
+  }
+}
+
+new App().start();

@@ -1,0 +1,19 @@
+// Draws what changed, once a frame; nothing runs while nothing changes.
+
+const dirty = new Map();
+let planned = false;
+
+function flush() {
+  planned = false;
+  const jobs = [...dirty.values()];
+  dirty.clear();
+  for (const job of jobs) job();
+}
+
+/** Draw something in the next frame; a later job of the same owner replaces an earlier one. */
+export function paint(owner, job) {
+  dirty.set(owner, job);
+  if (planned) return;
+  planned = true;
+  requestAnimationFrame(flush);
+}

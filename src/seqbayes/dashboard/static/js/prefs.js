@@ -1,0 +1,58 @@
+// What this browser remembers: the theme and the pinned keys. Without storage it forgets.
+
+function read(name, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(`seqbayes.${name}`)) ?? fallback;
+  } catch {
+    return fallback; // storage is forbidden, or holds something else
+  }
+}
+
+function write(name, value) {
+  try {
+    localStorage.setItem(`seqbayes.${name}`, JSON.stringify(value));
+  } catch {
+    // Forbidden or full: it holds until the page is left.
+  }
+}
+
+const MOST_PINS = 48;
+let pins = read("pins", []);
+if (!Array.isArray(pins)) pins = [];
+pins = pins.filter((pin) => typeof pin?.belief === "string" && typeof pin?.id === "string");
+
+export const pinned = () => pins;
+
+export const isPinned = (belief, id) =>
+  pins.some((pin) => pin.belief === belief && pin.id === id);
+
+export function togglePin(belief, id) {
+  const rest = pins.filter((pin) => pin.belief !== belief || pin.id !== id);
+  const added = rest.length === pins.length;
+  pins = added ? [...rest, { belief, id }].slice(-MOST_PINS) : rest;
+  write("pins", pins);
+  dispatchEvent(new CustomEvent("pins", { detail: { belief, id, pinned: added } }));
+  return added;
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+export function theme() {
+  const chosen = read("theme", null);
+  return chosen === "light" || chosen === "dark" ? chosen : dark.matches ? "dark" : "light";
+}
+
+export function applyTheme(forced) {
+  const now = forced ?? theme();
+  document.documentElement.dataset.theme = now;
+  dispatchEvent(new CustomEvent("theme", { detail: now }));
+}
+
+export function toggleTheme() {
+  write("theme", theme() === "dark" ? "light" : "dark");
+  applyTheme();
+}
+
+dark.addEventListener("change", () => applyTheme());
+
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -1,0 +1,125 @@
+// One belief about one key, at a glance.
+
+import { detailPath } from "../api.js";
+import { Shares, Fields } from "../charts/bars.js";
+import { Components } from "../charts/components.js";
+import { Density, percentOf } from "../charts/density.js";
+import { Spark } from "../charts/spark.js";
+import { h, icon, setAttribute, setText } from "../dom.js";
+import { ago, count, keyName, probability, rate, scale } from "../format.js";
+import { paint } from "../paint.js";
+import { isPinned, togglePin } from "../prefs.js";
+
+export const CARD_HEIGHT = 300;
+const PADDING = 18;
+const PLOT = 122;
+const SPARK = 34;
+
+/** The chart that shows beliefs of a kind, or null where there is none. */
+export function chartOf(kind, full = false) {
+  if (kind === "number" || kind === "normal") return new Density({ full });
+  if (kind === "labels") return new Shares({ most: full ? 12 : 6, estimates: true });
+  if (kind === "mixture") return new Components({ full });
+  return new Fields({ most: full ? 24 : 6 });
+}
+
+export class Card {
+  /**
+   * @param {object} belief as GET /api/beliefs describes it
+   * @param {string} id of the key
+   * @param {{chosen: Function, choose: Function}} selection of keys to compare
+   */
+  constructor(belief, id, selection) {
+    this.belief = belief;
+    this.id = id;
+    this.selection = selection;
+    this.title = h("a", { class: "name", href: detailPath(belief.name, id) });
+    this.value = h("span", { class: "value" });
+    this.range = h("span", { class: "range" });
+    this.chart = chartOf(belief.kind);
+    this.spark = new Spark();
+    this.n = h("b");
+    this.rate = h("span", { class: "rate" });
+    this.last = h("span", { class: "last" });
+    const comparable = belief.kind === "number" || belief.kind === "normal";
+    this.pin = h("button", { type: "button", class: "corner pin", onclick: () => togglePin(belief.name, id) }, icon("star"));
+    this.compare =
+      comparable && selection
+        ? h("button", { type: "button", class: "corner add", onclick: () => selection.choose(belief.name, id) }, icon("compare"))
+        : null;
+    this.element = h(
+      "article",
+      { class: "card", "data-id": id, "data-belief": belief.name, "data-kind": belief.kind },
+      h("header", null, h("h3", null, this.title), this.compare, this.pin),
+      h("p", { class: "headline" }, this.value, this.range),
+      this.chart.element,
+      belief.kind === "labels" ? null : this.spark.element,
+      h("footer", null, h("span", null, "n ", this.n), this.rate, this.last),
+    );
+    this.marks();
+  }
+
+  /** Show whether it is pinned and chosen. */
+  marks() {
+    const pinned = isPinned(this.belief.name, this.id);
+    this.pin.setAttribute("aria-pressed", pinned);
+    this.#say(this.pin, pinned ? "Unpin" : "Pin");
+    if (!this.compare) return;
+    const chosen = this.selection.chosen(this.belief.name, this.id);
+    this.compare.setAttribute("aria-pressed", chosen);
+    this.#say(this.compare, chosen ? "Leave out of the comparison" : "Compare");
+    this.element.classList.toggle("chosen", chosen);
+  }
+
+  #say(button, what) {
+    const name = this.data ? keyName(this.data.key, this.belief.name) : this.id;
+    button.setAttribute("aria-label", `${what}: ${name}`);
+    button.title = what;
+  }
+
+  resize(width) {
+    const inner = Math.max(120, width - 2 * PADDING - 2);
+    this.chart.resize?.(inner, this.belief.kind === "mixture" ? PLOT + 6 : PLOT);
+    this.spark.resize(inner, SPARK);
+  }
+
+  /** Take news: all of a card, or what changed of it. */
+  update(patch) {
+    const first = !this.data;
+    this.data = { ...this.data, ...patch };
+    if (first) this.marks();
+    paint(this, () => this.draw());
+  }
+
+  draw() {
+    const card = this.data;
+    const { name, family } = this.belief;
+    setText(this.title, keyName(card.key, name));
+    setAttribute(this.title, "title", keyName(card.key, name));
+    const top = card.shares?.[0];
+    if (top) {
+      setText(this.value, probability(top.mean));
+      setText(this.range, String(top.label));
+    } else if (typeof card.mean === "number") {
+      const written = scale(family, card.interval);
+      setText(this.value, written.text(card.mean));
+      setText(this.range, this.belief.kind === "number" || this.belief.kind === "normal" ? "" : `${percentOf(card)}: ${written.range(card.interval)}`);
+    } else {
+      setText(this.value, count(card.n));
+      setText(this.range, "seen");
+    }
+    this.chart.update(card, family);
+    if (card.spark) this.spark.update(card.spark);
+    setText(this.n, count(card.n));
+    this.tick();
+  }
+
+  /** Say again how long ago the last event was. */
+  tick() {
+    if (!this.data) return;
+    setText(this.rate, this.data.rate ? rate(this.data.rate) : "idle");
+    setText(this.last, ago(this.data.updated));
+  }
+}
+
+export const skeleton = () => h("div", { class: "card skeleton", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));

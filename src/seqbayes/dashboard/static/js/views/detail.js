@@ -1,0 +1,264 @@
+// One belief about one key, in full.
+
+import { get, part, query } from "../api.js";
+import { LABELS, swatch } from "../charts/density.js";
+import { History } from "../charts/history.js";
+import { predictive } from "../charts/predictive.js";
+import { button, h, icon, setText } from "../dom.js";
+import { ago, count, keyName, number, observation, probability, rate, scale, signed } from "../format.js";
+import { paint } from "../paint.js";
+import { isPinned, togglePin } from "../prefs.js";
+import { chartOf } from "./card.js";
+import { Rule } from "./rule.js";
+import { failure, loading } from "./state.js";
+import * as tables from "./tables.js";
+
+const AGAIN = 1000; // ms between two loads of everything, while events come in
+const PLOT_HEIGHT = 300;
+
+export class Detail {
+  watches = true;
+
+  constructor(app, [name, id]) {
+    Object.assign(this, { app, name, id });
+    this.title = `${name} ${id}`;
+    this.element = h("div", { class: "detail" });
+    this.stop = new AbortController();
+  }
+
+  async mount() {
+    this.element.replaceChildren(loading("Loading the belief"));
+    try {
+      const [{ beliefs }, data] = await Promise.all([get("/api/beliefs", this.stop.signal), this.#get()]);
+      this.belief = beliefs.find((belief) => belief.name === this.name);
+      this.data = data;
+    } catch (error) {
+      if (error.name !== "AbortError") this.element.replaceChildren(failure(error, () => this.mount()));
+      return;
+    }
+    this.title = `${keyName(this.data.key, this.name)}, ${this.name}`;
+    document.title = `${this.title} · seqbayes`;
+    this.#build();
+    this.#listen();
+    this.#draw();
+    this.#slow();
+    this.app.live.watch([this.name], [this.id]);
+  }
+
+  #get() {
+    return get(`/api/beliefs/${part(this.name)}/${part(this.id)}`, this.stop.signal);
+  }
+
+  #build() {
+    const numeric = this.belief.kind === "number" || this.belief.kind === "normal";
+    this.chart = chartOf(this.belief.kind, true);
+    this.history = new History();
+    this.rule = new Rule();
+    this.figures = h("dl", { class: "figures" });
+    this.says = h("p", { class: "hint mono" });
+    for (const slot of ["curve", "past", "predictive", "surprise", "recent", "steps", "dead", "parameters"]) this[slot] = h("div");
+    this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
+    this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
+    const panel = (title, note, ...children) => h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
+    const main = panel("Belief", numeric ? this.#legend() : null, this.figures, this.chart.element, numeric ? this.curveTable : null);
+    const history = h("section", { class: "panel" }, h("header", null, h("h2", null, "History"), this.history.tools), this.history.element, this.pastTable);
+    this.element.replaceChildren(
+      this.#head(numeric),
+      h(
+        "div",
+        { class: "columns" },
+        h("div", null, main, this.belief.kind === "labels" ? null : history, panel("Last steps of Bayes’ rule", null, this.steps), panel("Dead letters", null, this.dead)),
+        h(
+          "div",
+          null,
+          panel("Bayes’ rule, last event", null, this.rule.element),
+          panel("Next observation", h("p", null, "predictive"), this.predictive),
+          panel("Surprise", h("p", null, "−log predictive of recent events"), this.surprise, this.recent),
+          panel("Model", null, this.parameters, this.says),
+        ),
+      ),
+    );
+    this.watcher = new ResizeObserver(() => this.#fit());
+    this.watcher.observe(this.chart.element);
+  }
+
+  #fit() {
+    const width = this.chart.element.clientWidth;
+    if (width) this.chart.resize?.(width, PLOT_HEIGHT);
+  }
+
+  #legend() {
+    const parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"];
+    return h(
+      "ul",
+      { class: "legend", "aria-label": "What is drawn" },
+      ...parts.map((name) => {
+        const switcher = h("button", { type: "button", "aria-pressed": true }, swatch(name), LABELS[name]);
+        switcher.addEventListener("click", () => {
+          const shown = switcher.getAttribute("aria-pressed") !== "true";
+          switcher.setAttribute("aria-pressed", shown);
+          this.chart.toggle(name, shown);
+        });
+        return h("li", null, switcher);
+      }),
+    );
+  }
+
+  #head(numeric) {
+    const pin = button("", { onclick: () => mark(togglePin(this.name, this.id)) });
+    const mark = (pinned) => {
+      pin.replaceChildren(icon("star"), pinned ? "Pinned" : "Pin");
+      pin.className = "button pin";
+      pin.setAttribute("aria-pressed", pinned);
+    };
+    mark(isPinned(this.name, this.id));
+    const compare = numeric
+      ? h("a", { class: "button", href: `/compare${query({ belief: this.name, keys: this.id })}` }, icon("compare"), "Compare")
+      : null;
+    this.seen = h("p", { class: "sub" });
+    return h(
+      "div",
+      { class: "page-head" },
+      h(
+        "div",
+        null,
+        h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "/" }, "Beliefs"), "/", h("a", { href: `/beliefs/${part(this.name)}` }, this.name)),
+        h("h1", null, keyName(this.data.key, this.name)),
+        this.seen,
+      ),
+      h("div", { class: "actions" }, compare, pin),
+    );
+  }
+
+  #listen() {
+    const { signal } = this.stop;
+    const { live } = this.app;
+    live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
+    live.addEventListener("step", ({ detail }) => this.#step(detail), { signal });
+    live.addEventListener("resync", () => this.#load(), { signal });
+    live.addEventListener("health", () => this.#tick(), { signal });
+  }
+
+  #patch(cards) {
+    const news = cards.find((card) => card.belief === this.name && card.id === this.id);
+    if (!news) return;
+    this.data = { ...this.data, ...news };
+    paint(this, () => this.#draw());
+    this.pending ??= setTimeout(() => {
+      this.pending = null;
+      this.#load();
+    }, AGAIN);
+  }
+
+  #step(step) {
+    if (step.belief !== this.name || JSON.stringify(step.key) !== JSON.stringify(this.data.key)) return;
+    this.data.steps = [...(this.data.steps ?? []), step].slice(-10);
+    paint(this.rule, () => this.#bayes());
+  }
+
+  async #load() {
+    try {
+      this.data = await this.#get();
+    } catch (error) {
+      if (error.name !== "AbortError") this.app.shell.say(error.message);
+      return; // the banner tells of lost connections; what is shown stays
+    }
+    paint(this, () => {
+      this.#draw();
+      this.#slow();
+    });
+  }
+
+  // What every event moves.
+  #draw() {
+    const card = this.data;
+    this.#fit();
+    this.chart.update(card, this.belief.family);
+    this.#numbers(card);
+    this.#tick();
+  }
+
+  #tick() {
+    const { n, rate: speed, updated } = this.data;
+    const model = [this.belief.prior, this.belief.likelihood, this.belief.half_life && `half-life ${this.belief.half_life}`];
+    const now = [`n ${count(n)}`, speed ? rate(speed) : "idle", `last event ${ago(updated)}`];
+    setText(this.seen, [...model.filter(Boolean), ...now].join(" · "));
+  }
+
+  #numbers(card) {
+    const written = scale(this.belief.family, card.interval);
+    const figures = [];
+    const add = (name, text, sign, main) =>
+      figures.push(h("div", { class: main ? "main" : null }, h("dt", null, sign ? swatch(sign) : null, name), h("dd", null, text)));
+    if (typeof card.mean === "number") {
+      add("mean", written.text(card.mean), "mean", true);
+      if (card.interval) add(LABELS.interval, written.range(card.interval), "interval");
+      add("MAP", written.text(card.map), "map");
+      add("MLE", written.text(card.mle), "mle");
+      if (typeof card.variance === "number") add("variance", number(card.variance));
+    } else if (card.shares?.length) {
+      add(String(card.shares[0].label), probability(card.shares[0].mean), null, true);
+    } else add("seen", count(card.n), null, true);
+    if (typeof card.log_evidence === "number") add("log evidence", signed(card.log_evidence, 2));
+    this.figures.replaceChildren(...figures);
+  }
+
+  #bayes() {
+    const last = this.data.steps?.at(-1);
+    const written = scale(this.belief.family, this.data.interval);
+    const at = typeof last?.at === "number" ? ` at ${written.text(last.at)}` : "";
+    this.rule.update(last, last ? `Observed ${observation(last.x)}: densities${at}, before and after.` : "No event was seen since the server started.");
+  }
+
+  // What may lag a second behind.
+  #slow() {
+    const { data } = this;
+    this.#bayes();
+    this.steps.replaceChildren(tables.steps(data.steps));
+    this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
+    this.predictive.replaceChildren(predictive(data.predictive));
+    this.#surprises(data.recent ?? []);
+    this.parameters.replaceChildren(tables.parameters(data.prior, data.posterior));
+    setText(this.says, data.text ?? "");
+    if (data.history) {
+      this.history.update(data.history, this.belief.family);
+      if (this.pastTable.open) this.past.replaceChildren(tables.past(data.history, scale(this.belief.family, data.interval)));
+      this.pastTable.ontoggle ??= () => this.#slow();
+    }
+    if (data.density && this.curveTable.open) this.curve.replaceChildren(tables.curve(data));
+    this.curveTable.ontoggle ??= () => this.#slow();
+  }
+
+  #surprises(events) {
+    if (!events.length) {
+      this.surprise.replaceChildren(h("p", { class: "nothing" }, "No event was seen since the server started."));
+      this.recent.replaceChildren();
+      return;
+    }
+    const values = events.map((event) => event.surprise ?? 0);
+    const most = Math.max(...values, 1e-9);
+    const sorted = [...values].sort((a, b) => a - b);
+    const usual = sorted[Math.floor(0.9 * (sorted.length - 1))];
+    const bars = values.map((value, i) => {
+      const bar = h("i", { class: value > usual ? "high" : null, title: `${observation(events[i].x)}: ${number(value, 3)} nats` });
+      bar.style.height = `${Math.max(2, (100 * Math.max(0, value)) / most)}%`;
+      return bar;
+    });
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    this.surprise.replaceChildren(
+      h("div", { class: "surprise", role: "img", "aria-label": `Surprise of the last ${events.length} events: ${number(mean, 3)} nats on average, ${number(most, 3)} at most` }, ...bars),
+      h("p", { class: "hint" }, `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`),
+    );
+    const open = this.recent.firstChild?.open ?? false;
+    const details = h("details", { open }, h("summary", null, "As a table"), tables.recent(events));
+    this.recent.replaceChildren(details);
+  }
+
+  unmount() {
+    this.stop.abort();
+    clearTimeout(this.pending);
+    this.watcher?.disconnect();
+    this.history?.close();
+  }
+}
+

@@ -1,0 +1,188 @@
+// The keys of one belief as a grid, of which only what is on screen exists.
+
+import { get, part, query } from "../api.js";
+import { h } from "../dom.js";
+import { CARD_HEIGHT, Card, skeleton } from "./card.js";
+
+const GAP = 16;
+const NARROWEST = 284;
+const PAGE = 60;
+const OVERSCAN = 1; // rows above and below
+
+export class Grid {
+  /**
+   * @param {object} belief
+   * @param {object} options
+   * @param {object} options.selection of keys to compare
+   * @param {number} [options.rows] show at most so many rows
+   * @param {Function} options.changed called when other keys are on screen, or their number changed
+   * @param {Function} options.failed called with what went wrong
+   */
+  constructor(belief, { selection, rows = Infinity, changed, failed }) {
+    Object.assign(this, { belief, selection, rows, changed, failed });
+    this.element = h("div", { class: "grid", role: "list", "aria-label": `Keys of ${belief.name}` });
+    this.total = null;
+    this.asked = null;
+    this.order = []; // ids by place; holes where nothing was loaded
+    this.known = new Map(); // id -> the last that was heard
+    this.cards = new Map(); // id -> Card on screen
+    this.skeletons = [];
+    this.pages = new Set();
+    this.columns = 1;
+  }
+
+  /** Load anew, in another order or with another search. */
+  ask(asked) {
+    this.asked = asked;
+    return this.refresh();
+  }
+
+  /** Load what is on screen again; cards stay until the answer is here. */
+  async refresh() {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    const [first] = this.span ?? [0];
+    const page = Math.floor(first / PAGE);
+    const fresh = await this.#fetch(page, this.abort.signal);
+    if (!fresh) return;
+    this.order = [];
+    this.pages = new Set([page]);
+    this.#take(page, fresh);
+    this.layout();
+  }
+
+  async #fetch(page, signal) {
+    const path = `/api/beliefs/${part(this.belief.name)}`;
+    try {
+      return await get(path + query({ ...this.asked, offset: page * PAGE, limit: PAGE }), signal);
+    } catch (error) {
+      if (error.name !== "AbortError") this.failed(error);
+      return null;
+    }
+  }
+
+  #take(page, fresh) {
+    this.total = fresh.total;
+    fresh.cards.forEach((card, i) => {
+      this.order[page * PAGE + i] = card.id;
+      this.known.set(card.id, card);
+      this.cards.get(card.id)?.update(card);
+    });
+  }
+
+  async #load(page) {
+    if (this.pages.has(page)) return;
+    this.pages.add(page);
+    const fresh = await this.#fetch(page, this.abort?.signal);
+    if (!fresh) this.pages.delete(page);
+    else {
+      this.#take(page, fresh);
+      this.layout();
+    }
+  }
+
+  /** Take news of a card; false if it is none of these. */
+  patch(card) {
+    const before = this.known.get(card.id);
+    if (!before) return false;
+    this.known.set(card.id, { ...before, ...card });
+    this.cards.get(card.id)?.update(card);
+    return true;
+  }
+
+  /** Show the keys whose rows are on screen. */
+  layout() {
+    const width = this.element.clientWidth;
+    if (!width || this.total === null) return;
+    this.columns = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+    const cell = (width - GAP * (this.columns - 1)) / this.columns;
+    const places = Math.min(this.total, this.rows * this.columns);
+    const rows = Math.ceil(places / this.columns);
+    const pitch = CARD_HEIGHT + GAP;
+    this.element.style.height = `${Math.max(0, rows * pitch - GAP)}px`;
+    const top = this.element.getBoundingClientRect().top;
+    const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN);
+    const last = Math.min(rows, Math.ceil((innerHeight - top) / pitch) + OVERSCAN);
+    this.span = [first * this.columns, Math.max(first, Math.min(places, last * this.columns))];
+    this.#show(cell, pitch);
+  }
+
+  #show(cell, pitch) {
+    const [from, to] = this.span;
+    const wanted = new Set();
+    let bare = 0;
+    let focused = null;
+    for (let place = from; place < to; place++) {
+      const id = this.order[place];
+      if (id === undefined) {
+        this.#load(Math.floor(place / PAGE));
+        this.#put(this.#skeleton(bare++), place, cell, pitch);
+        continue;
+      }
+      wanted.add(id);
+      const card = this.cards.get(id) ?? this.#create(id);
+      card.resize(cell);
+      this.#put(card.element, place, cell, pitch);
+    }
+    for (const extra of this.skeletons.splice(bare)) extra.remove();
+    let gone = false;
+    for (const [id, card] of this.cards) {
+      if (wanted.has(id)) continue;
+      if (card.element.contains(document.activeElement)) {
+        focused = id; // what holds the focus stays
+        continue;
+      }
+      card.element.remove();
+      this.cards.delete(id);
+      gone = true;
+    }
+    const shown = [...wanted, focused].join("\n");
+    if (gone || shown !== this.shown) {
+      this.shown = shown;
+      this.changed();
+    }
+  }
+
+  #create(id) {
+    const card = new Card(this.belief, id, this.selection);
+    card.element.setAttribute("role", "listitem");
+    this.cards.set(id, card);
+    card.update(this.known.get(id));
+    return card;
+  }
+
+  #skeleton(i) {
+    return (this.skeletons[i] ??= skeleton());
+  }
+
+  #put(element, place, cell, pitch) {
+    const row = Math.floor(place / this.columns);
+    const x = (place % this.columns) * (cell + GAP);
+    const style = element.style;
+    style.width = `${cell}px`;
+    style.height = `${CARD_HEIGHT}px`;
+    style.transform = `translate(${x}px, ${row * pitch}px)`;
+    element.setAttribute("aria-posinset", place + 1);
+    element.setAttribute("aria-setsize", this.total);
+    element.dataset.place = place;
+    if (!element.parentNode) this.#insert(element, place);
+  }
+
+  // The order of elements is that of reading and of the tab key.
+  #insert(element, place) {
+    const after = [...this.element.children].find((other) => Number(other.dataset.place) > place);
+    this.element.insertBefore(element, after ?? null);
+  }
+
+  tick() {
+    for (const card of this.cards.values()) card.tick();
+  }
+
+  marks() {
+    for (const card of this.cards.values()) card.marks();
+  }
+
+  close() {
+    this.abort?.abort();
+  }
+}

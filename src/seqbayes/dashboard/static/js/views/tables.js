@@ -1,0 +1,62 @@
+// The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
+
+import { h, table } from "../dom.js";
+import { count, exact, number, observation, when } from "../format.js";
+
+export function steps(rows) {
+  if (!rows?.length) return h("p", { class: "nothing" }, "No event was seen since the server started.");
+  const columns = [["Observed"], ["at", "num"], ["prior", "num c-prior"], ["× likelihood", "num c-likelihood"], ["÷ evidence", "num c-evidence"], ["= posterior", "num c-posterior"]];
+  const cells = [...rows].reverse().map((step) => [
+    observation(step.x),
+    number(step.at, 4),
+    ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
+  ]);
+  return table("Last steps of Bayes’ rule, the latest first", columns, cells);
+}
+
+export function deadLetters(rows) {
+  if (!rows?.length) return h("p", { class: "nothing" }, "None: every event could be used.");
+  const cells = rows.map((letter) => [
+    String(letter.position ?? "–"),
+    letter.reason,
+    h("code", { class: "mono raw", title: observation(letter.raw) }, observation(letter.raw)),
+    when(letter.at),
+  ]);
+  return table("Dead letters", [["Where"], ["Why it was refused"], ["What came"], ["When"]], cells);
+}
+
+export function recent(rows) {
+  const cells = [...rows].reverse().map((event) => [when(event.at), observation(event.x), number(event.surprise, 3)]);
+  return table("Recent events, the latest first", [["When"], ["Observed"], ["Surprise, nats", "num"]], cells);
+}
+
+export function curve(card) {
+  const { x, posterior, prior, likelihood } = card.density;
+  const every = Math.max(1, Math.ceil(x.length / 40));
+  const cells = [];
+  for (let i = 0; i < x.length; i += every) {
+    cells.push([number(x[i], 5), number(posterior[i], 4), number(prior?.[i], 4), number(likelihood?.[i], 4)]);
+  }
+  return table("Densities", [["Value"], ["Posterior", "num"], ["Prior", "num"], ["Likelihood, scaled", "num"]], cells);
+}
+
+export function past(history, written) {
+  const { t, n, mean, low, high } = history;
+  const every = Math.max(1, Math.ceil(t.length / 40));
+  const cells = [];
+  for (let i = t.length - 1; i >= 0; i -= every) {
+    cells.push([when(t[i]), count(n[i]), ...[mean, low, high].map((ys) => written.text(ys[i]))]);
+  }
+  return table("History, the latest first", [["When"], ["n", "num"], ["Mean", "num"], ["Low", "num"], ["High", "num"]], cells);
+}
+
+export function parameters(prior, posterior) {
+  const names = [...new Set([...Object.keys(posterior ?? {}), ...Object.keys(prior ?? {})])];
+  const say = (value) => {
+    if (Array.isArray(value)) return value.flat().map((one) => exact(one)).join(", ");
+    if (value && typeof value === "object") return Object.entries(value).map(([k, v]) => `${k} ${exact(v)}`).join(", ");
+    return typeof value === "number" ? exact(value) : observation(value);
+  };
+  const cells = names.map((name) => [name, say(prior?.[name]), say(posterior?.[name])]);
+  return table("Hyperparameters", [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]], cells);
+}
