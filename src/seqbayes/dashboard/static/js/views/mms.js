@@ -1,0 +1,281 @@
+// 2,620 M&M's, eaten one at a time.
+
+import { post } from "../api.js";
+import { percent, place } from "../charts/bars.js";
+import { swatch } from "../charts/density.js";
+import { Lines } from "../charts/lines.js";
+import { h, setText, table } from "../dom.js";
+import { count, probability, signed } from "../format.js";
+import { paint } from "../paint.js";
+import { Player } from "../player.js";
+import { Jars } from "./jars.js";
+import { PriorForm } from "./prior.js";
+import { Rule } from "./rule.js";
+import { failure, loading } from "./state.js";
+
+const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
+const ESTIMATES = ["mle", "map", "mean"];
+const TITLES = { cleveland: "Cleveland", mars_2008: "Mars 2008", hackettstown: "Hackettstown", equal: "equal shares" };
+const SPEEDS = [
+  ["story", "Story pace", (eaten) => Math.min(400, 1.2 * (1 + eaten / 9) ** 1.25)],
+  ["1", "1 a second", 1],
+  ["5", "5 a second", 5],
+  ["25", "25 a second", 25],
+  ["150", "150 a second", 150],
+  ["max", "As fast as it goes", 3000],
+];
+
+export class Candies {
+  title = "M&M’s";
+
+  constructor(app) {
+    this.app = app;
+    this.element = h("div", { class: "replay" }, loading("Opening the bags"));
+    this.followed = "green";
+  }
+
+  async mount() {
+    this.stop = new AbortController();
+    this.#build();
+    await this.#begin({ prior: "uniform", strength: null });
+  }
+
+  #build() {
+    this.player = new Player({
+      speeds: SPEEDS,
+      speed: "story",
+      unit: "candies",
+      advance: (steps) => this.#eat(steps),
+      rewind: () => this.#rewind(),
+      failed: (error) => this.app.shell.say(error.message),
+    });
+    this.jars = new Jars(COLOURS);
+    this.rule = new Rule();
+    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior));
+    this.race = new Lines({
+      series: [
+        { name: "MLE", style: "of-mle" },
+        { name: "MAP", style: "of-map" },
+        { name: "mean", style: "of-mean" },
+      ],
+      written: (share) => `${Math.round(100 * share)} %`,
+      log: true,
+      label: "MLE, MAP and posterior mean by the number of candies eaten",
+      height: 210,
+    });
+    this.belief = new Belief((colour) => this.#follow(colour));
+    this.factories = h("div");
+    this.wash = new Wash();
+  }
+
+  async #begin(prior) {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    this.form.go.disabled = true;
+    try {
+      const story = await post("/api/replay/mms", { seed: 1, bags: 48, prior: prior.prior, ...(prior.strength && { strength: prior.strength }) }, this.abort.signal);
+      this.form.refuse(null);
+      this.start = story.start;
+      this.mixes = story.mixes ?? {};
+      this.#show();
+      this.player.load(story.id, story.total);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (this.start) this.form.refuse(error.message);
+      else this.element.replaceChildren(failure(error, () => this.mount()));
+    } finally {
+      this.form.go.disabled = false;
+    }
+  }
+
+  #show() {
+    if (this.shown) return;
+    this.shown = true;
+    const panel = (name, title, note, ...children) => h("section", { class: `panel ${name}` }, h("header", null, h("h2", null, title), note), ...children);
+    this.prediction = h("p", { class: "prediction" });
+    this.raceNote = h("p");
+    this.raceTitle = h("h2");
+    const marks = h("ul", { class: "legend" }, ...[...ESTIMATES, "prior"].map((part) => h("li", null, swatch(part), { mle: "MLE", map: "MAP", mean: "mean", prior: "prior mean" }[part])));
+    this.element.replaceChildren(
+      h("div", { class: "page-head" }, h("div", null, h("h1", null, `${count(this.start.candies)} real M&M’s, eaten one at a time`), h("p", { class: "sub" }, `${this.start.source}; dealt into ${this.start.bags} bags`)), this.player.element),
+      h(
+        "div",
+        { class: "board" },
+        panel("jars-panel", "Eaten", this.prediction, this.jars.element),
+        panel("rule-panel", "Bayes’ rule, this candy", null, this.rule.element),
+        panel("belief-panel", "What is believed about every colour", marks, this.belief.element),
+        h("section", { class: "panel race-panel" }, h("header", null, this.raceTitle, this.raceNote), this.race.element),
+        panel("factory-panel", "Which factory made these?", h("p", null, "log Bayes factor against a learned mix"), this.factories),
+        panel("prior-panel", "The prior, and how it washes out", null, this.wash.element, this.form.element),
+      ),
+    );
+  }
+
+  #rewind() {
+    if (!this.start) return;
+    this.eaten = [];
+    this.tracks = Object.fromEntries(COLOURS.map((colour) => [colour, { mle: [], map: [], mean: [] }]));
+    this.jars.clear();
+    this.step = null;
+    this.now = this.start.belief;
+    this.#draw();
+  }
+
+  #eat(steps) {
+    for (const step of steps) {
+      this.eaten.push(step.number);
+      for (const colour of COLOURS) {
+        for (const estimate of ESTIMATES) this.tracks[colour][estimate].push(step.belief[estimate][colour]);
+      }
+    }
+    this.jars.drop(steps.map((step) => step.colour));
+    this.step = steps.at(-1);
+    this.now = this.step.belief;
+    paint(this, () => this.#draw());
+  }
+
+  #follow(colour) {
+    this.followed = colour;
+    this.#draw();
+  }
+
+  #draw() {
+    this.#rule();
+    this.belief.update(this.now, this.start.prior.alpha, this.followed, this.step?.colour);
+    this.wash.update(this.start.prior, this.step?.number ?? 0);
+    this.#race();
+    this.#factories();
+  }
+
+  #rule() {
+    const { step } = this;
+    if (!step) {
+      this.rule.update(null, "Press play: every candy is one step of Bayes’ rule.");
+      setText(this.prediction, `${this.start.prior.name} prior`);
+      return;
+    }
+    const { share, next_posterior: next, ...terms } = step.rule;
+    this.rule.update(terms, "");
+    this.rule.says.replaceChildren(
+      `The claim: ${step.colour} is as common as Mars said in 2008, ${probability(share, 0)}. Densities before and after this ${step.colour} one; were the next ${step.colour} too, `,
+      h("b", { class: "c-next" }, next.toPrecision(3)),
+      ".",
+    );
+    const guess = step.predicted;
+    const right = probability(step.hits / step.number, 0);
+    setText(this.prediction, `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} right so far`);
+  }
+
+  #race() {
+    const colour = this.followed;
+    const tracks = this.tracks[colour];
+    const claims = this.mixes.mars_2008?.shares[colour];
+    setText(this.raceTitle, `The race: ${colour}`);
+    setText(this.raceNote, "share by candies eaten, on a log axis");
+    const series = ESTIMATES.map((estimate) => tracks[estimate]);
+    const values = series.flat().filter((y) => y !== null && y !== undefined);
+    const top = Math.min(1, Math.max(0.3, ...values.slice(-90), this.start.belief.mean[colour] + 0.05));
+    const levels = claims ? [{ y: claims, name: "Mars 2008", style: "of-claim" }] : [];
+    this.race.update(this.eaten, series, [0, Math.ceil(top * 10) / 10], levels, this.start.candies);
+  }
+
+  #factories() {
+    const { mixes, some_other_mix: other } = this.now;
+    const rows = Object.entries(mixes)
+      .map(([name, mix]) => ({ name, title: this.mixes[name]?.title ?? TITLES[name] ?? name, ...mix, shares: this.#shares(name) }))
+      .sort((a, b) => b.log_bayes_factor - a.log_bayes_factor);
+    rows.push({ name: "other", title: "some other mix", probability: other, log_bayes_factor: null, shares: this.now.mean });
+    const cells = rows.map((row) => {
+      const bar = h("span", { class: "bar" });
+      bar.style.width = percent(row.probability);
+      return [
+        row.title,
+        mixBar(row.shares),
+        row.log_bayes_factor === null ? "–" : signed(row.log_bayes_factor, 2),
+        h("span", { class: "with-bar" }, h("span", { class: "track", "aria-hidden": "true" }, bar), probability(row.probability)),
+      ];
+    });
+    this.factories.replaceChildren(table("Which factory made these", [["Mix"], ["Shares"], ["log Bayes factor", "num"], ["Probability", "num"]], cells));
+  }
+
+  #shares(name) {
+    if (name === "equal") return Object.fromEntries(COLOURS.map((colour) => [colour, 1 / 6]));
+    return this.mixes[name]?.shares ?? null;
+  }
+
+  unmount() {
+    this.abort?.abort();
+    this.player?.close();
+    this.jars?.close();
+    this.race?.close();
+  }
+}
+
+function mixBar(shares) {
+  if (!shares) return "–";
+  const said = COLOURS.map((colour) => `${colour} ${probability(shares[colour], 0)}`).join(", ");
+  const parts = COLOURS.map((colour) => {
+    const part = h("i", { class: `c-${colour}` });
+    part.style.flexGrow = String(shares[colour]);
+    return part;
+  });
+  return h("span", { class: "mix", role: "img", "aria-label": said, title: said }, ...parts);
+}
+
+/** A row a colour: bar, interval, and where MLE, MAP, mean and the prior's mean stand. */
+class Belief {
+  constructor(follow) {
+    this.rows = new Map(COLOURS.map((colour) => [colour, this.#row(colour, follow)]));
+    this.element = h("ul", { class: "shares beliefs" }, ...[...this.rows.values()].map(({ element }) => element));
+  }
+
+  #row(colour, follow) {
+    const parts = Object.fromEntries(["bar", "whisker", "at-prior", "at-mle", "at-map", "tick"].map((name) => [name, h("span", { class: name })]));
+    const name = h("button", { type: "button", class: "label", onclick: () => follow(colour), title: `Follow ${colour} in the race` }, h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }), colour);
+    const value = h("span", { class: "value" });
+    const range = h("span", { class: "muted range" });
+    const element = h("li", { class: `of-${colour}` }, name, h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)), value, range);
+    return { ...parts, name, value, range, element };
+  }
+
+  update(belief, alpha, followed, eaten) {
+    const whole = COLOURS.reduce((sum, colour) => sum + alpha[colour], 0);
+    const reach = Math.max(...COLOURS.map((colour) => Math.max(belief.interval[colour][1], belief.mle[colour] ?? 0)));
+    const widest = [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
+    const at = (x) => percent(Math.min(1, x / widest));
+    for (const [colour, row] of this.rows) {
+      const [low, high] = belief.interval[colour];
+      place(row.bar, { width: at(belief.mean[colour]) });
+      place(row.whisker, { left: at(low), width: percent((Math.min(high, widest) - low) / widest) });
+      place(row["at-prior"], { left: at(alpha[colour] / whole) });
+      for (const estimate of ["mle", "map"]) {
+        const value = belief[estimate][colour];
+        row[`at-${estimate}`].hidden = value === null;
+        if (value !== null) place(row[`at-${estimate}`], { left: at(value) });
+      }
+      place(row.tick, { left: at(belief.mean[colour]) });
+      setText(row.value, probability(belief.mean[colour]));
+      setText(row.range, `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}`);
+      row.name.setAttribute("aria-pressed", colour === followed);
+      row.element.classList.toggle("eaten", colour === eaten);
+    }
+  }
+}
+
+/** How much of the belief is still the prior's. */
+class Wash {
+  constructor() {
+    this.mine = h("span", { class: "imagined" });
+    this.seen = h("span", { class: "real" });
+    this.says = h("p", { class: "hint" });
+    this.element = h("div", { class: "wash" }, h("div", { class: "wash-bar", "aria-hidden": "true" }, this.mine, this.seen), this.says);
+  }
+
+  update(prior, eaten) {
+    const strength = COLOURS.reduce((sum, colour) => sum + prior.alpha[colour], 0);
+    const weight = strength / (strength + eaten);
+    this.mine.style.width = percent(weight);
+    const imagined = `${strength.toLocaleString("en")} imagined candies`;
+    setText(this.says, `${prior.name}: ${imagined}, ${count(eaten)} real ones. The prior has ${probability(weight)} of the say.`);
+  }
+}

@@ -1,0 +1,106 @@
+// The prior of the candies: named ones, or six sliders that have to sum to 1.
+
+import { button, h, segments, setText } from "../dom.js";
+import { decimals } from "../format.js";
+
+const PRESETS = [
+  ["uniform", "Uniform"],
+  ["jeffreys", "Jeffreys"],
+  ["park", "A walk in the park"],
+  ["own", "Your own"],
+];
+const STEP = 0.01;
+const PARK = { green: 0.4, red: 0.25, yellow: 0.15, blue: 0.2 };
+
+export class PriorForm {
+  /**
+   * @param {string[]} colours
+   * @param {Function} start called with {prior, strength}
+   */
+  constructor(colours, start) {
+    this.colours = colours;
+    this.start = start;
+    this.kind = "uniform";
+    this.sliders = new Map();
+    this.sum = h("output", { class: "sum", "aria-live": "off" });
+    this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
+    this.note = h("p", { class: "hint" });
+    this.own = h("div", { class: "own", hidden: true }, ...colours.map((colour) => this.#slider(colour)), h("p", { class: "total" }, "Sum ", this.sum));
+    this.strength = this.#strength();
+    this.go = button("Start with this prior", { kind: "primary", onclick: () => this.submit() });
+    this.choice = segments("Prior", PRESETS, "uniform", (kind) => this.#choose(kind));
+    this.element = h("form", { class: "prior" }, h("div", { class: "scroll" }, this.choice), this.own, this.strength.element, this.refusal, this.note, this.go);
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    this.#choose("uniform");
+  }
+
+  #slider(colour) {
+    const id = `share-${colour}`;
+    const value = h("output", { for: id });
+    const input = h("input", { type: "range", id, min: 0, max: 1, step: STEP, value: String(PARK[colour] ?? 0.1) });
+    input.addEventListener("input", () => this.#moved());
+    this.sliders.set(colour, { input, value });
+    return h("label", { for: id }, h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }), h("span", null, colour), input, value);
+  }
+
+  #strength() {
+    const value = h("output", { for: "strength" });
+    const input = h("input", { type: "range", id: "strength", min: 0, max: 3.4, step: 0.05, value: "2" });
+    const element = h("label", { for: "strength", class: "strength" }, h("span", null, "Worth"), input, value);
+    const read = () => {
+      const candies = 10 ** Number(input.value);
+      return candies < 10 ? Math.round(candies * 2) / 2 : Math.round(candies);
+    };
+    const say = () => {
+      setText(value, `${read().toLocaleString("en")} candies`);
+      input.setAttribute("aria-valuetext", value.textContent);
+    };
+    input.addEventListener("input", say);
+    say();
+    return { element, read };
+  }
+
+  #choose(kind) {
+    this.kind = kind;
+    this.own.hidden = kind !== "own";
+    this.strength.element.hidden = kind !== "own" && kind !== "park";
+    this.refuse(null);
+    const notes = {
+      uniform: "Every mix is equally likely: worth six imagined candies, one of each colour.",
+      jeffreys: "The same belief however shares are measured: worth three candies.",
+      park: "A guess from memory: green 40 %, red 25 %, blue 20 %, yellow 15 %. It forgot brown and orange.",
+      own: "Six shares that sum to 1. The more imagined candies they are worth, the longer they last.",
+    };
+    setText(this.note, notes[kind]);
+    this.#moved();
+  }
+
+  get shares() {
+    return Object.fromEntries([...this.sliders].map(([colour, { input }]) => [colour, Number(input.value)]));
+  }
+
+  #moved() {
+    let sum = 0;
+    for (const { input, value } of this.sliders.values()) {
+      sum += Number(input.value);
+      setText(value, decimals(Number(input.value), 2));
+    }
+    const right = Math.abs(sum - 1) < 1e-9;
+    setText(this.sum, `${decimals(sum, 2)}${right ? " ✓" : sum > 1 ? ` , ${decimals(sum - 1, 2)} too much` : ` , ${decimals(1 - sum, 2)} short`}`.replace(" ,", ","));
+    this.sum.classList.toggle("wrong", !right);
+  }
+
+  submit() {
+    const prior = this.kind === "own" ? this.shares : this.kind;
+    this.start({ prior, strength: this.strength.element.hidden ? null : this.strength.read() });
+  }
+
+  /** Say why a prior was refused; null: it was not. */
+  refuse(reason) {
+    this.refusal.hidden = reason === null;
+    setText(this.refusal, reason ?? "");
+  }
+}
