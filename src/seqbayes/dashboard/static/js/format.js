@@ -136,3 +136,9 @@ export function observation(x) {
   if (x === null || x === undefined) return NONE;
   return typeof x === "string" ? x : JSON.stringify(x);
 }
+
+/** A value of the parameter: a number, or several. */
+export function parameter(at) {
+  if (Array.isArray(at)) return at.flat().map((one) => number(one, 4)).join(", ");
+  return typeof at === "number" ? number(at, 4) : observation(at);
+}

@@ -23,9 +23,9 @@ export class Live extends EventTarget {
   #retries = 0;
   #timers = {};
 
-  /** Watch beliefs and the keys (by id) that are on screen. */
-  watch(beliefs, keys) {
-    const wanted = query({ belief: [...beliefs], key: [...keys], top: 0, hz: 10 });
+  /** Watch the keys that are on screen, each as its belief and id. */
+  watch(keys) {
+    const wanted = query({ key: keys.map(([belief, id]) => `${belief}/${id}`), top: 0, hz: 10 });
     if (wanted === this.#wanted && this.#source) return;
     this.#wanted = wanted;
     this.#after("settle", this.#source ? SETTLE : 0, () => {
@@ -74,7 +74,10 @@ export class Live extends EventTarget {
       this.#former = null;
       this.#hello(data);
     });
-    on("cards", (data) => this.#say("cards", data.cards));
+    on("cards", (data) => {
+      this.#say("cards", data.cards);
+      if (data.gone?.length) this.#say("gone", data.gone);
+    });
     on("step", (data) => this.#say("step", data));
     on("health", (data) => this.#healthy(data));
     source.addEventListener("error", () => {

@@ -74,7 +74,7 @@ class App {
       this.main.focus({ preventScroll: true });
       this.shell.say(this.view.title);
     }
-    if (!this.view.watches) this.live.watch([], []);
+    if (!this.view.watches) this.live.watch([]);
     await this.view.mount();
   }
 }

@@ -67,7 +67,7 @@ export class Player {
   }
 
   /** Take another story. */
-  load(id, total) {
+  load(id, total = 1) {
     this.abort?.abort();
     this.abort = new AbortController();
     this.id = id;
@@ -174,9 +174,11 @@ export class Player {
     const { id } = this;
     const from = this.steps.length;
     try {
-      const { steps } = await get(`/api/replay/${id}/steps?from=${from}&count=${CHUNK}`, this.abort.signal);
+      const { steps, total } = await get(`/api/replay/${id}/steps?from=${from}&count=${CHUNK}`, this.abort.signal);
       if (this.id !== id) return false;
+      this.total = total;
       this.steps = [...this.steps, ...steps];
+      this.#show();
       return steps.length > 0;
     } catch (error) {
       if (error.name !== "AbortError") {

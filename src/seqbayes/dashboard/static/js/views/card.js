@@ -77,9 +77,9 @@ export class Card {
     button.title = what;
   }
 
-  resize(width) {
+  resize(width, plot = PLOT) {
     const inner = Math.max(120, width - 2 * PADDING - 2);
-    this.chart.resize?.(inner, this.belief.kind === "mixture" ? PLOT + 6 : PLOT);
+    this.chart.resize?.(inner, this.belief.kind === "mixture" ? plot + 6 : plot);
     this.spark.resize(inner, SPARK);
   }
 

@@ -101,7 +101,7 @@ export class Compare {
 
   async #load() {
     history.replaceState(history.state, "", `/compare${query({ belief: this.name, keys: this.ids })}`);
-    this.app.live.watch([this.name], this.ids);
+    this.app.live.watch(this.ids.map((id) => [this.name, id]));
     const kept = [];
     for (const id of this.ids) {
       try {

@@ -5,7 +5,7 @@ import { LABELS, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
 import { predictive } from "../charts/predictive.js";
 import { button, h, icon, setText } from "../dom.js";
-import { ago, count, keyName, number, observation, probability, rate, scale, signed } from "../format.js";
+import { ago, count, keyName, number, observation, parameter, probability, rate, scale, signed } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 import { chartOf } from "./card.js";
@@ -42,7 +42,7 @@ export class Detail {
     this.#listen();
     this.#draw();
     this.#slow();
-    this.app.live.watch([this.name], [this.id]);
+    this.app.live.watch([[this.name, this.id]]);
   }
 
   #get() {
@@ -151,7 +151,7 @@ export class Detail {
   }
 
   #step(step) {
-    if (step.belief !== this.name || JSON.stringify(step.key) !== JSON.stringify(this.data.key)) return;
+    if (step.belief !== this.name || step.id !== this.id || typeof step.prior !== "number") return;
     this.data.steps = [...(this.data.steps ?? []), step].slice(-10);
     paint(this.rule, () => this.#bayes());
   }
@@ -195,7 +195,7 @@ export class Detail {
       if (card.interval) add(LABELS.interval, written.range(card.interval), "interval");
       add("MAP", written.text(card.map), "map");
       add("MLE", written.text(card.mle), "mle");
-      if (typeof card.variance === "number") add("variance", number(card.variance));
+      if (typeof card.variance?.mean === "number") add("variance", number(card.variance.mean));
     } else if (card.shares?.length) {
       add(String(card.shares[0].label), probability(card.shares[0].mean), null, true);
     } else add("seen", count(card.n), null, true);
@@ -206,7 +206,7 @@ export class Detail {
   #bayes() {
     const last = this.data.steps?.at(-1);
     const written = scale(this.belief.family, this.data.interval);
-    const at = typeof last?.at === "number" ? ` at ${written.text(last.at)}` : "";
+    const at = typeof last?.at === "number" ? ` at ${written.text(last.at)}` : Array.isArray(last?.at) ? ` at ${parameter(last.at)}` : "";
     this.rule.update(last, last ? `Observed ${observation(last.x)}: densities${at}, before and after.` : "No event was seen since the server started.");
   }
 

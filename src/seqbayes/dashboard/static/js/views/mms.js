@@ -3,6 +3,7 @@
 import { post } from "../api.js";
 import { percent, place } from "../charts/bars.js";
 import { swatch } from "../charts/density.js";
+import { Update } from "../charts/update.js";
 import { Lines } from "../charts/lines.js";
 import { h, setText, table } from "../dom.js";
 import { count, probability, signed } from "../format.js";
@@ -14,7 +15,7 @@ import { Rule } from "./rule.js";
 import { failure, loading } from "./state.js";
 
 const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
-const ESTIMATES = ["mle", "map", "mean"];
+const ESTIMATES = ["mean", "map", "mle"];
 const TITLES = { cleveland: "Cleveland", mars_2008: "Mars 2008", hackettstown: "Hackettstown", equal: "equal shares" };
 const SPEEDS = [
   ["story", "Story pace", (eaten) => Math.min(400, 1.2 * (1 + eaten / 9) ** 1.25)],
@@ -28,16 +29,18 @@ const SPEEDS = [
 export class Candies {
   title = "M&M’s";
 
-  constructor(app) {
+  constructor(app, _, search) {
     this.app = app;
     this.element = h("div", { class: "replay" }, loading("Opening the bags"));
     this.followed = "green";
+    const number = (name) => (search.get(name) ? Number(search.get(name)) : undefined);
+    this.asked = { seed: number("seed"), bags: number("bags") };
+    this.first = { prior: search.get("prior") ?? "uniform", strength: number("strength") };
   }
 
   async mount() {
-    this.stop = new AbortController();
     this.#build();
-    await this.#begin({ prior: "uniform", strength: null });
+    await this.#begin(this.first);
   }
 
   #build() {
@@ -51,12 +54,13 @@ export class Candies {
     });
     this.jars = new Jars(COLOURS);
     this.rule = new Rule();
+    this.update = new Update();
     this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior));
     this.race = new Lines({
       series: [
-        { name: "MLE", style: "of-mle" },
-        { name: "MAP", style: "of-map" },
         { name: "mean", style: "of-mean" },
+        { name: "MAP", style: "of-map" },
+        { name: "MLE", style: "of-mle" },
       ],
       written: (share) => `${Math.round(100 * share)} %`,
       log: true,
@@ -73,12 +77,12 @@ export class Candies {
     this.abort = new AbortController();
     this.form.go.disabled = true;
     try {
-      const story = await post("/api/replay/mms", { seed: 1, bags: 48, prior: prior.prior, ...(prior.strength && { strength: prior.strength }) }, this.abort.signal);
+      const story = await post("/api/replay/mms", { ...this.asked, ...prior }, this.abort.signal);
       this.form.refuse(null);
-      this.start = story.start;
+      this.start = story;
       this.mixes = story.mixes ?? {};
       this.#show();
-      this.player.load(story.id, story.total);
+      this.player.load(story.id, story.candies);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (this.start) this.form.refuse(error.message);
@@ -102,7 +106,7 @@ export class Candies {
         "div",
         { class: "board" },
         panel("jars-panel", "Eaten", this.prediction, this.jars.element),
-        panel("rule-panel", "Bayes’ rule, this candy", null, this.rule.element),
+        panel("rule-panel", "Bayes’ rule, this candy", null, this.rule.element, this.update.element),
         panel("belief-panel", "What is believed about every colour", marks, this.belief.element),
         h("section", { class: "panel race-panel" }, h("header", null, this.raceTitle, this.raceNote), this.race.element),
         panel("factory-panel", "Which factory made these?", h("p", null, "log Bayes factor against a learned mix"), this.factories),
@@ -151,6 +155,7 @@ export class Candies {
     const { step } = this;
     if (!step) {
       this.rule.update(null, "Press play: every candy is one step of Bayes’ rule.");
+      this.update.clear();
       setText(this.prediction, `${this.start.prior.name} prior`);
       return;
     }
@@ -161,9 +166,17 @@ export class Candies {
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );
+    const alpha = this.now.alpha[step.colour];
+    const rest = COLOURS.reduce((sum, colour) => sum + this.now.alpha[colour], 0) - alpha;
+    this.update.update(step.rule, alpha, rest, this.#widest());
     const guess = step.predicted;
     const right = probability(step.hits / step.number, 0);
     setText(this.prediction, `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} right so far`);
+  }
+
+  #widest() {
+    const reach = Math.max(...COLOURS.map((colour) => this.now.interval[colour][1]));
+    return [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
   }
 
   #race() {
@@ -208,6 +221,7 @@ export class Candies {
     this.player?.close();
     this.jars?.close();
     this.race?.close();
+    this.update?.close();
   }
 }
 

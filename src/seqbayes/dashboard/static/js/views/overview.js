@@ -10,6 +10,7 @@ import { Grid } from "./grid.js";
 import { empty, failure, loading } from "./state.js";
 
 const FEW_ROWS = 2; // of every belief, while all are shown
+const MOST_WATCHED = 120;
 const RESORT = 5000; // ms; events change the order, cards must not jump about
 const SORTS = [
   ["n", "Most seen"],
@@ -138,6 +139,7 @@ export class Overview {
     addEventListener("keydown", (event) => this.#key(event), { signal });
     const live = this.app.live;
     live.addEventListener("cards", (event) => this.#patch(event.detail), { signal });
+    live.addEventListener("gone", ({ detail }) => this.#gone(detail), { signal });
     live.addEventListener("resync", () => this.#refresh(), { signal });
     live.addEventListener("health", () => this.#heartbeat(), { signal });
     this.watcher = new ResizeObserver(relayout);
@@ -286,6 +288,13 @@ export class Overview {
     }
   }
 
+  #gone(keys) {
+    for (const { belief } of keys) {
+      const grid = this.grids.find((one) => one.belief.name === belief);
+      if (grid) grid.stale = true;
+    }
+  }
+
   // The order is asked again only while nobody points at or tabs through the cards.
   #heartbeat() {
     for (const grid of this.grids) grid.tick();
@@ -314,13 +323,11 @@ export class Overview {
   }
 
   #watch() {
-    const keys = new Set([...this.pins.values()].map((card) => card.id));
-    const beliefs = new Set([...this.pins.values()].map((card) => card.belief.name));
-    for (const grid of this.grids) {
-      beliefs.add(grid.belief.name);
-      for (const id of grid.cards.keys()) keys.add(id);
+    const keys = new Map([...this.pins.values()].map((card) => [`${card.belief.name}/${card.id}`, [card.belief.name, card.id]]));
+    for (const { belief, cards } of this.grids) {
+      for (const id of cards.keys()) keys.set(`${belief.name}/${id}`, [belief.name, id]);
     }
-    this.app.live.watch(beliefs, [...keys].slice(0, 120));
+    this.app.live.watch([...keys.values()].slice(0, MOST_WATCHED));
   }
 
   #key(event) {

@@ -79,7 +79,7 @@ export class PriorForm {
   }
 
   get shares() {
-    return Object.fromEntries([...this.sliders].map(([colour, { input }]) => [colour, Number(input.value)]));
+    return Object.fromEntries([...this.sliders].map(([colour, { input }]) => [colour, Math.round(100 * Number(input.value)) / 100]));
   }
 
   #moved() {
@@ -95,7 +95,7 @@ export class PriorForm {
 
   submit() {
     const prior = this.kind === "own" ? this.shares : this.kind;
-    this.start({ prior, strength: this.strength.element.hidden ? null : this.strength.read() });
+    this.start({ prior, ...(!this.strength.element.hidden && { strength: this.strength.read() }) });
   }
 
   /** Say why a prior was refused; null: it was not. */

@@ -1,14 +1,14 @@
 // The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
 
 import { h, table } from "../dom.js";
-import { count, exact, number, observation, when } from "../format.js";
+import { count, exact, number, observation, parameter, when } from "../format.js";
 
 export function steps(rows) {
   if (!rows?.length) return h("p", { class: "nothing" }, "No event was seen since the server started.");
   const columns = [["Observed"], ["at", "num"], ["prior", "num c-prior"], ["× likelihood", "num c-likelihood"], ["÷ evidence", "num c-evidence"], ["= posterior", "num c-posterior"]];
   const cells = [...rows].reverse().map((step) => [
     observation(step.x),
-    number(step.at, 4),
+    parameter(step.at),
     ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
   ]);
   return table("Last steps of Bayes’ rule, the latest first", columns, cells);

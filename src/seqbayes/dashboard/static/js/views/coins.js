@@ -1,0 +1,301 @@
+// Who tossed this set? EM on two coins, step by step, and online EM without end.
+
+import { post } from "../api.js";
+import { Lines } from "../charts/lines.js";
+import { h, setText, svg } from "../dom.js";
+import { decimals, signed } from "../format.js";
+import { paint } from "../paint.js";
+import { Player } from "../player.js";
+import { Endless } from "./endless.js";
+import { Rule } from "./rule.js";
+import { failure, loading } from "./state.js";
+
+export const COINS = ["A", "B"];
+const SPEEDS = [
+  ["story", "Story pace", (taken) => (taken < 7 ? 1.2 : taken < 14 ? 0.8 : 1.6)],
+  ["1", "1 a second", 1],
+  ["4", "4 a second", 4],
+  ["12", "12 a second", 12],
+];
+const STARTS = [
+  ["0.6,0.5", ".6 and .5"],
+  ["0.5,0.6", ".5 and .6: they change names"],
+  ["0.5,0.5", ".5 and .5: they never part"],
+  ["0.9,0.1", ".9 and .1"],
+];
+
+export class Coins {
+  title = "Coins";
+
+  constructor(app, _, search) {
+    this.app = app;
+    this.element = h("div", { class: "replay" }, loading("Looking for the coins"));
+    this.asked = {
+      start: (search.get("start") ?? "0.6,0.5").split(",").map(Number),
+      iterations: Number(search.get("iterations") ?? 10),
+      prior: search.get("prior") ?? "flat",
+      learn_weights: ["1", "true", "True"].includes(search.get("learn_weights")),
+    };
+  }
+
+  async mount() {
+    this.player = new Player({
+      speeds: SPEEDS,
+      speed: "story",
+      unit: "steps",
+      advance: (steps) => {
+        this.step = steps.at(-1);
+        for (const step of steps) this.#take(step);
+        paint(this, () => this.#draw());
+      },
+      rewind: () => this.#rewind(),
+      failed: (error) => this.app.shell.say(error.message),
+    });
+    await this.#begin();
+  }
+
+  async #begin() {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    try {
+      const story = await post("/api/replay/coins", this.asked, this.abort.signal);
+      this.start = story;
+      this.#build();
+      this.player.load(story.id);
+      this.endless.load(story.id);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.element.replaceChildren(failure(error, () => this.mount()));
+    }
+  }
+
+  #build() {
+    if (this.built) return;
+    this.built = true;
+    this.rules = COINS.map(() => new Rule());
+    this.endless = new Endless();
+    this.tosses = new Table(this.start.sets);
+    this.track = new Track();
+    this.does = h("p", { class: "rule-says" });
+    this.divisions = h("div", { class: "divisions" });
+    this.climb = new Lines({ series: [{ name: "", style: "of-mean" }], written: (y) => signed(y, 1), label: "Log likelihood by iteration", height: 170 });
+    this.height = h("p");
+    const panel = (title, note, ...children) => h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
+    this.stage = h("p");
+    this.element.replaceChildren(
+      h("div", { class: "page-head" }, h("div", null, h("h1", null, "Who tossed this?"), h("p", { class: "sub" }, `Five sets of ten tosses, each with one of two coins. ${this.start.source}`)), this.player.element),
+      this.#options(),
+      h(
+        "div",
+        { class: "board" },
+        panel("E-step: share every set out", this.stage, this.tosses.element),
+        panel("Bayes’ rule, this set", null, ...COINS.flatMap((coin, i) => [h("h3", { class: `coin-${coin}` }, `Coin ${coin}`), this.rules[i].row]), this.does),
+        panel("M-step: divide heads by tosses", null, this.track.element, this.divisions),
+        panel("What no iteration lowers", this.height, this.climb.element),
+      ),
+      this.endless.element,
+    );
+  }
+
+  #options() {
+    const choose = (label, options, value, take) => {
+      const select = h("select", { onchange: (event) => take(event.target.value) }, ...options.map(([one, text]) => h("option", { value: one }, text)));
+      select.value = value;
+      return h("label", { class: "select" }, h("span", { class: "muted" }, label), select);
+    };
+    const weights = h("input", { type: "checkbox", onchange: (event) => this.#again({ learn_weights: event.target.checked }) });
+    weights.checked = this.asked.learn_weights;
+    const start = this.asked.start.join(",");
+    const starts = STARTS.some(([one]) => one === start) ? STARTS : [[start, start.replace(",", " and ")], ...STARTS];
+    return h(
+      "div",
+      { class: "options" },
+      choose("Start at", starts, start, (value) => this.#again({ start: value.split(",").map(Number) })),
+      choose("Prior", [["flat", "flat"], ["beta22", "Beta(2, 2)"]], this.asked.prior, (prior) => this.#again({ prior })),
+      h("label", { class: "button" }, weights, "Learn how often each is picked"),
+    );
+  }
+
+  #again(change) {
+    Object.assign(this.asked, change);
+    this.#begin();
+  }
+
+  #rewind() {
+    if (!this.built) return;
+    this.step = null;
+    this.path = [];
+    this.rows = new Map();
+    this.sums = null;
+    this.#draw();
+  }
+
+  #take(step) {
+    if (step.event === "hide" || (step.event === "row" && step.iteration === 1 && step.set === 1)) {
+      this.rows = new Map();
+      this.sums = null;
+    }
+    if (step.event === "row") this.rows.set(step.set, step);
+    for (const row of step.rows ?? []) this.rows.set(row.set, row);
+    if (step.sums) this.sums = step.sums;
+    if (step.event === "hide" || (step.event === "divide" && step.iteration > 0)) this.path.push(step);
+    if (step.event === "divide" && step.iteration === 0) this.known = step.thetas;
+  }
+
+  #draw() {
+    const { step } = this;
+    const iteration = step?.iteration ?? 0;
+    const known = !step || iteration === 0;
+    setText(this.stage, known ? "the coins are noted" : `iteration ${iteration} of ${this.start.iterations}, the coins are hidden`);
+    this.tosses.update(this.rows, this.sums, step, known ? this.start.noted : null);
+    this.#bayes(step);
+    this.#division(step, known);
+    this.track.update(this.path, known ? step?.thetas : null);
+    this.#height();
+  }
+
+  #bayes(step) {
+    const row = step?.event === "row" ? step : step?.rows?.at(-1);
+    const kept = step?.event === "divide" && step.iteration > 0; // what it divides was shown before
+    if (!kept) this.row = row;
+    const rule = this.row?.A.rule ?? null;
+    const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
+    let says = "Press play: first somebody noted the coins, then nobody did.";
+    if (rule && step.event === "row") says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The posteriors share it out.`;
+    else if (step?.event === "row") says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: all of it counts there.`;
+    else if (step?.event === "hide") says = "The notes are gone. A guess begins it.";
+    else if (step?.event === "sums") says = "Heads and tails of either coin, summed over its shares of the sets.";
+    else if (step?.event === "divide") says = "Heads divided by tosses: the coins have moved.";
+    this.rules[0].update(rule, "");
+    this.rules[1].update(rule && this.row.B.rule, "");
+    setText(this.does, says);
+  }
+
+  #division(step, known) {
+    const { sums } = this;
+    const thetas = step?.event === "divide" ? step.thetas : null;
+    this.divisions.replaceChildren(
+      ...COINS.map((coin) => {
+        const part = sums?.[coin];
+        const whole = part ? part.heads + part.tails : null;
+        const said = part ? `${decimals(part.heads, 1)} heads ÷ ${decimals(whole, 1)} tosses` : "–";
+        const pseudo = this.start.prior.name === "flat" ? "" : ", and the prior’s";
+        return h("p", null, h("b", { class: `coin-${coin}` }, `Coin ${coin}`), ` ${said}${part ? pseudo : ""}`, thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "");
+      }),
+      known && thetas ? h("p", { class: "hint" }, "With the notes it takes one division.") : "",
+    );
+  }
+
+  #height() {
+    const flat = this.start.prior.name === "flat";
+    const field = flat ? "log_likelihood" : "log_posterior";
+    const ys = this.path.map((step) => step[field]);
+    const name = flat ? "log likelihood" : "log posterior";
+    setText(this.height, ys.length ? `${name} ${signed(ys.at(-1))}` : name);
+    const low = Math.min(...ys);
+    const high = Math.max(...ys);
+    const room = 0.1 * (high - low) || 0.5;
+    const range = ys.length ? [low - room, high + room] : [-12, -9];
+    this.climb.update(ys.map((_, i) => i), [ys], range, [], this.start.iterations);
+  }
+
+  unmount() {
+    this.abort?.abort();
+    this.player?.close();
+    this.endless?.close();
+    this.climb?.close();
+    this.track?.close();
+  }
+}
+
+/** The sets, with what each coin gets of them. */
+class Table {
+  constructor(sets) {
+    this.rows = sets.map((tosses, i) => this.#row(tosses, i + 1));
+    const head = ["Set", "Tosses", "P(A)", "P(B)", "A heads", "A tails", "B heads", "B tails"];
+    this.sums = head.slice(4).map(() => h("td", { class: "num" }));
+    this.element = h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "E-step" },
+      h(
+        "table",
+        { class: "e-step" },
+        h("caption", { class: "unseen" }, "Sets of tosses and what each coin gets of them"),
+        h("thead", null, h("tr", null, ...head.map((title, i) => h("th", { scope: "col", class: i > 1 ? "num" : null }, title)))),
+        h("tbody", null, ...this.rows.map(({ element }) => element)),
+        h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 4 }, "Sum"), ...this.sums)),
+      ),
+    );
+  }
+
+  #row(tosses, set) {
+    const coins = [...tosses].map((toss) => h("i", { class: "toss" }, toss));
+    const cells = Array.from({ length: 6 }, () => h("td", { class: "num" }));
+    const element = h("tr", null, h("th", { scope: "row" }, String(set)), h("td", null, h("span", { class: "tosses", role: "img", "aria-label": tosses }, ...coins)), ...cells);
+    return { set, coins, cells, element };
+  }
+
+  update(rows, sums, step, noted) {
+    for (const { set, coins, cells, element } of this.rows) {
+      const row = rows.get(set);
+      element.classList.toggle("now", step?.event === "row" && step.set === set);
+      const texts = row
+        ? [row.A.responsibility, row.B.responsibility].map((share) => decimals(share, 2)).concat(COINS.flatMap((coin) => [decimals(row[coin].heads, 1), decimals(row[coin].tails, 1)]))
+        : noted
+          ? [noted[set - 1] === "A" ? "A" : "", noted[set - 1] === "B" ? "B" : "", "", "", "", ""]
+          : ["", "", "", "", "", ""];
+      texts.forEach((text, i) => setText(cells[i], text));
+      // So many tosses are coloured as coin A gets of the set; letters of the table say it too.
+      const share = row ? Math.round(row.A.responsibility * coins.length) : null;
+      coins.forEach((coin, i) => {
+        coin.className = share === null ? "toss" : i < share ? "toss for-A" : "toss for-B";
+      });
+    }
+    const texts = COINS.flatMap((coin) => (sums ? [decimals(sums[coin].heads, 1), decimals(sums[coin].tails, 1)] : ["", ""]));
+    texts.forEach((text, i) => setText(this.sums[i], text));
+  }
+}
+
+/** A line from 0 to 1 with the coins on it, and where they have been. */
+class Track {
+  constructor() {
+    this.root = svg("svg", { role: "img", class: "lines", height: 92 });
+    this.element = h("div", { class: "plot" }, this.root);
+    this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
+    this.watcher.observe(this.element);
+  }
+
+  update(path, known) {
+    this.last = [path, known];
+    const width = this.element.clientWidth;
+    if (!width) return;
+    this.root.setAttribute("width", width);
+    this.root.setAttribute("viewBox", `0 0 ${width} 92`);
+    const sx = (theta) => 14 + theta * (width - 28);
+    const axis = [
+      svg("line", { class: "d-base", x1: sx(0), x2: sx(1), y1: 66, y2: 66 }),
+      ...[0, 0.25, 0.5, 0.75, 1].map((theta) => svg("text", { x: sx(theta), y: 86, "text-anchor": "middle" }, String(theta))),
+    ];
+    const thetas = known ?? path.at(-1)?.thetas;
+    const trail = known
+      ? []
+      : COINS.flatMap((coin) => path.slice(0, -1).map((step, i) => svg("circle", { class: `trail fill-${coin}`, cx: sx(step.thetas[coin]), cy: 66, r: 3, "fill-opacity": 0.25 + (0.5 * i) / path.length })));
+    const coins = thetas ? COINS.map((coin) => coinSign(coin, sx(thetas[coin]), 40)) : [];
+    this.root.replaceChildren(...axis, ...trail, ...coins);
+    this.root.setAttribute("aria-label", thetas ? `Chance of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}` : "Chance of heads, not yet estimated");
+  }
+
+  close() {
+    this.watcher.disconnect();
+  }
+}
+
+export function coinSign(coin, x, y) {
+  return svg(
+    "g",
+    { transform: `translate(${x.toFixed(1)} ${y})` },
+    svg("path", { class: `fill-${coin}`, d: "M0 24L-5 14H5Z" }),
+    svg("circle", { class: `fill-${coin}`, r: 15 }),
+    svg("text", { class: "on-coin", y: 5, "text-anchor": "middle" }, coin),
+  );
+}
