@@ -1,5 +1,7 @@
-"""Servers of `seqbayes serve`, in a thread of this process, on a free port."""
+"""Servers of `seqbayes serve`, in a thread of this process or on their own, and a browser."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,3 +26,95 @@ def serve(tmp_path, monkeypatch):
     yield start
     for server in started:
         server.stop()
+
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+
+
+def chromium():
+    """Return Debian's browser, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """A server that shows some thousand events and waits for more."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.feed(*history())
+    site.spoil("not JSON <script>window.hacked=1</script>")
+    site.start()
+    yield site
+    site.kill()
+
+
+# Not of the session: Playwright's event loop would be in the way of all tests that run one.
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, driven by Playwright."""
+    if chromium() is None:
+        pytest.skip("Chromium is not installed")
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has no sandbox
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=sandbox)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page must never do: complain, fail, or ask another host."""
+
+    def __init__(self, context, url):
+        self.url = url
+        self.wrong = []
+        self.forgiven = ()
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.wrong.append(f"uncaught: {error.error}"))
+        context.on("request", self._request)
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _request(self, request):
+        if not request.url.startswith((self.url, "data:")):
+            self.wrong.append(f"off-host: {request.url}")
+
+    def verdict(self):
+        return [one for one in self.wrong if not any(text in one for text in self.forgiven)]
+
+
+@pytest.fixture
+def open_page(browser, site, request):
+    """Open pages of the site, each in a browser profile of its own."""
+    contexts = []
+
+    def open_one(path="/", width=1440, height=900, theme="light", at=site, **more):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, **more
+        )
+        watch = Watch(context, at.url)
+        contexts.append((context, watch))
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.watch = watch
+        page.goto(at.url + path)
+        return page
+
+    yield open_one
+    wrong = []
+    for context, watch in contexts:
+        context.close()
+        wrong += watch.verdict()
+    assert wrong == []
+
+
+@pytest.fixture
+def shoot():
+    """Keep a picture of a page for whoever looks at a run."""
+
+    def shoot(page, name, **options):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", **options)
+
+    return shoot

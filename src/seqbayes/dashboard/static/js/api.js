@@ -28,7 +28,8 @@ async function call(path, options) {
     throw new ApiError(`The server answered ${answer.status} without JSON.`, answer.status);
   }
   if (!answer.ok) {
-    const said = typeof body?.error === "string" ? body.error : `The server answered ${answer.status}.`;
+    const said =
+      typeof body?.error === "string" ? body.error : `The server answered ${answer.status}.`;
     throw new ApiError(said, answer.status);
   }
   return body;

@@ -66,7 +66,12 @@ export function button(label, { icon: sign, iconOnly = false, kind = "", ...prop
   const name = `button ${kind}${iconOnly ? " icon-only" : ""}`.trim();
   return h(
     "button",
-    { type: "button", class: name, ...(iconOnly && { "aria-label": label, title: label }), ...properties },
+    {
+      type: "button",
+      class: name,
+      ...(iconOnly && { "aria-label": label, title: label }),
+      ...properties,
+    },
     sign && icon(sign),
     iconOnly ? null : label,
   );

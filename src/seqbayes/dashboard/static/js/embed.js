@@ -16,7 +16,10 @@ let card = null;
 
 async function show() {
   try {
-    const [{ beliefs }, data] = await Promise.all([get("/api/beliefs"), get(`/api/beliefs/${part(name)}/${part(id)}`)]);
+    const [{ beliefs }, data] = await Promise.all([
+      get("/api/beliefs"),
+      get(`/api/beliefs/${part(name)}/${part(id)}`),
+    ]);
     if (!card) build(beliefs.find((belief) => belief.name === name));
     card.update(data);
     document.title = `${card.title.textContent || id} · ${name}`;
@@ -54,7 +57,18 @@ live.addEventListener("state", say);
 function say() {
   const now = live.state === "live" ? live.health?.status : live.state;
   word.dataset.state = now;
-  setText(word, { ok: "", live: "", stalled: "stalled", stopped: "ended", silent: "no signal", lost: "offline", connecting: "" }[now] ?? "");
+  setText(
+    word,
+    {
+      ok: "",
+      live: "",
+      stalled: "stalled",
+      stopped: "ended",
+      silent: "no signal",
+      lost: "offline",
+      connecting: "",
+    }[now] ?? "",
+  );
 }
 
 main.replaceChildren(loading("Loading the belief"));

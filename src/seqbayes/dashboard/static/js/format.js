@@ -139,6 +139,14 @@ export function observation(x) {
 
 /** A value of the parameter: a number, or several. */
 export function parameter(at) {
-  if (Array.isArray(at)) return at.flat().map((one) => number(one, 4)).join(", ");
+  if (Array.isArray(at))
+    return at
+      .flat()
+      .map((one) => number(one, 4))
+      .join(", ");
+  if (at && typeof at === "object")
+    return Object.entries(at)
+      .map(([name, one]) => `${name} ${number(one, 3)}`)
+      .join(", ");
   return typeof at === "number" ? number(at, 4) : observation(at);
 }

@@ -42,14 +42,17 @@ class App {
 
   #click(event) {
     const link = event.target.closest("a[href]");
-    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    const plain =
+      event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download"))
+      return;
     if (link.getAttribute("aria-disabled") !== null) {
       event.preventDefault();
       return;
     }
     const to = new URL(link.href);
-    if (to.origin !== location.origin || to.hash || /^\/(api|static|metrics|log)/.test(to.pathname)) return;
+    if (to.origin !== location.origin || to.hash || /^\/(api|static|metrics|log)/.test(to.pathname))
+      return;
     event.preventDefault();
     this.go(to.pathname + to.search);
   }
@@ -57,7 +60,9 @@ class App {
   async show() {
     const turn = ++this.#turn;
     const path = location.pathname;
-    const found = ROUTES.map(([pattern, load]) => [pattern.exec(path), load]).find(([match]) => match);
+    const found = ROUTES.map(([pattern, load]) => [pattern.exec(path), load]).find(
+      ([match]) => match,
+    );
     const View = found ? await found[1]() : (await import("./views/lost.js")).Lost;
     if (turn !== this.#turn) return;
     this.view?.unmount();

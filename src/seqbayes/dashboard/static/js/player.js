@@ -30,8 +30,16 @@ export class Player {
   #build(speed) {
     this.toggle = button("Play", { kind: "primary play", onclick: () => this.#press() });
     this.one = button("Step", { icon: "step", title: "One step (→)", onclick: () => this.step() });
-    const again = button("Reset", { icon: "reset", title: "From the start (r)", onclick: () => this.reset() });
-    this.speed = h("select", { "aria-label": "Speed" }, ...this.speeds.map(([value, text]) => h("option", { value }, text)));
+    const again = button("Reset", {
+      icon: "reset",
+      title: "From the start (r)",
+      onclick: () => this.reset(),
+    });
+    this.speed = h(
+      "select",
+      { "aria-label": "Speed" },
+      ...this.speeds.map(([value, text]) => h("option", { value }, text)),
+    );
     this.speed.value = speed;
     this.speed.addEventListener("change", () => {
       this.debt = 0;
@@ -58,7 +66,11 @@ export class Player {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key;
       if (key === " " && !typing) this.#press();
-      else if (key === "ArrowRight" && !event.target.closest("input, select, textarea, [role=region]")) this.step();
+      else if (
+        key === "ArrowRight" &&
+        !event.target.closest("input, select, textarea, [role=region]")
+      )
+        this.step();
       else if (key === "r" && !event.target.closest("input, select, textarea")) this.reset();
       else return;
       event.preventDefault();
@@ -131,7 +143,8 @@ export class Player {
   #schedule() {
     this.#unschedule();
     const { rate } = this;
-    if (rate < 30) this.timer = setTimeout(() => this.#tick(), Math.max(8, (1000 * (1 - this.debt)) / rate));
+    if (rate < 30)
+      this.timer = setTimeout(() => this.#tick(), Math.max(8, (1000 * (1 - this.debt)) / rate));
     else this.frame = requestAnimationFrame(() => this.#tick());
   }
 
@@ -174,7 +187,10 @@ export class Player {
     const { id } = this;
     const from = this.steps.length;
     try {
-      const { steps, total } = await get(`/api/replay/${id}/steps?from=${from}&count=${CHUNK}`, this.abort.signal);
+      const { steps, total } = await get(
+        `/api/replay/${id}/steps?from=${from}&count=${CHUNK}`,
+        this.abort.signal,
+      );
       if (this.id !== id) return false;
       this.total = total;
       this.steps = [...this.steps, ...steps];
@@ -195,7 +211,10 @@ export class Player {
     const face = this.playing ? "Pause" : this.ended ? "Again" : "Play";
     if (this.face !== face) {
       this.face = face;
-      this.toggle.replaceChildren(icon(this.playing ? "pause" : this.ended ? "reset" : "play"), face);
+      this.toggle.replaceChildren(
+        icon(this.playing ? "pause" : this.ended ? "reset" : "play"),
+        face,
+      );
       this.toggle.title = `${face} (space)`;
     }
     this.one.disabled = this.ended;

@@ -23,8 +23,7 @@ pins = pins.filter((pin) => typeof pin?.belief === "string" && typeof pin?.id ==
 
 export const pinned = () => pins;
 
-export const isPinned = (belief, id) =>
-  pins.some((pin) => pin.belief === belief && pin.id === id);
+export const isPinned = (belief, id) => pins.some((pin) => pin.belief === belief && pin.id === id);
 
 export function togglePin(belief, id) {
   const rest = pins.filter((pin) => pin.belief !== belief || pin.id !== id);

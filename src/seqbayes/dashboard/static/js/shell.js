@@ -36,15 +36,39 @@ export class Shell {
   constructor(app) {
     this.app = app;
     this.links = PAGES.map(([href, text]) => h("a", { href }, text));
-    this.theme = button("Dark or light", { icon: "moon", iconOnly: true, kind: "quiet", onclick: toggleTheme });
-    const help = button("Keyboard", { kind: "quiet icon-only help", onclick: () => this.dialog.showModal() });
+    this.theme = button("Dark or light", {
+      icon: "moon",
+      iconOnly: true,
+      kind: "quiet",
+      onclick: toggleTheme,
+    });
+    const help = button("Keyboard", {
+      kind: "quiet icon-only help",
+      onclick: () => this.dialog.showModal(),
+    });
     help.replaceChildren("?");
     help.setAttribute("aria-label", "Keyboard shortcuts");
     this.banner = h("div", { class: "banner", role: "status", hidden: true });
     this.dialog = shortcuts();
-    this.tray = h("aside", { class: "tray", "aria-label": "Chosen for a comparison", hidden: true });
+    this.tray = h("aside", {
+      class: "tray",
+      "aria-label": "Chosen for a comparison",
+      hidden: true,
+    });
     this.said = h("p", { class: "unseen", role: "status" });
-    const bar = h("div", { class: "bar" }, h("a", { class: "brand", href: "/", "aria-label": "seqbayes" }, logo(), h("span", null, "seqbayes")), h("nav", { "aria-label": "Pages" }, ...this.links), this.theme, help);
+    const bar = h(
+      "div",
+      { class: "bar" },
+      h(
+        "a",
+        { class: "brand", href: "/", "aria-label": "seqbayes" },
+        logo(),
+        h("span", null, "seqbayes"),
+      ),
+      h("nav", { "aria-label": "Pages" }, ...this.links),
+      this.theme,
+      help,
+    );
     document.getElementById("top").replaceChildren(bar, this.#strip(), this.banner);
     document.body.append(this.tray, this.dialog, this.said);
     this.#listen();
@@ -60,7 +84,12 @@ export class Shell {
     };
     this.sign = svg("path", { "stroke-width": 2, "stroke-linecap": "round" });
     this.state = h("span");
-    this.live = h("li", { class: "state" }, svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, this.sign), this.state);
+    this.live = h(
+      "li",
+      { class: "state" },
+      svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, this.sign),
+      this.state,
+    );
     this.items = {
       rate: item("rate", "events"),
       lag: item("lag", "lag"),
@@ -70,7 +99,16 @@ export class Shell {
       clients: item("clients", "watching"),
       source: item("source", ""),
     };
-    return h("div", { class: "strip" }, h("ul", { "aria-label": "Health of the stream", tabindex: 0 }, this.live, ...Object.values(this.items).map(({ element }) => element)));
+    return h(
+      "div",
+      { class: "strip" },
+      h(
+        "ul",
+        { "aria-label": "Health of the stream", tabindex: 0 },
+        this.live,
+        ...Object.values(this.items).map(({ element }) => element),
+      ),
+    );
   }
 
   #listen() {
@@ -79,7 +117,9 @@ export class Shell {
     live.addEventListener("state", ({ detail }) => this.#state(detail));
     live.addEventListener("retry", () => this.#show());
     selection.addEventListener("change", () => this.#choice());
-    selection.addEventListener("full", () => this.say(`At most ${MOST} keys are compared at once.`));
+    selection.addEventListener("full", () =>
+      this.say(`At most ${MOST} keys are compared at once.`),
+    );
     addEventListener("theme", () => {
       const dark = theme() === "dark";
       this.theme.replaceChildren(icon(dark ? "sun" : "moon"));
@@ -169,11 +209,14 @@ export class Shell {
   #message(now) {
     const { live } = this.app;
     if (now === "lost") {
-      const why = live.reason ? `The server refuses: ${live.reason}` : "The connection to the server is lost.";
+      const why = live.reason
+        ? `The server refuses: ${live.reason}`
+        : "The connection to the server is lost.";
       return `${why} What you see may be old; this page keeps trying.`;
     }
     if (now === "silent") return "Nothing was heard from the server for two seconds.";
-    if (now === "stalled") return "The source is stalled: no event comes in. Beliefs stand as they were.";
+    if (now === "stalled")
+      return "The source is stalled: no event comes in. Beliefs stand as they were.";
     if (now === "stopped") return "The source has ended. Beliefs stand as they were.";
     return this.recovered ? BACK : null;
   }
@@ -184,7 +227,11 @@ export class Shell {
     this.tray.hidden = n === 0 || this.app.path === "/compare";
     this.tray.replaceChildren(
       h("b", null, `${n} of ${selection.belief}`),
-      h("a", { class: "button primary", href: selection.path }, n < 2 ? "Choose one more" : "Compare"),
+      h(
+        "a",
+        { class: "button primary", href: selection.path },
+        n < 2 ? "Choose one more" : "Compare",
+      ),
       button("Clear", { kind: "quiet", onclick: () => selection.clear() }),
     );
     this.tray.querySelector("a").toggleAttribute("aria-disabled", n < 2);
@@ -228,7 +275,11 @@ function shortcuts() {
     "dialog",
     { "aria-labelledby": "keys" },
     title,
-    h("dl", null, ...keys.flatMap(([key, what]) => [h("dt", null, h("kbd", null, key)), h("dd", null, what)])),
+    h(
+      "dl",
+      null,
+      ...keys.flatMap(([key, what]) => [h("dt", null, h("kbd", null, key)), h("dd", null, what)]),
+    ),
     button("Close", { onclick: () => dialog.close() }),
   );
   return dialog;

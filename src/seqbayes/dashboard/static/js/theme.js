@@ -7,7 +7,8 @@
     // Storage is forbidden: the system decides.
   }
   const asked = new URLSearchParams(location.search).get("theme");
-  if (location.pathname.startsWith("/embed/") && (asked === "light" || asked === "dark")) chosen = asked;
+  if (location.pathname.startsWith("/embed/") && (asked === "light" || asked === "dark"))
+    chosen = asked;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.theme =
     chosen === "light" || chosen === "dark" ? chosen : dark ? "dark" : "light";

@@ -57,7 +57,14 @@ export class Shares {
     const track = h("span", { class: "track", "aria-hidden": "true" });
     track.append(...[parts.bar, parts.whisker, parts.mle, parts.map, parts.mean].filter(Boolean));
     const name = String(label);
-    const element = h("li", null, h("span", { class: "label", title: name }, name), track, parts.value, parts.range);
+    const element = h(
+      "li",
+      null,
+      h("span", { class: "label", title: name }, name),
+      track,
+      parts.value,
+      parts.range,
+    );
     const row = { ...parts, element };
     this.rows.set(label, row);
     return row;
@@ -71,7 +78,10 @@ export class Shares {
     if (share.interval) {
       const [low, high] = share.interval;
       place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
-      setText(row.range, `, 95 % interval ${scale("Dirichlet", share.interval).range(share.interval)}`);
+      setText(
+        row.range,
+        `, 95 % interval ${scale("Dirichlet", share.interval).range(share.interval)}`,
+      );
     }
     for (const estimate of ["mle", "map"]) {
       if (!row[estimate]) continue;
@@ -105,8 +115,10 @@ export class Fields {
         h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
       );
     });
-    if (rest > 0) rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
-    if (!fields.length) rows.push(h("tr", null, h("td", { class: "muted" }, "No single number stands for it.")));
+    if (rest > 0)
+      rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
+    if (!fields.length)
+      rows.push(h("tr", null, h("td", { class: "muted" }, "No single number stands for it.")));
     this.body.replaceChildren(...rows);
   }
 }
@@ -129,4 +141,3 @@ export function chances(rows) {
     }),
   );
 }
-

@@ -53,7 +53,15 @@ export class Components {
     setAttribute(this.total, "d", line(card.x, card.total, sx, sy));
     this.axis.replaceChildren(
       ...ticks(sx.domain, this.full ? 8 : 3).map((x) =>
-        svg("text", { x: Math.min(Math.max(sx(x), 10), this.width - 10), y: height - 3, "text-anchor": "middle" }, number(x, 3)),
+        svg(
+          "text",
+          {
+            x: Math.min(Math.max(sx(x), 10), this.width - 10),
+            y: height - 3,
+            "text-anchor": "middle",
+          },
+          number(x, 3),
+        ),
       ),
     );
     this.root.replaceChildren(...this.layers, this.total, this.axis);

@@ -67,7 +67,11 @@ export class Density {
     if (width === this.width && height === this.height) return;
     this.width = width;
     this.height = height;
-    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) {
+    for (const [name, value] of Object.entries({
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+    })) {
       setAttribute(this.root, name, value);
     }
     if (this.card) this.update(this.card, this.family);
@@ -125,7 +129,12 @@ export class Density {
       const across = typeof value === "number" ? sx(value) : NaN;
       const inside = across >= -1 && across <= this.width + 1 && !this.hidden.has(key);
       mark.toggleAttribute("hidden", !inside);
-      if (inside) setAttribute(mark, "transform", `translate(${across.toFixed(1)} ${heights[key].toFixed(1)})`);
+      if (inside)
+        setAttribute(
+          mark,
+          "transform",
+          `translate(${across.toFixed(1)} ${heights[key].toFixed(1)})`,
+        );
     }
     this.stem.toggleAttribute("hidden", height === null || this.hidden.has("mean"));
     if (height === null) return;
@@ -205,14 +214,22 @@ export class Density {
 
 export function describe(card, written) {
   if (card.mean === null) return "Posterior density";
-  const inside = card.interval ? `, ${percentOf(card)} interval ${written.range(card.interval)}` : "";
+  const inside = card.interval
+    ? `, ${percentOf(card)} interval ${written.range(card.interval)}`
+    : "";
   return `Posterior density: mean ${written.text(card.mean)}${inside}`;
 }
 
 export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;
 
-export function legend(parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"]) {
-  return h("ul", { class: "legend" }, ...parts.map((part) => h("li", null, swatch(part), LABELS[part])));
+export function legend(
+  parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"],
+) {
+  return h(
+    "ul",
+    { class: "legend" },
+    ...parts.map((part) => h("li", null, swatch(part), LABELS[part])),
+  );
 }
 
 export const LABELS = {
@@ -228,7 +245,11 @@ export const LABELS = {
 export function swatch(part) {
   const sign = SIGNS[part];
   const inside = sign
-    ? svg("path", { d: sign.d, class: `d-mark d-${part} f-${sign.rule}`, transform: "translate(10 7)" })
+    ? svg("path", {
+        d: sign.d,
+        class: `d-mark d-${part} f-${sign.rule}`,
+        transform: "translate(10 7)",
+      })
     : part === "interval"
       ? svg("rect", { x: 2, y: 2, width: 16, height: 10, class: "d-interval" })
       : svg("path", { d: "M1 7H19", class: `d-${part}` });

@@ -38,11 +38,19 @@ export class History {
   constructor() {
     this.by = "t";
     this.zoomed = false;
-    this.choice = segments("Along", [["t", "Time"], ["n", "Events"]], "t", (by) => {
-      this.by = by;
-      this.zoomed = false;
-      this.#draw(true);
-    });
+    this.choice = segments(
+      "Along",
+      [
+        ["t", "Time"],
+        ["n", "Events"],
+      ],
+      "t",
+      (by) => {
+        this.by = by;
+        this.zoomed = false;
+        this.#draw(true);
+      },
+    );
     const tool = (label, act, sign) => {
       const one = button(label, { kind: "quiet small icon-only", onclick: act });
       one.replaceChildren(sign);
@@ -50,7 +58,11 @@ export class History {
       one.title = label;
       return one;
     };
-    this.whole = button("Whole history", { kind: "quiet small", disabled: true, onclick: () => this.#reset() });
+    this.whole = button("Whole history", {
+      kind: "quiet small",
+      disabled: true,
+      onclick: () => this.#reset(),
+    });
     this.tools = h(
       "div",
       { class: "tools" },
@@ -67,7 +79,9 @@ export class History {
     this.element = h("div", null, this.box, this.reading, this.note);
     this.stop = new AbortController();
     addEventListener("theme", () => this.#draw(true), { signal: this.stop.signal });
-    this.watcher = new ResizeObserver(() => this.plot?.setSize({ width: this.box.clientWidth, height: HEIGHT }));
+    this.watcher = new ResizeObserver(() =>
+      this.plot?.setSize({ width: this.box.clientWidth, height: HEIGHT }),
+    );
     this.watcher.observe(this.element);
   }
 
@@ -131,7 +145,12 @@ export class History {
       scales: { x: { time }, y: { range: (plot, low, high) => this.#range(plot, low, high) } },
       axes: [
         { ...axis, values: (_, marks, __, ___, step) => marks.map(time ? clockOf(step) : count) },
-        { ...axis, size: 62, values: (_, marks) => marks.map((y) => scale(this.family, [0, (marks[1] - marks[0]) * 12 || 1]).text(y)) },
+        {
+          ...axis,
+          size: 62,
+          values: (_, marks) =>
+            marks.map((y) => scale(this.family, [0, (marks[1] - marks[0]) * 12 || 1]).text(y)),
+        },
       ],
       series: [
         {},
@@ -151,7 +170,9 @@ export class History {
   #range(plot, low, high) {
     const [xs, highs, lows] = plot.data;
     const { min, max } = plot.scales.x;
-    const shown = xs.map((_, i) => i).filter((i) => xs[i] >= min && xs[i] <= max && highs[i] !== null);
+    const shown = xs
+      .map((_, i) => i)
+      .filter((i) => xs[i] >= min && xs[i] <= max && highs[i] !== null);
     const steady = shown.filter((i) => this.counts[i] >= SWING * this.counts.at(-1));
     const kept = this.zoomed || steady.length < 3 ? shown : steady;
     if (!kept.length) return [low ?? 0, high ?? 1];
@@ -170,7 +191,10 @@ export class History {
     const [xs, high, low, mean] = plot.data.map((ys) => ys[i]);
     const written = scale(this.family, [low, high]);
     const where = this.by === "t" ? when(xs) : `after ${count(xs)}`;
-    setText(this.reading, `${where}: mean ${written.text(mean)}, interval ${written.range([low, high])}`);
+    setText(
+      this.reading,
+      `${where}: mean ${written.text(mean)}, interval ${written.range([low, high])}`,
+    );
   }
 
   #scaled(plot) {

@@ -8,6 +8,8 @@ const RIGHT = 58;
 const LEFT = 44;
 const FOOT = 22;
 
+let clips = 0;
+
 export class Lines {
   /**
    * @param {object} options
@@ -21,7 +23,16 @@ export class Lines {
     this.paths = series.map(({ style }) => svg("path", { class: `line ${style}` }));
     this.ends = series.map(({ name, style }) => svg("text", { class: `end ${style}` }, name));
     this.rules = svg("g", { class: "d-axis" });
-    this.root = svg("svg", { role: "img", class: "lines", "aria-label": label }, this.rules, ...this.paths, ...this.ends);
+    const id = `lines${clips++}`;
+    this.clip = svg("rect", { x: LEFT, y: 0 });
+    this.root = svg(
+      "svg",
+      { role: "img", class: "lines", "aria-label": label },
+      svg("clipPath", { id }, this.clip),
+      this.rules,
+      svg("g", { "clip-path": `url(#${id})` }, ...this.paths),
+      ...this.ends,
+    );
     this.element = h("div", { class: "plot" }, this.root);
     this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
     this.watcher.observe(this.element);
@@ -37,29 +48,46 @@ export class Lines {
     this.last = [xs, ys, range, levels, ceiling];
     const width = this.element.clientWidth;
     if (!width) return;
-    for (const [name, value] of Object.entries({ width, height: this.height, viewBox: `0 0 ${width} ${this.height}` })) {
+    for (const [name, value] of Object.entries({
+      width,
+      height: this.height,
+      viewBox: `0 0 ${width} ${this.height}`,
+    })) {
       setAttribute(this.root, name, value);
     }
     const floor = this.height - FOOT;
     const top = ceiling ?? Math.max(2, xs.at(-1) ?? 2);
-    const place = this.log ? linear([0, Math.log(top)], [LEFT, width - RIGHT]) : linear([xs[0] ?? 0, top], [LEFT, width - RIGHT]);
+    const place = this.log
+      ? linear([0, Math.log(top)], [LEFT, width - RIGHT])
+      : linear([xs[0] ?? 0, top], [LEFT, width - RIGHT]);
     const sx = this.log ? (x) => place(Math.log(Math.max(1, x))) : place;
     const sy = linear(range, [floor, 8]);
-    const clamp = (y) => sy(Math.min(Math.max(y, range[0]), range[1]));
+    setAttribute(this.clip, "width", Math.max(0, width - RIGHT - LEFT));
+    setAttribute(this.clip, "height", floor + 1);
     const kept = thin(xs, this.log);
     ys.forEach((series, i) => {
-      setAttribute(this.paths[i], "d", line(kept.map((k) => xs[k]), kept.map((k) => series[k] ?? null), sx, clamp));
+      setAttribute(
+        this.paths[i],
+        "d",
+        line(
+          kept.map((k) => xs[k]),
+          kept.map((k) => series[k] ?? null),
+          sx,
+          sy,
+        ),
+      );
     });
-    this.#ends(ys, xs, sx, clamp);
+    this.#ends(ys, xs, sx, sy);
     this.#rules(range, top, width, floor, sx, sy, levels);
   }
 
   // Names stand where the lines end, pushed apart.
   #ends(ys, xs, sx, sy) {
+    const inside = (y) => Math.min(Math.max(sy(y), 8), this.height - FOOT);
     const at = ys
       .map((series, i) => ({ i, y: series.at(-1) }))
       .filter(({ y }) => y !== null && y !== undefined)
-      .map(({ i, y }) => ({ i, y: sy(y) }))
+      .map(({ i, y }) => ({ i, y: inside(y) }))
       .sort((a, b) => a.y - b.y);
     for (let k = 1; k < at.length; k++) at[k].y = Math.max(at[k].y, at[k - 1].y + 13);
     for (const end of this.ends) end.setAttribute("hidden", "");
@@ -75,15 +103,32 @@ export class Lines {
     if (key === this.drawn) return;
     this.drawn = key;
     const heights = ticks(range, 4).flatMap((value) => [
-      svg("line", { class: "rule-line", x1: LEFT, x2: width - RIGHT, y1: sy(value), y2: sy(value) }),
+      svg("line", {
+        class: "rule-line",
+        x1: LEFT,
+        x2: width - RIGHT,
+        y1: sy(value),
+        y2: sy(value),
+      }),
       svg("text", { x: LEFT - 7, y: sy(value) + 4, "text-anchor": "end" }, this.written(value)),
     ]);
-    const steps = (this.log ? powers(top) : ticks([0, top], 5)).map((x) => svg("text", { x: sx(x), y: this.height - 5, "text-anchor": "middle" }, x.toLocaleString("en")));
+    const steps = (this.log ? powers(top) : ticks([0, top], 5)).map((x) =>
+      svg(
+        "text",
+        { x: sx(x), y: this.height - 5, "text-anchor": "middle" },
+        x.toLocaleString("en"),
+      ),
+    );
     const across = levels.flatMap(({ y, name, style }) => [
       svg("line", { class: `level ${style}`, x1: LEFT, x2: width - RIGHT, y1: sy(y), y2: sy(y) }),
       svg("text", { class: `level-name ${style}`, x: LEFT + 4, y: sy(y) - 4 }, name),
     ]);
-    this.rules.replaceChildren(...heights, svg("line", { x1: LEFT, x2: width - RIGHT, y1: floor, y2: floor }), ...steps, ...across);
+    this.rules.replaceChildren(
+      ...heights,
+      svg("line", { x1: LEFT, x2: width - RIGHT, y1: floor, y2: floor }),
+      ...steps,
+      ...across,
+    );
   }
 
   close() {

@@ -26,14 +26,21 @@ export class Overlay {
       this.root.replaceChildren();
       return;
     }
-    for (const [name, value] of Object.entries({ width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` })) {
+    for (const [name, value] of Object.entries({
+      width,
+      height: HEIGHT,
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+    })) {
       setAttribute(this.root, name, value);
     }
     const low = Math.min(...drawn.map((card) => card.density.x[0]));
     const high = Math.max(...drawn.map((card) => card.density.x.at(-1)));
     const sx = linear([low, high], [6, width - 6]);
     const floor = HEIGHT - FOOT;
-    const sy = linear([0, 1.12 * Math.max(...drawn.map((card) => greatest(card.density.posterior)))], [floor, 4]);
+    const sy = linear(
+      [0, 1.12 * Math.max(...drawn.map((card) => greatest(card.density.posterior)))],
+      [floor, 4],
+    );
     const curves = cards.flatMap((card, i) => {
       if (!card.density) return [];
       const { x, posterior } = card.density;
@@ -42,8 +49,16 @@ export class Overlay {
         svg("path", { class: `c-line ${strokeClass(i)}`, d: line(x, posterior, sx, sy) }),
       ];
     });
-    this.root.replaceChildren(...curves, ...this.#letters(cards, sx, sy), ...this.#axis(sx, width, floor));
-    setAttribute(this.root, "aria-label", `Posterior densities of ${cards.length} keys; the table below has their numbers`);
+    this.root.replaceChildren(
+      ...curves,
+      ...this.#letters(cards, sx, sy),
+      ...this.#axis(sx, width, floor),
+    );
+    setAttribute(
+      this.root,
+      "aria-label",
+      `Posterior densities of ${cards.length} keys; the table below has their numbers`,
+    );
   }
 
   #letters(cards, sx, sy) {
@@ -62,7 +77,13 @@ export class Overlay {
     const written = scale(this.family, [0, 10 * (marks[1] - marks[0] || 1)]);
     return [
       svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
-      ...marks.map((value) => svg("text", { x: sx(value).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" }, written.text(value))),
+      ...marks.map((value) =>
+        svg(
+          "text",
+          { x: sx(value).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" },
+          written.text(value),
+        ),
+      ),
     ];
   }
 

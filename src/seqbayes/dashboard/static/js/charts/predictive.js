@@ -9,7 +9,8 @@ const FEW = 8;
 const MOST = 24;
 
 export function predictive(given) {
-  if (!given?.x?.length) return h("p", { class: "nothing" }, "This belief predicts no single number or label.");
+  if (!given?.x?.length)
+    return h("p", { class: "nothing" }, "This belief predicts no single number or label.");
   return given.kind === "pdf" ? density(given) : bars(given);
 }
 
@@ -43,11 +44,20 @@ function bars({ x, p }) {
 function density({ x, p }) {
   const width = 400;
   const height = 110;
-  const root = svg("svg", { class: "lines", role: "img", width: "100%", viewBox: `0 0 ${width} ${height}` });
+  const root = svg("svg", {
+    class: "lines",
+    role: "img",
+    width: "100%",
+    viewBox: `0 0 ${width} ${height}`,
+  });
   const sx = linear([x[0], x.at(-1)], [0, width]);
   const sy = linear([0, greatest(p) || 1], [height - 20, 4]);
   const labels = ticks(sx.domain, 5).map((value) =>
-    svg("text", { x: Math.min(Math.max(sx(value), 14), width - 14), y: height - 4, "text-anchor": "middle" }, number(value, 4)),
+    svg(
+      "text",
+      { x: Math.min(Math.max(sx(value), 14), width - 14), y: height - 4, "text-anchor": "middle" },
+      number(value, 4),
+    ),
   );
   root.append(
     svg("path", { class: "p-fill", d: area(x, p, sx, sy) }),

@@ -23,7 +23,11 @@ export class Spark {
     if (this.width === width && this.height === height) return;
     this.width = width;
     this.height = height;
-    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) {
+    for (const [name, value] of Object.entries({
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+    })) {
       setAttribute(this.element, name, value);
     }
     if (this.spark) this.update(this.spark);

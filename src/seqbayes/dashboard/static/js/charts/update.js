@@ -16,7 +16,21 @@ export class Update {
     this.name = svg("text", { "text-anchor": "middle" });
     this.base = svg("line", { class: "d-base" });
     this.labels = svg("g");
-    this.root = svg("svg", { role: "img", class: "lines", "aria-label": "Densities of this colour’s share before and after" }, this.base, this.claim, this.prior, this.next, this.posterior, this.name, this.labels);
+    this.root = svg(
+      "svg",
+      {
+        role: "img",
+        class: "lines",
+        "aria-label": "Densities of this colour’s share before and after",
+      },
+      this.base,
+      this.claim,
+      this.prior,
+      this.next,
+      this.posterior,
+      this.name,
+      this.labels,
+    );
     this.element = h("div", { class: "plot update-plot" }, this.root);
     this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
     this.watcher.observe(this.element);
@@ -38,11 +52,20 @@ export class Update {
     this.last = [rule, alpha, rest, widest];
     const width = this.element.clientWidth;
     if (!width) return;
-    for (const [name, value] of Object.entries({ width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` })) setAttribute(this.root, name, value);
+    for (const [name, value] of Object.entries({
+      width,
+      height: HEIGHT,
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+    }))
+      setAttribute(this.root, name, value);
     const floor = HEIGHT - FOOT;
     const xs = Array.from({ length: POINTS }, (_, i) => ((i + 0.5) / POINTS) * widest);
     const at = rule.share;
-    const density = (a, b, height) => xs.map((x) => height * Math.exp((a - 1) * Math.log(x / at) + (b - 1) * Math.log((1 - x) / (1 - at))));
+    const density = (a, b, height) =>
+      xs.map(
+        (x) =>
+          height * Math.exp((a - 1) * Math.log(x / at) + (b - 1) * Math.log((1 - x) / (1 - at))),
+      );
     const before = density(alpha - 1, rest, rule.prior);
     const after = density(alpha, rest, rule.posterior);
     const next = density(alpha + 1, rest, rule.next_posterior);
@@ -54,8 +77,10 @@ export class Update {
     setAttribute(this.next, "d", line(xs, next, sx, clamp));
     const x = sx(at).toFixed(1);
     this.claim.removeAttribute("hidden");
-    for (const [name, value] of Object.entries({ x1: x, x2: x, y1: 4, y2: floor })) setAttribute(this.claim, name, value);
-    for (const [name, value] of Object.entries({ x1: 0, x2: width, y1: floor, y2: floor })) setAttribute(this.base, name, value);
+    for (const [name, value] of Object.entries({ x1: x, x2: x, y1: 4, y2: floor }))
+      setAttribute(this.claim, name, value);
+    for (const [name, value] of Object.entries({ x1: 0, x2: width, y1: floor, y2: floor }))
+      setAttribute(this.base, name, value);
     setAttribute(this.name, "x", x);
     setAttribute(this.name, "y", HEIGHT - 4);
     this.name.textContent = `${Math.round(100 * at)} %`;

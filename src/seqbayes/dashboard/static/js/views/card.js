@@ -42,10 +42,22 @@ export class Card {
     this.rate = h("span", { class: "rate" });
     this.last = h("span", { class: "last" });
     const comparable = belief.kind === "number" || belief.kind === "normal";
-    this.pin = h("button", { type: "button", class: "corner pin", onclick: () => togglePin(belief.name, id) }, icon("star"));
+    this.pin = h(
+      "button",
+      { type: "button", class: "corner pin", onclick: () => togglePin(belief.name, id) },
+      icon("star"),
+    );
     this.compare =
       comparable && selection
-        ? h("button", { type: "button", class: "corner add", onclick: () => selection.choose(belief.name, id) }, icon("compare"))
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "corner add",
+              onclick: () => selection.choose(belief.name, id),
+            },
+            icon("compare"),
+          )
         : null;
     this.element = h(
       "article",
@@ -103,7 +115,12 @@ export class Card {
     } else if (typeof card.mean === "number") {
       const written = scale(family, card.interval);
       setText(this.value, written.text(card.mean));
-      setText(this.range, this.belief.kind === "number" || this.belief.kind === "normal" ? "" : `${percentOf(card)}: ${written.range(card.interval)}`);
+      setText(
+        this.range,
+        this.belief.kind === "number" || this.belief.kind === "normal"
+          ? ""
+          : `${percentOf(card)}: ${written.range(card.interval)}`,
+      );
     } else {
       setText(this.value, count(card.n));
       setText(this.range, "seen");
@@ -122,4 +139,5 @@ export class Card {
   }
 }
 
-export const skeleton = () => h("div", { class: "card skeleton", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));
+export const skeleton = () =>
+  h("div", { class: "card skeleton", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));

@@ -78,18 +78,46 @@ export class Coins {
     this.track = new Track();
     this.does = h("p", { class: "rule-says" });
     this.divisions = h("div", { class: "divisions" });
-    this.climb = new Lines({ series: [{ name: "", style: "of-mean" }], written: (y) => signed(y, 1), label: "Log likelihood by iteration", height: 170 });
+    this.climb = new Lines({
+      series: [{ name: "", style: "of-mean" }],
+      written: (y) => signed(y, 1),
+      label: "Log likelihood by iteration",
+      height: 170,
+    });
     this.height = h("p");
-    const panel = (title, note, ...children) => h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
+    const panel = (title, note, ...children) =>
+      h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
     this.stage = h("p");
     this.element.replaceChildren(
-      h("div", { class: "page-head" }, h("div", null, h("h1", null, "Who tossed this?"), h("p", { class: "sub" }, `Five sets of ten tosses, each with one of two coins. ${this.start.source}`)), this.player.element),
+      h(
+        "div",
+        { class: "page-head" },
+        h(
+          "div",
+          null,
+          h("h1", null, "Who tossed this?"),
+          h(
+            "p",
+            { class: "sub" },
+            `Five sets of ten tosses, each with one of two coins. ${this.start.source}`,
+          ),
+        ),
+        this.player.element,
+      ),
       this.#options(),
       h(
         "div",
         { class: "board" },
         panel("E-step: share every set out", this.stage, this.tosses.element),
-        panel("Bayes’ rule, this set", null, ...COINS.flatMap((coin, i) => [h("h3", { class: `coin-${coin}` }, `Coin ${coin}`), this.rules[i].row]), this.does),
+        panel(
+          "Bayes’ rule, this set",
+          null,
+          ...COINS.flatMap((coin, i) => [
+            h("h3", { class: `coin-${coin}` }, `Coin ${coin}`),
+            this.rules[i].row,
+          ]),
+          this.does,
+        ),
         panel("M-step: divide heads by tosses", null, this.track.element, this.divisions),
         panel("What no iteration lowers", this.height, this.climb.element),
       ),
@@ -99,19 +127,38 @@ export class Coins {
 
   #options() {
     const choose = (label, options, value, take) => {
-      const select = h("select", { onchange: (event) => take(event.target.value) }, ...options.map(([one, text]) => h("option", { value: one }, text)));
+      const select = h(
+        "select",
+        { onchange: (event) => take(event.target.value) },
+        ...options.map(([one, text]) => h("option", { value: one }, text)),
+      );
       select.value = value;
       return h("label", { class: "select" }, h("span", { class: "muted" }, label), select);
     };
-    const weights = h("input", { type: "checkbox", onchange: (event) => this.#again({ learn_weights: event.target.checked }) });
+    const weights = h("input", {
+      type: "checkbox",
+      onchange: (event) => this.#again({ learn_weights: event.target.checked }),
+    });
     weights.checked = this.asked.learn_weights;
     const start = this.asked.start.join(",");
-    const starts = STARTS.some(([one]) => one === start) ? STARTS : [[start, start.replace(",", " and ")], ...STARTS];
+    const starts = STARTS.some(([one]) => one === start)
+      ? STARTS
+      : [[start, start.replace(",", " and ")], ...STARTS];
     return h(
       "div",
       { class: "options" },
-      choose("Start at", starts, start, (value) => this.#again({ start: value.split(",").map(Number) })),
-      choose("Prior", [["flat", "flat"], ["beta22", "Beta(2, 2)"]], this.asked.prior, (prior) => this.#again({ prior })),
+      choose("Start at", starts, start, (value) =>
+        this.#again({ start: value.split(",").map(Number) }),
+      ),
+      choose(
+        "Prior",
+        [
+          ["flat", "flat"],
+          ["beta22", "Beta(2, 2)"],
+        ],
+        this.asked.prior,
+        (prior) => this.#again({ prior }),
+      ),
       h("label", { class: "button" }, weights, "Learn how often each is picked"),
     );
   }
@@ -138,7 +185,8 @@ export class Coins {
     if (step.event === "row") this.rows.set(step.set, step);
     for (const row of step.rows ?? []) this.rows.set(row.set, row);
     if (step.sums) this.sums = step.sums;
-    if (step.event === "hide" || (step.event === "divide" && step.iteration > 0)) this.path.push(step);
+    if (step.event === "hide" || (step.event === "divide" && step.iteration > 0))
+      this.path.push(step);
     if (step.event === "divide" && step.iteration === 0) this.known = step.thetas;
   }
 
@@ -146,7 +194,12 @@ export class Coins {
     const { step } = this;
     const iteration = step?.iteration ?? 0;
     const known = !step || iteration === 0;
-    setText(this.stage, known ? "the coins are noted" : `iteration ${iteration} of ${this.start.iterations}, the coins are hidden`);
+    setText(
+      this.stage,
+      known
+        ? "the coins are noted"
+        : `iteration ${iteration} of ${this.start.iterations}, the coins are hidden`,
+    );
     this.tosses.update(this.rows, this.sums, step, known ? this.start.noted : null);
     this.#bayes(step);
     this.#division(step, known);
@@ -161,10 +214,13 @@ export class Coins {
     const rule = this.row?.A.rule ?? null;
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
     let says = "Press play: first somebody noted the coins, then nobody did.";
-    if (rule && step.event === "row") says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The posteriors share it out.`;
-    else if (step?.event === "row") says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: all of it counts there.`;
+    if (rule && step.event === "row")
+      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The posteriors share it out.`;
+    else if (step?.event === "row")
+      says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: all of it counts there.`;
     else if (step?.event === "hide") says = "The notes are gone. A guess begins it.";
-    else if (step?.event === "sums") says = "Heads and tails of either coin, summed over its shares of the sets.";
+    else if (step?.event === "sums")
+      says = "Heads and tails of either coin, summed over its shares of the sets.";
     else if (step?.event === "divide") says = "Heads divided by tosses: the coins have moved.";
     this.rules[0].update(rule, "");
     this.rules[1].update(rule && this.row.B.rule, "");
@@ -180,7 +236,13 @@ export class Coins {
         const whole = part ? part.heads + part.tails : null;
         const said = part ? `${decimals(part.heads, 1)} heads ÷ ${decimals(whole, 1)} tosses` : "–";
         const pseudo = this.start.prior.name === "flat" ? "" : ", and the prior’s";
-        return h("p", null, h("b", { class: `coin-${coin}` }, `Coin ${coin}`), ` ${said}${part ? pseudo : ""}`, thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "");
+        return h(
+          "p",
+          null,
+          h("b", { class: `coin-${coin}` }, `Coin ${coin}`),
+          ` ${said}${part ? pseudo : ""}`,
+          thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "",
+        );
       }),
       known && thetas ? h("p", { class: "hint" }, "With the notes it takes one division.") : "",
     );
@@ -196,7 +258,13 @@ export class Coins {
     const high = Math.max(...ys);
     const room = 0.1 * (high - low) || 0.5;
     const range = ys.length ? [low - room, high + room] : [-12, -9];
-    this.climb.update(ys.map((_, i) => i), [ys], range, [], this.start.iterations);
+    this.climb.update(
+      ys.map((_, i) => i),
+      [ys],
+      range,
+      [],
+      this.start.iterations,
+    );
   }
 
   unmount() {
@@ -221,7 +289,17 @@ class Table {
         "table",
         { class: "e-step" },
         h("caption", { class: "unseen" }, "Sets of tosses and what each coin gets of them"),
-        h("thead", null, h("tr", null, ...head.map((title, i) => h("th", { scope: "col", class: i > 1 ? "num" : null }, title)))),
+        h(
+          "thead",
+          null,
+          h(
+            "tr",
+            null,
+            ...head.map((title, i) =>
+              h("th", { scope: "col", class: i > 1 ? "num" : null }, title),
+            ),
+          ),
+        ),
         h("tbody", null, ...this.rows.map(({ element }) => element)),
         h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 4 }, "Sum"), ...this.sums)),
       ),
@@ -231,7 +309,13 @@ class Table {
   #row(tosses, set) {
     const coins = [...tosses].map((toss) => h("i", { class: "toss" }, toss));
     const cells = Array.from({ length: 6 }, () => h("td", { class: "num" }));
-    const element = h("tr", null, h("th", { scope: "row" }, String(set)), h("td", null, h("span", { class: "tosses", role: "img", "aria-label": tosses }, ...coins)), ...cells);
+    const element = h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, String(set)),
+      h("td", null, h("span", { class: "tosses", role: "img", "aria-label": tosses }, ...coins)),
+      ...cells,
+    );
     return { set, coins, cells, element };
   }
 
@@ -240,7 +324,11 @@ class Table {
       const row = rows.get(set);
       element.classList.toggle("now", step?.event === "row" && step.set === set);
       const texts = row
-        ? [row.A.responsibility, row.B.responsibility].map((share) => decimals(share, 2)).concat(COINS.flatMap((coin) => [decimals(row[coin].heads, 1), decimals(row[coin].tails, 1)]))
+        ? [row.A.responsibility, row.B.responsibility]
+            .map((share) => decimals(share, 2))
+            .concat(
+              COINS.flatMap((coin) => [decimals(row[coin].heads, 1), decimals(row[coin].tails, 1)]),
+            )
         : noted
           ? [noted[set - 1] === "A" ? "A" : "", noted[set - 1] === "B" ? "B" : "", "", "", "", ""]
           : ["", "", "", "", "", ""];
@@ -251,7 +339,9 @@ class Table {
         coin.className = share === null ? "toss" : i < share ? "toss for-A" : "toss for-B";
       });
     }
-    const texts = COINS.flatMap((coin) => (sums ? [decimals(sums[coin].heads, 1), decimals(sums[coin].tails, 1)] : ["", ""]));
+    const texts = COINS.flatMap((coin) =>
+      sums ? [decimals(sums[coin].heads, 1), decimals(sums[coin].tails, 1)] : ["", ""],
+    );
     texts.forEach((text, i) => setText(this.sums[i], text));
   }
 }
@@ -274,15 +364,34 @@ class Track {
     const sx = (theta) => 14 + theta * (width - 28);
     const axis = [
       svg("line", { class: "d-base", x1: sx(0), x2: sx(1), y1: 66, y2: 66 }),
-      ...[0, 0.25, 0.5, 0.75, 1].map((theta) => svg("text", { x: sx(theta), y: 86, "text-anchor": "middle" }, String(theta))),
+      ...[0, 0.25, 0.5, 0.75, 1].map((theta) =>
+        svg("text", { x: sx(theta), y: 86, "text-anchor": "middle" }, String(theta)),
+      ),
     ];
     const thetas = known ?? path.at(-1)?.thetas;
     const trail = known
       ? []
-      : COINS.flatMap((coin) => path.slice(0, -1).map((step, i) => svg("circle", { class: `trail fill-${coin}`, cx: sx(step.thetas[coin]), cy: 66, r: 3, "fill-opacity": 0.25 + (0.5 * i) / path.length })));
+      : COINS.flatMap((coin) =>
+          path
+            .slice(0, -1)
+            .map((step, i) =>
+              svg("circle", {
+                class: `trail fill-${coin}`,
+                cx: sx(step.thetas[coin]),
+                cy: 66,
+                r: 3,
+                "fill-opacity": 0.25 + (0.5 * i) / path.length,
+              }),
+            ),
+        );
     const coins = thetas ? COINS.map((coin) => coinSign(coin, sx(thetas[coin]), 40)) : [];
     this.root.replaceChildren(...axis, ...trail, ...coins);
-    this.root.setAttribute("aria-label", thetas ? `Chance of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}` : "Chance of heads, not yet estimated");
+    this.root.setAttribute(
+      "aria-label",
+      thetas
+        ? `Chance of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}`
+        : "Chance of heads, not yet estimated",
+    );
   }
 
   close() {

@@ -32,14 +32,26 @@ export class Compare {
       this.beliefs = beliefs.filter(({ kind }) => kind === "number" || kind === "normal");
       this.#listen();
       if (!this.beliefs.length) {
-        this.element.replaceChildren(empty("Nothing to compare", h("p", null, "Beliefs about one number can be compared key by key; this server keeps none.")));
+        this.element.replaceChildren(
+          empty(
+            "Nothing to compare",
+            h(
+              "p",
+              null,
+              "Beliefs about one number can be compared key by key; this server keeps none.",
+            ),
+          ),
+        );
         return;
       }
-      this.name = this.beliefs.some((belief) => belief.name === this.name) ? this.name : this.beliefs[0].name;
+      this.name = this.beliefs.some((belief) => belief.name === this.name)
+        ? this.name
+        : this.beliefs[0].name;
       this.#build();
       await this.#load();
     } catch (error) {
-      if (error.name !== "AbortError") this.element.replaceChildren(failure(error, () => this.mount()));
+      if (error.name !== "AbortError")
+        this.element.replaceChildren(failure(error, () => this.mount()));
     }
   }
 
@@ -68,10 +80,16 @@ export class Compare {
       ...this.beliefs.map(({ name }) => h("option", { value: name }, name)),
     );
     choice.value = this.name;
-    this.field = h("input", { type: "search", placeholder: "Find a key", "aria-label": "Find a key", autocomplete: "off", oninput: () => {
-      clearTimeout(this.typing);
-      this.typing = setTimeout(() => this.#offer(), 180);
-    } });
+    this.field = h("input", {
+      type: "search",
+      placeholder: "Find a key",
+      "aria-label": "Find a key",
+      autocomplete: "off",
+      oninput: () => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => this.#offer(), 180);
+      },
+    });
     this.offers = h("div", { class: "choose" });
     this.chips = h("div", { class: "key-list" });
     this.overlay = new Overlay();
@@ -81,31 +99,88 @@ export class Compare {
     this.results = h(
       "div",
       { class: "columns" },
-      h("div", null, h("section", { class: "panel" }, h("header", null, h("h2", null, "Posterior densities")), this.overlay.element), h("section", { class: "panel" }, h("header", null, h("h2", null, "In numbers")), this.numbers)),
       h(
         "div",
         null,
-        h("section", { class: "panel" }, h("header", null, h("h2", null, "Which is highest?"), h("p", null, "P(best)")), this.best),
-        h("section", { class: "panel" }, h("header", null, h("h2", null, "By how much?"), h("p", null, "difference, 95 % interval")), this.differences),
+        h(
+          "section",
+          { class: "panel" },
+          h("header", null, h("h2", null, "Posterior densities")),
+          this.overlay.element,
+        ),
+        h(
+          "section",
+          { class: "panel" },
+          h("header", null, h("h2", null, "In numbers")),
+          this.numbers,
+        ),
+      ),
+      h(
+        "div",
+        null,
+        h(
+          "section",
+          { class: "panel" },
+          h("header", null, h("h2", null, "Which is highest?"), h("p", null, "P(best)")),
+          this.best,
+        ),
+        h(
+          "section",
+          { class: "panel" },
+          h(
+            "header",
+            null,
+            h("h2", null, "By how much?"),
+            h("p", null, "difference, 95 % interval"),
+          ),
+          this.differences,
+        ),
       ),
     );
     this.hint = h("p", { class: "nothing" });
     this.element.replaceChildren(
-      h("div", { class: "page-head" }, h("div", null, h("h1", null, "Compare"), h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`)), h("div", { class: "actions" }, h("label", { class: "select" }, choice))),
+      h(
+        "div",
+        { class: "page-head" },
+        h(
+          "div",
+          null,
+          h("h1", null, "Compare"),
+          h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`),
+        ),
+        h("div", { class: "actions" }, h("label", { class: "select" }, choice)),
+      ),
       this.chips,
       this.hint,
       this.results,
-      h("section", { class: "panel more-keys" }, h("header", null, h("h2", null, "Keys"), h("label", { class: "field" }, icon("search"), this.field)), this.offers),
+      h(
+        "section",
+        { class: "panel more-keys" },
+        h(
+          "header",
+          null,
+          h("h2", null, "Keys"),
+          h("label", { class: "field" }, icon("search"), this.field),
+        ),
+        this.offers,
+      ),
     );
   }
 
   async #load() {
-    history.replaceState(history.state, "", `/compare${query({ belief: this.name, keys: this.ids })}`);
+    history.replaceState(
+      history.state,
+      "",
+      `/compare${query({ belief: this.name, keys: this.ids })}`,
+    );
     this.app.live.watch(this.ids.map((id) => [this.name, id]));
     const kept = [];
     for (const id of this.ids) {
       try {
-        this.cards.set(id, await get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal));
+        this.cards.set(
+          id,
+          await get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal),
+        );
         kept.push(id);
       } catch (error) {
         if (error.name === "AbortError") return;
@@ -121,16 +196,37 @@ export class Compare {
   async #offer() {
     const search = this.field.value.trim();
     try {
-      const { cards } = await get(`/api/beliefs/${part(this.name)}${query({ sort: "n", order: "desc", search, limit: OFFERED })}`, this.stop.signal);
+      const { cards } = await get(
+        `/api/beliefs/${part(this.name)}${query({ sort: "n", order: "desc", search, limit: OFFERED })}`,
+        this.stop.signal,
+      );
       const open = cards.filter((card) => !this.ids.includes(card.id));
       this.offers.replaceChildren(
         ...open.map((card) =>
-          h("button", { type: "button", class: "button", disabled: this.ids.length >= MOST, onclick: () => this.#add(card.id) }, h("span", null, keyName(card.key, this.name)), h("span", { class: "muted" }, scale(this.belief.family, card.interval).text(card.mean))),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "button",
+              disabled: this.ids.length >= MOST,
+              onclick: () => this.#add(card.id),
+            },
+            h("span", null, keyName(card.key, this.name)),
+            h("span", { class: "muted" }, scale(this.belief.family, card.interval).text(card.mean)),
+          ),
         ),
       );
-      if (!open.length) this.offers.replaceChildren(h("p", { class: "nothing" }, search ? `No other key contains “${search}”.` : "There are no other keys."));
+      if (!open.length)
+        this.offers.replaceChildren(
+          h(
+            "p",
+            { class: "nothing" },
+            search ? `No other key contains “${search}”.` : "There are no other keys.",
+          ),
+        );
     } catch (error) {
-      if (error.name !== "AbortError") this.offers.replaceChildren(h("p", { class: "nothing" }, error.message));
+      if (error.name !== "AbortError")
+        this.offers.replaceChildren(h("p", { class: "nothing" }, error.message));
     }
   }
 
@@ -165,7 +261,10 @@ export class Compare {
     const enough = cards.length > 1;
     this.results.hidden = cards.length === 0;
     this.hint.hidden = enough;
-    setText(this.hint, cards.length ? "One more key is needed for a comparison." : "Choose two keys or more below.");
+    setText(
+      this.hint,
+      cards.length ? "One more key is needed for a comparison." : "Choose two keys or more below.",
+    );
     const names = cards.map((card) => keyName(card.key, this.name));
     const shown = names.join("\n");
     if (shown !== this.shown) {
@@ -180,12 +279,26 @@ export class Compare {
       written.text(card.mean),
       written.range(card.interval),
     ]);
-    this.numbers.replaceChildren(table("The keys compared", [["Key"], ["n", "num"], ["Mean", "num"], ["95 % interval", "num"]], rows));
+    this.numbers.replaceChildren(
+      table(
+        "The keys compared",
+        [["Key"], ["n", "num"], ["Mean", "num"], ["95 % interval", "num"]],
+        rows,
+      ),
+    );
   }
 
   #chip(card, name, i) {
-    const stroke = svg("svg", { class: "stroke", viewBox: "0 0 22 6", "aria-hidden": "true" }, svg("path", { d: "M0 3H22", class: `c-line ${strokeClass(i)}` }));
-    const drop = h("button", { type: "button", "aria-label": `Leave out ${name}`, onclick: () => this.#drop(card.id) }, icon("close"));
+    const stroke = svg(
+      "svg",
+      { class: "stroke", viewBox: "0 0 22 6", "aria-hidden": "true" },
+      svg("path", { d: "M0 3H22", class: `c-line ${strokeClass(i)}` }),
+    );
+    const drop = h(
+      "button",
+      { type: "button", "aria-label": `Leave out ${name}`, onclick: () => this.#drop(card.id) },
+      icon("close"),
+    );
     return h("span", { class: "chip" }, stroke, h("b", null, letter(i)), name, drop);
   }
 
@@ -197,19 +310,34 @@ export class Compare {
     }
     let answer;
     try {
-      answer = await get(`/api/compare/${part(this.name)}${query({ keys: this.ids })}`, this.stop.signal);
+      answer = await get(
+        `/api/compare/${part(this.name)}${query({ keys: this.ids })}`,
+        this.stop.signal,
+      );
     } catch (error) {
-      if (error.name !== "AbortError") this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
+      if (error.name !== "AbortError")
+        this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
       return;
     }
     const name = (id) => {
       const i = this.ids.indexOf(id);
       return i < 0 ? null : `${letter(i)} · ${keyName(this.cards.get(id).key, this.name)}`;
     };
-    const ranked = answer.keys.map((id, i) => ({ id, name: name(id), p: answer.p_best[i] })).filter((row) => row.name !== null);
-    this.best.replaceChildren(bests(ranked.sort((a, b) => b.p - a.p), (id) => this.ids.indexOf(id)));
-    const pairs = [answer.difference].flat().filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
-    this.differences.replaceChildren(forest(pairs, this.ids, scale(this.belief.family, pairs[0]?.interval)));
+    const ranked = answer.keys
+      .map((id, i) => ({ id, name: name(id), p: answer.p_best[i] }))
+      .filter((row) => row.name !== null);
+    this.best.replaceChildren(
+      bests(
+        ranked.sort((a, b) => b.p - a.p),
+        (id) => this.ids.indexOf(id),
+      ),
+    );
+    const pairs = (answer.differences ?? [answer.difference]).filter(({ pair }) =>
+      pair.every((id) => this.ids.includes(id)),
+    );
+    this.differences.replaceChildren(
+      forest(pairs, this.ids, scale(this.belief.family, pairs[0]?.interval)),
+    );
   }
 
   unmount() {
@@ -226,7 +354,13 @@ function bests(rows, index) {
     ...rows.map(({ id, name, p }) => {
       const bar = h("span", { class: `bar series-${(index(id) % 6) + 1}` });
       bar.style.width = percent(p);
-      return h("li", null, h("span", { class: "label", title: name }, name), h("span", { class: "track", "aria-hidden": "true" }, bar), h("span", { class: "value" }, probability(p)));
+      return h(
+        "li",
+        null,
+        h("span", { class: "label", title: name }, name),
+        h("span", { class: "track", "aria-hidden": "true" }, bar),
+        h("span", { class: "value" }, probability(p)),
+      );
     }),
   );
 }
@@ -240,9 +374,16 @@ function forest(pairs, ids, written) {
     "ul",
     { class: "forest" },
     ...pairs.map(({ pair, mean, interval }) => {
-      const parts = { zero: h("span", { class: "zero" }), whisker: h("span", { class: "whisker" }), tick: h("span", { class: "tick" }) };
+      const parts = {
+        zero: h("span", { class: "zero" }),
+        whisker: h("span", { class: "whisker" }),
+        tick: h("span", { class: "tick" }),
+      };
       place(parts.zero, { left: at(0) });
-      place(parts.whisker, { left: at(interval[0]), width: percent((interval[1] - interval[0]) / width) });
+      place(parts.whisker, {
+        left: at(interval[0]),
+        width: percent((interval[1] - interval[0]) / width),
+      });
       place(parts.tick, { left: at(mean) });
       const sure = interval[0] > 0 || interval[1] < 0;
       const names = pair.map((id) => letter(ids.indexOf(id)));
@@ -250,11 +391,20 @@ function forest(pairs, ids, written) {
       return h(
         "li",
         { class: sure ? "sure" : null },
-        h("span", null, `${names[0]} − ${names[1]}`, h("b", null, `  ${mean > 0 ? "+" : ""}${written.bare(mean)}`)),
+        h(
+          "span",
+          null,
+          `${names[0]} − ${names[1]}`,
+          h("b", null, `  ${mean > 0 ? "+" : ""}${written.bare(mean)}`),
+        ),
         h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
-        h("span", { class: "value muted" }, said, h("span", { class: "unseen" }, sure ? ", away from 0" : ", includes 0")),
+        h(
+          "span",
+          { class: "value muted" },
+          said,
+          h("span", { class: "unseen" }, sure ? ", away from 0" : ", includes 0"),
+        ),
       );
     }),
   );
 }
-

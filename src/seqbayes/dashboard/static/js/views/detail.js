@@ -5,7 +5,18 @@ import { LABELS, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
 import { predictive } from "../charts/predictive.js";
 import { button, h, icon, setText } from "../dom.js";
-import { ago, count, keyName, number, observation, parameter, probability, rate, scale, signed } from "../format.js";
+import {
+  ago,
+  count,
+  keyName,
+  number,
+  observation,
+  parameter,
+  probability,
+  rate,
+  scale,
+  signed,
+} from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 import { chartOf } from "./card.js";
@@ -29,11 +40,15 @@ export class Detail {
   async mount() {
     this.element.replaceChildren(loading("Loading the belief"));
     try {
-      const [{ beliefs }, data] = await Promise.all([get("/api/beliefs", this.stop.signal), this.#get()]);
+      const [{ beliefs }, data] = await Promise.all([
+        get("/api/beliefs", this.stop.signal),
+        this.#get(),
+      ]);
       this.belief = beliefs.find((belief) => belief.name === this.name);
       this.data = data;
     } catch (error) {
-      if (error.name !== "AbortError") this.element.replaceChildren(failure(error, () => this.mount()));
+      if (error.name !== "AbortError")
+        this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
     this.title = `${keyName(this.data.key, this.name)}, ${this.name}`;
@@ -56,24 +71,59 @@ export class Detail {
     this.rule = new Rule();
     this.figures = h("dl", { class: "figures" });
     this.says = h("p", { class: "hint mono" });
-    for (const slot of ["curve", "past", "predictive", "surprise", "recent", "steps", "dead", "parameters"]) this[slot] = h("div");
+    for (const slot of [
+      "curve",
+      "past",
+      "predictive",
+      "surprise",
+      "recent",
+      "steps",
+      "dead",
+      "parameters",
+    ])
+      this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
-    const panel = (title, note, ...children) => h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
-    const main = panel("Belief", numeric ? this.#legend() : null, this.figures, this.chart.element, numeric ? this.curveTable : null);
-    const history = h("section", { class: "panel" }, h("header", null, h("h2", null, "History"), this.history.tools), this.history.element, this.pastTable);
+    const panel = (title, note, ...children) =>
+      h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
+    const main = panel(
+      "Belief",
+      numeric ? this.#legend() : null,
+      this.figures,
+      this.chart.element,
+      numeric ? this.curveTable : null,
+    );
+    const history = h(
+      "section",
+      { class: "panel" },
+      h("header", null, h("h2", null, "History"), this.history.tools),
+      this.history.element,
+      this.pastTable,
+    );
     this.element.replaceChildren(
       this.#head(numeric),
       h(
         "div",
         { class: "columns" },
-        h("div", null, main, this.belief.kind === "labels" ? null : history, panel("Last steps of Bayes’ rule", null, this.steps), panel("Dead letters", null, this.dead)),
+        h(
+          "div",
+          null,
+          main,
+          this.belief.kind === "labels" ? null : history,
+          panel("Last steps of Bayes’ rule", null, this.steps),
+          panel("Dead letters", null, this.dead),
+        ),
         h(
           "div",
           null,
           panel("Bayes’ rule, last event", null, this.rule.element),
           panel("Next observation", h("p", null, "predictive"), this.predictive),
-          panel("Surprise", h("p", null, "−log predictive of recent events"), this.surprise, this.recent),
+          panel(
+            "Surprise",
+            h("p", null, "−log predictive of recent events"),
+            this.surprise,
+            this.recent,
+          ),
           panel("Model", null, this.parameters, this.says),
         ),
       ),
@@ -93,7 +143,12 @@ export class Detail {
       "ul",
       { class: "legend", "aria-label": "What is drawn" },
       ...parts.map((name) => {
-        const switcher = h("button", { type: "button", "aria-pressed": true }, swatch(name), LABELS[name]);
+        const switcher = h(
+          "button",
+          { type: "button", "aria-pressed": true },
+          swatch(name),
+          LABELS[name],
+        );
         switcher.addEventListener("click", () => {
           const shown = switcher.getAttribute("aria-pressed") !== "true";
           switcher.setAttribute("aria-pressed", shown);
@@ -113,7 +168,12 @@ export class Detail {
     };
     mark(isPinned(this.name, this.id));
     const compare = numeric
-      ? h("a", { class: "button", href: `/compare${query({ belief: this.name, keys: this.id })}` }, icon("compare"), "Compare")
+      ? h(
+          "a",
+          { class: "button", href: `/compare${query({ belief: this.name, keys: this.id })}` },
+          icon("compare"),
+          "Compare",
+        )
       : null;
     this.seen = h("p", { class: "sub" });
     return h(
@@ -122,7 +182,13 @@ export class Detail {
       h(
         "div",
         null,
-        h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "/" }, "Beliefs"), "/", h("a", { href: `/beliefs/${part(this.name)}` }, this.name)),
+        h(
+          "nav",
+          { class: "crumbs", "aria-label": "Breadcrumb" },
+          h("a", { href: "/" }, "Beliefs"),
+          "/",
+          h("a", { href: `/beliefs/${part(this.name)}` }, this.name),
+        ),
         h("h1", null, keyName(this.data.key, this.name)),
         this.seen,
       ),
@@ -180,7 +246,11 @@ export class Detail {
 
   #tick() {
     const { n, rate: speed, updated } = this.data;
-    const model = [this.belief.prior, this.belief.likelihood, this.belief.half_life && `half-life ${this.belief.half_life}`];
+    const model = [
+      this.belief.prior,
+      this.belief.likelihood,
+      this.belief.half_life && `half-life ${this.belief.half_life}`,
+    ];
     const now = [`n ${count(n)}`, speed ? rate(speed) : "idle", `last event ${ago(updated)}`];
     setText(this.seen, [...model.filter(Boolean), ...now].join(" · "));
   }
@@ -189,15 +259,25 @@ export class Detail {
     const written = scale(this.belief.family, card.interval);
     const figures = [];
     const add = (name, text, sign, main) =>
-      figures.push(h("div", { class: main ? "main" : null }, h("dt", null, sign ? swatch(sign) : null, name), h("dd", null, text)));
-    if (typeof card.mean === "number") {
+      figures.push(
+        h(
+          "div",
+          { class: main ? "main" : null },
+          h("dt", null, sign ? swatch(sign) : null, name),
+          h("dd", null, text),
+        ),
+      );
+    const [first] = card.shares ?? [];
+    if (first) {
+      add(String(first.label), probability(first.mean), "mean", true);
+      if (first.interval)
+        add(LABELS.interval, scale("Dirichlet", first.interval).range(first.interval), "interval");
+    } else if (typeof card.mean === "number") {
       add("mean", written.text(card.mean), "mean", true);
       if (card.interval) add(LABELS.interval, written.range(card.interval), "interval");
       add("MAP", written.text(card.map), "map");
       add("MLE", written.text(card.mle), "mle");
       if (typeof card.variance?.mean === "number") add("variance", number(card.variance.mean));
-    } else if (card.shares?.length) {
-      add(String(card.shares[0].label), probability(card.shares[0].mean), null, true);
     } else add("seen", count(card.n), null, true);
     if (typeof card.log_evidence === "number") add("log evidence", signed(card.log_evidence, 2));
     this.figures.replaceChildren(...figures);
@@ -206,8 +286,18 @@ export class Detail {
   #bayes() {
     const last = this.data.steps?.at(-1);
     const written = scale(this.belief.family, this.data.interval);
-    const at = typeof last?.at === "number" ? ` at ${written.text(last.at)}` : Array.isArray(last?.at) ? ` at ${parameter(last.at)}` : "";
-    this.rule.update(last, last ? `Observed ${observation(last.x)}: densities${at}, before and after.` : "No event was seen since the server started.");
+    const at =
+      typeof last?.at === "number"
+        ? ` at ${written.text(last.at)}`
+        : Array.isArray(last?.at)
+          ? ` at ${parameter(last.at)}`
+          : "";
+    this.rule.update(
+      last,
+      last
+        ? `Observed ${observation(last.x)}: densities${at}, before and after.`
+        : "No event was seen since the server started.",
+    );
   }
 
   // What may lag a second behind.
@@ -222,7 +312,10 @@ export class Detail {
     setText(this.says, data.text ?? "");
     if (data.history) {
       this.history.update(data.history, this.belief.family);
-      if (this.pastTable.open) this.past.replaceChildren(tables.past(data.history, scale(this.belief.family, data.interval)));
+      if (this.pastTable.open)
+        this.past.replaceChildren(
+          tables.past(data.history, scale(this.belief.family, data.interval)),
+        );
       this.pastTable.ontoggle ??= () => this.#slow();
     }
     if (data.density && this.curveTable.open) this.curve.replaceChildren(tables.curve(data));
@@ -231,7 +324,9 @@ export class Detail {
 
   #surprises(events) {
     if (!events.length) {
-      this.surprise.replaceChildren(h("p", { class: "nothing" }, "No event was seen since the server started."));
+      this.surprise.replaceChildren(
+        h("p", { class: "nothing" }, "No event was seen since the server started."),
+      );
       this.recent.replaceChildren();
       return;
     }
@@ -240,13 +335,24 @@ export class Detail {
     const sorted = [...values].sort((a, b) => a - b);
     const usual = sorted[Math.floor(0.9 * (sorted.length - 1))];
     const bars = values.map((value, i) => {
-      const bar = h("i", { class: value > usual ? "high" : null, title: `${observation(events[i].x)}: ${number(value, 3)} nats` });
+      const bar = h("i", {
+        class: value > usual ? "high" : null,
+        title: `${observation(events[i].x)}: ${number(value, 3)} nats`,
+      });
       bar.style.height = `${Math.max(2, (100 * Math.max(0, value)) / most)}%`;
       return bar;
     });
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     this.surprise.replaceChildren(
-      h("div", { class: "surprise", role: "img", "aria-label": `Surprise of the last ${events.length} events: ${number(mean, 3)} nats on average, ${number(most, 3)} at most` }, ...bars),
+      h(
+        "div",
+        {
+          class: "surprise",
+          role: "img",
+          "aria-label": `Surprise of the last ${events.length} events: ${number(mean, 3)} nats on average, ${number(most, 3)} at most`,
+        },
+        ...bars,
+      ),
       h("p", { class: "hint" }, `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`),
     );
     const open = this.recent.firstChild?.open ?? false;
@@ -261,4 +367,3 @@ export class Detail {
     this.history?.close();
   }
 }
-

@@ -17,10 +17,24 @@ export class Endless {
       label: "Chances of heads by the number of sets",
       height: 230,
     });
-    this.toggle = button("Start the stream", { kind: "primary endless", onclick: () => this.#press() });
-    this.says = h("p", { class: "soft" }, "Sets of ten tosses, each with a coin picked at random; every set is learned once and forgotten.");
+    this.toggle = button("Start the stream", {
+      kind: "primary endless",
+      onclick: () => this.#press(),
+    });
+    this.says = h(
+      "p",
+      { class: "soft" },
+      "Sets of ten tosses, each with a coin picked at random; every set is learned once and forgotten.",
+    );
     this.last = h("p", { class: "latest" });
-    this.element = h("section", { class: "panel endless-panel" }, h("header", null, h("h2", null, "Online EM on an endless stream"), this.toggle), this.says, this.chart.element, this.last);
+    this.element = h(
+      "section",
+      { class: "panel endless-panel" },
+      h("header", null, h("h2", null, "Online EM on an endless stream"), this.toggle),
+      this.says,
+      this.chart.element,
+      this.last,
+    );
     this.#clear();
   }
 
@@ -75,10 +89,22 @@ export class Endless {
 
   #draw() {
     const { set } = this;
-    const levels = set?.truth ? COINS.map((coin) => ({ y: set.truth[coin], name: `truth ${decimals(set.truth[coin], 2)}`, style: `of-${coin}` })) : [];
+    const levels = set?.truth
+      ? COINS.map((coin) => ({
+          y: set.truth[coin],
+          name: `truth ${decimals(set.truth[coin], 2)}`,
+          style: `of-${coin}`,
+        }))
+      : [];
     const last = this.numbers.at(-1) ?? 10;
     const ceiling = Math.max(100, 10 ** Math.ceil(Math.log10(last)));
-    this.chart.update(this.numbers, COINS.map((coin) => this.thetas[coin]), [0.2, 1], levels, ceiling);
+    this.chart.update(
+      this.numbers,
+      COINS.map((coin) => this.thetas[coin]),
+      [0.2, 1],
+      levels,
+      ceiling,
+    );
     if (!set || !this.numbers.length) return;
     const share = set.responsibility.A;
     this.last.replaceChildren(

@@ -20,7 +20,11 @@ export class Grid {
    */
   constructor(belief, { selection, rows = Infinity, changed, failed }) {
     Object.assign(this, { belief, selection, rows, changed, failed });
-    this.element = h("div", { class: "grid", role: "list", "aria-label": `Keys of ${belief.name}` });
+    this.element = h("div", {
+      class: "grid",
+      role: "list",
+      "aria-label": `Keys of ${belief.name}`,
+    });
     this.total = null;
     this.asked = null;
     this.order = []; // ids by place; holes where nothing was loaded

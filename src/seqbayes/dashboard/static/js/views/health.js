@@ -22,8 +22,18 @@ const VITALS = [
   ["rate", "Event rate", (health) => rate(health.rate), "events taken in, lately"],
   ["events", "Events", (health) => count(health.events), "since the server started"],
   ["lag", "Lag", (health) => span(health.lag), "between an event and its place in a belief"],
-  ["commit_age", "Since commit", (health) => span(health.commit_age), "what is younger is not yet durable"],
-  ["dead_letters", "Dead letters", (health) => count(health.dead_letters), "events refused, kept with the reason"],
+  [
+    "commit_age",
+    "Since commit",
+    (health) => span(health.commit_age),
+    "what is younger is not yet durable",
+  ],
+  [
+    "dead_letters",
+    "Dead letters",
+    (health) => count(health.dead_letters),
+    "events refused, kept with the reason",
+  ],
   ["reconnects", "Reconnects", (health) => count(health.reconnects), "of the source"],
   ["clients", "Watching", (health) => count(health.clients), "pages and programs"],
   ["uptime", "Uptime", (health) => span(health.uptime), "of the server"],
@@ -43,11 +53,15 @@ export class Health {
   async mount() {
     this.element.replaceChildren(loading("Asking the server"));
     try {
-      const [health, { beliefs, version }] = await Promise.all([get("/api/health", this.stop.signal), get("/api/beliefs", this.stop.signal)]);
+      const [health, { beliefs, version }] = await Promise.all([
+        get("/api/health", this.stop.signal),
+        get("/api/beliefs", this.stop.signal),
+      ]);
       this.health = health;
       this.#build(beliefs, version);
     } catch (error) {
-      if (error.name !== "AbortError") this.element.replaceChildren(failure(error, () => this.mount()));
+      if (error.name !== "AbortError")
+        this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
     const { signal } = this.stop;
@@ -63,14 +77,73 @@ export class Health {
     this.band = svg("path", { class: "p-fill" });
     this.line = svg("path", { class: "p-line" });
     this.most = h("p");
-    this.chart = svg("svg", { class: "lines", role: "img", viewBox: "0 0 800 120", preserveAspectRatio: "none", width: "100%", height: 120 }, this.band, this.line);
-    const rows = beliefs.map((belief) => [belief.name, belief.prior, belief.likelihood ?? "–", belief.by?.join(", ") || "–", belief.half_life ?? "–", count(belief.keys)]);
+    this.chart = svg(
+      "svg",
+      {
+        class: "lines",
+        role: "img",
+        "aria-label": "Event rate",
+        viewBox: "0 0 800 120",
+        preserveAspectRatio: "none",
+        width: "100%",
+        height: 120,
+      },
+      this.band,
+      this.line,
+    );
+    const rows = beliefs.map((belief) => [
+      belief.name,
+      belief.prior,
+      belief.likelihood ?? "–",
+      belief.by?.join(", ") || "–",
+      belief.half_life ?? "–",
+      count(belief.keys),
+    ]);
     this.element.replaceChildren(
-      h("div", { class: "page-head" }, h("div", null, h("h1", null, "Health"), h("p", { class: "sub" }, `${sourceName(this.health.source) || "No source"} · seqbayes ${version ?? ""}`))),
+      h(
+        "div",
+        { class: "page-head" },
+        h(
+          "div",
+          null,
+          h("h1", null, "Health"),
+          h(
+            "p",
+            { class: "sub" },
+            `${sourceName(this.health.source) || "No source"} · seqbayes ${version ?? ""}`,
+          ),
+        ),
+      ),
       h("section", { class: "panel verdict" }, this.word, this.says),
-      h("dl", { class: "vitals" }, ...VITALS.map(([name, title, , note]) => h("div", { class: "panel" }, h("dt", null, title), this.values[name], h("dd", { class: "note" }, note)))),
-      h("section", { class: "panel" }, h("header", null, h("h2", null, "Event rate while this page was open"), this.most), this.chart),
-      h("section", { class: "panel beliefs-table" }, h("header", null, h("h2", null, "Beliefs")), table("Beliefs", [["Name"], ["Prior"], ["Likelihood"], ["By"], ["Half-life"], ["Keys", "num"]], rows)),
+      h(
+        "dl",
+        { class: "vitals" },
+        ...VITALS.map(([name, title, , note]) =>
+          h(
+            "div",
+            { class: "panel" },
+            h("dt", null, title),
+            this.values[name],
+            h("dd", { class: "note" }, note),
+          ),
+        ),
+      ),
+      h(
+        "section",
+        { class: "panel" },
+        h("header", null, h("h2", null, "Event rate while this page was open"), this.most),
+        this.chart,
+      ),
+      h(
+        "section",
+        { class: "panel beliefs-table" },
+        h("header", null, h("h2", null, "Beliefs")),
+        table(
+          "Beliefs",
+          [["Name"], ["Prior"], ["Likelihood"], ["By"], ["Half-life"], ["Keys", "num"]],
+          rows,
+        ),
+      ),
     );
   }
 
@@ -83,7 +156,17 @@ export class Health {
   #draw() {
     const { state } = this.app.live;
     const now = state === "live" ? this.health.status : state;
-    setText(this.word, { ok: "All is well", stalled: "Stalled", stopped: "Stopped", silent: "No signal", lost: "Offline", connecting: "Connecting" }[now] ?? now);
+    setText(
+      this.word,
+      {
+        ok: "All is well",
+        stalled: "Stalled",
+        stopped: "Stopped",
+        silent: "No signal",
+        lost: "Offline",
+        connecting: "Connecting",
+      }[now] ?? now,
+    );
     setText(this.says, SAYS[now] ?? "");
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health));
     if (rates.length < 2) return;
@@ -93,9 +176,23 @@ export class Health {
     const sx = linear([xs[0], xs.at(-1)], [0, 800]);
     const sy = linear([0, top * 1.1], [119, 3]);
     setAttribute(this.line, "d", line(xs, ys, sx, sy));
-    setAttribute(this.band, "d", band(xs, ys.map(() => 0), ys, sx, sy));
+    setAttribute(
+      this.band,
+      "d",
+      band(
+        xs,
+        ys.map(() => 0),
+        ys,
+        sx,
+        sy,
+      ),
+    );
     setText(this.most, `${rate(Math.min(...ys))} to ${rate(top)}`);
-    setAttribute(this.chart, "aria-label", `Event rate: ${rate(ys.at(-1))} now, at most ${rate(top)}`);
+    setAttribute(
+      this.chart,
+      "aria-label",
+      `Event rate: ${rate(ys.at(-1))} now, at most ${rate(top)}`,
+    );
   }
 
   unmount() {

@@ -15,11 +15,26 @@ export class Jars {
       colours.map((colour) => {
         const canvas = h("canvas", { height: HEIGHT, "aria-hidden": "true" });
         const number = h("b", null, "0");
-        const element = h("li", { class: "jar", "data-colour": colour }, h("div", { class: "glass" }, canvas), h("p", null, h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }), number, h("span", null, ` ${colour}`)));
+        const element = h(
+          "li",
+          { class: "jar", "data-colour": colour },
+          h("div", { class: "glass" }, canvas),
+          h(
+            "p",
+            null,
+            h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }),
+            number,
+            h("span", null, ` ${colour}`),
+          ),
+        );
         return [colour, { canvas, number, element, n: 0 }];
       }),
     );
-    this.list = h("ul", { class: "jars", "aria-label": "Candies eaten, by colour" }, ...[...this.jars.values()].map(({ element }) => element));
+    this.list = h(
+      "ul",
+      { class: "jars", "aria-label": "Candies eaten, by colour" },
+      ...[...this.jars.values()].map(({ element }) => element),
+    );
     this.hand = h("div", { class: "hand", "aria-hidden": "true" });
     this.element = h("div", { class: "stage" }, this.hand, this.list);
     this.size = 0;
@@ -44,7 +59,8 @@ export class Jars {
       if (!this.#room(jar.n)) this.#shrink();
       if (jar.n - 1 < this.places) this.#draw(jar, jar.n - 1);
     }
-    for (const [colour, { number, n }] of this.jars) if (colours.includes(colour)) setText(number, count(n));
+    for (const [colour, { number, n }] of this.jars)
+      if (colours.includes(colour)) setText(number, count(n));
     if (colours.length === 1) this.#fall(colours[0]);
   }
 
@@ -82,7 +98,11 @@ export class Jars {
       setText(jar.number, count(jar.n));
     }
     this.size = 0;
-    while (!this.#room(Math.max(...[...this.jars.values()].map(({ n }) => n), 1)) && this.size < SIZES.length - 1) this.size += 1;
+    while (
+      !this.#room(Math.max(...[...this.jars.values()].map(({ n }) => n), 1)) &&
+      this.size < SIZES.length - 1
+    )
+      this.size += 1;
     this.#redraw();
   }
 

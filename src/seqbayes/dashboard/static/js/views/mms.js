@@ -16,7 +16,12 @@ import { failure, loading } from "./state.js";
 
 const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
 const ESTIMATES = ["mean", "map", "mle"];
-const TITLES = { cleveland: "Cleveland", mars_2008: "Mars 2008", hackettstown: "Hackettstown", equal: "equal shares" };
+const TITLES = {
+  cleveland: "Cleveland",
+  mars_2008: "Mars 2008",
+  hackettstown: "Hackettstown",
+  equal: "equal shares",
+};
 const SPEEDS = [
   ["story", "Story pace", (eaten) => Math.min(400, 1.2 * (1 + eaten / 9) ** 1.25)],
   ["1", "1 a second", 1],
@@ -95,22 +100,71 @@ export class Candies {
   #show() {
     if (this.shown) return;
     this.shown = true;
-    const panel = (name, title, note, ...children) => h("section", { class: `panel ${name}` }, h("header", null, h("h2", null, title), note), ...children);
+    const panel = (name, title, note, ...children) =>
+      h(
+        "section",
+        { class: `panel ${name}` },
+        h("header", null, h("h2", null, title), note),
+        ...children,
+      );
     this.prediction = h("p", { class: "prediction" });
     this.raceNote = h("p");
     this.raceTitle = h("h2");
-    const marks = h("ul", { class: "legend" }, ...[...ESTIMATES, "prior"].map((part) => h("li", null, swatch(part), { mle: "MLE", map: "MAP", mean: "mean", prior: "prior mean" }[part])));
+    const marks = h(
+      "ul",
+      { class: "legend" },
+      ...[...ESTIMATES, "prior"].map((part) =>
+        h(
+          "li",
+          null,
+          swatch(part),
+          { mle: "MLE", map: "MAP", mean: "mean", prior: "prior mean" }[part],
+        ),
+      ),
+    );
     this.element.replaceChildren(
-      h("div", { class: "page-head" }, h("div", null, h("h1", null, `${count(this.start.candies)} real M&M’s, eaten one at a time`), h("p", { class: "sub" }, `${this.start.source}; dealt into ${this.start.bags} bags`)), this.player.element),
+      h(
+        "div",
+        { class: "page-head" },
+        h(
+          "div",
+          null,
+          h("h1", null, `${count(this.start.candies)} real M&M’s, eaten one at a time`),
+          h("p", { class: "sub" }, `${this.start.source}; dealt into ${this.start.bags} bags`),
+        ),
+        this.player.element,
+      ),
       h(
         "div",
         { class: "board" },
         panel("jars-panel", "Eaten", this.prediction, this.jars.element),
-        panel("rule-panel", "Bayes’ rule, this candy", null, this.rule.element, this.update.element),
+        panel(
+          "rule-panel",
+          "Bayes’ rule, this candy",
+          null,
+          this.rule.element,
+          this.update.element,
+        ),
         panel("belief-panel", "What is believed about every colour", marks, this.belief.element),
-        h("section", { class: "panel race-panel" }, h("header", null, this.raceTitle, this.raceNote), this.race.element),
-        panel("factory-panel", "Which factory made these?", h("p", null, "log Bayes factor against a learned mix"), this.factories),
-        panel("prior-panel", "The prior, and how it washes out", null, this.wash.element, this.form.element),
+        h(
+          "section",
+          { class: "panel race-panel" },
+          h("header", null, this.raceTitle, this.raceNote),
+          this.race.element,
+        ),
+        panel(
+          "factory-panel",
+          "Which factory made these?",
+          h("p", null, "log Bayes factor against a learned mix"),
+          this.factories,
+        ),
+        panel(
+          "prior-panel",
+          "The prior, and how it washes out",
+          null,
+          this.wash.element,
+          this.form.element,
+        ),
       ),
     );
   }
@@ -118,7 +172,9 @@ export class Candies {
   #rewind() {
     if (!this.start) return;
     this.eaten = [];
-    this.tracks = Object.fromEntries(COLOURS.map((colour) => [colour, { mle: [], map: [], mean: [] }]));
+    this.tracks = Object.fromEntries(
+      COLOURS.map((colour) => [colour, { mle: [], map: [], mean: [] }]),
+    );
     this.jars.clear();
     this.step = null;
     this.now = this.start.belief;
@@ -129,7 +185,8 @@ export class Candies {
     for (const step of steps) {
       this.eaten.push(step.number);
       for (const colour of COLOURS) {
-        for (const estimate of ESTIMATES) this.tracks[colour][estimate].push(step.belief[estimate][colour]);
+        for (const estimate of ESTIMATES)
+          this.tracks[colour][estimate].push(step.belief[estimate][colour]);
       }
     }
     this.jars.drop(steps.map((step) => step.colour));
@@ -171,7 +228,10 @@ export class Candies {
     this.update.update(step.rule, alpha, rest, this.#widest());
     const guess = step.predicted;
     const right = probability(step.hits / step.number, 0);
-    setText(this.prediction, `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} right so far`);
+    setText(
+      this.prediction,
+      `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} right so far`,
+    );
   }
 
   #widest() {
@@ -187,7 +247,10 @@ export class Candies {
     setText(this.raceNote, "share by candies eaten, on a log axis");
     const series = ESTIMATES.map((estimate) => tracks[estimate]);
     const values = series.flat().filter((y) => y !== null && y !== undefined);
-    const top = Math.min(1, Math.max(0.3, ...values.slice(-90), this.start.belief.mean[colour] + 0.05));
+    const top = Math.min(
+      1,
+      Math.max(0.3, ...values.slice(-90), this.start.belief.mean[colour] + 0.05),
+    );
     const levels = claims ? [{ y: claims, name: "Mars 2008", style: "of-claim" }] : [];
     this.race.update(this.eaten, series, [0, Math.ceil(top * 10) / 10], levels, this.start.candies);
   }
@@ -195,9 +258,20 @@ export class Candies {
   #factories() {
     const { mixes, some_other_mix: other } = this.now;
     const rows = Object.entries(mixes)
-      .map(([name, mix]) => ({ name, title: this.mixes[name]?.title ?? TITLES[name] ?? name, ...mix, shares: this.#shares(name) }))
+      .map(([name, mix]) => ({
+        name,
+        title: this.mixes[name]?.title ?? TITLES[name] ?? name,
+        ...mix,
+        shares: this.#shares(name),
+      }))
       .sort((a, b) => b.log_bayes_factor - a.log_bayes_factor);
-    rows.push({ name: "other", title: "some other mix", probability: other, log_bayes_factor: null, shares: this.now.mean });
+    rows.push({
+      name: "other",
+      title: "some other mix",
+      probability: other,
+      log_bayes_factor: null,
+      shares: this.now.mean,
+    });
     const cells = rows.map((row) => {
       const bar = h("span", { class: "bar" });
       bar.style.width = percent(row.probability);
@@ -205,10 +279,21 @@ export class Candies {
         row.title,
         mixBar(row.shares),
         row.log_bayes_factor === null ? "–" : signed(row.log_bayes_factor, 2),
-        h("span", { class: "with-bar" }, h("span", { class: "track", "aria-hidden": "true" }, bar), probability(row.probability)),
+        h(
+          "span",
+          { class: "with-bar" },
+          h("span", { class: "track", "aria-hidden": "true" }, bar),
+          probability(row.probability),
+        ),
       ];
     });
-    this.factories.replaceChildren(table("Which factory made these", [["Mix"], ["Shares"], ["log Bayes factor", "num"], ["Probability", "num"]], cells));
+    this.factories.replaceChildren(
+      table(
+        "Which factory made these",
+        [["Mix"], ["Shares"], ["log Bayes factor", "num"], ["Probability", "num"]],
+        cells,
+      ),
+    );
   }
 
   #shares(name) {
@@ -240,27 +325,58 @@ function mixBar(shares) {
 class Belief {
   constructor(follow) {
     this.rows = new Map(COLOURS.map((colour) => [colour, this.#row(colour, follow)]));
-    this.element = h("ul", { class: "shares beliefs" }, ...[...this.rows.values()].map(({ element }) => element));
+    this.element = h(
+      "ul",
+      { class: "shares beliefs" },
+      ...[...this.rows.values()].map(({ element }) => element),
+    );
   }
 
   #row(colour, follow) {
-    const parts = Object.fromEntries(["bar", "whisker", "at-prior", "at-mle", "at-map", "tick"].map((name) => [name, h("span", { class: name })]));
-    const name = h("button", { type: "button", class: "label", onclick: () => follow(colour), title: `Follow ${colour} in the race` }, h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }), colour);
+    const parts = Object.fromEntries(
+      ["bar", "whisker", "at-prior", "at-mle", "at-map", "tick"].map((name) => [
+        name,
+        h("span", { class: name }),
+      ]),
+    );
+    const name = h(
+      "button",
+      {
+        type: "button",
+        class: "label",
+        onclick: () => follow(colour),
+        title: `Follow ${colour} in the race`,
+      },
+      h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }),
+      colour,
+    );
     const value = h("span", { class: "value" });
     const range = h("span", { class: "muted range" });
-    const element = h("li", { class: `of-${colour}` }, name, h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)), value, range);
+    const element = h(
+      "li",
+      { class: `of-${colour}` },
+      name,
+      h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
+      value,
+      range,
+    );
     return { ...parts, name, value, range, element };
   }
 
   update(belief, alpha, followed, eaten) {
     const whole = COLOURS.reduce((sum, colour) => sum + alpha[colour], 0);
-    const reach = Math.max(...COLOURS.map((colour) => Math.max(belief.interval[colour][1], belief.mle[colour] ?? 0)));
+    const reach = Math.max(
+      ...COLOURS.map((colour) => Math.max(belief.interval[colour][1], belief.mle[colour] ?? 0)),
+    );
     const widest = [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
     const at = (x) => percent(Math.min(1, x / widest));
     for (const [colour, row] of this.rows) {
       const [low, high] = belief.interval[colour];
       place(row.bar, { width: at(belief.mean[colour]) });
-      place(row.whisker, { left: at(low), width: percent((Math.min(high, widest) - low) / widest) });
+      place(row.whisker, {
+        left: at(low),
+        width: percent((Math.min(high, widest) - low) / widest),
+      });
       place(row["at-prior"], { left: at(alpha[colour] / whole) });
       for (const estimate of ["mle", "map"]) {
         const value = belief[estimate][colour];
@@ -282,7 +398,12 @@ class Wash {
     this.mine = h("span", { class: "imagined" });
     this.seen = h("span", { class: "real" });
     this.says = h("p", { class: "hint" });
-    this.element = h("div", { class: "wash" }, h("div", { class: "wash-bar", "aria-hidden": "true" }, this.mine, this.seen), this.says);
+    this.element = h(
+      "div",
+      { class: "wash" },
+      h("div", { class: "wash-bar", "aria-hidden": "true" }, this.mine, this.seen),
+      this.says,
+    );
   }
 
   update(prior, eaten) {
@@ -290,6 +411,9 @@ class Wash {
     const weight = strength / (strength + eaten);
     this.mine.style.width = percent(weight);
     const imagined = `${strength.toLocaleString("en")} imagined candies`;
-    setText(this.says, `${prior.name}: ${imagined}, ${count(eaten)} real ones. The prior has ${probability(weight)} of the say.`);
+    setText(
+      this.says,
+      `${prior.name}: ${imagined}, ${count(eaten)} real ones. The prior has ${probability(weight)} of the say.`,
+    );
   }
 }

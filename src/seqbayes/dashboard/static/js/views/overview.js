@@ -55,8 +55,18 @@ export class Overview {
       this.element.replaceChildren(
         empty(
           "No beliefs yet",
-          h("p", null, "This server keeps none. ", h("code", null, "seqbayes init"), " writes a configuration to start from."),
-          h("div", { class: "actions" }, h("a", { class: "button primary", href: "/replay/mms" }, "Eat some M&M's meanwhile")),
+          h(
+            "p",
+            null,
+            "This server keeps none. ",
+            h("code", null, "seqbayes init"),
+            " writes a configuration to start from.",
+          ),
+          h(
+            "div",
+            { class: "actions" },
+            h("a", { class: "button primary", href: "/replay/mms" }, "Eat some M&M's meanwhile"),
+          ),
         ),
       );
       return;
@@ -69,7 +79,12 @@ export class Overview {
   #build() {
     this.sections = h("div", { class: "sections" });
     this.found = h("p", { class: "unseen", role: "status" });
-    this.element.replaceChildren(h("h1", { class: "unseen" }, "Beliefs"), this.#toolbar(), this.found, this.sections);
+    this.element.replaceChildren(
+      h("h1", { class: "unseen" }, "Beliefs"),
+      this.#toolbar(),
+      this.found,
+      this.sections,
+    );
   }
 
   #toolbar() {
@@ -89,7 +104,9 @@ export class Overview {
     const sort = h(
       "select",
       { "aria-label": "Sort by", onchange: (event) => this.#ask({ sort: event.target.value }) },
-      ...SORTS.map(([value, text]) => h("option", { value, selected: value === this.asked.sort }, text)),
+      ...SORTS.map(([value, text]) =>
+        h("option", { value, selected: value === this.asked.sort }, text),
+      ),
     );
     sort.value = this.asked.sort;
     this.turn = h("button", {
@@ -120,7 +137,14 @@ export class Overview {
       "div",
       { class: "toolbar", role: "search" },
       h("div", { class: "scroll filter", tabindex: -1 }, filter),
-      h("div", { class: "controls" }, h("label", { class: "field" }, icon("search"), this.field), h("label", { class: "select" }, sort), this.turn, pins),
+      h(
+        "div",
+        { class: "controls" },
+        h("label", { class: "field" }, icon("search"), this.field),
+        h("label", { class: "select" }, sort),
+        this.turn,
+        pins,
+      ),
     );
   }
 
@@ -186,7 +210,9 @@ export class Overview {
     this.pinSection = h("section", { class: "belief pinned-keys", "aria-label": "Pinned" });
     this.pins = new Map();
     this.grids = [];
-    const sections = this.pinnedOnly ? [] : shown.map((belief) => this.#section(belief, rows, alone));
+    const sections = this.pinnedOnly
+      ? []
+      : shown.map((belief) => this.#section(belief, rows, alone));
     this.sections.replaceChildren(this.pinSection, ...sections);
     this.#showPins();
     for (const grid of this.grids) grid.ask(this.#question());
@@ -194,7 +220,11 @@ export class Overview {
   }
 
   #section(belief, rows, alone) {
-    const more = h("a", { class: "button", href: `/${query({ belief: belief.name })}`, hidden: true });
+    const more = h("a", {
+      class: "button",
+      href: `/${query({ belief: belief.name })}`,
+      hidden: true,
+    });
     more.addEventListener("click", (event) => {
       event.preventDefault();
       this.only = belief.name;
@@ -214,7 +244,12 @@ export class Overview {
         setText(more, `Show all ${count(grid.total)}`);
         setText(number, `${count(grid.total)} ${grid.total === 1 ? "key" : "keys"}`);
         nothing.hidden = grid.total !== 0;
-        setText(nothing, this.asked.search ? `No key contains “${this.asked.search}”.` : "Nothing was seen yet: the first event brings a card.");
+        setText(
+          nothing,
+          this.asked.search
+            ? `No key contains “${this.asked.search}”.`
+            : "Nothing was seen yet: the first event brings a card.",
+        );
         wrong.replaceChildren();
         this.#counted();
         this.#watch();
@@ -222,7 +257,11 @@ export class Overview {
       failed: (error) => wrong.replaceChildren(failure(error, () => grid.refresh())),
     });
     this.grids.push(grid);
-    const model = [belief.prior, belief.likelihood, belief.half_life && `half-life ${belief.half_life}`];
+    const model = [
+      belief.prior,
+      belief.likelihood,
+      belief.half_life && `half-life ${belief.half_life}`,
+    ];
     return h(
       "section",
       { class: "belief", "aria-label": belief.name },
@@ -247,11 +286,17 @@ export class Overview {
     const cards = h("div", { class: "flow" });
     this.pinSection.replaceChildren(h("header", null, h("h2", null, "Pinned")), cards);
     if (!mine.length) {
-      cards.replaceWith(h("p", { class: "nothing" }, "No key is pinned. The star of a card pins it here."));
+      cards.replaceWith(
+        h("p", { class: "nothing" }, "No key is pinned. The star of a card pins it here."),
+      );
     }
     this.pins = new Map();
     for (const { belief, id } of mine) {
-      const card = new Card(this.beliefs.find((b) => b.name === belief), id, this.app.selection);
+      const card = new Card(
+        this.beliefs.find((b) => b.name === belief),
+        id,
+        this.app.selection,
+      );
       this.pins.set(`${belief}\n${id}`, card);
       cards.append(card.element);
     }
@@ -299,11 +344,18 @@ export class Overview {
   #heartbeat() {
     for (const grid of this.grids) grid.tick();
     for (const card of this.pins.values()) card.tick();
-    const due = performance.now() - (this.sorted ?? performance.now()) > RESORT;
+    const held = this.app.live.health?.beliefs ?? {};
+    const grown = this.grids.filter(
+      (grid) =>
+        !this.asked.search &&
+        grid.total !== null &&
+        (held[grid.belief.name] ?? grid.total) !== grid.total,
+    );
+    for (const grid of grown) grid.stale = true;
+    const due = grown.length > 0 || performance.now() - (this.sorted ?? performance.now()) > RESORT;
     this.sorted ??= performance.now();
-    const news = this.app.live.beliefs;
     const busy = this.sections.matches(":hover, :focus-within") || document.hidden;
-    if (!due || busy || !news) return;
+    if (!due || busy) return;
     this.sorted = performance.now();
     for (const grid of this.grids.filter((one) => one.stale)) {
       grid.stale = false;
@@ -313,17 +365,27 @@ export class Overview {
 
   async #refresh() {
     for (const grid of this.grids) grid.refresh();
-    await Promise.all(pinned().map(({ belief, id }) => this.pins.has(`${belief}\n${id}`) && this.#loadPin(belief, id)));
+    await Promise.all(
+      pinned().map(
+        ({ belief, id }) => this.pins.has(`${belief}\n${id}`) && this.#loadPin(belief, id),
+      ),
+    );
   }
 
   #counted() {
     const known = this.grids.filter((grid) => grid.total !== null);
     const total = known.reduce((sum, grid) => sum + grid.total, 0);
-    if (known.length === this.grids.length && this.asked.search) setText(this.found, `${count(total)} keys found`);
+    if (known.length === this.grids.length && this.asked.search)
+      setText(this.found, `${count(total)} keys found`);
   }
 
   #watch() {
-    const keys = new Map([...this.pins.values()].map((card) => [`${card.belief.name}/${card.id}`, [card.belief.name, card.id]]));
+    const keys = new Map(
+      [...this.pins.values()].map((card) => [
+        `${card.belief.name}/${card.id}`,
+        [card.belief.name, card.id],
+      ]),
+    );
     for (const { belief, cards } of this.grids) {
       for (const id of cards.keys()) keys.set(`${belief.name}/${id}`, [belief.name, id]);
     }
@@ -366,7 +428,6 @@ export class Overview {
     for (const grid of this.grids) grid.close();
   }
 }
-
 
 /** The overview of one belief, at an address of its own. */
 export class OneBelief extends Overview {

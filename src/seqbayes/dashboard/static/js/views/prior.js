@@ -25,11 +25,25 @@ export class PriorForm {
     this.sum = h("output", { class: "sum", "aria-live": "off" });
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
     this.note = h("p", { class: "hint" });
-    this.own = h("div", { class: "own", hidden: true }, ...colours.map((colour) => this.#slider(colour)), h("p", { class: "total" }, "Sum ", this.sum));
+    this.own = h(
+      "div",
+      { class: "own", hidden: true },
+      ...colours.map((colour) => this.#slider(colour)),
+      h("p", { class: "total" }, "Sum ", this.sum),
+    );
     this.strength = this.#strength();
     this.go = button("Start with this prior", { kind: "primary", onclick: () => this.submit() });
     this.choice = segments("Prior", PRESETS, "uniform", (kind) => this.#choose(kind));
-    this.element = h("form", { class: "prior" }, h("div", { class: "scroll" }, this.choice), this.own, this.strength.element, this.refusal, this.note, this.go);
+    this.element = h(
+      "form",
+      { class: "prior" },
+      h("div", { class: "scroll" }, this.choice),
+      this.own,
+      this.strength.element,
+      this.refusal,
+      this.note,
+      this.go,
+    );
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -40,16 +54,43 @@ export class PriorForm {
   #slider(colour) {
     const id = `share-${colour}`;
     const value = h("output", { for: id });
-    const input = h("input", { type: "range", id, min: 0, max: 1, step: STEP, value: String(PARK[colour] ?? 0.1) });
+    const input = h("input", {
+      type: "range",
+      id,
+      min: 0,
+      max: 1,
+      step: STEP,
+      value: String(PARK[colour] ?? 0.1),
+    });
     input.addEventListener("input", () => this.#moved());
     this.sliders.set(colour, { input, value });
-    return h("label", { for: id }, h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }), h("span", null, colour), input, value);
+    return h(
+      "label",
+      { for: id },
+      h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }),
+      h("span", null, colour),
+      input,
+      value,
+    );
   }
 
   #strength() {
     const value = h("output", { for: "strength" });
-    const input = h("input", { type: "range", id: "strength", min: 0, max: 3.4, step: 0.05, value: "2" });
-    const element = h("label", { for: "strength", class: "strength" }, h("span", null, "Worth"), input, value);
+    const input = h("input", {
+      type: "range",
+      id: "strength",
+      min: 0,
+      max: 3.4,
+      step: 0.05,
+      value: "2",
+    });
+    const element = h(
+      "label",
+      { for: "strength", class: "strength" },
+      h("span", null, "Worth"),
+      input,
+      value,
+    );
     const read = () => {
       const candies = 10 ** Number(input.value);
       return candies < 10 ? Math.round(candies * 2) / 2 : Math.round(candies);
@@ -79,7 +120,12 @@ export class PriorForm {
   }
 
   get shares() {
-    return Object.fromEntries([...this.sliders].map(([colour, { input }]) => [colour, Math.round(100 * Number(input.value)) / 100]));
+    return Object.fromEntries(
+      [...this.sliders].map(([colour, { input }]) => [
+        colour,
+        Math.round(100 * Number(input.value)) / 100,
+      ]),
+    );
   }
 
   #moved() {
@@ -89,7 +135,13 @@ export class PriorForm {
       setText(value, decimals(Number(input.value), 2));
     }
     const right = Math.abs(sum - 1) < 1e-9;
-    setText(this.sum, `${decimals(sum, 2)}${right ? " ✓" : sum > 1 ? ` , ${decimals(sum - 1, 2)} too much` : ` , ${decimals(1 - sum, 2)} short`}`.replace(" ,", ","));
+    setText(
+      this.sum,
+      `${decimals(sum, 2)}${right ? " ✓" : sum > 1 ? ` , ${decimals(sum - 1, 2)} too much` : ` , ${decimals(1 - sum, 2)} short`}`.replace(
+        " ,",
+        ",",
+      ),
+    );
     this.sum.classList.toggle("wrong", !right);
   }
 

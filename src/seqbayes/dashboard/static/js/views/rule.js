@@ -20,7 +20,11 @@ export class Rule {
         operator && h("span", { class: "op" }, operator),
       ];
     });
-    this.row = h("div", { class: "rule", role: "group", "aria-label": "Bayes’ rule" }, ...parts.filter(Boolean));
+    this.row = h(
+      "div",
+      { class: "rule", role: "group", "aria-label": "Bayes’ rule" },
+      ...parts.filter(Boolean),
+    );
     this.says = h("p", { class: "rule-says" });
     this.element = h("div", null, this.row, this.says);
   }

@@ -21,18 +21,27 @@ export function failure(error, again) {
   return h(
     "div",
     { class: "blank", role: "alert" },
-    art(["M10 57C38 57 44 10 60 10", "d-likelihood"], ["M74 14C90 22 96 57 122 57", "d-likelihood"]),
+    art(
+      ["M10 57C38 57 44 10 60 10", "d-likelihood"],
+      ["M74 14C90 22 96 57 122 57", "d-likelihood"],
+    ),
     h("h2", null, error.status === 404 ? "Nothing by that name" : "This could not be loaded"),
     h("p", null, error.message),
     h(
       "div",
       { class: "actions" },
-      again && h("button", { type: "button", class: "button primary", onclick: again }, "Try again"),
+      again &&
+        h("button", { type: "button", class: "button primary", onclick: again }, "Try again"),
       h("a", { class: "button", href: "/" }, "All beliefs"),
     ),
   );
 }
 
 export function loading(what = "Loading") {
-  return h("div", { class: "blank loading", role: "status" }, art([BELL, "d-base"]), h("p", null, `${what} …`));
+  return h(
+    "div",
+    { class: "blank loading", role: "status" },
+    art([BELL, "d-base"]),
+    h("p", null, `${what} …`),
+  );
 }

@@ -4,15 +4,29 @@ import { h, table } from "../dom.js";
 import { count, exact, number, observation, parameter, when } from "../format.js";
 
 export function steps(rows) {
-  if (!rows?.length) return h("p", { class: "nothing" }, "No event was seen since the server started.");
-  const columns = [["Observed"], ["at", "num"], ["prior", "num c-prior"], ["× likelihood", "num c-likelihood"], ["÷ evidence", "num c-evidence"], ["= posterior", "num c-posterior"]];
-  const cells = [...rows].reverse().map((step) => [
-    observation(step.x),
-    parameter(step.at),
-    ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
-  ]);
+  if (!rows?.length)
+    return h("p", { class: "nothing" }, "No event was seen since the server started.");
+  const columns = [
+    ["Observed"],
+    ["at", "num clip"],
+    ["prior", "num c-prior"],
+    ["× likelihood", "num c-likelihood"],
+    ["÷ evidence", "num c-evidence"],
+    ["= posterior", "num c-posterior"],
+  ];
+  const cells = [...rows]
+    .reverse()
+    .map((step) => [
+      observation(step.x),
+      where(step),
+      ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
+    ]);
   return table("Last steps of Bayes’ rule, the latest first", columns, cells);
 }
+
+// Of shares, that of the label seen.
+const where = ({ at, x }) =>
+  parameter(typeof x === "string" && typeof at?.[x] === "number" ? at[x] : at);
 
 export function deadLetters(rows) {
   if (!rows?.length) return h("p", { class: "nothing" }, "None: every event could be used.");
@@ -26,8 +40,14 @@ export function deadLetters(rows) {
 }
 
 export function recent(rows) {
-  const cells = [...rows].reverse().map((event) => [when(event.at), observation(event.x), number(event.surprise, 3)]);
-  return table("Recent events, the latest first", [["When"], ["Observed"], ["Surprise, nats", "num"]], cells);
+  const cells = [...rows]
+    .reverse()
+    .map((event) => [when(event.at), observation(event.x), number(event.surprise, 3)]);
+  return table(
+    "Recent events, the latest first",
+    [["When"], ["Observed"], ["Surprise, nats", "num"]],
+    cells,
+  );
 }
 
 export function curve(card) {
@@ -35,9 +55,18 @@ export function curve(card) {
   const every = Math.max(1, Math.ceil(x.length / 40));
   const cells = [];
   for (let i = 0; i < x.length; i += every) {
-    cells.push([number(x[i], 5), number(posterior[i], 4), number(prior?.[i], 4), number(likelihood?.[i], 4)]);
+    cells.push([
+      number(x[i], 5),
+      number(posterior[i], 4),
+      number(prior?.[i], 4),
+      number(likelihood?.[i], 4),
+    ]);
   }
-  return table("Densities", [["Value"], ["Posterior", "num"], ["Prior", "num"], ["Likelihood, scaled", "num"]], cells);
+  return table(
+    "Densities",
+    [["Value"], ["Posterior", "num"], ["Prior", "num"], ["Likelihood, scaled", "num"]],
+    cells,
+  );
 }
 
 export function past(history, written) {
@@ -47,16 +76,31 @@ export function past(history, written) {
   for (let i = t.length - 1; i >= 0; i -= every) {
     cells.push([when(t[i]), count(n[i]), ...[mean, low, high].map((ys) => written.text(ys[i]))]);
   }
-  return table("History, the latest first", [["When"], ["n", "num"], ["Mean", "num"], ["Low", "num"], ["High", "num"]], cells);
+  return table(
+    "History, the latest first",
+    [["When"], ["n", "num"], ["Mean", "num"], ["Low", "num"], ["High", "num"]],
+    cells,
+  );
 }
 
 export function parameters(prior, posterior) {
   const names = [...new Set([...Object.keys(posterior ?? {}), ...Object.keys(prior ?? {})])];
   const say = (value) => {
-    if (Array.isArray(value)) return value.flat().map((one) => exact(one)).join(", ");
-    if (value && typeof value === "object") return Object.entries(value).map(([k, v]) => `${k} ${exact(v)}`).join(", ");
+    if (Array.isArray(value))
+      return value
+        .flat()
+        .map((one) => exact(one))
+        .join(", ");
+    if (value && typeof value === "object")
+      return Object.entries(value)
+        .map(([k, v]) => `${k} ${exact(v)}`)
+        .join(", ");
     return typeof value === "number" ? exact(value) : observation(value);
   };
   const cells = names.map((name) => [name, say(prior?.[name]), say(posterior?.[name])]);
-  return table("Hyperparameters", [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]], cells);
+  return table(
+    "Hyperparameters",
+    [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]],
+    cells,
+  );
 }

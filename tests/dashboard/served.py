@@ -1,0 +1,135 @@
+"""A server of its own for the tests of the page, and the events that it shows."""
+
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+import threading
+
+from programs import command, environment
+
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1">',
+    '"><script>window.hacked=1</script>',
+    "../../etc/passwd?x=1#y%2F",
+    "‮evil & 'quoted'",
+)
+VARIANTS = {"control": 0.11, "short form": 0.14, "video": 0.12}
+COLOURS = {"blue": 0.24, "brown": 0.13, "green": 0.16, "orange": 0.2, "red": 0.13, "yellow": 0.14}
+SHOPS = 1000
+
+CONFIG = """
+store = {store}
+[source]
+kind = "file"
+path = {events}
+follow = true
+[belief.conversion]
+state = "beta"
+field = "converted"
+by = "variant"
+where = {{ type = "visit" }}
+[belief.seconds]
+state = "normal-inverse-gamma"
+field = "seconds"
+by = "variant"
+where = {{ type = "visit" }}
+[belief.calls]
+state = "gamma"
+prior = {{ shape = 2, rate = 1 }}
+likelihood = {{ name = "poisson" }}
+field = "calls"
+where = {{ type = "call" }}
+[belief.candy]
+state = "dirichlet"
+prior = {{ blue = 1, brown = 1, green = 1, orange = 1, red = 1, yellow = 1 }}
+field = "candy"
+where = {{ type = "candy" }}
+[belief.shops]
+state = "beta"
+prior = {{ alpha = 2, beta = 20 }}
+field = "sale"
+by = "shop"
+where = {{ type = "sale" }}
+[commit]
+every = "0.1 s"
+[history]
+every = "1 s"
+"""
+
+
+def visit(variant, converted, seconds=40.0):
+    return {"type": "visit", "variant": variant, "converted": converted, "seconds": seconds}
+
+
+def history():
+    """Return what has happened before the tests begin; always the same."""
+    rng = random.Random(1796)
+    for _ in range(400):
+        variant = rng.choice(list(VARIANTS))
+        yield visit(variant, rng.random() < VARIANTS[variant], round(rng.gauss(40, 9), 2))
+        yield {"type": "call", "calls": int(rng.expovariate(0.2))}
+        yield {"type": "candy", "candy": rng.choices(list(COLOURS), list(COLOURS.values()))[0]}
+    for variant in HOSTILE:
+        yield visit(variant, True)
+    for i in range(SHOPS):
+        for _ in range(1 + (i == 77)):
+            yield {"type": "sale", "shop": f"shop {i:04d}", "sale": rng.random() < 0.1}
+
+
+class Site:
+    """``seqbayes serve`` on a free port of the loopback, with events in a file."""
+
+    def __init__(self, folder):
+        self.events = folder / "events.jsonl"
+        self.events.touch()
+        self.config = folder / "seqbayes.toml"
+        names = {"store": folder / "beliefs.db", "events": self.events}
+        quoted = {name: json.dumps(str(path)) for name, path in names.items()}
+        self.config.write_text(CONFIG.format(**quoted), encoding="utf-8")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.program = None
+
+    def feed(self, *events):
+        with self.events.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(event) + "\n" for event in events)
+
+    def spoil(self, line):
+        with self.events.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def start(self):
+        self.program = subprocess.Popen(
+            command("serve", str(self.config), "--port", str(self.port)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            encoding="utf-8",
+        )
+        said = ""
+        for line in self.program.stdout:
+            said += line
+            found = re.search(r"the token for writing is (\S+)", line)
+            if found:
+                self.token = found[1]
+                # What else it says must not fill the pipe.
+                threading.Thread(target=self.program.stdout.read, daemon=True).start()
+                return
+        raise AssertionError(f"the server did not start: {said}")
+
+    def kill(self):
+        self.program.kill()
+        self.program.wait()
+        self.program.stdout.close()
+
+    def hold(self):
+        """Stop the server in its tracks: it answers nothing, and closes nothing."""
+        self.program.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.program.send_signal(signal.SIGCONT)

@@ -1,0 +1,364 @@
+"""The page in a real browser: overview, detail, comparison, health."""
+
+import json
+import re
+from urllib.parse import quote
+
+import pytest
+from served import HOSTILE, SHOPS, visit
+
+DETAIL = "/beliefs/conversion/" + quote('["control"]', safe="")
+COMPARISON = "/compare?belief=conversion" + "".join(
+    "&keys=" + quote(json.dumps([key]), safe="") for key in ("control", "video", "short form")
+)
+VIEWS = {
+    "overview": ("/", ".card .density path.d-posterior[d^=M]"),
+    "many": ("/?belief=shops", ".card .density path.d-posterior[d^=M]"),
+    "detail": (DETAIL, ".history canvas"),
+    "labels": ("/beliefs/candy/" + quote("[]", safe=""), ".shares .bar"),
+    "compare": (COMPARISON, ".forest li:nth-child(2)"),
+    "health": ("/health", ".vitals dd"),
+    "mms": ("/replay/mms", ".factory-panel tbody tr"),
+    "coins": ("/replay/coins", ".e-step tbody tr"),
+    "login": ("/login", "#token"),
+    "embed": ("/embed/conversion/" + quote('["control"]', safe=""), ".card path.d-posterior[d^=M]"),
+}
+
+
+def live(page):
+    page.wait_for_selector("body[data-connection=live]")
+
+
+def card(page, belief, key):
+    return page.locator(f".grid .card[data-belief={belief}]", has_text=key)
+
+
+def number(text):
+    return int(re.sub(r"\D", "", text))
+
+
+def test_every_belief_has_a_section_and_every_key_a_card(open_page, shoot):
+    page = open_page()
+    live(page)
+    page.wait_for_selector(".card[data-belief=conversion] path.d-posterior[d^=M]")
+    shoot(page, "overview")
+    sections = page.locator("section.belief:not(.pinned-keys) h2").all_inner_texts()
+    assert sections == ["conversion", "seconds", "calls", "candy", "shops"]
+    control = card(page, "conversion", "control")
+    drawn = control.locator("svg.density path")
+    for part in ("d-body", "d-interval", "d-prior", "d-posterior", "d-mle", "d-map", "d-mean"):
+        assert control.locator(f"path.{part}").get_attribute("d").startswith("M"), part
+    assert drawn.count() >= 7
+    said = control.locator("svg.density").get_attribute("aria-label")
+    assert re.fullmatch(r"Posterior density: mean [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %", said)
+    candy = page.locator(".card[data-belief=candy]")
+    page.get_by_role("heading", name="candy").scroll_into_view_if_needed()
+    candy.wait_for()
+    assert candy.locator(".shares li").count() == 6
+
+
+def test_an_event_is_seen_on_the_screen(open_page, site):
+    page = open_page()
+    live(page)
+    seen = card(page, "conversion", "short form").locator("footer b")
+    seen.wait_for()
+    before = number(seen.inner_text())
+    shape = card(page, "conversion", "short form").locator("path.d-posterior")
+    curve = shape.get_attribute("d")
+    site.feed(visit("short form", True), visit("short form", True))
+    page.wait_for_function(
+        "([n]) => [...document.querySelectorAll('.card[data-belief=conversion]')].some((card) =>"
+        " card.textContent.includes('short form') && card.querySelector('footer b').textContent === n)",
+        arg=[str(before + 2)],
+    )
+    assert shape.get_attribute("d") != curve
+
+
+def test_a_new_key_gets_a_card(open_page, site):
+    page = open_page("/?belief=conversion&sort=key")
+    live(page)
+    page.wait_for_selector(".card")
+    site.feed(visit("brand new", False))
+    page.wait_for_selector(".card .name[title='brand new']")
+
+
+def test_keys_are_sought_sorted_and_filtered(open_page):
+    page = open_page()
+    page.get_by_role("searchbox", name="Search keys").fill("shop 007")
+    page.get_by_role("link", name="Show all 10").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('.nothing:not([hidden])').length === 4")
+    page.get_by_role("link", name="Show all 10").click()
+    page.wait_for_function("() => document.querySelectorAll('.card').length === 10")
+    page.get_by_role("combobox", name="Sort by").select_option("key")
+    page.get_by_role("button", name="Largest first").click()
+    page.wait_for_function(
+        "() => document.querySelector('.card .name').textContent === 'shop 0070'"
+    )
+    assert "q=shop+007" in page.url
+    assert "sort=key" in page.url
+    page.reload()
+    page.wait_for_function(
+        "() => document.querySelector('.card .name')?.textContent === 'shop 0070'"
+    )
+    page.get_by_role("searchbox", name="Search keys").fill("nobody")
+    page.get_by_text("No key contains “nobody”").wait_for()
+    page.get_by_role("searchbox", name="Search keys").fill("")
+    page.get_by_role("group", name="Belief").get_by_text("conversion").click()
+    page.wait_for_function(
+        "() => document.querySelectorAll('section.belief:not([hidden])').length === 1"
+    )
+    assert "belief=conversion" in page.url
+
+
+def test_pinned_keys_stay_pinned(open_page):
+    page = open_page("/?belief=conversion")
+    page.get_by_role("button", name="Pin: video").click()
+    pinned = page.locator(".pinned-keys .card .name")
+    pinned.wait_for()
+    page.goto(page.url.partition("?")[0] + "?pinned=1")
+    pinned.wait_for()
+    assert pinned.all_inner_texts() == ["video"]
+    page.locator(".pinned-keys").get_by_role("button", name="Unpin: video").click()
+    page.get_by_text("No key is pinned").wait_for()
+
+
+def test_of_a_thousand_keys_only_those_on_screen_exist(open_page, shoot):
+    page = open_page("/?belief=shops")
+    page.wait_for_selector(".card .density path.d-posterior[d^=M]")
+    page.get_by_text("1,000 keys").wait_for()
+    shoot(page, "many")
+    assert page.locator(".card").count() < 60
+    assert page.locator(".card").first.get_attribute("aria-setsize") == str(SHOPS)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_selector(f".card:not(.skeleton)[aria-posinset='{SHOPS}']")
+    assert page.locator(".card").count() < 60
+    live(page)
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_keys_are_text_and_nothing_else(open_page, key):
+    page = open_page("/?belief=conversion")
+    link = page.locator(".card .name", has_text=key)
+    link.wait_for()
+    assert link.text_content() == key
+    link.click()
+    page.wait_for_selector(".detail h1")
+    assert page.locator("h1").text_content() == key
+    page.wait_for_selector("svg.density path.d-posterior[d^=M]")
+    assert page.get_by_text("not JSON <script>").count() == 1
+    page.goto(
+        f"{page.url.partition('/beliefs')[0]}/embed/conversion/{quote(json.dumps([key], ensure_ascii=False, separators=(',', ':')), safe='')}"
+    )
+    page.wait_for_selector(".card .name")
+    assert page.locator(".card .name").text_content() == key
+    assert page.evaluate("window.hacked") is None
+
+
+def test_a_belief_in_detail(open_page, site, shoot):
+    page = open_page(DETAIL)
+    page.wait_for_selector("h1")
+    assert page.locator("h1").inner_text() == "control"
+    assert page.locator(".figures dt").all_inner_texts()[:4] == [
+        "mean",
+        "95 % interval",
+        "MAP",
+        "MLE",
+    ]
+    live(page)
+    site.feed(visit("control", True))
+    page.get_by_text("Observed true").wait_for()
+    terms = page.locator(".rule .term b").all_inner_texts()
+    prior, likelihood, evidence, posterior = map(float, terms)
+    assert prior * likelihood / evidence == pytest.approx(posterior, rel=0.02)
+    page.wait_for_selector(".history canvas")
+    shoot(page, "detail", full_page=True)
+    page.get_by_role("button", name="prior", exact=True).click()
+    assert page.locator(".density path.d-prior").get_attribute("d") == ""
+    page.get_by_text("As a table").first.click()
+    page.get_by_role("region", name="Densities").wait_for()
+
+
+def test_history_zooms_and_comes_back(open_page, site):
+    page = open_page(DETAIL)
+    live(page)
+    for _ in range(3):  # the history has a moment a second
+        site.feed(visit("control", False))
+        page.wait_for_timeout(1100)
+    page.wait_for_selector(".history canvas")
+    whole = page.get_by_role("button", name="Whole history")
+    assert whole.is_disabled()
+    box = page.locator(".history .u-over").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.wait_for_function("() => !document.querySelector('.tools button').disabled")
+    whole.click()
+    assert whole.is_disabled()
+    page.get_by_role("button", name="Zoom in").click()
+    assert whole.is_enabled()
+    page.get_by_role("button", name="Events", exact=True).click()
+    page.wait_for_selector(".history canvas")
+
+
+def test_keys_are_compared(open_page, shoot):
+    page = open_page("/?belief=conversion")
+    for key in ("control", "video"):
+        page.get_by_role("button", name=f"Compare: {key}").click()
+    page.get_by_role("link", name="Compare", exact=True).last.click()
+    page.wait_for_selector(".forest li")
+    assert page.locator("path.c-line.dash-1, path.c-line.dash-2").count() >= 2
+    page.locator(".choose").get_by_role("button", name="short form").click()
+    page.wait_for_selector(".forest li:nth-child(2)")
+    shoot(page, "compare")
+    chances = page.locator(".bests .value").all_inner_texts()
+    assert sum(float(text.strip("<> %")) for text in chances) == pytest.approx(100, abs=0.5)
+    page.get_by_role("button", name="Leave out video").click()
+    page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
+
+
+def test_health_says_how_the_stream_fares(open_page, shoot):
+    page = open_page("/health")
+    live(page)
+    page.get_by_role("heading", name="All is well").wait_for()
+    assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]
+    assert page.locator(".beliefs-table tbody tr").count() == 5
+    assert page.locator(".strip .dead b").inner_text() == "1"
+    shoot(page, "health")
+
+
+def test_the_keyboard_is_enough(open_page):
+    page = open_page("/?belief=conversion&sort=key&order=asc")
+    page.wait_for_selector(".card .name")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.press("Tab")
+    page.locator(".card .name").first.focus()
+    first = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") != first
+    page.keyboard.press("p")
+    page.wait_for_selector(".pinned-keys .card")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.locator(".card .name", has_text="control").last.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".detail h1")
+
+
+def test_light_and_dark_are_chosen_and_kept(open_page):
+    page = open_page(theme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(ground) == "rgb(13, 15, 19)"
+    page.get_by_role("button", name="Light theme").click()
+    assert page.evaluate(ground) == "rgb(245, 245, 242)"
+    page.reload()
+    page.wait_for_selector("html[data-theme=light]")
+
+
+def test_what_cannot_be_shown_is_said(open_page):
+    page = open_page("/beliefs/conversion/" + quote('["nobody"]', safe=""))
+    page.watch.forgiven = ("404", "500")
+    page.get_by_role("heading", name="Nothing by that name").wait_for()
+    page.route("**/api/beliefs", lambda route: route.fulfill(json={"beliefs": []}))
+    page.get_by_role("link", name="All beliefs").click()
+    page.get_by_role("heading", name="No beliefs yet").wait_for()
+    page.unroute("**/api/beliefs")
+    page.route(
+        "**/api/beliefs",
+        lambda route: route.fulfill(status=500, json={"error": "the store is gone"}),
+    )
+    page.reload()
+    page.get_by_text("the store is gone").wait_for()
+    page.unroute("**/api/beliefs")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_selector(".card")
+
+
+def test_the_token_lets_in(open_page, site):
+    page = open_page("/login")
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("That is not the token.").wait_for()
+    page.get_by_label("Token").fill(site.token)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_selector(".card")
+    assert page.context.cookies()[0]["httpOnly"] is True
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page, theme):
+    # What is dark differs from what is light in its colours alone.
+    rules = {"resultTypes": ["violations"]} | (
+        {"runOnly": ["color-contrast"]} if theme == "dark" else {}
+    )
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    )
+    page = open_page("/health", theme=theme)
+    base = page.url.removesuffix("/health")
+    found = {}
+    for name, (path, ready) in VIEWS.items():
+        if name == "many":
+            continue  # the same cards as in the overview
+        page.goto(base + path)
+        page.wait_for_selector(ready, state="attached")
+        told = axe.Axe().run(page, options=rules)
+        serious = [
+            f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
+            for one in told.response["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+        if serious:
+            found[name] = serious
+    assert found == {}
+
+
+def test_a_phone_shows_all_of_it(open_page, shoot):
+    page = open_page("/health", width=390, height=844, theme="dark")
+    base = page.url.removesuffix("/health")
+    for name, (path, ready) in VIEWS.items():
+        page.goto(base + path)
+        page.wait_for_selector(ready, state="attached")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        shoot(page, f"phone-{name}")
+
+
+def test_a_wall_is_filled(open_page, shoot):
+    page = open_page("/?belief=shops", width=2560, height=1300)
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    assert page.locator(".card").count() >= 28
+    shoot(page, "wall")
+
+
+def test_the_page_is_light(open_page, browser, site):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes = []
+    session.on("Network.loadingFinished", lambda done: sizes.append(done["encodedDataLength"]))
+    for path, ready in (VIEWS["overview"], VIEWS["detail"]):
+        sizes.clear()
+        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.goto(site.url + path)
+        page.wait_for_selector(ready, state="attached")
+        page.wait_for_timeout(300)
+        assert 20_000 < sum(sizes) < 120_000, path
+    context.close()
+
+
+def test_an_idle_page_draws_nothing(open_page):
+    page = open_page("/beliefs/calls/" + quote("[]", safe=""))
+    live(page)
+    page.wait_for_timeout(1500)
+    page.evaluate(
+        "() => { window.frames_asked = 0; const ask = requestAnimationFrame;"
+        " window.requestAnimationFrame = (job) => { window.frames_asked += 1; return ask(job); }; }"
+    )
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.frames_asked") == 0
+    assert page.evaluate("document.getAnimations().length") == 0

@@ -1,0 +1,82 @@
+"""A page whose server goes away says so, and recovers by itself."""
+
+import pytest
+from served import Site, visit
+
+
+# What Chromium itself writes to the console when a connection breaks.
+BROKEN = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
+
+
+@pytest.fixture
+def mortal(tmp_path):
+    site = Site(tmp_path)
+    site.feed(*(visit("control", k % 3 == 0) for k in range(30)))
+    site.start()
+    yield site
+    site.kill()
+
+
+def count(n):
+    return f".card[data-belief=conversion] footer b:text-is('{n}')"
+
+
+def test_a_page_outlives_its_server(open_page, mortal, shoot):
+    page = open_page(at=mortal)
+    page.watch.forgiven = BROKEN
+    page.wait_for_selector("body[data-connection=live]")
+    page.wait_for_selector(count(30))
+    mortal.kill()
+    page.wait_for_selector("body[data-connection=lost]")
+    page.get_by_text("The connection to the server is lost.").wait_for()
+    assert page.locator(".state").inner_text() == "Offline"
+    assert page.locator(count(30)).count() == 1  # what was known is still shown
+    shoot(page, "lost")
+    mortal.feed(visit("control", True))
+    mortal.start()
+    page.wait_for_selector("body[data-connection=live]", timeout=20_000)
+    page.get_by_text("Connected again").wait_for()
+    page.wait_for_selector(count(31))
+    mortal.feed(visit("control", True))
+    page.wait_for_selector(count(32))
+    page.wait_for_selector(".banner", state="hidden")
+
+
+def test_a_server_that_falls_silent_is_noticed(open_page, mortal):
+    page = open_page(at=mortal)
+    page.watch.forgiven = BROKEN
+    page.wait_for_selector(count(30))
+    page.wait_for_selector("body[data-connection=live]")
+    mortal.hold()
+    try:
+        page.wait_for_selector("body[data-connection=silent]", timeout=3_500)
+        page.get_by_text("Nothing was heard from the server").wait_for()
+    finally:
+        mortal.go_on()
+    page.wait_for_selector("body[data-connection=live]")
+
+
+# A source is stalled when the pipeline makes no step; the page is told so by the server.
+STALLED = """
+  const Real = EventSource;
+  window.EventSource = class extends Real {
+    addEventListener(type, act) {
+      super.addEventListener(type, (event) => {
+        if (type !== "health") return act(event);
+        const data = JSON.stringify({ ...JSON.parse(event.data), status: "stalled", rate: 0 });
+        act(new MessageEvent(type, { data }));
+      });
+    }
+  };
+"""
+
+
+def test_a_stalled_source_is_seen(open_page, site, shoot):
+    page = open_page("/login")
+    page.add_init_script(STALLED)
+    page.goto(site.url)
+    page.wait_for_selector("body[data-connection=stalled]", timeout=4_000)
+    page.get_by_text("The source is stalled").wait_for()
+    assert page.locator(".state").inner_text() == "Stalled"
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    shoot(page, "stalled")

@@ -1,0 +1,140 @@
+"""The stories in a real browser."""
+
+import re
+
+import pytest
+
+COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"]
+
+
+def eaten(page):
+    said = page.locator(".where").inner_text()
+    return int(said.split(" of ")[0].replace(",", ""))
+
+
+def in_jars(page):
+    return sum(int(text.replace(",", "")) for text in page.locator(".jar b").all_inner_texts())
+
+
+@pytest.fixture
+def candies(open_page):
+    page = open_page("/replay/mms")
+    page.wait_for_selector(".factory-panel tbody tr")
+    return page
+
+
+def test_candies_are_eaten_and_counted(candies, shoot):
+    assert eaten(candies) == 0
+    candies.get_by_role("button", name="Step").click()
+    candies.wait_for_function(
+        "() => document.querySelector('.where').textContent.startsWith('1 of')"
+    )
+    terms = [float(text) for text in candies.locator(".rule .term b").all_inner_texts()]
+    prior, likelihood, evidence, posterior = terms
+    assert prior * likelihood / evidence == pytest.approx(posterior, rel=0.02)
+    assert in_jars(candies) == 1
+    candies.get_by_role("combobox", name="Speed").select_option("25")
+    candies.get_by_role("button", name="Play").click()
+    candies.wait_for_function("() => parseInt(document.querySelector('.where').textContent) > 12")
+    candies.get_by_role("button", name="Pause").click()
+    paused = eaten(candies)
+    shoot(candies, "candies")
+    candies.wait_for_timeout(300)
+    assert eaten(candies) == paused == in_jars(candies)
+    candies.keyboard.press("ArrowRight")
+    candies.wait_for_function(
+        "([n]) => document.querySelector('.where').textContent.startsWith(n)", arg=[str(paused + 1)]
+    )
+    candies.get_by_role("button", name="Reset").click()
+    assert eaten(candies) == in_jars(candies) == 0
+
+
+def test_all_candies_lead_to_cleveland(candies, shoot):
+    candies.get_by_role("combobox", name="Speed").select_option("max")
+    candies.locator("h1").click()
+    candies.keyboard.press(" ")
+    candies.get_by_role("button", name="Again").wait_for(timeout=30_000)
+    assert in_jars(candies) == 2620
+    assert candies.locator(".jar b").all_inner_texts() == ["481", "371", "483", "544", "372", "369"]
+    first = candies.locator(".factory-panel tbody tr").first.inner_text()
+    assert "Cleveland" in first
+    assert "+6.17" in first
+    assert "The prior has 0.2 % of the say" in candies.locator(".wash").inner_text()
+    candies.locator(".belief-panel").get_by_role("button", name="orange").click()
+    candies.get_by_role("heading", name="The race: orange").wait_for()
+    for estimate in ("of-mle", "of-map", "of-mean"):
+        assert candies.locator(f".race-panel path.{estimate}").get_attribute("d").count("L") > 50
+    shoot(candies, "candies-all", full_page=True)
+
+
+def slide(page, name, value):
+    page.get_by_role("slider", name=name).evaluate(
+        "(slider, value) => { slider.value = value;"
+        " slider.dispatchEvent(new Event('input', { bubbles: true })); }",
+        value,
+    )
+
+
+def test_a_prior_that_does_not_sum_to_one_is_refused_with_its_sum(candies):
+    candies.watch.forgiven = ("422",)
+    candies.get_by_role("button", name="Your own").click()
+    for colour in COLOURS:
+        slide(candies, colour, "0.2")
+    candies.get_by_text("1.20, 0.20 too much").wait_for()
+    candies.get_by_role("button", name="Start with this prior").click()
+    refusal = candies.get_by_role("alert")
+    refusal.wait_for()
+    assert refusal.inner_text() == "proportions must sum to 1, these sum to 1.20"
+    slide(candies, "blue", "0.1")
+    slide(candies, "red", "0.1")
+    candies.get_by_role("button", name="Start with this prior").click()
+    refusal.wait_for(state="hidden")
+    candies.get_by_text("your proportions: 100 imagined candies").wait_for()
+
+
+def test_a_walk_in_the_park_forgot_two_colours(candies):
+    candies.get_by_role("button", name="A walk in the park").click()
+    candies.get_by_role("button", name="Start with this prior").click()
+    candies.get_by_text("walk in the park: 102 imagined candies").wait_for()
+
+
+def test_nothing_falls_where_motion_is_unwelcome(open_page):
+    page = open_page("/replay/mms", reduced_motion="reduce")
+    page.wait_for_selector(".factory-panel tbody tr")
+    page.get_by_role("button", name="Step").click()
+    page.wait_for_function("() => document.querySelector('.where').textContent.startsWith('1 of')")
+    assert page.evaluate("document.getAnimations().length") == 0
+    assert in_jars(page) == 1
+
+
+def test_the_coins_are_told_apart(open_page, shoot):
+    page = open_page("/replay/coins")
+    page.wait_for_selector(".e-step tbody tr")
+    step = page.get_by_role("button", name="Step")
+    for taken in range(1, 33):
+        step.click()
+        page.wait_for_function(
+            "([n]) => document.querySelector('.where').textContent.startsWith(n + ' of')",
+            arg=[str(taken)],
+        )
+        if taken == 6:  # with the notes it takes one division
+            page.get_by_text("= 0.800").wait_for()
+        if taken == 8:  # the first row of the first E-step
+            cells = page.locator(".e-step tbody tr").first.locator("td.num").all_inner_texts()
+            assert cells == ["0.45", "0.55", "2.2", "2.2", "2.8", "2.8"]
+            posteriors = page.locator(".rule .c-posterior b").all_inner_texts()
+            assert posteriors == ["0.449", "0.551"]
+    assert step.is_disabled()
+    page.get_by_text("= 0.797").wait_for()
+    page.get_by_text("= 0.520").wait_for()
+    page.get_by_text("log likelihood −9.797").wait_for()
+    assert page.locator(".toss.for-A").count() + page.locator(".toss.for-B").count() == 50
+    page.get_by_role("button", name="Start the stream").click()
+    page.wait_for_function(
+        "() => /^Set [3-9]\\d/.test(document.querySelector('.latest').textContent)"
+    )
+    assert re.search(r"coin A says EM with [01]\.\d\d", page.locator(".latest").inner_text())
+    shoot(page, "coins", full_page=True)
+    page.get_by_role("button", name="Stop the stream").click()
+    page.get_by_role("combobox", name="Start at").select_option("0.5,0.5")
+    page.wait_for_function("() => document.querySelector('.where').textContent.startsWith('0 of')")
