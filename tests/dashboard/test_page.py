@@ -67,8 +67,9 @@ def test_an_event_is_seen_on_the_screen(open_page, site):
     curve = shape.get_attribute("d")
     site.feed(visit("short form", True), visit("short form", True))
     page.wait_for_function(
-        "([n]) => [...document.querySelectorAll('.card[data-belief=conversion]')].some((card) =>"
-        " card.textContent.includes('short form') && card.querySelector('footer b').textContent === n)",
+        "([n]) => [...document.querySelectorAll('.card[data-belief=conversion]')].some("
+        "(card) => card.textContent.includes('short form')"
+        " && card.querySelector('footer b').textContent === n)",
         arg=[str(before + 2)],
     )
     assert shape.get_attribute("d") != curve
@@ -136,7 +137,7 @@ def test_of_a_thousand_keys_only_those_on_screen_exist(open_page, shoot):
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-def test_keys_are_text_and_nothing_else(open_page, key):
+def test_keys_are_text_and_nothing_else(open_page, site, key):
     page = open_page("/?belief=conversion")
     link = page.locator(".card .name", has_text=key)
     link.wait_for()
@@ -146,9 +147,8 @@ def test_keys_are_text_and_nothing_else(open_page, key):
     assert page.locator("h1").text_content() == key
     page.wait_for_selector("svg.density path.d-posterior[d^=M]")
     assert page.get_by_text("not JSON <script>").count() == 1
-    page.goto(
-        f"{page.url.partition('/beliefs')[0]}/embed/conversion/{quote(json.dumps([key], ensure_ascii=False, separators=(',', ':')), safe='')}"
-    )
+    stored = json.dumps([key], ensure_ascii=False, separators=(",", ":"))
+    page.goto(f"{site.url}/embed/conversion/{quote(stored, safe='')}")
     page.wait_for_selector(".card .name")
     assert page.locator(".card .name").text_content() == key
     assert page.evaluate("window.hacked") is None
@@ -308,7 +308,7 @@ def test_axe_finds_nothing_serious(open_page, theme):
         page.wait_for_selector(ready, state="attached")
         told = axe.Axe().run(page, options=rules)
         serious = [
-            f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
+            "{}: {html} {failureSummary}".format(one["id"], **one["nodes"][0])
             for one in told.response["violations"]
             if one["impact"] in ("serious", "critical")
         ]

@@ -3,7 +3,6 @@
 import pytest
 from served import Site, visit
 
-
 # What Chromium itself writes to the console when a connection breaks.
 BROKEN = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
 

@@ -120,3 +120,19 @@ function row(columns, cells) {
     }),
   );
 }
+
+const sheets = new Map();
+
+/** Load a style sheet once, and wait for it. */
+export function sheet(href) {
+  if (!sheets.has(href)) {
+    const link = h("link", { rel: "stylesheet", href });
+    const loaded = new Promise((resolve) => {
+      link.addEventListener("load", resolve);
+      link.addEventListener("error", resolve); // plain is better than nothing
+    });
+    document.head.append(link);
+    sheets.set(href, loaded);
+  }
+  return sheets.get(href);
+}

@@ -111,7 +111,8 @@ export function ago(time, now = Date.now()) {
   if (ms === null) return "never";
   const seconds = (now - ms) / 1000;
   if (seconds < 2) return "now";
-  return `${seconds < 60 ? `${Math.round(seconds)} s` : span(seconds)} ago`;
+  // Coarse, for a page that changes every second is never at rest.
+  return `${seconds < 60 ? `${seconds < 10 ? 5 : 10 * Math.floor(seconds / 10)} s` : span(seconds)} ago`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

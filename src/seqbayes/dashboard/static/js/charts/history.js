@@ -1,20 +1,20 @@
 // Mean and interval over time, with zoom. uPlot is loaded when it is first needed.
 
-import { button, h, segments, setText } from "../dom.js";
+import { button, h, segments, setText, sheet } from "../dom.js";
 import { count, moment, scale, when } from "../format.js";
 
 let loading = null;
 
 function library() {
   loading ??= new Promise((resolve, reject) => {
-    const sheet = h("link", { rel: "stylesheet", href: "/static/vendor/uplot/uPlot.min.css" });
+    sheet("/static/vendor/uplot/uPlot.min.css");
     const script = h("script", { src: "/static/vendor/uplot/uPlot.iife.min.js" });
     script.addEventListener("load", () => resolve(globalThis.uPlot));
     script.addEventListener("error", () => {
       loading = null;
       reject(new Error("The chart library could not be loaded."));
     });
-    document.head.append(sheet, script);
+    document.head.append(script);
   });
   return loading;
 }

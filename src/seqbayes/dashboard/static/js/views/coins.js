@@ -2,7 +2,7 @@
 
 import { post } from "../api.js";
 import { Lines } from "../charts/lines.js";
-import { h, setText, svg } from "../dom.js";
+import { h, setText, sheet, svg } from "../dom.js";
 import { decimals, signed } from "../format.js";
 import { paint } from "../paint.js";
 import { Player } from "../player.js";
@@ -39,6 +39,7 @@ export class Coins {
   }
 
   async mount() {
+    await sheet("/static/css/replay.css");
     this.player = new Player({
       speeds: SPEEDS,
       speed: "story",
@@ -372,17 +373,15 @@ class Track {
     const trail = known
       ? []
       : COINS.flatMap((coin) =>
-          path
-            .slice(0, -1)
-            .map((step, i) =>
-              svg("circle", {
-                class: `trail fill-${coin}`,
-                cx: sx(step.thetas[coin]),
-                cy: 66,
-                r: 3,
-                "fill-opacity": 0.25 + (0.5 * i) / path.length,
-              }),
-            ),
+          path.slice(0, -1).map((step, i) =>
+            svg("circle", {
+              class: `trail fill-${coin}`,
+              cx: sx(step.thetas[coin]),
+              cy: 66,
+              r: 3,
+              "fill-opacity": 0.25 + (0.5 * i) / path.length,
+            }),
+          ),
         );
     const coins = thetas ? COINS.map((coin) => coinSign(coin, sx(thetas[coin]), 40)) : [];
     this.root.replaceChildren(...axis, ...trail, ...coins);

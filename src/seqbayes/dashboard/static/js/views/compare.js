@@ -1,10 +1,10 @@
 // Several keys of one belief, side by side: which is best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
-import { percent, place } from "../charts/bars.js";
+import { bests, forest } from "../charts/forest.js";
 import { Overlay, letter, strokeClass } from "../charts/overlay.js";
 import { h, icon, setText, svg, table } from "../dom.js";
-import { count, keyName, probability, scale } from "../format.js";
+import { count, keyName, scale } from "../format.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { empty, failure, loading } from "./state.js";
@@ -345,66 +345,4 @@ export class Compare {
     clearTimeout(this.pending);
     this.overlay?.close();
   }
-}
-
-function bests(rows, index) {
-  return h(
-    "ul",
-    { class: "shares chances bests" },
-    ...rows.map(({ id, name, p }) => {
-      const bar = h("span", { class: `bar series-${(index(id) % 6) + 1}` });
-      bar.style.width = percent(p);
-      return h(
-        "li",
-        null,
-        h("span", { class: "label", title: name }, name),
-        h("span", { class: "track", "aria-hidden": "true" }, bar),
-        h("span", { class: "value" }, probability(p)),
-      );
-    }),
-  );
-}
-
-function forest(pairs, ids, written) {
-  const ends = pairs.flatMap(({ interval }) => interval);
-  const low = Math.min(0, ...ends);
-  const width = Math.max(0, ...ends) - low || 1;
-  const at = (x) => percent((x - low) / width);
-  return h(
-    "ul",
-    { class: "forest" },
-    ...pairs.map(({ pair, mean, interval }) => {
-      const parts = {
-        zero: h("span", { class: "zero" }),
-        whisker: h("span", { class: "whisker" }),
-        tick: h("span", { class: "tick" }),
-      };
-      place(parts.zero, { left: at(0) });
-      place(parts.whisker, {
-        left: at(interval[0]),
-        width: percent((interval[1] - interval[0]) / width),
-      });
-      place(parts.tick, { left: at(mean) });
-      const sure = interval[0] > 0 || interval[1] < 0;
-      const names = pair.map((id) => letter(ids.indexOf(id)));
-      const said = `${written.bare(interval[0])} to ${written.bare(interval[1])}${written.share ? " points" : ""}`;
-      return h(
-        "li",
-        { class: sure ? "sure" : null },
-        h(
-          "span",
-          null,
-          `${names[0]} − ${names[1]}`,
-          h("b", null, `  ${mean > 0 ? "+" : ""}${written.bare(mean)}`),
-        ),
-        h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
-        h(
-          "span",
-          { class: "value muted" },
-          said,
-          h("span", { class: "unseen" }, sure ? ", away from 0" : ", includes 0"),
-        ),
-      );
-    }),
-  );
 }

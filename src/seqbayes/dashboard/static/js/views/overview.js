@@ -2,24 +2,17 @@
 
 import { get, query, part } from "../api.js";
 import { legend } from "../charts/density.js";
-import { button, h, icon, segments, setText } from "../dom.js";
+import { h, icon, setText } from "../dom.js";
 import { count } from "../format.js";
 import { pinned } from "../prefs.js";
 import { Card } from "./card.js";
 import { Grid } from "./grid.js";
 import { empty, failure, loading } from "./state.js";
+import { SORTS, toolbar } from "./toolbar.js";
 
 const FEW_ROWS = 2; // of every belief, while all are shown
 const MOST_WATCHED = 120;
 const RESORT = 5000; // ms; events change the order, cards must not jump about
-const SORTS = [
-  ["n", "Most seen"],
-  ["updated", "Latest event"],
-  ["rate", "Busiest"],
-  ["mean", "Mean"],
-  ["width", "Widest interval"],
-  ["key", "Name"],
-];
 
 export class Overview {
   title = "Beliefs";
@@ -88,64 +81,25 @@ export class Overview {
   }
 
   #toolbar() {
-    this.field = h("input", {
-      type: "search",
-      placeholder: "Search keys",
-      "aria-label": "Search keys",
-      "aria-keyshortcuts": "/",
-      autocomplete: "off",
-      spellcheck: "false",
-      value: this.asked.search,
-      oninput: () => {
-        clearTimeout(this.typing);
-        this.typing = setTimeout(() => this.#ask({ search: this.field.value.trim() }), 180);
+    const bar = toolbar({
+      beliefs: this.beliefs.map(({ name }) => name),
+      only: this.only,
+      asked: this.asked,
+      pinned: this.pinnedOnly,
+      ask: (change) => this.#ask(change),
+      turn: () => this.#ask({ order: this.asked.order === "desc" ? "asc" : "desc" }),
+      choose: (name) => {
+        this.only = name || null;
+        scrollTo(0, 0);
+        this.#sections();
       },
-    });
-    const sort = h(
-      "select",
-      { "aria-label": "Sort by", onchange: (event) => this.#ask({ sort: event.target.value }) },
-      ...SORTS.map(([value, text]) =>
-        h("option", { value, selected: value === this.asked.sort }, text),
-      ),
-    );
-    sort.value = this.asked.sort;
-    this.turn = h("button", {
-      type: "button",
-      class: "button icon-only",
-      onclick: () => this.#ask({ order: this.asked.order === "desc" ? "asc" : "desc" }),
-    });
-    const pins = button("Pinned", {
-      icon: "star",
-      "aria-pressed": this.pinnedOnly,
-      onclick: () => {
-        this.pinnedOnly = !this.pinnedOnly;
-        pins.setAttribute("aria-pressed", this.pinnedOnly);
+      pin: (pinned) => {
+        this.pinnedOnly = pinned;
         this.#sections();
       },
     });
-    const many = this.beliefs.length > 1;
-    const choices = [["", "All"], ...this.beliefs.map(({ name }) => [name, name])];
-    const filter = many
-      ? segments("Belief", choices, this.only ?? "", (name) => {
-          this.only = name || null;
-          scrollTo(0, 0);
-          this.#sections();
-        })
-      : null;
-    this.filter = filter;
-    return h(
-      "div",
-      { class: "toolbar", role: "search" },
-      h("div", { class: "scroll filter", tabindex: -1 }, filter),
-      h(
-        "div",
-        { class: "controls" },
-        h("label", { class: "field" }, icon("search"), this.field),
-        h("label", { class: "select" }, sort),
-        this.turn,
-        pins,
-      ),
-    );
+    Object.assign(this, { field: bar.field, turn: bar.turn, filter: bar.filter });
+    return bar.element;
   }
 
   #listen() {

@@ -1,0 +1,119 @@
+// What is believed about six colours, beside what the prior said.
+
+import { percent, place } from "../charts/bars.js";
+import { h, setText } from "../dom.js";
+import { count, probability } from "../format.js";
+
+export const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
+
+/** The end of an axis of shares that holds these. */
+export const axisEnd = (reach) => [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
+
+/** A mix as one bar in six colours. */
+export function mixBar(shares) {
+  if (!shares) return "–";
+  const said = COLOURS.map((colour) => `${colour} ${probability(shares[colour], 0)}`).join(", ");
+  const parts = COLOURS.map((colour) => {
+    const part = h("i", { class: `c-${colour}` });
+    part.style.flexGrow = String(shares[colour]);
+    return part;
+  });
+  return h("span", { class: "mix", role: "img", "aria-label": said, title: said }, ...parts);
+}
+
+/** A row a colour: bar, interval, and where MLE, MAP, mean and the prior's mean stand. */
+export class Belief {
+  constructor(follow) {
+    this.rows = new Map(COLOURS.map((colour) => [colour, this.#row(colour, follow)]));
+    this.element = h(
+      "ul",
+      { class: "shares beliefs" },
+      ...[...this.rows.values()].map(({ element }) => element),
+    );
+  }
+
+  #row(colour, follow) {
+    const parts = Object.fromEntries(
+      ["bar", "whisker", "at-prior", "at-mle", "at-map", "tick"].map((name) => [
+        name,
+        h("span", { class: name }),
+      ]),
+    );
+    const name = h(
+      "button",
+      {
+        type: "button",
+        class: "label",
+        onclick: () => follow(colour),
+        title: `Follow ${colour} in the race`,
+      },
+      h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }),
+      colour,
+    );
+    const value = h("span", { class: "value" });
+    const range = h("span", { class: "muted range" });
+    const element = h(
+      "li",
+      { class: `of-${colour}` },
+      name,
+      h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
+      value,
+      range,
+    );
+    return { ...parts, name, value, range, element };
+  }
+
+  update(belief, alpha, followed, eaten) {
+    const whole = COLOURS.reduce((sum, colour) => sum + alpha[colour], 0);
+    const reach = Math.max(
+      ...COLOURS.map((colour) => Math.max(belief.interval[colour][1], belief.mle[colour] ?? 0)),
+    );
+    const widest = axisEnd(reach);
+    const at = (x) => percent(Math.min(1, x / widest));
+    for (const [colour, row] of this.rows) {
+      const [low, high] = belief.interval[colour];
+      place(row.bar, { width: at(belief.mean[colour]) });
+      place(row.whisker, {
+        left: at(low),
+        width: percent((Math.min(high, widest) - low) / widest),
+      });
+      place(row["at-prior"], { left: at(alpha[colour] / whole) });
+      for (const estimate of ["mle", "map"]) {
+        const value = belief[estimate][colour];
+        row[`at-${estimate}`].hidden = value === null;
+        if (value !== null) place(row[`at-${estimate}`], { left: at(value) });
+      }
+      place(row.tick, { left: at(belief.mean[colour]) });
+      setText(row.value, probability(belief.mean[colour]));
+      setText(row.range, `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}`);
+      row.name.setAttribute("aria-pressed", colour === followed);
+      row.element.classList.toggle("eaten", colour === eaten);
+    }
+  }
+}
+
+/** How much of the belief is still the prior's. */
+export class Wash {
+  constructor() {
+    this.mine = h("span", { class: "imagined" });
+    this.seen = h("span", { class: "real" });
+    this.says = h("p", { class: "hint" });
+    this.element = h(
+      "div",
+      { class: "wash" },
+      h("div", { class: "wash-bar", "aria-hidden": "true" }, this.mine, this.seen),
+      this.says,
+    );
+  }
+
+  update(prior, eaten) {
+    const strength = COLOURS.reduce((sum, colour) => sum + prior.alpha[colour], 0);
+    const weight = strength / (strength + eaten);
+    this.mine.style.width = percent(weight);
+    const imagined = `${strength.toLocaleString("en")} imagined candies`;
+    setText(
+      this.says,
+      `${prior.name}: ${imagined}, ${count(eaten)} real ones. The prior has ${probability(weight)} of the say.`,
+    );
+  }
+}

@@ -1,0 +1,74 @@
+// How the overview is searched, sorted and filtered.
+
+import { button, h, icon, segments } from "../dom.js";
+
+const TYPING = 180; // ms without a key after which a search begins
+
+export const SORTS = [
+  ["n", "Most seen"],
+  ["updated", "Latest event"],
+  ["rate", "Busiest"],
+  ["mean", "Mean"],
+  ["width", "Widest interval"],
+  ["key", "Name"],
+];
+
+/**
+ * @param {object} options
+ * @param {string[]} options.beliefs names
+ * @param {string|null} options.only the belief shown alone
+ * @param {{sort: string, search: string}} options.asked
+ * @param {boolean} options.pinned whether only pinned keys are shown
+ * @param {Function} options.ask called with what is asked now
+ * @param {Function} options.turn called to turn the order round
+ * @param {Function} options.choose called with the name of a belief, "" for all
+ * @param {Function} options.pin called with whether only pinned keys are shown
+ */
+export function toolbar({ beliefs, only, asked, pinned, ask, turn: reverse, choose, pin }) {
+  let typing = null;
+  const field = h("input", {
+    type: "search",
+    placeholder: "Search keys",
+    "aria-label": "Search keys",
+    "aria-keyshortcuts": "/",
+    autocomplete: "off",
+    spellcheck: "false",
+    value: asked.search,
+    oninput: () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => ask({ search: field.value.trim() }), TYPING);
+    },
+  });
+  const sort = h(
+    "select",
+    { "aria-label": "Sort by", onchange: () => ask({ sort: sort.value }) },
+    ...SORTS.map(([value, text]) => h("option", { value }, text)),
+  );
+  sort.value = asked.sort;
+  const turn = h("button", { type: "button", class: "button icon-only", onclick: reverse });
+  const pins = button("Pinned", {
+    icon: "star",
+    "aria-pressed": pinned,
+    onclick: () => {
+      const now = pins.getAttribute("aria-pressed") !== "true";
+      pins.setAttribute("aria-pressed", now);
+      pin(now);
+    },
+  });
+  const choices = [["", "All"], ...beliefs.map((name) => [name, name])];
+  const filter = beliefs.length > 1 ? segments("Belief", choices, only ?? "", choose) : null;
+  const element = h(
+    "div",
+    { class: "toolbar", role: "search" },
+    h("div", { class: "scroll filter", tabindex: -1 }, filter),
+    h(
+      "div",
+      { class: "controls" },
+      h("label", { class: "field" }, icon("search"), field),
+      h("label", { class: "select" }, sort),
+      turn,
+      pins,
+    ),
+  );
+  return { element, field, turn, filter };
+}
