@@ -339,8 +339,18 @@ def test_the_page_is_light(open_page, browser, site):
     page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Network.enable")
-    sizes = []
-    session.on("Network.loadingFinished", lambda done: sizes.append(done["encodedDataLength"]))
+    files, sizes = set(), []
+
+    def answered(answer):
+        if "/api/" not in answer["response"]["url"]:
+            files.add(answer["requestId"])
+
+    def loaded(done):
+        if done["requestId"] in files:
+            sizes.append(done["encodedDataLength"])
+
+    session.on("Network.responseReceived", answered)
+    session.on("Network.loadingFinished", loaded)
     for path, ready in (VIEWS["overview"], VIEWS["detail"]):
         sizes.clear()
         session.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -140,7 +140,7 @@ export class Grid {
       this.cards.delete(id);
       gone = true;
     }
-    const shown = [...wanted, focused].join("\n");
+    const shown = [this.total, this.columns, ...wanted, focused].join("\n");
     if (gone || shown !== this.shown) {
       this.shown = shown;
       this.changed();
