@@ -87,7 +87,9 @@ def test_keys_are_sought_sorted_and_filtered(open_page):
     page = open_page()
     page.get_by_role("searchbox", name="Search keys").fill("shop 007")
     page.get_by_role("link", name="Show all 10").wait_for()
-    page.wait_for_function("() => document.querySelectorAll('.nothing:not([hidden])').length === 4")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.grid + .nothing:not([hidden])').length === 4"
+    )
     page.get_by_role("link", name="Show all 10").click()
     page.wait_for_function("() => document.querySelectorAll('.card').length === 10")
     page.get_by_role("combobox", name="Sort by").select_option("key")

@@ -107,26 +107,31 @@ export class Grid {
     const top = this.element.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN);
     const last = Math.min(rows, Math.ceil((innerHeight - top) / pitch) + OVERSCAN);
-    this.span = [first * this.columns, Math.max(first, Math.min(places, last * this.columns))];
+    const from = first * this.columns;
+    this.span = [from, Math.max(from, Math.min(places, last * this.columns))];
     this.#show(cell, pitch);
   }
 
   #show(cell, pitch) {
     const [from, to] = this.span;
     const wanted = new Set();
+    const elements = [];
     let bare = 0;
     let focused = null;
     for (let place = from; place < to; place++) {
       const id = this.order[place];
       if (id === undefined) {
         this.#load(Math.floor(place / PAGE));
-        this.#put(this.#skeleton(bare++), place, cell, pitch);
+        const blank = this.#skeleton(bare++);
+        this.#put(blank, place, cell, pitch);
+        elements.push(blank);
         continue;
       }
       wanted.add(id);
       const card = this.cards.get(id) ?? this.#create(id);
       card.resize(cell);
       this.#put(card.element, place, cell, pitch);
+      elements.push(card.element);
     }
     for (const extra of this.skeletons.splice(bare)) extra.remove();
     let gone = false;
@@ -140,6 +145,7 @@ export class Grid {
       this.cards.delete(id);
       gone = true;
     }
+    this.#arrange(elements);
     const shown = [this.total, this.columns, ...wanted, focused].join("\n");
     if (gone || shown !== this.shown) {
       this.shown = shown;
@@ -168,14 +174,15 @@ export class Grid {
     style.transform = `translate(${x}px, ${row * pitch}px)`;
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.total);
-    element.dataset.place = place;
-    if (!element.parentNode) this.#insert(element, place);
   }
 
   // The order of elements is that of reading and of the tab key.
-  #insert(element, place) {
-    const after = [...this.element.children].find((other) => Number(other.dataset.place) > place);
-    this.element.insertBefore(element, after ?? null);
+  #arrange(elements) {
+    let next = this.element.firstChild;
+    for (const element of elements) {
+      if (element === next) next = next.nextSibling;
+      else this.element.insertBefore(element, next);
+    }
   }
 
   tick() {
