@@ -261,6 +261,14 @@ def test_light_and_dark_are_chosen_and_kept(open_page):
     page.wait_for_selector("html[data-theme=light]")
 
 
+def test_an_address_that_is_none_is_said_to_be(open_page):
+    page = open_page("/nowhere")
+    page.watch.forgiven = ("404",)
+    page.get_by_text("This site has no page /nowhere.").wait_for()
+    page.get_by_role("link", name="All beliefs").click()
+    page.wait_for_selector(".card")
+
+
 def test_what_cannot_be_shown_is_said(open_page):
     page = open_page("/beliefs/conversion/" + quote('["nobody"]', safe=""))
     page.watch.forgiven = ("404", "500")

@@ -59,6 +59,8 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     first = candies.locator(".factory-panel tbody tr").first.inner_text()
     assert "Cleveland" in first
     assert "+6.17" in first
+    assert candies.locator(".factory-panel .mix").count() == 5
+    assert candies.get_by_text("Mars 2008").count() == 2  # in the race, too
     assert "The prior has 0.2 % of the say" in candies.locator(".wash").inner_text()
     candies.locator(".belief-panel").get_by_role("button", name="orange").click()
     candies.get_by_role("heading", name="The race: orange").wait_for()

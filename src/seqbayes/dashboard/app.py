@@ -46,15 +46,20 @@ class Site:
         self.hub = Hub(self.board, origin)
         self.stories = Stories()
         self.access = access
+        self._pages = Pages(access)
         inner = Starlette(
             routes=self._routes(),
             lifespan=self._lifespan,
-            exception_handlers={Refusal: _refused, HTTPException: _failed, StoreError: _unreadable},
+            exception_handlers={
+                Refusal: _refused,
+                HTTPException: self._failed,
+                StoreError: _unreadable,
+            },
         )
         self.app = Guard(inner, access, frame_ancestors)
 
     def _routes(self) -> list[Route]:
-        reads, streams, pages = Reads(self.hub), Streams(self.hub), Pages(self.access)
+        reads, streams, pages = Reads(self.hub), Streams(self.hub), self._pages
         stories = self.stories
         got = {
             "/api/beliefs": reads.beliefs,
@@ -93,6 +98,13 @@ class Site:
         finally:
             self.hub.stop()
 
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        reads = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        if error.status_code == 404 and reads and not request.url.path.startswith("/api/"):
+            return await self._pages.lost(request)
+        return answer(request, {"error": error.detail}, error.status_code, error.headers)
+
     def close_clients(self) -> None:
         """End what would not end by itself; call on the event loop."""
         self.hub.close_clients()
@@ -102,11 +114,6 @@ class Site:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return refused(request, error)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return answer(request, {"error": error.detail}, error.status_code, error.headers)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

@@ -65,7 +65,8 @@ class Guard:
         headers = {
             "content-security-policy": f"{POLICY}; frame-ancestors {ancestors}",
             "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
+            # Without any referrer a browser names no origin either when it sends the form.
+            "referrer-policy": "same-origin" if path == "/login" else "no-referrer",
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "cross-origin" if embedded else "same-origin",
             "permissions-policy": "camera=(), geolocation=(), microphone=()",

@@ -94,6 +94,13 @@ class Pages:
         """Return the page, which finds its way by itself."""
         return self._files.response(request, "index.html")
 
+    async def lost(self, request: Request) -> Response:
+        """Return the page where there is none of this address, which it says."""
+        found = self._files.response(request, "index.html")
+        if found.status_code == 200:
+            found.status_code = 404
+        return found
+
     async def embed(self, request: Request) -> Response:
         """Return the page of one belief for a frame."""
         return self._files.response(request, "embed.html")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from seqbayes.dashboard.answers import Refusal, answer, body_of, whole
 from seqbayes.dashboard.hub import frame
 from seqbayes.dashboard.streams import EventStream
+from seqbayes.datasets import factory_mixes
 from seqbayes.errors import SeqbayesError
 from seqbayes.replay.coins import lines as coin_lines
 from seqbayes.replay.coins import story as coins
@@ -98,7 +99,8 @@ class Stories:
             raise Refusal(422, str(error)) from None
         identity = f"{name}-{msgspec.json.encode(options, order='deterministic').hex()}"
         told = await run_in_threadpool(self._find, identity)
-        return answer(request, {"id": identity, **msgspec.json.decode(told.opening)})
+        mixes = {"mixes": _mixes()} if name == "mms" else {}
+        return answer(request, {"id": identity, **msgspec.json.decode(told.opening), **mixes})
 
     def _find(self, identity: str) -> Told:
         with self._lock:
@@ -142,6 +144,14 @@ class Stories:
             await asyncio.sleep(PACE)
             if self.closing.is_set():
                 return
+
+
+def _mixes() -> dict[str, Any]:
+    """Return the mixes that makers published, which may have made the candies."""
+    return {
+        mix.name: {"title": mix.title, "shares": dict(mix.shares)}
+        for mix in factory_mixes().values()
+    }
 
 
 def _options(identity: str) -> CandyOptions | CoinOptions:
