@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # programs, cases
 
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
@@ -28,9 +30,6 @@ def serve(tmp_path, monkeypatch):
         server.stop()
 
 
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-
-
 def chromium():
     """Return Debian's browser, or None."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
@@ -38,7 +37,9 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """A server that shows some thousand events and waits for more."""
+    """A server of its own that shows some thousand events and waits for more."""
+    from served import Site, history
+
     site = Site(tmp_path_factory.mktemp("site"))
     site.feed(*history())
     site.spoil("not JSON <script>window.hacked=1</script>")

@@ -217,7 +217,8 @@ def test_a_story_is_told_as_replay_tells_it(serve, capsys):
         == 0
     )
     first, *steps, _ = map(json.loads, capsys.readouterr().out.splitlines())
-    assert {name: value for name, value in begun.items() if name != "id"} == first
+    assert {k: v for k, v in begun.items() if k not in ("id", "mixes")} == first
+    assert begun["mixes"]["cleveland"]["shares"]["orange"] == 0.205
     told = server.get(f"/api/replay/{begun['id']}/steps?from=0&count=500")
     assert told == {"steps": steps, "total": len(steps)}
     assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=2")["steps"] == steps[3:5]
