@@ -263,8 +263,12 @@ def test_every_mistake_is_named():
         ("belief.d.state", "it is missing"),
         ("belief.d.field", "expected `str | array`, got `int`"),
         ("belief.e", "forgets by event time, and has no field for it"),
-        ("belief.f.over", "invalid enum value 'explode'"),
-        ("belief.g.time_unit", "invalid enum value 'years'"),
+        ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
+        ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
+        ("belief.g.prior", "expected a number as prior_mean, got 'x'"),
+        ("belief.g.late", "expected a duration such as"),
+        ("belief.a.state", "no state 'bta': is it 'beta'?"),
+        ("belief.b.prior", "expected alpha >= 0, got -1"),
     ]:
         assert any(each.startswith(f"{place}: ") and text in each for each in found), (place, found)
 
@@ -282,8 +286,16 @@ def test_every_mistake_is_named():
         ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),
         (
             f"{BASE}belief.b = {{state = 'bta', field = 'x'}}",
-            "belief.b.state: no state 'bta'; ther",
+            "belief.b.state: no state 'bta': is it 'beta'\\?",
         ),
+        (
+            f"{BASE}belief.b = {{state = 'x', field = 'x'}}",
+            "belief.b.state: no state 'x'; there are",
+        ),
+        (f"{BASE}belief.\"\\n\" = {{state = 'beta', field = 'x'}}", "a printable name, got"),
+        (f"{BASE}belief.b = {{state = 'beta', field = '\"'}}", "expected fields without quotes"),
+        ("store = ''", "store: expected a file, or postgresql:"),
+        ("store = 'postgresql://['", "store: no URL of a PostgreSQL database: "),
         (f"{BASE}belief.b = {{state = 'beta'}}", "belief.b: belief 'b' has no field to observe"),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = -1}}}}",

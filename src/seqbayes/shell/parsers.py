@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from seqbayes import cli
 
-FILES = ("STORE", "CONFIG", "FILE")
+FILES = ("STORE", "CONFIG", "CONFIG_OR_STORE", "FILE")
 """The names of arguments that are files."""
 
 
@@ -91,6 +91,6 @@ def _word(action: argparse.Action) -> Word:
         "" if action.nargs == 0 else metavar,
         choices,
         told,
-        action.required,
+        action.required and action.nargs not in ("*", "?"),
         action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction),
     )

@@ -65,7 +65,8 @@ def _rows(words: Iterable[Word]) -> Iterator[str]:
     yield "|---|---|"
     for word in words:
         value = "\\|".join(word.choices) if word.choices and word.flags else word.value
-        name = ", ".join(f"{flag} {value}".strip() for flag in word.flags) or word.value
+        value += "..." if word.repeated and not word.flags else ""
+        name = ", ".join(f"{flag} {value}".strip() for flag in word.flags) or value
         needed = "; required" if word.flags and word.required else ""
         yield f"| `{name}` | {_cell(word.help)}{needed} |"
 

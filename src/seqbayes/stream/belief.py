@@ -103,6 +103,8 @@ class Belief:
         for name in ("field", "by", "features"):
             given = getattr(self, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if not (self.name and self.name.isprintable()):
+            raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
         if type(self.max_keys) is not int or self.max_keys < 1:

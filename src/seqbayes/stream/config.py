@@ -17,9 +17,9 @@ from seqbayes.stream.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state
-from seqbayes.stream.schema import ConfigError, Mistakes, join
+from seqbayes.stream.schema import ConfigError, Mistakes, guess, join
 from seqbayes.stream.source import Source
-from seqbayes.stream.store import open_store
+from seqbayes.stream.store import check_url, open_store
 
 _Duration = str | int | float
 
@@ -174,6 +174,8 @@ def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
     pace = _pace(given.get("commit", {}), mistakes)
     history = _history(given.get("history", {}), mistakes)
     letters = mistakes.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
+    if isinstance(given.get("store"), str):
+        mistakes.attempt("store", lambda: check_url(given["store"]))
     if root is None or source is None or pace is None or letters is None:
         return None
     return Config(root.store, source, beliefs, pace, history, letters.most)
@@ -187,7 +189,9 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] 
     if kind not in registry.KINDS:
         known = ", ".join(sorted(registry.KINDS))
         got = "it is missing" if kind is None else f"unknown kind {kind!r}"
-        mistakes.note("source.kind", f"{got}; there are {known}")
+        mistakes.note(
+            "source.kind", f"{got}{guess(kind, registry.KINDS) or f'; there are {known}'}"
+        )
         return None
     try:
         loaded = registry.load_kind(kind)
@@ -245,17 +249,20 @@ def _beliefs(tables: Any, mistakes: Mistakes) -> list[Belief]:
     beliefs = []
     for name, given in tables.items():
         path = join("belief", name)
+        before = len(mistakes.found)
         table = mistakes.read(path, given, BeliefTable)
-        belief = None if table is None else _belief(path, name, table, mistakes)
+        belief = None if table is None else _belief(path, name, table, mistakes, before)
         if belief is not None:
             beliefs.append(belief)
     return beliefs
 
 
-def _belief(path: str, name: str, table: BeliefTable, mistakes: Mistakes) -> Belief | None:
+def _belief(
+    path: str, name: str, table: BeliefTable, mistakes: Mistakes, before: int
+) -> Belief | None:
     times = _times(path, table, mistakes)
     state = make_state(path, table, mistakes)
-    if state is None:
+    if state is None or len(mistakes.found) > before:  # what does not go together may follow
         return None
     return mistakes.attempt(
         path,

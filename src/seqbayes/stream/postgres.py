@@ -47,14 +47,10 @@ class PostgresStore(SqlStore):
     }
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
-        try:
-            import psycopg
-        except ImportError:
-            raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
-        self._psycopg = psycopg
+        self._psycopg = _driver()
         self._conninfo = url
         self._cursors = 0
-        super().__init__(_public(psycopg.conninfo.conninfo_to_dict, url))
+        super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url))
         self._connection = self._connect()
         try:
             self._prepare(mode)
@@ -64,10 +60,21 @@ class PostgresStore(SqlStore):
             self._connection.close()
             raise
 
+    @staticmethod
+    def check(url: str) -> None:
+        """Check that a URL is one, without connecting.
+
+        Raises
+        ------
+        StoreError
+            If it is none, or psycopg is not installed.
+        """
+        _public(_driver().conninfo.conninfo_to_dict, url)
+
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         with self._translated():
             # lost hosts are noticed in half a minute, not in two hours
-            return self._psycopg.connect(
+            connection: psycopg.Connection[tuple[Any, ...]] = self._psycopg.connect(
                 self._conninfo,
                 autocommit=True,
                 connect_timeout=10,
@@ -75,6 +82,7 @@ class PostgresStore(SqlStore):
                 keepalives_interval=5,
                 keepalives_count=4,
             )
+        return connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -225,10 +233,18 @@ class PostgresStore(SqlStore):
             self._connection.close()
 
 
+def _driver() -> Any:
+    try:
+        import psycopg
+    except ImportError:
+        raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
+    return psycopg
+
+
 def _public(parse: Any, url: str) -> str:
     """Return a name for messages, without a password."""
     try:
         parts = parse(url)
     except Exception as error:
-        raise StoreError(f"no URL of a PostgreSQL database: {error}") from None
+        raise StoreError(f"no URL of a PostgreSQL database: {str(error).strip()}") from None
     return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"

@@ -15,7 +15,7 @@ from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 from seqbayes.state import State
 from seqbayes.stream.durations import parse_half_life
-from seqbayes.stream.schema import Mistakes, join
+from seqbayes.stream.schema import Mistakes, guess, join
 from seqbayes.watch import spec
 
 ESTIMATORS = {
@@ -173,8 +173,9 @@ def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> Sta
     families = spec.families()
     family = families.get(spec.spell(table.state))
     if family is None:
-        known = ", ".join(known_states())
-        mistakes.note(join(path, "state"), f"no state {table.state!r}; there are {known}")
+        known = known_states()
+        hint = guess(table.state, known) or f"; there are {', '.join(known)}"
+        mistakes.note(join(path, "state"), f"no state {table.state!r}{hint}")
         return None
     named, fixed = _likelihood(table.likelihood)
     likelihood = mistakes.attempt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -41,6 +41,10 @@ class Mistakes:
 
     def convert(self, path: str, value: Any, kind: Any, otherwise: Any) -> Any:
         """Return a value as its type has it, or `otherwise` with a note."""
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            known = " or ".join(map(repr, get_args(kind)))
+            self.note(path, f"expected {known}, got {value!r}{guess(value, get_args(kind))}")
+            return otherwise
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
@@ -62,25 +66,48 @@ class Mistakes:
         known = list(known)
         for key in given:
             if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f": is it {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+                hint = guess(key, known) or f"; there are {', '.join(known)}"
                 self.note(join(path, key), f"unknown key{hint}")
 
     def read(self, path: str, table: Any, kind: type[T]) -> T | None:
-        """Return a table as a struct; None, with notes, if it has mistakes."""
+        """Return a table as a struct, with notes of its mistakes.
+
+        What is wrong has its default there, so that the rest is looked at as well; it is None where
+        something is missing.
+        """
         if not isinstance(table, Mapping):
             self.note(path, f"expected a table, got {table!r}")
             return None
-        before = len(self.found)
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
         self.unknown(path, table, fields)
         values = {}
+        whole = True
         for name, field in fields.items():
             if name in table:
-                values[field.name] = self.convert(join(path, name), table[name], field.type, None)
+                found = self.convert(join(path, name), table[name], field.type, _WRONG)
+                if found is not _WRONG:
+                    values[field.name] = found
+                else:
+                    whole &= not field.required
             elif field.required:
                 self.note(join(path, name), "it is missing")
-        return kind(**values) if len(self.found) == before else None
+                whole = False
+        return kind(**values) if whole else None
+
+
+_WRONG: Any = object()
+
+
+def guess(given: Any, known: Iterable[Any]) -> str:
+    """Return what was probably meant, as the end of a sentence.
+
+    Examples
+    --------
+    >>> guess("betta", ["beta", "gamma"]), guess("x", ["beta"])
+    (": is it 'beta'?", '')
+    """
+    near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)
+    return f": is it {near[0]!r}?" if near else ""
 
 
 def join(path: str, key: str) -> str:

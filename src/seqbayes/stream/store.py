@@ -229,10 +229,34 @@ def open_store(url: str, mode: Mode = "create") -> Store:
     StoreError
         If it cannot be opened, is of a newer version or holds something else.
     """
-    if url.startswith(("postgresql:", "postgres:")):
+    if _is_server(url):
         from seqbayes.stream.postgres import PostgresStore
 
         return PostgresStore(url, mode)
     from seqbayes.stream.sqlite import SqliteStore
 
     return SqliteStore(url.removeprefix("sqlite:"), mode)
+
+
+def check_url(url: str) -> None:
+    """Check that a URL names a store, without looking whether it is there.
+
+    Raises
+    ------
+    StoreError
+        If it does not, or what is needed for it is not installed.
+
+    Examples
+    --------
+    >>> check_url("beliefs.db")
+    """
+    if not url.removeprefix("sqlite:"):
+        raise StoreError("expected a file, or postgresql://user@host/database, got ''")
+    if _is_server(url):
+        from seqbayes.stream.postgres import PostgresStore
+
+        PostgresStore.check(url)
+
+
+def _is_server(url: str) -> bool:
+    return url.startswith(("postgresql:", "postgres:"))
