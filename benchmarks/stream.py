@@ -10,6 +10,7 @@ import io
 import json
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,16 +50,15 @@ class Sale(msgspec.Struct):
     sold: bool
 
 
-def write_events(path: Path, keys: int) -> None:
+def write_events(path: Path, keys: int, wide: bool) -> None:
     rng = random.Random(1)
     with path.open("w") as file:
         for i in range(EVENTS):
-            event = {
-                "at": f"2024-05-01T{i // 3600 % 24:02}:{i // 60 % 60:02}:{i % 60:02}Z",
-                "shop": f"shop {rng.randrange(keys)}",
-                "sold": rng.random() < 0.3,
-                "price": round(rng.lognormvariate(2.0, 0.5), 2),
-            }
+            event = {"shop": f"shop {rng.randrange(keys)}", "sold": rng.random() < 0.3}
+            if wide:
+                minutes, second = divmod(i, 60)
+                event["at"] = f"2024-05-01T{minutes // 60 % 24:02}:{minutes % 60:02}:{second:02}Z"
+                event["price"] = round(rng.lognormvariate(2.0, 0.5), 2)
             file.write(json.dumps(event) + "\n")
 
 
@@ -91,21 +91,25 @@ def by_hand(path: Path) -> None:
 
 def reading():
     with tempfile.TemporaryDirectory() as name:
-        for keys in (1_000, 100_000):
-            path = Path(name, f"{keys}.jsonl")
-            write_events(path, keys)
+        for keys, wide, least in (
+            (1_000, False, True),
+            (1_000, True, True),
+            (100_000, True, False),
+        ):
+            path = Path(name, f"{keys}-{wide}.jsonl")
+            write_events(path, keys, wide)
             ways = {"run": through_run, "decoded": decoded, "by hand": by_hand}
             timers = {
-                way: timeit.Timer(lambda act=act, path=path: act(path)) for way, act in ways.items()
+                way: timeit.Timer(lambda act=act, path=path: act(path), timer=time.process_time)
+                for way, act in ways.items()
             }
             times = rounds(ROUNDS, timers, repeats=1)
-            rate = f"{EVENTS / min(times['run']):,.0f} events/s"
+            rate = f"{EVENTS / min(times['run']):,.0f} events/s at best"
+            told = f"{4 if wide else 2} fields, {keys:,} keys: rate over that of "
             share = ratio(times["decoded"], times["run"])
             gain = ratio(times["by hand"], times["run"])
-            told = f"{keys:,} keys: rate over that of "
-            goals = (0.25, 6.0) if keys == 1_000 else (None, None)
-            yield row(f"{told}bare msgspec decoding", share, goals[0], rate)
-            yield row(f"{told}json.loads and river.proba.Beta", gain, goals[1], rate)
+            yield row(f"{told}bare msgspec decoding", share, 0.25 if least else None, rate)
+            yield row(f"{told}json.loads and river.proba.Beta", gain, 6.0 if least else None, "")
 
 
 def row(name: str, value: float, least: float | None, note: str) -> Row:
@@ -124,20 +128,21 @@ def commits():
             start = more if "of" in kind else []
             source = Iterated([*start, *events * count], name="sales")
             with Pipeline(source, [belief], store, Pace(1e9, 10**9, 10**9), size=1000) as pipeline:
-                times = []
+                times, work = [], []
                 for step in pipeline:
-                    before = time.perf_counter()
+                    before, busy = time.perf_counter(), time.process_time()
                     dirty = step.tables["sold"].dirty
                     step.commit()
                     if step.events > len(start) + 1000 and dirty == 1000:
                         times.append(time.perf_counter() - before)
-        value = sorted(times)[len(times) // 2]
+                        work.append(time.process_time() - busy)
+        value, busy = statistics.median(times), statistics.median(work) * 1e3
         yield Row(
             kind,
             f"{value * 1e3:.1f} ms",
             "< 15 ms",
             verdict(value, 0.015),
-            f"median of {len(times)}; the shortest {min(times) * 1e3:.1f} ms",
+            f"median of {len(times)}; {busy:.1f} ms of it processor time",
         )
 
 
@@ -154,7 +159,7 @@ def resident():
 keys, path = int(sys.argv[1]), sys.argv[2]
 events = ({"sold": True, "shop": f"shop {i}"} for i in range(keys))
 belief = Belief("sold", Beta(), field="sold", by="shop", max_keys=keys)
-source = Iterated(events if path.endswith("new.db") else [], name="sales")
+source = Iterated(events, "sales") if path.endswith("new.db") else Iterated([], "nothing")
 with Pipeline(Iterated([], name="none"), [belief], open_store(":memory:")):
     pass
 before = resident()
@@ -194,8 +199,9 @@ TITLES = {
 NOTES = {
     "reading": f"{EVENTS:,} lines from a file; {ROUNDS} rounds. `run` commits to SQLite on disk, "
     "and keeps history and its\nplace in the file; bare decoding reads the lines into a msgspec "
-    "Struct of the two fields; the loop with River keeps\nnothing.",
-    "commits": "",
+    "Struct of the two fields; the loop with River keeps\nnothing. Processor time, so that others "
+    "on the machine, and its disk, count little.",
+    "commits": "By the clock, the sync to the disk included.",
     "memory": "Resident memory of a process with one more belief, by key.",
 }
 TABLES = {"reading": reading, "commits": commits, "memory": memory}

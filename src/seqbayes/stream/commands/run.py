@@ -61,11 +61,7 @@ def run(args: argparse.Namespace) -> int:
     with interruptible() as interruption:
         try:
             with config.open([progress]) as pipeline:
-                log.say(
-                    "started",
-                    f"{pipeline.source.name} into {pipeline.store.url}",
-                    **_place(pipeline),
-                )
+                _greet(log, pipeline)
                 _follow(pipeline, interruption, args.once)
         except LeaseError as error:
             return fail(log, error, HELD)
@@ -78,6 +74,15 @@ def _follow(pipeline: Pipeline, interruption: Interruption, once: bool) -> None:
     for step in pipeline:
         if interruption or (once and step.idle):
             break
+
+
+def _greet(log: Log, pipeline: Pipeline) -> None:
+    """Say what is read, and from where on."""
+    name, places = pipeline.source.name, pipeline.store.places()
+    before = next((place.events for place in places if place.source == name), 0)
+    on = f", going on after {before:,} events" if before else ""
+    text = f"{name} into {pipeline.store.url}{on}"
+    log.say("started", text, **_place(pipeline), store=pipeline.store.url, before=before)
 
 
 def _place(pipeline: Pipeline) -> dict[str, Any]:
