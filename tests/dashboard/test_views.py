@@ -231,9 +231,40 @@ def test_what_cannot_be_compared_is_refused(states, reason):
 def test_nothing_to_draw_is_nothing():
     class Point:
         support = (-math.inf, math.inf)
+        mode = 1.0
 
         def interval(self, level):
             return 1.0, 1.0
 
-    assert curves.extent(Point()) is None
+        def pdf(self, x):
+            return np.zeros_like(x)
+
+        def ppf(self, q):
+            return 1.0
+
+        isf = ppf
+
     assert curves.grid(Point(), 50) is None
+
+
+def test_many_are_told_as_one_by_one():
+    """A page's cards are made at once, which changes nothing but the time that it takes."""
+    states, lasts = [], []
+    for i in range(6):
+        states.append(NormalInverseGamma(0.0, 1.0, 1.0, 1.0))
+        states[-1].learn_many(np.arange(i, dtype=float) * 10.0**i)
+        lasts.append([None, 1.0, "nonsense"][i % 3])
+    for state, last, shown in zip(states, lasts, views.cards(states, lasts), strict=True):
+        alone = views.card(state, last)
+        assert shown.keys() == alone.keys()
+        assert shown["density"].keys() == alone["density"].keys()
+        for name, value in alone["density"].items():
+            if value is None:
+                assert shown["density"][name] is None
+            else:
+                assert shown["density"][name] == pytest.approx(value, rel=1e-6, abs=1e-6)
+    flat = [Beta(0, 0), Beta(0, 0)]
+    flat[1].learn_many([True, False])
+    assert [shown["mean"] for shown in views.cards(flat, [None, None])] == [None, 0.5]
+    assert [summary.mean for summary in views.summaries(flat)] == [None, 0.5]
+    assert views.cards([], []) == views.summaries([]) == []

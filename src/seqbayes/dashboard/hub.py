@@ -15,7 +15,7 @@ import msgspec
 
 from seqbayes.dashboard.board import Board
 from seqbayes.dashboard.origins import Origin
-from seqbayes.dashboard.shelf import Entry, Happened
+from seqbayes.dashboard.shelf import Entry, Happened, make_cards
 from seqbayes.dashboard.views.figures import values
 
 MOST_CLIENTS = 200
@@ -200,7 +200,7 @@ class Hub:
         with self.board.lock:
             version, now = self.board.version, self.board.now()
             selected = self._selected(subscription)
-            cards = [entry.card(now) for entry in selected if entry.version > since]
+            cards = _cards([entry for entry in selected if entry.version > since], now)
             self._begin_group(subscription, selected)
         data = {"seq": version, "cards": cards, "gone": []}
         return version, frame("hello", hello) + frame("cards", data, f"{self.boot}.{version}")
@@ -291,7 +291,7 @@ class Hub:
                 for name, key in group.known.keys() - known.keys()
                 if board.entry(name, key) is None
             ]
-            cards = [entry.card(now) for entry in changed]
+            cards = _cards(changed, now)
             group.known = {key: entry.version for key, entry in known.items()}
         data = b""
         if cards or gone:
@@ -307,6 +307,15 @@ class Hub:
                 return b""
             new = [each for each in self.board.steps if each[0] > told and each[1:3] in wanted]
         return b"".join(frame("step", _step(name, key, each)) for _, name, key, each in new)
+
+
+def _cards(entries: list[Entry], now: float) -> list[dict[str, Any]]:
+    by_belief: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_belief.setdefault(entry.belief, []).append(entry)
+    for alike in by_belief.values():
+        make_cards(alike)
+    return [entry.card(now) for entry in entries]
 
 
 def _step(name: str, key: str, happened: Happened) -> dict[str, Any]:

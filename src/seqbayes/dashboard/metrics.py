@@ -32,7 +32,7 @@ _SERVER = {
 }
 
 _KEYS: dict[str, tuple[str, Callable[[Entry], float | None]]] = {
-    "seqbayes_belief_observations": ("Weight of what was seen.", lambda e: e.summary.n),
+    "seqbayes_belief_observations": ("Weight of what was seen.", lambda e: e.n),
     "seqbayes_belief_mean": ("Posterior mean.", lambda e: e.summary.mean),
     "seqbayes_belief_low": ("Lower end of the 95 % interval.", lambda e: e.summary.low),
     "seqbayes_belief_high": ("Upper end of the 95 % interval.", lambda e: e.summary.high),

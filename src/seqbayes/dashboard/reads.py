@@ -15,7 +15,7 @@ import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
 from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns
+from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns, make_cards
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.readonly import StoreReader
@@ -84,7 +84,9 @@ class Reads:
         with self._board.lock:
             shelf, now = self._shelf(name), self._board.now()
             found = shelf.search(text, sort, descending, now)
-            cards = [entry.card(now) for entry in found[offset : offset + limit]]
+            chosen = found[offset : offset + limit]
+            make_cards(chosen)
+            cards = [entry.card(now) for entry in chosen]
             return {
                 "belief": shelf.about.told(len(shelf.entries)),
                 "total": len(found),

@@ -101,6 +101,7 @@ class Entry:
     __slots__ = (
         "_about",
         "_card",
+        "_n",
         "_rate",
         "_state",
         "_summary",
@@ -124,8 +125,9 @@ class Entry:
         self.version = 0
         self.spark: deque[tuple[float, float, float | None, float | None]] | None = None
         self.recent: deque[Happened] | None = None
+        self._n: float | None = None
         self._summary: views.Summary | None = None
-        self._card: tuple[int, dict[str, Any]] | None = None
+        self._card: dict[str, Any] | None = None
 
     @property
     def belief(self) -> str:
@@ -136,7 +138,7 @@ class Entry:
         """Take a newer copy."""
         self._rate = self.rate(update.updated) + update.events / RATE_SECONDS
         self.rated = self.updated = update.updated
-        self._state, self._summary, self._card = update.state, None, None
+        self._state, self._n, self._summary, self._card = update.state, None, None, None
         if update.last is not None:
             self.last = update.last[0]
 
@@ -177,6 +179,13 @@ class Entry:
         return self._state
 
     @property
+    def n(self) -> float:
+        """The total weight of what was seen."""
+        if self._n is None:
+            self._n = views.seen(self.state)
+        return self._n
+
+    @property
     def summary(self) -> views.Summary:
         """What keys are ranked by."""
         if self._summary is None:
@@ -195,7 +204,8 @@ class Entry:
     def card(self, now: float) -> dict[str, Any]:
         """Return the card as JSON values."""
         if self._card is None:
-            self._card = (self.version, views.card(self.state, self.last))
+            make_cards([self])
+        assert self._card is not None
         self.note(now)
         return {
             "belief": self._about.name,
@@ -204,7 +214,7 @@ class Entry:
             "rate": round(self.rate(now), 3),
             "updated": self.updated,
             "since": self.since,
-            **self._card[1],
+            **self._card,
             "spark": columns(self.spark or ()),
         }
 
@@ -234,6 +244,24 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, list[Any]]:
     return {"t": list(t), "mean": list(mean), "low": list(low), "high": list(high)}
 
 
+def make_cards(entries: Iterable[Entry]) -> None:
+    """Make the cards of entries of one belief that have none yet, all at once."""
+    bare = [entry for entry in entries if entry._card is None]
+    made = views.cards([entry.state for entry in bare], [entry.last for entry in bare])
+    for entry, card in zip(bare, made, strict=True):
+        entry._card = card
+        if entry._summary is None and card["kind"] in ("number", "normal"):
+            ends = card["interval"] or (None, None)
+            entry._summary = views.Summary(card["n"], card["mean"], *ends)
+
+
+def make_summaries(entries: Iterable[Entry]) -> None:
+    """Make the summaries of entries of one belief that have none yet, all at once."""
+    bare = [entry for entry in entries if entry._summary is None]
+    for entry, summary in zip(bare, views.summaries([e.state for e in bare]), strict=True):
+        entry._summary = summary
+
+
 class Shelf:
     """The entries of one belief.
 
@@ -261,7 +289,7 @@ class Shelf:
     def top(self, most: int) -> list[Entry]:
         """Return the entries that have seen most."""
         if self._top is None or self._top[:2] != (self.version, most):
-            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.summary.n)
+            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
             self._top = (self.version, most, ranked)
         return self._top[2]
 
@@ -270,13 +298,15 @@ class Shelf:
         wanted = text.casefold()
         found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
         rank: Mapping[str, Callable[[Entry], Any]] = {
-            "n": lambda e: e.summary.n,
+            "n": lambda e: e.n,
             "mean": lambda e: e.summary.mean,
             "width": lambda e: e.summary.width,
             "rate": lambda e: e.rate(now),
             "updated": lambda e: e.updated,
             "key": lambda e: e.key.casefold(),
         }
+        if sort in ("mean", "width"):
+            make_summaries(found)
         of = rank[sort]
         ranked = [(of(entry), entry) for entry in found]
         known = [pair for pair in ranked if pair[0] is not None]

@@ -1,7 +1,27 @@
 """States as JSON values for pages: pure functions of what a state has learned."""
 
-from seqbayes.dashboard.views.cards import Summary, card, kind_of, summarise
+from seqbayes.dashboard.views.cards import (
+    Summary,
+    card,
+    cards,
+    kind_of,
+    seen,
+    summaries,
+    summarise,
+)
 from seqbayes.dashboard.views.compare import compare
 from seqbayes.dashboard.views.details import detail, surprise, told_step
 
-__all__ = ["Summary", "card", "compare", "detail", "kind_of", "summarise", "surprise", "told_step"]
+__all__ = [
+    "Summary",
+    "card",
+    "cards",
+    "compare",
+    "detail",
+    "kind_of",
+    "seen",
+    "summaries",
+    "summarise",
+    "surprise",
+    "told_step",
+]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations, shares
 from seqbayes.dashboard.views.mixtures import mixture
-from seqbayes.dashboard.views.numbers import LEVEL, numbers
+from seqbayes.dashboard.views.numbers import intervals, numbers
 from seqbayes.dashboard.views.parts import estimator, parts
 from seqbayes.decay import Decayed
 from seqbayes.families import (
@@ -90,8 +90,8 @@ def card(state: Any, last: Any = None, points: int = POINTS) -> dict[str, Any]:
     """
     kind, state = kind_of(state), undecayed(state)
     views: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "number": lambda: numbers(state, last, points),
-        "normal": lambda: numbers(state, last, points),
+        "number": lambda: numbers([state], [last], points)[0],
+        "normal": lambda: numbers([state], [last], points)[0],
         "labels": lambda: shares(state),
         "vector": lambda: parts(state),
         "product": lambda: parts(state),
@@ -101,14 +101,54 @@ def card(state: Any, last: Any = None, points: int = POINTS) -> dict[str, Any]:
     return {"kind": kind, "n": finite(seen(state)), **views[kind]()}
 
 
+def cards(states: Sequence[Any], lasts: Sequence[Any], points: int = POINTS) -> list[Any]:
+    """Return the cards of states of one belief, at once where they are about numbers."""
+    kind = kind_of(states[0]) if states else ""
+    if kind not in ("number", "normal"):
+        return [card(state, last, points) for state, last in zip(states, lasts, strict=True)]
+    plain = [undecayed(state) for state in states]
+    told = numbers(plain, lasts, points)
+    return [
+        {"kind": kind, "n": finite(seen(state)), **each}
+        for state, each in zip(plain, told, strict=True)
+    ]
+
+
+def summaries(states: Sequence[Any]) -> list[Summary]:
+    """Return what states of one belief are sorted by, at once where they are about numbers.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> [round(each.high, 6) for each in summaries([Beta(1, 1), Beta(2, 1)])]
+    [0.975, 0.987421]
+    """
+    kind = kind_of(states[0]) if states else ""
+    if kind not in ("number", "normal"):
+        return [summarise(state) for state in states]
+    plain = [undecayed(state) for state in states]
+    proper = [state for state in plain if state.is_proper(state.posterior)]
+    ends = iter(zip(*intervals(proper).tolist(), strict=True)) if proper else iter(())
+    found = []
+    for state in plain:
+        if not state.is_proper(state.posterior):
+            found.append(Summary(seen(state)))
+            continue
+        low, high = next(ends)
+        mean = state.mean[0] if kind == "normal" else state.mean
+        found.append(Summary(seen(state), finite(mean), finite(low), finite(high)))
+    return found
+
+
 def summarise(state: Any) -> Summary:
     """Return what a state is sorted by.
 
     Examples
     --------
     >>> from seqbayes import Beta
-    >>> summarise(Beta(1, 1))
-    Summary(n=0.0, mean=0.5, low=0.025, high=0.975)
+    >>> summary = summarise(Beta(1, 1))
+    >>> summary.n, summary.mean, round(summary.width, 9)
+    (0.0, 0.5, 0.95)
     """
     kind, state = kind_of(state), undecayed(state)
     n = seen(state)
@@ -117,9 +157,4 @@ def summarise(state: Any) -> Summary:
         total = sum(weights.values()) + unseen
         top = max(weights.values(), default=0.0)
         return Summary(n, top / total if total > 0.0 else None)
-    if kind not in ("number", "normal") or not state.is_proper(state.posterior):
-        return Summary(n)
-    mean, interval = state.mean, state.interval(LEVEL)
-    if kind == "normal":
-        mean, interval = mean[0], interval[0]
-    return Summary(n, finite(mean), finite(interval[0]), finite(interval[1]))
+    return summaries([state])[0] if kind in ("number", "normal") else Summary(n)

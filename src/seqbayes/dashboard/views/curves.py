@@ -1,4 +1,4 @@
-"""Grids that are fine where a density bends, however wide or narrow it is."""
+"""Grids that are fine where a density bends, however wide or narrow it is: many at once."""
 
 from __future__ import annotations
 
@@ -8,71 +8,109 @@ import numpy as np
 
 _TAIL = 1e-3
 _REACH = 0.5  # intervals beyond the 95 % one that a heavy tail is followed
+_NEAR = 0.25  # of the range: an end of the support that is nearer is shown
 _EDGE = 1e-4  # of the range, to stay inside
 _POLE = 0.01  # of the range, to stay off where a density is infinite
+_STEEP = 0.2  # of the picture's diagonal, about: a step between two points that misses something
 
 
-def extent(distribution: Any) -> tuple[float, float] | None:
-    """Return the ends of what is worth drawing; None where there is nothing.
+def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
+    """Return the ends of what is worth drawing of K distributions, each (K,).
+
+    Where there is nothing to draw, they are NaN.
 
     Parameters
     ----------
     distribution
-        One on the line, with finite hyperparameters.
+        With hyperparameters (K,).
+    inner
+        Ends of its 95 % intervals, each (K,).
 
     Examples
     --------
     >>> from seqbayes.distributions import Beta
-    >>> extent(Beta(2.0, 3.0))
-    (0.0, 1.0)
-    >>> print("{:.4f} {:.4f}".format(*extent(Beta(1e6, 1e6))))
-    0.4989 0.5011
+    >>> beta = Beta(np.array([2.0, 1e6]), np.array([3.0, 1e6]))
+    >>> low, high = extents(beta, beta.interval(0.95))
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.0, 0.4989], [1.0, 0.5011])
     """
-    inner, outer = distribution.interval(0.95), distribution.interval(1.0 - 2.0 * _TAIL)
     reach = _REACH * (inner[1] - inner[0])
-    low, high = max(outer[0], inner[0] - reach), min(outer[1], inner[1] + reach)
+    outer = distribution.ppf(_TAIL), distribution.isf(_TAIL)
+    low = np.maximum(outer[0], inner[0] - reach)
+    high = np.minimum(outer[1], inner[1] + reach)
     first, last = distribution.support
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        return None
-    # an end that is near is shown
-    if low - first < 0.25 * (high - low):
-        low = first
-    if last - high < 0.25 * (high - low):
-        high = last
-    return float(low), float(high)
+    with np.errstate(invalid="ignore"):
+        width = high - low
+        low = np.where(low - first < _NEAR * width, first, low)
+        high = np.where(last - high < _NEAR * width, last, high)
+        drawable = np.isfinite(low) & np.isfinite(high) & (low < high)
+    return np.where(drawable, low, np.nan), np.where(drawable, high, np.nan)
+
+
+def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
+    """Return so many points (K, points) for K distributions, closest where a density is steep.
+
+    Rows are NaN where there is nothing to draw.
+
+    Parameters
+    ----------
+    narrow, wide
+        The distributions, with hyperparameters (K,) and (K, 1).
+    inner
+        Ends of the 95 % intervals, each (K,).
+    points
+        How many.
+
+    Examples
+    --------
+    >>> from seqbayes.distributions import Beta
+    >>> beta = Beta(np.array([1e6]), np.array([1e6]))
+    >>> x = grids(beta, Beta(beta.alpha[:, None], beta.beta[:, None]), beta.interval(0.95), 80)
+    >>> bool(np.diff(Beta(1e6, 1e6).pdf(x[0])).max() < 0.1 * Beta(1e6, 1e6).pdf(0.5))
+    True
+    """
+    low, high = (np.atleast_1d(end)[:, None] for end in extents(narrow, inner))
+    width = high - low
+    with np.errstate(all="ignore"):
+        poles = np.isinf(wide.pdf(np.hstack([low, high])))
+    low = low + np.where(poles[:, :1], _POLE, _EDGE) * width
+    high = high - np.where(poles[:, 1:], _POLE, _EDGE) * width
+    x = low + (high - low) * np.linspace(0.0, 1.0, max(points // 2, 8))
+    marks = np.stack(
+        np.broadcast_arrays(*narrow.interval(0.5), _modes(narrow)), axis=-1, dtype=float
+    )
+    marks = np.atleast_2d(marks)
+    marks = np.where((marks > low) & (marks < high), marks, low)
+    x = np.sort(np.hstack([x, marks]), axis=-1)
+    for _ in range(3):
+        with np.errstate(all="ignore"):
+            density = wide.pdf(x)
+            peak = density.max(axis=-1, keepdims=True)
+            steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
+        x, steepest = _resampled(x, steps, points)
+        if not steepest > _STEEP:  # nothing was missed between two points
+            break
+    return x
+
+
+def _modes(distribution: Any) -> Any:
+    mode = distribution.mode
+    return np.nan if mode is None else mode
+
+
+def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
+    """Return points at equal distances along the drawn curves, and the longest step there was."""
+    lengths = np.concatenate([np.zeros((len(x), 1)), np.cumsum(steps, axis=-1)], axis=-1)
+    places = np.linspace(0.0, 1.0, points)
+    rows = [
+        np.interp(places * length[-1], length, row) if length[-1] > 0.0 else np.full(points, np.nan)
+        for length, row in zip(lengths, x, strict=True)
+    ]
+    longest = np.nanmax(steps, initial=0.0) if len(steps) else 0.0
+    return np.array(rows).reshape(len(x), points), float(longest)
 
 
 def grid(distribution: Any, points: int) -> Any:
-    """Return at most so many points, closest where the density is steep; None if there are none.
-
-    Examples
-    --------
-    >>> from seqbayes.distributions import Beta
-    >>> x = grid(Beta(1e6, 1e6), 80)
-    >>> len(x) <= 80, bool(np.diff(Beta(1e6, 1e6).pdf(x)).max() < 0.1 * Beta(1e6, 1e6).pdf(0.5))
-    (True, True)
-    """
-    ends = extent(distribution)
-    if ends is None:
-        return None
-    low, high = ends
-    width = high - low
-    low_end, high_end = np.isinf(distribution.pdf(np.array([low, high])))
-    edges = (
-        low + (_POLE if low_end else _EDGE) * width,
-        high - (_POLE if high_end else _EDGE) * width,
-    )
-    marks = (*distribution.interval(0.5), distribution.mode)
-    inside = [m for m in marks if m is not None and edges[0] < m < edges[1]]
-    x = np.unique(np.concatenate([np.linspace(*edges, max(points // 2, 8)), inside]))
-    for _ in range(3):
-        density = np.asarray(distribution.pdf(x), float)
-        peak = density.max()
-        if not (np.isfinite(peak) and peak > 0.0):
-            return x
-        steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
-        length = np.concatenate([[0.0], np.cumsum(steps)])
-        x = np.unique(np.interp(np.linspace(0.0, length[-1], points), length, x))
-        if steps.max() < 0.2:  # nothing was missed between two points
-            break
-    return x
+    """Return the points for one distribution of numbers, each once; None if there are none."""
+    (x,) = grids(distribution, distribution, distribution.interval(0.95), points)
+    return None if np.isnan(x).any() else np.unique(x)

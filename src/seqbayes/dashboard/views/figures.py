@@ -53,6 +53,24 @@ def heights(values: Any, peak: float) -> list[float | None]:
     return [finite(v) for v in rounded.tolist()]
 
 
+def rounded(values: Any, scale: Any) -> Any:
+    """Return an array (K, n), each row rounded to what a screen can show of its scale (K, 1).
+
+    Examples
+    --------
+    >>> rounded(np.array([[0.123456], [1234.56]]), np.array([[1.0], [2000.0]])).tolist()
+    [[0.1235], [1234.6]]
+    """
+    with np.errstate(all="ignore"):
+        digits = _DIGITS - np.floor(np.log10(scale))
+        power = 10.0 ** np.abs(digits)
+        told = np.where(
+            digits > 0.0, np.rint(values * power) / power, np.rint(values / power) * power
+        )
+    # beyond what a float can be scaled by, nothing needs to be rounded
+    return np.where(np.isfinite(told), told, values)
+
+
 def places(values: Any) -> list[float]:
     """Return the positions of a curve's points, rounded to what a screen can show of its width."""
     array = np.asarray(values, float)

@@ -1,0 +1,251 @@
+"""The dashboard under load: events over HTTP, watchers at 10 Hz, all on this machine's loopback.
+
+A server of its own process takes events in batches while watchers read its frames; both ends share
+the machine. An event is on the screen when a watcher has received a frame that counts it.
+"""
+
+import asyncio
+import gzip
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _shared import Row, machine, run, verdict
+
+import seqbayes.statistics.base
+from seqbayes.dashboard import pages
+
+RATE, BATCH, WATCHERS, HZ = 10_000, 100, 50, 10
+WARM_UP, SECONDS = 4.0, 20.0
+SHOPS = 100
+SENDERS = 4
+TOKEN = "a token for benchmarks"
+
+CONFIG = """
+store = "beliefs.db"
+source = { kind = "http" }
+[belief.sales]
+state = "beta"
+field = "sold"
+by = "shop"
+"""
+
+PROBE = re.compile(rb'"id":"\[\\"probe\\"\]".{0,120}?"n":([0-9.]+)')
+
+
+class Server:
+    """`seqbayes serve` as a program of its own."""
+
+    def __init__(self, folder: str) -> None:
+        Path(folder, "c.toml").write_text(CONFIG)
+        command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0"]
+        environment = {**os.environ, "SEQBAYES_TOKEN": TOKEN}
+        self.program = subprocess.Popen(
+            command, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        assert self.program.stderr is not None
+        line = self.program.stderr.readline()
+        self.port = int(re.findall(r":(\d+)/", line)[0])
+
+    @property
+    def memory(self) -> float:
+        """Resident MB."""
+        status = Path(f"/proc/{self.program.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024.0
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        fields = Path(f"/proc/{self.program.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        self.program.terminate()
+        self.program.wait(30)
+        assert self.program.stderr is not None
+        self.program.stderr.close()
+
+
+class Load:
+    """Sends batches at an even rate, and takes note of when the watchers see them."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.sent: list[float] = []  # when the batch that makes the probe's count was sent
+        self.answers: list[float] = []
+        self.seen: list[float] = []
+        self.frames = self.bytes = 0
+        self.measuring = False
+        self.begun = asyncio.Event()
+
+    async def watch(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        path = f'/api/stream?belief=sales&key=%5B"probe"%5D&top=50&hz={HZ}'
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        known, rest = 0, b""
+        try:
+            while data := await reader.read(1 << 20):
+                now = time.perf_counter()
+                if self.measuring:
+                    self.bytes += len(data)
+                    self.frames += data.count(b"event: cards")
+                data = rest + data
+                rest = data[-400:]  # where a frame is cut
+                for found in PROBE.finditer(data):
+                    count = int(float(found[1]))
+                    if count > known:
+                        if self.measuring:
+                            self.seen += [now - at for at in self.sent[known:count]]
+                        known = count
+        finally:
+            writer.close()
+
+    async def send(self, number: int, total: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        period = BATCH * SENDERS / RATE
+        start = time.perf_counter() + number * period / SENDERS
+        body = [
+            json.dumps({"shop": f"s{(number + i) % SHOPS}", "sold": i % 3 == 0})
+            for i in range(BATCH - 1)
+        ]
+        body.append('{"shop": "probe", "sold": true}')
+        text = "\n".join(body).encode()
+        head = (
+            f"POST /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Content-Type: application/x-ndjson\r\nContent-Length: {len(text)}\r\n\r\n"
+        )
+        request = head.encode() + text
+        for i in range(total):
+            left = start + i * period - time.perf_counter()
+            if left > 0.0:
+                await asyncio.sleep(left)
+            began = time.perf_counter()
+            self.sent.append(began)
+            writer.write(request)
+            await writer.drain()
+            status = await reader.readuntil(b"\r\n\r\n")
+            assert status.startswith(b"HTTP/1.1 200"), status
+            length = int(re.findall(rb"content-length: (\d+)", status)[0])
+            await reader.readexactly(length)
+            if self.measuring:
+                self.answers.append(time.perf_counter() - began)
+        writer.close()
+
+
+async def measure(server: Server) -> dict[str, float]:
+    load = Load(server.port)
+    watchers = [asyncio.ensure_future(load.watch()) for _ in range(WATCHERS)]
+    await asyncio.sleep(1.0)
+    total = int((WARM_UP + SECONDS) * RATE / BATCH / SENDERS)
+    began = time.perf_counter()
+    senders = [asyncio.ensure_future(load.send(k, total)) for k in range(SENDERS)]
+    await asyncio.sleep(WARM_UP)
+    load.measuring, cpu, first = True, server.cpu, len(load.sent)
+    memory = [server.memory]
+    while not all(sender.done() for sender in senders):
+        await asyncio.sleep(1.0)
+        memory.append(server.memory)
+    for sender in senders:
+        sender.result()
+    lasted = time.perf_counter() - began - WARM_UP
+    told = {
+        "rate": (len(load.sent) - first) * BATCH / lasted,
+        "cpu": (server.cpu - cpu) / lasted,
+    }
+    await asyncio.sleep(1.0)
+    load.measuring = False
+    for watcher in watchers:
+        watcher.cancel()
+    await asyncio.gather(*watchers, return_exceptions=True)
+    ranked = sorted(load.seen)
+    middle = len(memory) // 2
+    return told | {
+        "median": statistics.median(ranked),
+        "p95": ranked[int(0.95 * len(ranked))],
+        "answer": statistics.median(load.answers),
+        "answer95": sorted(load.answers)[int(0.95 * len(load.answers))],
+        "frames": load.frames / WATCHERS / lasted,
+        "bytes": load.bytes / lasted / 1e6,
+        "seen": len(ranked),
+        "memory": memory[-1],
+        "growth": memory[-1] - memory[middle],
+    }
+
+
+def load() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(folder)
+        try:
+            found = asyncio.run(measure(server))
+        finally:
+            server.stop()
+    milliseconds = {
+        name: f"{1e3 * found[name]:.0f} ms" for name in ("median", "p95", "answer", "answer95")
+    }
+    seen = f"{found['seen']:,.0f} sightings by {WATCHERS} watchers"
+    return [
+        Row(
+            "events a second",
+            f"{found['rate']:,.0f}",
+            f"{RATE:,}",
+            verdict(0.98 * RATE, found["rate"]),
+            f"batches of {BATCH}, each answered after its commit",
+        ),
+        Row(
+            "event to screen, median",
+            milliseconds["median"],
+            "150 ms",
+            verdict(found["median"], 0.150),
+            seen,
+        ),
+        Row("event to screen, p95", milliseconds["p95"], "300 ms", verdict(found["p95"], 0.300)),
+        Row(
+            "memory of the server",
+            f"{found['memory']:.0f} MB",
+            "flat",
+            verdict(found["growth"], 2.0),
+            f"{found['growth']:+.1f} MB in the second half",
+        ),
+        Row("answer to a post, median", milliseconds["answer"]),
+        Row("answer to a post, p95", milliseconds["answer95"]),
+        Row("frames a second, each watcher", f"{found['frames']:.1f}", note=f"of {HZ} asked for"),
+        Row("sent to all watchers", f"{found['bytes']:.0f} MB/s"),
+        Row("processor time of the server", f"{100 * found['cpu']:.0f} %", note="of one core"),
+    ]
+
+
+def weight() -> list[Row]:
+    """What a browser loads for the page, compressed as the server sends it."""
+    files = [path for path in pages.root().rglob("*") if path.suffix in (".html", ".js", ".css")]
+    sizes = {path.suffix: 0.0 for path in files}
+    for path in files:
+        sizes[path.suffix] += len(gzip.compress(path.read_bytes(), 9)) / 1e3
+    total = sum(sizes.values())
+    parts = ", ".join(f"{suffix[1:]} {size:.0f}" for suffix, size in sorted(sizes.items()))
+    return [Row("all files of the page", f"{total:.0f} kB", "120 kB", verdict(total, 120.0), parts)]
+
+
+def main() -> int:
+    return run(
+        __file__,
+        __doc__ or "",
+        "Speed of the dashboard",
+        machine(("starlette", "uvicorn"), seqbayes.statistics.base.__file__),
+        {"load": load, "weight": weight},
+        {"load": "Under load", "weight": "Weight"},
+        {
+            "load": f"{RATE:,} events/s over HTTP in batches of {BATCH}, {SHOPS} keys, {WATCHERS}"
+            f" watchers of the top 50 at {HZ} Hz, {SECONDS:.0f} s, on one machine.",
+            "weight": "",
+        },
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
