@@ -17,7 +17,7 @@ from seqbayes.stream.table import Table
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
-SHORTEST = 0.05
+SHORTEST = 0.03
 """Seconds between two hand-overs, at least."""
 
 SHARE = 10.0

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -85,6 +85,7 @@ class _Group:
         self.subscription = subscription
         self.clients: set[Client] = set()
         self.known: dict[tuple[str, str], int] = {}
+        self.sparked: dict[tuple[str, str], float] = {}
         self.due = 0.0
         self.told = 0  # steps up to this number
 
@@ -261,7 +262,8 @@ class Hub:
         with self._lock:
             groups = [group for group in self._groups.values() if group.due <= now]
         for group in groups:
-            group.due = now + 1.0 / group.subscription.hz
+            period = 1.0 / group.subscription.hz
+            group.due = max(group.due + period, now + period / 2.0)  # at an even rate
             data, number = self._frames(group)
             if data:
                 self._send(group.clients, number, data)
@@ -291,8 +293,9 @@ class Hub:
                 for name, key in group.known.keys() - known.keys()
                 if board.entry(name, key) is None
             ]
-            cards = _cards(changed, now)
+            cards = _cards(changed, now, group.sparked)
             group.known = {key: entry.version for key, entry in known.items()}
+            group.sparked |= {(e.belief, e.key): e.sparked for e in changed}
         data = b""
         if cards or gone:
             told = {"seq": version, "cards": cards, "gone": gone}
@@ -309,13 +312,16 @@ class Hub:
         return b"".join(frame("step", _step(name, key, each)) for _, name, key, each in new)
 
 
-def _cards(entries: list[Entry], now: float) -> list[dict[str, Any]]:
+def _cards(
+    entries: list[Entry], now: float, sparked: Mapping[tuple[str, str], float] = {}
+) -> list[dict[str, Any]]:
+    """Return cards, without the sparklines of those that have been told and not grown since."""
     by_belief: dict[str, list[Entry]] = {}
     for entry in entries:
         by_belief.setdefault(entry.belief, []).append(entry)
     for alike in by_belief.values():
         make_cards(alike)
-    return [entry.card(now) for entry in entries]
+    return [entry.card(now, sparked.get((entry.belief, entry.key), 0.0)) for entry in entries]
 
 
 def _step(name: str, key: str, happened: Happened) -> dict[str, Any]:

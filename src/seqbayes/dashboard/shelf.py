@@ -13,7 +13,7 @@ import msgspec
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.copies import copy_of
-from seqbayes.dashboard.views.figures import values
+from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import StoreError
 
@@ -101,6 +101,7 @@ class Entry:
     __slots__ = (
         "_about",
         "_card",
+        "_gap",
         "_n",
         "_rate",
         "_state",
@@ -123,7 +124,8 @@ class Entry:
         self.last: Any = None
         self._rate = 0.0
         self.version = 0
-        self.spark: deque[tuple[float, float, float | None, float | None]] | None = None
+        self.spark: list[tuple[float | None, ...]] = []
+        self._gap = 1.0
         self.recent: deque[Happened] | None = None
         self._n: float | None = None
         self._summary: views.Summary | None = None
@@ -192,22 +194,37 @@ class Entry:
             self._summary = views.summarise(self.state)
         return self._summary
 
-    def note(self, now: float, every: float = 1.0) -> None:
-        """Add a point to the sparkline, if it is time."""
-        if self.spark is None:
-            self.spark = deque(maxlen=SPARK)
-        summary = self.summary
-        if summary.mean is None or (self.spark and now - self.spark[-1][0] < every):
-            return
-        self.spark.append((now, summary.mean, summary.low, summary.high))
+    @property
+    def sparked(self) -> float:
+        """When the sparkline got its last point; 0 before the first."""
+        return self.spark[-1][0] or 0.0 if self.spark else 0.0
 
-    def card(self, now: float) -> dict[str, Any]:
-        """Return the card as JSON values."""
+    def note(self, now: float) -> None:
+        """Add a point to the sparkline, if it is time; a long one is told coarsely."""
+        summary = self.summary
+        if summary.mean is None or now - self.sparked < self._gap:
+            return
+        if len(self.spark) >= SPARK:
+            self.spark = self.spark[::2]
+            self._gap *= 2.0
+        ends = map(significant, (summary.mean, summary.low, summary.high))
+        self.spark.append((round(now, 1), *ends))
+
+    def card(self, now: float, since: float = 0.0) -> dict[str, Any]:
+        """Return the card as JSON values.
+
+        Parameters
+        ----------
+        now
+            Seconds since 1970.
+        since
+            Without the sparkline if it has no point newer than that.
+        """
         if self._card is None:
             make_cards([self])
         assert self._card is not None
         self.note(now)
-        return {
+        told = {
             "belief": self._about.name,
             "key": self.names,
             "id": self.key,
@@ -215,8 +232,10 @@ class Entry:
             "updated": self.updated,
             "since": self.since,
             **self._card,
-            "spark": columns(self.spark or ()),
         }
+        if self.sparked > since or since == 0.0:
+            told["spark"] = columns(self.spark)
+        return told
 
     def detail(self, now: float) -> dict[str, Any]:
         """Return all that is known of the key, as JSON values."""

@@ -21,7 +21,7 @@ from seqbayes.families import (
 from seqbayes.mixture import Mixture
 from seqbayes.state import State
 
-POINTS = 80
+POINTS = 64
 
 
 class Summary(NamedTuple):
@@ -85,7 +85,7 @@ def card(state: Any, last: Any = None, points: int = POINTS) -> dict[str, Any]:
     --------
     >>> from seqbayes import Beta
     >>> shown = card(Beta(2, 2), last=True)
-    >>> shown["mean"], shown["interval"][0] > 0.05, len(shown["density"]["x"]) <= 80
+    >>> shown["mean"], shown["interval"][0] > 0.05, len(shown["density"]["x"]) <= 64
     (0.5, True, True)
     """
     kind, state = kind_of(state), undecayed(state)

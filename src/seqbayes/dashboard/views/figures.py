@@ -26,6 +26,17 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def significant(value: float | None, digits: int = 6) -> float | None:
+    """Return a number rounded to so many significant digits.
+
+    Examples
+    --------
+    >>> significant(1234.56789), significant(-1.23456789e-9), significant(None)
+    (1234.57, -1.23457e-09, None)
+    """
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
 def pair(interval: Any) -> list[float | None] | None:
     """Return the two ends of an interval, None where there is none."""
     if interval is None:
