@@ -2,6 +2,8 @@
 
 import json
 import math
+import threading
+import time
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -292,7 +294,8 @@ def test_a_store_is_followed(serve, tmp_path):
     stream = server.stream("hz=20")
     next(stream)
     server.until(lambda: server.get("/api/beliefs/sales")["total"] == 2)
-    assert server.get('/api/beliefs/sales/%5B"a"%5D')["history"]["mean"][0] == 0.5
+    detail = server.get('/api/beliefs/sales/%5B"a"%5D')
+    assert detail["history"]["mean"][0] == detail["spark"]["mean"][0] == 0.5
     commit(2, ['["a"]'])
     server.until(lambda: server.get("/api/beliefs/sales")["cards"][0]["n"] == 2.0)
     commit(3, ['["c"]'], gone=[("sales", '["b"]')])
@@ -324,6 +327,39 @@ def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
     )
     write(tmp_path / "events.jsonl", [event(8)])
     second.until(lambda: second.get("/api/health")["events"] == 9)
+
+
+def test_trouble_of_a_source_is_told(many):
+    many.runner.source.trouble = "no route to host"
+    many.until(lambda: many.get("/api/health")["status"] == "stalled")
+    assert many.get("/api/health")["error"] == "no route to host"
+    del many.runner.source.trouble
+    many.until(lambda: many.get("/api/health")["status"] == "ok")
+
+
+def test_a_pipeline_that_hangs_is_told_within_two_seconds(many, monkeypatch):
+    stream = many.stream("top=0&belief=sales")
+    next(stream)
+    held = threading.Event()
+    monkeypatch.setattr(many.origin.feed, "learned", lambda *_: held.wait(20))
+    began = time.monotonic()
+    for name, data, _ in stream:
+        if name == "health" and data["status"] == "stalled":
+            break
+    # a busy machine may take its time
+    assert time.monotonic() - began < 15.0
+    held.set()
+    stream.close()
+
+
+def test_a_fault_of_the_pipeline_is_told_and_it_goes_on(many, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr(many.origin.feed, "learned", lambda *_: 1 / 0)
+        many.until(lambda: many.get("/api/health")["error"] == "division by zero")
+        assert many.get("/api/health")["status"] == "stopped"
+    many.until(lambda: many.get("/api/health")["status"] == "ok")
+    write(tmp_path / "events.jsonl", [event(0)])
+    many.until(lambda: many.get("/api/health")["events"] == 202)
 
 
 def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):

@@ -55,7 +55,7 @@ class Board:
         self.shelves: dict[str, Shelf] = {}
         self.now = now
         self.happened = 0
-        self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=5000)
+        self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=500)
 
     def declare(self, abouts: Iterable[About]) -> None:
         """Show these beliefs, with no keys yet."""

@@ -16,7 +16,7 @@ from seqbayes.replay.options import TOKEN, add_server
 from seqbayes.replay.pace import Interruption, interruptible
 from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import FAILED, HELD, WRONG
-from seqbayes.stream.log import Log, add_format
+from seqbayes.stream.log import Log, Progress, add_format
 from seqbayes.stream.store import LeaseError
 
 EXAMPLES = """\
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if config is None:
         return WRONG
     feed = Feed()
-    runner = Runner(config, feed, told=lambda event, text, level: log.say(event, text, level))
+    runner = Runner(config, feed, (Progress(log),), log.say)
 
     def begin() -> Origin:
         runner.start()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from seqbayes.dashboard import past
 from seqbayes.dashboard.board import Board
 from seqbayes.dashboard.origins import Origin
 from seqbayes.dashboard.shelf import Entry, Happened, make_cards
@@ -201,6 +202,7 @@ class Hub:
         with self.board.lock:
             version, now = self.board.version, self.board.now()
             selected = self._selected(subscription)
+            past.seed(self.origin.reader, selected)
             cards = _cards([entry for entry in selected if entry.version > since], now)
             self._begin_group(subscription, selected)
         data = {"seq": version, "cards": cards, "gone": []}
@@ -284,7 +286,9 @@ class Hub:
         board = self.board
         with board.lock:
             now, version = board.now(), board.version
-            known = {(e.belief, e.key): e for e in self._selected(group.subscription)}
+            chosen = self._selected(group.subscription)
+            past.seed(self.origin.reader, chosen)
+            known = {(e.belief, e.key): e for e in chosen}
             changed = [
                 entry for key, entry in known.items() if group.known.get(key) != entry.version
             ]

@@ -73,7 +73,8 @@ class Live:
         """Return how the pipeline does."""
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
-        status = "ok" if silent < STALLED else "stalled"
+        trouble = getattr(runner.source, "trouble", None)
+        status = "ok" if silent < STALLED and trouble is None else "stalled"
         if not runner.running:
             status = "stopped"
         kind = getattr(self.config.source[0], "__name__", "").lower()
@@ -87,7 +88,7 @@ class Live:
             feed.dead_letters,
             feed.reconnects,
             source={"kind": kind, "name": getattr(runner.source, "name", ""), "mode": "pipeline"},
-            error=None if runner.failure is None else str(runner.failure),
+            error=trouble if runner.failure is None else str(runner.failure),
         )
 
     def close(self) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 import seqbayes
-from seqbayes.dashboard import views
+from seqbayes.dashboard import past, views
 from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
 from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns, make_cards
-from seqbayes.dashboard.views.figures import finite
+from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, make_cards
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.readonly import StoreReader
 
@@ -85,6 +82,7 @@ class Reads:
             shelf, now = self._shelf(name), self._board.now()
             found = shelf.search(text, sort, descending, now)
             chosen = found[offset : offset + limit]
+            past.seed(self._hub.origin.reader, chosen)
             make_cards(chosen)
             cards = [entry.card(now) for entry in chosen]
             return {
@@ -102,9 +100,11 @@ class Reads:
     def _detail(self, name: str, key: str) -> dict[str, Any]:
         self._hub.look_at(name, key)
         with self._board.lock:
-            told = self._entry(self._shelf(name), key).detail(self._board.now())
-        reader: StoreReader | None = self._hub.origin.reader
-        told["history"] = _history(reader, name, key, told["spark"])
+            entry = self._entry(self._shelf(name), key)
+            past.seed(self._hub.origin.reader, [entry])
+            told = entry.detail(self._board.now())
+        reader = self._hub.origin.reader
+        told["history"] = past.history(reader, name, key, told["spark"])
         told["dead_letters"] = [] if reader is None else _letters(reader, name)
         return told
 
@@ -130,40 +130,6 @@ class Reads:
             "difference": differences[0],
             "differences": differences,
         }
-
-
-def _history(reader: StoreReader | None, name: str, key: str, spark: Any) -> dict[str, list[Any]]:
-    """Return the stored summaries of a key, and behind them the newest ones seen here."""
-    points: list[tuple[Any, ...]] = []
-    counts: list[float | None] = []
-    for at, text in [] if reader is None else reader.history(name, key):
-        summary = msgspec.json.decode(text)
-        point = (at, *_ends(summary))
-        if point[1] is not None:
-            points.append(point)
-            counts.append(finite(summary.get("n_samples")))
-    newest = points[-1][0] if points else -math.inf
-    for point in zip(*(spark[name] for name in ("t", "mean", "low", "high")), strict=True):
-        if point[0] > newest:
-            points.append(point)
-            counts.append(None)
-    return {**columns(points), "n": counts}
-
-
-def _ends(summary: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    """Return mean and interval of one number out of a stored summary."""
-    mean, interval = summary.get("mean"), summary.get("interval")
-    if isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
-        mean, interval = mean["mean"], (interval or {}).get("mean")
-    if not isinstance(mean, (int, float)):
-        return None, None, None
-    low, high = interval if isinstance(interval, list) else (None, None)
-    number = (int, float)
-    return (
-        mean,
-        low if isinstance(low, number) else None,
-        high if isinstance(high, number) else None,
-    )
 
 
 def _letters(reader: StoreReader, name: str) -> list[dict[str, Any]]:

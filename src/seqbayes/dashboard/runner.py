@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -51,8 +52,8 @@ class Runner:
 
         Raises
         ------
-        SeqbayesError, OSError
-            If it cannot be opened.
+        Exception
+            If it cannot be opened: a SeqbayesError or OSError where that is foreseen.
         """
         self._thread.start()
         self._opened.wait()
@@ -70,11 +71,13 @@ class Runner:
         while not self._stop.is_set():
             try:
                 self._follow()
-            except (SeqbayesError, OSError) as error:
+            except Exception as error:  # whatever it is, it must be told, and not end in silence
                 self.failure = error
                 if not self._opened.is_set():
                     break
-                self._told("failed", str(error), "error")
+                expected = isinstance(error, (SeqbayesError, OSError))
+                text = str(error) if expected else "".join(traceback.format_exception(error))
+                self._told("failed", text, "error")
             if self.failure is None:
                 break
             self._stop.wait(PAUSES[min(attempts, len(PAUSES) - 1)])

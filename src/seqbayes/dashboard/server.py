@@ -16,6 +16,7 @@ from seqbayes.replay.pace import Interruption
 GRACE = 10
 """Seconds for answers under way when the server ends."""
 
+_BUFFER = 1 << 18  # bytes that wait in the kernel for each client
 _UNSENT = 20_000  # milliseconds after which what a client does not take breaks its connection
 
 
@@ -72,6 +73,8 @@ def listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # accepted sockets have it, too: what a slow client holds of the kernel's memory is bounded
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
         if timeout is not None:
             listening.setsockopt(socket.IPPROTO_TCP, timeout, _UNSENT)

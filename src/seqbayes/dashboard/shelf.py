@@ -110,6 +110,7 @@ class Entry:
         "last",
         "rated",
         "recent",
+        "seeded",
         "since",
         "spark",
         "updated",
@@ -126,6 +127,7 @@ class Entry:
         self.version = 0
         self.spark: list[tuple[float | None, ...]] = []
         self._gap = 1.0
+        self.seeded = False
         self.recent: deque[Happened] | None = None
         self._n: float | None = None
         self._summary: views.Summary | None = None
@@ -193,6 +195,16 @@ class Entry:
         if self._summary is None:
             self._summary = views.summarise(self.state)
         return self._summary
+
+    @property
+    def kind(self) -> str:
+        """How it is shown."""
+        return self._about.kind
+
+    def begin(self, points: list[tuple[float | None, ...]]) -> None:
+        """Begin the sparkline with older points, if it has none."""
+        if not self.spark and points:
+            self.spark = points
 
     @property
     def sparked(self) -> float:
