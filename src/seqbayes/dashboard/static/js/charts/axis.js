@@ -80,3 +80,13 @@ export function greatest(...series) {
   }
   return most;
 }
+
+/** A stem at every value, for what is counted. */
+export function stems(xs, ys, sx, sy, shift = 0) {
+  let path = "";
+  xs.forEach((x, i) => {
+    if (ys[i] === null || ys[i] === undefined) return;
+    path += `M${point(sx(x) + shift, sy(0))}V${sy(ys[i]).toFixed(1)}`;
+  });
+  return path;
+}

@@ -2,7 +2,7 @@
 
 import { h, setAttribute, svg } from "../dom.js";
 import { number, probability } from "../format.js";
-import { area, greatest, line, linear, ticks } from "./axis.js";
+import { area, greatest, line, linear, stems, ticks } from "./axis.js";
 
 export class Components {
   constructor({ full = false, most = 6 } = {}) {
@@ -42,14 +42,23 @@ export class Components {
     })) {
       setAttribute(this.root, name, value);
     }
-    const sx = linear([card.x[0], card.x.at(-1)], [0, this.width]);
+    const side = card.discrete ? 12 : 0;
+    const sx = linear([card.x[0], card.x.at(-1)], [side, this.width - side]);
     const sy = linear([0, 1.04 * (greatest(card.total) || 1)], [height - foot, 6]);
+    // What is counted has stems, side by side; what is measured has areas.
+    const shape = (density, i) => {
+      if (!density) return "";
+      const shift = 6 * (i - (components.length - 1) / 2);
+      return card.discrete ? stems(card.x, density, sx, sy, shift) : area(card.x, density, sx, sy);
+    };
+    const kind = card.discrete ? " stems" : "";
     this.layers = components.map((component, i) =>
       svg("path", {
-        class: `m-part series-${(i % 6) + 1}`,
-        d: component.density ? area(card.x, component.density, sx, sy) : "",
+        class: `m-part series-${(i % 6) + 1}${kind}`,
+        d: shape(component.density, i),
       }),
     );
+    setAttribute(this.total, "class", `m-total${kind}`);
     setAttribute(this.total, "d", line(card.x, card.total, sx, sy));
     this.axis.replaceChildren(
       ...ticks(sx.domain, this.full ? 8 : 3).map((x) =>

@@ -91,6 +91,8 @@ export class History {
     const short = !(history?.t?.length > 1);
     this.note.hidden = !short;
     this.box.hidden = short;
+    this.reading.hidden = short;
+    this.tools.hidden = short;
     if (short) {
       setText(this.note, "A history begins with the second event.");
       return;

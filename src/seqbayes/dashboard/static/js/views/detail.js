@@ -65,7 +65,9 @@ export class Detail {
   }
 
   #build() {
-    const numeric = this.belief.kind === "number" || this.belief.kind === "normal";
+    const { kind } = this.belief;
+    const numeric = kind === "number" || kind === "normal";
+    const stepwise = numeric || kind === "labels"; // Bayes' rule of the others is no four numbers
     this.chart = chartOf(this.belief.kind, true);
     this.history = new History();
     this.rule = new Rule();
@@ -109,14 +111,14 @@ export class Detail {
           "div",
           null,
           main,
-          this.belief.kind === "labels" ? null : history,
-          panel("Last steps of Bayes’ rule", null, this.steps),
+          numeric ? history : null,
+          stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
           panel("Dead letters", null, this.dead),
         ),
         h(
           "div",
           null,
-          panel("Bayes’ rule, last event", null, this.rule.element),
+          stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
           panel("Next observation", h("p", null, "predictive"), this.predictive),
           panel(
             "Surprise",

@@ -86,7 +86,9 @@ export class Jars {
 
   #fit() {
     const first = this.jars.values().next().value;
-    const width = Math.floor(first.canvas.parentElement.clientWidth);
+    const glass = first.canvas.parentElement;
+    const { paddingLeft, paddingRight } = getComputedStyle(glass);
+    const width = Math.floor(glass.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
     if (!width) return;
     this.width = width;
     this.dense = Math.min(2, devicePixelRatio || 1);

@@ -193,6 +193,7 @@ export class Overview {
       selection: this.app.selection,
       rows,
       changed: () => {
+        this.#pack(section, grid, alone);
         const held = grid.total - rows * grid.columns;
         more.hidden = !(held > 0);
         setText(more, `Show all ${count(grid.total)}`);
@@ -216,7 +217,7 @@ export class Overview {
       belief.likelihood,
       belief.half_life && `half-life ${belief.half_life}`,
     ];
-    return h(
+    const section = h(
       "section",
       { class: "belief", "aria-label": belief.name },
       h(
@@ -232,6 +233,15 @@ export class Overview {
       wrong,
       h("p", { class: "more" }, more),
     );
+    return section;
+  }
+
+  // Beliefs with a single key stand side by side.
+  #pack(section, grid, alone) {
+    const single = !alone && grid.total <= 1;
+    if (section.classList.contains("single") === single) return;
+    section.classList.toggle("single", single);
+    requestAnimationFrame(() => grid.layout());
   }
 
   async #showPins() {

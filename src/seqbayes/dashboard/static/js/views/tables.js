@@ -1,7 +1,7 @@
 // The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
 
 import { h, table } from "../dom.js";
-import { count, exact, number, observation, parameter, when } from "../format.js";
+import { count, number, observation, parameter, when } from "../format.js";
 
 export function steps(rows) {
   if (!rows?.length)
@@ -86,16 +86,13 @@ export function past(history, written) {
 export function parameters(prior, posterior) {
   const names = [...new Set([...Object.keys(posterior ?? {}), ...Object.keys(prior ?? {})])];
   const say = (value) => {
-    if (Array.isArray(value))
-      return value
-        .flat()
-        .map((one) => exact(one))
-        .join(", ");
-    if (value && typeof value === "object")
+    if (Array.isArray(value)) return value.flat(3).map(say).join(", ");
+    if (value && typeof value === "object") {
       return Object.entries(value)
-        .map(([k, v]) => `${k} ${exact(v)}`)
+        .map(([name, one]) => `${name} ${typeof one === "object" ? `(${say(one)})` : say(one)}`)
         .join(", ");
-    return typeof value === "number" ? exact(value) : observation(value);
+    }
+    return observation(value);
   };
   const cells = names.map((name) => [name, say(prior?.[name]), say(posterior?.[name])]);
   return table(
