@@ -1,6 +1,7 @@
 """The page in a real browser: overview, detail, comparison, health."""
 
 import json
+import random
 import re
 from urllib.parse import quote
 
@@ -227,6 +228,62 @@ def test_health_says_how_the_stream_fares(open_page, shoot):
     assert page.locator(".beliefs-table tbody tr").count() == 5
     assert page.locator(".strip .dead b").inner_text() == "1"
     shoot(page, "health")
+
+
+def kinds():
+    """Return beliefs of all kinds that a configuration does not name, by name."""
+    from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseWishart, Poisson, Product
+    from seqbayes.mixture import Mixture
+
+    rng = random.Random(3)
+    waits = Mixture(2, seed=1)
+    counts = Mixture({"few": Gamma(2, 1, likelihood=Poisson()), "many": Gamma(24, 2)}, seed=1)
+    points, both = NormalInverseWishart([0.0, 0.0]), Product({"rate": Gamma(2, 1), "ok": Beta()})
+    pages, precise = DirichletProcess(1.0), Beta(1e6, 1e6)
+    for k in range(300):
+        waits.learn_one(rng.gauss(54, 6) if k % 3 else rng.gauss(80, 6))
+        counts.learn_one(rng.randint(0, 3) if k % 3 else rng.randint(9, 15))
+        points.learn_one([rng.gauss(1, 2), rng.gauss(-3, 1)])
+        both.learn_one({"rate": rng.randint(1, 5), "ok": k % 2 == 0})
+        pages.learn_one(rng.choice(["/", "/docs", "/pricing"]))
+    precise.learn_one(True)
+    named = locals()
+    return {n: named[n] for n in ("waits", "counts", "points", "both", "pages", "precise")}
+
+
+def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
+    from seqbayes.dashboard.views import cards
+
+    beliefs = kinds()
+    told = {
+        name: {"belief": name, "key": [], "id": "[]", "rate": 0, "updated": None, "spark": None}
+        | cards.card(state)
+        for name, state in beliefs.items()
+    }
+    about = {"family": "", "likelihood": "", "prior": "", "by": [], "keys": 1, "half_life": None}
+    listed = [about | {"name": name, "kind": card["kind"]} for name, card in told.items()]
+
+    def answer(route):
+        name = route.request.url.partition("/api/beliefs/")[2].partition("?")[0]
+        route.fulfill(json={"total": 1, "cards": [told[name]]} if name else {"beliefs": listed})
+
+    page = open_page("/login")
+    page.route(re.compile("/api/beliefs"), answer)
+    page.goto(page.url.removesuffix("login"))
+    shown = {
+        "waits": "path.m-total[d^=M]",
+        "counts": "path.m-part.stems[d^=M]",
+        "points": ".fields td",
+        "both": ".fields th[title=ok]",
+        "pages": ".shares .whisker",
+        "precise": "path.d-posterior[d^=M]",
+    }
+    for name, part in shown.items():
+        page.wait_for_selector(f".card[data-belief={name}] {part}", state="attached")
+    # a very narrow density has as many points as any other
+    curve = page.locator(".card[data-belief=precise] path.d-posterior").get_attribute("d")
+    assert curve.count("L") > 40
+    shoot(page, "kinds", full_page=True)
 
 
 def test_the_keyboard_is_enough(open_page):
