@@ -61,14 +61,14 @@ export class Jars {
     }
     for (const [colour, { number, n }] of this.jars)
       if (colours.includes(colour)) setText(number, count(n));
-    if (colours.length === 1) this.#fall(colours[0]);
+    this.#fall(colours.at(-1), colours.length > 1);
   }
 
-  #fall(colour) {
+  #fall(colour, many) {
     const jar = this.jars.get(colour).element;
     const candy = h("span", { class: `candy big c-${colour}` });
     this.hand.replaceChildren(candy);
-    if (calm() || !candy.animate) return;
+    if (many || calm() || !candy.animate) return;
     const from = this.hand.getBoundingClientRect();
     const to = jar.getBoundingClientRect();
     const x = to.left + to.width / 2 - (from.left + from.width / 2);
