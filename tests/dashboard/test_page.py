@@ -252,12 +252,12 @@ def kinds():
 
 
 def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
-    from seqbayes.dashboard.views import cards
+    from seqbayes.dashboard.views import card as shown_as
 
     beliefs = kinds()
     told = {
         name: {"belief": name, "key": [], "id": "[]", "rate": 0, "updated": None, "spark": None}
-        | cards.card(state)
+        | shown_as(state)
         for name, state in beliefs.items()
     }
     about = {"family": "", "likelihood": "", "prior": "", "by": [], "keys": 1, "half_life": None}

@@ -62,7 +62,7 @@ STALLED = """
     addEventListener(type, act) {
       super.addEventListener(type, (event) => {
         if (type !== "health") return act(event);
-        const data = JSON.stringify({ ...JSON.parse(event.data), status: "stalled", rate: 0 });
+        const data = JSON.stringify({ ...JSON.parse(event.data), status: "stalled", error: "the disk is full" });
         act(new MessageEvent(type, { data }));
       });
     }
@@ -75,7 +75,7 @@ def test_a_stalled_source_is_seen(open_page, site, shoot):
     page.add_init_script(STALLED)
     page.goto(site.url)
     page.wait_for_selector("body[data-connection=stalled]", timeout=4_000)
-    page.get_by_text("The source is stalled").wait_for()
+    page.get_by_text("The source is stalled. The disk is full. Beliefs stand").wait_for()
     assert page.locator(".state").inner_text() == "Stalled"
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     shoot(page, "stalled")

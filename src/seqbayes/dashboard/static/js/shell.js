@@ -26,8 +26,8 @@ const STATES = {
 const SHAPES = {
   connecting: "M2.5 6a3.5 3.5 0 1 1 3.5 3.5",
   live: "M6 10a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
-  stalled: "M6 1.5 11 10.500H1z",
-  silent: "M6 1.5 11 10.500H1z",
+  stalled: "M6 1.5 11 10.5H1z",
+  silent: "M6 1.5 11 10.5H1z",
   stopped: "M2.5 2.500h7v7h-7z",
   lost: "M2.5 2.500l7 7M9.5 2.500l-7 7",
 };
@@ -92,7 +92,7 @@ export class Shell {
     );
     this.items = {
       rate: item("rate", "events"),
-      lag: item("lag", "lag"),
+      lag: item("lag", "behind"),
       commit: item("commit", "since commit"),
       dead: item("dead", "dead letters"),
       reconnects: item("reconnects", "reconnects"),
@@ -157,7 +157,7 @@ export class Shell {
     const health = this.app.live.health ?? {};
     const { rate: speed, lag, commit, dead, reconnects, clients, source } = this.items;
     setText(speed.value, rate(health.rate));
-    setText(lag.value, span(health.lag));
+    setText(lag.value, count(health.lag));
     setText(commit.value, span(health.commit_age));
     setText(dead.value, count(health.dead_letters));
     setText(reconnects.value, count(health.reconnects));
@@ -215,9 +215,10 @@ export class Shell {
       return `${why} What you see may be old; this page keeps trying.`;
     }
     if (now === "silent") return "Nothing was heard from the server for two seconds.";
-    if (now === "stalled")
-      return "The source is stalled: no event comes in. Beliefs stand as they were.";
-    if (now === "stopped") return "The source has ended. Beliefs stand as they were.";
+    const error = live.health?.error;
+    const because = error ? ` ${sentence(error)}` : "";
+    if (now === "stalled") return `The source is stalled.${because} Beliefs stand as they were.`;
+    if (now === "stopped") return `The source has ended.${because} Beliefs stand as they were.`;
     return this.recovered ? BACK : null;
   }
 
@@ -243,6 +244,13 @@ export class Shell {
 }
 
 const BACK = "Connected again; everything is up to date.";
+
+/** A message of the server as a sentence. */
+export function sentence(text) {
+  const trimmed = String(text).trim();
+  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
 
 export function sourceName(source) {
   if (!source) return "";

@@ -4,14 +4,14 @@ import { get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
 import { count, rate, span } from "../format.js";
-import { sourceName } from "../shell.js";
+import { sentence, sourceName } from "../shell.js";
 import { failure, loading } from "./state.js";
 
 const KEPT = 300; // seconds of event rates
 
 const SAYS = {
   ok: "Events come in and are committed.",
-  stalled: "The source is stalled: it is open, but no event comes in.",
+  stalled: "The source is stalled: no step was made for a second and more.",
   stopped: "The source has ended, or the pipeline stopped.",
   silent: "Nothing was heard from the server for two seconds.",
   lost: "There is no connection to the server. This page keeps trying.",
@@ -21,7 +21,7 @@ const SAYS = {
 const VITALS = [
   ["rate", "Event rate", (health) => rate(health.rate), "events taken in, lately"],
   ["events", "Events", (health) => count(health.events), "since the server started"],
-  ["lag", "Lag", (health) => span(health.lag), "between an event and its place in a belief"],
+  ["lag", "Behind", (health) => count(health.lag), "what the source still holds, in its own units"],
   [
     "commit_age",
     "Since commit",
@@ -167,7 +167,8 @@ export class Health {
         connecting: "Connecting",
       }[now] ?? now,
     );
-    setText(this.says, SAYS[now] ?? "");
+    const error = this.health.error && state === "live" ? ` ${sentence(this.health.error)}` : "";
+    setText(this.says, (SAYS[now] ?? "") + error);
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);

@@ -88,7 +88,9 @@ export class Jars {
     const first = this.jars.values().next().value;
     const glass = first.canvas.parentElement;
     const { paddingLeft, paddingRight } = getComputedStyle(glass);
-    const width = Math.floor(glass.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
+    const width = Math.floor(
+      glass.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight),
+    );
     if (!width) return;
     this.width = width;
     this.dense = Math.min(2, devicePixelRatio || 1);
