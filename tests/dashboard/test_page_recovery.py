@@ -62,7 +62,8 @@ STALLED = """
     addEventListener(type, act) {
       super.addEventListener(type, (event) => {
         if (type !== "health") return act(event);
-        const data = JSON.stringify({ ...JSON.parse(event.data), status: "stalled", error: "the disk is full" });
+        const ill = { status: "stalled", error: "the disk is full" };
+        const data = JSON.stringify({ ...JSON.parse(event.data), ...ill });
         act(new MessageEvent(type, { data }));
       });
     }
