@@ -333,6 +333,7 @@ def test_what_cannot_be_shown_is_said(open_page):
     page.route("**/api/beliefs", lambda route: route.fulfill(json={"beliefs": []}))
     page.get_by_role("link", name="All beliefs").click()
     page.get_by_role("heading", name="No beliefs yet").wait_for()
+    live(page)
     page.unroute("**/api/beliefs")
     page.route(
         "**/api/beliefs",

@@ -82,7 +82,7 @@ export function scale(family, interval) {
 
 export function rate(perSecond) {
   if (!exists(perSecond)) return NONE;
-  if (perSecond === 0) return "0/s";
+  if (3600 * perSecond < 0.1) return "0/s"; // it fades, and never ends
   if (perSecond >= 1) return `${number(perSecond, perSecond < 100 ? 3 : 4)}/s`;
   if (perSecond * 60 >= 1) return `${number(perSecond * 60, 2)}/min`;
   return `${number(perSecond * 3600, 2)}/h`;

@@ -32,6 +32,7 @@ export class Compare {
       this.beliefs = beliefs.filter(({ kind }) => kind === "number" || kind === "normal");
       this.#listen();
       if (!this.beliefs.length) {
+        this.app.live.watch([]);
         this.element.replaceChildren(
           empty(
             "Nothing to compare",
@@ -50,8 +51,9 @@ export class Compare {
       this.#build();
       await this.#load();
     } catch (error) {
-      if (error.name !== "AbortError")
-        this.element.replaceChildren(failure(error, () => this.mount()));
+      if (error.name === "AbortError") return;
+      this.app.live.watch([]);
+      this.element.replaceChildren(failure(error, () => this.mount()));
     }
   }
 

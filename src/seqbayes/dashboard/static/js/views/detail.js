@@ -47,8 +47,9 @@ export class Detail {
       this.belief = beliefs.find((belief) => belief.name === this.name);
       this.data = data;
     } catch (error) {
-      if (error.name !== "AbortError")
-        this.element.replaceChildren(failure(error, () => this.mount()));
+      if (error.name === "AbortError") return;
+      this.app.live.watch([]);
+      this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
     this.title = `${keyName(this.data.key, this.name)}, ${this.name}`;

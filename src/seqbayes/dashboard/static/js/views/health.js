@@ -167,8 +167,12 @@ export class Health {
         connecting: "Connecting",
       }[now] ?? now,
     );
+    const stories = now === "ok" && this.health.source?.mode === "replay";
     const error = this.health.error && state === "live" ? ` ${sentence(this.health.error)}` : "";
-    setText(this.says, (SAYS[now] ?? "") + error);
+    setText(
+      this.says,
+      (stories ? "This server has no source: it tells stories." : (SAYS[now] ?? "")) + error,
+    );
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);

@@ -40,11 +40,13 @@ export class Overview {
       this.beliefs = beliefs;
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.app.live.watch([]);
       this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
     if (!this.beliefs.some((belief) => belief.name === this.only)) this.only = null;
     if (!this.beliefs.length) {
+      this.app.live.watch([]);
       this.element.replaceChildren(
         empty(
           "No beliefs yet",
