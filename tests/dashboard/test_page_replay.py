@@ -29,6 +29,7 @@ def test_candies_are_eaten_and_counted(candies, shoot):
     candies.wait_for_function(
         "() => document.querySelector('.where').textContent.startsWith('1 of')"
     )
+    candies.wait_for_function("() => document.querySelector('.term b').textContent !== '–'")
     terms = [float(text) for text in candies.locator(".rule .term b").all_inner_texts()]
     prior, likelihood, evidence, posterior = terms
     assert prior * likelihood / evidence == pytest.approx(posterior, rel=0.02)
@@ -56,12 +57,12 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     candies.get_by_role("button", name="Again").wait_for(timeout=30_000)
     assert in_jars(candies) == 2620
     assert candies.locator(".jar b").all_inner_texts() == ["481", "371", "483", "544", "372", "369"]
+    candies.get_by_text("The prior has 0.2 % of the say").wait_for()
     first = candies.locator(".factory-panel tbody tr").first.inner_text()
     assert "Cleveland" in first
     assert "+6.17" in first
     assert candies.locator(".factory-panel .mix").count() == 5
     assert candies.get_by_text("Mars 2008").count() == 2  # in the race, too
-    assert "The prior has 0.2 % of the say" in candies.locator(".wash").inner_text()
     candies.locator(".belief-panel").get_by_role("button", name="orange").click()
     candies.get_by_role("heading", name="The race: orange").wait_for()
     for estimate in ("of-mle", "of-map", "of-mean"):
@@ -122,6 +123,7 @@ def test_the_coins_are_told_apart(open_page, shoot):
         if taken == 6:  # with the notes it takes one division
             page.get_by_text("= 0.800").wait_for()
         if taken == 8:  # the first row of the first E-step
+            page.locator(".e-step tr.now td", has_text="0.45").wait_for()
             cells = page.locator(".e-step tbody tr").first.locator("td.num").all_inner_texts()
             assert cells == ["0.45", "0.55", "2.2", "2.2", "2.8", "2.8"]
             posteriors = page.locator(".rule .c-posterior b").all_inner_texts()
