@@ -216,6 +216,11 @@ def counted(
     return total(values, w, n), 0.0 if function is None else total(function(values), w, n)
 
 
+def contiguous(xs: Array) -> Any:
+    """Return floats as compiled loops read them: themselves, or a copy."""
+    return np.require(xs, float, ["C", "W"])
+
+
 def sum_integers(xs: Array, low: int) -> tuple[int, int] | None:
     """Return what `scan` finds in 64-bit integers; None of other arrays, or where it overflows."""
     if xs.dtype != np.int64 or not (xs.flags.c_contiguous and xs.flags.writeable):

@@ -13,7 +13,7 @@ from seqbayes import arrays, predictive
 from seqbayes.combinatorics import log_factorial
 from seqbayes.distributions import Distribution, StudentT
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums
+from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums, scan_floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,25 @@ class PowerLikelihood(PairLikelihood):
         values = arrays.reals(xs)
         weights = arrays.weights(w, len(values))
         shape, _, power, _, two_sided = self._form()
-        if shape == power == 1.0 and not two_sided and values.dtype == float and weights is None:
-            return self._block_sums(values, None)  # no temporary arrays
+        if shape == power == 1.0 and not two_sided and weights is None:
+            sums = self._plain_sums(values)
+            if sums is not None:
+                return sums
         return arrays.blockwise(self._block_sums, values, weights)
+
+    def _plain_sums(self, values: arrays.Array) -> tuple[float, float, float, float] | None:
+        """Return the sums where the statistic is x itself; None where a value is refused."""
+        _, scale, _, _, _ = self._form()
+        n = float(len(values))
+        total = 0.0
+        for (block,) in arrays.blocks(values):
+            part, least = scan_floats(arrays.contiguous(block))
+            total += part
+            if not least >= 0.0:
+                return None
+        if not math.isfinite(scale * total):
+            return None
+        return n, n, scale * total, n * math.log(scale)
 
     def _block_sums(
         self, xs: arrays.Array, weights: arrays.Array | None

@@ -14,7 +14,12 @@ from seqbayes.combinatorics import log_choose
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.statistics import BernoulliSums, BinomialSums, NegativeBinomialSums
+from seqbayes.statistics import (
+    BernoulliSums,
+    BinomialSums,
+    NegativeBinomialSums,
+    count_ones,
+)
 
 _WITHIN = "whole numbers, 0 <= successes <= trials"
 
@@ -73,14 +78,13 @@ def _successes(values: arrays.Array) -> int | None:
     if values.dtype.kind == "b":
         return int(np.count_nonzero(values))
     if values.dtype.kind == "f":
-        ones = zeros = 0
-        equal = np.empty(min(len(values), 4 * arrays.BLOCK), bool)  # one, used again by every block
-        for start in range(0, len(values), len(equal) or 1):
-            block = values[start : start + len(equal)]
-            found = equal[: len(block)]
-            ones += int(np.count_nonzero(np.equal(block, 1.0, found)))
-            zeros += int(np.count_nonzero(np.equal(block, 0.0, found)))
-        return ones if ones + zeros == len(values) else None
+        ones = 0
+        for (block,) in arrays.blocks(values):
+            found = count_ones(arrays.contiguous(block))
+            if found < 0:
+                return None
+            ones += found
+        return ones
     # the bits of all numbers together: only zeros and ones set none above the lowest
     whole = arrays.sum_integers(values, 0)
     if whole is None:

@@ -21,7 +21,7 @@ from seqbayes.statistics.reading import (
     read_weight,
     refuse,
 )
-from seqbayes.statistics.scan import scan
+from seqbayes.statistics.scan import count_ones, scan, scan_floats
 from seqbayes.statistics.scatter import Scatter, ScatterStatistic
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
@@ -45,10 +45,12 @@ __all__ = [
     "ScatterStatistic",
     "Statistics",
     "as_real",
+    "count_ones",
     "is_missing",
     "log_choose",
     "plain_label",
     "read_weight",
     "refuse",
     "scan",
+    "scan_floats",
 ]
