@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import webbrowser
@@ -158,6 +159,7 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
         except (SeqbayesError, OSError) as error:
             return _fail(log, error, FAILED)
         url = url_of(listening) + page
+        logging.getLogger("uvicorn").addHandler(_Said(log))
         try:
             site = Site(origin, access, args.frame_ancestors)  # type: ignore[arg-type]
             serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
@@ -165,6 +167,19 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
             origin.close()  # type: ignore[attr-defined]
         log.say("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
+
+
+class _Said(logging.Handler):
+    """Lets the command say what the HTTP server warns of."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it, but for clients that were given up in the middle of a stream."""
+        if "without completing response" not in record.getMessage():
+            self._log.say("http", self.format(record), record.levelname.lower())
 
 
 def _say(

@@ -54,10 +54,12 @@ class Client:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._wake = asyncio.Event()
         self.closed = False
+        self.dropped = asyncio.Event()
 
     def offer(self, number: int, data: bytes) -> None:
-        """Take a frame; one too many closes the connection."""
+        """Take a frame; one too many drops the client."""
         if len(self._frames) >= MOST_FRAMES:
+            self.dropped.set()
             self.close()
         elif not self.closed:
             self._frames.append((number, data))

@@ -29,14 +29,20 @@ class EventStream(Response):
         What is sent.
     ended
         Called in the end.
+    dropped
+        Set when the client is to be given up, even while it takes nothing.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, frames: AsyncIterator[bytes], ended: Callable[[], None] = lambda: None
+        self,
+        frames: AsyncIterator[bytes],
+        ended: Callable[[], None] = lambda: None,
+        dropped: asyncio.Event | None = None,
     ) -> None:
         self.frames, self._ended = frames, ended
+        self._dropped = asyncio.Event() if dropped is None else dropped
         self.status_code = 200
         self.background = None
         self.body = b""
@@ -48,12 +54,14 @@ class EventStream(Response):
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         sending = asyncio.ensure_future(self._send(start, send))
         leaving = asyncio.ensure_future(_left(receive))
+        dropping = asyncio.ensure_future(self._dropped.wait())
+        tasks = {sending, leaving, dropping}
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, leaving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._ended()
 
     async def _send(self, start: Any, send: Any) -> None:
@@ -83,7 +91,8 @@ class Streams:
         if client is None:
             raise Refusal(503, "too many clients watch already", {"retry-after": "5"})
         leave = partial(self._hub.disconnect, subscription, client)
-        return EventStream(self._frames(subscription, client, last), leave)
+        frames = self._frames(subscription, client, last)
+        return EventStream(frames, leave, client.dropped)
 
     async def _frames(
         self, subscription: Subscription, client: Client, last: str
