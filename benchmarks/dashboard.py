@@ -166,8 +166,7 @@ async def measure(server: Server) -> dict[str, float]:
     await asyncio.sleep(WARM_UP)
     load.measuring, cpu, first = True, server.cpu, len(load.sent)
     memory = [server.memory]
-    while not all(sender.done() for sender in senders):
-        await asyncio.sleep(1.0)
+    while (await asyncio.wait(senders, timeout=1.0))[1]:
         memory.append(server.memory)
     for sender in senders:
         sender.result()

@@ -20,6 +20,9 @@ from seqbayes.stream.commands.status import FAILED, HELD, WRONG
 from seqbayes.stream.log import Log, Progress, add_format
 from seqbayes.stream.store import LeaseError
 
+SWITCH = 0.0005
+"""Seconds after which a busy thread lets others go on: who sends to many lets go at every one."""
+
 EXAMPLES = """\
 examples:
   seqbayes serve seqbayes.toml --open      run a pipeline, and show it
@@ -160,6 +163,7 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
             return _fail(log, error, FAILED)
         url = url_of(listening) + page
         logging.getLogger("uvicorn").addHandler(_Said(log))
+        sys.setswitchinterval(SWITCH)
         try:
             site = Site(origin, access, args.frame_ancestors)  # type: ignore[arg-type]
             serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
