@@ -223,3 +223,47 @@ def test_there_are_only_so_many_clients(serve, monkeypatch):
     streams[0].close()
     server.until(lambda: server.get("/api/health")["clients"] < 2)
     next(server.stream())
+
+
+def test_connections_that_say_nothing_are_given_up(serve, monkeypatch):
+    from seqbayes.dashboard import answers, server
+
+    monkeypatch.setattr(server, "PATIENCE", 0.2)
+    monkeypatch.setattr(answers, "SLOWEST", 0.2)
+    served = serve(HTTP)
+    host, port = served.url.removeprefix("http://").split(":")
+
+    def said(*parts):
+        with socket.create_connection((host, int(port)), timeout=20) as raw:
+            for part in parts:
+                raw.sendall(part.encode())
+            return b"".join(iter(lambda: raw.recv(65536), b""))
+
+    assert said() == b""
+    assert said("GET / HTTP/1.1\r\nHost: local") == b""
+    head = "POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    slow = said(head, f"Authorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n", "{")
+    assert slow.startswith(b"HTTP/1.1 408")
+    # a stream goes on for longer than that
+    stream = served.stream("top=0")
+    assert [name for name, _, _ in (next(stream) for _ in range(4))].count("health") >= 2
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x16\x03\x01\x02\x00\x01\x00", b"\r\n" * 100, b"GET / HTTP/9.9\r\n\r\n", b"\0" * 5000,
+     b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000],
+)  # fmt: skip
+def test_garbage_is_no_request(serve, garbage):
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as raw:
+        try:
+            raw.sendall(garbage)
+            raw.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        except (ConnectionError, BrokenPipeError):
+            answer = b""  # it hung up on us
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+    assert server.get("/api/health")["clients"] == 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+
+SLOWEST = 30.0
+"""Seconds in which a body comes."""
 
 _SMALL = 4096
 
@@ -97,16 +101,23 @@ async def body_of(request: Request, most: int) -> bytes:
     Raises
     ------
     Refusal
-        If it is longer than so many bytes.
+        If it is longer than so many bytes, or too slow.
     """
     too_long = Refusal(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise too_long
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise too_long
-        parts.append(part)
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise too_long
+                parts.append(part)
+    except TimeoutError:
+        slow = f"expected the body within {SLOWEST:g} s"
+        raise Refusal(408, slow, {"connection": "close"}) from None
+    except ClientDisconnect:
+        raise Refusal(400, "the client has gone") from None
     return b"".join(parts)

@@ -24,6 +24,7 @@ _WHY = {
     401: "A token is needed.",
     403: "It comes from a page of another origin.",
     404: "There is no such thing.",
+    408: "The body comes too slowly.",
     409: "No events are taken here.",
     413: "The body is too long.",
     415: "The body is of another type.",
@@ -192,7 +193,7 @@ def _writing() -> dict[str, Any]:
     }
     outcome = _content(schema.Outcome)
     refused = {"anyOf": [_refer(schema.Outcome), _refer(schema.Error)]}
-    responses = _responses({"content": outcome}, 403, 409, 413, 415, 422, 429, 503)
+    responses = _responses({"content": outcome}, 403, 408, 409, 413, 415, 422, 429, 503)
     responses["422"]["content"] = {JSON: {"schema": refused}}
     return {
         "/api/events": {
@@ -226,7 +227,9 @@ def _telling() -> dict[str, Any]:
                     "operationId": f"begin_{name}",
                     "summary": told,
                     "requestBody": {"content": _content(options)},
-                    "responses": _responses({"content": _content(schema.Opening)}, 403, 413, 422),
+                    "responses": _responses(
+                        {"content": _content(schema.Opening)}, 403, 408, 413, 422
+                    ),
                 }
             }
             for name, told, options in (

@@ -8,7 +8,9 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seqbayes.dashboard.app import Site
 from seqbayes.replay.pace import Interruption
@@ -16,8 +18,37 @@ from seqbayes.replay.pace import Interruption
 GRACE = 10
 """Seconds for answers under way when the server ends."""
 
+PATIENCE = 20.0
+"""Seconds in which a connection says what it wants."""
+
+MOST_CONNECTIONS = 1000
+
 _BUFFER = 1 << 18  # bytes that wait in the kernel for each client
 _UNSENT = 20_000  # milliseconds after which what a client does not take breaks its connection
+
+
+class Patient(H11Protocol):
+    """A connection that is given up when it does not say what it wants."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._waits = False
+        self._timer = self.loop.call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        """Give up what has not sent the head of a request since the last look."""
+        waits = self.conn.their_state is h11.IDLE
+        if waits and (self._waits or self.cycle is None):
+            self.transport.close()
+            return
+        self._waits = waits
+        self._timer = self.loop.call_later(PATIENCE, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._timer.cancel()
+        super().connection_lost(exc)
 
 
 class Server(uvicorn.Server):
@@ -41,6 +72,8 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=20,
             h11_max_incomplete_event_size=1 << 16,
+            limit_concurrency=MOST_CONNECTIONS,
+            http=Patient,
         )
         super().__init__(config)
         self._site, self._interruption = site, interruption

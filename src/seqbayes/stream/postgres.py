@@ -55,7 +55,8 @@ class PostgresStore(SqlStore):
         try:
             self._prepare(mode)
             if mode == "read":
-                self._connection.read_only = True
+                # of statements by themselves, too
+                self._connection.execute("SET default_transaction_read_only = on")
         except BaseException:
             self._connection.close()
             raise
