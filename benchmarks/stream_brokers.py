@@ -26,8 +26,8 @@ from seqbayes.stream import Belief, Pipeline, open_store, registry
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demos"))
 import _servers as servers
 
-MESSAGES = 300_000
-ROUNDS = 9
+MESSAGES = 200_000
+ROUNDS = 7
 TARGET = 1.5
 STREAM = "events"
 

@@ -58,8 +58,14 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory):
-    """What starts runners."""
+def started_nursery(tmp_path_factory):
     started = Nursery(tmp_path_factory.mktemp("nursery"))
     yield started
     started.close()
+
+
+@pytest.fixture
+def nursery(started_nursery):
+    """What starts runners, one for the whole session."""
+    yield started_nursery
+    started_nursery.end()

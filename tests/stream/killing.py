@@ -59,6 +59,7 @@ class Nursery:
 
     def __init__(self, directory):
         self.said = Path(directory) / "said.txt"
+        self._running = False
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", NURSERY, str(Path(__file__).parent)],
             stdin=subprocess.PIPE,
@@ -72,6 +73,7 @@ class Nursery:
         self._process.stdin.write(json.dumps([words, str(self.said)]).encode() + b"\n")
         self._process.stdin.flush()
         self.pid = int(self._process.stdout.readline())
+        self._running = True
 
     def kill(self, number=signal.SIGKILL):
         """Send a signal, unless the runner has ended; return how it ended."""
@@ -85,6 +87,7 @@ class Nursery:
         if not ready:
             os.kill(self.pid, signal.SIGKILL)
             raise AssertionError(f"the runner does not end: {self.said.read_text()}")
+        self._running = False
         return int(self._process.stdout.readline())
 
     def run(self, *words):
@@ -95,10 +98,32 @@ class Nursery:
         assert status == 0, said
         return said
 
+    def end(self):
+        """Kill what a test that failed has left."""
+        if self._running:
+            self.kill()
+
     def close(self):
+        self.end()
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+
+
+def committed(url):
+    """Return the number of events that are in the store."""
+    store = open_store(url)
+    ((events,),) = store._run("SELECT coalesce(sum(events), 0) FROM seqbayes_sources")
+    store.close()
+    return events
+
+
+def wait_until_committed(nursery, url, events, patience=60.0):
+    """Wait until so many events are in the store."""
+    deadline = time.monotonic() + patience
+    while committed(url) < events:
+        assert time.monotonic() < deadline, nursery.said.read_text()
+        time.sleep(0.02)
 
 
 def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):

@@ -11,9 +11,7 @@ import time
 
 import brokers
 import pytest
-from killing import KILLS, contents, events, kill_often, write
-
-from seqbayes.stream import open_store
+from killing import KILLS, committed, contents, events, kill_often, wait_until_committed, write
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9")
 
@@ -64,9 +62,7 @@ def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nurse
     nursery.start("run", config)
     start = time.monotonic()
     publish(0, start)
-    while not committed(url):
-        assert time.monotonic() - start < 60.0, nursery.said.read_text()
-        time.sleep(0.01)
+    wait_until_committed(nursery, url, 1)
     needed = time.monotonic() - start
     assert nursery.kill() == -signal.SIGKILL
     places = {committed(url)}
@@ -84,11 +80,3 @@ def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nurse
     assert found[2][0][2] == len(records)
     assert len(found[1]) == len(records) // 100 + (len(records) % 100 > 57)
     assert len(places) > 1  # it was killed in mid-work
-
-
-def committed(url):
-    """Return the number of events that are in the store."""
-    store = open_store(url)
-    ((events,),) = store._run("SELECT coalesce(sum(events), 0) FROM seqbayes_sources")
-    store.close()
-    return events

@@ -24,6 +24,8 @@ _LOOK = 60.0
 """Seconds between two looks for partitions that were added."""
 _PATIENCE = 1.0
 """Seconds in which partitions must be told; where they are not, they are asked for again."""
+_MOST = 500
+"""Messages of a batch: with more, their memory has left the processor's cache when it is reused."""
 _GATHER = 0.01
 """Seconds in which a batch is gathered, from its first message on."""
 
@@ -219,6 +221,7 @@ class KafkaTopic(Broker):
     def _consume(self, size: int, timeout: float) -> list[Any]:
         """Return messages and news; the client's calls back come meanwhile."""
         self._trouble, self._heard = None, False
+        size = min(size, _MOST)
         found: list[Any] = self._consumer.consume(1, timeout)
         if found and size > 1:  # to wait for all would be to wait for the timeout, always
             found += self._consumer.consume(size - 1, _GATHER)
