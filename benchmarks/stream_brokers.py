@@ -26,7 +26,7 @@ from seqbayes.stream import Belief, Pipeline, open_store, registry
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demos"))
 import _servers as servers
 
-MESSAGES = 200_000
+MESSAGES = 300_000
 ROUNDS = 7
 TARGET = 1.5
 STREAM = "events"

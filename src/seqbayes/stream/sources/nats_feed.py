@@ -234,8 +234,8 @@ class Feed:
         return messages
 
     def _check(self) -> None:
-        if self._broken is not None:
-            raise BrokenError(self._broken)
+        if self._broken is not None or not self._nats.is_connected:
+            raise BrokenError(self._broken or "the connection is lost")
         if time.monotonic() - self._heard > 3.0 * _HEARTBEAT:
             raise BrokenError("the server is silent")
 
