@@ -12,7 +12,8 @@ from serving import HTTP, TOKEN, httpx
 
 from seqbayes import PriorError, cli
 from seqbayes.stream import StoreError, open_store
-from seqbayes.stream.sources.http import BusyError, ClosedError, Http, Request, ReusedError
+from seqbayes.stream.sources.http import Http
+from seqbayes.stream.sources.posted import BusyError, ClosedError, Request, ReusedError
 
 IDS = HTTP.replace('kind = "http"', 'kind = "http", id = "id"')
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.answers import Refusal, answer, body_of
 from seqbayes.stream.fields import explain
-from seqbayes.stream.sources import http
+from seqbayes.stream.sources import http, posted
 
 ONE = ("application/json",)
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl")
@@ -55,11 +55,11 @@ class Ingest:
         return answer(request, outcome, 422 if refused else 200, headers)
 
     @staticmethod
-    async def _commit(source: http.Http, given: http.Request) -> tuple[http.Outcome, bool]:
+    async def _commit(source: http.Http, given: posted.Request) -> tuple[posted.Outcome, bool]:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[tuple[http.Outcome | None, bool]] = loop.create_future()
+        done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()
 
-        def settle(outcome: http.Outcome | None, again: bool) -> None:
+        def settle(outcome: posted.Outcome | None, again: bool) -> None:
             if not done.done():
                 done.set_result((outcome, again))
 
@@ -67,12 +67,12 @@ class Ingest:
         try:
             source.offer(given)
             outcome, again = await asyncio.wait_for(done, PATIENCE)
-        except http.BusyError as busy:
+        except posted.BusyError as busy:
             headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
             raise Refusal(429, str(busy), headers) from None
-        except http.ReusedError as reused:
+        except posted.ReusedError as reused:
             raise Refusal(422, str(reused)) from None
-        except (http.ClosedError, TimeoutError):
+        except (posted.ClosedError, TimeoutError):
             outcome = None
         if outcome is None:
             reason = "it is not known to be committed: try again, with the same Idempotency-Key"
@@ -101,7 +101,7 @@ def _key(request: Request) -> str:
     return key
 
 
-def _request(body: bytes, kind: str, field: str | None, key: str) -> http.Request:
+def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Request:
     """Return the events of a body, each known to be a JSON object.
 
     Raises
@@ -119,7 +119,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> http.Reques
             raise Refusal(422, f"{name} {line}: {_why(error)}") from None
         if field is not None:
             ids.append(_identity(values.get(field), field, f"{name} {line}"))
-    return http.Request(
+    return posted.Request(
         [record for _, record in records],
         [line for line, _ in records],
         ids,

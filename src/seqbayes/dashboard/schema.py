@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from seqbayes.stream.sources.http import Outcome as Outcome
+from seqbayes.stream.sources.posted import Outcome as Outcome
 
 Number = float | None
 Interval = tuple[Number, Number] | None

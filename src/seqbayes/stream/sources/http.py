@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch
+from seqbayes.stream.sources.posted import (
+    Allowance,
+    BusyError,
+    ClosedError,
+    Memory,
+    Outcome,
+    Request,
+    ReusedError,
+)
 from seqbayes.stream.store import Changes, SeenId
 
 if TYPE_CHECKING:
@@ -20,91 +28,6 @@ if TYPE_CHECKING:
 
 MOST_REFUSALS = 20
 """Refused events of a request whose reasons are told."""
-
-
-class BusyError(SeqbayesError):
-    """Too much waits already; `seconds` is when to try again."""
-
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
-
-
-class ClosedError(SeqbayesError):
-    """Nothing is read at present."""
-
-
-class ReusedError(SeqbayesError):
-    """An idempotency key came before, with another request."""
-
-
-class Outcome(msgspec.Struct):
-    """What became of a request.
-
-    Parameters
-    ----------
-    accepted
-        Events that were read and committed, refused ones among them.
-    duplicates
-        Events that had been read before, and were not read again.
-    refused
-        Events that at least one belief could not use; they are dead letters.
-    refusals
-        Line, belief and reason of the first of them.
-    """
-
-    accepted: int
-    duplicates: int
-    refused: int
-    refusals: list[dict[str, Any]]
-
-
-class _Note(msgspec.Struct):
-    """What the store keeps of a request with an idempotency key."""
-
-    digest: str
-    outcome: Outcome
-
-
-Done = Callable[[Outcome | None, bool], None]
-"""Told the outcome, None if it was not committed, and whether it is that of an earlier request."""
-
-
-@dataclass
-class Request:
-    """Some events that are committed together.
-
-    Parameters
-    ----------
-    records
-        A JSON object each.
-    lines
-        The place of each in the request, from 1.
-    ids
-        The identity of each, where events have some.
-    key
-        The request's idempotency key, if any.
-    digest
-        Of its content, to tell another request with the same key.
-    done
-        Called once, in another thread.
-    """
-
-    records: Sequence[bytes]
-    lines: Sequence[int]
-    ids: Sequence[str] = ()
-    key: str = ""
-    digest: str = ""
-    done: Done = lambda outcome, again: None
-    duplicates: int = 0
-    number: int = 0
-    also: list[Done] = field(default_factory=list)
-
-    def finish(self, outcome: Outcome | None) -> None:
-        """Tell everybody who waits."""
-        self.done(outcome, False)
-        for done in self.also:
-            done(outcome, True)
 
 
 class Http:
@@ -158,8 +81,8 @@ class Http:
                 raise PriorError(f"expected {limit} to be above 0, got {value!r}")
         self.name, self.id, self.longest = name, id, longest
         self._waiting, self._linger = waiting, linger
-        self._allowance = None if rate is None else _Allowance(float(rate))
-        self._memory = _Memory(remember)
+        self._allowance = None if rate is None else Allowance(float(rate))
+        self._memory = Memory(remember)
         self._condition = threading.Condition()
         self._queue: deque[Request] = deque()
         self._taken: list[Request] = []
@@ -326,88 +249,6 @@ class _Ledger:
     def committed(self, pipeline: Pipeline) -> None:
         """Tell those who wait."""
         self._source.settle()
-
-
-class _Memory:
-    """The identities that came lately, and those that wait for their commit."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._number = 0
-        self._waiting: set[str] = set()
-        self._outcomes: dict[int, Outcome] = {}
-        self.waits: dict[str, Request] = {}
-
-    def recall(self, ids: Iterable[SeenId]) -> None:
-        for identity, number, note in ids:
-            self._known[identity] = note
-            self._number = number
-
-    def has(self, identity: str) -> bool:
-        return f"e:{identity}" in self._known or identity in self._waiting
-
-    def note(self, key: str) -> _Note | None:
-        text = self._known.get(f"k:{key}")
-        return None if text is None else msgspec.json.decode(text, type=_Note)
-
-    def begin(self, request: Request) -> None:
-        self._waiting.update(request.ids)
-        if request.key:
-            self.waits[request.key] = request
-
-    def keep(self, request: Request, outcome: Outcome, changes: Changes) -> None:
-        """Remember a request, in the commit as well as here."""
-        self._outcomes[request.number] = outcome
-        new = [(f"e:{identity}", "") for identity in request.ids]
-        if request.key:
-            note = msgspec.json.encode(_Note(request.digest, outcome)).decode()
-            new.append((f"k:{request.key}", note))
-        for identity, note in new:
-            self._number += 1
-            self._known[identity] = note
-            changes.ids.append(SeenId(identity, self._number, note))
-        while len(self._known) > self._most:
-            changes.forgotten.append(self._known.popitem(last=False)[0])
-
-    def let_go(self, request: Request, lines: set[int], changes: Changes) -> None:
-        """Forget the events of some lines."""
-        useless = {f"e:{i}" for i, n in zip(request.ids, request.lines, strict=False) if n in lines}
-        for identity in useless:
-            self._known.pop(identity, None)
-        changes.ids[:] = [each for each in changes.ids if each.id not in useless]
-
-    def end(self, request: Request) -> Outcome:
-        self._waiting.difference_update(request.ids)
-        if self.waits.get(request.key) is request:
-            del self.waits[request.key]
-        return self._outcomes.pop(request.number)
-
-
-class _Allowance:
-    """So many events a second, with a second's worth saved up at most."""
-
-    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._now = rate, now
-        self._left, self._at = rate, now()
-
-    def take(self, count: int) -> None:
-        """Take an allowance for so many events.
-
-        Raises
-        ------
-        BusyError
-            If it is used up.
-        """
-        now = self._now()
-        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
-        self._at = now
-        # more than a second's worth at once is let through when all of it is saved up
-        needed = min(float(count), self._rate)
-        if self._left < needed:
-            seconds = (needed - self._left) / self._rate
-            raise BusyError(f"more than {self._rate:g} events a second", seconds)
-        self._left -= count
 
 
 def _refusals(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
