@@ -7,6 +7,7 @@ begin with the connection and end with the last message, in turns within each ro
 """
 
 import asyncio
+import atexit
 import random
 import statistics
 import sys
@@ -106,6 +107,7 @@ def serve(kind: type[servers.Server]) -> servers.Server | None:
         print(f"Left out: {kind.lacking}\n")
         return None
     server = kind(tempfile.mkdtemp(prefix="seqbayes-bench-"))
+    atexit.register(server.end)  # also where a measurement fails
     server.make(STREAM)
     return server
 
