@@ -74,6 +74,7 @@ def test_every_demo_is_here():
         "bags_of_110_percent",
         "cookie_cats",
         "flat_prior",
+        "how_many",
         "hundred_bags",
         "linkage",
         "online_em",
@@ -477,9 +478,8 @@ def test_plot_into_nowhere(capsys, tmp_path):
 
 def test_the_pages_print_what_the_demos_print():
     docs = DEMOS.parent / "docs"
-    pages = "".join(
-        (docs / page).read_text(encoding="utf-8") for page in ("story.md", "em.md", "online-em.md")
-    )
+    told = ("story.md", "em.md", "online-em.md", "how-many.md")
+    pages = "".join((docs / page).read_text(encoding="utf-8") for page in told)
     shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", pages, re.M | re.S)
     assert sorted(name for name, _ in shown) == NAMES
     for name, text in shown:

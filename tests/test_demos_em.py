@@ -25,7 +25,7 @@ def importable():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(DEMOS))
         yield
-    for name in ("_shared", "two_coins", "linkage", "online_em"):
+    for name in ("_shared", "two_coins", "linkage", "online_em", "how_many"):
         sys.modules.pop(name, None)
 
 
@@ -251,3 +251,25 @@ def test_half_a_point_is_told_by_what_was_seen_of_it():
     said = re.search(r"When y was not seen: (\S+) and (\S+)\.", words(output("online_em")))
     for printed, density in zip(said.groups(), densities, strict=False):
         assert float(printed) == pytest.approx(density / sum(densities), abs=0.06)
+
+
+# How many clusters.
+
+
+def test_as_many_as_there_are():
+    module = importlib.import_module("how_many")
+    rivals, scores = module.side_by_side()
+    assert rivals.best == 2
+    assert scores[-1].tolist() == list(rivals.log_scores.values())
+    best = max(rivals.log_scores.values())
+    for k, score in rivals.log_scores.items():
+        share = math.exp(score - best) / sum(
+            math.exp(each - best) for each in rivals.log_scores.values()
+        )
+        assert row("how_many", str(k))[0] == f"{score:.2f}"
+        assert row("how_many", str(k))[2] == f"{share:.4f}"
+    mixture, stops = module.process()
+    assert len(mixture.names) == len(module.PLACES)
+    assert [len(stop.names) for stop in stops if stop.n % module.EACH == 0] == [1, 2, 3, 4, 5]
+    called = {mixture.predict_one(place) for place in module.PLACES.tolist()}
+    assert called == set(mixture.names)

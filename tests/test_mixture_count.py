@@ -24,7 +24,14 @@ from seqbayes import (
     ObservationError,
     PriorError,
 )
-from seqbayes.mixture import DirichletProcessMixture, HalfLife, Mixture, Power, Prequential
+from seqbayes.mixture import (
+    DirichletProcessMixture,
+    HalfLife,
+    Mixture,
+    Power,
+    Prequential,
+    revising,
+)
 from seqbayes.mixture.evidence import log_evidence, log_partition
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.working import Working
@@ -254,17 +261,22 @@ def test_what_is_empty_retires():
 
 
 @long_stream
-def test_two_of_one_are_joined():
-    """Clusters that come to be one: the older name stays."""
-    rng = np.random.default_rng(5)
-    mixture = DirichletProcessMixture(
-        NormalInverseGamma(0, 0.05, 2, 2), seed=1, step=HalfLife(2000)
-    )
-    mixture.learn_many(rng.choice([-4.0, 4.0], 2000) + rng.normal(size=2000))
-    assert mixture.names == (0, 1)
-    mixture.learn_many(2.0 * rng.normal(size=8000))
-    assert len(mixture.names) == 1
-    assert mixture.n_samples == 10_000
+@pytest.mark.parametrize("seed", range(3))
+def test_two_of_one_are_joined(seed):
+    """One cluster that was split for no reason is one again; the older name stays."""
+    rng = np.random.default_rng(seed)
+    mixture = DirichletProcessMixture(NormalInverseGamma(0, 0.05, 2, 2), seed=1, buffer=100)
+    mixture.learn_many(rng.normal(size=400))
+    assert mixture.names == (0,)
+    working, prior = mixture._working, mixture._prior
+    halves = prior.working(working.priors[0], 2, flat=True)
+    halves.fit_start(working.rows(rng.normal(size=100)), np.ones(100), rng, 1, 20)
+    mixture._working = revising.grown(prior, working, revising.Split(0, halves, 0.0), 100.0)
+    mixture._census.names = (0, 1)
+    assert math.fsum(state.n_samples for state in mixture.components) == pytest.approx(400)
+    mixture.learn_many(rng.normal(size=3000))
+    assert mixture.names == (0,)
+    assert mixture.components[0].n_samples == pytest.approx(3400)
 
 
 def test_the_predictive_is_a_density():

@@ -1,4 +1,4 @@
-"""How many components there are: births are tried, and what is one or empty retires."""
+"""How many components there are: births are tried, and what is not needed retires."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from seqbayes import codec
 from seqbayes.mixture import document, revising
 from seqbayes.mixture.buffering import plain
+from seqbayes.mixture.forecasting import Forecast
 from seqbayes.mixture.revising import Prior
 from seqbayes.mixture.trial import WON, Trial
 from seqbayes.mixture.working import Working
@@ -19,6 +20,15 @@ from seqbayes.statistics import read_weight
 
 STRANGE = 5.0
 """So many observations that no component explains call for a birth at once."""
+
+LAG = 0.05
+"""What is strange is so to the components as they were, so long ago as a share of their age."""
+
+RETRY = 1.15
+"""What has lost its trial is not tried again before what was seen has grown so much."""
+
+SMALL = 0.5
+"""A component is small whose share is less than this part of an equal one."""
 
 
 class Census:
@@ -46,7 +56,8 @@ class Census:
         self._window: deque[tuple[Any, float]] = deque(maxlen=size)
         self._trials: list[Trial] = []
         self._failed: dict[tuple[int, ...], float] = {}
-        self._due = self._strange = 0.0
+        self._due = self._strange = self._since = self._known_until = 0.0
+        self._known: Forecast | None = None
 
     def begin(self, working: Working, kept: Iterable[tuple[Any, float]]) -> None:
         """Begin with components that have learned what was kept."""
@@ -67,18 +78,27 @@ class Census:
         unborn
             Its log density if a component made it that is not born.
         """
-        engine = working.engine
-        working.reader.read(x)
-        if self._prior.is_strange(engine.expect()[1], unborn, working):
+        if self._prior.is_strange(self._explained(working, x), unborn, working):
             self._strange += w
         for trial in self._trials:
             trial.learn(working, x, w, unborn)
-        engine.learn(x, w)
+        working.engine.learn(x, w)
         self._window.append((plain(x), w))
         working = self._judge(working)
         if working.engine.n >= self._due or self._strange >= STRANGE:
             working = self._revise(working)
         return working
+
+    def _explained(self, working: Working, x: Any) -> float:
+        """Return the log density of an observation under the components as they were lately."""
+        n = working.engine.n
+        if self._known is None:
+            self._known = Forecast(working)
+            self._known_until = n
+        elif n >= self._known_until:
+            self._known.renew(working)
+            self._known_until = n + LAG * (n - self._since)
+        return self._known.log_likelihood(x)
 
     def unite(self, mine: Working, theirs: Working, other: Census) -> Working:
         """Return the components of two shards as one mixture; those of `theirs` get new names."""
@@ -106,7 +126,8 @@ class Census:
         """Serve other components from now on."""
         self.names = names
         self._next = max(self._next, *(name + 1 for name in names))
-        self._trials, self._failed = [], {}
+        self._trials, self._failed, self._known = [], {}, None
+        self._since = working.engine.n
         self._strange, self._due = 0.0, working.engine.n + self._size / 10.0
         return working
 
@@ -116,23 +137,18 @@ class Census:
         self._strange, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
         counts = working.engine.live * working.engine.memory
         if len(counts) > 1 and counts.min() < 1.0:
-            return self._retire(working, int(counts.argmin()))
-        self._failed = {key: at for key, at in self._failed.items() if n < 1.5 * at}
+            k = int(counts.argmin())
+            made = revising.without(self._prior, working, k, self._path())
+            return self._adopt(made, self._names_without(k))
+        self._failed = {key: at for key, at in self._failed.items() if n < RETRY * at}
         if len(self.names) < self._prior.most:
             self._try_birth(working, urgent)
         if len(self.names) > 1 and all(trial.grows for trial in self._trials):
-            self._try_join(working)
+            self._try_fewer(working)
         return working
 
-    def _retire(self, working: Working, k: int) -> Working:
-        """Let a component take in another that is empty: the one that is most alike."""
-        others = set(range(len(self.names))) - {k}
-        skip = {(a, b) for a in others for b in others}
-        found = revising.most_alike(self._prior, working, skip)
-        assert found is not None
-        a, b = sorted(found[:2], key=lambda each: each == k)
-        made = revising.shrunk(self._prior, working, a, b, self._path())
-        return self._adopt(made, self.names[:b] + self.names[b + 1 :])
+    def _names_without(self, k: int) -> tuple[int, ...]:
+        return self.names[:k] + self.names[k + 1 :]
 
     def _try_birth(self, working: Working, urgent: bool) -> None:
         """Put the best split on trial, if there is evidence for any.
@@ -156,26 +172,37 @@ class Census:
         self._trials = [trial for trial in self._trials if not trial.grows]
         self._start(working, made, (*self.names, self._next), (self.names[split.at],))
 
-    def _try_join(self, working: Working) -> None:
-        """Put the joining of the two most alike on trial, if they may be one."""
-        names = self.names
+    def _try_fewer(self, working: Working) -> None:
+        """Put on trial to do without a small component, or to join the two most alike.
+
+        What was not tried lately is tried. What is needed is soon found out.
+        """
+        names, path = self.names, self._path()
+        shares = working.served().live.tolist()
+        small = [k for k, share in enumerate(shares) if share * len(names) < SMALL]
+        small = [k for k in small if (names[k], names[k]) not in self._failed]
+        if small:
+            k = min(small, key=shares.__getitem__)
+            made = revising.without(self._prior, working, k, path)
+            self._start(working, made, self._names_without(k), (names[k], names[k]))
+            return
         pairs = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
         skip = {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
         found = revising.most_alike(self._prior, working, skip)
-        if found is None or found[2] <= 0.0:
+        if found is None:
             return
         a, b, _ = found
-        made = revising.shrunk(self._prior, working, a, b, self._path())
-        kept = list(names)
-        kept[a] = min(names[a], names[b])
+        made = revising.shrunk(self._prior, working, a, b, path)
+        kept = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
         del kept[b]
         self._start(working, made, tuple(kept), (names[a], names[b]))
 
     def _start(
         self, working: Working, made: Working, names: tuple[int, ...], key: tuple[int, ...]
     ) -> None:
-        length = max(float(self._size), working.engine.n / 4.0)
-        self._trials.append(Trial(self._prior, working, made, names, key, length))
+        least = float(self._size)
+        length = max(least, working.engine.n / 4.0)
+        self._trials.append(Trial(self._prior, working, made, names, key, least, length))
 
     def _path(self) -> float:
         return sum(w for _, w in self._window)
@@ -184,7 +211,11 @@ class Census:
         """Return it as plain numbers and lists."""
         return {
             "names": list(self.names),
-            "numbers": [float(self._next), self._due, self._strange],
+            "numbers": [
+                *(float(self._next), self._due, self._strange),
+                *(self._since, self._known_until),
+            ],
+            "known": None if self._known is None else self._known.to_dict(),
             "failed": [[list(key), at] for key, at in self._failed.items()],
             "window": [[codec.encode(x), w] for x, w in self._window],
             "trials": [trial.to_dict() for trial in self._trials],
@@ -193,8 +224,11 @@ class Census:
     def restore(self, seen: Mapping[str, Any], working: Working) -> None:
         """Take what `to_dict` returned, of components at work."""
         self.names = tuple(map(int, seen["names"]))
-        following, self._due, self._strange = document.finite(seen["numbers"]).tolist()
+        numbers = document.finite(seen["numbers"]).tolist()
+        following, self._due, self._strange, self._since, self._known_until = numbers
         self._next = int(following)
+        known = seen["known"]
+        self._known = None if known is None else Forecast.from_dict(known, working)
         self._failed = {tuple(map(int, key)): float(at) for key, at in seen["failed"]}
         self._window.clear()
         for each, w in seen["window"]:

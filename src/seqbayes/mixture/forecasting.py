@@ -62,10 +62,21 @@ class Forecast:
         ObservationError
             If `x` is outside the support of a component.
         """
-        self._working.reader.read(x)
         if self._predictive is None:
-            return float(self._working.engine.expect()[1])
+            return self.log_likelihood(x)
+        self._working.reader.read(x)
         return self._predictive.log_density(self._working.row.tolist(), x)
+
+    def log_likelihood(self, x: Any) -> float:
+        """Return the log density of an observation under the parameters of that moment.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        self._working.reader.read(x)
+        return float(self._working.engine.expect()[1])
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain numbers and lists."""

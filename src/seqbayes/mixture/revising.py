@@ -217,6 +217,13 @@ def shrunk(prior: Prior, working: Working, a: int, b: int, path: float) -> Worki
     return assemble(prior, working, made, path)
 
 
+def without(prior: Prior, working: Working, k: int, path: float) -> Working:
+    """Return the components without that at `k`: it is forgotten, and the others are the whole."""
+    learned = working.served().live
+    rest = parts(working, 1.0 / (1.0 - float(learned[k] / learned.sum())))
+    return assemble(prior, working, [[part] for i, part in enumerate(rest) if i != k], path)
+
+
 def united(prior: Prior, mine: Working, theirs: Working) -> tuple[Working, list[int]]:
     """Return the components of two shards as one mixture, and where each was among mine and theirs.
 

@@ -30,9 +30,11 @@ class Trial:
     names
         Those of the challenger's components.
     key
-        What was changed: the name of a component that was split, or the names of two that are one.
-    length
-        Observations after which the trial is over.
+        What was changed: the name of a component that was split, the names of two that are one, or
+        twice the name of one that is left out.
+    least, length
+        Observations before which a challenger with fewer components cannot win, and after which the
+        trial is over.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Trial:
         challenger: Working,
         names: tuple[int, ...],
         key: tuple[int, ...],
+        least: float,
         length: float,
     ) -> None:
         self._prior = prior
-        self.challenger, self.names, self.key, self.length = challenger, names, key, length
+        self.challenger, self.names, self.key = challenger, names, key
+        self.least, self.length = least, length
         self.age = self.due = self.lead = 0.0
         self._forecasts = Forecast(champion), Forecast(challenger)
 
@@ -83,9 +87,10 @@ class Trial:
     def outcome(self) -> bool | None:
         """Whether the challenger has won; None while the trial goes on.
 
-        One that has more components must be clearly better, one that has fewer must not be worse.
+        One that has more components must be clearly better, whenever that is. One that has fewer
+        must not be worse, and for some time: what it lacks may only be rare.
         """
-        if self.lead >= WON:
+        if self.lead >= WON and (self.grows or self.age >= self.least):
             return True
         if self.lead <= -WON:
             return False
@@ -98,7 +103,7 @@ class Trial:
         return {
             "names": list(self.names),
             "key": list(self.key),
-            "numbers": [self.length, self.age, self.due, self.lead],
+            "numbers": [self.least, self.length, self.age, self.due, self.lead],
             "challenger": document.learned(self.challenger),
             "forecasts": [forecast.to_dict() for forecast in self._forecasts],
         }
@@ -114,10 +119,10 @@ class Trial:
         """
         try:
             names, key = tuple(map(int, data["names"])), tuple(map(int, data["key"]))
-            length, age, due, lead = document.finite(data["numbers"]).tolist()
+            least, length, age, due, lead = document.finite(data["numbers"]).tolist()
             challenger = prior.working(champion.priors[0], len(names))
             document.restore(challenger, data["challenger"])
-            trial = cls(prior, champion, challenger, names, key, length)
+            trial = cls(prior, champion, challenger, names, key, least, length)
             trial.age, trial.due, trial.lead = age, due, lead
             first, second = data["forecasts"]
             trial._forecasts = (

@@ -1,0 +1,190 @@
+"""How many clusters? Mixtures side by side, and one whose components are born and retire.
+
+Every mixture says how probable the next point is, before it learns it. The sum of the logs is its
+log score (A. P. Dawid, Journal of the Royal Statistical Society A 147, 1984), and the same score
+decides whether a component is born.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from _shared import Screen, present
+
+from seqbayes.mixture import DirichletProcessMixture, Prequential
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Two kinds of eruptions of Old Faithful: share, mean and covariance of length and wait in minutes,
+# as EM finds them in the 272 of A. Azzalini and A. W. Bowman (Applied Statistics 39, 1990).
+SHORT = (0.356, [2.04, 54.5], [[0.07, 0.44], [0.44, 33.7]])
+LONG = (0.644, [4.29, 80.0], [[0.17, 0.94], [0.94, 36.0]])
+ERUPTIONS = 272
+MOST = 5
+
+# Clusters that come one after another.
+PLACES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0], [3.0, 3.0]])
+EACH = 1_000
+STOPS = tuple(range(EACH // 4, EACH * len(PLACES) + 1, EACH // 4))
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def eruptions(seed: int = 1) -> list[dict[str, float]]:
+    """Return eruptions like those of Old Faithful, one by one."""
+    rng = np.random.default_rng(seed)
+    kinds = [SHORT if short else LONG for short in rng.random(ERUPTIONS) < SHORT[0]]
+    drawn = [rng.multivariate_normal(mean, covariance) for _, mean, covariance in kinds]
+    return [{"length": float(x), "wait": float(y)} for x, y in drawn]
+
+
+def growing(seed: int = 1) -> np.ndarray:
+    """Return points (n, 2) of one cluster, then of two, and so on."""
+    rng = np.random.default_rng(seed)
+    which = np.concatenate([rng.integers(0, k + 1, EACH) for k in range(len(PLACES))])
+    points: np.ndarray = PLACES[which] + 0.8 * rng.standard_normal((len(which), 2))
+    return points
+
+
+@cache
+def side_by_side() -> tuple[Prequential, np.ndarray]:
+    """Return mixtures that have learned the eruptions, and their log scores after every one."""
+    rivals, scores = Prequential(MOST, seed=1), []
+    for x in eruptions():
+        rivals.learn_one(x)
+        scores.append(list(rivals.log_scores.values()))
+    return rivals, np.array(scores)
+
+
+class Stop(NamedTuple):
+    """What components there were after so many points."""
+
+    n: int
+    names: tuple[int, ...]
+
+
+@cache
+def process() -> tuple[DirichletProcessMixture, list[Stop]]:
+    """Return a mixture that has learned the clusters as they came, and what it had on the way."""
+    mixture, stops, points = DirichletProcessMixture(seed=1), [], growing()
+    for first, n in zip((0, *STOPS), STOPS, strict=False):
+        mixture.learn_many(points[first:n])
+        stops.append(Stop(n, mixture.names))
+    return mixture, stops
+
+
+def tell(screen: Screen) -> None:
+    """Print log scores, and components as they are born."""
+    rivals, _ = side_by_side()
+    screen.say(
+        f"{ERUPTIONS} eruptions like those of Old Faithful come one by one. Mixtures of 1 to {MOST}"
+        " Normal components forecast each of them, and then learn it. How probable was what came?"
+    )
+    best = max(rivals.log_scores.values())
+    screen.table(
+        ("components", "log score", "to the best", "probability"),
+        [
+            (f"{k}", f"{score:.2f}", f"{score - best:+.2f}", f"{rivals.probabilities[k]:.4f}")
+            for k, score in rivals.log_scores.items()
+        ],
+    )
+    mixture, stops = process()
+    screen.say(
+        f"Now clusters come one after another, a new one every {EACH:,} points. A mixture with a"
+        " Dirichlet process as the prior of its shares lets components be born, on trial. Which"
+        " components had it?"
+    )
+    screen.table(
+        ("points", "clusters so far", "found", "<names"),
+        [
+            (
+                f"{stop.n:,}",
+                f"{(stop.n - 1) // EACH + 1}",
+                f"{len(stop.names)}",
+                ", ".join(map(str, stop.names)),
+            )
+            for stop in stops
+            if stop.n % EACH in (0, EACH // 4)
+        ],
+    )
+    screen.say("What it knows in the end, the largest component first:")
+    screen.table(
+        ("name", "share", "mean"),
+        [
+            (f"{mixture.names[k]}", f"{mixture.weights[k]:.3f}", pair(parameters(mixture)[k].mean))
+            for k in mixture.ranking
+        ],
+    )
+    screen.say(f"A point of no cluster yet has probability {mixture.unseen:.1e}.")
+
+
+def parameters(mixture: DirichletProcessMixture) -> tuple[Any, ...]:
+    """Return the parameters of a mixture that has learned something."""
+    assert mixture.parameters is not None
+    return mixture.parameters
+
+
+def pair(numbers: Any) -> str:
+    """Return two numbers as text."""
+    return ", ".join(f"{number + 0.0:.2f}" for number in numbers)
+
+
+def figure(canvas: Figure) -> None:
+    """Draw log scores, the number of components, and the components themselves."""
+    canvas.set_size_inches(12.0, 4.2)
+    scores, births, components = canvas.subplots(1, 3)
+    draw_scores(scores)
+    draw_births(births)
+    draw_components(components)
+
+
+def draw_scores(axes: Axes) -> None:
+    """Draw how far every mixture's log score is behind that of two components."""
+    rivals, scores = side_by_side()
+    behind = scores - scores[:, [1]]
+    n = np.arange(1, len(scores) + 1)
+    for k, (line, ink, dashes) in enumerate(zip(behind.T, COLOURS, DASHES, strict=False), start=1):
+        axes.plot(n, line, color=ink, linestyle=dashes, label=f"{k}")
+    axes.set_ylim(-40.0, 6.0)
+    axes.set(xlabel="eruptions", ylabel="log score, less that of 2")
+    axes.set_title(f"{rivals.best} kinds of eruptions")
+    axes.legend(frameon=False, title="components", fontsize="small", ncols=3, loc="lower right")
+
+
+def draw_births(axes: Axes) -> None:
+    """Draw how many components there were, beside how many clusters."""
+    _, stops = process()
+    n = [stop.n for stop in stops]
+    truth = [(each - 1) // EACH + 1 for each in range(1, n[-1] + 1)]
+    axes.plot(range(1, n[-1] + 1), truth, color="0.5", linestyle="--", label="clusters so far")
+    axes.plot(n, [len(stop.names) for stop in stops], "o-", color=COLOURS[0], label="components")
+    axes.set(xlabel="points", ylim=(0.0, None))
+    axes.set_title("Births as clusters come")
+    axes.legend(frameon=False, loc="upper left")
+
+
+def draw_components(axes: Axes) -> None:
+    """Draw the last points, and the components as ellipses that hold 95 %."""
+    mixture, _ = process()
+    axes.scatter(*growing()[-EACH:].T, color="0.75", s=6)
+    angles = np.linspace(0.0, 2.0 * np.pi, 100)
+    circle = np.array([np.cos(angles), np.sin(angles)]) * np.sqrt(5.991)
+    for k, ink in zip(mixture.ranking, COLOURS, strict=False):
+        mean, covariance = parameters(mixture)[k]
+        axes.plot(*(mean[:, None] + np.linalg.cholesky(covariance) @ circle), color=ink)
+        axes.annotate(f"{mixture.names[k]}", mean, ha="center", va="center", weight="bold")
+    axes.set_title("What there is in the end")
+    axes.set_aspect("equal")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo."""
+    return present(__doc__, tell, figure, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
