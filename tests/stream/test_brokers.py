@@ -110,7 +110,7 @@ def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
             assert time.monotonic() < deadline + 20.0
         while not pipeline.idle:
             next(steps)
-    assert source.reconnects == 1
+    assert source.reconnects >= 1
 
 
 def test_an_address_that_is_wrong_is_told_without_secrets(broker, stream):

@@ -85,7 +85,7 @@ def test_a_consumer_that_is_gone_is_made_anew(nats, stream):
         nats.do(drop)
         nats.publish(stream, events(15, 1)[10:])
         assert numbers(read(source, 5)) == list(range(10, 15))
-        assert source.reconnects == 1
+        assert source.reconnects >= 1
 
 
 def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monk
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         assert numbers(read(source, 50)) == list(range(50))
-        assert source.reconnects == 1
+        assert source.reconnects >= 1
     assert dropped
 
 
