@@ -127,7 +127,7 @@ class Pair(Kernel):
     @property
     def parameter(self) -> float:
         """The probability, or the rate."""
-        return self._theta
+        return float(self._theta)
 
     def absorb_into(self, statistics: Any, n: float) -> None:
         """Add the live statistic, counting for `n` observations, to a state's statistics."""
