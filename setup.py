@@ -14,6 +14,7 @@ from setuptools.errors import CompileError
 COMPILED = [
     "seqbayes.mixture.engine",
     "seqbayes.mixture.kernels.base",
+    "seqbayes.mixture.kernels.conditioning",
     "seqbayes.mixture.kernels.fields",
     "seqbayes.mixture.kernels.gaussian",
     "seqbayes.mixture.kernels.labels",

@@ -61,7 +61,10 @@ class Answers(Durable):
 
     @property
     def names(self) -> tuple[Any, ...]:
-        """The components' names: identity survives learning. `ranking` orders them for display."""
+        """The components' names: identity survives learning, from the start on.
+
+        While the buffer fills names mean nothing. `ranking` orders them for display.
+        """
         return self._names
 
     @property

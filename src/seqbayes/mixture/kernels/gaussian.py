@@ -13,12 +13,14 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite, log, sqrt
+    from cython.cimports.libc.math import isfinite, log
     from cython.cimports.seqbayes.mixture.kernels.base import Kernel
+    from cython.cimports.seqbayes.mixture.kernels.conditioning import Conditioning
 else:
-    from math import isfinite, log, sqrt
+    from math import isfinite, log
 
     from seqbayes.mixture.kernels.base import Kernel
+    from seqbayes.mixture.kernels.conditioning import Conditioning
 from seqbayes.statistics.moments import Moments
 
 FULL = cython.declare(cython.int, 0)
@@ -48,7 +50,6 @@ class Gaussian(Kernel):
     _shape: cython.int
     _logarithm: cython.bint
     _partial: cython.bint
-    _seen: cython.Py_ssize_t
     _kappa: cython.double
     _df: cython.double
     _constant: cython.double
@@ -61,9 +62,7 @@ class Gaussian(Kernel):
     _inverse = cython.declare("double[::1]")
     _x = cython.declare("double[::1]")
     _z = cython.declare("double[::1]")
-    _work = cython.declare("double[:, ::1]")
-    _spread = cython.declare("double[:, ::1]")
-    _order = cython.declare("Py_ssize_t[::1]")
+    _conditioning: Conditioning
     group = cython.declare(list, visibility="public")
 
     def __init__(
@@ -79,7 +78,7 @@ class Gaussian(Kernel):
         Kernel.__init__(self, row, at, 1 + d + d * (d + 1) // 2)
         self._d = d
         self._shape = shape
-        self._logarithm, self._partial, self._seen = logarithm, False, d
+        self._logarithm, self._partial = logarithm, False
         self._kappa, self._df = kappa, df
         self._prior_mean = np.array(mean, float)
         self._prior_scale = np.array(scale, float)[np.tril_indices(d)]
@@ -89,8 +88,7 @@ class Gaussian(Kernel):
         self._inverse = np.ones(d)
         self._x = np.zeros(d)
         self._z = np.zeros(d)
-        self._work, self._spread = np.zeros((d, d)), np.zeros((d, d))
-        self._order = np.arange(d)
+        self._conditioning = Conditioning(self._x, self._mean, self._scale)
         self._constant = self._divisor = 0.0
         self.group = []
         self._maximise(0.0)
@@ -118,105 +116,10 @@ class Gaussian(Kernel):
         squares *= self._divisor
         self._partial = squares != squares
         if self._partial:
-            return self._partial_density()
+            return self._conditioning._density(self._divisor)
         if self._logarithm:
             squares += 2.0 * self._x[0]
         return self._constant - 0.5 * squares
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _partial_density(self) -> cython.double:
-        """Return the log density of the values seen, and complete the others.
-
-        With the values seen first, rows of the covariance's Cholesky factor give their density, the
-        expected values of the others given them, and what is left of the others' covariance.
-        """
-        d: cython.Py_ssize_t = self._d
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        m: cython.Py_ssize_t
-        v: cython.double
-        seen: cython.Py_ssize_t = self._reorder()
-        self._seen = seen
-        total: cython.double = 0.0
-        for i in range(d):
-            for j in range(i + 1):
-                v = self._covariance(self._order[i], self._order[j])
-                for m in range(j):
-                    v -= self._work[i, m] * self._work[j, m]
-                if i == j:
-                    self._work[i, i] = sqrt(v) if v > 0.0 else 0.0
-                else:
-                    self._work[i, j] = v / self._work[j, j] if self._work[j, j] > 0.0 else 0.0
-        for i in range(seen):
-            v = self._x[self._order[i]] - self._mean[self._order[i]]
-            for j in range(i):
-                v -= self._work[i, j] * self._z[j]
-            if not self._work[i, i] > 0.0:
-                return IMPOSSIBLE
-            v /= self._work[i, i]
-            self._z[i] = v
-            total -= HALF_LOG_TAU + log(self._work[i, i]) + 0.5 * v * v
-        self._complete(seen)
-        return total if isfinite(total) else IMPOSSIBLE
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _reorder(self) -> cython.Py_ssize_t:
-        """Put the values seen first, and return how many they are."""
-        i: cython.Py_ssize_t
-        m: cython.Py_ssize_t = 0
-        for i in range(self._d):
-            if self._x[i] == self._x[i]:
-                self._order[m] = i
-                m += 1
-        seen: cython.Py_ssize_t = m
-        for i in range(self._d):
-            if self._x[i] != self._x[i]:
-                self._order[m] = i
-                m += 1
-        return seen
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _complete(self, seen: cython.Py_ssize_t) -> cython.void:
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        m: cython.Py_ssize_t
-        v: cython.double
-        for i in range(seen, self._d):
-            v = self._mean[self._order[i]]
-            for j in range(seen):
-                v += self._work[i, j] * self._z[j]
-            self._x[self._order[i]] = v
-            for j in range(seen, i + 1):
-                v = 0.0
-                for m in range(seen, j + 1):
-                    v += self._work[i, m] * self._work[j, m]
-                self._spread[i, j] = v
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _covariance(self, i: cython.Py_ssize_t, j: cython.Py_ssize_t) -> cython.double:
-        if i < j:
-            i, j = j, i
-        v: cython.double = self._scale[i * (i + 1) // 2 + j]
-        return v / self._divisor
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _add_spread(self, gain: cython.double) -> cython.void:
-        """Add the covariance that the values not seen have, given those seen."""
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        a: cython.Py_ssize_t
-        b: cython.Py_ssize_t
-        for i in range(self._seen, self._d):
-            for j in range(self._seen, i + 1):
-                a, b = self._order[i], self._order[j]
-                if a < b:
-                    a, b = b, a
-                self._hat[1 + self._d + a * (a + 1) // 2 + b] += gain * self._spread[i, j]
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -245,7 +148,7 @@ class Gaussian(Kernel):
                 self._hat[p] = keep * self._hat[p] + v * self._z[j]
                 p += 1
         if self._partial:
-            self._add_spread(gain)
+            self._conditioning._add_spread(self._hat, gain)
 
     @cython.cfunc
     @cython.exceptval(check=False)
