@@ -31,7 +31,7 @@ else:
     from seqbayes.statistics.reading import weight
 
 # The statistics move by this share between two M-steps, or more in one observation.
-ENOUGH = cython.declare(cython.double, 0.005)
+ENOUGH = cython.declare(cython.double, 0.01)
 # The path's average counts observation n in proportion to ``n ** BENT``, so that the beginning
 # is outgrown (Shamir and Zhang 2013).
 BENT = cython.declare(cython.double, 0.2)
