@@ -40,6 +40,8 @@ PURE = os.environ.get("SEQBAYES_PURE", "")
 # The statistics rely on error-free sums and products: no contraction, no fast-math.
 FLAGS = {"msvc": ["/O2", "/fp:precise"]}
 UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
+# Short loops over what was just written wait for it when they are vectorised.
+SCALAR_FLAGS = ["-fno-tree-vectorize"]
 
 
 class BuildExtension(build_ext):
@@ -55,7 +57,8 @@ class BuildExtension(build_ext):
 
     def build_extension(self, ext):
         ext.optional = PURE != "0"  # here, because cythonize drops it
-        ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS)
+        scalar = SCALAR_FLAGS if ext.name.startswith("seqbayes.mixture.") else []
+        ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS + scalar)
         try:
             super().build_extension(ext)
         except Exception as error:

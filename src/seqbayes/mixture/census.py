@@ -192,7 +192,7 @@ class Census:
         if found is None:
             return
         a, b, _ = found
-        made = revising.shrunk(self._prior, working, a, b, path)
+        made = revising.shrunk(self._prior, working, a, b)
         kept = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
         del kept[b]
         self._start(working, made, tuple(kept), (names[a], names[b]))

@@ -31,7 +31,7 @@ else:
     from seqbayes.statistics.reading import weight
 
 # The statistics move by this share between two M-steps, or more in one observation.
-ENOUGH = cython.declare(cython.double, 0.01)
+ENOUGH = cython.declare(cython.double, 0.025)
 # The path's average counts observation n in proportion to ``n ** BENT``, so that the beginning
 # is outgrown (Shamir and Zhang 2013).
 BENT = cython.declare(cython.double, 0.2)
@@ -39,6 +39,8 @@ BENT = cython.declare(cython.double, 0.2)
 REMEMBERED = cython.declare(cython.double, 20.0)
 # A component with a smaller share makes nothing.
 NOTHING = cython.declare(cython.double, 1e-290)
+# What is so much less probable in logs is learned by nobody: it would change no digit.
+UNFELT = cython.declare(cython.double, 46.0)
 # Log densities below this are those of what a component cannot make.
 LEAST = cython.declare(cython.double, -1e299)
 
@@ -118,8 +120,11 @@ class Engine:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _expect(self) -> cython.double:
-        """Take the E-step of the row; return its log density, LEAST where nobody can make it."""
+    def _expect(self, asked: cython.bint) -> cython.double:
+        """Take the E-step of the row; return its log density where that is asked for.
+
+        It is LEAST where nobody can make the row.
+        """
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         top: cython.double = LEAST
@@ -138,13 +143,16 @@ class Engine:
             return LEAST
         for k in range(count):
             v = self._weights[k]
-            v = v * exp(self._r[k] - top) if v > NOTHING else 0.0
+            if v <= NOTHING or (self._r[k] < top - UNFELT and not asked):
+                v = 0.0
+            elif self._r[k] != top:
+                v *= exp(self._r[k] - top)
             self._r[k] = v
             total += v
         v = 1.0 / total
         for k in range(count):
             self._r[k] *= v
-        return top + log(total)
+        return top + log(total) if asked else top
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -171,7 +179,7 @@ class Engine:
             keep = 1.0 - gain
         else:
             self.memory = n
-        self._expect()
+        self._expect(False)
         self.n = n
         v: cython.double
         for k in range(count):
@@ -286,7 +294,7 @@ class Engine:
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
                 self._row[j] = table[i, j]
-            v: cython.double = weights[i] * self._expect()
+            v: cython.double = weights[i] * self._expect(True)
             total: cython.double = logs + v  # Neumaier's sum
             low += (logs - total) + v if abs(logs) >= abs(v) else (v - total) + logs
             logs = total
@@ -305,7 +313,7 @@ class Engine:
 
     def expect(self) -> tuple[list[float], float]:
         """Return the responsibilities for what the row holds, and its log density."""
-        log_density: cython.double = self._expect()
+        log_density: cython.double = self._expect(True)
         return np.asarray(self._r).tolist(), log_density
 
     def settled(self, n: float) -> None:

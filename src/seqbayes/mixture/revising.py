@@ -209,12 +209,12 @@ def most_alike(prior: Prior, working: Working, skip: set[Any]) -> tuple[int, int
     return found
 
 
-def shrunk(prior: Prior, working: Working, a: int, b: int, path: float) -> Working:
+def shrunk(prior: Prior, working: Working, a: int, b: int) -> Working:
     """Return the components with that at `b` taken into that at `a`."""
     made = [[part] for part in parts(working)]
     made[a] += made[b]
     del made[b]
-    return assemble(prior, working, made, path)
+    return assemble(prior, working, made)
 
 
 def without(prior: Prior, working: Working, k: int, path: float) -> Working:

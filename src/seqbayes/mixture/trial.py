@@ -14,6 +14,9 @@ from seqbayes.mixture.working import Working
 WON = 5.0
 """Lead in log score at which a challenger has won, and arrears at which it has lost: 150 to 1."""
 
+EVEN = 2.0
+"""Arrears that are none where a challenger has fewer components, when its time is over."""
+
 GROWTH = 1.05
 """Forecasts of a trial are made anew when it has grown so much: what is new moves fast."""
 
@@ -88,7 +91,7 @@ class Trial:
         """Whether the challenger has won; None while the trial goes on.
 
         One that has more components must be clearly better, whenever that is. One that has fewer
-        must not be worse, and for some time: what it lacks may only be rare.
+        must not be clearly worse, and for some time: what it lacks may only be rare.
         """
         if self.lead >= WON and (self.grows or self.age >= self.least):
             return True
@@ -96,7 +99,7 @@ class Trial:
             return False
         if self.age < self.length:
             return None
-        return not self.grows and self.lead >= 0.0
+        return not self.grows and self.lead >= -EVEN
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain numbers and lists."""

@@ -33,6 +33,8 @@ SHAPES = {"full": 0, "diagonal": 1, "spherical": 2, "tied": 3}
 HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
 # Below this share of the observations a component is empty: what follows would be denormal.
 NOTHING = cython.declare(cython.double, 1e-280)
+# Below this share of what it has seen an observation changes nothing of a component, to all digits.
+UNFELT = cython.declare(cython.double, 1e-20)
 # The log density of what a component cannot make.
 IMPOSSIBLE = cython.declare(cython.double, -1e300)
 
@@ -132,6 +134,11 @@ class Gaussian(Kernel):
         total: cython.double = old + gain
         if total < NOTHING:
             self._hat[0] = 0.0
+            for i in range(p, self._hat.shape[0]):
+                self._hat[i] *= keep
+            return
+        if gain < UNFELT * old:
+            self._hat[0] = old
             for i in range(p, self._hat.shape[0]):
                 self._hat[i] *= keep
             return
