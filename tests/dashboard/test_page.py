@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from served import HOSTILE, SHOPS, visit
 
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
 DETAIL = "/beliefs/conversion/" + quote('["control"]', safe="")
 COMPARISON = "/compare?belief=conversion" + "".join(
     "&keys=" + quote(json.dumps([key]), safe="") for key in ("control", "video", "short form")
@@ -43,8 +45,8 @@ def test_every_belief_has_a_section_and_every_key_a_card(open_page, shoot):
     live(page)
     page.wait_for_selector(".card[data-belief=conversion] path.d-posterior[d^=M]")
     shoot(page, "overview")
-    sections = page.locator("section.belief:not(.pinned-keys) h2").all_inner_texts()
-    assert sections == ["conversion", "seconds", "calls", "candy", "shops"]
+    sections = page.locator("section.belief:not(.pinned-keys) h2")
+    expect(sections).to_have_text(["conversion", "seconds", "calls", "candy", "shops"])
     control = card(page, "conversion", "control")
     drawn = control.locator("svg.density path")
     for part in ("d-body", "d-interval", "d-prior", "d-posterior", "d-mle", "d-map", "d-mean"):
@@ -54,8 +56,7 @@ def test_every_belief_has_a_section_and_every_key_a_card(open_page, shoot):
     assert re.fullmatch(r"Posterior density: mean [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %", said)
     candy = page.locator(".card[data-belief=candy]")
     page.get_by_role("heading", name="candy").scroll_into_view_if_needed()
-    candy.wait_for()
-    assert candy.locator(".shares li").count() == 6
+    expect(candy.locator(".shares li")).to_have_count(6)
 
 
 def test_an_event_is_seen_on_the_screen(open_page, site):
@@ -73,7 +74,7 @@ def test_an_event_is_seen_on_the_screen(open_page, site):
         " && card.querySelector('footer b').textContent === n)",
         arg=[str(before + 2)],
     )
-    assert shape.get_attribute("d") != curve
+    expect(shape).not_to_have_attribute("d", curve)
 
 
 def test_a_new_key_gets_a_card(open_page, site):
@@ -121,7 +122,7 @@ def test_pinned_keys_stay_pinned(open_page):
     pinned.wait_for()
     page.goto(page.url.partition("?")[0] + "?pinned=1")
     pinned.wait_for()
-    assert pinned.all_inner_texts() == ["video"]
+    expect(pinned).to_have_text(["video"])
     page.locator(".pinned-keys").get_by_role("button", name="Unpin: video").click()
     page.get_by_text("No key is pinned").wait_for()
 
@@ -132,7 +133,7 @@ def test_of_a_thousand_keys_only_those_on_screen_exist(open_page, shoot):
     page.get_by_text("1,000 keys").wait_for()
     shoot(page, "many")
     assert page.locator(".card").count() < 60
-    assert page.locator(".card").first.get_attribute("aria-setsize") == str(SHOPS)
+    expect(page.locator(".card").first).to_have_attribute("aria-setsize", str(SHOPS))
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     page.wait_for_selector(f".card:not(.skeleton)[aria-posinset='{SHOPS}']")
     assert page.locator(".card").count() < 60
@@ -147,9 +148,9 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
     assert link.text_content() == key
     link.click()
     page.wait_for_selector(".detail h1")
-    assert page.locator("h1").text_content() == key
+    assert page.locator(".detail h1").text_content() == key
     page.wait_for_selector("svg.density path.d-posterior[d^=M]")
-    assert page.get_by_text("not JSON <script>").count() == 1
+    expect(page.get_by_text("not JSON <script>")).to_have_count(1)
     stored = json.dumps([key], ensure_ascii=False, separators=(",", ":"))
     page.goto(f"{site.url}/embed/conversion/{quote(stored, safe='')}")
     page.wait_for_selector(".card .name")
@@ -159,14 +160,9 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
 
 def test_a_belief_in_detail(open_page, site, shoot):
     page = open_page(DETAIL)
-    page.wait_for_selector("h1")
-    assert page.locator("h1").inner_text() == "control"
-    assert page.locator(".figures dt").all_inner_texts()[:4] == [
-        "mean",
-        "95 % interval",
-        "MAP",
-        "MLE",
-    ]
+    expect(page.locator("h1")).to_have_text("control")
+    for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE")):
+        expect(page.locator(".figures dt").nth(place)).to_have_text(name)
     live(page)
     site.feed(visit("control", True))
     page.get_by_text("Observed true").wait_for()
@@ -176,7 +172,7 @@ def test_a_belief_in_detail(open_page, site, shoot):
     page.wait_for_selector(".history canvas")
     shoot(page, "detail", full_page=True)
     page.get_by_role("button", name="prior", exact=True).click()
-    assert page.locator(".density path.d-prior").get_attribute("d") == ""
+    expect(page.locator(".density path.d-prior")).to_have_attribute("d", "")
     page.get_by_text("As a table").first.click()
     page.get_by_role("region", name="Densities").wait_for()
 
@@ -210,7 +206,8 @@ def test_keys_are_compared(open_page, shoot):
         page.get_by_role("button", name=f"Compare: {key}").click()
     page.get_by_role("link", name="Compare", exact=True).last.click()
     page.wait_for_selector(".forest li")
-    assert page.locator("path.c-line.dash-1, path.c-line.dash-2").count() >= 2
+    for line in ("path.c-line.dash-1", "path.c-line.dash-2"):
+        expect(page.locator(line)).not_to_have_count(0)
     page.locator(".choose").get_by_role("button", name="short form").click()
     page.wait_for_selector(".forest li:nth-child(2)")
     shoot(page, "compare")
@@ -225,8 +222,8 @@ def test_health_says_how_the_stream_fares(open_page, shoot):
     live(page)
     page.get_by_role("heading", name="All is well").wait_for()
     assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]
-    assert page.locator(".beliefs-table tbody tr").count() == 5
-    assert page.locator(".strip .dead b").inner_text() == "1"
+    expect(page.locator(".beliefs-table tbody tr")).to_have_count(5)
+    expect(page.locator(".strip .dead b")).to_have_text("1")
     shoot(page, "health")
 
 
