@@ -149,13 +149,13 @@ def _label_reader(state: Any, row: Any, at: int) -> rows.Reader:
 
 _LABELS = Adapter(
     size=lambda state: len(state.prior.alpha) + 1 if _counts(state) else 1,
-    reading=lambda state: ("labels", tuple(state._statistics.counts), state.likelihood),  # type: ignore[attr-defined]
+    reading=lambda state: ("labels", tuple(state._statistics.cells), state.likelihood),  # type: ignore[attr-defined]
     reader=_label_reader,
     kernel=lambda state, row, at, covariance: kernels.Labels(
         row, at, state.prior.alpha, _counts(state)
     ),
     raw=lambda state, theta: list(theta.values()) if isinstance(theta, dict) else theta,
-    parameter=lambda state, raw: dict(zip(state._statistics.counts, raw.tolist(), strict=True)),  # type: ignore[attr-defined]
+    parameter=lambda state, raw: dict(zip(state._statistics.cells, raw.tolist(), strict=True)),  # type: ignore[attr-defined]
 )
 
 

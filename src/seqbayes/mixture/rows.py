@@ -185,7 +185,7 @@ class Label(Reader):
     def __init__(self, row: Any, at: int, statistics: Any) -> None:
         Reader.__init__(self, row, at, 1)
         self._statistics = statistics
-        self._places = {label: i for i, label in enumerate(statistics.counts)}
+        self._places = {label: i for i, label in enumerate(statistics.cells)}
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)

@@ -31,37 +31,84 @@ else:
 from seqbayes.statistics.reading import is_missing, plain_label, refuse
 
 
+@cython.final
+@cython.cclass
+class Cell:
+    """The weight of one label, and what rounding took from it."""
+
+    high: cython.double
+    low: cython.double
+
+    def __init__(self, high: cython.double = 0.0, low: cython.double = 0.0) -> None:
+        self.high = high
+        self.low = low
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def add(self, w: cython.double) -> cython.void:
+        """Add a weight, of whatever sign."""
+        s: cython.double = self.high + w
+        self.low += lost(self.high, w, s)
+        self.high = s
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def weight(self) -> cython.double:
+        """Return the weight, rounded once."""
+        return self.high + self.low
+
+
 @cython.cclass
 class LabelCounts(Statistics):
     """Weight of every label; a closed vocabulary is given, an open one grows."""
 
-    counts = cython.declare(dict, visibility="readonly")
-    _low: dict[Any, float]
+    # by label, in order; only its keys are of use to others
+    cells = cython.declare(dict, visibility="readonly")
     _closed: cython.bint
     _label: object
 
     def __init__(self, categories: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
         self._closed = categories is not None
-        self.counts = dict.fromkeys(categories or (), 0.0)
-        self._low = {}  # rounding errors of the counts; of whole ones there are none
+        self.cells = {label: Cell() for label in categories or ()}
         self._label = None
+
+    @property
+    def counts(self) -> dict[Any, float]:
+        """The weights by label."""
+        cell: Cell
+        counts = {}
+        for label, cell in self.cells.items():
+            counts[label] = cell.weight()
+        return counts
 
     @property
     def value(self) -> Any:
         """The weights: by label, or of a closed vocabulary as an array in its order."""
         counts = self.counts
-        if self._low:
-            counts = {label: w + self._low.get(label, 0.0) for label, w in counts.items()}
-        if not self._closed:
-            return dict(counts)
-        return np.fromiter(counts.values(), float, len(counts))
+        return np.fromiter(counts.values(), float, len(counts)) if self._closed else counts
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _observe(self, x: object, w: cython.double) -> cython.int:
+        # the commonest events, looked up once: a label that is known, and hashable for sure
+        if (type(x) is str or type(x) is int) and w > 0.0 and isfinite(self._n + w):
+            found = self.cells.get(x)
+            if found is not None:
+                cell: Cell = found
+                cell.add(w)
+                self._add_common(w, 0.0)
+                return 0
+        Statistics._observe(self, x, w)
+        return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _read(self, x: object) -> cython.int:
         try:
-            known = x in self.counts
+            known = x in self.cells
         except TypeError:
             refuse(x, "a hashable label")
         self._label = x if known else self._new(x)
@@ -70,8 +117,8 @@ class LabelCounts(Statistics):
     def _new(self, x: Any) -> Any:
         """Return a label that was never seen as it will be kept, if it may join."""
         if self._closed:
-            known = ", ".join(repr(label) for label in list(self.counts)[:12])
-            more = ", …" if len(self.counts) > 12 else ""
+            known = ", ".join(repr(label) for label in list(self.cells)[:12])
+            more = ", …" if len(self.cells) > 12 else ""
             raise ObservationError(
                 f"unknown category {reprlib.repr(x)}: expected one of {known}{more}"
                 " (an open vocabulary needs a DirichletProcess)"
@@ -84,7 +131,7 @@ class LabelCounts(Statistics):
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
         self._check_total(w)
-        self._count(self._label, w)
+        self._cell(self._label).add(w)
         self._add_common(w, 0.0)
         return 0
 
@@ -94,22 +141,22 @@ class LabelCounts(Statistics):
         return isfinite(self._n + w)
 
     @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _count(self, label: object, w: cython.double) -> cython.int:
-        found = self.counts.get(label)
-        old: cython.double
-        s: cython.double
-        rest: cython.double
+    def _cell(self, label: object) -> Cell:
+        """Return the cell of a label, which joins if it is new."""
+        cell = self.cells.get(label)
+        if cell is None:
+            cell = self.cells[label] = Cell()
+        return cell
+
+    @cython.cfunc
+    @cython.exceptval(-1.0, check=True)
+    def _seen(self, label: object) -> cython.double:
+        """Return the weight of a label."""
+        found = self.cells.get(label)
         if found is None:
-            self.counts[label] = w
-        else:
-            old = found
-            s = old + w
-            self.counts[label] = s
-            rest = lost(old, w, s)
-            if rest != 0.0:
-                self._low[label] = self._low.get(label, 0.0) + rest
-        return 0
+            return 0.0
+        cell: Cell = found
+        return cell.weight()
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -121,22 +168,22 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _check_remove(self, v: cython.double) -> cython.int:
-        old: cython.double = self.counts.get(self._label, 0.0)
-        low: cython.double = self._low.get(self._label, 0.0)
-        if v > (old + low) * (1.0 + SLACK):
+        seen: cython.double = self._seen(self._label)
+        if v > seen * (1.0 + SLACK):
             x = reprlib.repr(self._label)
-            raise ObservationError(f"cannot unlearn weight {v:g} of {x}: only {old:g} was learned")
+            raise ObservationError(f"cannot unlearn weight {v:g} of {x}: only {seen:g} was learned")
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
-        old: cython.double = self.counts.get(self._label, 0.0)
-        low: cython.double = self._low.get(self._label, 0.0)
-        if v >= (old + low) * (1.0 - NOTHING):
+        if v >= self._seen(self._label) * (1.0 - NOTHING):
+            found = self.cells.get(self._label)
+            if found is not None:
+                cell: Cell = found
+                self._add_common(-cell.high, 0.0)
+                self._add_common(-cell.low, 0.0)
             self._drop(self._label)
-            self._add_common(-old, 0.0)
-            self._add_common(-low, 0.0)
             if not any(self.counts.values()):
                 self.clear()
         else:
@@ -144,21 +191,20 @@ class LabelCounts(Statistics):
         return 0
 
     def _drop(self, label: Any) -> None:
-        self._low.pop(label, None)
         if self._closed:
-            self.counts[label] = 0.0
+            self.cells[label] = Cell()
         else:
-            self.counts.pop(label, None)
+            self.cells.pop(label, None)
 
     def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
         w: cython.double
         self._check_total(n)
         for label, w in counts.items():
-            if not isfinite(self.counts.get(label, 0.0) + w):
+            if not isfinite(self._seen(label) + w):
                 raise ObservationError("the observation is too large: its count overflows")
         for label, w in counts.items():
-            self._count(label, w)
+            self._cell(label).add(w)
         self._add_common(n, log_base)
 
     def is_possible(self) -> bool:
@@ -169,16 +215,15 @@ class LabelCounts(Statistics):
     def clear(self) -> None:
         """Forget everything."""
         Statistics.clear(self)
-        self.counts = dict.fromkeys(self.counts, 0.0) if self._closed else {}
-        self._low = {}
+        self.cells = {label: Cell() for label in self.cells} if self._closed else {}
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
+        cell: Cell
         Statistics.scale(self, factor)
-        for label in self.counts:
-            self.counts[label] *= factor
-        for label in self._low:
-            self._low[label] *= factor
+        for cell in self.cells.values():
+            cell.high *= factor
+            cell.low *= factor
         if factor == 0.0:
             self.clear()
 
@@ -190,21 +235,18 @@ class LabelCounts(Statistics):
 
     def dump(self) -> tuple[Any, ...]:
         """Return (labels, weights, n and the log base), sums followed by their rounding errors."""
-        return (
-            tuple(self.counts),
-            tuple(self.counts.values()),
-            tuple(self._low.get(label, 0.0) for label in self.counts),
-            self._n,
-            self._n_low,
-            self._h,
-            self._h_low,
-        )
+        cell: Cell
+        weights, low = [], []
+        for cell in self.cells.values():
+            weights.append(cell.high)
+            low.append(cell.low)
+        sums = (self._n, self._n_low, self._h, self._h_low)
+        return (tuple(self.cells), tuple(weights), tuple(low), *sums)
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
         labels, weights, low, self._n, self._n_low, self._h, self._h_low = dumped
-        self.counts = dict(zip(labels, weights, strict=True))
-        self._low = {label: v for label, v in zip(labels, low, strict=True) if v}
+        self.cells = {label: Cell(w, v) for label, w, v in zip(labels, weights, low, strict=True)}
 
 
 @cython.cclass
@@ -221,6 +263,12 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
+    def _observe(self, x: object, w: cython.double) -> cython.int:
+        Statistics._observe(self, x, w)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def _read(self, x: Any) -> cython.int:
         n: cython.double = 0.0
         k: cython.double
@@ -229,7 +277,7 @@ class MultinomialCounts(LabelCounts):
             refuse(x, "a dict of counts, one per category")
         reading = {}
         for label, number in x.items():
-            if label not in self.counts:
+            if label not in self.cells:
                 label = self._new(label)
             k = count(number, f"a whole number >= 0 as the count of {label!r}")
             reading[label] = k
@@ -251,10 +299,8 @@ class MultinomialCounts(LabelCounts):
     @cython.exceptval(-1, check=False)
     def _fits(self, w: cython.double) -> cython.bint:
         k: cython.double
-        old: cython.double
         for label, k in self._reading.items():
-            old = self.counts.get(label, 0.0)
-            if not isfinite(old + w * k):
+            if not isfinite(self._seen(label) + w * k):
                 return False
         return isfinite(self._n + w)
 
@@ -267,7 +313,7 @@ class MultinomialCounts(LabelCounts):
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         last = v >= n * (1.0 - NOTHING)
-        for label, seen in self._seen().items():
+        for label, seen in self.counts.items():
             k = self._reading.get(label, 0.0)
             if v * k > seen * (1.0 + SLACK) or (last and v * k < seen * (1.0 - SLACK)):
                 raise ObservationError(f"cannot unlearn what was not learned of {label!r}")
@@ -281,10 +327,7 @@ class MultinomialCounts(LabelCounts):
             self.clear()
         elif v != 0.0:
             self._add(-v)
-            for label, seen in self._seen().items():
+            for label, seen in self.counts.items():
                 if seen <= NOISE * v * self._reading.get(label, 0.0):
                     self._drop(label)
         return 0
-
-    def _seen(self) -> dict[Any, float]:
-        return {label: w + self._low.get(label, 0.0) for label, w in self.counts.items()}

@@ -278,7 +278,7 @@ def _is_key(key: Any) -> bool:
 def _open_counts(template: Any) -> Callable[[Any], Mapping[Any, float]] | None:
     """Return what gives the labels that a state of an open vocabulary has seen; None otherwise."""
     if isinstance(template, DirichletProcess):
-        return attrgetter("_statistics.counts")
+        return attrgetter("_statistics.cells")
     if isinstance(template, Decayed) and isinstance(template.as_of(), DirichletProcess):
-        return attrgetter("_state._statistics.counts")
+        return attrgetter("_state._statistics.cells")
     return None

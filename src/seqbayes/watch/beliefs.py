@@ -111,7 +111,7 @@ class Beliefs:
 
     @staticmethod
     def _is_new(state: State, label: Any) -> bool:
-        return label not in cast("LabelCounts", state._statistics).counts
+        return label not in cast("LabelCounts", state._statistics).cells
 
     def _grow(self, key: Any, state: State | None, x: Any, row: Row) -> None:
         """Learn an observation that brings a new key or a new label."""

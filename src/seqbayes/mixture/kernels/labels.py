@@ -126,5 +126,5 @@ class Labels(Kernel):
     def absorb_into(self, statistics: Any, n: float) -> None:
         """Add the live statistic, counting for `n` observations, to a state's statistics."""
         share, *counts, log_base = (n * float(v) for v in self._hat)
-        labels = statistics.counts
+        labels = statistics.cells
         statistics.absorb(dict(zip(labels, counts, strict=True)), share, log_base)
