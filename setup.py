@@ -40,8 +40,10 @@ PURE = os.environ.get("SEQBAYES_PURE", "")
 # The statistics rely on error-free sums and products: no contraction, no fast-math.
 FLAGS = {"msvc": ["/O2", "/fp:precise"]}
 UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
-# Short loops over what was just written wait for it when they are vectorised.
+# What runs once per event has only short steps on what was just written, and waits for it when they
+# are vectorised.
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
+VECTORISED = {"seqbayes.statistics.scan"}
 
 
 class BuildExtension(build_ext):
@@ -57,7 +59,7 @@ class BuildExtension(build_ext):
 
     def build_extension(self, ext):
         ext.optional = PURE != "0"  # here, because cythonize drops it
-        scalar = SCALAR_FLAGS if ext.name.startswith("seqbayes.mixture.") else []
+        scalar = [] if ext.name in VECTORISED else SCALAR_FLAGS
         ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS + scalar)
         try:
             super().build_extension(ext)

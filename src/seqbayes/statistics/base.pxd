@@ -5,6 +5,7 @@ cdef class Statistics:
     cdef int _read(self, object x) except -1
     cdef int _add(self, double w) except -1
     cdef int _observe(self, object x, double w) except -1
+    cdef int _observe_one(self, object x) except -1
     cdef bint _fits(self, double w) except -1
     cdef int _check_remove(self, double v) except -1
     cdef int _subtract(self, double v) except -1

@@ -23,6 +23,8 @@ else:
 
 from seqbayes.statistics.reading import read_weight
 
+# The weight of what is learned without one.
+ONE = cython.declare(object, 1.0)
 # Below this share of what is unlearned, what remains is the rounding of a weight.
 NOTHING = 4.5e-16
 # Below this share of the largest sum so far, a sum carried in double-double is rounding, and one
@@ -72,6 +74,10 @@ class Statistics:
         self._read(x)
         if w != 0.0:
             self._add(w)
+        return 0
+
+    def _observe_one(self, x: object) -> cython.int:
+        self._observe(x, 1.0)
         return 0
 
     def _fits(self, w: cython.double) -> cython.bint:
@@ -155,7 +161,7 @@ class Learner:
 
     _statistics: Statistics
 
-    def learn_one(self, x: Any, w: Any = 1.0) -> None:
+    def learn_one(self, x: Any, w: Any = ONE) -> None:
         """Absorb one observation.
 
         Parameters
@@ -171,6 +177,9 @@ class Learner:
             If `x` is outside the support or `w` is no weight. The state is then unchanged.
         """
         v: cython.double
+        if w is ONE:  # nearly always, and told at a glance
+            self._statistics._observe_one(x)
+            return
         if type(w) is float:
             v = w
         else:

@@ -29,20 +29,20 @@ class BernoulliSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _observe(self, x: object, w: cython.double) -> cython.int:
+    def _observe_one(self, x: object) -> cython.int:
         s: cython.double
-        if w == 1.0 and x is True:  # the commonest events, without the detour of the general way
+        if x is True:  # the commonest events, without the detour of the general way
             s = self._a + 1.0
             self._a_low += lost(self._a, 1.0, s)
             self._a = s
             self._add_one()
-        elif w == 1.0 and x is False:
+        elif x is False:
             s = self._b + 1.0
             self._b_low += lost(self._b, 1.0, s)
             self._b = s
             self._add_one()
         else:
-            PairSums._observe(self, x, w)
+            PairSums._observe_one(self, x)
         return 0
 
     @cython.cfunc
