@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 import seqbayes
+from seqbayes.statistics import base
 
 
 class Row(NamedTuple):
@@ -59,7 +60,7 @@ def verdict(value: float, target: float) -> str:
     return "holds" if value <= target else "MISSED"
 
 
-def machine(peers: tuple[str, ...], module: str) -> str:
+def machine(peers: tuple[str, ...]) -> str:
     """The processor, the versions of everything, and whether a module is compiled."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -74,7 +75,7 @@ def machine(peers: tuple[str, ...], module: str) -> str:
         except metadata.PackageNotFoundError:
             versions.append(f"{name} {seqbayes.__version__ if name == 'seqbayes' else 'none'}")
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    compiled = "compiled" if module.endswith((".so", ".pyd")) else "uncompiled"
+    compiled = "compiled" if base.__file__.endswith((".so", ".pyd")) else "uncompiled"
     return f"{model}, {os.cpu_count()} cores{load}; {python}; {', '.join(versions)} ({compiled})"
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from _shared import Row, machine, run, verdict
 
-import seqbayes.statistics.base
 from seqbayes.dashboard import pages
 
 RATE, BATCH, WATCHERS, HZ = 10_000, 100, 50, 10
@@ -276,7 +275,7 @@ def main() -> int:
         __file__,
         __doc__ or "",
         "Speed of the dashboard",
-        machine(("starlette", "uvicorn"), seqbayes.statistics.base.__file__),
+        machine(("starlette", "uvicorn")),
         {"load": load, "weight": weight},
         {"load": "Under load", "weight": "Weight"},
         {

@@ -23,7 +23,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.mixture import GaussianMixture
 
 import seqbayes as sb
-from seqbayes.mixture import Mixture, engine
+from seqbayes.mixture import Mixture
 from seqbayes.river import MixtureDiscriminant
 
 PEERS = ("river", "scikit-learn", "pomegranate", "torch")
@@ -250,9 +250,7 @@ TABLES = {"learning": learning, "bulk": bulk, "answers": answers, "memory": memo
 
 
 def main() -> int:
-    return run(
-        __file__, __doc__, "Mixtures", machine(PEERS, engine.__file__), TABLES, TITLES, NOTES
-    )
+    return run(__file__, __doc__, "Mixtures", machine(PEERS), TABLES, TITLES, NOTES)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from _shared import Row, machine, run, verdict
 from sklearn.mixture import GaussianMixture
 
 import seqbayes as sb
-from seqbayes.mixture import DirichletProcessMixture, Mixture, Power, Prequential, engine
+from seqbayes.mixture import DirichletProcessMixture, Mixture, Power, Prequential
 
 SEEDS = range(40)
 HOSTILE = range(200)
@@ -331,7 +331,7 @@ TABLES = {
 
 
 def main() -> int:
-    head = machine(("scikit-learn",), engine.__file__)
+    head = machine(("scikit-learn",))
     return run(__file__, __doc__, "Online EM", head, TABLES, TITLES, NOTES)
 
 

@@ -24,7 +24,6 @@ from river import proba
 
 import seqbayes
 from seqbayes import cli
-from seqbayes.statistics import moments
 from seqbayes.stream import Belief, Pace, Pipeline, open_store
 from seqbayes.stream.sources import Iterated
 
@@ -208,7 +207,7 @@ TABLES = {"reading": reading, "commits": commits, "memory": memory}
 
 
 def main() -> int:
-    head = machine(PEERS, moments.__file__)
+    head = machine(PEERS)
     return run(__file__, __doc__, "Streams", head, TABLES, TITLES, NOTES)
 
 

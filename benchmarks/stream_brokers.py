@@ -21,7 +21,6 @@ import msgspec
 from _shared import Row, machine, run, verdict
 
 from seqbayes import Beta
-from seqbayes.statistics import trials
 from seqbayes.stream import Belief, Pipeline, open_store, registry
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demos"))
@@ -223,7 +222,7 @@ def kafka() -> Iterable[Row]:
 
 if __name__ == "__main__":
     about = " ".join(__doc__.partition("\n\n")[2].split())
-    head = machine(("redis", "hiredis", "nats-py", "confluent-kafka", "msgspec"), trials.__file__)
+    head = machine(("redis", "hiredis", "nats-py", "confluent-kafka", "msgspec"))
     raise SystemExit(
         run(
             __file__,

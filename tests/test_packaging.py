@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import seqbayes
+from seqbayes.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,7 +103,7 @@ print(module.__file__.rpartition(".")[2], module.cython.__name__, module.cython.
 
 def test_import_is_light():
     heavy = {"scipy.stats", "pandas", "sklearn", "matplotlib", "rich", "asyncio"}
-    code = f"import sys, seqbayes; print(*sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, seqbayes; seqbayes.Beta; print(*sorted({heavy!r} & set(sys.modules)))"
     assert run(code) == ""
 
 
@@ -112,3 +113,16 @@ def run(code):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "tests")
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["seqbayes", "seqbayes.decay", "seqbayes.watch.spec"])
+def test_whatever_reads_documents_knows_every_family(module):
+    known = run(
+        f"import {module} as m; getattr(m, 'State', None);"
+        "from seqbayes.family import FAMILIES; print(sorted(FAMILIES))"
+    )
+    assert known == str(sorted(FAMILIES))
+
+
+def test_the_command_line_starts_without_numpy():
+    assert run("import sys, seqbayes.cli; print('numpy' in sys.modules)") == "False"

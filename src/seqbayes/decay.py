@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+import seqbayes.families  # noqa: F401 - so that whatever was written down is known
 from seqbayes import arrays, codec
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter

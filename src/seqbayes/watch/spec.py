@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import PriorError
-from seqbayes.family import FAMILIES
+from seqbayes.families import FAMILIES
 from seqbayes.likelihoods import Likelihood, PairLikelihood
 from seqbayes.state import State
 from seqbayes.watch.columns import READABLE
