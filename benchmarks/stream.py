@@ -28,8 +28,8 @@ from seqbayes.stream import Belief, Pace, Pipeline, open_store
 from seqbayes.stream.sources import Iterated
 
 PEERS = ("msgspec", "river")
-EVENTS = 300_000
-ROUNDS = 9
+EVENTS = 1_000_000
+ROUNDS = 5
 
 CONFIG = """
 store = '{directory}/beliefs.db'

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from seqbayes.errors import ObservationError
+from seqbayes.stream.block import Block
 from seqbayes.stream.source import Batch
 from seqbayes.watch.columns import parse_boolean, parse_number, parse_text, printable
 
@@ -88,7 +89,8 @@ class Layout:
         self._names = names
         # a field that is read as two kinds has no one type
         self._strict = len(names) == len(self.slots)
-        self._decode = msgspec.json.Decoder(event).decode
+        decoder = msgspec.json.Decoder(event)
+        self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
 
     def attribute(self, slot: Slot) -> str:
         """Return the attribute of an event that holds the slot."""
@@ -100,11 +102,13 @@ class Layout:
         What cannot be decoded at all is refused, with its index and the reason.
         """
         records: Sequence[Any] = batch.records
-        if self._strict and records and isinstance(records[0], (bytes, bytearray, memoryview)):
+        if self._strict and records:
             try:
-                return list(map(self._decode, records)), range(len(records))
+                events = self._decode_all(records)
             except (msgspec.MsgspecError, ValueError, RecursionError):
-                pass
+                events = []
+            if len(events) == len(records):
+                return events, range(len(records))
         events, index = [], []
         for i, record in enumerate(records):
             try:
@@ -114,6 +118,14 @@ class Layout:
                 continue
             index.append(i)
         return events, index
+
+    def _decode_all(self, records: Sequence[Any]) -> list[Any]:
+        """Return the events; as many as there are records only if all of these are sound."""
+        if isinstance(records, Block):
+            return self._decode_lines(records.whole)
+        if isinstance(records[0], (bytes, bytearray, memoryview)):
+            return list(map(self._decode, records))
+        return []
 
     def _read(self, record: Any) -> Any:
         if isinstance(record, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,157 @@ try:
     import cython
 except ImportError:  # an installation without a compiler runs this file as it stands
     from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.string import memchr
+    from cython.cimports.seqbayes.statistics.base import Learner
+else:
+    from seqbayes.statistics.base import Learner
+
+
+def learns_by_itself(state: Any) -> bool:
+    """Whether `learn_one` of a state does no more than its statistics do."""
+    return isinstance(state, Learner) and type(state).learn_one is Learner.learn_one
+
+
+def learn_events(
+    states: dict[Any, Any],
+    events: list[Any],
+    key_name: str | None,
+    name: str,
+    labels: cython.bint,
+    kind: Any,
+    dirty: set[Any] | None,
+    start: cython.Py_ssize_t,
+) -> cython.Py_ssize_t:
+    """Learn one attribute of events, by another, up to an event that needs a closer look.
+
+    Parameters
+    ----------
+    states
+        State by key.
+    events
+        Objects with attributes.
+    key_name
+        The attribute that holds the key, a text or an int that is spelled out; with None the key of
+        all is ``()``.
+    name
+        The attribute that is learned.
+    labels
+        Whether that is a text as well, or an int that is spelled out.
+    kind
+        The class of states that `learns_by_itself`; None where they do not.
+    dirty
+        Gets the keys of what was learned; with None nothing does.
+    start
+        The first to learn.
+
+    Returns
+    -------
+    int
+        The place of the first that was not learned, for its key is not known or it was refused;
+        how many there are, where all were learned.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Event
+    >>> from seqbayes import Beta
+    >>> states, dirty = {"a": Beta(), "b": Beta()}, set()
+    >>> events = [Event(shop="a", sold=True), Event(shop="a", sold=False), Event(shop="c", sold=1)]
+    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, 0), dirty
+    (2, {'a'})
+    >>> print(states["a"])
+    Beta(1, 1) + 2 seen (Bernoulli) = Beta(2, 2)
+    """
+    i: cython.Py_ssize_t
+    n: cython.Py_ssize_t = len(events)
+    key: Any = ()
+    for i in range(start, n):
+        event = events[i]
+        if key_name is not None:
+            key = getattr(event, key_name)
+            if type(key) is not str:
+                if type(key) is not int:
+                    return i
+                key = str(key)
+        state = states.get(key)
+        if state is None:
+            return i
+        value = getattr(event, name)
+        if labels and type(value) is not str:
+            if type(value) is not int:
+                return i
+            value = str(value)
+        try:
+            if kind is not None and type(state) is kind:
+                learner: Learner = state
+                learner._statistics._observe_one(value)
+            else:
+                state.learn_one(value)
+        except (AttributeError, TypeError, ValueError):
+            return i
+        if dirty is not None:
+            dirty.add(key)
+    return n
+
+
+def line_starts(
+    data: bytes, first: cython.longlong, longest: cython.Py_ssize_t
+) -> array[int] | None:
+    r"""Return where the lines of a block begin, and its end, if each line is as usual.
+
+    A usual line begins with ``{``, ends with ``}`` and a newline, and is not too long. No value of
+    JSON lies in two such lines: between values there would be a comma, and texts have no newlines.
+
+    Parameters
+    ----------
+    data
+        Whole lines.
+    first
+        Where the block begins itself.
+    longest
+        Most bytes of a line.
+
+    Returns
+    -------
+    array of int
+        One more than there are lines. None where a line is unusual.
+
+    Examples
+    --------
+    >>> line_starts(b'{"x": 1}\n{}\n', 100, 80)
+    array('q', [100, 109, 112])
+    >>> line_starts(b'{"x": 1}\n \n', 100, 80)
+    """
+    n: cython.Py_ssize_t = len(data)
+    count: cython.Py_ssize_t = data.count(b"\n")
+    starts = array("q", bytes(8 * (count + 1)))
+    if not cython.compiled:
+        at = 0
+        for i in range(count):
+            end = data.index(b"\n", at)
+            if data[at : at + 1] != b"{" or data[end - 1 : end] != b"}" or end - at > longest:
+                return None
+            at = end + 1
+            starts[i + 1] = first + at
+        starts[0] = first
+        return starts if at == n else None
+    begin = cython.declare(cython.pointer(cython.const[cython.char]), data)
+    place = cython.declare(cython.pointer(cython.const[cython.char]), begin)
+    found = cython.declare(cython.pointer(cython.const[cython.char]))
+    view = cython.declare("long long[::1]", starts)
+    k: cython.Py_ssize_t
+    for k in range(count):
+        found = cython.cast(
+            cython.pointer(cython.const[cython.char]),
+            memchr(place, 10, n - (place - begin)),  # type: ignore[name-defined]
+        )
+        if place[0] != 123 or found - place < 2 or found[-1] != 125 or found - place > longest:
+            return None
+        place = found + 1
+        view[k + 1] = first + (place - begin)
+    view[0] = first
+    return starts if place - begin == n else None
 
 
 def learn_until_odd(

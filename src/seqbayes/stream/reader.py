@@ -51,6 +51,12 @@ class Reader:
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
         """Whether an observation is all that `learn_one` is told."""
+        self.simple: tuple[str | None, str, bool] | None = None
+        """Attributes of the key (None where there is none) and of the observation, and whether
+        that is a text; None where more than one attribute makes either."""
+        if self.plain and not belief.mapped and len(self._by) < 2 and len(self._names) == 1:
+            by = [layout.attribute((name, "text")) for name in belief.by]
+            self.simple = (by[0] if by else None, self._attributes[0], self._labelled)
 
     def select(
         self, events: Sequence[Any], index: Sequence[int]

@@ -15,7 +15,7 @@ from seqbayes.families import DirichletProcess
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, Misfit, Refuse
 from seqbayes.stream.forms import REST, Forms, read_key, write_json, write_key
-from seqbayes.stream.loop import learn_until_odd
+from seqbayes.stream.loop import learn_events, learn_until_odd, learns_by_itself
 from seqbayes.stream.reader import LONGEST_NAME, Reader
 from seqbayes.stream.store import StoreError
 
@@ -58,6 +58,7 @@ class Table:
         self._had = 0
         self._counts = _open_counts(belief.state)
         self._plain = self._reader.plain and self._counts is None and belief.over != "drop"
+        self._kind = type(belief.state) if learns_by_itself(belief.state) else None
 
     @property
     def declaration(self) -> str:
@@ -125,11 +126,12 @@ class Table:
             rejected.add(i)
             refuse(i, reason)
 
-        keys = self._reader.keys(events)
-        if self._plain:
-            self._learn_plain(index, keys, self._reader.values(events), reject)
+        if self._plain and self._reader.simple is not None:
+            self._learn_simple(events, index, *self._reader.simple, reject)
+        elif self._plain:
+            self._learn_plain(events, index, reject)
         else:
-            self._learn_all(zip(index, keys, self._reader.arguments(events), strict=False), reject)
+            self._learn_all(events, index, reject)
         self.refused += len(rejected)
         self.used += len(events) - len(rejected)
         if self.observer is not None:
@@ -145,11 +147,33 @@ class Table:
         assert self.observer is not None
         self.observer(keys, arguments)
 
-    def _learn_plain(
-        self, index: Sequence[int], keys: list[Any], values: Iterable[Any], refuse: Refuse
+    def _learn_simple(
+        self,
+        events: Sequence[Any],
+        index: Sequence[int],
+        key: str | None,
+        value: str,
+        labels: bool,
+        refuse: Refuse,
     ) -> None:
+        """Learn one attribute of events, by another."""
+        events = events if isinstance(events, list) else list(events)
+        i = 0
+        while True:
+            # the rest of the stream goes on with keys that have all changed, as a rule
+            dirty = self._dirty if len(self._dirty) < len(self._states) else None
+            i = learn_events(self._states, events, key, value, labels, self._kind, dirty, i)
+            if i == len(events):
+                return
+            row = events[i : i + 1]
+            (name,), (arguments,) = self._reader.keys(row), self._reader.arguments(row)
+            self._learn_one(index[i], name, arguments, refuse)
+            i += 1
+
+    def _learn_plain(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
         """Learn observations that have neither weight nor time."""
-        states, learned = self._states, list(values)
+        keys, learned = self._reader.keys(events), list(self._reader.values(events))
+        states = self._states
         i = learn_until_odd(states, keys, learned, 0)
         whole = i == len(keys)
         while i < len(keys):
@@ -158,8 +182,9 @@ class Table:
         # all at once, which is cheap; a key whose events were all refused does no harm
         self._dirty.update(keys if whole else [k for k in keys if _is_key(k) and k in states])
 
-    def _learn_all(self, rows: Iterable[tuple[int, Any, tuple[Any, ...]]], refuse: Refuse) -> None:
+    def _learn_all(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
         """Learn observations with all that there may be to them."""
+        rows = zip(index, self._reader.keys(events), self._reader.arguments(events), strict=False)
         states, touch, counts = self._states, self._dirty.add, self._counts
         drops, late = self.belief.over == "drop", self.belief.times.late is not None
         for i, key, arguments in rows:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from typing import Any, overload
 
+from seqbayes.stream.block import Block
+from seqbayes.stream.loop import line_starts
 from seqbayes.stream.source import SourceError
 
 LONGEST = 16 << 20
@@ -106,8 +108,9 @@ class Lines:
     Examples
     --------
     >>> lines = Lines(0)
-    >>> lines.split(b'{"x": 1}\n{"x":')
-    Part(records=[b'{"x": 1}'], starts=[0], end=9, refused=[])
+    >>> part = lines.split(b'{"x": 1}\n{"x":')
+    >>> list(part.records), list(part.starts), part.end
+    ([b'{"x": 1}'], [0], 9)
     >>> lines.split(b" 2}", last=True).records
     [b'{"x": 2}']
     """
@@ -123,6 +126,8 @@ class Lines:
         if self._dropped:
             return self._pass_over(block, last)
         data = self._rest + block if self._rest else block
+        if not last and (part := self._usual(data)) is not None:
+            return part
         records = self._cut(data)
         self._rest = b"" if last else records.pop()
         starts: Sequence[int] = Starts(records, self._end)
@@ -134,6 +139,18 @@ class Lines:
         if len(self._rest) > self._longest:
             self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
+
+    def _usual(self, data: bytes) -> Part | None:
+        """Return the lines in the data in one piece, if all are as usual and one ends."""
+        end = data.rfind(b"\n") + 1
+        if not end or len(data) - end > self._longest:
+            return None
+        first = self._end
+        starts = line_starts(data if end == len(data) else data[:end], first, self._longest)
+        if starts is None:
+            return None
+        self._rest, self._end = data[end:], first + end
+        return Part(Block(data, first, starts), starts[:-1], self._end)
 
     def _cut(self, data: bytes) -> list[bytes]:
         """Return the records in the data, and what is left behind the last one."""
@@ -200,6 +217,9 @@ class Rows(Lines):
         super().__init__(offset, longest)
         self._delimiter = delimiter
         self.header = None if header is None else list(header)
+
+    def _usual(self, data: bytes) -> None:
+        return None  # no row is one JSON object
 
     def _cut(self, data: bytes) -> list[bytes]:
         lines = data.split(b"\n")

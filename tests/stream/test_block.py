@@ -1,0 +1,118 @@
+"""Lines decoded in one piece: the same events and refusals as one by one, whatever they hold."""
+
+from array import array
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbayes.stream.block import Block
+from seqbayes.stream.fields import Layout
+from seqbayes.stream.loop import line_starts
+from seqbayes.stream.source import Batch
+from seqbayes.stream.sources.records import Lines
+
+USUAL = [b'{"x": 1}', b'{"x": 2, "y": {"z": []}}', b"{}", b'{"y": "}{", "x": 0.5}']
+ODD = [
+    b"",
+    b" ",
+    b"{",
+    b"}",
+    b"}{",
+    b"[1]",
+    b"null",
+    b'{"x": 1}\r',
+    b' {"x": 1}',
+    b'{"x": 1}{"x": 2}',
+    b'{"x": 1} {"x": 2}',
+    b'{"x": 1},{"x": 2}',
+    b'{"y": "a}',
+    b'{b"}{"x": 1}',
+    b'{"y": {"x": 1}',
+    b'{"x": 1}}',
+    b'{"x": "1"}',
+    b'{"x": null}',
+    b'{"y": "\xff"}',
+    b'{"x": 1e999}',
+    b'{"y": ' + b"1" * 80 + b"}",
+]
+LAYOUT = Layout([("x", "number")])
+
+
+def learned(data, cuts):
+    """Return position and value of each event, and the position of each refusal."""
+    splitter, events, refused = Lines(0, longest=60), [], []
+    places = sorted({0, *(c for c in cuts if c < len(data)), len(data)})
+    blocks = [data[a:b] for a, b in pairwise(places)]
+    for part in [*(splitter.split(block) for block in blocks), splitter.split(b"", last=True)]:
+        refused += [start for start, _, _ in part.refused]
+        found, unsound = decoded(part.records, list(part.starts))
+        events += found
+        refused += unsound
+    return events, sorted(refused)
+
+
+def decoded(records, starts):
+    refused = []
+    events, index = LAYOUT.decode(
+        Batch(records, None, starts), lambda i, why: refused.append(starts[i])
+    )
+    values = [getattr(event.c0, "reason", event.c0) for event in events]
+    return [(starts[i], value) for i, value in zip(index, values, strict=True)], refused
+
+
+def one_by_one(data):
+    events, refused, start = [], [], 0
+    for line in data.split(b"\n"):
+        if len(line) > 60:
+            refused.append(start)
+        elif line.strip():
+            found, unsound = decoded([line], [start])
+            events += found
+            refused += unsound
+        start += len(line) + 1
+    return events, refused
+
+
+@given(
+    st.lists(st.sampled_from(USUAL * 6 + ODD), max_size=12),
+    st.lists(st.integers(1, 200), max_size=3),
+)
+def test_a_block_says_what_its_lines_say(lines, cuts):
+    data = b"\n".join(lines)
+    assert learned(data, cuts) == one_by_one(data)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_two_odd_lines_do_not_make_up_for_each_other(odd):
+    for other in ODD:
+        data = b"\n".join([USUAL[0], odd, other, USUAL[1], odd, USUAL[0], b""])
+        assert learned(data, ()) == one_by_one(data)
+
+
+def test_texts_have_no_newlines():
+    # what a block relies on: else a text could reach from one line into the next
+    for text in (b'{"y": "}\n{"}', b'{"y}\n{": 1}', b'{"x": 1, "y": ["}\n{"]}'):
+        with pytest.raises(msgspec.DecodeError, match="invalid character"):
+            msgspec.json.Decoder(LAYOUT._event).decode_lines(text)
+
+
+def test_usual_lines_are_decoded_in_one_piece():
+    part = Lines(0).split(b"\n".join([*USUAL, b'{"x":']))
+    assert isinstance(part.records, Block)
+    assert part.records.whole == b"".join(line + b"\n" for line in USUAL)
+    assert list(part.records) == USUAL
+    assert [part.records[i] for i in (-1, 0)] == [USUAL[-1], USUAL[0]]
+    assert list(part.records[1:3]) == USUAL[1:3]
+    assert part.records[2:2].whole == b""
+    assert list(part.starts) == [0, 9, 34, 37]
+    with pytest.raises(IndexError):
+        part.records[4]
+
+
+def test_line_starts_refuses_what_is_no_whole_line():
+    assert line_starts(b"", 5, 10) == array("q", [5])
+    for data in (b"{}", b"{}\n{}", b"{}\n{}\n{", b"\n", b"{\n", b"}\n", b"{ }\n{  }\n"):
+        assert line_starts(data, 0, 3) is None, data
