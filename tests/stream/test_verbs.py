@@ -28,7 +28,7 @@ from seqbayes.stream import (
     open_store,
     verbs,
 )
-from seqbayes.stream.store import Changes
+from seqbayes.stream.store import Changes, SeenId
 from seqbayes.stream.verbs.answers import MissingError
 
 TRUTH = Belief("truth", Beta(2, 3), field="x", by="k")
@@ -342,6 +342,27 @@ def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
     assert rest.key is None
     total = sum(answer.state.n_samples for answer in verbs.show(url))
     assert total == 40
+
+
+def test_a_merge_knows_the_events_that_came_by_http(url, tmp_path):
+    seen = {
+        "a": [SeenId("e:1", 1, ""), SeenId("k:x", 2, "first")],
+        "b": [SeenId("e:2", 1, ""), SeenId("k:x", 3, "second"), SeenId("e:3", 4, "")],
+    }
+    urls = [str(tmp_path / f"{name}.db") for name in seen]
+    for at, ids in zip(urls, seen.values(), strict=True):
+        learn(at, sales(5))
+        with open_store(at) as store:
+            store.acquire()
+            store.commit(Changes("listed", 5, ids=ids))
+    verbs.merge(urls, url)
+    with open_store(url, "read") as store:
+        assert list(store.ids("listed")) == [
+            SeenId("e:1", 1, ""),
+            SeenId("e:2", 2, ""),
+            SeenId("k:x", 3, "second"),
+            SeenId("e:3", 4, ""),
+        ]
 
 
 def test_other_declarations_are_refused_and_nothing_is_left(url, tmp_path, capsys):

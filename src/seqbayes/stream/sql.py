@@ -285,6 +285,8 @@ class SqlStore(SqlReader):
                 ((*letter, at) for _, letter, at in contents.letters),
             )
             self._fill("history (belief, key, at, summary)", contents.history, "DO NOTHING")
+            rows = ((source, *each) for source, each in contents.ids)
+            self._fill("ids (source, id, number, note)", rows)
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)

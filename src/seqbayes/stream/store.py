@@ -107,13 +107,17 @@ class Changes:
 
 @dataclass
 class Contents:
-    """All that a store holds; `declarations` are JSON texts by the name of the belief."""
+    """All that a store holds; `declarations` are JSON texts by the name of the belief.
+
+    `ids` are the identities of events, each behind the name of its source.
+    """
 
     declarations: Mapping[str, str]
     entries: Iterable[StoredEntry]
     places: Iterable[Place]
     letters: Iterable[StoredLetter]
     history: Iterable[HistoryPoint]
+    ids: Iterable[tuple[str, SeenId]]
 
 
 class Store(Protocol):

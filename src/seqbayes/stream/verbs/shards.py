@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from seqbayes.stream.sql_reader import CLASH
 from seqbayes.stream.store import (
     Contents,
     Place,
+    SeenId,
     Store,
     StoredEntry,
     StoredLetter,
@@ -41,8 +43,8 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
     """Make one store of several, such as shards of one stream: all they have seen, the prior once.
 
     Each is read as of one moment. Beliefs that forget by time are brought to one clock. Dead
-    letters, history, and where the sources stand are taken along; a source that stands at different
-    places is marked, so that no run reads it by mistake.
+    letters, history, the identities of events, and where the sources stand are taken along; a
+    source that stands at different places is marked, so that no run reads it by mistake.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
                     places,
                     _counted(stores, merged),
                     (p for name in declared for each in stores for p in each.points(name)),
+                    _ids(stores, {place.source for place in places}),
                 )
             )
     merged.beliefs = len(declared)
@@ -193,6 +196,19 @@ def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[P
                 " events, these count twice now"
             )
         yield place
+
+
+def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, SeenId]]:
+    """Yield what each source has seen in any store, so that a retry counts once here as well."""
+    for source in sorted(sources):
+        seen: dict[str, SeenId] = {}
+        for each in sorted(
+            (each for store in stores for each in store.ids(source)), key=attrgetter("number")
+        ):
+            seen.pop(each.id, None)  # the last one says what became of it
+            seen[each.id] = each
+        for number, each in enumerate(seen.values(), 1):
+            yield source, each._replace(number=number)
 
 
 def _counted(stores: Sequence[Store], merged: Merged) -> Iterator[StoredLetter]:
