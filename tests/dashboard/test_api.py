@@ -48,6 +48,10 @@ fields = { wait = { state = "normal-inverse-gamma" }, colour = { state = "dirich
 state = "mixture"
 components = { a = { state = "normal-inverse-gamma" }, b = { state = "normal-inverse-gamma" } }
 field = "wait"
+[belief.unknown]
+state = "dirichlet-process-mixture"
+component = { state = "normal-inverse-gamma" }
+field = "wait"
 [belief.line]
 state = "conjugate-linear-regression"
 features = ["at"]
@@ -86,12 +90,13 @@ def many(serve, tmp_path):
 def test_every_answer_is_of_its_type(many):
     told = msgspec.convert(many.get("/api/beliefs"), schema.Beliefs, strict=True)
     assert [belief.name for belief in told.beliefs] == [
-        "sales", "waits", "colours", "words", "pair", "both", "kinds", "line",
+        "sales", "waits", "colours", "words", "pair", "both", "kinds", "unknown", "line",
     ]  # fmt: skip
     kinds = {belief.name: belief.kind for belief in told.beliefs}
     assert kinds == {
         "sales": "number", "waits": "normal", "colours": "labels", "words": "labels",
-        "pair": "vector", "both": "product", "kinds": "mixture", "line": "estimator",
+        "pair": "vector", "both": "product", "kinds": "mixture", "unknown": "mixture",
+        "line": "estimator",
     }  # fmt: skip
     assert told.beliefs[0].prior == "Beta(2, 3)"
     assert told.beliefs[1].half_life == "7 days"

@@ -230,22 +230,24 @@ def test_health_says_how_the_stream_fares(open_page, shoot):
 def kinds():
     """Return beliefs of all kinds that a configuration does not name, by name."""
     from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseWishart, Poisson, Product
-    from seqbayes.mixture import Mixture
+    from seqbayes.mixture import DirichletProcessMixture, Mixture
 
     rng = random.Random(3)
-    waits = Mixture(2, seed=1)
+    waits, unknown = Mixture(2, seed=1), DirichletProcessMixture(seed=1)
     counts = Mixture({"few": Gamma(2, 1, likelihood=Poisson()), "many": Gamma(24, 2)}, seed=1)
     points, both = NormalInverseWishart([0.0, 0.0]), Product({"rate": Gamma(2, 1), "ok": Beta()})
     pages, precise = DirichletProcess(1.0), Beta(1e6, 1e6)
     for k in range(300):
         waits.learn_one(rng.gauss(54, 6) if k % 3 else rng.gauss(80, 6))
+        unknown.learn_one(rng.gauss(0, 1) if k % 3 else rng.gauss(9, 1))
         counts.learn_one(rng.randint(0, 3) if k % 3 else rng.randint(9, 15))
         points.learn_one([rng.gauss(1, 2), rng.gauss(-3, 1)])
         both.learn_one({"rate": rng.randint(1, 5), "ok": k % 2 == 0})
         pages.learn_one(rng.choice(["/", "/docs", "/pricing"]))
     precise.learn_one(True)
     named = locals()
-    return {n: named[n] for n in ("waits", "counts", "points", "both", "pages", "precise")}
+    names = ("waits", "unknown", "counts", "points", "both", "pages", "precise")
+    return {name: named[name] for name in names}
 
 
 def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
@@ -269,6 +271,7 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
     page.goto(page.url.removesuffix("login"))
     shown = {
         "waits": "path.m-total[d^=M]",
+        "unknown": "path.m-total[d^=M]",
         "counts": "path.m-part.stems[d^=M]",
         "points": ".fields td",
         "both": ".fields th[title=ok]",

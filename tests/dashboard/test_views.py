@@ -23,7 +23,7 @@ from seqbayes import (
 )
 from seqbayes.dashboard import views
 from seqbayes.dashboard.views import curves
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 
 
 def told(state, last=None):
@@ -135,6 +135,9 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     xs = np.concatenate([rng.normal(-4, 1, 300), rng.normal(4, 0.5, 700)])
     state.learn_many(rng.permutation(xs))
     shown = told(state, 1.0)
+    unknown = DirichletProcessMixture(seed=1)
+    unknown.learn_many(rng.permutation(xs))
+    assert len(told(unknown, 1.0)["components"]) == 2
     weights = [component["weight"] for component in shown["components"]]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == pytest.approx(0.7, abs=0.05)
@@ -146,7 +149,7 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     shown = told(coins)
     assert shown["discrete"]
     assert sum(shown["total"]) == pytest.approx(1.0, abs=0.01)
-    for empty in (Mixture(2), coins.clone()):
+    for empty in (Mixture(2), coins.clone(), DirichletProcessMixture()):
         assert views.surprise(empty, (3,)) is None
         told(empty)
 

@@ -21,7 +21,7 @@ from seqbayes import (
     Product,
 )
 from seqbayes.decay import Decayed
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
 from seqbayes.stream.config import load_config, parse_config
@@ -203,6 +203,33 @@ def test_a_mixture_learns_from_a_stream(tmp_path):
     assert pipeline.tables["b"].states[()].to_dict() == wanted.to_dict()
 
 
+OPEN_MIXTURE = """
+state = "dirichlet-process-mixture"
+field = "x"
+concentration = 0.5
+most = 4
+seed = 3
+[belief.b.component]
+state = "normal-inverse-gamma"
+prior = { prior_mean = 0, kappa = 0.1, alpha = 2, beta = 1 }
+"""
+
+
+def test_a_mixture_that_counts_its_components_goes_on_in_any_run(tmp_path):
+    declared = belief(OPEN_MIXTURE)
+    wanted = DirichletProcessMixture(NormalInverseGamma(0, 0.1, 2, 1), 0.5, 4, 3)
+    assert declared.state == wanted
+    events = [{"x": 40.0 * (i % 3 == 0) + (i % 7) / 7} for i in range(600)]
+    for event in events:
+        wanted.learn_one(event["x"])
+    url = str(tmp_path / "b.db")
+    for cut in (5, 290, 600):
+        with Pipeline(Listed(lines(*events[:cut]), size=50), [declared], open_store(url)) as run:
+            list(run)
+    assert run.tables["b"].states[()].to_dict() == wanted.to_dict()
+    assert len(wanted.names) == 2
+
+
 def test_every_mistake_is_named():
     found = mistakes(
         """
@@ -308,6 +335,15 @@ def test_every_mistake_is_named():
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",
             "belief.b.prior: it does not go with state = 'mixture'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 3}}",
+            "belief.b.component.state: it is missing",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 0,"
+            " component = {state = 'normal', prior = {prior_mean = 0, prior_variance = 1}}}",
+            "belief.b: expected most >= 1 components, got 0",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",

@@ -15,7 +15,7 @@ from memory import Listed, lines
 from seqbayes import Beta, Dirichlet, NormalInverseGamma, NormalInverseWishart, Product, cli
 from seqbayes.decay import Decayed
 from seqbayes.likelihoods import MultivariateNormal
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateLinearRegression, ConjugateNB
 from seqbayes.stream import (
     Belief,
@@ -187,6 +187,7 @@ VARIED = [
     Belief(
         "mix", Mixture({"lo": NormalInverseGamma(), "hi": NormalInverseGamma(9.0)}, buffer=5), "y"
     ),
+    Belief("open", DirichletProcessMixture(NormalInverseGamma(), seed=1, buffer=9), "y"),
     Belief("line", ConjugateLinearRegression(), field="z", features=["y"]),
     Belief("class", ConjugateNB(), field="word", features=["y"]),
 ]
@@ -384,7 +385,7 @@ def test_other_declarations_are_refused_and_nothing_is_left(url, tmp_path, capsy
 def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
     for i in (1, 2):
         learn(str(tmp_path / f"{i}.db"), various(seed=i), VARIED[4])
-        learn(str(tmp_path / f"e{i}.db"), various(seed=i), VARIED[5])
+        learn(str(tmp_path / f"e{i}.db"), various(seed=i), VARIED[6])
     target = str(tmp_path / "all.db")
     with pytest.raises(StoreError, match="a ConjugateLinearRegression cannot be merged"):
         verbs.merge([str(tmp_path / f"e{i}.db") for i in (1, 2)], target)

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from seqbayes.decay import Decayed
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.state import State
 
 
@@ -24,6 +24,6 @@ def copy_of(state: Any) -> Any:
     """
     if isinstance(state, (State, Decayed)):
         return state._copy()
-    if isinstance(state, Mixture):
+    if isinstance(state, Answers):
         return state.clone(include_attributes=True)
     return copy.deepcopy(state)

@@ -9,7 +9,7 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.shelf import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.forms import Forms, read_state
@@ -52,6 +52,9 @@ def _prior(state: Any) -> str:
         return str(state.clone()).partition(" + 0 seen")[0]
     if isinstance(state, Mixture):
         return f"Mixture of {', '.join(map(str, state.names))}"
+    if isinstance(state, DirichletProcessMixture):
+        component = "Normal" if state.component is None else _prior(state.component)
+        return f"DirichletProcessMixture({state.concentration:g}) of {component}"
     return type(state).__name__
 
 

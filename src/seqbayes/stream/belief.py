@@ -131,8 +131,11 @@ class Belief:
         """The likelihood of the observed field; None of an estimator."""
         if isinstance(self.state, (State, Decayed)):
             return self.state.likelihood
+        if self.features:
+            return None
         components = getattr(self.state, "components", None)
-        return components[0].likelihood if components and not self.features else None
+        first = components[0] if components else getattr(self.state, "component", None)
+        return None if first is None else first.likelihood
 
     @property
     def named(self) -> list[Slot]:

@@ -11,7 +11,7 @@ from seqbayes import codec, river
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
 from seqbayes.family import Family
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 from seqbayes.watch import spec
 
@@ -21,6 +21,7 @@ REST = None
 
 _MODELS: dict[str, Any] = {
     "Mixture": Mixture,
+    "DirichletProcessMixture": DirichletProcessMixture,
     **{name: getattr(river, name) for name in river.__all__},
 }
 """What is no state by the name that its document gives."""

@@ -12,7 +12,7 @@ from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.likelihoods import MultivariateNormal
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 from seqbayes.stream.durations import parse_half_life
 from seqbayes.stream.schema import Mistakes, guess, join
@@ -45,6 +45,9 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     categories: list[str] | None = None
     components: dict[str, dict[str, Any]] = {}
     weights: list[float] | None = None
+    component: dict[str, Any] = {}
+    concentration: float | None = None
+    most: int | None = None
     seed: int | None = None
     fields: dict[str, dict[str, Any]] = {}
     parameters: dict[str, Any] = {}
@@ -66,12 +69,16 @@ class BeliefTable(msgspec.Struct, kw_only=True):
 OWN = {
     "product": ("fields", "half_life"),
     "mixture": ("components", "weights", "seed"),
+    "dirichlet-process-mixture": ("component", "concentration", "most", "seed"),
     "normal-inverse-wishart": ("prior", "half_life"),
     **dict.fromkeys(ESTIMATORS, ("parameters",)),
 }
 """States that no likelihood is chosen for, and the keys that they have."""
 
-_KEYS = ("likelihood", "prior", "categories", "components", "weights", "seed", "fields")
+_KEYS = (
+    *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
+    *("component", "concentration", "most"),
+)
 
 
 def known_states() -> list[str]:
@@ -98,6 +105,7 @@ def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
             mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
     makers: dict[str, Callable[[], Any]] = {
         "mixture": lambda: _mixture(path, table, mistakes),
+        "dirichlet-process-mixture": lambda: _open_mixture(path, table, mistakes),
         "product": lambda: _product(path, table, mistakes),
         "normal-inverse-wishart": lambda: _vector(path, table, mistakes),
         **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
@@ -167,6 +175,17 @@ def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | Non
     if components is None:
         return None
     return mistakes.attempt(path, lambda: Mixture(components, table.weights, seed=table.seed))
+
+
+def _open_mixture(
+    path: str, table: BeliefTable, mistakes: Mistakes
+) -> DirichletProcessMixture | None:
+    states = _states(path, {"component": table.component}, mistakes)
+    if states is None:
+        return None
+    given = {"concentration": table.concentration, "most": table.most, "seed": table.seed}
+    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return mistakes.attempt(path, lambda: DirichletProcessMixture(states["component"], **named))
 
 
 def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> State | None:

@@ -18,7 +18,7 @@ from seqbayes.families import (
     NormalInverseWishart,
     Product,
 )
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.state import State
 
 POINTS = 64
@@ -44,6 +44,7 @@ def kind_of(state: Any) -> str:
     Examples
     --------
     >>> from seqbayes import Beta, NormalInverseGamma
+    >>> from seqbayes.mixture import Mixture
     >>> kind_of(Beta()), kind_of(NormalInverseGamma()), kind_of(Mixture(2))
     ('number', 'normal', 'mixture')
     """
@@ -53,7 +54,7 @@ def kind_of(state: Any) -> str:
         (NormalInverseGamma, "normal"),
         (NormalInverseWishart, "vector"),
         (Product, "product"),
-        (Mixture, "mixture"),
+        (Answers, "mixture"),
         (State, "number"),
     ]
     return next((kind for types, kind in kinds if isinstance(state, types)), "estimator")

@@ -12,7 +12,7 @@ from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import decimals, finite, heights, places, values
 from seqbayes.dashboard.views.mixtures import support
 from seqbayes.errors import SeqbayesError
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
@@ -90,7 +90,7 @@ def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:
     arguments
         What `learn_one` is told.
     """
-    if isinstance(state, Mixture) and seen(state) == 0.0:
+    if isinstance(state, Answers) and seen(state) == 0.0:
         return None
     try:
         if hasattr(state, "log_predictive"):

@@ -11,10 +11,10 @@ from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.figures import finite, heights, places
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.errors import SeqbayesError
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 
 
-def mixture(state: Mixture, points: int) -> dict[str, Any]:
+def mixture(state: Answers, points: int) -> dict[str, Any]:
     """Return components with weights, and their predictive densities where those are drawn."""
     weights, components = state.weights, state.components
     order = sorted(range(len(components)), key=lambda k: -weights[k])
