@@ -86,7 +86,8 @@ class Site:
         self.events = folder / "events.jsonl"
         self.events.touch()
         self.config = folder / "seqbayes.toml"
-        names = {"store": folder / "beliefs.db", "events": self.events}
+        self.store = folder / "beliefs.db"
+        names = {"store": self.store, "events": self.events}
         quoted = {name: json.dumps(str(path)) for name, path in names.items()}
         self.config.write_text(CONFIG.format(**quoted), encoding="utf-8")
         with socket.socket() as free:

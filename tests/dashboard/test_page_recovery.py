@@ -1,7 +1,11 @@
 """A page whose server goes away says so, and recovers by itself."""
 
+import sqlite3
+
 import pytest
 from served import Site, visit
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 # What Chromium itself writes to the console when a connection breaks.
 BROKEN = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
@@ -55,28 +59,19 @@ def test_a_server_that_falls_silent_is_noticed(open_page, mortal):
     page.wait_for_selector("body[data-connection=live]")
 
 
-# A source is stalled when the pipeline makes no step; the page is told so by the server.
-STALLED = """
-  const Real = EventSource;
-  window.EventSource = class extends Real {
-    addEventListener(type, act) {
-      super.addEventListener(type, (event) => {
-        if (type !== "health") return act(event);
-        const ill = { status: "stalled", error: "the disk is full" };
-        const data = JSON.stringify({ ...JSON.parse(event.data), ...ill });
-        act(new MessageEvent(type, { data }));
-      });
-    }
-  };
-"""
-
-
-def test_a_stalled_source_is_seen(open_page, site, shoot):
-    page = open_page("/login")
-    page.add_init_script(STALLED)
-    page.goto(site.url)
-    page.wait_for_selector("body[data-connection=stalled]", timeout=4_000)
-    page.get_by_text("The source is stalled. The disk is full. Beliefs stand").wait_for()
-    assert page.locator(".state").inner_text() == "Stalled"
-    page.wait_for_selector(".card path.d-posterior[d^=M]")
+def test_a_stalled_source_is_seen(open_page, mortal, shoot):
+    page = open_page(at=mortal)
+    page.wait_for_selector(count(30))
+    page.wait_for_selector("body[data-connection=live]")
+    other = sqlite3.connect(mortal.store, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # the pipeline waits for its turn to commit
+    mortal.feed(visit("control", True))
+    page.wait_for_selector("body[data-connection=stalled]", timeout=5_000)
+    page.get_by_text("The source is stalled.").wait_for()
+    expect(page.locator(".state")).to_have_text("Stalled")
+    expect(page.locator(".card path.d-posterior[d^=M]")).not_to_have_count(0)
     shoot(page, "stalled")
+    other.rollback()
+    other.close()
+    page.wait_for_selector("body[data-connection=live]")
+    page.wait_for_selector(count(31))
