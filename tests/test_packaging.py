@@ -50,7 +50,8 @@ def test_metadata_names_license_and_python():
 
 
 def test_license_is_installed():
-    [path] = [file for file in metadata.files("seqbayes") if file.name == "LICENSE"]
+    licences = [file for file in metadata.files("seqbayes") if file.name == "LICENSE"]
+    [path] = [file for file in licences if "dist-info" in str(file.parent)]
     assert "BSD 3-Clause" in path.read_text()
 
 
