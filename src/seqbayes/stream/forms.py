@@ -19,6 +19,7 @@ REST = None
 """The key of the belief about all events whose own keys are beyond the limit."""
 
 
+_FLOATS = {float}
 _MODELS: dict[str, Any] = {
     "Mixture": Mixture,
     "DirichletProcessMixture": DirichletProcessMixture,
@@ -89,7 +90,11 @@ class Forms:
     def write(self, state: Any) -> str:
         """Return the JSON of a state."""
         if self._head:
-            return f"{self._head}{write_json(codec.encode(state._statistics.dump()))}{self._tail}"
+            sums = state._statistics.dump()
+            text = write_json(sums) if set(map(type, sums)) == _FLOATS else "null"
+            if "null" in text:  # which stands for infinity, too
+                text = write_json(codec.encode(sums))
+            return f"{self._head}{text}{self._tail}"
         return write_json(state.to_dict())
 
     def read(self, text: str) -> Any:

@@ -40,7 +40,7 @@ class Pace:
 
     seconds: float = 1.0
     events: int = 1_000_000
-    keys: int = 20_000
+    keys: int = 100_000
     dead_letters: int = 10_000
     raw: int = 1 << 24
 

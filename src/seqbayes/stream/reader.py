@@ -40,6 +40,7 @@ class Reader:
         self._names = [name for name, _ in belief.values]
         self._labelled = [kind for _, kind in belief.values] == ["text"] and not belief.mapped
         self._by = [(name, attrgetter(layout.attribute((name, "text")))) for name in belief.by]
+        self._mapped = belief.mapped
         self._weight = _getter(layout, belief.weight, "number")
         self._time = _getter(layout, belief.time, "time")
         self._where = [
@@ -78,7 +79,7 @@ class Reader:
 
     def values(self, events: Sequence[Any]) -> Iterable[Any]:
         """Return the observation of each event."""
-        if self._belief.mapped:
+        if self._mapped:
             return map(self._mapping, events)
         if self._labelled:
             return as_texts(list(map(self._get, events)), _spell)
