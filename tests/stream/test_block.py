@@ -113,6 +113,6 @@ def test_usual_lines_are_decoded_in_one_piece():
 
 
 def test_line_starts_refuses_what_is_no_whole_line():
-    assert line_starts(b"", 5, 10) == array("q", [5])
+    assert line_starts(b"", 0, 5, 10) == array("q", [5])
     for data in (b"{}", b"{}\n{}", b"{}\n{}\n{", b"\n", b"{\n", b"}\n", b"{ }\n{  }\n"):
-        assert line_starts(data, 0, 3) is None, data
+        assert line_starts(data, len(data), 0, 3) is None, data

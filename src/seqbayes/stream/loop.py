@@ -107,7 +107,7 @@ def learn_events(
 
 
 def line_starts(
-    data: bytes, first: cython.longlong, longest: cython.Py_ssize_t
+    data: bytes, end: cython.Py_ssize_t, first: cython.longlong, longest: cython.Py_ssize_t
 ) -> array[int] | None:
     r"""Return where the lines of a block begin, and its end, if each line is as usual.
 
@@ -116,8 +116,8 @@ def line_starts(
 
     Parameters
     ----------
-    data
-        Whole lines.
+    data, end
+        Bytes, of which so many are whole lines.
     first
         Where the block begins itself.
     longest
@@ -130,24 +130,23 @@ def line_starts(
 
     Examples
     --------
-    >>> line_starts(b'{"x": 1}\n{}\n', 100, 80)
+    >>> line_starts(b'{"x": 1}\n{}\n{"x"', 12, 100, 80)
     array('q', [100, 109, 112])
-    >>> line_starts(b'{"x": 1}\n \n', 100, 80)
+    >>> line_starts(b'{"x": 1}\n \n', 11, 100, 80)
     """
-    n: cython.Py_ssize_t = len(data)
     # seven times as fast as bytes.count, which looks for the next one again and again
-    count: cython.Py_ssize_t = int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
+    count: cython.Py_ssize_t = int(np.count_nonzero(np.frombuffer(data, np.uint8, end) == 10))
     starts = array("q", bytes(8 * (count + 1)))
     if not cython.compiled:
         at = 0
         for i in range(count):
-            end = data.index(b"\n", at)
-            if data[at : at + 1] != b"{" or data[end - 1 : end] != b"}" or end - at > longest:
+            stop = data.index(b"\n", at)
+            if data[at : at + 1] != b"{" or data[stop - 1 : stop] != b"}" or stop - at > longest:
                 return None
-            at = end + 1
+            at = stop + 1
             starts[i + 1] = first + at
         starts[0] = first
-        return starts if at == n else None
+        return starts if at == end else None
     begin = cython.declare(cython.pointer(cython.const[cython.char]), data)
     place = cython.declare(cython.pointer(cython.const[cython.char]), begin)
     found = cython.declare(cython.pointer(cython.const[cython.char]))
@@ -156,14 +155,14 @@ def line_starts(
     for k in range(count):
         found = cython.cast(
             cython.pointer(cython.const[cython.char]),
-            memchr(place, 10, n - (place - begin)),  # type: ignore[name-defined]
+            memchr(place, 10, end - (place - begin)),  # type: ignore[name-defined]
         )
         if place[0] != 123 or found - place < 2 or found[-1] != 125 or found - place > longest:
             return None
         place = found + 1
         view[k + 1] = first + (place - begin)
     view[0] = first
-    return starts if place - begin == n else None
+    return starts if place - begin == end else None
 
 
 def learn_until_odd(

@@ -11,7 +11,7 @@ from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.records import LONGEST, Lines, Part, Rows
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Bytes that are read at a time."""
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}

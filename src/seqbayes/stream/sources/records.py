@@ -146,7 +146,7 @@ class Lines:
         if not end or len(data) - end > self._longest:
             return None
         first = self._end
-        starts = line_starts(data if end == len(data) else data[:end], first, self._longest)
+        starts = line_starts(data, end, first, self._longest)
         if starts is None:
             return None
         self._rest, self._end = data[end:], first + end
