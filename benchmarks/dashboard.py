@@ -5,15 +5,20 @@ the machine. An event is on the screen when a watcher has received a frame that 
 """
 
 import asyncio
+import contextlib
 import gzip
+import importlib
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,7 @@ from seqbayes.dashboard import pages
 RATE, BATCH, WATCHERS, HZ = 10_000, 100, 50, 10
 WARM_UP, SECONDS = 8.0, 30.0
 SHOPS = 100
+PAINTS, QUIET, IDLE = 9, 60.0, 20.0
 TEXTS = (".html", ".js", ".css")
 NAMED = re.compile(
     r'(?:src="|href="|from\s*"|import\s*"|url\(")([^"]+\.(?:js|css|svg|woff2))"'
@@ -239,6 +245,90 @@ def load() -> list[Row]:
     ]
 
 
+def post(server: Server, events: list[dict[str, Any]]) -> None:
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/api/events",
+        json.dumps(events).encode(),
+        {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert json.load(answer)["accepted"] == len(events)
+
+
+def browser_time() -> float:
+    """Seconds of processor time that the browsers of this process have taken."""
+    parents, times = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended in between
+            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+            fields = rest.split()
+            parents[int(path.parent.name)] = int(fields[1])
+            if "chrom" in name:
+                times[int(path.parent.name)] = int(fields[11]) + int(fields[12])
+
+    def is_ours(number: int) -> bool:
+        return number == os.getpid() or (number in parents and is_ours(parents[number]))
+
+    return sum(t for n, t in times.items() if is_ours(n)) / os.sysconf("SC_CLK_TCK")
+
+
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def page() -> list[Row]:
+    """How soon a browser shows a page, and what the page costs while nothing happens."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        api = importlib.import_module("playwright.sync_api")
+    except ImportError as error:
+        return [Row("no browser", f"cannot be driven: {error}")]
+    if chromium is None:
+        return [Row("no browser", "Chromium is not installed")]
+    rows = []
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]
+    with tempfile.TemporaryDirectory() as folder, api.sync_playwright() as playwright:
+        server = Server(folder)
+        browser = playwright.chromium.launch(executable_path=chromium, args=sandbox)
+        try:
+            post(server, [{"shop": f"shop {i}", "sold": i % 3 == 0} for i in range(SHOPS)])
+            base = f"http://127.0.0.1:{server.port}"
+            detail = "/beliefs/sales/" + urllib.parse.quote('["shop 1"]', safe="")
+            for name, path in (("overview", "/"), ("detail", detail), ("mms", "/replay/mms")):
+                paints = []
+                for _ in range(PAINTS):
+                    context = browser.new_context(viewport={"width": 1440, "height": 900})
+                    shown = context.new_page()
+                    shown.goto(base + path)
+                    shown.wait_for_function(f"{PAINT} !== undefined")
+                    paints.append(shown.evaluate(PAINT) / 1e3)
+                    context.close()
+                value = statistics.median(paints)
+                told = f"{1e3 * value:.0f} ms"
+                note = f"median of {PAINTS}, nothing cached"
+                rows.append(
+                    Row(
+                        f"{name}: first contentful paint", told, "500 ms", verdict(value, 0.5), note
+                    )
+                )
+            for name, path in (("overview", "/"), ("detail", detail)):
+                context = browser.new_context(viewport={"width": 1440, "height": 900})
+                shown = context.new_page()
+                shown.goto(base + path)
+                shown.wait_for_selector("body[data-connection=live]")
+                time.sleep(QUIET)
+                before, served = browser_time(), server.cpu
+                time.sleep(IDLE)
+                value, served = (browser_time() - before) / IDLE, (server.cpu - served) / IDLE
+                note = f"of one core, over {IDLE:.0f} s; the server {100 * served:.2f} %"
+                told = f"{100 * value:.2f} %"
+                rows.append(Row(f"{name}: idle", told, "1 %", verdict(value, 0.01), note))
+                context.close()
+        finally:
+            browser.close()
+            server.stop()
+    return rows
+
+
 def loaded(view: str) -> set[Path]:
     """Return the files that a browser loads for a view: what they name, and what that names."""
     root = pages.root()
@@ -276,12 +366,14 @@ def main() -> int:
         __doc__ or "",
         "Speed of the dashboard",
         machine(("starlette", "uvicorn")),
-        {"load": load, "weight": weight},
-        {"load": "Under load", "weight": "Weight"},
+        {"load": load, "weight": weight, "page": page},
+        {"load": "Under load", "weight": "Weight", "page": "In a browser"},
         {
             "load": f"{RATE:,} events/s over HTTP in batches of {BATCH}, {SHOPS} keys, {WATCHERS}"
             f" watchers of the top 50 at {HZ} Hz, {SECONDS:.0f} s, on one machine.",
             "weight": "",
+            "page": f"Headless Chromium on this machine, {SHOPS} keys. What is idle hears of health"
+            " once a second.\nProcessor time is that of all of the browser's processes.",
         },
     )
 

@@ -106,13 +106,17 @@ export function span(seconds) {
   return `${Math.round(s / 86400)} d`;
 }
 
+/** A span that grows while one looks. Coarse, for a page that changes every second never rests. */
+export function age(seconds) {
+  return seconds >= 10 && seconds < 99.5 ? `${10 * Math.floor(seconds / 10)} s` : span(seconds);
+}
+
 export function ago(time, now = Date.now()) {
   const ms = moment(time);
   if (ms === null) return "never";
   const seconds = (now - ms) / 1000;
   if (seconds < 2) return "now";
-  // Coarse, for a page that changes every second is never at rest.
-  return `${seconds < 60 ? `${seconds < 10 ? 5 : 10 * Math.floor(seconds / 10)} s` : span(seconds)} ago`;
+  return `${seconds < 10 ? "5 s" : age(seconds)} ago`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

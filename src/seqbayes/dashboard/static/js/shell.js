@@ -1,7 +1,7 @@
 // What frames every page: navigation, the health strip, the banner, the help.
 
 import { button, h, icon, setText, svg } from "./dom.js";
-import { count, rate, span } from "./format.js";
+import { age, count, rate } from "./format.js";
 import { applyTheme, theme, toggleTheme } from "./prefs.js";
 import { MOST } from "./selection.js";
 
@@ -158,7 +158,7 @@ export class Shell {
     const { rate: speed, lag, commit, dead, reconnects, clients, source } = this.items;
     setText(speed.value, rate(health.rate));
     setText(lag.value, count(health.lag));
-    setText(commit.value, span(health.commit_age));
+    setText(commit.value, age(health.commit_age));
     setText(dead.value, count(health.dead_letters));
     setText(reconnects.value, count(health.reconnects));
     setText(clients.value, count(health.clients));
@@ -192,7 +192,7 @@ export class Shell {
       this.sign.setAttribute("stroke", hollow ? "currentcolor" : "none");
     }
     const message = this.#message(now);
-    document.body.dataset.connection = now;
+    if (document.body.dataset.connection !== now) document.body.dataset.connection = now;
     if (message === this.message) return;
     this.message = message;
     this.banner.hidden = !message;

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
-import { count, rate, span } from "../format.js";
+import { age, count, rate, span } from "../format.js";
 import { sentence, sourceName } from "../shell.js";
 import { failure, loading } from "./state.js";
 
@@ -25,7 +25,7 @@ const VITALS = [
   [
     "commit_age",
     "Since commit",
-    (health) => span(health.commit_age),
+    (health) => age(health.commit_age),
     "what is younger is not yet durable",
   ],
   [
