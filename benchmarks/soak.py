@@ -46,9 +46,8 @@ NOTE = """\
 Two beliefs over 1,000 keys, commits to SQLite, history and dead letters. Over the last
 three quarters resident memory grows by {growth:.1f} MB. The rate per second of processor
 time in the last third is {trend:.2f} times that in the first (medians); between the best
-and the worst stretch it differs by a factor of {spread:.2f}. Rates by the clock, and in part
-those by the processor, are those of a machine that others were using: slow stretches have
-more commits to an event."""
+and the worst stretch it differs by a factor of {spread:.2f}. Slow stretches have more
+commits to an event."""
 
 
 def block(seed: int) -> bytes:
