@@ -198,7 +198,8 @@ export class Shell {
     this.banner.hidden = !message;
     if (!message) return;
     const again = now === "lost" || now === "silent";
-    this.banner.className = now === "lost" || now === "stopped" ? "banner bad" : "banner";
+    const bad = now === "lost" || (now === "stopped" && this.app.live.health?.error);
+    this.banner.className = bad ? "banner bad" : "banner";
     this.banner.replaceChildren(
       icon(message === BACK ? "check" : "alert"),
       h("span", null, message),
@@ -218,7 +219,11 @@ export class Shell {
     const error = live.health?.error;
     const because = error ? ` ${sentence(error)}` : "";
     if (now === "stalled") return `The source is stalled.${because} Beliefs stand as they were.`;
-    if (now === "stopped") return `The source has ended.${because} Beliefs stand as they were.`;
+    if (now === "stopped") {
+      const store = live.health?.source?.mode === "store";
+      const what = store ? "No run writes to this store now." : "The source has ended.";
+      return `${what}${because} Beliefs stand as they were.`;
+    }
     return this.recovered ? BACK : null;
   }
 

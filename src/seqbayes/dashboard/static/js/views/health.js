@@ -12,7 +12,7 @@ const KEPT = 300; // seconds of event rates
 const SAYS = {
   ok: "Events come in and are committed.",
   stalled: "The source is stalled: no step was made for a second and more.",
-  stopped: "The source has ended, or the pipeline stopped.",
+  stopped: "The source has ended, or no run writes to the store.",
   silent: "Nothing was heard from the server for two seconds.",
   lost: "There is no connection to the server. This page keeps trying.",
   connecting: "Connecting.",
