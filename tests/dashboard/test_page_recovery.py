@@ -61,6 +61,7 @@ def test_a_server_that_falls_silent_is_noticed(open_page, mortal):
 
 def test_a_stalled_source_is_seen(open_page, mortal, shoot):
     page = open_page(at=mortal)
+    page.watch.forgiven = BROKEN  # the server goes before the page does
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
     other = sqlite3.connect(mortal.store, isolation_level=None)
