@@ -2,17 +2,20 @@
 
 import json
 import math
+import signal
+import subprocess
 import threading
 import time
 from itertools import pairwise
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 import pytest
 
+from programs import command, environment, posix
 from seqbayes import Beta
 from seqbayes.dashboard import schema
-from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream import Belief, Pipeline, StoreError, open_store
 from seqbayes.stream.store import Changes, HistoryPoint, StoredState
 
 MANY = """
@@ -334,6 +337,17 @@ def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
     second.until(lambda: second.get("/api/health")["events"] == 9)
 
 
+@pytest.mark.parametrize("key", ["A", "1", '["a"', '{"a": 1}', "[1]", "[" * 3000])
+def test_who_asks_for_what_is_no_key_disturbs_nobody(many, tmp_path, key):
+    many.get(f"/api/beliefs/sales/{quote(key, safe='')}", 404)
+    other = many.stream("top=0&" + urlencode({"belief": "sales", "key": key}))
+    next(other)
+    write(tmp_path / "events.jsonl", [event(8, shop="brand new")])
+    many.until(lambda: len(many.get("/api/beliefs/sales")["cards"]) == 5)
+    assert many.get("/api/health")["error"] is None
+    other.close()
+
+
 def test_trouble_of_a_source_is_told(many):
     many.runner.source.trouble = "no route to host"
     many.until(lambda: many.get("/api/health")["status"] == "stalled")
@@ -381,3 +395,46 @@ def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):
     server = serve(url)
     assert "cannot be read" in server.get("/api/beliefs/sales", 500)["error"]
     assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 1
+
+
+@posix
+def test_a_store_tells_how_its_run_fares(serve, tmp_path):
+    (tmp_path / "c.toml").write_text(MANY, encoding="utf-8")
+    write(tmp_path / "events.jsonl", [event(i) for i in range(8)])
+    run = subprocess.Popen(
+        command("run", "c.toml"), cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment()
+    )
+    try:
+        store = tmp_path / "beliefs.db"
+        wait_until(lambda: store.exists() and committed(store) == 8)
+        server = serve(str(store))
+        server.until(lambda: server.get("/api/health")["status"] == "ok")
+        assert len(server.get("/api/beliefs/sales")["cards"]) == 4
+        write(tmp_path / "events.jsonl", [event(0, shop="north")] * 30)
+        server.until(lambda: server.get("/api/health")["events"] == 38)
+        north = "/api/beliefs/sales?search=north"
+        server.until(lambda: server.get(north)["cards"][0]["rate"] > 0.5)
+        run.send_signal(signal.SIGSTOP)
+        server.until(lambda: server.get("/api/health")["status"] == "stalled")
+        assert server.get("/api/health")["error"].endswith("is stopped")
+        run.send_signal(signal.SIGCONT)
+        server.until(lambda: server.get("/api/health")["status"] == "ok")
+    finally:
+        run.kill()
+        run.wait()
+    server.until(lambda: server.get("/api/health")["status"] == "stopped")
+
+
+def wait_until(found, seconds=30):
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def committed(path):
+    try:
+        with open_store(str(path), "read") as store:
+            return sum(place.events for place in store.places())
+    except StoreError:  # it is being made
+        return 0

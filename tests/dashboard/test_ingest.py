@@ -45,7 +45,7 @@ def stored(directory):
 def test_one_event_an_array_or_lines(serve, kind, body, count):
     server = serve(HTTP)
     told = server.post(body, kind=kind).json()
-    assert told == {"accepted": count, "duplicates": 0, "refused": 0, "refusals": []}
+    assert told == {"accepted": count, "duplicates": 0, "refused": 0, "refusals": [], "unused": 0}
     server.until(lambda: sold(server) == count)
 
 
@@ -110,6 +110,7 @@ def test_events_with_identities_count_once(serve, tmp_path):
     assert stored(tmp_path)[0] == 3
     for wrong in ({}, {"id": None}, {"id": 1.5}, {"id": ""}, {"id": True}, {"id": "x" * 201}):
         assert "line 1: expected 'id'" in server.post([wrong], 422).json()["error"]
+    assert "line 1: 'id': " in server.post('{"id": 1e400}', 422).json()["error"]
 
 
 def test_an_event_of_no_use_may_be_posted_again_corrected(serve, tmp_path):
@@ -119,6 +120,27 @@ def test_an_event_of_no_use_may_be_posted_again_corrected(serve, tmp_path):
     told = server.post([{"id": 1, "shop": "a", "sold": True}]).json()
     assert (told["accepted"], told["duplicates"], told["refused"]) == (1, 0, 0)
     assert server.post([{"id": 1, "shop": "a", "sold": True}]).json()["duplicates"] == 1
+
+
+TWO = (
+    IDS
+    + """
+[belief.cities]
+state = "beta"
+field = "sold"
+by = "city"
+"""
+)
+
+
+def test_an_event_that_one_of_two_beliefs_could_use_is_used(serve):
+    server = serve(TWO)
+    event = {"id": 1, "shop": "a", "sold": True}
+    told = server.post([event]).json()
+    assert (told["accepted"], told["refused"], told["unused"]) == (1, 1, 0)
+    assert server.post([event]).json()["duplicates"] == 1
+    told = server.post([{"id": 2, "sold": 7}], 422).json()
+    assert (told["accepted"], told["refused"], told["unused"]) == (1, 1, 1)
 
 
 def test_what_is_refused_is_named_by_its_line_and_kept(serve, tmp_path):

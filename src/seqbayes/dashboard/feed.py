@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from seqbayes.dashboard.copies import copy_of
 from seqbayes.dashboard.shelf import Update
@@ -103,7 +106,7 @@ class Feed:
 
     def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
         """Tell all events of these keys, by belief, from the next hand-over on."""
-        self._wanted = {name: frozenset(map(read_key, texts)) for name, texts in keys.items()}
+        self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
         """Hand over what has changed, if it is time."""
@@ -175,3 +178,10 @@ class Feed:
     def committed(self, pipeline: Pipeline) -> None:
         """Take note of the commit."""
         self.committed_at = self._now()
+
+
+def _readable(texts: Iterable[str]) -> Iterator[Any]:
+    """Yield the keys that have these JSON texts; whoever asks for what is none gets nothing."""
+    for text in texts:
+        with suppress(msgspec.MsgspecError, RecursionError):
+            yield read_key(text)

@@ -174,7 +174,8 @@ class Hub:
         health = self.origin.health()
         health.uptime = time.monotonic() - self.started
         health.clients = len(self.clients)
-        health.error = health.error or self.failure
+        if self.failure is not None:  # what is shown is not up to date
+            health.status, health.error = "stalled", health.error or self.failure
         told = asdict(health)
         told["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
         return told

@@ -50,7 +50,7 @@ class Ingest:
         body = await body_of(request, source.longest)
         given = _request(body, kind, source.id, _key(request))
         outcome, again = await self._commit(source, given)
-        refused = outcome.refused > 0 and outcome.refused == outcome.accepted
+        refused = outcome.unused > 0 and outcome.unused == outcome.accepted
         headers = {"idempotent-replayed": "true"} if again else {}
         return answer(request, outcome, 422 if refused else 200, headers)
 
@@ -148,7 +148,10 @@ def _why(error: Exception) -> str:
 
 
 def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
-    value = None if raw is None else msgspec.json.decode(raw)
+    try:
+        value = None if raw is None else msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Refusal(422, f"{where}: {field!r}: {explain(error)}") from None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from seqbayes.dashboard import describe
 from seqbayes.dashboard.board import Board, Health
@@ -184,8 +184,9 @@ class Watched:
         runner, sources = self.reader.runner(), self.reader.sources()
         events = sum(source.events for source in sources)
         committed = max((source.updated for source in sources), default=None)
+        status: Literal["ok", "stalled"] = "ok" if runner.trouble is None else "stalled"
         self._health = Health(
-            "ok" if runner.alive else "stopped",
+            status if runner.alive else "stopped",
             events,
             self._rate(events),
             None,
@@ -199,6 +200,7 @@ class Watched:
                 "reads": [source.name for source in sources],
                 "runner": runner.holder,
             },
+            error=runner.trouble,
         )
 
     def watch(self, keys: dict[str, list[str]]) -> None:

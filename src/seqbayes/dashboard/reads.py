@@ -98,9 +98,9 @@ class Reads:
         return entry
 
     def _detail(self, name: str, key: str) -> dict[str, Any]:
-        self._hub.look_at(name, key)
         with self._board.lock:
             entry = self._entry(self._shelf(name), key)
+            self._hub.look_at(name, key)
             past.seed(self._hub.origin.reader, [entry])
             told = entry.detail(self._board.now())
         reader = self._hub.origin.reader

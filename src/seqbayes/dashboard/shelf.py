@@ -6,6 +6,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -100,6 +101,7 @@ class Entry:
 
     __slots__ = (
         "_about",
+        "_before",
         "_card",
         "_gap",
         "_n",
@@ -130,6 +132,7 @@ class Entry:
         self.seeded = False
         self.recent: deque[Happened] | None = None
         self._n: float | None = None
+        self._before: float | None = None  # what had been seen when it was last counted
         self._summary: views.Summary | None = None
         self._card: dict[str, Any] | None = None
 
@@ -140,7 +143,9 @@ class Entry:
 
     def replace(self, update: Update) -> None:
         """Take a newer copy."""
-        self._rate = self.rate(update.updated) + update.events / RATE_SECONDS
+        self._rate = self._faded(update.updated) + update.events / RATE_SECONDS
+        if update.events == 0.0 and self._before is None:
+            self._before = self._n  # a store does not tell how many events came
         self.rated = self.updated = update.updated
         self._state, self._n, self._summary, self._card = update.state, None, None, None
         if update.last is not None:
@@ -162,8 +167,15 @@ class Entry:
 
     def rate(self, now: float) -> float:
         """Return events a second, lately."""
-        rate = self._rate * math.exp(-max(now - self.rated, 0.0) / RATE_SECONDS)
+        if self._before is not None:
+            before, self._before = self._before, None
+            with suppress(StoreError):  # its card says so
+                self._rate += max(self.n - before, 0.0) / RATE_SECONDS
+        rate = self._faded(now)
         return rate if rate > 1e-3 else 0.0
+
+    def _faded(self, now: float) -> float:
+        return self._rate * math.exp(-max(now - self.rated, 0.0) / RATE_SECONDS)
 
     @property
     def state(self) -> Any:

@@ -56,17 +56,30 @@ class Holder(msgspec.Struct, frozen=True):
             pass
         return _started(self.pid) == self.started
 
+    @property
+    def halted(self) -> bool:
+        """Whether the process, a local one, was stopped by a signal or a debugger."""
+        return _state(self.pid)[:1] in ("T", "t")
+
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
 
 def _started(pid: int) -> str:
     """Return when a process started and whether it is a zombie, as Linux tells it."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:  # no such file system: the number alone must do
+    fields = _state(pid).split()
+    if not fields:
         return ""
     return "zombie" if fields[0] in "ZX" else fields[19]
+
+
+def _state(pid: int) -> str:
+    """Return what Linux tells of a process, its state first; nothing on another system."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:  # no such file system: the number alone must do
+        return ""
+    return text.rpartition(")")[2].strip()
 
 
 def _boot() -> str:

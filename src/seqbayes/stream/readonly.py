@@ -29,10 +29,11 @@ class StoredSource(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """Who writes the store, None for nobody, and whether that process is known to live."""
+    """Who writes the store, None for nobody, whether it is known to live, and what ails it."""
 
     holder: str | None
     alive: bool
+    trouble: str | None = None
 
 
 class StoreReader:
@@ -88,8 +89,14 @@ class StoreReader:
         if holder is None:
             return Runner(None, False)
         process = Holder.read(holder)
-        alive = process.lives if process.local else expires > self._read(lambda s: s._now())
-        return Runner(str(process), alive)
+        kept = expires > self._read(lambda s: s._now())
+        alive = process.lives if process.local else kept
+        trouble = None
+        if alive and process.local and process.halted:
+            trouble = f"{process} is stopped"
+        elif alive and not kept:
+            trouble = f"{process} does not keep its lease"
+        return Runner(str(process), alive, trouble)
 
     def beliefs(self) -> dict[str, Any]:
         """Return the declaration of every belief by name."""

@@ -208,8 +208,9 @@ class Http:
         with self._condition:
             for request in self._taken:
                 told = refusals.get(request.number, [])
-                self._memory.keep(request, _outcome(request, told), changes)
-                self._memory.let_go(request, _useless(told, beliefs), changes)
+                unused = _unused(told, beliefs)
+                self._memory.keep(request, _outcome(request, told, len(unused)), changes)
+                self._memory.let_go(request, unused, changes)
 
     def settle(self) -> None:
         """Tell all whose requests are committed."""
@@ -261,13 +262,14 @@ def _refusals(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
     return found
 
 
-def _useless(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
+def _unused(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
     """Return the lines that changed no belief."""
     counts = Counter(each["line"] for each in refusals)
     undecoded = {each["line"] for each in refusals if not each["belief"]}
     return undecoded | {line for line, count in counts.items() if count >= beliefs}
 
 
-def _outcome(request: Request, refusals: list[dict[str, Any]]) -> Outcome:
+def _outcome(request: Request, refusals: list[dict[str, Any]], unused: int) -> Outcome:
     lines = {each["line"] for each in refusals}
-    return Outcome(len(request.records), request.duplicates, len(lines), refusals[:MOST_REFUSALS])
+    first = refusals[:MOST_REFUSALS]
+    return Outcome(len(request.records), request.duplicates, len(lines), first, unused)

@@ -43,12 +43,15 @@ class Outcome(msgspec.Struct):
         Events that at least one belief could not use; they are dead letters.
     refusals
         Line, belief and reason of the first of them.
+    unused
+        Events that no belief could use.
     """
 
     accepted: int
     duplicates: int
     refused: int
     refusals: list[dict[str, Any]]
+    unused: int = 0
 
 
 class Note(msgspec.Struct):
