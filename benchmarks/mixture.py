@@ -142,6 +142,7 @@ def bulk() -> Iterator[Row]:
     cases: dict[str, tuple[Any, int]] = {
         peer: (lambda: GaussianMixture(3, tol=1e-3, random_state=1).fit(plane), POINTS),
         "Mixture(3), 2-D, full: learn_many": (fresh(begun, plane), POINTS),
+        "… from a cold start": (lambda: Mixture(3, seed=1).learn_many(plane), POINTS),
         "Mixture(3), numbers: learn_many": (fresh(line, plane[:, 0]), POINTS),
         "scikit-learn MiniBatchKMeans(3).partial_fit of 1000 each": (partial_fit, POINTS),
         "Mixture(10), 20-D, full: learn_many": (fresh(high, space), len(space)),
@@ -241,7 +242,8 @@ NOTES = {
     "learning": "Per `learn_one`, loop included; ratios to river's KMeans on the same points. "
     "Observations are dicts but for\nnumbers and lists.",
     "bulk": "Per point; ratios to scikit-learn's GaussianMixture. It and pomegranate pass over the "
-    "points until they\nconverge; the others see every point once.",
+    "points until they\nconverge; the others see every point once. Mixtures have begun before, but for one: "
+    "a stream has one start,\nfrom its first 1,200 points.",
     "answers": "Shortest of all rounds; 2-D points as dicts, 3 components.",
     "memory": "As one by one they are learned: a pickle, and what Python has allocated more than "
     f"after the first {FIRST:,}.",

@@ -108,13 +108,13 @@ def _length(pair: Any) -> int:
     return 0 if isinstance(pair, np.ndarray) and pair.ndim == 0 else len(pair)
 
 
-def weights(w: Any, n: int) -> Array | None:
+def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
     """Return weights as an array of length `n`, or None where all are 1.
 
     Raises
     ------
     ObservationError
-        If a weight is negative or not finite, or there are not `n` of them.
+        If a weight is negative, not finite or above `most`, or there are not `n` of them.
     """
     if w is None:
         return None
@@ -127,6 +127,8 @@ def weights(w: Any, n: int) -> Array | None:
         raise ObservationError(f"expected {n} weights, got {len(array)}")
     if n and not (array.min() >= 0.0 and array.max() < np.inf):
         check(array, (array >= 0.0) & (array < np.inf), "a finite weight >= 0")
+    if n and array.max() > most:
+        check(array, array <= most, f"a weight of at most {most:g}")
     with np.errstate(over="ignore"):
         if not math.isfinite(array.sum()):
             raise ObservationError("the weights are too large: their sum overflows")

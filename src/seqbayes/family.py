@@ -53,7 +53,7 @@ class Family(base.Base, Learner):
             names = ", ".join(kind.__name__ for kind in self.likelihoods)
             raise PriorError(f"a {type(self).__name__} prior goes with {names}, not {likelihood!r}")
         self.likelihood = likelihood
-        self.seed = _check_seed(seed)
+        self.seed = check_seed(seed)
         self._statistics = self._accumulator()
 
     def _accumulator(self) -> Statistics:
@@ -210,7 +210,14 @@ def _restore(
     return state
 
 
-def _check_seed(seed: Any) -> int | None:
+def check_seed(seed: Any) -> int | None:
+    """Return a seed, refusing what is none.
+
+    Raises
+    ------
+    PriorError
+        If it is neither a whole number >= 0 nor None.
+    """
     if seed is None or (type(seed) is int and seed >= 0):
         return seed
     if isinstance(seed, np.integer) and seed >= 0:

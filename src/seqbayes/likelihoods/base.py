@@ -25,6 +25,8 @@ def check_parameter(
         If the value is no number between `low` and `high`.
     """
     expected = f"{name} {'>' if open_low else '>='} {low:g}"
+    if high < math.inf:
+        expected += f" and at most {high:g}"
     try:
         number = as_real(value, f"a finite {expected}")
     except ObservationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from seqbayes.state import State
 # Restarts, and passes of EM from the best of them: for a start that will last, and on the way.
 _THOROUGH = (10, 100)
 _BRIEF = (4, 20)
+# Of numbers, in size: so that squares stay finite.
+LARGEST = 1e150
 
 
 class Buffer:
@@ -85,15 +87,14 @@ class Buffer:
         """
         self.check([x])
         if self.priors is not None:
-            for state in self.priors:
-                if not state.is_proper(state.prior):
-                    raise PriorError(f"online EM needs proper priors, got {state.prior}")
+            check_proper(self.priors)
         if w == 0.0:
             return
         x = plain(x)
         if self.priors is None and self._kept and self._kept[-1][0] == x:
             # a stream that stands still has no scale: it waits here, and takes no more room
             w += self._kept.pop()[1]
+            self._provisional = None
         self._kept.append((x, w))
 
     def check(self, xs: Any) -> None:
@@ -110,6 +111,8 @@ class Buffer:
             self._checking.rows(xs)
             return
         like = self._kept[0][0] if self._kept else None
+        if _are_sound(xs):
+            xs = xs[:1]  # the others are like it
         for x in xs:
             _check_numbers(x, like)
             like = x if like is None else like
@@ -158,6 +161,25 @@ class Buffer:
         return working
 
 
+def check_proper(priors: Iterable[State]) -> None:
+    """Refuse improper priors, with which a component can collapse.
+
+    Raises
+    ------
+    PriorError
+        If there is one.
+    """
+    for state in priors:
+        if not state.is_proper(state.prior):
+            raise PriorError(f"online EM needs proper priors, got {state.prior}")
+
+
+def _are_sound(xs: Any) -> bool:
+    """Whether an array holds nothing but numbers that can be learned, told at once."""
+    plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
+    return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
+
+
 def _check_numbers(x: Any, like: Any) -> None:
     """Refuse what is no number, vector or mapping of numbers, or is unlike the first of them."""
     if isinstance(x, np.ndarray):
@@ -165,6 +187,8 @@ def _check_numbers(x: Any, like: Any) -> None:
     if isinstance(like, np.ndarray):
         like = like.tolist()
     if isinstance(x, Mapping):
+        if not x:
+            raise ObservationError("expected a feature or more, got {}")
         for name, value in x.items():
             try:
                 as_number(value)

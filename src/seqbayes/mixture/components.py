@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqbayes import families, likelihoods
+from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import MultivariateParameters, NormalParameters
+from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import kernels, rows
 from seqbayes.mixture.kernels import SHAPES, Kernel
 from seqbayes.state import State
@@ -58,8 +61,14 @@ def is_logarithmic(state: State) -> bool:
     return isinstance(state.likelihood, likelihoods.LogNormal)
 
 
-def _given(state: State, theta: Any) -> Any:
-    return theta
+def _finite(name: str, value: Any) -> float:
+    return check_parameter(name, value, -math.inf)
+
+
+def _pair_raw(state: State, theta: Any) -> float:
+    if isinstance(state, families.Beta):
+        return check_parameter("probability", theta, open_low=False, high=1.0)
+    return check_parameter("rate", theta)
 
 
 def _pair_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
@@ -72,8 +81,8 @@ _PAIR = Adapter(
     reading=lambda state: state.likelihood,
     reader=lambda state, row, at: rows.Pair(row, at, state._accumulator()),
     kernel=_pair_kernel,
-    raw=_given,
-    parameter=_given,
+    raw=_pair_raw,
+    parameter=lambda state, raw: raw,
 )
 
 
@@ -95,7 +104,7 @@ _KNOWN_VARIANCE = Adapter(
     reading=_number,
     reader=_number_reader,
     kernel=_known_variance_kernel,
-    raw=lambda state, theta: ([theta], [[state.prior.known_variance]]),
+    raw=lambda state, theta: ([_finite("mean", theta)], [[state.prior.known_variance]]),
     parameter=lambda state, raw: float(raw[0][0]),
 )
 
@@ -107,12 +116,17 @@ def _normal_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
     return kernels.Gaussian(row, at, prior, SHAPES[covariance], is_logarithmic(state))
 
 
+def _normal_raw(state: State, theta: Any) -> Any:
+    mean, variance = theta
+    return [_finite("mean", mean)], [[check_parameter("variance", variance)]]
+
+
 _NORMAL = Adapter(
     size=lambda state: 1,
     reading=_number,
     reader=_number_reader,
     kernel=_normal_kernel,
-    raw=lambda state, theta: ([theta[0]], [[theta[1]]]),
+    raw=_normal_raw,
     parameter=lambda state, raw: NormalParameters(float(raw[0][0]), float(raw[1][0, 0])),
 )
 
@@ -125,6 +139,18 @@ def _dimension(state: State) -> int:
     return len(state.prior.mean)
 
 
+def _multivariate_raw(state: State, theta: Any) -> Any:
+    mean, covariance = (np.array(part, float) for part in theta)
+    d = _dimension(state)
+    if mean.shape != (d,) or covariance.shape != (d, d):
+        raise PriorError(f"expected a mean of {d} numbers and a covariance of {d} times {d}")
+    if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(covariance))):
+        raise PriorError("expected finite numbers")
+    if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] <= 0.0:
+        raise PriorError("expected a covariance that is symmetric and positive definite")
+    return mean, covariance
+
+
 _MULTIVARIATE = Adapter(
     size=_dimension,
     reading=lambda state: ("vector", _dimension(state), _features(state)),
@@ -132,7 +158,7 @@ _MULTIVARIATE = Adapter(
     kernel=lambda state, row, at, covariance: kernels.Gaussian(
         row, at, tuple(state.prior), SHAPES[covariance]
     ),
-    raw=_given,
+    raw=_multivariate_raw,
     parameter=lambda state, raw: MultivariateParameters(*raw),
 )
 
@@ -147,6 +173,17 @@ def _label_reader(state: Any, row: Any, at: int) -> rows.Reader:
     return rows.Label(row, at, state._accumulator())
 
 
+def _label_raw(state: Any, theta: Any) -> list[float]:
+    """Return shares in the order of the categories."""
+    categories = state.categories
+    if not isinstance(theta, Mapping):
+        theta = dict(zip(categories, theta, strict=True))
+    if set(theta) != set(categories):
+        raise PriorError(f"expected shares of {', '.join(map(repr, categories))}")
+    shares = check_proportions({label: theta[label] for label in categories})
+    return list(shares.values())
+
+
 _LABELS = Adapter(
     size=lambda state: len(state.prior.alpha) + 1 if _counts(state) else 1,
     reading=lambda state: ("labels", tuple(state._statistics.cells), state.likelihood),  # type: ignore[attr-defined]
@@ -154,7 +191,7 @@ _LABELS = Adapter(
     kernel=lambda state, row, at, covariance: kernels.Labels(
         row, at, state.prior.alpha, _counts(state)
     ),
-    raw=lambda state, theta: list(theta.values()) if isinstance(theta, dict) else theta,
+    raw=_label_raw,
     parameter=lambda state, raw: dict(zip(state._statistics.cells, raw.tolist(), strict=True)),  # type: ignore[attr-defined]
 )
 

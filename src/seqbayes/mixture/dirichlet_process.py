@@ -112,7 +112,7 @@ class DirichletProcessMixture(Answers, OneByOne):
             "step": step,
             "average": average,
         }
-        given = {"covariance": "full", "weights": (1.0,), "burn_in": 1.0}
+        given = {"covariance": "full", "weights": (1.0,), "burn_in": 1.0, "seed": seed}
         self._settings = check_settings({**given, "step": step, "average": average}, (0,))
         size = BUFFER if buffer is None else check_buffer(buffer, 1)
         self._prior = Prior(

@@ -11,7 +11,7 @@ from river import base
 from seqbayes import arrays, codec
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.mixture import document
-from seqbayes.statistics import read_weight
+from seqbayes.mixture.rows import HEAVIEST, as_weight
 
 
 class Durable(base.Clusterer):
@@ -176,7 +176,7 @@ class OneByOne(Durable):
         ObservationError
             If a component cannot have made `x`, or `w` is no weight. Nothing is then changed.
         """
-        weight = read_weight(w)
+        weight = as_weight(w)
         self._check(x)
         if weight > 0.0:
             self._take(x, weight)
@@ -197,7 +197,7 @@ class OneByOne(Durable):
             If an observation or a weight is refused.
         """
         xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs))
+        weights = arrays.weights(w, len(xs), HEAVIEST)
         self._check_many(xs)
         for i, x in enumerate(xs.tolist() if isinstance(xs, np.ndarray) else xs):
             weight = 1.0 if weights is None else float(weights[i])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.errors import PriorError
+from seqbayes.mixture.rows import as_weight
 
 try:
     import cython
@@ -249,6 +250,8 @@ class Engine:
     def learn(self, x: Any, w: Any) -> None:
         """Learn an observation with weight `w`; refused input changes nothing."""
         v: cython.double = weight(w)
+        if v > 1e100:
+            as_weight(w)  # refuses
         self.reader._read(x)
         if v > 0.0:
             self._take(v)

@@ -45,7 +45,8 @@ def fit(
         check(working, names)
         steps.append(_expect(working, table, w))
         gain = steps[-1].log_posterior - steps[-2].log_posterior
-        converged = tol > 0.0 and gain < tol * len(table)
+        # it falls only where a posterior has no mode inside, and its mean stands in
+        converged = tol > 0.0 and abs(gain) < tol * len(table)
     return Trace(tuple(names), tuple(steps), converged)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seqbayes.mixture.components import adapter
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
 
@@ -20,6 +21,12 @@ def alike(mine: Mixture, theirs: Mixture) -> bool:
     if mine._settings[:2] != theirs._settings[:2]:
         return False
     return bool(mine._buffer.priors == theirs._buffer.priors)
+
+
+def read_alike(mine: Working, theirs: Working) -> bool:
+    """Whether the components of two mixtures read observations in the same way."""
+    pairs = zip(mine.priors, theirs.priors, strict=True)
+    return all(adapter(a).reading(a) == adapter(b).reading(b) for a, b in pairs)
 
 
 def merge(mine: Working, theirs: Working) -> None:

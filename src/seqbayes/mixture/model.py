@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes import arrays, codec
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import document, fitting, merging
 from seqbayes.mixture.answers import Answers
-from seqbayes.mixture.buffering import Buffer
+from seqbayes.mixture.buffering import Buffer, check_proper
+from seqbayes.mixture.rows import HEAVIEST, as_weight
 from seqbayes.mixture.settings import check_buffer, check_settings, name_components
 from seqbayes.mixture.trace import Trace
 from seqbayes.mixture.working import Working
@@ -146,6 +147,7 @@ class Mixture(Answers):
             raise PriorError("a start needs the components' priors: give states, not their number")
         self._settings = check_settings(self._given, self.names)
         self._working: Working | None = None
+        self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(self.names))
         self._buffer = Buffer(self.names, priors, self._settings, seed, size)
         if start is not None:
@@ -179,11 +181,13 @@ class Mixture(Answers):
         if self._working is None:
             self._fill(x, w)
         else:
+            if self._improper:
+                check_proper(self._working.priors)
             self._working.engine.learn(x, w)
 
     def _fill(self, x: Any, w: Any) -> None:
         """Keep an observation; begin when enough are kept."""
-        self._buffer.add(x, read_weight(w))
+        self._buffer.add(x, as_weight(w))
         if self._buffer.is_full:
             self._working = self._buffer.begin()
 
@@ -203,7 +207,7 @@ class Mixture(Answers):
             If an observation or a weight is refused; it names the first one.
         """
         xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs))
+        weights = arrays.weights(w, len(xs), HEAVIEST)
         weights = np.ones(len(xs)) if weights is None else weights
         first = 0
         if self._working is None:
@@ -214,6 +218,7 @@ class Mixture(Answers):
                 first += 1
         if first < len(xs):
             assert self._working is not None
+            check_proper(self._working.priors)
             self._working.engine.take_all(self._working.rows(xs[first:]), weights[first:])
 
     def fit(self, data: Iterable[Any], iterations: int = 1000, tol: float = 1e-9) -> Trace:
@@ -226,8 +231,9 @@ class Mixture(Answers):
         iterations
             The most M-steps to take.
         tol
-            Stop when the log posterior gains less than this per observation. With 0 all
-            iterations are taken.
+            Stop when the log posterior changes by less than this per observation. With 0 all
+            iterations are taken. It never falls but where a component's posterior has no mode in
+            its inside, as with Beta(½, ½): the mean stands in for it then.
 
         Returns
         -------
@@ -263,9 +269,11 @@ class Mixture(Answers):
         Raises
         ------
         MergeError
-            If the other mixture has other priors or settings.
+            If the other mixture has other priors or settings, or has learned from observations of
+            another kind.
         """
         self._check_like(other)
+        self._check_same_kind(other)
         if other._working is None:
             for x, w in other._buffer:
                 self.learn_one(x, w)
@@ -276,6 +284,25 @@ class Mixture(Answers):
                 self.learn_one(x, w)
         else:
             merging.merge(self._working, other._working)
+
+    def _check_same_kind(self, other: Self) -> None:
+        """Refuse to merge what has learned from other observations.
+
+        Raises
+        ------
+        MergeError
+            If it has.
+        """
+        mine, theirs = self._working, other._working
+        if mine is not None and theirs is not None:
+            if not merging.read_alike(mine, theirs):
+                raise MergeError("they have learned from observations of different features")
+            return
+        judge, buffer = (other, self._buffer) if mine is None else (self, other._buffer)
+        try:
+            judge._check_many([x for x, _ in buffer])
+        except ObservationError as error:
+            raise MergeError(f"they have learned from different observations: {error}") from None
 
     # Copies and durable forms.
 

@@ -32,10 +32,12 @@ else:
 
     NAN = math.nan
 
-from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.reading import read_weight, refuse
 
 # So that squares stay finite.
 LARGEST = cython.declare(cython.double, 1e150)
+# So that a statistic times the weight of all that was seen is, too.
+HEAVIEST = 1e100
 
 
 def number(x: object) -> cython.double:
@@ -55,6 +57,20 @@ def as_number(x: Any) -> float:
         If `x` is none.
     """
     return number(x)
+
+
+def as_weight(w: Any) -> float:
+    """Return a weight from 0 to 1e100.
+
+    Raises
+    ------
+    ObservationError
+        If `w` is none.
+    """
+    v = read_weight(w)
+    if v > HEAVIEST:
+        refuse(w, "a weight of at most 1e100")
+    return v
 
 
 class Reader:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
+from seqbayes.family import check_seed
 from seqbayes.likelihoods import check_parameter
+from seqbayes.mixture.components import adapter
 from seqbayes.mixture.kernels import SHAPES
 from seqbayes.mixture.steps import Constant, HalfLife, Power
 from seqbayes.state import State
@@ -62,6 +64,8 @@ def name_components(components: Any) -> dict[Any, Any]:
         named = {}
     if not named or not all(isinstance(state, State) for state in named.values()):
         raise PriorError(f"expected states, or their number, as components, got {components!r}")
+    for state in named.values():
+        adapter(state)  # refuses what cannot be one
     return named
 
 
@@ -73,6 +77,7 @@ def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
     PriorError
         If one of them is not what it should be; it says which.
     """
+    check_seed(given.get("seed"))
     if given["covariance"] not in SHAPES:
         shapes = ", ".join(map(repr, SHAPES))
         raise PriorError(f"expected covariance {shapes}, got {given['covariance']!r}")

@@ -246,14 +246,12 @@ class Working:
             self.seed(table, w, rng)
             found.append((self._climb(table, w, _GLIMPSE), self.snapshot()))
         found.sort(key=lambda each: -each[0])
-        best = -math.inf
+        ends = []
         for _, start in found[:2]:
             self.restore(start)
             self.maximise()
-            reached = self._climb(table, w, passes)
-            if reached > best:
-                best, kept = reached, self.snapshot()
-        self.restore(kept)
+            ends.append((self._climb(table, w, passes), self.snapshot()))
+        self.restore(max(ends, key=lambda each: each[0])[1])
         self.maximise()
 
     def _climb(self, table: Array, w: Array, passes: int) -> float:
