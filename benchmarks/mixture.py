@@ -242,8 +242,8 @@ NOTES = {
     "learning": "Per `learn_one`, loop included; ratios to river's KMeans on the same points. "
     "Observations are dicts but for\nnumbers and lists.",
     "bulk": "Per point; ratios to scikit-learn's GaussianMixture. It and pomegranate pass over the "
-    "points until they\nconverge; the others see every point once. Mixtures have begun before, but for one: "
-    "a stream has one start,\nfrom its first 1,200 points.",
+    "points until they\nconverge; the others see every point once. Mixtures have begun before, but "
+    "for one: a stream has one start,\nfrom its first 1,200 points.",
     "answers": "Shortest of all rounds; 2-D points as dicts, 3 components.",
     "memory": "As one by one they are learned: a pickle, and what Python has allocated more than "
     f"after the first {FIRST:,}.",

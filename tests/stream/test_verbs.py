@@ -359,9 +359,9 @@ def test_a_merge_knows_the_events_that_came_by_http(url, tmp_path):
     verbs.merge(urls, url)
     with open_store(url, "read") as store:
         assert list(store.ids("listed")) == [
-            SeenId("e:1", 1, ""),
-            SeenId("e:2", 2, ""),
-            SeenId("k:x", 3, "second"),
+            SeenId("e:2", 1, ""),
+            SeenId("e:1", 2, ""),
+            SeenId("k:x", 3, "first"),
             SeenId("e:3", 4, ""),
         ]
 

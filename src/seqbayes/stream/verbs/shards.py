@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -201,11 +201,14 @@ def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[P
 def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, SeenId]]:
     """Yield what each source has seen in any store, so that a retry counts once here as well."""
     for source in sorted(sources):
+        ages: list[tuple[int, SeenId]] = []
+        for store in stores:
+            ids = list(store.ids(source))
+            # numbers are a store's own: what is newest in any is newest in all
+            ages += [(each.number - ids[-1].number, each) for each in ids]
         seen: dict[str, SeenId] = {}
-        for each in sorted(
-            (each for store in stores for each in store.ids(source)), key=attrgetter("number")
-        ):
-            seen.pop(each.id, None)  # the last one says what became of it
+        for _, each in sorted(ages, key=itemgetter(0)):
+            seen.pop(each.id, None)
             seen[each.id] = each
         for number, each in enumerate(seen.values(), 1):
             yield source, each._replace(number=number)
