@@ -149,7 +149,7 @@ def test_estimators():
         'parameters={strength=2.0, features={a="count"}}'
     )
     assert model.state.to_dict() == ConjugateNB({"a": "count"}, strength=2.0).to_dict()
-    assert model.slots == [("a", "any"), ("b", "any"), ("y", "any")]
+    assert model.slots == [("a", "feature"), ("b", "feature"), ("y", "label")]
     mixtures = belief(
         'state="mixture-discriminant"\nfield="y"\nfeatures=["a"]\nparameters={components=2, seed=1}'
     )

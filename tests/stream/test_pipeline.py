@@ -609,3 +609,44 @@ def test_a_stored_state_that_cannot_be_read_stops_the_pipeline(url):
     with pytest.raises(StoreError, match="cannot be read"):
         pipeline.tables["b"].states  # noqa: B018
     pipeline.close()
+
+
+def test_estimators_learn_the_numbers_in_cells_of_text():
+    typed = [{"a": i % 7 / 2, "b": "uv"[i % 2], "zip": f"0{i % 3}"} for i in range(40)]
+    typed = [{**row, "y": row["b"], "z": 2 * row["a"], "k": i % 4} for i, row in enumerate(typed)]
+    cells = [{name: str(value) for name, value in row.items()} for row in typed]
+    names, zips = ["a", "b", "zip"], Dirichlet.flat(["00", "01", "02"])
+    naive = ConjugateNB({"zip": "categorical"})
+    beliefs = [
+        Belief("nb", naive, field="y", features=names, where={"k": [1, 2]}),
+        Belief("line", ConjugateLinearRegression(), field="z", features=["a"]),
+        Belief("odd", PredictiveSurprise({"zip": zips}), features=["a", "zip"]),
+        Belief("mda", MixtureDiscriminant(2, buffer=8, seed=1), field="k", features=["a", "b"]),
+    ]
+    wanted, _ = run(typed, beliefs[:3])
+    wanted |= run([{**row, "k": str(row["k"])} for row in typed], beliefs[3:])[0]
+    states, dead = run(cells, beliefs, text=True)
+    assert dead == []
+    for name, found in states.items():
+        assert found[()].to_dict() == wanted[name][()].to_dict()
+
+
+def test_empty_and_odd_cells_of_estimators():
+    rows = [
+        {"a": "1.5", "b": "", "y": "1"},
+        {"a": " ", "b": "2", "y": "1"},
+        {"a": "3", "b": "4", "y": ""},
+        {"a": "north", "b": "2", "y": "x"},
+    ]
+    beliefs = [
+        Belief("nb", ConjugateNB(), field="y", features=["a", "b"]),
+        Belief("line", ConjugateLinearRegression(), field="y", features=["a", "b"]),
+    ]
+    states, dead = run(rows, beliefs, text=True)
+    assert set(states["nb"][()].predict_proba_one({})) == {"1"}
+    assert sorted((place, name, reason) for place, name, reason in dead) == [
+        (2, "line", "field 'y': it is missing"),
+        (2, "nb", "field 'y': it is missing"),
+        (3, "line", "field 'y': expected a number, got 'x'"),
+        (3, "nb", "feature 'a': expected a finite number, got 'north' (str)"),
+    ]

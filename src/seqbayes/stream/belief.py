@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from river import base
+
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.state import State
@@ -168,7 +170,17 @@ class Belief:
         columns = self.columns
         if columns is not None:
             return [(column.name, column.kind) for column in columns.values]
-        return self.named or [(name, "any") for name in (*self.features, *self.field)]
+        return self.named or self._learned
+
+    @property
+    def _learned(self) -> list[Slot]:
+        """The slots of what an estimator, or a mixture without priors, learns from."""
+        if not self.features:
+            return [(name, "feature") for name in self.field]
+        target = "number" if isinstance(self.state, base.Regressor) else "label"
+        models = getattr(self.state, "features", None) or {}
+        features = [(name, _kind_of_feature(models.get(name))) for name in self.features]
+        return [*features, *((name, target) for name in self.field)]
 
     @property
     def slots(self) -> list[Slot]:
@@ -179,3 +191,13 @@ class Belief:
         if self.time is not None:
             slots.append((self.time, "time"))
         return [*slots, *((name, "any") for name in self.where)]
+
+
+def _kind_of_feature(model: Any) -> str:
+    """Return how a feature is read of which an estimator was told a model; None of no model.
+
+    A label may look like a number, such as 01234, and must not become one.
+    """
+    if isinstance(model, State):
+        model = "categorical" if kind_of(model.likelihood) == "text" else None
+    return "label" if model == "categorical" else "feature"

@@ -25,6 +25,8 @@ _STRICT: dict[str, Any] = {
     "pair": tuple[float, float],
     "counts": dict[str, float],
     "any": Any,
+    "feature": Any,
+    "label": Any,
 }
 """How a kind of field is decoded from JSON at full speed; what does not fit is looked at again."""
 
@@ -168,7 +170,8 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     value
         What a decoded record holds.
     kind
-        "number", "boolean", "text", "time", "pair", "counts" or "any".
+        "number", "boolean", "text", "time", "pair", "counts", or "any"; of an estimator, "feature",
+        which is a number where a cell of text reads as one, or "label", which stays a text.
     text
         Whether a string is a cell of text, to be parsed.
 
@@ -176,6 +179,8 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     --------
     >>> coerce(3, "text"), coerce("0.5", "number", text=True)
     ('3', 0.5)
+    >>> coerce("0.5", "feature", text=True), coerce("0.5", "label", text=True)
+    (0.5, '0.5')
     >>> coerce("0.5", "number").reason
     "expected a number, got '0.5'"
     """
@@ -237,6 +242,19 @@ def _counts(value: Any, text: bool) -> Any:
     raise _unfit("an object of counts", value)
 
 
+def _feature(value: Any, text: bool) -> Any:
+    if not (text and isinstance(value, str)):
+        return value
+    try:
+        return parse_number(value)
+    except ObservationError:
+        return value
+
+
+def _label(value: Any, text: bool) -> Any:
+    return parse_text(value) if text and isinstance(value, str) else value
+
+
 def _unfit(expected: str, value: Any) -> ObservationError:
     return ObservationError(f"expected {expected}, got {printable(repr(value))}")
 
@@ -248,6 +266,8 @@ _COERCE: dict[str, Callable[[Any, bool], Any]] = {
     "time": _time,
     "pair": _pair,
     "counts": _counts,
+    "feature": _feature,
+    "label": _label,
 }
 
 
