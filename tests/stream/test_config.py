@@ -164,6 +164,14 @@ def test_estimators():
         assert any(re.search(mistake, each) for each in found), found
 
 
+def test_a_seed_that_is_not_given_is_zero():
+    plain = belief(MIXTURE.replace("seed = 3", "")).state
+    assert plain == Mixture({"low": Normal(0, 1), "high": Normal(9, 1)}, [0.4, 0.6], seed=0)
+    assert belief(OPEN_MIXTURE.replace("seed = 3", "")).state.seed == 0
+    text = 'state="mixture-discriminant"\nfield="y"\nfeatures=["a"]'
+    assert belief(text).state.to_dict() == MixtureDiscriminant(seed=0).to_dict()
+
+
 def test_pairs_have_two_fields():
     two = belief('state = "beta"\nlikelihood = "binomial"\nfield = ["sold", "shown"]')
     assert two.state == Beta(likelihood=Binomial(trials=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -25,6 +26,11 @@ ESTIMATORS = {
     "predictive-surprise": "PredictiveSurprise",
 }
 """River's estimators by the names that a configuration gives them."""
+
+
+SEED = 0
+"""The seed where none is given, so that a run that crashed before its first commit, and is started
+again, ends with the same beliefs."""
 
 
 class StateTable(msgspec.Struct):
@@ -141,10 +147,11 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     if not table.features:
         mistakes.note(join(path, "features"), "it is missing: the fields to learn from")
     kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
+    seeded = {"seed": SEED} if "seed" in inspect.signature(kind).parameters else {}
 
     def make() -> Any:
         try:
-            return kind(**table.parameters)
+            return kind(**{**seeded, **table.parameters})
         except (AttributeError, KeyError) as error:  # of a parameter that is something else
             raise PriorError(f"{kind.__name__} cannot be made with them: {error}") from None
 
@@ -174,7 +181,8 @@ def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | Non
     components = _states(join(path, "components"), table.components, mistakes)
     if components is None:
         return None
-    return mistakes.attempt(path, lambda: Mixture(components, table.weights, seed=table.seed))
+    seed = SEED if table.seed is None else table.seed
+    return mistakes.attempt(path, lambda: Mixture(components, table.weights, seed=seed))
 
 
 def _open_mixture(
@@ -184,7 +192,8 @@ def _open_mixture(
     if states is None:
         return None
     given = {"concentration": table.concentration, "most": table.most, "seed": table.seed}
-    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    named: dict[str, Any] = {"seed": SEED}
+    named |= {name: value for name, value in given.items() if value is not None}
     return mistakes.attempt(path, lambda: DirichletProcessMixture(states["component"], **named))
 
 
