@@ -231,6 +231,10 @@ def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_p
     assert set(told) == {belief.name for belief in VARIED}
     assert told["level"]["clock"].startswith("1970-01-01T00:00:3")
     assert set(told["mix"]["components"]) == {"lo", "hi"}
+    (counted,) = verbs.show(url, "open")
+    assert list(map(int, told["open"]["components"])) == [
+        counted.state.names[k] for k in counted.state.ranking
+    ]
     assert told["line"]["document"]["estimator"] == "ConjugateLinearRegression"
     for words in (
         ["shares", "--value", "u"],
@@ -238,6 +242,7 @@ def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_p
         ["both", "--value", "[1, 2]"],
         ["fields", "--value", '{"x": true, "y": 1.5}'],
         ["mix", "--value", "9"],
+        ["open", "--value", "9"],
         ["line", "--value", '{"y": 2}'],
         ["class", "--value", '{"y": 2}'],
         ["level", "--prior"],
@@ -283,6 +288,38 @@ def test_predictions_are_those_of_the_state(url, capsys):
     for bad in ("2", "maybe", "nan"):
         status, _, err = said(capsys, "predict", url, "truth", "a", "--value", bad)
         assert (status, "expected" in err) == (2, True)
+
+
+def test_a_mixture_tells_which_component_made_a_value(url, capsys):
+    states = learn(url, various(), [b for b in VARIED if b.name in ("mix", "open")])
+    for name, found in states.items():
+        state = found[()]
+        assert verbs.predict(url, name, values=[9.0])["values"] == [
+            {
+                "value": 9.0,
+                "prediction": state.predict_one(9.0),
+                "log_predictive": state.log_predictive(9.0),
+                "probabilities": {str(k): p for k, p in state.predict_proba_one(9.0).items()},
+            }
+        ]
+    out = said(capsys, "predict", url, "open", "--value", "9")[1]
+    assert f"9: prediction {states['open'][()].predict_one(9.0)}, log predictive " in out
+    weights = states["open"][()].weights
+    parts = [
+        row.split(",")[1] for row in said(capsys, "show", url, "open", "--csv")[1].splitlines()
+    ]
+    assert sum(part.endswith(" weight") for part in parts) == len(weights) > 1
+
+
+def test_a_mixture_without_priors_is_shown_and_asked(url, capsys):
+    clusters = Belief("clusters", DirichletProcessMixture(seed=1, buffer=9), ["y", "z"])
+    state = learn(url, various(), [clusters])["clusters"][()]
+    value = {"y": 9.0, "z": 0.0}
+    (told,) = verbs.predict(url, "clusters", values=[value])["values"]
+    assert told["prediction"] == state.predict_one(value)
+    status, out, _ = said(capsys, "predict", url, "clusters", "--value", json.dumps(value))
+    assert (status, "log predictive" in out) == (0, True)
+    assert "mean y" in said(capsys, "show", url)[1]
 
 
 # merge

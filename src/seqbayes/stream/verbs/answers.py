@@ -11,7 +11,7 @@ import msgspec
 
 from seqbayes.decay import Decayed
 from seqbayes.errors import SeqbayesError
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.stream.forms import REST, Forms, read_key, read_state, write_key
 from seqbayes.stream.store import Store, StoredEntry, StoreError, open_store
 from seqbayes.watch.report import View, describe, plain
@@ -148,7 +148,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
         found = describe({}, state, view)
         del found["key"]
         return found
-    if isinstance(state, Mixture):
+    if isinstance(state, Answers):
         return {
             "n": state.n_samples,
             "components": {

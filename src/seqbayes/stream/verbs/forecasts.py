@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbayes.errors import ObservationError, SeqbayesError
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.stream.store import open_store
 from seqbayes.stream.verbs.answers import answers, kept_beliefs, missing
 from seqbayes.watch.columns import kind_of
@@ -48,7 +48,9 @@ def predict(
     -------
     dict
         JSON values: ``prediction``, and as far as they exist ``mean``, ``var``, ``interval``,
-        ``probabilities`` of labels, and ``values`` with the ``log_predictive`` of each.
+        ``probabilities`` of labels, and ``values`` with the ``log_predictive`` of each. Of a
+        mixture the ``prediction`` for a value is the component that most probably made it, and
+        ``probabilities`` are those of all components to have made it.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def predict(
         told["prior"] = True
     if hasattr(state, "posterior"):
         return {**told, **_expect(state, values, level)}
-    if isinstance(state, Mixture):
+    if isinstance(state, Answers):
         return {**told, **_expect_mixed(state, values)}
     return {**told, "values": [_estimate(state, each) for each in values]}
 
@@ -111,12 +113,13 @@ def _label(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def _expect_mixed(mixture: Mixture, values: Sequence[Any]) -> dict[str, Any]:
+def _expect_mixed(mixture: Answers, values: Sequence[Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"n": mixture.n_samples, "predictive": str(mixture)}
     if values:
         told["values"] = [
             {
                 "value": plain(x),
+                "prediction": plain(mixture.predict_one(x)),
                 "log_predictive": plain(mixture.log_predictive(x)),
                 "probabilities": plain(mixture.predict_proba_one(x)),
             }
@@ -170,8 +173,8 @@ def read_value(text: str, state: Any) -> Any:
     from seqbayes.stream.fields import Misfit, coerce
 
     likelihood = getattr(state, "likelihood", None)
-    if likelihood is None and isinstance(state, Mixture):
-        likelihood = state.components[0].likelihood
+    if isinstance(state, Answers):
+        likelihood = state.components[0].likelihood if state.components else None
     kind = "any" if likelihood is None else kind_of(likelihood)
     if kind == "text":
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from seqbayes.mixture import Mixture
+from seqbayes.mixture.answers import Answers
 from seqbayes.stream.verbs.answers import Answer, mixed, timestamp
 from seqbayes.watch.report import View, plain
 from seqbayes.watch.table import Line, summarise
@@ -22,7 +22,7 @@ def lines(answer: Answer, view: View) -> list[Line]:
 
 
 def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
-    if isinstance(state, Mixture):
+    if isinstance(state, Answers):
         for name, weight, component in mixed(state):
             share = f"{name} weight"
             yield Line(*_start(key, state), weight, None, None, None, share)._replace(part=share)
