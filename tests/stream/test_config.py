@@ -293,7 +293,7 @@ def test_every_mistake_is_named():
         ("commit.keys", "above 0"),
         ("history.keys", "expected `int`, got `str`"),
         ("belief.a.halflife", "unknown key: is it 'half_life'?"),
-        ("belief.b.where[...][1]", "expected"),
+        ("belief.b.where.x[1]", "expected"),
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "it is missing"),
         ("belief.d.field", "expected `str | array`, got `int`"),
@@ -351,7 +351,7 @@ def test_every_mistake_is_named():
         (
             f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 0,"
             " component = {state = 'normal', prior = {prior_mean = 0, prior_variance = 1}}}",
-            "belief.b: expected most >= 1 components, got 0",
+            "belief.b.most: expected most >= 1 components, got 0",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
@@ -474,3 +474,87 @@ def test_the_starting_file_is_good(tmp_path, monkeypatch):
 
     config = load_config(Path(seqbayes.stream.__file__).with_name("init.toml"))
     assert [belief.name for belief in config.beliefs] == ["conversion", "seconds"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("concentration = 0", "concentration"),
+        ("most = 0", "most"),
+        ("seed = 0", "seed"),
+        ("weights = []", "weights"),
+        ("components = {}", "components"),
+        ("component = {}", "component"),
+        ("fields = {}", "fields"),
+        ("features = []", "features"),
+        ("parameters = {}", "parameters"),
+    ],
+)
+def test_keys_of_other_states_are_refused_even_if_empty(text, key):
+    assert mistakes(f"{BASE}[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}") == [
+        f"belief.b.{key}: it does not go with state = 'beta'"
+    ]
+
+
+def test_no_mistake_hides_another():
+    found = mistakes(
+        f"""{BASE}
+        dead_letters = {{ most = -1 }}
+        [belief.a]
+        state = "beta"
+        field = "x"
+        prior = {{ alpha = -1 }}
+        half_life = "soon"
+        max_keys = 0
+        by = ["k", "k"]
+        where = {{ a = [], b = {{}} }}
+        [belief.c]
+        state = "dirichlet-process-mixture"
+        field = "x"
+        concentration = -1
+        most = 0
+        seed = -1
+        component = {{ state = "normal", prior = {{ prior_variance = -1 }} }}
+        [belief.m]
+        state = "mixture"
+        field = "x"
+        weights = [0.5]
+        components = {{ a = {{ state = "normal" }}, b = {{ state = "nrmal" }} }}
+        [belief.n]
+        state = "mixture-discriminant"
+        field = "y"
+        features = ["a", "a"]
+        parameters = {{ seed = "x" }}
+        [belief.o]
+        field = "x"
+        half_life = "soon"
+        max_keys = -1
+        """
+    )
+    assert {each.partition(": ")[0] for each in found} == {
+        "dead_letters.most",
+        *(f"belief.a.{key}" for key in ("prior", "half_life", "max_keys", "by", "where")),
+        "belief.a.where.b",
+        *(f"belief.c.{key}" for key in ("concentration", "most", "seed", "component.prior")),
+        *("belief.m.weights", "belief.m.components.b.state"),
+        *("belief.n.features", "belief.n.parameters.seed"),
+        *(f"belief.o.{key}" for key in ("state", "half_life", "max_keys")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "given"),
+    [
+        ("mixture", "components", ""),
+        ("dirichlet-process-mixture", "component", "{ state = 'gamma', prior = 'jeffreys' }"),
+    ],
+)
+def test_components_that_a_mixture_cannot_have_are_named(state, key, given):
+    text = f"state = '{state}'\nfield = 'x'\n{key} = {given or '{}'}"
+    (found,) = mistakes(f"{BASE}[belief.b]\n{text}")
+    assert found.startswith(f"belief.b.{key}: ")
+
+
+def test_a_belief_names_each_field_once():
+    with pytest.raises(PriorError, match="b', by: expected every field once, got 'k' again"):
+        Belief("b", Beta(), field="x", by=["k", "k"])

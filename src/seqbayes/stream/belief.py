@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,8 +110,8 @@ class Belief:
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
-        if type(self.max_keys) is not int or self.max_keys < 1:
-            raise PriorError(f"expected max_keys to be a whole number above 0, got {self.max_keys}")
+        for key, text in odd_parts(self.by, self.features, self.where, self.max_keys):
+            raise PriorError(f"belief {self.name!r}, {key}: {text}")
         timed = isinstance(self.state, Decayed) and self.state.by == "time"
         if timed != (self.time is not None):
             raise PriorError(
@@ -191,6 +192,27 @@ class Belief:
         if self.time is not None:
             slots.append((self.time, "time"))
         return [*slots, *((name, "any") for name in self.where)]
+
+
+def odd_parts(
+    by: str | Sequence[str], features: Sequence[str], where: Mapping[str, Any], max_keys: int
+) -> Iterator[tuple[str, str]]:
+    """Yield the mistakes of a declaration that are none of its state, each with its key.
+
+    Examples
+    --------
+    >>> list(odd_parts(["k", "k"], [], {}, 1))
+    [('by', "expected every field once, got 'k' again")]
+    """
+    for key, names in (("by", by), ("features", features)):
+        for name, times in Counter([names] if isinstance(names, str) else names).items():
+            if times > 1:
+                yield key, f"expected every field once, got {name!r} again"
+    for name, wanted in where.items():
+        if isinstance(wanted, (list, tuple)) and not wanted:
+            yield "where", f"expected some values of {name!r}: no event has one of none"
+    if type(max_keys) is not int or max_keys < 1:
+        yield "max_keys", f"expected a whole number above 0, got {max_keys}"
 
 
 def _kind_of_feature(model: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.stream import registry
-from seqbayes.stream.belief import Belief, Times
+from seqbayes.stream.belief import Belief, Times, odd_parts
 from seqbayes.stream.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
@@ -174,6 +174,8 @@ def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
     pace = _pace(given.get("commit", {}), mistakes)
     history = _history(given.get("history", {}), mistakes)
     letters = mistakes.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
+    if letters is not None and letters.most < 0:
+        mistakes.note("dead_letters.most", f"expected a number >= 0, got {letters.most}")
     if isinstance(given.get("store"), str):
         mistakes.attempt("store", lambda: check_url(given["store"]))
     if root is None or source is None or pace is None or letters is None:
@@ -251,17 +253,26 @@ def _beliefs(tables: Any, mistakes: Mistakes) -> list[Belief]:
         path = join("belief", name)
         before = len(mistakes.found)
         table = mistakes.read(path, given, BeliefTable)
-        belief = None if table is None else _belief(path, name, table, mistakes, before)
+        if table is None:
+            continue
+        belief = _belief(path, name, table, given, mistakes, before)
         if belief is not None:
             beliefs.append(belief)
     return beliefs
 
 
 def _belief(
-    path: str, name: str, table: BeliefTable, mistakes: Mistakes, before: int
+    path: str,
+    name: str,
+    table: BeliefTable,
+    given: Mapping[str, Any],
+    mistakes: Mistakes,
+    before: int,
 ) -> Belief | None:
     times = _times(path, table, mistakes)
-    state = make_state(path, table, mistakes)
+    state = make_state(path, table, given, mistakes)
+    for key, text in odd_parts(table.by, table.features, table.where, table.max_keys):
+        mistakes.note(join(path, key), text)
     if state is None or len(mistakes.found) > before:  # what does not go together may follow
         return None
     return mistakes.attempt(

@@ -33,6 +33,9 @@ SEED = 0
 again, ends with the same beliefs."""
 
 
+_Value = str | int | float | bool
+
+
 class StateTable(msgspec.Struct):
     """A prior and its likelihood."""
 
@@ -45,7 +48,7 @@ class StateTable(msgspec.Struct):
 class BeliefTable(msgspec.Struct, kw_only=True):
     """A belief, as a configuration declares it."""
 
-    state: str
+    state: str = ""
     likelihood: str | dict[str, Any] = ""
     prior: str | dict[str, Any] = ""
     categories: list[str] | None = None
@@ -61,7 +64,7 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     features: list[str] = []
     by: str | list[str] = []
     weight: str | None = None
-    where: dict[str, str | int | float | bool | list[str | int | float | bool]] = {}
+    where: dict[str, _Value | list[_Value]] = {}
     half_life: str | int | float | None = None
     time: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
@@ -77,13 +80,13 @@ OWN = {
     "mixture": ("components", "weights", "seed"),
     "dirichlet-process-mixture": ("component", "concentration", "most", "seed"),
     "normal-inverse-wishart": ("prior", "half_life"),
-    **dict.fromkeys(ESTIMATORS, ("parameters",)),
+    **dict.fromkeys(ESTIMATORS, ("features", "parameters")),
 }
 """States that no likelihood is chosen for, and the keys that they have."""
 
 _KEYS = (
     *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
-    *("component", "concentration", "most"),
+    *("component", "concentration", "most", "features", "parameters", "half_life"),
 )
 
 
@@ -92,7 +95,7 @@ def known_states() -> list[str]:
     return [*spec.families(), *OWN]
 
 
-def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
+def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes: Mistakes) -> Any:
     """Return the empty state of a belief, with its half-life; None, with notes, if it has mistakes.
 
     Parameters
@@ -101,13 +104,22 @@ def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
         Where the belief stands.
     table
         Its declaration.
+    given
+        The same as it was written: which keys there are.
     mistakes
         What takes note.
     """
+    life = None
+    if table.half_life is not None:
+        life = mistakes.attempt(join(path, "half_life"), lambda: parse_half_life(table.half_life))
+    if not isinstance(given.get("state"), str):
+        if "state" not in given:
+            mistakes.note(join(path, "state"), "it is missing")
+        return None
     name = spec.spell(table.state)
     allowed = OWN.get(name, ("likelihood", "prior", "categories", "half_life"))
-    for key in (*_KEYS, "parameters", "half_life"):
-        if getattr(table, key) and key not in allowed:
+    for key in _KEYS:
+        if key in given and key not in allowed:
             mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
     makers: dict[str, Callable[[], Any]] = {
         "mixture": lambda: _mixture(path, table, mistakes),
@@ -117,11 +129,9 @@ def make_state(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
         **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
     }
     state = makers.get(name, lambda: _simple(path, table, mistakes))()
-    if state is None or table.half_life is None or "half_life" not in allowed:
+    if state is None or life is None or "half_life" not in allowed:
         return state
-    return mistakes.attempt(
-        join(path, "half_life"), lambda: Decayed(state, *parse_half_life(table.half_life))
-    )
+    return mistakes.attempt(join(path, "half_life"), lambda: Decayed(state, *life))
 
 
 def _simple(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
@@ -148,6 +158,8 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
         mistakes.note(join(path, "features"), "it is missing: the fields to learn from")
     kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
     seeded = {"seed": SEED} if "seed" in inspect.signature(kind).parameters else {}
+    if seeded:
+        _check_seed(join(path, "parameters"), table.parameters.get("seed"), mistakes)
 
     def make() -> Any:
         try:
@@ -179,22 +191,39 @@ def _product(path: str, table: BeliefTable, mistakes: Mistakes) -> Product | Non
 
 def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | None:
     components = _states(join(path, "components"), table.components, mistakes)
-    if components is None:
-        return None
+    _check_seed(path, table.seed, mistakes)
     seed = SEED if table.seed is None else table.seed
-    return mistakes.attempt(path, lambda: Mixture(components, table.weights, seed=seed))
+    if table.weights is not None and table.components:
+        names = len(table.components)
+        mistakes.attempt(join(path, "weights"), lambda: Mixture(names, table.weights))
+    if components is None or mistakes.within(join(path, "weights")):
+        return None
+    return mistakes.attempt(
+        join(path, "components"), lambda: Mixture(components, table.weights, seed=seed)
+    )
 
 
 def _open_mixture(
     path: str, table: BeliefTable, mistakes: Mistakes
 ) -> DirichletProcessMixture | None:
     states = _states(path, {"component": table.component}, mistakes)
-    if states is None:
+    _check_seed(path, table.seed, mistakes)
+    seed = SEED if table.seed is None else table.seed
+    given = {"concentration": table.concentration, "most": table.most}
+    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name, value in named.items():  # each by itself, so that each has its note
+        mistakes.attempt(join(path, name), lambda one={name: value}: DirichletProcessMixture(**one))  # type: ignore[misc]
+    if states is None or any(mistakes.within(join(path, name)) for name in named):
         return None
-    given = {"concentration": table.concentration, "most": table.most, "seed": table.seed}
-    named: dict[str, Any] = {"seed": SEED}
-    named |= {name: value for name, value in given.items() if value is not None}
-    return mistakes.attempt(path, lambda: DirichletProcessMixture(states["component"], **named))
+    return mistakes.attempt(
+        join(path, "component"),
+        lambda: DirichletProcessMixture(states["component"], seed=seed, **named),
+    )
+
+
+def _check_seed(path: str, seed: Any, mistakes: Mistakes) -> None:
+    if seed is not None and (type(seed) is not int or seed < 0):
+        mistakes.note(join(path, "seed"), f"expected a whole number >= 0, got {seed!r}")
 
 
 def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> State | None:

@@ -45,6 +45,8 @@ class Mistakes:
             known = " or ".join(map(repr, get_args(kind)))
             self.note(path, f"expected {known}, got {value!r}{guess(value, get_args(kind))}")
             return otherwise
+        if get_origin(kind) is dict and isinstance(value, Mapping):
+            return self._convert_each(path, value, get_args(kind)[1])
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
@@ -52,6 +54,18 @@ class Mistakes:
             where = f"{path}{place.removesuffix('`')}" if place else path
             self.note(where, f"{text[:1].lower()}{text[1:]}")
             return otherwise
+
+    def _convert_each(self, path: str, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+        """Return a table of values of one type, without those that have a note."""
+        found = {
+            name: self.convert(join(path, name), value, kind, _WRONG)
+            for name, value in values.items()
+        }
+        return {name: value for name, value in found.items() if value is not _WRONG}
+
+    def within(self, path: str) -> bool:
+        """Whether there is a note of a key path."""
+        return any(each.startswith(f"{path}: ") for each in self.found)
 
     def attempt(self, path: str, make: Callable[[], T]) -> T | None:
         """Return what is made, or None with a note of why it cannot be."""
