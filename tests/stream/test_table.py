@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from seqbayes.decay import Decayed
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 from seqbayes.stream.fields import Layout
+from seqbayes.stream.forms import Forms
 from seqbayes.stream.source import Batch
 from seqbayes.stream.table import Table
 
@@ -65,3 +67,12 @@ def test_keys_beyond_the_limit_are_pooled_in_both_ways():
     fast, slow = (learned(belief, events, whole) for whole in (True, False))
     assert fast == slow
     assert set(fast[0]) == {"shop 0", "shop 1", None}
+
+
+@pytest.mark.parametrize("label", ["\0", "statistics", '"statistics":null', '"statistics":'])
+def test_labels_may_look_like_the_text_of_a_state(label):
+    forms = Forms(Dirichlet({label: 1.0, "b": 2.0}))
+    state = forms.make()
+    state.learn_one(label)
+    assert msgspec.json.decode(forms.write(state)) == state.to_dict()
+    assert forms.read(forms.write(state)) == state

@@ -78,8 +78,10 @@ class Forms:
             self.make = spec.factory(self._template)
         if getattr(type(template), "to_dict", None) is Family.to_dict:
             # all states of a belief have the same JSON around their statistics
-            form = {**self._template.to_dict(), "statistics": "\0"}
-            self._head, self._tail = write_json(form).split(write_json("\0"))
+            form = {**self._template.to_dict(), "statistics": None}
+            # labels are within quotes, and these are escaped within a text: this is the key alone
+            before, key, self._tail = write_json(form).partition('"statistics":')
+            self._head, self._tail = before + key, self._tail.removeprefix("null")
 
     @property
     def empty(self) -> dict[str, Any]:
