@@ -9,7 +9,18 @@ import pytest
 from memory import Listed, lines
 
 from cases import FIRST
-from seqbayes import Beta, Binomial, Dirichlet, DirichletProcess, Gamma, Normal, Poisson, PriorError
+from seqbayes import (
+    Beta,
+    Binomial,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    Multinomial,
+    Normal,
+    NormalInverseWishart,
+    Poisson,
+    PriorError,
+)
 from seqbayes.decay import Decayed
 from seqbayes.river import (
     ConjugateLinearRegression,
@@ -650,3 +661,47 @@ def test_empty_and_odd_cells_of_estimators():
         (3, "line", "field 'y': expected a number, got 'x'"),
         (3, "nb", "feature 'a': expected a finite number, got 'north' (str)"),
     ]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["\ud800", "a\udfffb", 10**5000, -(10**5000), ("u", "\ud800")],
+    ids=["half", "inside", "long", "negative", "tuple"],
+)
+def test_what_cannot_be_written_down_is_a_dead_letter(bad):
+    good = {"k": "a", "x": 1, "y": "u", "n": 2.0, "v": [1.0, 2.0], "c": {"u": 1}}
+    events = [good, *({**good, name: bad} for name in good), {**good, "v": [1.0, bad]}]
+    events += [{**good, "c": {bad: 1}}, {**good, "c": {"u": bad}}, good]
+    beliefs = [
+        Belief("key", Beta(), field="x", by="k"),
+        Belief("keys", Beta(), field="x", by=["k", "y"], where={"x": 1}),
+        Belief("closed", Dirichlet.flat(["u", "v"]), field="y"),
+        Belief("open", DirichletProcess(), field="y"),
+        Belief("counts", Dirichlet.flat(["u", "v"], likelihood=Multinomial()), field="c"),
+        Belief("number", Normal(0, 1), field="n", weight="n"),
+        Belief("vector", NormalInverseWishart([0, 0]), field="v"),
+        Belief("class", ConjugateNB(), field="y", features=["n", "k"]),
+        Belief("line", ConjugateLinearRegression(), field="n", features=["x"]),
+        Belief("odd", PredictiveSurprise(), features=["n", "k"]),
+    ]
+    states, dead = run(events, beliefs)
+    refused = {name: sorted(i for i, belief, _ in dead if belief == name) for name in states}
+    assert refused == {
+        "key": [1, 2],
+        "keys": [1, 3],  # what is not asked for is not refused
+        "closed": [3],
+        "open": [3],
+        "counts": [6, 8, 9],
+        "number": [4],
+        "vector": [5, 7],
+        "class": [1, 3, 4],
+        "line": [2, 4],
+        "odd": [1, 4],
+    }
+    assert len(dead) == sum(map(len, refused.values()))
+    for name, places in refused.items():
+        good = [event for i, event in enumerate(events) if i not in places]
+        again, _ = run(good, [belief for belief in beliefs if belief.name == name])
+        for key, state in again[name].items():
+            assert state.to_dict() == states[name][key].to_dict()
+        assert set(again[name]) == set(states[name])

@@ -30,6 +30,9 @@ _STRICT: dict[str, Any] = {
 }
 """How a kind of field is decoded from JSON at full speed; what does not fit is looked at again."""
 
+LONGEST_INTEGER = 4096
+"""Most bits of an integer; Python spells no more than 4,300 digits."""
+
 Slot = tuple[str, str]
 """A field by its name, and the kind of what is read from it."""
 
@@ -153,6 +156,28 @@ def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:
     return msgspec.field(default=UNSET, name=attribute if shared else name)
 
 
+def write_record(record: Mapping[Any, Any]) -> bytes:
+    r"""Return a record as JSON; what JSON has no form for as Python spells it, to be read by eye.
+
+    Examples
+    --------
+    >>> write_record({"shop": "north"}), write_record({"shop": "\ud800"})
+    (b'{"shop":"north"}', b"{'shop': '\\ud800'}")
+    """
+    try:
+        return msgspec.json.encode(record, enc_hook=str)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        cells = (f"{_spell(name, ascii)}: {_spell(value, ascii)}" for name, value in record.items())
+        return f"{{{', '.join(cells)}}}".encode()
+
+
+def _spell(value: Any, spell: Callable[[Any], str] = repr) -> str:
+    try:
+        return spell(value)
+    except ValueError:  # of an integer of thousands of digits
+        return f"<{type(value).__name__}>"
+
+
 def explain(error: Exception) -> str:
     """Return why a record could not be decoded."""
     if isinstance(error, UnicodeDecodeError):
@@ -184,7 +209,7 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     >>> coerce("0.5", "number").reason
     "expected a number, got '0.5'"
     """
-    if value is None or value is UNSET or kind == "any":
+    if value is None or value is UNSET:
         return value
     try:
         return _COERCE[kind](value, text)
@@ -196,7 +221,7 @@ def _number(value: Any, text: bool) -> Any:
     if text and isinstance(value, str):
         return parse_number(value)
     if isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, bool):
-        return value
+        return _storable(value)
     raise _unfit("a number", value)
 
 
@@ -208,13 +233,13 @@ def _boolean(value: Any, text: bool) -> Any:
 
 def _text(value: Any, text: bool) -> Any:
     if isinstance(value, str):
-        return parse_text(value) if text else value
+        return parse_text(_storable(value)) if text else _storable(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() else repr(float(value))
     if isinstance(value, (numbers.Integral, Decimal, datetime.date)):
-        return str(value)
+        return str(_storable(value))
     raise _unfit("a text", value)
 
 
@@ -242,21 +267,52 @@ def _counts(value: Any, text: bool) -> Any:
     raise _unfit("an object of counts", value)
 
 
+def _any(value: Any, text: bool) -> Any:
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            _any(each, text)
+    return _storable(value)
+
+
+def _storable(value: Any) -> Any:
+    """Return a value if it can be written down.
+
+    Raises
+    ------
+    ObservationError
+        If it is an integer of thousands of digits, which no state could tell of, or a text with
+        half of a character.
+    """
+    if isinstance(value, str):
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ObservationError(f"expected a text, got {value[:60]!a}") from None
+    elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
+        raise ObservationError(f"expected a number below 2**{LONGEST_INTEGER}")
+    return value
+
+
 def _feature(value: Any, text: bool) -> Any:
+    if isinstance(value, datetime.date):
+        return str(value)
     if not (text and isinstance(value, str)):
-        return value
+        return _any(value, text)
     try:
         return parse_number(value)
     except ObservationError:
-        return value
+        return _storable(value)
 
 
 def _label(value: Any, text: bool) -> Any:
-    return parse_text(value) if text and isinstance(value, str) else value
+    if isinstance(value, (str, datetime.date)):
+        return _text(value, text)
+    return _any(value, text)
 
 
 def _unfit(expected: str, value: Any) -> ObservationError:
-    return ObservationError(f"expected {expected}, got {printable(repr(value))}")
+    return ObservationError(f"expected {expected}, got {printable(_spell(value))}")
 
 
 _COERCE: dict[str, Callable[[Any, bool], Any]] = {
@@ -266,6 +322,7 @@ _COERCE: dict[str, Callable[[Any, bool], Any]] = {
     "time": _time,
     "pair": _pair,
     "counts": _counts,
+    "any": _any,
     "feature": _feature,
     "label": _label,
 }

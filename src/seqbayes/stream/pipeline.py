@@ -12,7 +12,7 @@ import msgspec
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.belief import Belief
-from seqbayes.stream.fields import Layout
+from seqbayes.stream.fields import Layout, write_record
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.store import Changes, DeadLetter, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
@@ -178,7 +178,7 @@ class Pipeline:
 
     def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]
-        raw = msgspec.json.encode(record, enc_hook=str) if isinstance(record, Mapping) else record
+        raw = write_record(record) if isinstance(record, Mapping) else record
         self._add_dead(batch.positions[i], belief, bytes(raw), reason)
 
     def _add_dead(self, position: Any, belief: str, raw: bytes, reason: str) -> None:
