@@ -11,6 +11,7 @@ from memory import Listed, lines
 from seqbayes import Beta, Gamma
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store, sql
 from seqbayes.stream.lease import Holder
+from seqbayes.stream.postgres import _public
 from seqbayes.stream.store import Changes, HistoryPoint, SeenId, StoredState
 
 
@@ -249,6 +250,26 @@ def test_the_password_is_not_told(postgres):
         open_store("postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1")
     assert "secret" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://me:secret@h:5433/db", "postgresql://me@h:5433/db"),
+        ("postgres://m%40e:s%40cret@h/d%2Fb?sslmode=require", None),
+        ("postgresql://h1:1,h2:2/db?password=secret&user=me", "postgresql://me@h1:1,h2:2/db"),
+        ("postgresql:///db?host=/tmp/a%20b&port=5&sslpassword=secret", None),
+        ("postgresql://u:p#secret@[::1]:5/db?options=-csearch_path%3Ds0", None),
+        ("postgresql://", "postgresql:///"),
+    ],
+)
+def test_a_server_is_told_as_it_can_be_used_again(url, told):
+    parse = pytest.importorskip("psycopg").conninfo.conninfo_to_dict
+    public = _public(parse, url)
+    assert "cret" not in public
+    assert told in (public, None)
+    secrets = ("password", "sslpassword")
+    assert parse(public) == {k: v for k, v in parse(url).items() if k not in secrets}
 
 
 def test_a_server_that_restarts_loses_nothing(postgres, postgres_url):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -248,4 +249,19 @@ def _public(parse: Any, url: str) -> str:
         parts = parse(url)
     except Exception as error:
         raise StoreError(f"no URL of a PostgreSQL database: {str(error).strip()}") from None
-    return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
+    named = {key: quote(str(value), safe=",") for key, value in parts.items()}
+    for secret in ("password", "sslpassword"):
+        named.pop(secret, None)
+    user, database = named.pop("user", ""), named.pop("dbname", "")
+    at = ""
+    if "%2F" not in named.get("host", ""):  # the directory of a socket stands behind
+        hosts = named.pop("host", "").split(",")
+        ports = named.pop("port", "").split(",")
+        at = ",".join(map(_at, hosts, ports if len(ports) == len(hosts) else ports * len(hosts)))
+    rest = "&".join(f"{key}={value}" for key, value in named.items())
+    return f"postgresql://{f'{user}@' if user else ''}{at}/{database}{f'?{rest}' if rest else ''}"
+
+
+def _at(host: str, port: str) -> str:
+    host = f"[{unquote(host)}]" if "%3A" in host else host
+    return f"{host}:{port}" if port else host
