@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import stat
 
@@ -658,3 +659,16 @@ def test_verbs_from_a_configuration(tmp_path, monkeypatch):
     assert len(list(verbs.show("beliefs.db"))) == 4
     with pytest.raises(MissingError):
         list(verbs.show("beliefs.db", "none"))
+
+
+def test_keys_are_titled_alike(url, capsys):
+    pooled = Belief("pooled", Beta(), field="x", by=["k", "l"], max_keys=1, over="pool")
+    beliefs = [Belief("all", Beta(), field="x"), Belief("one", Beta(), field="x", by="k"), pooled]
+    learn(url, lines({"x": True, "k": "", "l": "v"}, {"x": True, "k": "u", "l": ""}), beliefs)
+    assert said(capsys, "predict", url, "all")[1].startswith("all all: 2 seen\n")
+    assert said(capsys, "predict", url, "one", "")[1].startswith("one (empty): 1 seen\n")
+    assert said(capsys, "predict", url, "pooled", "--rest")[1].startswith("pooled (rest): 1 seen\n")
+    out = said(capsys, "show", url)[1]
+    for key in ("all", "(empty)", "(empty) / v", "(rest)"):
+        assert re.search(rf"^{re.escape(key)} ", out, re.MULTILINE), (key, out)
+    assert list(csv.reader(said(capsys, "show", url, "one", "--csv")[1].splitlines()))[1][1] == ""

@@ -93,9 +93,8 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _sentences(told: dict[str, Any], level: float) -> Iterator[str]:
     """Yield what is expected, a line for each thing."""
-    whose = "prior" if told.get("prior") else " / ".join((told["key"] or {"": "(rest)"}).values())
     seen = f": {told['n']:,.12g} seen" if "n" in told else ""
-    yield f"{told['belief']}{f' {whose}' if whose else ''}{seen}"
+    yield f"{told['belief']} {_whose(told)}{seen}"
     if "predictive" in told:
         shown = _DIGITS.sub(lambda found: f"{float(found[0]):.6g}", told["predictive"])
         yield f"  predictive    {shown}".replace("\n", "\n                ")
@@ -113,6 +112,15 @@ def _sentences(told: dict[str, Any], level: float) -> Iterator[str]:
     for each in told.get("values", ()):
         answers = (f"{k.replace('_', ' ')} {_spell(v)}" for k, v in each.items() if k != "value")
         yield f"  {_spell(each['value'])}: {', '.join(answers)}"
+
+
+def _whose(told: Mapping[str, Any]) -> str:
+    """Return of what key it is told, as `show` has it."""
+    if told.get("prior"):
+        return "prior"
+    if told["key"] is None:
+        return "(rest)"
+    return " / ".join(printable(text) or "(empty)" for text in told["key"].values()) or "all"
 
 
 def _most(shares: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -17,7 +17,7 @@ COLUMNS = ("part", "n", "mean", "low", "high", "mle", "map", "since", "updated")
 def lines(answer: Answer, view: View) -> list[Line]:
     """Return an answer as lines of a table, one for each number that is believed about."""
     since = timestamp(answer.since)[:10]
-    key = None if answer.key is None else tuple(answer.key.values())
+    key = None if answer.key is None else tuple(text or "(empty)" for text in answer.key.values())
     return [line._replace(since=since) for line in _lines(key, answer.state, view)]
 
 
