@@ -672,3 +672,26 @@ def test_keys_are_titled_alike(url, capsys):
     for key in ("all", "(empty)", "(empty) / v", "(rest)"):
         assert re.search(rf"^{re.escape(key)} ", out, re.MULTILINE), (key, out)
     assert list(csv.reader(said(capsys, "show", url, "one", "--csv")[1].splitlines()))[1][1] == ""
+
+
+def test_what_is_to_be_reset_must_be_named(url, capsys):
+    learn(url, sales())
+    for words in (["--yes"], ["--rest", "--yes"], ["truth", "--source", "listed", "--yes"]):
+        status, _, err = said(capsys, "reset", url, *words)
+        assert (status, "name what is to be forgotten" in err) == (2, True)
+    assert stored(url)
+
+
+def test_letters_of_another_source_are_not_dropped(url, capsys):
+    learn(url, lines({"truth": 5, "k": "a"}), name="one")
+    learn(url, lines({"truth": 5, "k": "a"}, {"truth": 6, "k": "a"}), name="two")
+    first, *others = [letter.number for letter in verbs.dead_letters(url)]
+    assert verbs.dead_letters(url, "two").drop([first]) == 0
+    assert verbs.dead_letters(url, "two").drop() == len(others) == 2
+    assert said(capsys, "dead-letters", url, "--drop", str(first), "--yes")[0] == 0
+    assert list(verbs.dead_letters(url)) == []
+
+
+def test_one_event_is_one(url, capsys):
+    learn(url, lines({"x": True, "k": "a"}))
+    assert "listed: 1 event, the last commit" in said(capsys, "show", url)[1]

@@ -137,7 +137,7 @@ class Progress:
     def line(self, pipeline: Pipeline) -> str:
         """Return events, rate, lag and what is left, as one line."""
         elapsed = max(self._now() - self._start, 1e-9)
-        parts = [f"{pipeline.events:,} events", f"{pipeline.events / elapsed:,.0f}/s"]
+        parts = [count_events(pipeline.events), f"{pipeline.events / elapsed:,.0f}/s"]
         if pipeline.lag is not None:
             parts.append(f"{pipeline.lag:,} behind")
             done = (self._first_lag or 0) - pipeline.lag
@@ -229,6 +229,17 @@ class Tracker:
         """Take the line away."""
         if self._log is not None:
             self._log.move("")
+
+
+def count_events(count: int) -> str:
+    """Return how many events there are.
+
+    Examples
+    --------
+    >>> count_events(1), count_events(2500)
+    ('1 event', '2,500 events')
+    """
+    return f"{count:,} event{'' if count == 1 else 's'}"
 
 
 def bar(share: float, width: int = 20) -> str:

@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         type=int,
         nargs="*",
-        help="remove these, or all; after a question",
+        help="remove those of these numbers, all where none is given; of --source, if there is one;"
+        " after a question",
     )
     parser.add_argument(
         "--top", type=positive_int, default=20, metavar="N", help="so many are shown (%(default)s)"
@@ -139,8 +140,10 @@ def _retry(args: argparse.Namespace, log: Log) -> int:
 def _drop(args: argparse.Namespace) -> int:
     letters = dead_letters(args.store, args.source)
     numbers = args.drop or None
-    count = len(set(numbers)) if numbers else sum(1 for _ in letters)
-    if not confirmed(f"Drop {count:,} dead letters of {args.store}? They are lost then.", args.yes):
+    count = sum(1 for letter in letters if numbers is None or letter.number in numbers)
+    them = "1 dead letter" if count == 1 else f"{count:,} dead letters"
+    lost = "It is" if count == 1 else "They are"
+    if not confirmed(f"Drop {them} of {args.store}? {lost} lost then.", args.yes):
         return NOTHING
     dropped = letters.drop(numbers)
     sys.stdout.write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from seqbayes.errors import SeqbayesError
 from seqbayes.stream.commands.arguments import add_key, add_store, add_yes, confirmed
 from seqbayes.stream.commands.status import EPILOG, NOTHING, attempt
 from seqbayes.stream.log import Log
@@ -44,6 +45,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reset(args: argparse.Namespace) -> int:
+    if (args.belief is None) == (args.source is None):
+        raise SeqbayesError(
+            "name what is to be forgotten: a belief, with a key or --rest for no more than that, or"
+            " a source, by --source"
+        )
     what = _name(args)
     if not confirmed(f"Forget {what} in {args.store}? It cannot be undone.", args.yes):
         return NOTHING

@@ -9,7 +9,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.replay.pace import Interruption, interruptible
 from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import FAILED, HELD, NOTHING, WRONG, fail
-from seqbayes.stream.log import Log, Progress, add_format
+from seqbayes.stream.log import Log, Progress, add_format, count_events
 from seqbayes.stream.pipeline import Pipeline
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.store import LeaseError
@@ -80,7 +80,7 @@ def _greet(log: Log, pipeline: Pipeline) -> None:
     """Say what is read, and from where on."""
     name, places = pipeline.source.name, pipeline.store.places()
     before = next((place.events for place in places if place.source == name), 0)
-    on = f", going on after {before:,} events" if before else ""
+    on = f", going on after {count_events(before)}" if before else ""
     text = f"{name} into {pipeline.store.url}{on}"
     log.say("started", text, **_place(pipeline), store=pipeline.store.url, before=before)
 
@@ -95,7 +95,7 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption) -> int:
     told = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
     log.say(
         "stopped",
-        f"{pipeline.events:,} events: {told}",
+        f"{count_events(pipeline.events)}: {told}",
         **_place(pipeline),
         events=pipeline.events,
         used=used,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import heapq
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_key, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
 from seqbayes.stream.durations import spell_duration
-from seqbayes.stream.log import Log, Tracker
+from seqbayes.stream.log import Log, Tracker, count_events
 from seqbayes.stream.store import Store, open_store
 from seqbayes.stream.verbs import answers as verbs
 from seqbayes.stream.verbs.answers import Answer, Kept, MissingError, timestamp
@@ -195,10 +196,10 @@ def _prior(kept: Kept) -> RenderableType:
 def _footer(store: Store) -> Iterator[str]:
     for place in store.places():
         when = timestamp(place.updated)[:16].replace("T", " ")
-        yield f"{place.source}: {place.events:,} events, the last commit at {when} UTC"
+        yield f"{place.source}: {count_events(place.events)}, the last commit at {when} UTC"
     letters = store.dead_letter_count()
     if letters:
         yield (
             f"{letters:,} dead letter{'' if letters == 1 else 's'}:"
-            f" seqbayes dead-letters {store.url}"
+            f" seqbayes dead-letters {shlex.quote(store.url)}"
         )

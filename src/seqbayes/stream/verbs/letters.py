@@ -67,15 +67,17 @@ class DeadLetters:
         Parameters
         ----------
         numbers
-            Theirs.
+            Theirs. Those of another source than was named stay.
 
         Returns
         -------
         int
             How many there were.
         """
-        if numbers is None:
-            numbers = [letter.number for letter in self]
+        if numbers is None or self.source is not None:
+            asked = None if numbers is None else set(numbers)
+            found = [letter.number for letter in self]
+            numbers = [number for number in found if asked is None or number in asked]
         with open_store(self.url, "open") as store:
             return store.remove_letters(numbers)
 
