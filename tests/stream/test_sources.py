@@ -288,6 +288,68 @@ def test_a_rotated_file_that_was_compressed_is_found(log):
     later.close()
 
 
+@pytest.mark.parametrize("copy", [".bak", ".save", "-copy", ".1.orig", ".20240501", ".1.gz", ".9"])
+@pytest.mark.parametrize("again", [False, True], ids=["watched", "meanwhile"])
+def test_a_copy_beside_it_is_not_read(copy, again, log, monkeypatch):
+    monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.05)
+    follower = Follower(log)
+    append(log, *range(100))
+    follower.read(100)
+    if again:
+        follower.close()
+        append(log, 100)
+    count = 100 + again
+    pack = gzip.compress if copy.endswith(".gz") else bytes
+    time.sleep(0.01)
+    log.with_name(log.name + copy).write_bytes(pack(log.read_bytes()))
+    log.rename(log.with_name("events.jsonl.1"))
+    append(log, *range(count, count + 10))
+    if again:
+        found, follower = follower.found, Follower(log, follower.token)
+        follower.found = found
+    follower.read(count + 10)
+    for _ in range(3):
+        assert next(follower.batches) is None
+    follower.close()
+
+
+def test_a_compression_that_is_not_finished_is_not_read(log):
+    append(log, 0, 1)
+    follower = Follower(log)
+    follower.read(2)
+    follower.close()
+    append(log, 2)
+    rotated = log.rename(log.with_name("events.jsonl.1"))
+    time.sleep(0.01)
+    log.with_name("events.jsonl.1.gz").write_bytes(gzip.compress(rotated.read_bytes())[:-12])
+    append(log, 3)
+    later = Follower(log, follower.token)
+    later.found = [0, 1]
+    later.read(4)
+    later.close()
+
+
+@pytest.mark.parametrize(
+    "names", [("-20240501", "-20240502.gz"), (".2024-05-01_13", ".2024-05-01_14.zst"), (".2", ".1")]
+)
+def test_what_was_rotated_later_is_read(names, log):
+    append(log, 0, 1)
+    follower = Follower(log)
+    follower.read(2)
+    follower.close()
+    append(log, 2)
+    for i, name in enumerate(names):
+        rotated = log.with_name(log.name + name)
+        rotated.write_bytes(SUFFIXES.get(rotated.suffix, bytes)(log.read_bytes()))
+        os.utime(rotated, ns=(i + 1, i + 1))
+        log.unlink()
+        append(log, 3 + i)
+    later = Follower(log, follower.token)
+    later.found = [0, 1]
+    later.read(5)
+    later.close()
+
+
 def test_a_truncated_file_is_read_anew(log):
     follower = Follower(log)
     append(log, 0, 1, 2)

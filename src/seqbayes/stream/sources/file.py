@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any, Literal
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import HEAD, Handle, fingerprint
-from seqbayes.stream.sources.reading import Format, Reading
+from seqbayes.stream.sources.reading import BLOCK, Format, Reading
 from seqbayes.stream.sources.records import LONGEST
 
 GRACE = 1.0
 """Seconds for which a file that was rotated is still read: who writes to it may not know yet."""
 _POLL = 0.05
+_ROTATED = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)(\.gz|\.zst)?")
+"""What rotation puts behind a name: a number or a date; other copies are none of its files."""
 
 
 class File:
@@ -119,19 +122,32 @@ class File:
         return next((p for p in [*plain, *files] if _begins(p, token)), None)
 
     def _beside(self) -> list[Path]:
-        """Return the path and the files whose names it begins, the oldest first."""
+        """Return the path and the files that rotation made of it, the oldest first."""
         told = []
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
-                if entry.name.startswith(self._path.name) and entry.is_file():
+                if self._is_named_after(entry.name) and entry.is_file():
                     told.append((entry.stat().st_mtime_ns, entry.name))
         return [self._path.parent / name for _, name in sorted(told)]
+
+    def _is_named_after(self, name: str) -> bool:
+        """Whether a file has the path's name, or one that rotation makes of it."""
+        own = self._path.name
+        return name == own or (
+            name.startswith(own) and _ROTATED.fullmatch(name, len(own)) is not None
+        )
 
     def _later(self, identity: Any) -> list[Path]:
         """Return the files that were rotated after the one of this identity, but for the path."""
         files = self._beside()
         places = [i for i, p in enumerate(files) if _identity(p) == identity]
-        return [p for p in files[places[0] + 1 :] if p != self._path] if places else []
+        if not places:
+            return []
+        different = [files[places[0]]]
+        for path in files[places[0] + 1 :]:
+            if path != self._path and not any(_is_copy(path, other) for other in different):
+                different.append(path)
+        return different[1:]
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
         """Yield batches; where the file is followed, None while nothing comes.
@@ -224,6 +240,27 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return told.st_dev, told.st_ino
+
+
+def _is_copy(path: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes, one of them maybe compressed."""
+    try:
+        with Handle(path) as one, Handle(other) as another:
+            while (block := _fill(one)) == _fill(another):
+                if not block:
+                    return True
+    except (OSError, SourceError):
+        return path.stem == other.name  # a compression of it that is not finished
+    return False
+
+
+def _fill(handle: Handle) -> bytes:
+    """Return the next bytes of a file, fewer than a block only at its end."""
+    parts, missing = [], BLOCK
+    while missing and (part := handle.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
 
 
 def _begins(path: Path, token: Any) -> bool:
