@@ -21,6 +21,7 @@ from killing import contents, events, kill_often, write
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
 from seqbayes.stream.sources.file import GRACE
+from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.records import Lines, Rows
 
 
@@ -350,6 +351,72 @@ def test_what_was_rotated_later_is_read(names, log):
     later.close()
 
 
+def finish(path, token=None):
+    """Read a file to its end; return how many events there were, and the last token."""
+    source = File(str(path))
+    source.seek(token)
+    batches = list(source.batches())
+    source.close()
+    token = json.loads(json.dumps(batches[-1].token)) if batches else token
+    return sum(len(batch.records) for batch in batches), token
+
+
+@pytest.mark.parametrize("suffix", list(SUFFIXES)[1:])
+@pytest.mark.parametrize("unit", [1, 10**3, 10**9], ids=["ns", "us", "s"])
+def test_files_of_equal_lines_are_told_apart(suffix, unit, log):
+    same = b'{"x":true}\n'
+    log.write_bytes(500 * same)
+    now = time.time_ns()
+    os.utime(log, ns=(0, now - 3 * 10**9))
+    count, token = finish(log)
+    assert count == 500
+    log.rename(log.with_name("events.jsonl.1"))
+    log.write_bytes(200 * same)
+    os.utime(log, ns=(0, now))
+    count, token = finish(log, token)
+    assert count == 200
+    packed = log.with_name("events.jsonl.2" + suffix)
+    packed.write_bytes(SUFFIXES[suffix](log.read_bytes() + 3 * same))
+    os.utime(packed, ns=(0, now - now % unit))
+    log.unlink()
+    log.write_bytes(10 * same)
+    assert finish(log, token)[0] == 13
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("block", [100, 1500, 1 << 20])
+def test_a_file_that_only_begins_as_the_old_one_is_another(suffix, block, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", block)
+    path = tmp_path / f"events.jsonl{suffix}"
+    pack = SUFFIXES[suffix]
+    path.write_bytes(pack(b"".join(line(i) + b"\n" for i in range(300))))
+    _, token = finish(path)
+    path.unlink()
+    path.with_name("kept").write_bytes(b"")  # has the inode
+    path.write_bytes(pack(b"".join(line(i if i < 100 else 0) + b"\n" for i in range(900))))
+    with pytest.raises(SourceError, match="cannot find the file"):
+        finish(path, token)
+    old = {key: token[key] for key in ("file", "offset", "length", "head")}
+    assert finish(path, old)[0] > 0  # what earlier versions wrote can be read
+
+
+def test_the_marks_are_those_of_the_bytes(tmp_path):
+    data = os.urandom(5000)
+    path = tmp_path / "any"
+    path.write_bytes(data)
+    with Handle(path) as handle:
+        for size in (1, 1022, 1, 1500, 7, 2469):
+            handle.read(size)
+            assert not handle.is_changed()
+            for offset in {max(0, handle.offset - back) for back in (0, 1, 1024, 1500)}:
+                with Handle(path) as other:
+                    assert other.skip_to(offset)
+                    assert handle.marks(offset) == other.marks(offset)
+        assert "tail" in handle.marks(5000)
+        path.write_bytes(data[:-1] + b"?")
+        assert handle.is_changed()
+
+
 def test_a_truncated_file_is_read_anew(log):
     follower = Follower(log)
     append(log, 0, 1, 2)
@@ -411,7 +478,7 @@ def test_files_that_arrive(tmp_path):
     with pytest.raises(SourceError, match="cannot read"):
         list(Directory(str(tmp_path / "none")).batches())
     (tmp_path / "a.jsonl").write_bytes(b"x" * 1000)
-    with pytest.raises(SourceError, match="otherwise"):
+    with pytest.raises(SourceError, match="other bytes"):
         again.seek(found[0].token)
     again.close()
 

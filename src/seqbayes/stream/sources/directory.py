@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqbayes.stream.source import Batch, SourceError
-from seqbayes.stream.sources.handle import HEAD, fingerprint
 from seqbayes.stream.sources.reading import Format, Reading
 from seqbayes.stream.sources.records import LONGEST
 
@@ -78,9 +77,8 @@ class Directory:
             return
         path = self._path / token["file"]
         self._reading = self._open(path, token["offset"])
-        head = self._reading.handle.head(token["length"])
-        if fingerprint(head) != token["head"]:
-            raise SourceError(f"{path} begins otherwise than when it was read: events may be lost")
+        if not self._reading.handle.has(token):
+            raise SourceError(f"{path} holds other bytes than when it was read: events may be lost")
 
     def _open(self, path: Path, offset: int = 0) -> Reading:
         try:
@@ -134,14 +132,8 @@ class Directory:
         more = sum(length for other, length in self._waiting() if other != name)
 
         def token(offset: int) -> dict[str, Any]:
-            head = reading.handle.head(min(HEAD, offset))
-            return {
-                "done": sorted(self._done),
-                "file": name,
-                "offset": offset,
-                "length": len(head),
-                "head": fingerprint(head),
-            }
+            place = {"done": sorted(self._done), "file": name, "offset": offset}
+            return place | reading.handle.marks(offset)
 
         while (part := reading.advance()) is not None:
             yield from self._placed(reading.batches(part, size, token, more), name)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
-from seqbayes.stream.sources.handle import HEAD, Handle, fingerprint
+from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import BLOCK, Format, Reading
 from seqbayes.stream.sources.records import LONGEST
 
@@ -50,9 +50,10 @@ class File:
 
     Notes
     -----
-    The token holds the inode, the offset and a fingerprint of the file's beginning. With them a
-    file that was rotated while nobody read it is found again beside the path (``events.jsonl.1``,
-    or ``.1.gz``), and read to its end before what came after it.
+    The token holds the inode, the offset, fingerprints of the file's beginning and of what lies
+    before the offset, and when the file was last written to. With them a file that was rotated
+    while nobody read it is found again beside the path (``events.jsonl.1``, or ``.1.gz``), and read
+    to its end before what came after it.
 
     Examples
     --------
@@ -115,20 +116,24 @@ class File:
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
     def _find(self, token: Any) -> Path | None:
-        """Return the file that the token is of: by its inode, or else by its beginning."""
-        beside = [p for p in self._beside() if p != self._path]
-        files = [self._path, *beside] if self._path.exists() else beside
-        plain = [p for p in files if _identity(p) == tuple(token["file"])]
-        return next((p for p in [*plain, *files] if _begins(p, token)), None)
+        """Return the file that the token is of: by its inode, or else by what it holds.
 
-    def _beside(self) -> list[Path]:
-        """Return the path and the files that rotation made of it, the oldest first."""
+        Of several that hold the same it is the oldest of those that are not older than the token,
+        since what came after it is newer; or else the newest.
+        """
+        files = self._beside()
+        plain = [p for p in files if _identity(p) == tuple(token["file"])]
+        newer = [p for p, at in files.items() if not _is_older(at, token.get("changed", 0))]
+        return next((p for p in [*plain, *newer, *reversed(files)] if _has(p, token)), None)
+
+    def _beside(self) -> dict[Path, int]:
+        """Return the path and the files that rotation made of it, the oldest first, and when."""
         told = []
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
                 if self._is_named_after(entry.name) and entry.is_file():
                     told.append((entry.stat().st_mtime_ns, entry.name))
-        return [self._path.parent / name for _, name in sorted(told)]
+        return {self._path.parent / name: at for at, name in sorted(told)}
 
     def _is_named_after(self, name: str) -> bool:
         """Whether a file has the path's name, or one that rotation makes of it."""
@@ -139,7 +144,7 @@ class File:
 
     def _later(self, identity: Any) -> list[Path]:
         """Return the files that were rotated after the one of this identity, but for the path."""
-        files = self._beside()
+        files = list(self._beside())
         places = [i for i, p in enumerate(files) if _identity(p) == identity]
         if not places:
             return []
@@ -216,13 +221,8 @@ class File:
     def _token(self, offset: int) -> dict[str, Any]:
         assert self._reading is not None
         handle = self._reading.handle
-        head = handle.head(min(HEAD, offset))
-        return {
-            "file": list(handle.identity),
-            "offset": offset,
-            "length": len(head),
-            "head": fingerprint(head),
-        }
+        place = {"file": list(handle.identity), "changed": handle.changed, "offset": offset}
+        return place | handle.marks(offset)
 
     def committed(self, token: Any) -> None:
         """Take note; a file needs none."""
@@ -263,17 +263,15 @@ def _fill(handle: Handle) -> bytes:
     return b"".join(parts)
 
 
-def _begins(path: Path, token: Any) -> bool:
-    """Whether a file is as long as the token says, and begins as it says."""
+def _has(path: Path, token: Any) -> bool:
     try:
         with Handle(path) as handle:
-            head = b""
-            while len(head) < token["length"]:
-                block = handle.read(token["length"] - len(head))
-                if not block:
-                    return False
-                head += block
-            long_enough = handle.compressed or handle.left + handle.offset >= token["offset"]
-            return bool(long_enough and fingerprint(head) == token["head"])
+            return handle.has(token)
     except (OSError, SourceError):
         return False
+
+
+def _is_older(at: int, other: int) -> bool:
+    """Whether a time comes before another, as exactly as it is given: compressors round it."""
+    unit = next(unit for unit in (10**9, 10**3, 1) if at % unit == 0)
+    return at < other - other % unit

@@ -13,7 +13,9 @@ from typing import Any, Self
 from seqbayes.stream.source import SourceError
 
 HEAD = 1024
-"""Bytes from the beginning of a file by which it is known again."""
+"""Bytes by which a file is known again: so many at its beginning, and before an offset."""
+_RECENT = HEAD + (1 << 16)
+"""Bytes before the last block that are kept: a row of CSV may be refused long after it was read."""
 _SKIP = 1 << 20
 
 
@@ -43,6 +45,7 @@ class Handle:
             self._raw.close()
             raise
         self._head = b""
+        self._before = self._block = b""  # what was read last, and some of what lies before it
         self.offset = 0
 
     def _open(self) -> Any:
@@ -80,15 +83,25 @@ class Handle:
             if type(error).__module__.partition(".")[0] != "zstandard":
                 raise
             raise SourceError(f"cannot read {self.path}: {error}") from error
+        self._remember(block)
+        return block
+
+    def _remember(self, block: bytes) -> None:
+        if not block:
+            return
         if self.offset < HEAD:
             self._head = self._head[: self.offset] + block[: HEAD - self.offset]
+        last = self._block[-_RECENT:]
+        self._before = last if len(last) == _RECENT else (self._before + last)[-_RECENT:]
+        self._block = block
         self.offset += len(block)
-        return block
 
     def skip_to(self, offset: int) -> bool:
         """Go on from an offset; return whether the file is as long as that."""
         if not self.compressed:
-            self._head = os.pread(self._raw.fileno(), min(HEAD, offset), 0)
+            length = min(HEAD, offset)
+            self._head = os.pread(self._raw.fileno(), length, 0)
+            self._before, self._block = os.pread(self._raw.fileno(), length, offset - length), b""
             self._raw.seek(offset)
             self.offset = offset
             return os.fstat(self._raw.fileno()).st_size >= offset
@@ -97,17 +110,44 @@ class Handle:
                 return False
         return True
 
-    def head(self, length: int) -> bytes:
-        """Return the first bytes of the file, as far as they were read."""
-        return self._head[:length]
+    def _tail(self, offset: int) -> bytes | None:
+        """Return the bytes before an offset; None where it was not read lately."""
+        place = offset - self.offset + len(self._block)
+        if place >= HEAD:
+            return self._block[place - HEAD : place]
+        before = self._before[: max(0, len(self._before) + min(place, 0))]
+        tail = (before + self._block[: max(place, 0)])[-HEAD:]
+        return tail if len(tail) == min(HEAD, offset) else None
+
+    def marks(self, offset: int) -> dict[str, Any]:
+        """Return by what the file is known again that was read up to an offset."""
+        head, tail = self._head[: min(HEAD, offset)], self._tail(offset)
+        marks = {"length": len(head), "head": _fingerprint(head)}
+        return marks if tail is None else marks | {"tail": _fingerprint(tail)}
+
+    def has(self, token: Any) -> bool:
+        """Whether the file is as long as a token says, and has its marks; goes on from there."""
+        for offset in (token["length"], token["offset"]):  # most others differ at once
+            if not self.skip_to(offset) or self.marks(offset)["head"] != token["head"]:
+                return False
+        return "tail" not in token or self.marks(token["offset"]).get("tail") == token["tail"]
 
     def is_changed(self) -> bool:
-        """Whether the file was cut short, or begins otherwise than it did."""
+        """Whether the file was cut short, or holds other bytes than it did."""
         if self.compressed:
             return False
         if os.fstat(self._raw.fileno()).st_size < self.offset:
             return True
-        return os.pread(self._raw.fileno(), len(self._head), 0) != self._head
+        tail = self._tail(self.offset) or b""
+        return not (self._lies_at(0, self._head) and self._lies_at(self.offset - len(tail), tail))
+
+    def _lies_at(self, offset: int, data: bytes) -> bool:
+        return os.pread(self._raw.fileno(), len(data), offset) == data
+
+    @property
+    def changed(self) -> int:
+        """When the file was last written to, in nanoseconds."""
+        return os.fstat(self._raw.fileno()).st_mtime_ns
 
     @property
     def left(self) -> int:
@@ -159,6 +199,5 @@ class _Zstandard:
         """Do nothing; the file is closed by itself."""
 
 
-def fingerprint(head: bytes) -> str:
-    """Return what a file's beginning is known by."""
-    return hashlib.blake2b(head, digest_size=16).hexdigest()
+def _fingerprint(part: bytes) -> str:
+    return hashlib.blake2b(part, digest_size=16).hexdigest()
