@@ -149,6 +149,91 @@ def test_rows_in_blocks_of_any_size(rows, cut):
     assert found == [{"x": x, "y": y} for x, y in rows]
 
 
+def split(data, cut, offset=0, header=None, **limits):
+    """Return the rows, and the refused, of data that come in blocks of this size."""
+    splitter, rows, refused = Rows(offset, header=header, **limits), [], []
+    for place in range(offset, len(data) + cut, cut):
+        block = data[place : place + cut]
+        part = splitter.split(block, last=not block)
+        rows += zip(part.starts, part.records, strict=True)
+        refused += part.refused
+        if not block:
+            break
+    return rows, refused
+
+
+@settings(max_examples=200)
+@given(
+    some.lists(
+        some.sampled_from(
+            [
+                "1,a",
+                '2,"b"',
+                '3,"c',
+                'd",4',
+                '5,"e\n6,f"',
+                '7" g,h',
+                "",
+                "   ",
+                "\t\r",
+                "8",
+                '9,"',
+                "x" * 35,
+            ]
+        ),
+        max_size=14,
+    ),
+    some.integers(1, 40),
+    some.booleans(),
+    some.integers(2, 4),
+)
+def test_rows_that_are_none_are_the_same_in_any_blocks(lines, cut, ended, most):
+    data = ("x,y\n" + "\n".join(lines) + ("\n" if ended else "")).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqbayes.stream.sources.records.MOST_LINES", most)
+        whole = split(data, len(data), longest=30)
+        assert split(data, cut, longest=30) == whole
+        rows, refused = whole
+        for start in {start for start, *_ in [*rows, *refused]}:
+            rest = split(data, cut, start, ["x", "y"], longest=30)
+            assert rest == tuple([each for each in part if each[0] >= start] for part in whole)
+    assert all(data[start:].startswith(raw) for start, raw, _ in refused)
+
+
+@pytest.mark.parametrize("quotes", [1, 2])
+def test_an_unbalanced_quote_costs_a_row(quotes, tmp_path):
+    path = tmp_path / "events.csv"
+    rows = [b"%d,text" % i for i in range(5000)]
+    rows[10] = b'10,"text'
+    if quotes == 2:
+        rows[700] = b'700,"text'
+    path.write_bytes(b"\n".join([b"i,text", *rows, b""]))
+    batches, rests = read_on(lambda: File(str(path)), 500)
+    expected = [i for i in range(5000) if i not in {10, 700} or (i == 700 and quotes == 1)]
+    assert numbers(batches) == expected
+    refused = [raw for batch in batches for _, raw, _ in batch.refused]
+    assert refused == [b'10,"text', b'700,"text'][:quotes]
+    for i, rest in enumerate(rests):
+        assert numbers(batches[: i + 1]) + rest == expected
+
+
+def test_quoted_cells_of_many_lines_are_read(tmp_path):
+    path = tmp_path / "events.csv"
+    text = "\n".join(["line"] * 1000)
+    path.write_text(f'i,text\n0,"{text}"\n1,x\n')
+    (batch,) = File(str(path)).batches()
+    assert batch.records == [{"i": "0", "text": text}, {"i": "1", "text": "x"}]
+
+
+def test_a_refused_row_is_kept_whole(tmp_path):
+    path = tmp_path / "events.csv"
+    row = b'0,"' + b"two\n" * 999 + b'lines",' + b"x" * 9000
+    path.write_bytes(b"i,text\n" + row + b"\n1,a\n")
+    (batch,) = File(str(path)).batches()
+    assert [raw for _, raw, _ in batch.refused] == [row]
+    assert numbers([batch]) == [1]
+
+
 @pytest.mark.parametrize("block", [3, 64, 1 << 20])
 def test_what_is_too_long_is_refused_and_passed_over(block, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)

@@ -14,8 +14,10 @@ from seqbayes.stream.source import SourceError
 
 LONGEST = 16 << 20
 """Most bytes of a record; what is longer is refused, and passed over."""
-SHOWN = 1000
-"""Bytes of a record that is too long which are kept."""
+SHOWN = 1 << 20
+"""Bytes of what is refused which are kept, as many as of any dead letter."""
+MOST_LINES = 1000
+"""Lines that a row of CSV may run over; a quote that has no end within them is unbalanced."""
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -128,7 +130,7 @@ class Lines:
         data = self._rest + block if self._rest else block
         if not last and (part := self._usual(data)) is not None:
             return part
-        records = self._cut(data)
+        records = data.split(b"\n")
         self._rest = b"" if last else records.pop()
         starts: Sequence[int] = Starts(records, self._end)
         if self._end == 0 and records and records[0].startswith(_BOM):
@@ -152,10 +154,6 @@ class Lines:
         self._rest, self._end = data[end:], first + end
         return Part(Block(data, first, starts), starts[:-1], self._end)
 
-    def _cut(self, data: bytes) -> list[bytes]:
-        """Return the records in the data, and what is left behind the last one."""
-        return data.split(b"\n")
-
     def _refine(self, records: list[bytes], starts: Sequence[int], long: bool) -> Part:
         """Return the records that say something, and are not too long, if one may be `long`."""
         part = Part(records, starts, self._end)
@@ -176,6 +174,7 @@ class Lines:
     def _pass_over(self, block: bytes, last: bool) -> Part:
         """Drop what is left of a record that is too long, up to its end."""
         i = block.find(b"\n")
+        self._rest += block[: len(block) if i < 0 else i][: SHOWN - len(self._rest)]
         if i < 0 and not last:
             self._dropped += len(block)
             return Part(end=self._end)
@@ -193,9 +192,11 @@ class Lines:
 
 
 class Rows(Lines):
-    """Splits blocks into rows of CSV, mappings from the header's columns to cells of text.
+    r"""Splits blocks into rows of CSV, mappings from the header's columns to cells of text.
 
-    Quoted cells may hold line breaks and delimiters (RFC 4180).
+    Quoted cells may hold line breaks and delimiters (RFC 4180). Where a quote has no end within
+    `MOST_LINES` lines and `longest` bytes, or is not where quotes can be, the row's first line is
+    taken by itself, and the next one begins another row.
 
     Parameters
     ----------
@@ -205,6 +206,14 @@ class Rows(Lines):
         What stands between cells.
     header
         The columns, where the first block does not begin with them.
+
+    Examples
+    --------
+    >>> part = Rows(0).split(b'x,y\n1,"a\n2,b\n3,c\n', last=True)
+    >>> part.records
+    [{'x': '2', 'y': 'b'}, {'x': '3', 'y': 'c'}]
+    >>> part.refused
+    [(4, b'1,"a', 'no row of CSV: a quote has no end')]
     """
 
     def __init__(
@@ -218,33 +227,135 @@ class Rows(Lines):
         self._delimiter = delimiter
         self.header = None if header is None else list(header)
 
-    def _usual(self, data: bytes) -> None:
-        return None  # no row is one JSON object
-
-    def _cut(self, data: bytes) -> list[bytes]:
+    def split(self, block: bytes, last: bool = False) -> Part:
+        """Return the rows that end in a block; in the last one what is left ends as well."""
+        if self._dropped:
+            return self._pass_over(block, last)
+        data = self._rest + block if self._rest else block
         lines = data.split(b"\n")
-        if b'"' not in data:
-            return lines
-        records, whole = [], []
-        quoted = False
-        for line in lines:
-            whole.append(line)
-            quoted ^= line.count(b'"') % 2 == 1
-            if not quoted:
-                records.append(b"\n".join(whole))
-                whole = []
-        if quoted:
-            records.append(b"\n".join(whole))
-        return records
-
-    def _refine(self, records: list[bytes], starts: Sequence[int], long: bool) -> Part:
-        part = super()._refine(records, starts, long)
-        if self.header is None and part.records:
-            self.header = self._columns(part.records[0])
-            part.records, part.starts = part.records[1:], part.starts[1:]
-        if part.records:
-            self._parse(part)
+        told = self._all_sound(lines, last)
+        part, taken = self._one_by_one(lines, last) if told is None else told
+        self._rest = b"\n".join(lines[taken:])
+        self._end += len(data) - len(self._rest)
+        part.end = self._end
+        if len(self._rest) > self._longest:
+            self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
+
+    def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
+        """Return the line behind the row that begins with line i.
+
+        It is i where a quote has no end, and None where that cannot be said yet.
+        """
+        quoted, length = False, -1
+        for j in range(i, min(len(lines), i + MOST_LINES)):
+            length += len(lines[j]) + 1
+            if j > i and length > self._longest:
+                return i
+            if j == len(lines) - 1 and not last:
+                return None
+            quoted ^= lines[j].count(b'"') % 2 == 1
+            if not quoted:
+                return j + 1
+        return i
+
+    def _all_sound(self, lines: list[bytes], last: bool) -> tuple[Part, int] | None:
+        """Return the rows and how many lines they are, if each of them is one."""
+        told = self._rows(lines, last)
+        if told is None or self.header is None:
+            return None
+        rows, taken = told
+        if last and rows and not rows[-1]:
+            rows.pop()  # what lies behind the last newline
+        if rows and (not all(rows) or max(map(len, rows)) > self._longest):
+            return None
+        records = self._parse(rows, self.header)
+        return None if records is None else (Part(records, list(Starts(rows, self._end))), taken)
+
+    def _rows(self, lines: list[bytes], last: bool) -> tuple[list[bytes], int] | None:
+        """Return the rows and how many lines they are; None where a quote has no end."""
+        i, whole = 0, len(lines) if last else len(lines) - 1
+        if not any(b'"' in line for line in lines):
+            return lines[:whole], whole
+        rows = []
+        while i < whole:
+            row, stop = lines[i], i + 1
+            if row.count(b'"') % 2:
+                told = self._stop(lines, i, last)
+                if told is None:
+                    break
+                if told == i:
+                    return None
+                row, stop = b"\n".join(lines[i:told]), told
+            rows.append(row)
+            i = stop
+        return rows, i
+
+    def _parse(self, rows: Sequence[bytes], header: Sequence[str]) -> list[dict[str, str]] | None:
+        try:
+            texts = [row.decode() for row in rows]
+            parsed = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            return None
+        count = len(header)
+        if len(parsed) < len(rows) or not all(len(cells) == count for cells in parsed):
+            return None
+        if count == 1 and not all(map(bytes.strip, rows)):
+            return None  # what is blank is no cell
+        return [dict(zip(header, cells, strict=True)) for cells in parsed]
+
+    def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[Part, int]:
+        """Return the rows, what is none, and how many lines they are."""
+        records: list[Mapping[str, str]] = []
+        starts: list[int] = []
+        refused: list[tuple[int, bytes, str]] = []
+        i, start = 0, self._end
+        while i < len(lines) and (stop := self._stop(lines, i, last)) is not None:
+            row, told = self._row(lines, i, stop)
+            if isinstance(told, str):
+                refused.append((start, row[:SHOWN], told))
+            elif told is not None:
+                records.append(told)
+                starts.append(start)
+            i += row.count(b"\n") + 1
+            start += len(row) + 1
+        return Part(records, starts, refused=refused), i
+
+    def _row(
+        self, lines: Sequence[bytes], i: int, stop: int
+    ) -> tuple[bytes, Mapping[str, str] | str | None]:
+        """Return a row and what it says, or why it is none; None where it says nothing."""
+        if stop > i + 1:
+            row = b"\n".join(lines[i:stop])
+            try:
+                return row, self._read(row)
+            except csv.Error:  # the quote that it ends with is another cell's
+                pass
+        row = lines[i]
+        if len(row) > self._longest:
+            return row, self._too_long(0, row, len(row))[2]
+        try:
+            return row, self._read(row)
+        except csv.Error as error:
+            odd = row.count(b'"') % 2 == 1
+            return row, f"no row of CSV: {'a quote has no end' if odd else error}"
+
+    def _read(self, row: bytes) -> Mapping[str, str] | str | None:
+        """Return what a row says, or why it says nothing that fits the header."""
+        if self.header is None:
+            row = row.removeprefix(_BOM)
+        if not row.strip():
+            return None
+        if self.header is None:
+            self.header = self._columns(row)
+            return None
+        try:
+            cells = self._cells(row)
+        except UnicodeDecodeError as error:
+            return f"no row of CSV: {error}"
+        if len(cells) != len(self.header):
+            return f"no row of CSV: expected {len(self.header)} cells, got {len(cells)}"
+        return dict(zip(self.header, cells, strict=True))
 
     def _columns(self, record: bytes) -> list[str]:
         try:
@@ -257,27 +368,3 @@ class Rows(Lines):
 
     def _cells(self, record: bytes) -> list[str]:
         return next(csv.reader([record.decode()], delimiter=self._delimiter, strict=True))
-
-    def _parse(self, part: Part) -> None:
-        assert self.header is not None
-        header, count = self.header, len(self.header)
-        raw: Sequence[bytes] = part.records
-        try:
-            texts = [record.decode() for record in raw]
-            rows = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
-        except (UnicodeDecodeError, csv.Error):
-            rows = []
-        if len(rows) == len(raw) and all(len(row) == count for row in rows):
-            part.records = [dict(zip(header, row, strict=True)) for row in rows]
-            return
-        kept: list[tuple[Mapping[str, str], int]] = []
-        for record, start in zip(raw, part.starts, strict=True):
-            try:
-                cells = self._cells(record)
-                if len(cells) != count:
-                    raise csv.Error(f"expected {count} cells, got {len(cells)}")
-                kept.append((dict(zip(header, cells, strict=True)), start))
-            except (UnicodeDecodeError, csv.Error) as error:
-                part.refused.append((start, record[:SHOWN], f"no row of CSV: {error}"))
-        part.records = [record for record, _ in kept]
-        part.starts = [start for _, start in kept]
