@@ -137,7 +137,7 @@ class Lines:
             starts = list(starts)
             records[0] = records[0][len(_BOM) :]
         self._end += len(data) - len(self._rest)
-        part = self._refine(records, starts, len(data) > self._longest)
+        part = self._refine(records, starts)
         if len(self._rest) > self._longest:
             self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
@@ -154,10 +154,12 @@ class Lines:
         self._rest, self._end = data[end:], first + end
         return Part(Block(data, first, starts), starts[:-1], self._end)
 
-    def _refine(self, records: list[bytes], starts: Sequence[int], long: bool) -> Part:
-        """Return the records that say something, and are not too long, if one may be `long`."""
+    def _refine(self, records: list[bytes], starts: Sequence[int]) -> Part:
+        """Return the records that say something, and are not too long."""
         part = Part(records, starts, self._end)
-        if records and (long or min(map(len, records)) < 3):
+        if records and (
+            max(map(len, records)) > self._longest or not all(map(bytes.strip, records))
+        ):
             self._drop_empty(part)
         return part
 
