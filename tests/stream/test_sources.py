@@ -502,6 +502,24 @@ def test_the_marks_are_those_of_the_bytes(tmp_path):
         assert handle.is_changed()
 
 
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_a_line_that_is_still_written_is_left_to_the_next_run(block, log, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", block)
+    last = b'{"i": -1.5e-3, "n": [true, null, {"t": "\\u00e9\xc3\xa9"}]}'
+    append(log, 0)
+    before = log.read_bytes()
+    for cut in range(1, len(last)):
+        log.write_bytes(before + last[:cut])
+        count, token = finish(log)
+        assert count == 1, last[:cut]
+        assert finish(log, token)[0] == 0
+        log.write_bytes(before + last)
+        assert finish(log, token)[0] == 1
+    for whole in (last, b"{bad", b'{"i": bad}', b'["i'):
+        log.write_bytes(before + whole)
+        assert finish(log)[0] == 2
+
+
 def test_a_truncated_file_is_read_anew(log):
     follower = Follower(log)
     append(log, 0, 1, 2)

@@ -175,8 +175,10 @@ class File:
                 self._since = None
                 yield from reading.batches(part, size, self._token)
             elif self._is_done(reading):
-                yield from reading.batches(reading.finish(), size, self._token)
-                if self.finite and not self._rotated and reading.path == self._path:
+                at_end = self.finite and not self._rotated and reading.path == self._path
+                if not (at_end and reading.is_cut_short):  # the next run reads that line whole
+                    yield from reading.batches(reading.finish(), size, self._token)
+                if at_end:
                     self.close()
                     return
                 self._next()

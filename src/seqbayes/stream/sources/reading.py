@@ -108,6 +108,11 @@ class Reading:
         block = self.handle.read(BLOCK)
         return self._splitter.split(block) if block else None
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the file ends within a JSON object, as while it is written."""
+        return not self.handle.compressed and self._splitter.is_cut_short
+
     def finish(self) -> Part:
         """Return what is left when nothing more will come."""
         return self._splitter.split(b"", last=True)

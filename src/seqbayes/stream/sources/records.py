@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from typing import Any, overload
 
+import msgspec
+
 from seqbayes.stream.block import Block
 from seqbayes.stream.loop import line_starts
 from seqbayes.stream.source import SourceError
@@ -173,6 +175,13 @@ class Lines:
         part.records = [record for record, _ in kept]
         part.starts = [start for _, start in kept]
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether what is left is the beginning of a JSON object, and no whole one."""
+        if self._dropped or not self._rest.lstrip().startswith(b"{"):
+            return False
+        return any(map(_is_truncated, (self._rest, self._rest + b"0")))  # "-" is no number, "-0" is
+
     def _pass_over(self, block: bytes, last: bool) -> Part:
         """Drop what is left of a record that is too long, up to its end."""
         i = block.find(b"\n")
@@ -191,6 +200,14 @@ class Lines:
     def _too_long(self, start: int, record: bytes, length: int) -> tuple[int, bytes, str]:
         reason = f"a record of {length:,} bytes: expected at most {self._longest:,}"
         return start, record[:SHOWN], reason
+
+
+def _is_truncated(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return "truncated" in str(error)
+    return False
 
 
 class Rows(Lines):
@@ -243,6 +260,11 @@ class Rows(Lines):
         if len(self._rest) > self._longest:
             self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Always false: of a row of CSV nobody can tell."""
+        return False
 
     def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
         """Return the line behind the row that begins with line i.
