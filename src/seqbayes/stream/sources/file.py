@@ -101,8 +101,8 @@ class File:
             if not self._restart:
                 raise SourceError(
                     f"cannot find the file that was read up to byte {token['offset']:,}: neither"
-                    f" {self._path} nor a file beside it begins as that did; events may be lost."
-                    " lost = 'restart' reads the present file from its beginning"
+                    f" {self._path} nor a file that was rotated holds what was read; events may be"
+                    " lost. lost = 'restart' reads the present file from its beginning"
                 )
             return
         self._reading = self._open(found, token["offset"])
@@ -248,11 +248,14 @@ def _is_copy(path: Path, other: Path) -> bool:
     """Whether two files hold the same bytes, one of them maybe compressed."""
     try:
         with Handle(path) as one, Handle(other) as another:
+            if not (one.compressed or another.compressed) and one.left != another.left:
+                return False
             while (block := _fill(one)) == _fill(another):
                 if not block:
                     return True
     except (OSError, SourceError):
-        return path.stem == other.name  # a compression of it that is not finished
+        # a compression of it that is not finished
+        return path.suffix in (".gz", ".zst") and path.stem == other.name
     return False
 
 
