@@ -45,7 +45,7 @@ def test_what_is_committed_is_seen(url, writer):
         assert reader.dead_letter_count() == 2
         assert reader.runner().alive
         writer.close()
-        assert reader.runner() == (None, False)
+        assert reader.runner() == (None, False, None)
 
 
 def test_nothing_can_be_written(url, writer):
