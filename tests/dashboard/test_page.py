@@ -158,6 +158,44 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
     assert page.evaluate("window.hacked") is None
 
 
+def test_more_frames_than_a_browser_has_connections_are_live(open_page, site):
+    first = open_page(VIEWS["embed"][0])
+    frames = [first, *(first.context.new_page() for _ in range(7))]
+    for page in frames:
+        page.goto(site.url + VIEWS["embed"][0])
+        page.wait_for_selector(VIEWS["embed"][1])
+    before = number(first.locator("footer b").inner_text())
+    site.feed(visit("control", True))
+    for page in frames:
+        expect(page.locator("footer b")).to_have_text(str(before + 1))
+
+
+VEIL = """
+let veiled = false;
+Object.defineProperty(document, "hidden", { get: () => veiled });
+window.veil = (now) => { veiled = now; document.dispatchEvent(new Event("visibilitychange")); };
+"""
+
+
+def test_tabs_out_of_sight_give_their_connections_back(open_page, site):
+    context = open_page("/login").context
+    context.add_init_script(VEIL)  # all tabs of a headless browser are in sight
+    tabs = [context.new_page() for _ in range(8)]
+    for k, tab in enumerate(tabs):
+        tab.goto(f"{site.url}/?belief=conversion")
+        live(tab)
+        tab.evaluate("(now) => veil(now)", k < 7)
+        if k == 3:
+            tab.wait_for_timeout(5_500)
+    seen = [card(tab, "conversion", "video").locator("footer b") for tab in tabs]
+    before = number(seen[0].inner_text())
+    site.feed(visit("video", True))
+    expect(seen[7]).to_have_text(str(before + 1))
+    assert number(seen[0].inner_text()) == before
+    tabs[0].evaluate("veil(false)")
+    expect(seen[0]).to_have_text(str(before + 1))
+
+
 def test_a_belief_in_detail(open_page, site, shoot):
     page = open_page(DETAIL)
     expect(page.locator("h1")).to_have_text("control")

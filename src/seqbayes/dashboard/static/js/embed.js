@@ -1,32 +1,47 @@
-// One belief, for a frame on another page.
+// One belief, for a frame on another page. It asks now and then instead of holding a stream: a
+// page has many frames, and its browser six connections to a host.
 
 import { detailPath, get, part } from "./api.js";
 import { h, setText } from "./dom.js";
-import { Live } from "./live.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
 
 const AROUND = 176; // of a card's height, what is not its chart
+const EVERY = 1500;
+const AGAIN = 10_000; // while there is nothing to show
+const PATIENCE = 4000;
 
 const [, , name, id] = location.pathname.split("/").map(decodeURIComponent);
 const main = document.getElementById("main");
-const live = new Live();
 const word = h("span", { class: "embed-state", role: "status" });
 let card = null;
+let asking = false;
+let planned = null;
 
-async function show() {
+async function ask() {
+  if (asking || document.hidden) return;
+  asking = true;
+  clearTimeout(planned);
   try {
-    const [{ beliefs }, data] = await Promise.all([
-      get("/api/beliefs"),
-      get(`/api/beliefs/${part(name)}/${part(id)}`),
-    ]);
-    if (!card) build(beliefs.find((belief) => belief.name === name));
-    card.update(data);
-    document.title = `${card.title.textContent || id} · ${name}`;
-    live.watch([[name, id]]);
+    await show(AbortSignal.timeout(PATIENCE));
   } catch (error) {
-    if (!card) main.replaceChildren(failure(error, show));
+    if (card) say(error.status === 404 ? "gone" : "lost");
+    else main.replaceChildren(failure(error, ask));
   }
+  asking = false;
+  planned = setTimeout(ask, card ? EVERY : AGAIN);
+}
+
+async function show(signal) {
+  const [listed, data, health] = await Promise.all([
+    card ? null : get("/api/beliefs", signal),
+    get(`/api/beliefs/${part(name)}/${part(id)}`, signal),
+    get("/api/health", signal),
+  ]);
+  if (!card) build(listed.beliefs.find((belief) => belief.name === name));
+  card.update(data);
+  document.title = `${card.title.textContent || id} · ${name}`;
+  say(health.status);
 }
 
 function build(belief) {
@@ -43,33 +58,11 @@ function build(belief) {
   fit();
 }
 
-live.addEventListener("cards", ({ detail }) => {
-  const news = detail.find((one) => one.belief === name && one.id === id);
-  if (news) card?.update(news);
-});
-live.addEventListener("health", () => {
-  card?.tick();
-  say();
-});
-live.addEventListener("resync", show);
-live.addEventListener("state", say);
-
-function say() {
-  const now = live.state === "live" ? live.health?.status : live.state;
+function say(now) {
   word.dataset.state = now;
-  setText(
-    word,
-    {
-      ok: "",
-      live: "",
-      stalled: "stalled",
-      stopped: "ended",
-      silent: "no signal",
-      lost: "offline",
-      connecting: "",
-    }[now] ?? "",
-  );
+  setText(word, { stalled: "stalled", stopped: "ended", lost: "offline", gone: "gone" }[now] ?? "");
 }
 
+document.addEventListener("visibilitychange", ask);
 main.replaceChildren(loading("Loading the belief"));
-show();
+ask();

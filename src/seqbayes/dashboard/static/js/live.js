@@ -1,9 +1,11 @@
 // One stream of server-sent events for the whole page. Silence is noticed, and mended.
+// A browser has six connections to a host, for all tabs: a page out of sight gives its own back.
 
 import { get, query } from "./api.js";
 
 const SILENT_AFTER = 2000; // the server speaks every second
 const REOPEN_AFTER = 6000;
+const REST_AFTER = 5000; // out of sight
 const SETTLE = 200; // scrolling changes what is watched; the stream follows when it rests
 const RETRIES = [500, 1000, 2000, 4000, 5000];
 
@@ -22,6 +24,15 @@ export class Live extends EventTarget {
   #former = null;
   #retries = 0;
   #timers = {};
+  #resting = document.hidden;
+
+  constructor() {
+    super();
+    document.addEventListener("visibilitychange", () => {
+      this.#after("rest", REST_AFTER, document.hidden ? () => this.#rest() : null);
+      if (!document.hidden && this.#resting) this.#wake();
+    });
+  }
 
   /** Watch the keys that are on screen, each as its belief and id. */
   watch(keys) {
@@ -56,7 +67,20 @@ export class Live extends EventTarget {
     this.#say("state", { state, before });
   }
 
+  #rest() {
+    this.#resting = true;
+    for (const name of ["silent", "retry", "settle"]) this.#after(name, 0, null);
+    this.#close();
+    this.missed = true;
+  }
+
+  #wake() {
+    this.#resting = false;
+    if (this.#wanted) this.#open();
+  }
+
   #open() {
+    if (this.#resting) return;
     this.#after("retry", 0, null);
     this.#former?.close();
     this.#former = this.#source; // serves until the next one speaks
@@ -120,7 +144,7 @@ export class Live extends EventTarget {
   }
 
   #close() {
-    this.#source.close();
+    this.#source?.close();
     this.#former?.close();
     this.#former = null;
   }
