@@ -235,7 +235,14 @@ def test_history_zooms_and_comes_back(open_page, site):
     page.get_by_role("button", name="Zoom in").click()
     assert whole.is_enabled()
     page.get_by_role("button", name="Events", exact=True).click()
-    page.wait_for_selector(".history canvas")
+    site.feed(visit("control", False))
+    page.wait_for_timeout(1500)  # the next moment of the history
+    drawn = page.locator(".history canvas").evaluate(
+        "(canvas) => { const { data } = canvas.getContext('2d')"
+        ".getImageData(canvas.width / 4, 0, canvas.width / 2, 200);"
+        " return data.filter((red, i) => i % 4 === 0 && red - data[i + 2] > 60).length; }"
+    )
+    assert drawn > 50  # the line of the mean is in colour
 
 
 def test_keys_are_compared(open_page, shoot):

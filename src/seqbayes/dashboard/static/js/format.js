@@ -10,7 +10,7 @@ const NONE = "–";
 const SHARES = new Set(["Beta", "Dirichlet", "DirichletProcess"]);
 
 const minus = (text) => text.replace("-", "−");
-const exists = (number) => typeof number === "number" && Number.isFinite(number);
+export const exists = (number) => typeof number === "number" && Number.isFinite(number);
 
 export function count(n) {
   return exists(n) ? minus(counts.format(n)) : NONE;

@@ -1,7 +1,7 @@
 // Mean and interval over time, with zoom. uPlot is loaded when it is first needed.
 
 import { button, h, segments, setText, sheet } from "../dom.js";
-import { count, moment, scale, when } from "../format.js";
+import { count, exists, moment, scale, when } from "../format.js";
 
 let loading = null;
 
@@ -93,6 +93,7 @@ export class History {
     this.box.hidden = short;
     this.reading.hidden = short;
     this.tools.hidden = short;
+    this.choice.hidden = !(history?.n?.filter(exists).length > 1);
     if (short) {
       setText(this.note, "A history begins with the second event.");
       return;
@@ -111,7 +112,9 @@ export class History {
     const { t, n, mean, low, high } = this.history;
     const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
     // The axis ascends strictly: of moments at the same place the last one counts.
-    const kept = xs.map((_, i) => i).filter((i) => !(xs[i + 1] <= xs[i]));
+    // The newest moments are not in the store yet, and their numbers of events not known.
+    const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
+    const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
     const take = (ys) => kept.map((i) => ys[i] ?? null);
     this.counts = take(n);
     return [take(xs), take(high), take(low), take(mean)];
@@ -175,7 +178,8 @@ export class History {
     const shown = xs
       .map((_, i) => i)
       .filter((i) => xs[i] >= min && xs[i] <= max && highs[i] !== null);
-    const steady = shown.filter((i) => this.counts[i] >= SWING * this.counts.at(-1));
+    const most = this.counts.findLast(exists) ?? 0;
+    const steady = shown.filter((i) => (this.counts[i] ?? most) >= SWING * most);
     const kept = this.zoomed || steady.length < 3 ? shown : steady;
     if (!kept.length) return [low ?? 0, high ?? 1];
     const bottom = Math.min(...kept.map((i) => lows[i]));
@@ -202,7 +206,8 @@ export class History {
   #scaled(plot) {
     const xs = plot.data[0];
     const { min, max } = plot.scales.x;
-    this.zoomed = min > xs[0] || max < xs.at(-1);
+    // Before there is a scale its ends are null, which is less than any place.
+    this.zoomed = min !== null && (min > xs[0] || max < xs.at(-1));
     this.whole.disabled = !this.zoomed;
   }
 
