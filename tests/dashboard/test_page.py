@@ -245,6 +245,27 @@ def test_history_zooms_and_comes_back(open_page, site):
     assert drawn > 50  # the line of the mean is in colour
 
 
+@pytest.mark.parametrize(
+    ("values", "family", "texts"),
+    [
+        ([0.1, 0.125, 0.15], "Beta", ["10.0 %", "12.5 %", "15.0 %"]),
+        ([0.1, 0.2, 0.30000000000000004], "Dirichlet", ["10 %", "20 %", "30 %"]),
+        ([1000.2, 1000.4], "Normal", ["1,000.2", "1,000.4"]),
+        ([-2000, 0, 2000], "Gamma", ["−2,000", "0", "2,000"]),
+        ([5e9, 7.5e9], "Gamma", ["5.0e+9", "7.5e+9"]),
+        ([], "Beta", []),
+    ],
+)
+def test_ticks_say_where_they_are(open_page, values, family, texts):
+    page = open_page("/login")
+    said = page.evaluate(
+        "async ([values, family]) =>"
+        " (await import('/static/js/format.js')).tickTexts(values, family)",
+        [values, family],
+    )
+    assert said == texts
+
+
 def test_keys_are_compared(open_page, shoot):
     page = open_page("/?belief=conversion")
     for key in ("control", "video"):

@@ -80,6 +80,23 @@ export function scale(family, interval) {
   };
 }
 
+/** Ticks of an axis, with as many decimals as the one that needs most. */
+export function tickTexts(values, family = "") {
+  const share = SHARES.has(family);
+  const xs = values.map((x) => (share ? 100 * x : x));
+  const step = xs.length > 1 ? Math.abs(xs[1] - xs[0]) : Math.abs(xs[0]);
+  const far = Math.max(...xs.map(Math.abs));
+  const unit = share ? " %" : "";
+  if (!(step > 1e-9 && far < 1e9)) {
+    const apart = Math.min(15, 2 + Math.ceil(Math.log10(far / step || 1)));
+    return xs.map((x) => `${number(x, apart)}${unit}`);
+  }
+  const even = (digits) => (x) => Math.abs(x - Number(x.toFixed(digits))) < 1e-4 * step;
+  let digits = 0;
+  while (digits < 12 && !xs.every(even(digits))) digits += 1;
+  return xs.map((x) => `${decimals(x, digits)}${unit}`);
+}
+
 export function rate(perSecond) {
   if (!exists(perSecond)) return NONE;
   if (3600 * perSecond < 0.1) return "0/s"; // it fades, and never ends

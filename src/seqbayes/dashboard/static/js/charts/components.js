@@ -1,7 +1,7 @@
 // A mixture: the density of every component, weighted, and what they add up to.
 
 import { h, setAttribute, svg } from "../dom.js";
-import { number, probability } from "../format.js";
+import { probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, stems, ticks } from "./axis.js";
 
 export class Components {
@@ -60,8 +60,10 @@ export class Components {
     );
     setAttribute(this.total, "class", `m-total${kind}`);
     setAttribute(this.total, "d", line(card.x, card.total, sx, sy));
+    const marks = ticks(sx.domain, this.full ? 8 : 3);
+    const texts = tickTexts(marks);
     this.axis.replaceChildren(
-      ...ticks(sx.domain, this.full ? 8 : 3).map((x) =>
+      ...marks.map((x, i) =>
         svg(
           "text",
           {
@@ -69,7 +71,7 @@ export class Components {
             y: height - 3,
             "text-anchor": "middle",
           },
-          number(x, 3),
+          texts[i],
         ),
       ),
     );

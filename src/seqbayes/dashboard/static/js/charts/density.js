@@ -1,7 +1,7 @@
 // A belief about a number: posterior density with its interval, prior, likelihood, estimates.
 
 import { h, setAttribute, setText, svg } from "../dom.js";
-import { scale } from "../format.js";
+import { scale, tickTexts } from "../format.js";
 import { area, at, greatest, line, linear, ticks } from "./axis.js";
 
 const COMPACT = { top: 8, side: 0, lane: 17, foot: 16 };
@@ -159,15 +159,14 @@ export class Density {
 
   #ticks(sx, y) {
     const values = ticks(sx.domain, Math.max(3, Math.floor(this.width / 90)));
-    const step = values.length > 1 ? values[1] - values[0] : 1;
-    const axis = scale(this.family, [0, step * 10]);
+    const texts = tickTexts(values, this.family);
     this.axis.replaceChildren(
-      ...values.flatMap((value) => {
+      ...values.flatMap((value, i) => {
         const x = sx(value).toFixed(1);
         const floor = this.height - this.room.foot - this.room.lane;
         return [
           svg("line", { x1: x, x2: x, y1: floor, y2: floor + 4 }),
-          svg("text", { x, y, "text-anchor": "middle" }, axis.text(value)),
+          svg("text", { x, y, "text-anchor": "middle" }, texts[i]),
         ];
       }),
     );

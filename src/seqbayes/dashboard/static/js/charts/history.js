@@ -1,7 +1,7 @@
 // Mean and interval over time, with zoom. uPlot is loaded when it is first needed.
 
 import { button, h, segments, setText, sheet } from "../dom.js";
-import { count, exists, moment, scale, when } from "../format.js";
+import { count, exists, moment, scale, tickTexts, when } from "../format.js";
 
 let loading = null;
 
@@ -149,12 +149,11 @@ export class History {
       legend: { show: false },
       scales: { x: { time }, y: { range: (plot, low, high) => this.#range(plot, low, high) } },
       axes: [
-        { ...axis, values: (_, marks, __, ___, step) => marks.map(time ? clockOf(step) : count) },
+        { ...axis, values: (_, marks, __, ___, step) => (time ? marks.map(clockOf(step)) : tickTexts(marks)) },
         {
           ...axis,
           size: 62,
-          values: (_, marks) =>
-            marks.map((y) => scale(this.family, [0, (marks[1] - marks[0]) * 12 || 1]).text(y)),
+          values: (_, marks) => tickTexts(marks, this.family),
         },
       ],
       series: [

@@ -1,7 +1,7 @@
 // Several densities over one another.
 
 import { h, setAttribute, svg } from "../dom.js";
-import { scale } from "../format.js";
+import { tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 
 const HEIGHT = 320;
@@ -74,14 +74,14 @@ export class Overlay {
 
   #axis(sx, width, floor) {
     const marks = ticks(sx.domain, Math.max(3, Math.floor(width / 110)));
-    const written = scale(this.family, [0, 10 * (marks[1] - marks[0] || 1)]);
+    const texts = tickTexts(marks, this.family);
     return [
       svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
-      ...marks.map((value) =>
+      ...marks.map((value, i) =>
         svg(
           "text",
           { x: sx(value).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" },
-          written.text(value),
+          texts[i],
         ),
       ),
     ];

@@ -1,7 +1,7 @@
 // What the next observation may be.
 
 import { h, setAttribute, svg } from "../dom.js";
-import { exact, number, probability } from "../format.js";
+import { exact, number, probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 import { chances } from "./bars.js";
 
@@ -52,11 +52,13 @@ function density({ x, p }) {
   });
   const sx = linear([x[0], x.at(-1)], [0, width]);
   const sy = linear([0, greatest(p) || 1], [height - 20, 4]);
-  const labels = ticks(sx.domain, 5).map((value) =>
+  const marks = ticks(sx.domain, 5);
+  const texts = tickTexts(marks);
+  const labels = marks.map((value, i) =>
     svg(
       "text",
       { x: Math.min(Math.max(sx(value), 14), width - 14), y: height - 4, "text-anchor": "middle" },
-      number(value, 4),
+      texts[i],
     ),
   );
   root.append(
