@@ -6,7 +6,7 @@ import re
 from urllib.parse import quote
 
 import pytest
-from served import HOSTILE, SHOPS, visit
+from served import HOSTILE, SHOPS, Site, visit
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -202,6 +202,9 @@ def test_a_belief_in_detail(open_page, site, shoot):
     for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE")):
         expect(page.locator(".figures dt").nth(place)).to_have_text(name)
     live(page)
+    page.wait_for_timeout(500)  # the pipeline hears that the key is looked at
+    site.feed(visit("control", False))
+    page.wait_for_timeout(500)
     site.feed(visit("control", True))
     page.get_by_text("Observed true").wait_for()
     terms = page.locator(".rule .term b").all_inner_texts()
@@ -213,6 +216,26 @@ def test_a_belief_in_detail(open_page, site, shoot):
     expect(page.locator(".density path.d-prior")).to_have_attribute("d", "")
     page.get_by_text("As a table").first.click()
     page.get_by_role("region", name="Densities").wait_for()
+
+
+def test_why_no_event_is_told(open_page, site, tmp_path):
+    untouched = "/beliefs/shops/" + quote('["shop 0005"]', safe="")
+    page = open_page(untouched)
+    expect(page.get_by_text("Events are told one by one from now on")).to_have_count(3)
+    parts = page.get_by_role("list", name="What is drawn").locator("li")
+    expect(parts).to_have_count(7)
+    store = Site(tmp_path)
+    store.config = site.store
+    store.start()
+    try:
+        page = open_page(untouched, at=store)
+        expect(page.get_by_text("A store tells no single events.")).to_have_count(3)
+        expect(page.get_by_role("list", name="What is drawn").locator("li")).to_have_count(6)
+        page.goto(f"{store.url}/?belief=shops")
+        expect(page.locator(".legend li")).to_have_count(6)
+        page.context.close()
+    finally:
+        store.kill()
 
 
 def test_history_zooms_and_comes_back(open_page, site):

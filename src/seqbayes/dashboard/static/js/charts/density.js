@@ -221,9 +221,13 @@ export function describe(card, written) {
 
 export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;
 
-export function legend(
-  parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"],
-) {
+/** What is drawn of a belief; a store does not know the last event. */
+export function drawn(store) {
+  const parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"];
+  return store ? parts.filter((part) => part !== "likelihood") : parts;
+}
+
+export function legend(parts = drawn(false)) {
   return h(
     "ul",
     { class: "legend" },

@@ -1,7 +1,7 @@
 // One belief about one key, in full.
 
 import { get, part, query } from "../api.js";
-import { LABELS, swatch } from "../charts/density.js";
+import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
 import { predictive } from "../charts/predictive.js";
 import { button, h, icon, setText } from "../dom.js";
@@ -40,10 +40,12 @@ export class Detail {
   async mount() {
     this.element.replaceChildren(loading("Loading the belief"));
     try {
-      const [{ beliefs }, data] = await Promise.all([
+      const [{ beliefs }, data, health] = await Promise.all([
         get("/api/beliefs", this.stop.signal),
         this.#get(),
+        get("/api/health", this.stop.signal),
       ]);
+      this.store = health.source?.mode === "store";
       this.belief = beliefs.find((belief) => belief.name === this.name);
       this.data = data;
     } catch (error) {
@@ -141,7 +143,7 @@ export class Detail {
   }
 
   #legend() {
-    const parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"];
+    const parts = drawn(this.store);
     return h(
       "ul",
       { class: "legend", "aria-label": "What is drawn" },
@@ -299,7 +301,7 @@ export class Detail {
       last,
       last
         ? `Observed ${observation(last.x)}: densities${at}, before and after.`
-        : "No event was seen since the server started.",
+        : tables.untold(this.store),
     );
   }
 
@@ -307,7 +309,7 @@ export class Detail {
   #slow() {
     const { data } = this;
     this.#bayes();
-    this.steps.replaceChildren(tables.steps(data.steps));
+    this.steps.replaceChildren(tables.steps(data.steps, this.store));
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.predictive.replaceChildren(predictive(data.predictive));
     this.#surprises(data.recent ?? []);
@@ -327,9 +329,7 @@ export class Detail {
 
   #surprises(events) {
     if (!events.length) {
-      this.surprise.replaceChildren(
-        h("p", { class: "nothing" }, "No event was seen since the server started."),
-      );
+      this.surprise.replaceChildren(h("p", { class: "nothing" }, tables.untold(this.store)));
       this.recent.replaceChildren();
       return;
     }

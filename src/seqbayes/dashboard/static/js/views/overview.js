@@ -1,7 +1,7 @@
 // All beliefs: a section each, with a card a key.
 
 import { get, query, part } from "../api.js";
-import { legend } from "../charts/density.js";
+import { drawn, legend } from "../charts/density.js";
 import { h, icon, setText } from "../dom.js";
 import { count } from "../format.js";
 import { pinned } from "../prefs.js";
@@ -36,8 +36,12 @@ export class Overview {
   async mount() {
     this.element.replaceChildren(loading("Loading beliefs"));
     try {
-      const { beliefs } = await get("/api/beliefs", this.stop.signal);
+      const [{ beliefs }, health] = await Promise.all([
+        get("/api/beliefs", this.stop.signal),
+        get("/api/health", this.stop.signal),
+      ]);
       this.beliefs = beliefs;
+      this.store = health.source?.mode === "store";
     } catch (error) {
       if (error.name === "AbortError") return;
       this.app.live.watch([]);

@@ -3,9 +3,14 @@
 import { h, table } from "../dom.js";
 import { count, number, observation, parameter, when } from "../format.js";
 
-export function steps(rows) {
-  if (!rows?.length)
-    return h("p", { class: "nothing" }, "No event was seen since the server started.");
+/** Why there are no single events: a store has none, a pipeline tells those of keys looked at. */
+export const untold = (store) =>
+  store
+    ? "A store tells no single events."
+    : "Events are told one by one from now on: none has come yet.";
+
+export function steps(rows, store) {
+  if (!rows?.length) return h("p", { class: "nothing" }, untold(store));
   const columns = [
     ["Observed"],
     ["at", "num clip"],
