@@ -173,6 +173,8 @@ export class Overview {
     const sections = this.pinnedOnly
       ? []
       : shown.map((belief) => this.#section(belief, rows, alone));
+    const first = shown.findIndex(({ kind }) => kind === "number" || kind === "normal");
+    if (first >= 0 && sections.length) sections.splice(first, 0, legend(drawn(this.store)));
     this.sections.replaceChildren(this.pinSection, ...sections);
     this.#showPins();
     for (const grid of this.grids) grid.ask(this.#question());
@@ -232,7 +234,6 @@ export class Overview {
         h("h2", null, belief.name),
         h("p", { class: "muted model" }, model.filter(Boolean).join(" · ")),
         number,
-        alone && belief.kind !== "labels" ? legend() : null,
       ),
       grid.element,
       nothing,
