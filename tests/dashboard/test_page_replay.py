@@ -81,6 +81,7 @@ def slide(page, name, value):
 def test_a_prior_that_does_not_sum_to_one_is_refused_with_its_sum(candies):
     candies.watch.forgiven = ("422",)
     candies.get_by_role("button", name="Your own").click()
+    candies.get_by_text("1.00 ✓").wait_for()
     for colour in COLOURS:
         slide(candies, colour, "0.2")
     candies.get_by_text("1.20, 0.20 too much").wait_for()

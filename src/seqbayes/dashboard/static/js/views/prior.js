@@ -10,7 +10,7 @@ const PRESETS = [
   ["own", "Your own"],
 ];
 const STEP = 0.01;
-const PARK = { green: 0.4, red: 0.25, yellow: 0.15, blue: 0.2 };
+const START = { blue: 0.2, brown: 0.1, green: 0.3, orange: 0.1, red: 0.2, yellow: 0.1 }; // sums to 1
 
 export class PriorForm {
   /**
@@ -60,7 +60,7 @@ export class PriorForm {
       min: 0,
       max: 1,
       step: STEP,
-      value: String(PARK[colour] ?? 0.1),
+      value: String(START[colour]),
     });
     input.addEventListener("input", () => this.#moved());
     this.sliders.set(colour, { input, value });
