@@ -20,7 +20,7 @@ const SAYS = {
 
 const VITALS = [
   ["rate", "Event rate", (health) => rate(health.rate), "events taken in, lately"],
-  ["events", "Events", (health) => count(health.events), "since the server started"],
+  ["events", "Events", (health) => count(health.events), "taken in, all told"],
   ["lag", "Behind", (health) => count(health.lag), "what the source still holds, in its own units"],
   [
     "commit_age",
