@@ -307,10 +307,13 @@ def test_keys_are_compared(open_page, shoot):
     page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
 
 
-def test_health_says_how_the_stream_fares(open_page, shoot):
+def test_health_says_how_the_stream_fares(open_page, site, shoot):
     page = open_page("/health")
     live(page)
     page.get_by_role("heading", name="All is well").wait_for()
+    page.get_by_text("no event comes now, the last one came").wait_for()
+    site.feed(visit("control", False))
+    page.get_by_text("Events come in; the last commit was").wait_for()
     assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]
     expect(page.locator(".beliefs-table tbody tr")).to_have_count(5)
     expect(page.locator(".strip .dead b")).to_have_text("1")

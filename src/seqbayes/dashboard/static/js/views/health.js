@@ -10,7 +10,6 @@ import { failure, loading } from "./state.js";
 const KEPT = 300; // seconds of event rates
 
 const SAYS = {
-  ok: "Events come in and are committed.",
   stalled: "The source is stalled: no step was made for a second and more.",
   stopped: "The source has ended, or no run writes to the store.",
   silent: "Nothing was heard from the server for two seconds.",
@@ -38,6 +37,19 @@ const VITALS = [
   ["clients", "Watching", (health) => count(health.clients), "pages and programs"],
   ["uptime", "Uptime", (health) => span(health.uptime), "of the server"],
 ];
+
+/** What is known of a stream that is well. */
+function well({ source, rate: speed, event_age: event, commit_age: commit }) {
+  if (source?.mode === "replay") return "This server has no source: it tells stories.";
+  const store = source?.mode === "store";
+  const runs = store ? "A run writes to this store" : "The source answers";
+  if (rate(speed) !== "0/s") {
+    const since = commit === null ? "none is committed yet" : `the last commit was ${age(commit)} ago`;
+    return `Events come in; ${since}.`;
+  }
+  if (event === null) return `${runs}; no event came ${store ? "yet" : "since the server started"}.`;
+  return `${runs}; no event comes now, the last one came ${age(event)} ago.`;
+}
 
 let rates = []; // [ms, rate], kept from view to view
 
@@ -167,12 +179,8 @@ export class Health {
         connecting: "Connecting",
       }[now] ?? now,
     );
-    const stories = now === "ok" && this.health.source?.mode === "replay";
     const error = this.health.error && state === "live" ? ` ${sentence(this.health.error)}` : "";
-    setText(
-      this.says,
-      (stories ? "This server has no source: it tells stories." : (SAYS[now] ?? "")) + error,
-    );
+    setText(this.says, (now === "ok" ? well(this.health) : (SAYS[now] ?? "")) + error);
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);
