@@ -143,20 +143,31 @@ def test_of_a_thousand_keys_only_those_on_screen_exist(open_page, shoot):
 
 @pytest.mark.parametrize("key", HOSTILE)
 def test_keys_are_text_and_nothing_else(open_page, site, key):
+    shown = key.replace("\u202e", "‹U+202E›")  # what turns the direction is seen itself
     page = open_page("/?belief=conversion")
-    link = page.locator(".card .name", has_text=key)
+    link = page.locator(".card .name", has_text=shown)
     link.wait_for()
-    assert link.text_content() == key
+    assert link.text_content() == shown
     link.click()
     page.wait_for_selector(".detail h1")
-    assert page.locator(".detail h1").text_content() == key
+    assert page.locator(".detail h1").text_content() == shown
     page.wait_for_selector("svg.density path.d-posterior[d^=M]")
     expect(page.get_by_text("not JSON <script>")).to_have_count(1)
     stored = json.dumps([key], ensure_ascii=False, separators=(",", ":"))
     page.goto(f"{site.url}/embed/conversion/{quote(stored, safe='')}")
     page.wait_for_selector(".card .name")
-    assert page.locator(".card .name").text_content() == key
+    assert page.locator(".card .name").text_content() == shown
     assert page.evaluate("window.hacked") is None
+
+
+def test_a_key_without_a_text_is_seen(open_page, site):
+    site.feed(visit("", True))
+    page = open_page("/?belief=conversion&sort=key&order=asc")
+    link = page.get_by_role("link", name="(empty)")
+    link.click()
+    expect(page.locator("h1.nameless")).to_have_text("(empty)")
+    page.get_by_role("link", name="Compare", exact=True).last.click()
+    expect(page.locator(".chip bdi.nameless")).to_have_text("(empty)")
 
 
 def test_more_frames_than_a_browser_has_connections_are_live(open_page, site):

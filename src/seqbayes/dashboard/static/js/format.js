@@ -145,18 +145,33 @@ export function when(time) {
   return (Date.now() - ms < 43_200_000 ? clock : dated).format(ms);
 }
 
+// What has no sign of its own, or turns the direction of what follows.
+const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+const code = (sign) => `‹U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`;
+
+/** A text of events, in which no sign is hidden: one cannot pose as another. */
+export function visible(text) {
+  const blank = (spaces) => [...spaces].map(code).join("");
+  return String(text).replace(UNSEEN, code).replace(/^\s+$/, blank) || "(empty)";
+}
+
 /** A key as people say it: the texts of its fields. */
 export function keyName(key, belief) {
   const texts = Array.isArray(key) ? key : [key];
-  return texts.length ? texts.map(String).join(" · ") : belief;
+  return texts.length ? texts.map(visible).join(" · ") : belief;
 }
+
+/** Whether a key has no text at all. */
+export const nameless = (key) =>
+  [key].flat().length > 0 && [key].flat().every((text) => text === "");
 
 /** An observation of any shape in one line. */
 export function observation(x) {
   if (typeof x === "number") return exact(x);
   if (typeof x === "boolean") return x ? "true" : "false";
   if (x === null || x === undefined) return NONE;
-  return typeof x === "string" ? x : JSON.stringify(x);
+  return visible(typeof x === "string" ? x : JSON.stringify(x));
 }
 
 /** A value of the parameter: a number, or several. */

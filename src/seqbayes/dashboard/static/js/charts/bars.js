@@ -1,7 +1,7 @@
 // Beliefs that are several numbers: shares of labels, fields, components.
 
 import { h, setText } from "../dom.js";
-import { count, number, probability, scale } from "../format.js";
+import { count, number, probability, scale, visible } from "../format.js";
 
 export const percent = (share) => `${(100 * share).toFixed(2)}%`;
 
@@ -56,7 +56,7 @@ export class Shares {
     };
     const track = h("span", { class: "track", "aria-hidden": "true" });
     track.append(...[parts.bar, parts.whisker, parts.mle, parts.map, parts.mean].filter(Boolean));
-    const name = String(label);
+    const name = visible(label);
     const element = h(
       "li",
       null,

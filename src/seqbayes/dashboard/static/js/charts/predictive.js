@@ -1,7 +1,7 @@
 // What the next observation may be.
 
 import { h, setAttribute, svg } from "../dom.js";
-import { exact, number, probability, tickTexts } from "../format.js";
+import { exact, number, probability, tickTexts, visible } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 import { chances } from "./bars.js";
 
@@ -14,7 +14,7 @@ export function predictive(given) {
   return given.kind === "pdf" ? density(given) : bars(given);
 }
 
-const nameOf = (value) => (typeof value === "number" ? exact(value) : String(value));
+const nameOf = (value) => (typeof value === "number" ? exact(value) : visible(value));
 
 function bars({ x, p }) {
   if (x.length <= FEW) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));

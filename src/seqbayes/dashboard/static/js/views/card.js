@@ -6,7 +6,7 @@ import { Components } from "../charts/components.js";
 import { Density, percentOf } from "../charts/density.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
-import { ago, count, keyName, probability, rate, scale } from "../format.js";
+import { ago, count, keyName, nameless, probability, rate, scale, visible } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 
@@ -107,11 +107,12 @@ export class Card {
     const card = this.data;
     const { name, family } = this.belief;
     setText(this.title, keyName(card.key, name));
+    this.title.classList.toggle("nameless", nameless(card.key));
     setAttribute(this.title, "title", keyName(card.key, name));
     const top = card.shares?.[0];
     if (top) {
       setText(this.value, probability(top.mean));
-      setText(this.range, String(top.label));
+      setText(this.range, visible(top.label));
     } else if (typeof card.mean === "number") {
       const written = scale(family, card.interval);
       setText(this.value, written.text(card.mean));

@@ -4,7 +4,7 @@ import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
 import { Overlay, letter, strokeClass } from "../charts/overlay.js";
 import { h, icon, setText, svg, table } from "../dom.js";
-import { count, keyName, scale } from "../format.js";
+import { count, keyName, nameless, scale } from "../format.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { empty, failure, loading } from "./state.js";
@@ -213,7 +213,7 @@ export class Compare {
               disabled: this.ids.length >= MOST,
               onclick: () => this.#add(card.id),
             },
-            h("span", null, keyName(card.key, this.name)),
+            this.#named(card),
             h("span", { class: "muted" }, scale(this.belief.family, card.interval).text(card.mean)),
           ),
         ),
@@ -276,7 +276,7 @@ export class Compare {
     this.overlay.update(cards, this.belief.family);
     const written = scale(this.belief.family, cards[0]?.interval);
     const rows = cards.map((card, i) => [
-      h("a", { href: detailPath(this.name, card.id) }, `${letter(i)} · ${names[i]}`),
+      h("a", { href: detailPath(this.name, card.id) }, `${letter(i)} · `, this.#named(card)),
       count(card.n),
       written.text(card.mean),
       written.range(card.interval),
@@ -290,6 +290,12 @@ export class Compare {
     );
   }
 
+  // A name written from right to left leaves what stands beside it in place.
+  #named(card) {
+    const quiet = nameless(card.key) ? "nameless" : null;
+    return h("bdi", { class: quiet }, keyName(card.key, this.name));
+  }
+
   #chip(card, name, i) {
     const stroke = svg(
       "svg",
@@ -301,7 +307,7 @@ export class Compare {
       { type: "button", "aria-label": `Leave out ${name}`, onclick: () => this.#drop(card.id) },
       icon("close"),
     );
-    return h("span", { class: "chip" }, stroke, h("b", null, letter(i)), name, drop);
+    return h("span", { class: "chip" }, stroke, h("b", null, letter(i)), this.#named(card), drop);
   }
 
   async #compute() {
@@ -323,7 +329,7 @@ export class Compare {
     }
     const name = (id) => {
       const i = this.ids.indexOf(id);
-      return i < 0 ? null : `${letter(i)} · ${keyName(this.cards.get(id).key, this.name)}`;
+      return i < 0 ? null : keyName(this.cards.get(id).key, this.name);
     };
     const ranked = answer.keys
       .map((id, i) => ({ id, name: name(id), p: answer.p_best[i] }))

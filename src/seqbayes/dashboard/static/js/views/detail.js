@@ -9,6 +9,7 @@ import {
   ago,
   count,
   keyName,
+  nameless,
   number,
   observation,
   parameter,
@@ -16,6 +17,7 @@ import {
   rate,
   scale,
   signed,
+  visible,
 } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
@@ -194,7 +196,7 @@ export class Detail {
           "/",
           h("a", { href: `/beliefs/${part(this.name)}` }, this.name),
         ),
-        h("h1", null, keyName(this.data.key, this.name)),
+        h("h1", { class: nameless(this.data.key) ? "nameless" : null }, keyName(this.data.key, this.name)),
         this.seen,
       ),
       h("div", { class: "actions" }, compare, pin),
@@ -274,7 +276,7 @@ export class Detail {
       );
     const [first] = card.shares ?? [];
     if (first) {
-      add(String(first.label), probability(first.mean), "mean", true);
+      add(visible(first.label), probability(first.mean), "mean", true);
       if (first.interval)
         add(LABELS.interval, scale("Dirichlet", first.interval).range(first.interval), "interval");
     } else if (typeof card.mean === "number") {

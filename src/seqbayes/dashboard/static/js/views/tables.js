@@ -1,7 +1,7 @@
 // The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
 
 import { h, table } from "../dom.js";
-import { count, number, observation, parameter, when } from "../format.js";
+import { count, number, observation, parameter, visible, when } from "../format.js";
 
 /** Why there are no single events: a store has none, a pipeline tells those of keys looked at. */
 export const untold = (store) =>
@@ -37,7 +37,7 @@ export function deadLetters(rows) {
   if (!rows?.length) return h("p", { class: "nothing" }, "None: every event could be used.");
   const cells = rows.map((letter) => [
     String(letter.position ?? "–"),
-    letter.reason,
+    visible(letter.reason),
     h("code", { class: "mono raw", title: observation(letter.raw) }, observation(letter.raw)),
     when(letter.at),
   ]);
@@ -94,12 +94,12 @@ export function parameters(prior, posterior) {
     if (Array.isArray(value)) return value.flat(3).map(say).join(", ");
     if (value && typeof value === "object") {
       return Object.entries(value)
-        .map(([name, one]) => `${name} ${typeof one === "object" ? `(${say(one)})` : say(one)}`)
+        .map(([name, one]) => `${visible(name)} ${typeof one === "object" ? `(${say(one)})` : say(one)}`)
         .join(", ");
     }
     return observation(value);
   };
-  const cells = names.map((name) => [name, say(prior?.[name]), say(posterior?.[name])]);
+  const cells = names.map((name) => [visible(name), say(prior?.[name]), say(posterior?.[name])]);
   return table(
     "Hyperparameters",
     [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]],
