@@ -1,9 +1,9 @@
 // All beliefs: a section each, with a card a key.
 
-import { get, query, part } from "../api.js";
+import { ApiError, get, query, part } from "../api.js";
 import { drawn, legend } from "../charts/density.js";
 import { h, icon, setText } from "../dom.js";
-import { count } from "../format.js";
+import { count, visible } from "../format.js";
 import { pinned } from "../prefs.js";
 import { Card } from "./card.js";
 import { Grid } from "./grid.js";
@@ -48,7 +48,13 @@ export class Overview {
       this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
-    if (!this.beliefs.some((belief) => belief.name === this.only)) this.only = null;
+    const known = !this.only || this.beliefs.some((belief) => belief.name === this.only);
+    if (this.beliefs.length && !known) {
+      this.app.live.watch([]);
+      const error = new ApiError(`There is no belief “${visible(this.only)}”.`, 404);
+      this.element.replaceChildren(failure(error, () => this.mount()));
+      return;
+    }
     if (!this.beliefs.length) {
       this.app.live.watch([]);
       this.element.replaceChildren(
