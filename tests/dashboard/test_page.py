@@ -301,6 +301,26 @@ def test_ticks_say_where_they_are(open_page, values, family, texts):
     assert said == texts
 
 
+@pytest.mark.parametrize(
+    ("interval", "mean", "texts"),
+    [
+        ([0.0004, 0.22], 0.07, ["7 %", "< 0.1 to 22 %"]),
+        ([0.004, 0.22], 0.07, ["7 %", "0.4 to 22 %"]),
+        ([0.0, 1.0], 1.0, ["100 %", "0 to 100 %"]),
+        ([0.99999, 0.9999999], 1 - 1e-10, ["> 99.999999 %", "99.99900 to 99.99999 %"]),
+    ],
+)
+def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
+    page = open_page("/login")
+    said = page.evaluate(
+        "async ([interval, mean]) => {"
+        " const written = (await import('/static/js/format.js')).scale('Beta', interval);"
+        " return [written.text(mean), written.range(interval)]; }",
+        [interval, mean],
+    )
+    assert said == texts
+
+
 def test_keys_are_compared(open_page, shoot):
     page = open_page("/?belief=conversion")
     for key in ("control", "video"):

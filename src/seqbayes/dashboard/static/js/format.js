@@ -71,12 +71,22 @@ export function scale(family, interval) {
     return decimals(factor * x, Math.max(0, digits + extra));
   };
   const unit = share ? " %" : "";
+  const sure = (x, places) =>
+    share && x > 0 && x < 1 && [0, 100].includes(Number((100 * x).toFixed(places)));
+  // A share is never rounded to certainty.
+  const told = (x, extra = 0) => {
+    if (digits === null || !sure(x, Math.max(0, digits + extra))) return bare(x, extra);
+    const places = Math.min(12, digits + extra + 1);
+    if (!sure(x, places)) return decimals(100 * x, places);
+    const least = 10 ** -places;
+    return x < 0.5 ? `< ${least.toFixed(places)}` : `> ${(100 - least).toFixed(places)}`;
+  };
   return {
     share,
     unit,
     bare,
-    text: (x, extra = 0) => (exists(x) ? `${bare(x, extra)}${unit}` : NONE),
-    range: (pair) => (pair ? `${bare(pair[0])} to ${bare(pair[1])}${unit}` : NONE),
+    text: (x, extra = 0) => (exists(x) ? `${told(x, extra)}${unit}` : NONE),
+    range: (pair) => (pair ? `${told(pair[0])} to ${told(pair[1])}${unit}` : NONE),
   };
 }
 
