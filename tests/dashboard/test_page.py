@@ -124,6 +124,12 @@ def test_pinned_keys_stay_pinned(open_page):
     page.goto(page.url.partition("?")[0] + "?pinned=1")
     pinned.wait_for()
     expect(pinned).to_have_text(["video"])
+    page.get_by_role("searchbox", name="Search keys").fill("shop")
+    page.get_by_text("No pinned key contains “shop”.").wait_for()
+    page.get_by_role("searchbox", name="Search keys").fill("VID")
+    expect(pinned).to_have_text(["video"])
+    page.get_by_role("searchbox", name="Search keys").fill("")
+    page.wait_for_function("() => !location.search.includes('q=')")
     page.locator(".pinned-keys").get_by_role("button", name="Unpin: video").click()
     page.get_by_text("No key is pinned").wait_for()
 

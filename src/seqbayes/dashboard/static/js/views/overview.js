@@ -140,6 +140,7 @@ export class Overview {
     Object.assign(this.asked, change);
     scrollTo(0, 0);
     this.#remember();
+    if (change.search !== undefined) this.#showPins();
     for (const grid of this.grids) {
       grid.span = null;
       grid.ask(this.#question());
@@ -258,13 +259,23 @@ export class Overview {
   }
 
   async #showPins() {
-    const mine = pinned().filter(({ belief }) => this.beliefs.some((b) => b.name === belief));
+    const sought = this.asked.search.toLowerCase();
+    const mine = pinned().filter(
+      ({ belief, id }) =>
+        id.toLowerCase().includes(sought) && this.beliefs.some((b) => b.name === belief),
+    );
     this.pinSection.hidden = !mine.length && !this.pinnedOnly;
     const cards = h("div", { class: "flow" });
     this.pinSection.replaceChildren(h("header", null, h("h2", null, "Pinned")), cards);
     if (!mine.length) {
       cards.replaceWith(
-        h("p", { class: "nothing" }, "No key is pinned. The star of a card pins it here."),
+        h(
+          "p",
+          { class: "nothing" },
+          sought
+            ? `No pinned key contains “${this.asked.search}”.`
+            : "No key is pinned. The star of a card pins it here.",
+        ),
       );
     }
     this.pins = new Map();
