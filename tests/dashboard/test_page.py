@@ -331,6 +331,8 @@ def test_keys_are_compared(open_page, shoot):
     page = open_page("/?belief=conversion")
     for key in ("control", "video"):
         page.get_by_role("button", name=f"Compare: {key}").click()
+    page.reload()
+    expect(page.locator(".card.chosen")).to_have_count(2)
     page.get_by_role("link", name="Compare", exact=True).last.click()
     page.wait_for_selector(".forest li")
     for line in ("path.c-line.dash-1", "path.c-line.dash-2"):

@@ -1,16 +1,19 @@
-// What this browser remembers: the theme and the pinned keys. Without storage it forgets.
+// What this browser remembers: the theme and the pinned keys, and of a tab the keys chosen for a
+// comparison. Without storage it forgets.
 
-function read(name, fallback) {
+const storage = { here: () => sessionStorage, everywhere: () => localStorage };
+
+export function read(name, fallback, where = "everywhere") {
   try {
-    return JSON.parse(localStorage.getItem(`seqbayes.${name}`)) ?? fallback;
+    return JSON.parse(storage[where]().getItem(`seqbayes.${name}`)) ?? fallback;
   } catch {
     return fallback; // storage is forbidden, or holds something else
   }
 }
 
-function write(name, value) {
+export function write(name, value, where = "everywhere") {
   try {
-    localStorage.setItem(`seqbayes.${name}`, JSON.stringify(value));
+    storage[where]().setItem(`seqbayes.${name}`, JSON.stringify(value));
   } catch {
     // Forbidden or full: it holds until the page is left.
   }

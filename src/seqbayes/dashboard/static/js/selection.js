@@ -1,12 +1,21 @@
-// The keys chosen for a comparison: of one belief, a handful.
+// The keys chosen for a comparison: of one belief, a handful. A tab keeps them when it is reloaded.
 
 import { query } from "./api.js";
+import { read, write } from "./prefs.js";
 
 export const MOST = 6;
 
 export class Selection extends EventTarget {
   belief = null;
   ids = [];
+
+  constructor() {
+    super();
+    const { belief, ids } = read("chosen", {}, "here");
+    if (typeof belief !== "string" || !Array.isArray(ids)) return;
+    this.belief = belief;
+    this.ids = ids.filter((id) => typeof id === "string").slice(0, MOST);
+  }
 
   chosen(belief, id) {
     return this.belief === belief && this.ids.includes(id);
@@ -22,11 +31,16 @@ export class Selection extends EventTarget {
       this.dispatchEvent(new CustomEvent("full"));
       return;
     }
-    this.dispatchEvent(new CustomEvent("change"));
+    this.#changed();
   }
 
   clear() {
     this.ids = [];
+    this.#changed();
+  }
+
+  #changed() {
+    write("chosen", { belief: this.belief, ids: this.ids }, "here");
     this.dispatchEvent(new CustomEvent("change"));
   }
 
