@@ -16,7 +16,12 @@ export function bests(rows, index) {
       return h(
         "li",
         null,
-        h("span", { class: "label", title: name }, `${letter(index(id))} · `, h("bdi", null, name)),
+        h(
+          "span",
+          { class: "label", title: name },
+          `${letter(index(id))} · `,
+          h("bdi", null, name),
+        ),
         h("span", { class: "track", "aria-hidden": "true" }, bar),
         h("span", { class: "value" }, probability(p)),
       );

@@ -196,7 +196,11 @@ export class Detail {
           "/",
           h("a", { href: `/beliefs/${part(this.name)}` }, this.name),
         ),
-        h("h1", { class: nameless(this.data.key) ? "nameless" : null }, keyName(this.data.key, this.name)),
+        h(
+          "h1",
+          { class: nameless(this.data.key) ? "nameless" : null },
+          keyName(this.data.key, this.name),
+        ),
         this.seen,
       ),
       h("div", { class: "actions" }, compare, pin),

@@ -44,10 +44,11 @@ function well({ source, rate: speed, event_age: event, commit_age: commit }) {
   const store = source?.mode === "store";
   const runs = store ? "A run writes to this store" : "The source answers";
   if (rate(speed) !== "0/s") {
-    const since = commit === null ? "none is committed yet" : `the last commit was ${age(commit)} ago`;
-    return `Events come in; ${since}.`;
+    const last = `the last commit was ${age(commit)} ago`;
+    return `Events come in; ${commit === null ? "none is committed yet" : last}.`;
   }
-  if (event === null) return `${runs}; no event came ${store ? "yet" : "since the server started"}.`;
+  const ever = store ? "yet" : "since the server started";
+  if (event === null) return `${runs}; no event came ${ever}.`;
   return `${runs}; no event comes now, the last one came ${age(event)} ago.`;
 }
 

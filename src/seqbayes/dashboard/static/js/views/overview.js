@@ -180,9 +180,9 @@ export class Overview {
     const sections = this.pinnedOnly
       ? []
       : shown.map((belief) => this.#section(belief, rows, alone));
-    const first = shown.findIndex(({ kind }) => kind === "number" || kind === "normal");
-    if (first >= 0 && sections.length) sections.splice(first, 0, legend(drawn(this.store)));
-    this.sections.replaceChildren(this.pinSection, ...sections);
+    const curves = shown.some(({ kind }) => kind === "number" || kind === "normal");
+    const signs = curves ? [legend(drawn(this.store))] : [];
+    this.sections.replaceChildren(...signs, this.pinSection, ...sections);
     this.#showPins();
     for (const grid of this.grids) grid.ask(this.#question());
     if (!this.grids.length) this.#watch();

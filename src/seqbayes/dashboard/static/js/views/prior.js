@@ -10,7 +10,8 @@ const PRESETS = [
   ["own", "Your own"],
 ];
 const STEP = 0.01;
-const START = { blue: 0.2, brown: 0.1, green: 0.3, orange: 0.1, red: 0.2, yellow: 0.1 }; // sums to 1
+// They sum to 1.
+const START = { blue: 0.2, brown: 0.1, green: 0.3, orange: 0.1, red: 0.2, yellow: 0.1 };
 
 export class PriorForm {
   /**
