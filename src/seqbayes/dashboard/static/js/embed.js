@@ -3,6 +3,7 @@
 
 import { detailPath, get, part } from "./api.js";
 import { h, setText } from "./dom.js";
+import { keyName } from "./format.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
 
@@ -40,7 +41,7 @@ async function show(signal) {
   ]);
   if (!card) build(listed.beliefs.find((belief) => belief.name === name));
   card.update(data);
-  document.title = `${card.title.textContent || id} · ${name}`;
+  document.title = `${keyName(data.key, name)} · ${name}`;
   say(health.status);
 }
 
