@@ -21,10 +21,16 @@ from seqbayes import (
     Gamma,
     Normal,
     NormalInverseGamma,
+    ObservationError,
     Poisson,
     Product,
 )
-from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
+from seqbayes.river import (
+    ConjugateLinearRegression,
+    ConjugateNB,
+    MixtureDiscriminant,
+    PredictiveSurprise,
+)
 
 STATES = [
     Beta(2, 3, seed=1),
@@ -253,3 +259,33 @@ def test_regression_is_as_good_as_bayesian_linear_regression(name):
         return evaluate.progressive_val_score(dataset(), model, metrics.MAE()).get()
 
     assert error(ConjugateLinearRegression()) <= error(BayesianLinearRegression())
+
+
+def test_estimators_tell_what_they_have_seen():
+    for model in (ConjugateNB(), MixtureDiscriminant(components=2, seed=1)):
+        assert (model.n_samples, model.classes, model.feature_names) == (0.0, {}, ())
+        for i in range(6):
+            model.learn_one({"x": float(i), "c": "ab"[i % 2]}, i % 3 == 0, w=0.5)
+        assert model.n_samples == 3.0
+        assert model.classes == {True: 1.0, False: 2.0}
+        assert model.feature_names == ("x", "c")
+        again = type(model).from_dict(model.to_dict())
+        assert (again.n_samples, again.classes) == (3.0, model.classes)
+
+
+def test_a_detector_tells_what_it_believes_of_a_feature():
+    model = PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
+    assert model.n_samples == 0.0
+    for i in range(4):
+        model.learn_one({"x": float(i), "n": i, "own": i, "c": "a"})
+    model.learn_one({"x": 5.0})
+    assert model.n_samples == 5.0
+    assert model.feature_names == ("x", "n", "own", "c")
+    alone = NormalInverseGamma.jeffreys()
+    alone.learn_many([0.0, 1.0, 2.0, 3.0, 5.0])
+    assert model.belief("x").mean == pytest.approx(alone.mean)
+    assert model.belief("own").mean == pytest.approx(7 / 5)
+    assert model.belief("n").mean == pytest.approx(6.5 / 4)
+    assert model.belief("c").mean == pytest.approx({"a": 0.8})
+    with pytest.raises(ObservationError, match="seen"):
+        model.belief("y")

@@ -230,3 +230,33 @@ def test_square_root_of_too_few_rows():
     assert root.leverage([2.0, 0.0]) == 1.0
     assert root.leverage([0.0, 1.0]) == math.inf
     assert root.log_determinant == -math.inf
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_weight_intervals_are_those_of_the_normal_equations(rng, intercept):
+    data = rows(rng, n=40, p=3, centre=2.0)
+    model = ConjugateLinearRegression(**PRIOR, intercept=intercept)
+    assert model.weight_intervals() == {}
+    assert model.intercept_interval() is None
+    taught(model, data)
+    ones = [[1.0]] * len(data) if intercept else [[]] * len(data)
+    X = np.array([[*one, *x.values()] for one, (x, _) in zip(ones, data, strict=True)])
+    y = np.array([t for _, t in data])
+    prior = np.diag([0.25] * intercept + [0.5] * 3)
+    inverse = np.linalg.inv(X.T @ X + prior)
+    theta = inverse @ X.T @ y
+    alpha, beta = 1.5 + len(data) / 2, 2.0 + (y @ y - theta @ X.T @ y) / 2
+    scale = np.sqrt(beta / alpha * np.diag(inverse))
+    expected = np.transpose(stats.t(2 * alpha, theta, scale).interval(0.9))
+    found = list(model.weight_intervals(0.9).values())
+    if intercept:
+        found = [model.intercept_interval(0.9), *found]
+    assert np.array(found) == pytest.approx(expected, rel=1e-9)
+
+
+def test_intervals_wait_for_what_they_need():
+    model = taught(ConjugateLinearRegression(), [({"x": 1.0}, 2.0)])
+    assert model.weight_intervals() == {"x": None}
+    assert model.intercept_interval() is None
+    with pytest.raises(PriorError):
+        model.weight_intervals(1.5)

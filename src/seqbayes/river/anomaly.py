@@ -116,6 +116,38 @@ class PredictiveSurprise(AnomalyDetector):
         """
         return math.fsum(self.surprises(x).values())
 
+    @property
+    def n_samples(self) -> float:
+        """Total weight of what was seen of the feature that came most often."""
+        return max((float(each.seen.n) for each in self._features.values()), default=0.0)
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """Names of the features seen, in the order in which they first came."""
+        return tuple(self._features)
+
+    def belief(self, feature: Any) -> State:
+        """Return the belief about a feature, as a state of its own.
+
+        Raises
+        ------
+        ObservationError
+            If no such feature was seen.
+
+        Examples
+        --------
+        >>> from seqbayes.river import PredictiveSurprise
+        >>> detector = PredictiveSurprise()
+        >>> for grams in (0.86, 0.91, 0.88):
+        ...     detector.learn_one({"weight": grams})
+        >>> print(f"{detector.belief('weight').mean.mean:.4f}")
+        0.8833
+        """
+        if feature not in self._features:
+            raise ObservationError(f"expected a feature that was seen, got {feature!r}")
+        seen = self._features[feature]
+        return seen.kind.alone(seen.seen)
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""
         return document.describe(self, {"features": document.write_features(self._features)})

@@ -125,6 +125,16 @@ class Kind:
             posterior = prior if own is None else combine(prior, own.value)
             yield log_marginal(posterior, statistic)
 
+    def alone(self, seen: Statistics) -> State:
+        """Return the belief given nothing but what was seen."""
+        state = self._unseen()
+        state._statistics.merge(seen)
+        return state
+
+    def _unseen(self) -> State:
+        """Return the belief before anything was seen."""
+        raise NotImplementedError
+
     def surprise(self, seen: Any, x: Any) -> float:
         """Return log p(likeliest value) - log p(x), given nothing but what was seen."""
         raise NotImplementedError
@@ -152,6 +162,9 @@ class Gaussian(Kind):
     def check(self, x: Any) -> None:
         """Refuse what is no number."""
         bounded(x)
+
+    def _unseen(self) -> State:
+        return NormalInverseGamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> NormalInverseGammaHyperparameters | None:
         """Return the prior about the mean and variance of all classes."""
@@ -192,15 +205,16 @@ class Count(Kind):
     family = Gamma
     likelihood = likelihoods.Poisson()
 
+    def _unseen(self) -> State:
+        return Gamma.jeffreys()
+
     def prior(self, seen: Any, strength: float) -> GammaHyperparameters:
         """Return the prior about the rate of all classes, itself believed Gamma(1, 1) at first."""
         return GammaHyperparameters(strength * (seen.a + 1.0) / (seen.b + 1.0), strength)
 
     def surprise(self, seen: Any, x: Any) -> float:
         """Return the surprise under Jeffreys' prior."""
-        state = Gamma.jeffreys()
-        state._statistics.merge(seen)
-        return _surprise(state, x)
+        return _surprise(self.alone(seen), x)
 
 
 class Categorical(Kind):
@@ -208,6 +222,9 @@ class Categorical(Kind):
 
     family = DirichletProcess
     likelihood = likelihoods.Categorical()
+
+    def _unseen(self) -> State:
+        return DirichletProcess(1.0)  # what was never seen has the weight of one observation
 
     def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
         """Return the prior about the shares of all classes, in which the unseen has weight 1."""
@@ -248,6 +265,9 @@ class Own(Kind):
         """Return the prior of the state."""
         return self.template.prior
 
+    def _unseen(self) -> State:
+        return self.template.clone()
+
     def state(self, feature: Feature, label: Any, strength: float) -> State:
         """Return the belief about a feature within a class."""
         state = self.template.clone()
@@ -257,9 +277,7 @@ class Own(Kind):
 
     def surprise(self, seen: Any, x: Any) -> float:
         """Return the surprise under the prior of the state."""
-        state = self.template.clone()
-        state._statistics.merge(seen)
-        return _surprise(state, x)
+        return _surprise(self.alone(seen), x)
 
 
 KINDS: dict[str, Kind] = {

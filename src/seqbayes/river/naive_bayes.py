@@ -168,6 +168,31 @@ class ConjugateNB(base.Classifier):
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
 
+    @property
+    def n_samples(self) -> float:
+        """Total weight of what was seen."""
+        return float(self._classes.n)
+
+    @property
+    def classes(self) -> dict[Any, float]:
+        """Weight of every class seen, in the order in which they first came.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateNB
+        >>> model = ConjugateNB()
+        >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
+        ...     model.learn_one({"legs": legs}, label)
+        >>> model.classes, model.n_samples
+        ({'dog': 2.0, 'hen': 1.0}, 3.0)
+        """
+        return dict(self._classes.value)
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """Names of the features seen, in the order in which they first came."""
+        return tuple(self._features)
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""
         return document.describe(

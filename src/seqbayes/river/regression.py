@@ -269,6 +269,58 @@ class ConjugateLinearRegression(base.Regressor):
         theta = self._theta()
         return {name: theta[column] for name, column in self._columns.items()}
 
+    def weight_intervals(self, level: float = 0.95) -> dict[Any, tuple[float, float] | None]:
+        """Return the interval that holds the weight with this probability, of every feature seen.
+
+        None while the prior is improper and too little was seen to say anything.
+
+        Raises
+        ------
+        PriorError
+            If the level is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression()
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> print("{:.2f} to {:.2f}".format(*model.weight_intervals()["time"]))
+        1.81 to 2.13
+        >>> print("{:.2f} to {:.2f}".format(*model.intercept_interval()))
+        0.68 to 1.45
+        """
+        check_level(level, "equal-tailed")
+        found = {}
+        for name, column in self._columns.items():
+            row = [0.0] * len(self._origin)
+            row[column] = 1.0
+            found[name] = self._interval(row, self._theta()[column], level)
+        return found
+
+    def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
+        """Return the interval that holds the intercept with this probability.
+
+        None without an intercept, or before anything can be said of it.
+
+        Raises
+        ------
+        PriorError
+            If the level is not between 0 and 1.
+        """
+        check_level(level, "equal-tailed")
+        if not (self.intercept and self._origin):
+            return None
+        return self._interval(self._row({})[0], self.intercept_mean, level)
+
+    def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
+        """Return the interval of a sum of parameters, each times what the row says."""
+        noise, leverage = self._noise, self._root.leverage(row)
+        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
+            return None
+        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(leverage)
+        return StudentT(2.0 * noise.alpha, mean, scale).interval(level) if scale > 0.0 else None
+
     @property
     def intercept_mean(self) -> float:
         """Posterior mean of the target where all features are 0; 0 without an intercept."""
