@@ -171,8 +171,45 @@ def test_estimators_tell_what_they_can(estimator, event):
         estimator.learn_one({**event[0], "x": float(i)}, *event[1:])
     shown = told(estimator, event[0])
     assert shown["kind"] == "estimator"
-    if isinstance(estimator, river.ConjugateLinearRegression):
-        assert shown["fields"][0]["name"] == "x"
+    assert shown["n"] == 4.0
+    assert "features met: x" in shown["text"]
+    assert shown["fields"]
+
+
+def test_classifiers_tell_classes_and_features():
+    model = river.ConjugateNB({"legs": "count"})
+    for i in range(300):
+        model.learn_one({"legs": 2 + i % 3, "noise": f"sound {i % 9}"}, "dog" if i % 3 else "hen")
+    shown = told(model)
+    lines = {line["name"]: line for line in shown["fields"]}
+    assert shown["n"] == 300.0
+    assert lines["class dog"]["n"] == 200.0
+    assert lines["class dog"]["mean"] == pytest.approx(201 / 302)
+    assert lines["class dog"]["interval"] == pytest.approx(list(Beta(201, 101).interval()))
+    belief = model.belief("hen", "legs")
+    assert lines["hen: legs"]["mean"] == pytest.approx(belief.mean)
+    assert sum(name.startswith("dog: noise") for name in lines) == 4  # of its labels the likeliest
+    assert lines["dog: noise = sound 1"]["n"] == 34.0
+    clusters = river.MixtureDiscriminant(components=2, seed=1)
+    for i in range(120):
+        clusters.learn_one({"x": float(i % 7)}, "yes" if i % 4 else "no")
+    lines = told(clusters)["fields"]
+    assert [(line["name"], line["n"]) for line in lines] == [
+        ("class no", 30.0),
+        ("class yes", 90.0),
+    ]
+
+
+def test_a_regression_tells_every_weight_with_its_interval():
+    model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
+    for a, b, noise in rng.normal(size=(200, 3)):
+        model.learn_one({"a": a, "b": b}, 2.0 * a - b + 5.0 + 0.1 * noise)
+    lines = {line["name"]: line for line in told(model)["fields"]}
+    assert list(lines) == ["a", "b", "(intercept)", "(noise variance)"]
+    for name, true in (("a", 2.0), ("b", -1.0), ("(intercept)", 5.0)):
+        low, high = lines[name]["interval"]
+        assert low < lines[name]["mean"] < high
+        assert low - 0.02 < true < high + 0.02
 
 
 def test_a_state_that_forgets_is_told_as_of_its_clock():

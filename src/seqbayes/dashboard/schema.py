@@ -100,11 +100,12 @@ class Component(Struct):
 
 
 class Line(Struct):
-    """One number among several."""
+    """One number among several; `n` is the weight of what was seen of it, where that is known."""
 
     name: str
     mean: Number
     interval: Interval
+    n: Number | UnsetType = UNSET
 
 
 class Card(Struct):

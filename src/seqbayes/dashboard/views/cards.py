@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seqbayes.dashboard.views.estimators import estimator
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations, shares
 from seqbayes.dashboard.views.mixtures import mixture
 from seqbayes.dashboard.views.numbers import intervals, numbers
-from seqbayes.dashboard.views.parts import estimator, parts
+from seqbayes.dashboard.views.parts import parts
 from seqbayes.decay import Decayed
 from seqbayes.families import (
     Dirichlet,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views import curves
+from seqbayes.dashboard.views import curves, estimators
 from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import decimals, finite, heights, places, values
 from seqbayes.dashboard.views.mixtures import support
@@ -35,7 +35,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
         **card(state, last, POINTS),
         "posterior": values(plain.posterior) if known else None,
         "prior": values(plain.prior) if known else None,
-        "text": str(state),
+        "text": estimators.text(plain) if kind_of(plain) == "estimator" else str(state),
         "log_evidence": _evidence(plain),
         "predictive": _predictive(plain),
     }

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.state import State
 
-_NOTHING = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
+NOTHING = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
 
 
 def parts(state: State) -> dict[str, Any]:
     """Return a line for every coordinate, or for every field."""
     lines = _coordinates(state) if isinstance(state, NormalInverseWishart) else _fields(state)
-    return {**_NOTHING, "fields": lines}
+    return {**NOTHING, "fields": lines}
 
 
 def _coordinates(state: Any) -> list[dict[str, Any]]:
@@ -35,11 +33,12 @@ def _coordinates(state: Any) -> list[dict[str, Any]]:
 def _fields(state: Any) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for name in state.fields:
-        lines += _field(str(name), state.marginal(name))
+        lines += field_lines(str(name), state.marginal(name))
     return lines
 
 
-def _field(name: str, state: State) -> list[dict[str, Any]]:
+def field_lines(name: str, state: State) -> list[dict[str, Any]]:
+    """Return the lines of a state that goes by a name: one for every number it is about."""
     if isinstance(state, (Product, NormalInverseWishart)):
         inner = parts(state)["fields"]
         return [{**line, "name": f"{name}.{line['name']}"} for line in inner]
@@ -64,15 +63,3 @@ def _lines(name: str, mean: Any, interval: Any) -> list[dict[str, Any]]:
             for part, m, i in each
         ]
     return [{"name": name, "mean": finite(mean), "interval": pair(interval)}]
-
-
-def estimator(state: Any) -> dict[str, Any]:
-    """Return what an estimator tells of itself: weights, where it has some."""
-    weights = getattr(state, "weights", None)
-    lines = []
-    if isinstance(weights, Mapping):
-        lines = [
-            {"name": str(name), "mean": finite(np.asarray(value).item()), "interval": None}
-            for name, value in weights.items()
-        ]
-    return {**_NOTHING, "fields": lines}

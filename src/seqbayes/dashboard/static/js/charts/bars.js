@@ -105,12 +105,12 @@ export class Fields {
   update(card) {
     const fields = (card.fields ?? []).slice(0, this.most);
     const rest = (card.fields?.length ?? 0) - fields.length;
-    const rows = fields.map(({ name, mean, interval }) => {
+    const rows = fields.map(({ name, mean, interval, n }) => {
       const written = scale("", interval);
       return h(
         "tr",
         null,
-        h("th", { scope: "row", title: name }, name),
+        h("th", { scope: "row", title: name }, typeof n === "number" ? `${name} (n ${count(n)})` : name),
         h("td", { class: "num" }, interval ? written.text(mean) : number(mean)),
         h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
       );
