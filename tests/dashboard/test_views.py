@@ -232,6 +232,43 @@ def test_predictives_sum_to_one():
     assert np.trapezoid(predictive["p"], predictive["x"]) == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_mixture_predicts_what_its_components_add_up_to():
+    state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
+    state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
+    shown = told(state)
+    predictive = shown["predictive"]
+    assert predictive["kind"] == "pdf"
+    assert (predictive["x"], predictive["p"]) == (shown["x"], shown["total"])
+    densities = [math.exp(state.log_predictive(x)) for x in predictive["x"]]
+    assert predictive["p"] == pytest.approx(densities, abs=1e-3)
+    mean = np.trapezoid(np.array(predictive["x"]) * predictive["p"], predictive["x"])
+    assert predictive["mean"] == pytest.approx(mean, abs=0.05)
+    coins = Mixture([Beta(likelihood=Binomial(trials=10))] * 2, start=(0.3, 0.6))
+    coins.learn_many([3, 7, 6, 2])
+    assert told(coins)["predictive"]["kind"] == "pmf"
+    vectors = Mixture([NormalInverseWishart([0, 0], df=4.0)] * 2, seed=1)
+    assert told(vectors)["predictive"] is None
+
+
+def test_several_numbers_are_predicted_line_by_line():
+    vector = NormalInverseWishart([0, 1], df=6.0)
+    vector.learn_many([[1, 2], [3, 1], [0, 1]])
+    lines = told(vector)["predictive"]["lines"]
+    assert [line["mean"] for line in lines] == pytest.approx(vector.predictive.mean.tolist())
+    first = vector.predictive.marginals[0]
+    assert lines[0]["interval"] == pytest.approx(list(first.interval(0.95)))
+    labels = Dirichlet({f"l{i}": 1.0 + i for i in range(9)})
+    inner = Product({"v": vector.clone(), "rate": Gamma(2, 1)})
+    product = Product({"w": NormalInverseGamma(), "p": labels, "in": inner, "flat": Beta(0, 0)})
+    lines = {line["name"]: line for line in told(product)["predictive"]["lines"]}
+    assert list(lines) == [
+        *("w", "p = l8", "p = l7", "p = l6", "p = l5", "in.v.0", "in.v.1", "in.rate", "flat"),
+    ]
+    assert lines["p = l8"]["mean"] == pytest.approx(9 / 45)
+    assert lines["w"]["interval"] == pytest.approx(list(NormalInverseGamma().predictive.interval()))
+    assert lines["flat"]["mean"] is None
+
+
 def test_comparisons_agree_with_exact_values():
     exact = views.compare([Normal(0.3, 1.0), Normal(0.0, 3.0)])
     p = 0.5 * math.erfc(-0.3 / math.sqrt(4.0) / math.sqrt(2.0))

@@ -147,12 +147,14 @@ class Cards(Struct):
 
 
 class Predictive(Struct):
-    """The distribution of the next observation."""
+    """The distribution of the next observation: of several numbers, a line for each."""
 
-    kind: Literal["pmf", "pdf"]
+    kind: Literal["pmf", "pdf", "lines"]
     x: list[float | str]
     p: list[Number]
     unseen: Number | UnsetType = UNSET
+    mean: Number | UnsetType = UNSET
+    lines: list[Line] | UnsetType = UNSET
 
 
 class History(Spark):

@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from seqbayes.dashboard.views import curves, estimators
+from seqbayes.dashboard.views import estimators
 from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
-from seqbayes.dashboard.views.figures import decimals, finite, heights, places, values
-from seqbayes.dashboard.views.mixtures import support
+from seqbayes.dashboard.views.figures import finite, values
+from seqbayes.dashboard.views.predictives import predictive
 from seqbayes.errors import SeqbayesError
 from seqbayes.mixture.answers import Answers
-from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
 POINTS = 400
-MOST_LABELS = 50
 
 
 def detail(state: Any, last: Any = None) -> dict[str, Any]:
@@ -31,53 +27,19 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     """
     plain = undecayed(state)
     known = isinstance(plain, State)
+    shown = card(state, last, POINTS)
     return {
-        **card(state, last, POINTS),
+        **shown,
         "posterior": values(plain.posterior) if known else None,
         "prior": values(plain.prior) if known else None,
         "text": estimators.text(plain) if kind_of(plain) == "estimator" else str(state),
         "log_evidence": _evidence(plain),
-        "predictive": _predictive(plain),
+        "predictive": predictive(plain, shown),
     }
 
 
 def _evidence(state: Any) -> float | None:
     return finite(getattr(state, "log_evidence", None))
-
-
-def _predictive(state: Any) -> dict[str, Any] | None:
-    """Return the distribution of the next observation, where it can be drawn."""
-    if kind_of(state) in ("mixture", "estimator", "product", "vector"):
-        return None  # a mixture's is the total of its components
-    try:
-        predictive = state.predictive
-    except SeqbayesError:  # improper
-        return None
-    if isinstance(predictive, Categorical):
-        return _of_labels(predictive)
-    try:
-        mean = predictive.mean
-    except NotImplementedError:
-        return None
-    if not hasattr(predictive, "interval") or isinstance(mean, dict):
-        return None
-    x = support([predictive], 120) if predictive.discrete else curves.grid(predictive, 120)
-    if x is None:
-        return None
-    p = np.asarray(predictive.p(x), float)
-    top = float(np.nanmax(np.where(np.isfinite(p), p, np.nan))) if np.isfinite(p).any() else 0.0
-    kind = "pmf" if predictive.discrete else "pdf"
-    return {"kind": kind, "x": places(x), "p": heights(p, top)}
-
-
-def _of_labels(predictive: Categorical) -> dict[str, Any]:
-    ranked = sorted(predictive.probabilities.items(), key=lambda each: -each[1])[:MOST_LABELS]
-    return {
-        "kind": "pmf",
-        "x": [str(label) for label, _ in ranked],
-        "p": [round(p, decimals(p, 6)) if p > 0.0 else 0.0 for _, p in ranked],
-        "unseen": predictive.unseen,
-    }
 
 
 def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:

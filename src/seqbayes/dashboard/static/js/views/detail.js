@@ -1,6 +1,7 @@
 // One belief about one key, in full.
 
 import { get, part, query } from "../api.js";
+import { Fields } from "../charts/bars.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
 import { predictive } from "../charts/predictive.js";
@@ -28,6 +29,10 @@ import * as tables from "./tables.js";
 
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
+const UNTOLD = {
+  estimator: "What it predicts depends on the other features of the next observation.",
+  mixture: "There is no one curve of it: an observation is several things, or nothing was seen.",
+};
 
 export class Detail {
   watches = true;
@@ -317,7 +322,7 @@ export class Detail {
     this.#bayes();
     this.steps.replaceChildren(tables.steps(data.steps, this.store));
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
-    this.predictive.replaceChildren(predictive(data.predictive));
+    this.#next(data.predictive);
     this.#surprises(data.recent ?? []);
     this.parameters.replaceChildren(tables.parameters(data.prior, data.posterior));
     setText(this.says, data.text ?? "");
@@ -331,6 +336,23 @@ export class Detail {
     }
     if (data.density && this.curveTable.open) this.curve.replaceChildren(tables.curve(data));
     this.curveTable.ontoggle ??= () => this.#slow();
+  }
+
+  #next(given) {
+    if (given?.lines) {
+      const fields = new Fields({ most: 24 });
+      fields.update({ fields: given.lines });
+      this.predictive.replaceChildren(fields.element);
+    } else if (given) {
+      const mean =
+        typeof given.mean === "number"
+          ? h("p", { class: "hint" }, `mean ${number(given.mean)}`)
+          : "";
+      this.predictive.replaceChildren(predictive(given), mean);
+    } else {
+      const why = UNTOLD[this.belief.kind] ?? "Nothing can be said of it before more is seen.";
+      this.predictive.replaceChildren(h("p", { class: "nothing" }, why));
+    }
   }
 
   #surprises(events) {
