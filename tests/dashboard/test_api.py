@@ -196,6 +196,21 @@ def test_history_and_dead_letters_are_told(many, tmp_path):
     assert all(
         low < mean < high for mean, low, high in zip(*list(history.values())[1:4], strict=True)
     )
+    for name, part in [
+        ("colours", "red"),
+        ("words", "red"),
+        ("pair", "wait"),
+        ("both", "wait mean"),
+    ]:
+        detail = many.get(f"/api/beliefs/{name}/%5B%5D")
+        history = detail["history"]
+        assert history["part"] == detail["spark"]["part"] == part
+        assert len(history["t"]) > 1
+        assert history["n"][-2] > 0
+        line = detail["shares"][0] if "shares" in detail else detail["fields"][0]
+        assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
+        for low, mean, high in zip(history["low"], history["mean"], history["high"], strict=True):
+            assert low < mean < high
     (letter,) = many.get(path)["dead_letters"]
     assert letter["raw"] == '{"shop": "north", "sold": 7}'
     assert letter["reason"].startswith("expected True, False, 1 or 0")

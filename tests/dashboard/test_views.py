@@ -212,6 +212,30 @@ def test_a_regression_tells_every_weight_with_its_interval():
         assert low - 0.02 < true < high + 0.02
 
 
+def test_of_several_numbers_one_is_followed():
+    colours = Dirichlet({"red": 1.0, "blue": 1.0, "green": 1.0})
+    colours.learn_many(["blue"] * 3 + ["red"] * 4)
+    found = views.followed(colours)
+    assert (found.name, found.path, found.mean) == ("red", ("red",), pytest.approx(0.5))
+    assert (found.low, found.high) == pytest.approx(colours.interval()["red"])
+    # blue is held while it may well be as large, and no longer
+    assert views.followed(colours, held=("blue",)).name == "blue"
+    colours.learn_many(["red"] * 90)
+    assert views.followed(colours, held=("blue",)).name == "red"
+    assert views.followed(DirichletProcess(1.0)) is None
+    vector = NormalInverseWishart([0, 1], df=6.0)
+    vector.learn_many([[1, 2], [3, 1], [0, 1]])
+    line = views.card(vector)["fields"][0]
+    found = views.followed(vector)
+    assert (found.name, found.path, found.mean) == ("0", ("mean", 0), line["mean"])
+    assert [found.low, found.high] == pytest.approx(line["interval"])
+    inner = Product({"p": colours.clone(), "n": Gamma(2, 1)})
+    product = Product({"flat": Beta(0, 0), "in": inner, "w": NormalInverseGamma()})
+    found = views.followed(product, held=("in", "p", "green"))
+    assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
+    assert views.followed(Mixture(2)) is None
+
+
 def test_a_state_that_forgets_is_told_as_of_its_clock():
     state = decay.Decayed(Beta(), half_life=60.0, by="time")
     state.learn_one(True, t=0.0)

@@ -8,11 +8,15 @@ from typing import Any
 
 import msgspec
 
-from seqbayes.dashboard.shelf import SPARK, Entry, columns
+from seqbayes.dashboard.shelf import Entry, columns
 from seqbayes.dashboard.views.figures import finite, significant
+from seqbayes.dashboard.views.followed import Followed, Path
 from seqbayes.stream.readonly import StoreReader
 
 _NUMBER = (int, float)
+
+_LONGEST = 100_000
+"""Characters of a stored summary that is read for one label's sake: others have very many."""
 
 
 def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
@@ -20,46 +24,100 @@ def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if not entry.seeded:
             entry.seeded = True
-            if reader is not None and entry.kind in ("number", "normal"):
-                known = [point for point, _ in _points(reader, entry.belief, entry.key)]
-                entry.begin(known[-(SPARK - 1) :])
+            if reader is not None and entry.kind not in ("mixture", "estimator"):
+                _seed(reader, entry)
+
+
+def _seed(reader: StoreReader, entry: Entry) -> None:
+    path: Path = ()
+    if entry.kind not in ("number", "normal"):
+        if entry.followed is None and entry.follow() is None:
+            return
+        path = entry.followed.path if entry.followed else ()
+    known = [point for point, _ in _points(reader, entry.belief, entry.key, path)]
+    entry.begin(known)
 
 
 def history(
-    reader: StoreReader | None, name: str, key: str, spark: dict[str, list[Any]]
-) -> dict[str, list[Any]]:
-    """Return what a store remembers of a key as columns, and behind it what a sparkline adds."""
-    found = [] if reader is None else list(_points(reader, name, key))
+    reader: StoreReader | None,
+    name: str,
+    key: str,
+    spark: dict[str, Any],
+    part: Followed | None = None,
+) -> dict[str, Any]:
+    """Return what a store remembers of a key as columns, and behind it what a sparkline adds.
+
+    Parameters
+    ----------
+    reader
+        The store's, if there is one.
+    name, key
+        Of the belief, and the stored text of its key.
+    spark
+        The columns of the sparkline.
+    part
+        What is followed of a belief about several numbers.
+    """
+    path = () if part is None else part.path
+    found = [] if reader is None else list(_points(reader, name, key, path))
     points, counts = [point for point, _ in found], [n for _, n in found]
     newest = points[-1][0] if points else -math.inf
     for point in zip(*(spark[name] for name in ("t", "mean", "low", "high")), strict=True):
         if point[0] > newest:
             points.append(point)
             counts.append(None)
-    return {**columns(points), "n": counts}
+    told = {**columns(points), "n": counts}
+    return told if part is None else {**told, "part": part.name}
 
 
 def _points(
-    reader: StoreReader, name: str, key: str
+    reader: StoreReader, name: str, key: str, path: Path
 ) -> Iterator[tuple[tuple[Any, ...], float | None]]:
     """Yield time, mean and interval, and the weight of what was seen, of stored summaries."""
     for at, text in reader.history(name, key):
+        if path and len(text) > _LONGEST:
+            continue
         summary = msgspec.json.decode(text)
-        mean, low, high = _ends(summary)
+        mean, low, high = _ends(summary, path)
         if mean is not None:
             yield (at, *map(significant, (mean, low, high))), finite(summary.get("n_samples"))
 
 
-def _ends(summary: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+def _ends(summary: dict[str, Any], path: Path) -> tuple[float | None, float | None, float | None]:
     """Return mean and interval of one number out of a stored summary."""
     mean, interval = summary.get("mean"), summary.get("interval")
-    if isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
-        mean, interval = mean["mean"], (interval or {}).get("mean")
+    if not path and isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
+        path = ("mean",)
+    mean, interval = _at(mean, path), _at(interval, path, pairs=True)
     if not isinstance(mean, _NUMBER):
         return None, None, None
-    low, high = interval if isinstance(interval, list) else (None, None)
+    low, high = interval if isinstance(interval, list) and len(interval) == 2 else (None, None)
     return (
         mean,
         low if isinstance(low, _NUMBER) else None,
         high if isinstance(high, _NUMBER) else None,
     )
+
+
+def _at(value: Any, path: Path, pairs: bool = False) -> Any:
+    """Return what a summary has at a path; of `pairs` coordinates are within each of two ends.
+
+    Examples
+    --------
+    >>> _at({"mean": [1.0, 2.0]}, ("mean", 1))
+    2.0
+    >>> _at({"mean": [[0.0, 1.0], [2.0, 3.0]]}, ("mean", 1), pairs=True)
+    [1.0, 3.0]
+    """
+    for step in path:
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list):
+            value = [_at(each, (step,)) for each in value] if pairs else _item(value, step)
+        else:
+            return None
+    return value
+
+
+def _item(values: list[Any], place: int) -> Any:
+    return values[place] if place < len(values) else None

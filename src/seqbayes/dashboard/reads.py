@@ -103,8 +103,9 @@ class Reads:
             self._hub.look_at(name, key)
             past.seed(self._hub.origin.reader, [entry])
             told = entry.detail(self._board.now())
+            part = entry.followed
         reader = self._hub.origin.reader
-        told["history"] = past.history(reader, name, key, told["spark"])
+        told["history"] = past.history(reader, name, key, told["spark"], part)
         told["dead_letters"] = [] if reader is None else _letters(reader, name)
         return told
 

@@ -53,12 +53,16 @@ class Beliefs(Struct):
 
 
 class Spark(Struct):
-    """Mean and interval over time, in seconds since 1970, as columns."""
+    """Mean and interval over time, in seconds since 1970, as columns.
+
+    Of a belief about several numbers it is one of them: `part` names it.
+    """
 
     t: list[float]
     mean: list[Number]
     low: list[Number]
     high: list[Number]
+    part: str | UnsetType = UNSET
 
 
 class Density(Struct):
@@ -157,7 +161,7 @@ class Predictive(Struct):
     lines: list[Line] | UnsetType = UNSET
 
 
-class History(Spark):
+class History(Spark, kw_only=True):
     """Mean and interval over time, with the weight of what was seen where it is known."""
 
     n: list[Number]

@@ -103,6 +103,7 @@ class Entry:
         "_about",
         "_before",
         "_card",
+        "_followed",
         "_gap",
         "_n",
         "_rate",
@@ -128,6 +129,7 @@ class Entry:
         self._rate = 0.0
         self.version = 0
         self.spark: list[tuple[float | None, ...]] = []
+        self._followed: views.Followed | None = None
         self._gap = 1.0
         self.seeded = False
         self.recent: deque[Happened] | None = None
@@ -213,10 +215,40 @@ class Entry:
         """How it is shown."""
         return self._about.kind
 
+    def follow(self) -> views.Followed | None:
+        """Return what the sparkline is about, and what it is now; None where there is nothing."""
+        if self.kind in ("number", "normal"):
+            summary = self.summary
+            return views.Followed("", (), summary.mean, summary.low, summary.high)
+        held = self._followed
+        found = views.followed(self.state, () if held is None else held.path)
+        if found is not None and held is not None and found.path != held.path:
+            # what the store remembers of it is another line
+            self.spark, self._gap, self.seeded = [], 1.0, False
+        self._followed = found or held
+        return found
+
+    @property
+    def followed(self) -> views.Followed | None:
+        """What the sparkline is about of several numbers, as of its last point; else None."""
+        return self._followed
+
     def begin(self, points: list[tuple[float | None, ...]]) -> None:
-        """Begin the sparkline with older points, if it has none."""
-        if not self.spark and points:
-            self.spark = points
+        """Begin the sparkline with points that are older than its own, as many as it has room for.
+
+        Examples
+        --------
+        >>> entry = Entry(None, "[]", 0.0)
+        >>> entry.spark = [(5.0, 0.5, 0.4, 0.6)]
+        >>> entry.begin([(4.0, 0.6, 0.3, 0.9), (6.0, 0.5, 0.4, 0.6)])
+        >>> [t for t, *_ in entry.spark]
+        [4.0, 5.0]
+        """
+        room = SPARK - 1 - len(self.spark)
+        first = self.spark[0][0] if self.spark else None
+        older = [p for p in points if first is None or (p[0] or 0.0) < first]
+        if room > 0:
+            self.spark = older[-room:] + self.spark
 
     @property
     def sparked(self) -> float:
@@ -225,13 +257,15 @@ class Entry:
 
     def note(self, now: float) -> None:
         """Add a point to the sparkline, if it is time; a long one is told coarsely."""
-        summary = self.summary
-        if summary.mean is None or now - self.sparked < self._gap:
+        if now - self.sparked < self._gap:
+            return
+        found = self.follow()
+        if found is None or found.mean is None:
             return
         if len(self.spark) >= SPARK:
             self.spark = self.spark[::2]
             self._gap *= 2.0
-        ends = map(significant, (summary.mean, summary.low, summary.high))
+        ends = map(significant, (found.mean, found.low, found.high))
         self.spark.append((round(now, 1), *ends))
 
     def card(self, now: float, since: float = 0.0) -> dict[str, Any]:
@@ -259,6 +293,8 @@ class Entry:
         }
         if self.sparked > since or since == 0.0:
             told["spark"] = columns(self.spark)
+            if self._followed is not None:
+                told["spark"]["part"] = self._followed.name
         return told
 
     def detail(self, now: float) -> dict[str, Any]:
@@ -280,7 +316,7 @@ class Entry:
         return names
 
 
-def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, list[Any]]:
+def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
     """Return points over time as columns."""
     listed = list(points)
     t, mean, low, high = zip(*listed, strict=True) if listed else ((), (), (), ())

@@ -11,13 +11,16 @@ from seqbayes.dashboard.views.cards import (
 )
 from seqbayes.dashboard.views.compare import compare
 from seqbayes.dashboard.views.details import detail, surprise, told_step
+from seqbayes.dashboard.views.followed import Followed, followed
 
 __all__ = [
+    "Followed",
     "Summary",
     "card",
     "cards",
     "compare",
     "detail",
+    "followed",
     "kind_of",
     "seen",
     "summaries",

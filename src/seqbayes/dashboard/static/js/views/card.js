@@ -18,9 +18,10 @@ const SPARK = 34;
 /** The chart that shows beliefs of a kind, or null where there is none. */
 export function chartOf(kind, full = false) {
   if (kind === "number" || kind === "normal") return new Density({ full });
-  if (kind === "labels") return new Shares({ most: full ? 12 : 6, estimates: true });
+  // A card has room for four lines above what is followed over time.
+  if (kind === "labels") return new Shares({ most: full ? 12 : 4, estimates: true });
   if (kind === "mixture") return new Components({ full });
-  return new Fields({ most: full ? 24 : 6 });
+  return new Fields({ most: full ? 24 : kind === "estimator" ? 6 : 4 });
 }
 
 export class Card {
@@ -65,7 +66,7 @@ export class Card {
       h("header", null, h("h3", null, this.title), this.compare, this.pin),
       h("p", { class: "headline" }, this.value, this.range),
       this.chart.element,
-      belief.kind === "labels" ? null : this.spark.element,
+      this.spark.element,
       h("footer", null, h("span", null, "n ", this.n), this.rate, this.last),
     );
     this.marks();
@@ -127,7 +128,11 @@ export class Card {
       setText(this.range, "seen");
     }
     this.chart.update(card, family);
-    if (card.spark) this.spark.update(card.spark);
+    if (card.spark) {
+      this.spark.update(card.spark);
+      const of = card.spark.part ? ` of ${card.spark.part}` : "";
+      setAttribute(this.spark.element, "aria-label", `Mean and interval${of} over time`);
+    }
     setText(this.n, count(card.n));
     this.tick();
   }

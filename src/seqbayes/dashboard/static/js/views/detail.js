@@ -105,10 +105,11 @@ export class Detail {
       this.chart.element,
       numeric ? this.curveTable : null,
     );
+    this.pastTitle = h("h2", null, "History");
     const history = h(
       "section",
       { class: "panel" },
-      h("header", null, h("h2", null, "History"), this.history.tools),
+      h("header", null, this.pastTitle, this.history.tools),
       this.history.element,
       this.pastTable,
     );
@@ -121,7 +122,7 @@ export class Detail {
           "div",
           null,
           main,
-          numeric ? history : null,
+          kind === "mixture" || kind === "estimator" ? null : history,
           stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
           panel("Dead letters", null, this.dead),
         ),
@@ -327,6 +328,8 @@ export class Detail {
     this.parameters.replaceChildren(tables.parameters(data.prior, data.posterior));
     setText(this.says, data.text ?? "");
     if (data.history) {
+      const { part: followed } = data.history; // of several numbers the one that it is about
+      setText(this.pastTitle, followed ? `History of ${followed}` : "History");
       this.history.update(data.history, this.belief.family);
       if (this.pastTable.open)
         this.past.replaceChildren(

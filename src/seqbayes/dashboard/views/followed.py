@@ -1,0 +1,106 @@
+"""The one number of a belief that is followed over time: of several the first, or the likeliest."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from seqbayes.dashboard.views.cards import kind_of, undecayed
+from seqbayes.dashboard.views.figures import finite
+from seqbayes.dashboard.views.labels import concentrations
+from seqbayes.dashboard.views.numbers import LEVEL, intervals
+from seqbayes.distributions import Beta
+
+Path = tuple[str | int, ...]
+
+
+class Followed(NamedTuple):
+    """A number out of a belief: its name, where a stored summary has it, and what it is now."""
+
+    name: str
+    path: Path
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def followed(state: Any, held: Path = ()) -> Followed | None:
+    """Return what is followed of a belief about several numbers; None where there is nothing.
+
+    Of shares it is the largest. One that was followed so far is held until another is larger than
+    its interval allows, for else two that are alike would take turns.
+
+    Parameters
+    ----------
+    state
+        The state.
+    held
+        Path of what was followed so far.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Gamma, Product
+    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0})).name
+    'red'
+    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0}), held=("blue",)).name
+    'blue'
+    >>> followed(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
+    'rate'
+    """
+    return _part(undecayed(state), held)
+
+
+def _part(state: Any, held: Path) -> Followed | None:
+    kind = kind_of(state)
+    if kind == "labels":
+        return _share(state, held)
+    if kind == "product":
+        return _field(state, held)
+    if kind in ("mixture", "estimator") or not state.is_proper(state.posterior):
+        return None
+    if kind == "vector":
+        return _coordinate(state)
+    low, high = intervals([state])[:, 0].tolist()
+    if kind == "normal":
+        return Followed("mean", ("mean",), finite(state.mean.mean), finite(low), finite(high))
+    return Followed("", (), finite(state.mean), finite(low), finite(high))
+
+
+def _share(state: Any, held: Path) -> Followed | None:
+    weights, unseen = concentrations(state)
+    total = sum(weights.values()) + unseen
+    if not (weights and total > 0.0):
+        return None
+    top = max(weights, key=weights.__getitem__)
+    for label, weight in weights.items():
+        if held == (str(label),):
+            found = _told(label, weight, total)
+            if found.high is None or weights[top] / total <= found.high:
+                return found
+    return _told(top, weights[top], total)
+
+
+def _told(label: Any, weight: float, total: float) -> Followed:
+    low, high = None, None
+    if 0.0 < weight < total:
+        low, high = Beta(weight, total - weight).interval(LEVEL)
+    return Followed(str(label), (str(label),), weight / total, finite(low), finite(high))
+
+
+def _field(state: Any, held: Path) -> Followed | None:
+    for field in state.fields:
+        inner = state.marginal(field)
+        found = _part(inner, held[1:] if held[:1] == (str(field),) else ())
+        if found is not None and found.mean is not None:
+            link = {"labels": " = ", "normal": " ", "number": ""}.get(kind_of(inner), ".")
+            name = f"{field}{link}{found.name}"
+            return found._replace(name=name, path=(str(field), *found.path))
+    return None
+
+
+def _coordinate(state: Any) -> Followed:
+    """Return the mean of the first coordinate."""
+    first = state.belief(state.posterior).marginals.mean[0]
+    names = state.likelihood.features
+    low, high = first.interval(LEVEL)
+    name = str(names[0]) if names else "0"
+    return Followed(name, ("mean", 0), finite(first.mean), finite(low), finite(high))
