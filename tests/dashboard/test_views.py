@@ -141,6 +141,11 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     weights = [component["weight"] for component in shown["components"]]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == pytest.approx(0.7, abs=0.05)
+    first = shown["components"][0]
+    assert sum(component["n"] for component in shown["components"]) == pytest.approx(1000.0)
+    assert [line["name"] for line in first["fields"]] == ["mean", "variance"]
+    assert first["fields"][0]["mean"] == pytest.approx(state.components[1].mean.mean)
+    assert first["text"] == "mean {:.4g}, variance {:.4g}".format(*state.components[1].mean)
     total = np.sum([component["density"] for component in shown["components"]], axis=0)
     assert shown["total"] == pytest.approx(total.tolist(), abs=1e-3)
     assert np.trapezoid(shown["total"], shown["x"]) == pytest.approx(1.0, abs=0.03)
@@ -149,6 +154,15 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     shown = told(coins)
     assert shown["discrete"]
     assert sum(shown["total"]) == pytest.approx(1.0, abs=0.01)
+    assert len(shown["components"][0]["fields"]) == 1
+    labels = Dirichlet.flat([f"l{i}" for i in range(20)])
+    several = Product({"p": labels, "v": NormalInverseWishart([0, 0], df=4.0)})
+    shown = told(Mixture([labels, labels], seed=1))
+    assert [line["name"] for line in shown["components"][0]["fields"][:2]] == ["l0", "l1"]
+    assert len(shown["components"][0]["fields"]) == 12
+    assert (
+        told(Mixture([several, several], seed=1))["components"][0]["fields"][0]["name"] == "p = l0"
+    )
     for empty in (Mixture(2), coins.clone(), DirichletProcessMixture()):
         assert views.surprise(empty, (3,)) is None
         told(empty)

@@ -95,11 +95,17 @@ class Share(Struct):
 
 
 class Component(Struct):
-    """A component of a mixture; its density is weighted."""
+    """A component of a mixture; its density is weighted.
+
+    `n` is the weight of what it is expected to have made, `fields` what is believed of its
+    parameters, and `text` says their means.
+    """
 
     name: str
     weight: Number
+    n: Number
     text: str
+    fields: list[Line]
     density: list[Number] | None
 
 

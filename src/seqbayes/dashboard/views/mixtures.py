@@ -10,8 +10,13 @@ import numpy as np
 from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.figures import finite, heights, places
 from seqbayes.dashboard.views.numbers import LEVEL
+from seqbayes.dashboard.views.parts import field_lines
 from seqbayes.errors import SeqbayesError
 from seqbayes.mixture.answers import Answers
+from seqbayes.state import State
+
+MOST = 12
+"""Numbers of a component that are told."""
 
 
 def mixture(state: Answers, points: int) -> dict[str, Any]:
@@ -25,15 +30,7 @@ def mixture(state: Answers, points: int) -> dict[str, Any]:
         "map": None,
         "interval": None,
         "level": LEVEL,
-        "components": [
-            {
-                "name": str(state.names[k]),
-                "weight": finite(weights[k]),
-                "text": str(components[k]),
-                "density": None,
-            }
-            for k in order
-        ],
+        "components": [_component(state.names[k], weights[k], components[k]) for k in order],
         "x": None,
         "total": None,
         "discrete": False,
@@ -41,6 +38,23 @@ def mixture(state: Answers, points: int) -> dict[str, Any]:
     if components and all(each is not None for each in predictives):
         _draw(told, predictives, [weights[k] for k in order], points)
     return told
+
+
+def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
+    lines = [{**line, "name": line["name"].strip()} for line in field_lines("", state)[:MOST]]
+    said = [f"{line['name']} {_brief(line['mean'])}".strip() for line in lines]
+    return {
+        "name": str(name),
+        "weight": finite(weight),
+        "n": finite(state.n_samples),
+        "text": ", ".join(said),
+        "fields": lines,
+        "density": None,
+    }
+
+
+def _brief(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:.4g}"
 
 
 def _predictive(component: Any) -> Any:

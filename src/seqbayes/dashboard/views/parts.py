@@ -41,7 +41,9 @@ def field_lines(name: str, state: State) -> list[dict[str, Any]]:
     """Return the lines of a state that goes by a name: one for every number it is about."""
     if isinstance(state, (Product, NormalInverseWishart)):
         inner = parts(state)["fields"]
-        return [{**line, "name": f"{name}.{line['name']}"} for line in inner]
+        return [
+            {**line, "name": f"{name}.{line['name']}" if name else line["name"]} for line in inner
+        ]
     return _lines(name, state.mean, state.interval(LEVEL))
 
 
@@ -50,7 +52,7 @@ def _lines(name: str, mean: Any, interval: Any) -> list[dict[str, Any]]:
     if isinstance(mean, Mapping):
         return [
             {
-                "name": f"{name} = {label}",
+                "name": f"{name} = {label}" if name else str(label),
                 "mean": finite(share),
                 "interval": None if interval is None else pair(interval[label]),
             }

@@ -124,7 +124,7 @@ export class Detail {
           main,
           kind === "mixture" || kind === "estimator" ? null : history,
           stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
-          panel("Dead letters", null, this.dead),
+          panel(`Dead letters of ${this.name}`, h("p", null, "all keys"), this.dead),
         ),
         h(
           "div",
@@ -325,8 +325,7 @@ export class Detail {
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.#next(data.predictive);
     this.#surprises(data.recent ?? []);
-    this.parameters.replaceChildren(tables.parameters(data.prior, data.posterior));
-    setText(this.says, data.text ?? "");
+    this.#model(data);
     if (data.history) {
       const { part: followed } = data.history; // of several numbers the one that it is about
       setText(this.pastTitle, followed ? `History of ${followed}` : "History");
@@ -339,6 +338,15 @@ export class Detail {
     }
     if (data.density && this.curveTable.open) this.curve.replaceChildren(tables.curve(data));
     this.curveTable.ontoggle ??= () => this.#slow();
+  }
+
+  #model({ components, prior, posterior, text }) {
+    const known = prior || posterior;
+    if (components?.length) this.parameters.replaceChildren(tables.components(components));
+    else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
+    // What a table says already need not be said again; of estimators there are several lines.
+    const lines = components?.length ? [] : (text ?? "").split("\n");
+    this.says.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }
 
   #next(given) {

@@ -1,7 +1,16 @@
 // The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
 
 import { h, table } from "../dom.js";
-import { count, number, observation, parameter, visible, when } from "../format.js";
+import {
+  count,
+  number,
+  observation,
+  parameter,
+  probability,
+  scale,
+  visible,
+  when,
+} from "../format.js";
 
 /** Why there are no single events: a store has none, a pipeline tells those of keys looked at. */
 export const untold = (store) =>
@@ -84,6 +93,25 @@ export function past(history, written) {
   return table(
     "History, the latest first",
     [["When"], ["n", "num"], ["Mean", "num"], ["Low", "num"], ["High", "num"]],
+    cells,
+  );
+}
+
+export function components(rows) {
+  const mean = ({ name, mean, interval }) => {
+    const written = scale("", interval);
+    const range = interval ? ` (${written.range(interval)})` : "";
+    return h("div", null, `${name} ${written.text(mean)}${range}`);
+  };
+  const cells = rows.map((row) => [
+    row.name,
+    probability(row.weight),
+    count(row.n),
+    h("div", null, ...row.fields.map(mean)),
+  ]);
+  return table(
+    "Components, the largest first",
+    [["Component"], ["Weight", "num"], ["n", "num"], ["Means and 95 % intervals"]],
     cells,
   );
 }
