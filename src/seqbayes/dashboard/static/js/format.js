@@ -35,7 +35,9 @@ export function exact(x, digits = 6) {
 }
 
 export function decimals(x, digits) {
-  return exists(x) ? minus(fixed[digits].format(x)) : NONE;
+  if (!exists(x)) return NONE;
+  const text = fixed[digits].format(x);
+  return minus(/[1-9]/.test(text) ? text : text.replace("-", "")); // nothing is minus zero
 }
 
 export function signed(x, digits = 3) {

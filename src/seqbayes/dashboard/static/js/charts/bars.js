@@ -20,7 +20,10 @@ export class Shares {
   }
 
   update(card) {
-    const shares = (card.shares ?? []).slice(0, this.most);
+    const all = (card.shares?.length ?? 0) + (card.rest ?? 0);
+    // One of the lines says how many more there are.
+    const most = all > this.most ? this.most - 1 : this.most;
+    const shares = (card.shares ?? []).slice(0, most);
     const widest = Math.max(0.02, ...shares.map((share) => share.interval?.[1] ?? share.mean));
     const kept = new Set(shares.map((share) => share.label));
     for (const [label, row] of this.rows) {

@@ -14,14 +14,15 @@ export const CARD_HEIGHT = 300;
 const PADDING = 18;
 const PLOT = 122;
 const SPARK = 34;
+const LOW_SPARK = 20; // under six labels
 
 /** The chart that shows beliefs of a kind, or null where there is none. */
 export function chartOf(kind, full = false) {
   if (kind === "number" || kind === "normal") return new Density({ full });
-  // A card has room for four lines above what is followed over time.
-  if (kind === "labels") return new Shares({ most: full ? 12 : 4, estimates: true });
+  // A card has room for so many lines above what is followed over time.
+  if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true });
   if (kind === "mixture") return new Components({ full });
-  return new Fields({ most: full ? 24 : kind === "estimator" ? 6 : 4 });
+  return new Fields({ most: full ? 24 : kind === "estimator" ? 6 : 3 });
 }
 
 export class Card {
@@ -93,7 +94,7 @@ export class Card {
   resize(width, plot = PLOT) {
     const inner = Math.max(120, width - 2 * PADDING - 2);
     this.chart.resize?.(inner, this.belief.kind === "mixture" ? plot + 6 : plot);
-    this.spark.resize(inner, SPARK);
+    this.spark.resize(inner, this.belief.kind === "labels" ? LOW_SPARK : SPARK);
   }
 
   /** Take news: all of a card, or what changed of it. */

@@ -30,7 +30,7 @@ import * as tables from "./tables.js";
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
 const UNTOLD = {
-  estimator: "What it predicts depends on the other features of the next observation.",
+  estimator: "What an estimator says of the next observation depends on its features.",
   mixture: "There is no one curve of it: an observation is several things, or nothing was seen.",
 };
 

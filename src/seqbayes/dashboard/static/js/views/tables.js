@@ -105,13 +105,13 @@ export function components(rows) {
   };
   const cells = rows.map((row) => [
     row.name,
-    probability(row.weight),
-    count(row.n),
     h("div", null, ...row.fields.map(mean)),
+    count(row.n),
+    probability(row.weight),
   ]);
   return table(
     "Components, the largest first",
-    [["Component"], ["Weight", "num"], ["n", "num"], ["Means and 95 % intervals"]],
+    [["Component"], ["Mean and 95 % interval of"], ["n", "num"], ["Weight", "num"]],
     cells,
   );
 }
