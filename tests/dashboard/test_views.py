@@ -141,6 +141,8 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     weights = [component["weight"] for component in shown["components"]]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == pytest.approx(0.7, abs=0.05)
+    assert shown["settled"]
+    assert not told(Mixture(2))["settled"]
     first = shown["components"][0]
     assert sum(component["n"] for component in shown["components"]) == pytest.approx(1000.0)
     assert [line["name"] for line in first["fields"]] == ["mean", "variance"]

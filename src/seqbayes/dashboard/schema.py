@@ -119,7 +119,10 @@ class Line(Struct):
 
 
 class Card(Struct):
-    """A key of a belief, at a glance; which fields there are depends on its kind."""
+    """A key of a belief, at a glance; which fields there are depends on its kind.
+
+    The components of a mixture that is not `settled` yet may exchange their names.
+    """
 
     belief: str
     key: list[str] | None
@@ -142,6 +145,7 @@ class Card(Struct):
     rest_mean: Number | UnsetType = UNSET
     unseen: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
+    settled: bool | UnsetType = UNSET
     x: list[float] | UnsetType | None = UNSET
     total: list[Number] | UnsetType | None = UNSET
     discrete: bool | UnsetType = UNSET

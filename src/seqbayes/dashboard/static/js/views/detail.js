@@ -29,6 +29,7 @@ import * as tables from "./tables.js";
 
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
+const YOUNG = "Until it has begun to learn online, components may exchange their names.";
 const UNTOLD = {
   estimator: "What an estimator says of the next observation depends on its features.",
   mixture: "There is no one curve of it: an observation is several things, or nothing was seen.",
@@ -340,12 +341,13 @@ export class Detail {
     this.curveTable.ontoggle ??= () => this.#slow();
   }
 
-  #model({ components, prior, posterior, text }) {
+  #model({ components, settled, prior, posterior, text }) {
     const known = prior || posterior;
     if (components?.length) this.parameters.replaceChildren(tables.components(components));
     else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
     // What a table says already need not be said again; of estimators there are several lines.
-    const lines = components?.length ? [] : (text ?? "").split("\n");
+    const young = settled === false ? YOUNG : "";
+    const lines = (components?.length ? young : (text ?? "")).split("\n");
     this.says.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }
 
