@@ -8,6 +8,7 @@ from seqbayes.dashboard.views.cards import kind_of, undecayed
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
+from seqbayes.dashboard.views.parts import means
 from seqbayes.distributions import Beta
 
 Path = tuple[str | int, ...]
@@ -99,7 +100,7 @@ def _field(state: Any, held: Path) -> Followed | None:
 
 def _coordinate(state: Any) -> Followed:
     """Return the mean of the first coordinate."""
-    first = state.belief(state.posterior).marginals.mean[0]
+    first = means(state)[0]
     names = state.likelihood.features
     low, high = first.interval(LEVEL)
     name = str(names[0]) if names else "0"

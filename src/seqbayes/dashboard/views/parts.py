@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import LEVEL
+from seqbayes.distributions import StudentT
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.state import State
 
@@ -23,10 +26,31 @@ def _coordinates(state: Any) -> list[dict[str, Any]]:
     names = state.likelihood.features or range(len(state.prior_mean))
     if not state.is_proper(state.posterior):
         return [{"name": str(name), "mean": None, "interval": None} for name in names]
-    marginals = state.belief(state.posterior).marginals.mean  # not those of the covariance
+    marginals = means(state)
     return [
         {"name": str(name), "mean": finite(each.mean), "interval": pair(each.interval(LEVEL))}
         for name, each in zip(names, marginals, strict=True)
+    ]
+
+
+def means(state: Any) -> list[StudentT]:
+    """Return what is believed of the mean of every coordinate of a vector.
+
+    The marginals of the belief are more: those of all covariances, which take far longer.
+
+    Examples
+    --------
+    >>> vector = NormalInverseWishart([0.0, 1.0], df=6.0)
+    >>> low, high = vector.interval(0.95).mean
+    >>> means(vector)[1].interval(0.95) == (low[1], high[1])
+    True
+    """
+    mean, kappa, df, scale = state.posterior
+    left = df - len(mean) + 1.0
+    widths = np.sqrt(np.diagonal(scale) / (kappa * left))
+    return [
+        StudentT(left, centre, width)
+        for centre, width in zip(np.asarray(mean).tolist(), widths.tolist(), strict=True)
     ]
 
 

@@ -110,10 +110,11 @@ export class Fields {
     const rest = (card.fields?.length ?? 0) - fields.length;
     const rows = fields.map(({ name, mean, interval, n }) => {
       const written = scale("", interval);
+      const said = typeof n === "number" ? `${name} (n ${count(n)})` : name;
       return h(
         "tr",
         null,
-        h("th", { scope: "row", title: name }, typeof n === "number" ? `${name} (n ${count(n)})` : name),
+        h("th", { scope: "row", title: said }, said),
         h("td", { class: "num" }, interval ? written.text(mean) : number(mean)),
         h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
       );
