@@ -18,7 +18,8 @@ def test_every_answer_has_the_headers(serve):
         "/",
         "/api/beliefs",
         "/api/nothing",
-        "/static/none.js",
+        "/static/icon.svg",
+        "/static/none.html",
         "/login",
         "/metrics",
         "/embed/a/b",
@@ -39,6 +40,17 @@ def test_every_answer_has_the_headers(serve):
         assert f"frame-ancestors {ancestors}" in policy
         assert ("x-frame-options" in response.headers) is not path.startswith("/embed/")
         assert "access-control-allow-origin" not in response.headers
+
+
+def test_parts_of_pages_have_the_headers_that_concern_them(serve):
+    server = serve(HTTP)
+    for path in ("/static/js/main.js", "/static/css/base.css", "/static/none.js"):
+        headers = server.client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "server" not in headers
+        assert "access-control-allow-origin" not in headers
 
 
 def test_frames_are_a_setting(serve):

@@ -16,6 +16,15 @@ POLICY = (
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
+PARTS = (".js", ".css", ".woff2")
+"""Static files that are part of a page, and none by themselves: its headers hold for them."""
+
+PARTS_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
 FREE = ("/login", "/logout", "/favicon.ico")
 """Besides static files, what is open to all: how one comes by a session."""
 
@@ -60,6 +69,8 @@ class Guard:
             await _refuse(*refusal, sending)
 
     def _headers(self, path: str) -> list[tuple[bytes, bytes]]:
+        if path.startswith("/static/") and path.endswith(PARTS):
+            return PARTS_HEADERS
         embedded = path.startswith("/embed/")
         ancestors = self._ancestors if embedded else "'none'"
         headers = {
