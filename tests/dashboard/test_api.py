@@ -211,6 +211,12 @@ def test_history_and_dead_letters_are_told(many, tmp_path):
         assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
         for low, mean, high in zip(history["low"], history["mean"], history["high"], strict=True):
             assert low < mean < high
+    for name in ("kinds", "unknown"):
+        many.until(lambda: len(many.get(f"/api/beliefs/{name}/%5B%5D")["history"]["t"]) > 1)  # noqa: B023
+        history = many.get(f"/api/beliefs/{name}/%5B%5D")["history"]
+        assert history["part"].startswith("share of ")
+        assert all(0.0 <= share <= 1.0 for share in history["mean"])
+        assert set(history["low"]) == {None}
     (letter,) = many.get(path)["dead_letters"]
     assert letter["raw"] == '{"shop": "north", "sold": 7}'
     assert letter["reason"].startswith("expected True, False, 1 or 0")

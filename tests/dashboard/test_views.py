@@ -250,6 +250,13 @@ def test_of_several_numbers_one_is_followed():
     found = views.followed(product, held=("in", "p", "green"))
     assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
     assert views.followed(Mixture(2)) is None
+    mixture = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)}, seed=1)
+    mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
+    found = views.followed(mixture)
+    assert (found.name, found.path) == ("share of low", ("low",))
+    assert found.mean == mixture.weights[0] > 0.5
+    assert views.followed(mixture, held=("high",)).mean == mixture.weights[1]
+    assert views.followed(mixture, held=("none",)).name == "share of low"
 
 
 def test_a_state_that_forgets_is_told_as_of_its_clock():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.mixture.answers import Answers
 from seqbayes.stream.forms import write_key
 from seqbayes.stream.store import Changes, HistoryPoint
 from seqbayes.watch.report import plain
@@ -75,6 +76,8 @@ def _seen(table: Any, key: Any) -> float:
 def summarise(state: Any) -> dict[str, Any]:
     """Return what a plot over time needs of a state: its mean, and an interval where it has one.
 
+    Of a mixture it is the share of every component.
+
     Examples
     --------
     >>> from seqbayes import Gamma
@@ -86,6 +89,8 @@ def summarise(state: Any) -> dict[str, Any]:
         value = getattr(state, name, None)
         if value is not None:
             found[name] = plain(value)
+    if isinstance(state, Answers) and state.n_samples > 0.0:
+        found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
     if hasattr(state, "interval"):
         found["interval"] = plain(state.interval())
     return found

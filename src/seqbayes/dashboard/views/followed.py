@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from seqbayes.dashboard.views.cards import kind_of, undecayed
+from seqbayes.dashboard.views.cards import kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
@@ -56,7 +56,9 @@ def _part(state: Any, held: Path) -> Followed | None:
         return _share(state, held)
     if kind == "product":
         return _field(state, held)
-    if kind in ("mixture", "estimator") or not state.is_proper(state.posterior):
+    if kind == "mixture":
+        return _weight(state, held)
+    if kind == "estimator" or not state.is_proper(state.posterior):
         return None
     if kind == "vector":
         return _coordinate(state)
@@ -78,6 +80,15 @@ def _share(state: Any, held: Path) -> Followed | None:
             if found.high is None or weights[top] / total <= found.high:
                 return found
     return _told(top, weights[top], total)
+
+
+def _weight(state: Any, held: Path) -> Followed | None:
+    """Return the share of the component that is held, or of the one with the largest."""
+    shares = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
+    if not (shares and seen(state) > 0.0):
+        return None
+    name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
+    return Followed(f"share of {name}", (name,), finite(shares[name]))
 
 
 def _told(label: Any, weight: float, total: float) -> Followed:

@@ -123,7 +123,7 @@ export class Detail {
           "div",
           null,
           main,
-          kind === "mixture" || kind === "estimator" ? null : history,
+          kind === "estimator" ? null : history,
           stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
           panel(`Dead letters of ${this.name}`, h("p", null, "all keys"), this.dead),
         ),
