@@ -35,14 +35,17 @@ export class Spark {
 
   update(spark) {
     this.spark = spark;
-    const drawn = Boolean(spark?.t?.length > 1) && this.width > 0;
+    const ends = [spark?.low, spark?.high, spark?.mean].map((ys) => settled(ys ?? []));
+    const seen = ends.flat().filter((y) => y !== null);
+    const drawn = seen.length > 0 && spark.t.length > 1 && this.width > 0;
     for (const part of [this.range, this.mean, this.end]) part.toggleAttribute("hidden", !drawn);
     if (!drawn) return;
     const ts = spark.t.map((t) => moment(t) ?? t);
-    const seen = [...settled(spark.low), ...settled(spark.high)].filter((y) => y !== null);
-    if (!seen.length) return;
     const sx = linear([ts[0], ts.at(-1)], [1, this.width - 4]);
-    const sy = linear([Math.min(...seen), Math.max(...seen)], [this.height - 2, 3]);
+    const [least, most] = [Math.min(...seen), Math.max(...seen)];
+    // what does not move is a line in the middle
+    const apart = most > least ? 0 : Math.abs(most) * 1e-3 || 1;
+    const sy = linear([least - apart, most + apart], [this.height - 2, 3]);
     setAttribute(this.range, "d", band(ts, spark.low, spark.high, sx, sy));
     setAttribute(this.mean, "d", line(ts, spark.mean, sx, sy));
     const last = spark.mean.at(-1);
