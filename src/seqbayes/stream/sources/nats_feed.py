@@ -156,6 +156,9 @@ class Feed:
 
     async def _ask(self) -> None:
         self._due += REQUEST
+        await self._request()
+
+    async def _request(self) -> None:
         wanted = {
             "batch": REQUEST,
             "expires": round(_EXPIRES * 1e9),
@@ -243,7 +246,8 @@ class Feed:
         """Ask for more where a request has been taken."""
         self._due -= taken
         if self._due <= REQUEST and self._broken is None:
-            asked = self._loop.create_task(self._ask())
+            self._due += REQUEST  # at once: more may be counted before the request is on its way
+            asked = self._loop.create_task(self._request())
             asked.add_done_callback(self._asked)
 
     def _asked(self, task: asyncio.Task[None]) -> None:
