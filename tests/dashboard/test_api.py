@@ -1,9 +1,7 @@
-"""The API of a running pipeline, and of a store that another process writes."""
+"""The API of a running pipeline."""
 
 import json
 import math
-import signal
-import subprocess
 import threading
 import time
 from itertools import pairwise
@@ -12,11 +10,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 import pytest
 
-from programs import command, environment, posix
 from seqbayes import Beta
 from seqbayes.dashboard import schema
-from seqbayes.stream import Belief, Pipeline, StoreError, open_store
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream import Belief, Pipeline, open_store
 
 MANY = """
 store = "beliefs.db"
@@ -299,49 +295,6 @@ def belief(**options):
     return Belief("sales", Beta(), field="sold", by="shop", **options)
 
 
-def test_a_store_is_followed(serve, tmp_path):
-    url = str(tmp_path / "beliefs.db")
-    writer = open_store(url)
-    writer.acquire()
-    writer.declare("sales", json.dumps({"state": Beta().to_dict(), "by": ["shop"]}))
-    server = serve(url)
-    assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 0
-    assert server.get("/api/health")["status"] == "ok"
-    state = Beta()
-
-    def commit(token, keys, gone=()):
-        state.learn_one(True)
-        text = json.dumps(state.to_dict())
-        history = [
-            HistoryPoint("sales", k, float(token), '{"mean":0.5,"interval":[0.4,0.6]}')
-            for k in keys
-        ]
-        states = [StoredState("sales", key, text, token) for key in keys]
-        writer.commit(Changes("s", token, 1, states, gone, history=history))
-
-    commit(1, ['["a"]', '["b"]'])
-    stream = server.stream("hz=20")
-    next(stream)
-    server.until(lambda: server.get("/api/beliefs/sales")["total"] == 2)
-    detail = server.get('/api/beliefs/sales/%5B"a"%5D')
-    assert detail["history"]["mean"][0] == detail["spark"]["mean"][0] == 0.5
-    commit(2, ['["a"]'])
-    server.until(lambda: server.get("/api/beliefs/sales")["cards"][0]["n"] == 2.0)
-    commit(3, ['["c"]'], gone=[("sales", '["b"]')])
-    server.until(
-        lambda: {c["id"] for c in server.get("/api/beliefs/sales")["cards"]} == {'["a"]', '["c"]'}
-    )
-    gone = next(d for name, d, _ in stream if name == "cards" and d["gone"])
-    assert gone["gone"] == [{"belief": "sales", "id": '["b"]'}]
-    stream.close()
-    assert server.get("/api/health")["events"] == 3
-    assert "pipeline" not in server.get("/api/beliefs")["source"]["mode"]
-    # nothing reads events there
-    assert "http" in server.post([{"sold": True}], 409).json()["error"]
-    writer.close()
-    server.until(lambda: server.get("/api/health")["status"] == "stopped")
-
-
 def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
     write(tmp_path / "events.jsonl", map(event, range(8)))
     first = serve(MANY)
@@ -416,46 +369,3 @@ def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):
     server = serve(url)
     assert "cannot be read" in server.get("/api/beliefs/sales", 500)["error"]
     assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 1
-
-
-@posix
-def test_a_store_tells_how_its_run_fares(serve, tmp_path):
-    (tmp_path / "c.toml").write_text(MANY, encoding="utf-8")
-    write(tmp_path / "events.jsonl", [event(i) for i in range(8)])
-    run = subprocess.Popen(
-        command("run", "c.toml"), cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment()
-    )
-    try:
-        store = tmp_path / "beliefs.db"
-        wait_until(lambda: store.exists() and committed(store) == 8)
-        server = serve(str(store))
-        server.until(lambda: server.get("/api/health")["status"] == "ok")
-        assert len(server.get("/api/beliefs/sales")["cards"]) == 4
-        write(tmp_path / "events.jsonl", [event(0, shop="north")] * 30)
-        server.until(lambda: server.get("/api/health")["events"] == 38)
-        north = "/api/beliefs/sales?search=north"
-        server.until(lambda: server.get(north)["cards"][0]["rate"] > 0.5)
-        run.send_signal(signal.SIGSTOP)
-        server.until(lambda: server.get("/api/health")["status"] == "stalled")
-        assert server.get("/api/health")["error"].endswith("is stopped")
-        run.send_signal(signal.SIGCONT)
-        server.until(lambda: server.get("/api/health")["status"] == "ok")
-    finally:
-        run.kill()
-        run.wait()
-    server.until(lambda: server.get("/api/health")["status"] == "stopped")
-
-
-def wait_until(found, seconds=30):
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def committed(path):
-    try:
-        with open_store(str(path), "read") as store:
-            return sum(place.events for place in store.places())
-    except StoreError:  # it is being made
-        return 0

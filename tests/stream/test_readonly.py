@@ -8,7 +8,7 @@ import pytest
 from seqbayes import Beta
 from seqbayes.stream import DeadLetter, StoreError, open_store
 from seqbayes.stream.readonly import StoreReader
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream.store import Changes, HistoryPoint, Pulse, StoredState
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_what_is_committed_is_seen(url, writer):
         assert reader.dead_letter_count() == 2
         assert reader.runner().alive
         writer.close()
-        assert reader.runner() == (None, False, None)
+        assert reader.runner()[:2] == (None, False)
 
 
 def test_nothing_can_be_written(url, writer):
@@ -66,3 +66,41 @@ def test_threads_share_a_reader_through_a_lost_connection(url, writer):
         for thread in threads:
             thread.join()
     assert found == [1] * 4
+
+
+def test_a_sign_of_life_says_how_the_runner_does_and_is_no_commit(url, writer, monkeypatch):
+    with StoreReader(url) as reader:
+        commit(writer, 1, '["x"]')
+        before = reader.serial()
+        assert reader.runner().pulse == Pulse()
+        pulse = Pulse(lag=12, reconnects=3, trouble="no route to host", read_at=5.0)
+        writer.renew(pulse)  # the lease was taken a moment ago
+        assert reader.runner().pulse == Pulse()
+        monkeypatch.setattr(writer, "_renewed", -1e9)
+        writer.renew(pulse)
+        assert reader.runner()[1:3] == (True, False)
+        assert reader.runner().pulse == pulse
+        assert reader.serial() == before
+        assert reader.runner().silent < 20.0
+        now = writer._now()
+        monkeypatch.setattr(reader._store, "_now", lambda: now + 12.0)
+        assert 11.0 < reader.runner().silent < 12.5
+
+
+def test_a_commit_is_a_sign_of_life(url, writer, monkeypatch):
+    with StoreReader(url) as reader:
+        now = writer._now()
+        monkeypatch.setattr(writer, "_now", lambda: now + 100.0)
+        monkeypatch.setattr(reader._store, "_now", lambda: now + 101.0)
+        assert reader.runner().silent > 100.0
+        commit(writer, 1, '["x"]')
+        assert reader.runner().silent == pytest.approx(1.0)
+
+
+def test_a_new_runner_begins_without_the_word_of_the_last_one(url, writer, monkeypatch):
+    monkeypatch.setattr(writer, "_renewed", -1e9)
+    writer.renew(Pulse(trouble="no route to host"))
+    writer.close()
+    with StoreReader(url) as reader, open_store(url) as other:
+        other.acquire()
+        assert reader.runner().pulse == Pulse()

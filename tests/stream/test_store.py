@@ -12,7 +12,7 @@ from seqbayes import Beta, Gamma
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store, sql
 from seqbayes.stream.lease import Holder
 from seqbayes.stream.postgres import _public
-from seqbayes.stream.store import Changes, HistoryPoint, SeenId, StoredState
+from seqbayes.stream.store import Changes, HistoryPoint, Pulse, SeenId, StoredState
 
 
 def states(store, belief="b"):
@@ -128,7 +128,7 @@ def test_a_runner_elsewhere_holds_until_its_lease_runs_out(url, monkeypatch):
     monkeypatch.setattr(second, "_now", lambda: first._now() + sql.LEASE + 1.0)
     second.acquire()
     second.commit(Changes("src", 5, 5))
-    for lost in (lambda: first.commit(Changes("src", 1, 1)), first.renew):
+    for lost in (lambda: first.commit(Changes("src", 1, 1)), lambda: first.renew(Pulse())):
         monkeypatch.setattr(first, "_renewed", -1e9)
         with pytest.raises(LeaseError, match="was taken over by another runner"):
             lost()
@@ -148,7 +148,7 @@ def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
     now = store._now()
     monkeypatch.setattr(store, "_now", lambda: now + sql.LEASE)
     monkeypatch.setattr(store, "_renewed", store._renewed - sql.LEASE / 2.0)
-    store.renew()
+    store.renew(Pulse())
     monkeypatch.setattr(other, "_now", lambda: now + sql.LEASE + 1.0)
     with pytest.raises(LeaseError):
         other.acquire()
@@ -181,6 +181,7 @@ def test_identities_are_kept_with_the_commit_from_version_1_on(url):
     store = open_store(url)
     with store._transaction():
         store._run("DROP TABLE seqbayes_ids")
+        store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
         store._run("UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'")
     store.close()
     store = open_store(url)
@@ -189,6 +190,21 @@ def test_identities_are_kept_with_the_commit_from_version_1_on(url):
     store.commit(Changes("s", 2, ids=[SeenId("c", 3, "")], forgotten=["b"]))
     assert list(store.ids("s")) == [("a", 2, ""), ("c", 3, "")]
     assert list(store.ids("other")) == []
+    store.close()
+
+
+def test_signs_of_life_are_kept_from_version_2_on(url, monkeypatch):
+    store = open_store(url)
+    with store._transaction():
+        store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
+        store._run("UPDATE seqbayes_meta SET value = '2' WHERE name = 'version'")
+    store.close()
+    store = open_store(url)
+    store.acquire()
+    monkeypatch.setattr(store, "_renewed", -1e9)
+    store.renew(Pulse(lag=3))
+    with store._transaction():
+        assert store._run("SELECT pulse FROM seqbayes_lease") == [('{"lag":3}',)]
     store.close()
 
 
@@ -204,10 +220,15 @@ def test_history_is_thinned_where_it_is_long(store):
     assert store.history("b", '["x"]') == [short]
 
 
-def test_sqlite_is_durable(tmp_path):
+def test_sqlite_is_durable(tmp_path, monkeypatch):
     store = open_store(f"sqlite:{tmp_path / 'beliefs.db'}")
     with store._transaction():
         assert store._run("PRAGMA journal_mode") == [("wal",)]
+        assert store._run("PRAGMA synchronous") == [(2,)]
+    store.acquire()
+    monkeypatch.setattr(store, "_renewed", -1e9)
+    store.renew(Pulse())  # which need not be
+    with store._transaction():
         assert store._run("PRAGMA synchronous") == [(2,)]
     store.close()
 
@@ -363,7 +384,7 @@ def test_a_lease_is_renewed_through_a_lost_connection(postgres_url, monkeypatch)
     with open_store(postgres_url)._connection as other:
         other.execute("SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid])
     store.thin("b", 3)
-    store.renew()
+    store.renew(Pulse())
     store.commit(Changes("src", 1, 1))
     assert store.token("src") == 1
     store.close()

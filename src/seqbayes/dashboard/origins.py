@@ -12,6 +12,7 @@ from seqbayes.dashboard.feed import Feed
 from seqbayes.dashboard.runner import Runner
 from seqbayes.dashboard.shelf import Update
 from seqbayes.stream.config import Config
+from seqbayes.stream.readonly import Runner as StoreRunner
 from seqbayes.stream.readonly import StoreReader
 from seqbayes.stream.store import StoreError
 
@@ -184,15 +185,17 @@ class Watched:
         runner, sources = self.reader.runner(), self.reader.sources()
         events = sum(source.events for source in sources)
         committed = max((source.updated for source in sources), default=None)
-        status: Literal["ok", "stalled"] = "ok" if runner.trouble is None else "stalled"
+        pulse, trouble = runner.pulse, _trouble(runner)
+        status: Literal["ok", "stalled"] = "ok" if trouble is None else "stalled"
         self._health = Health(
             status if runner.alive else "stopped",
             events,
             self._rate(events),
-            None,
+            pulse.lag if runner.alive else None,
             _age(committed, time.time()),
-            _age(committed, time.time()),
+            _age(committed if pulse.read_at is None else pulse.read_at, time.time()),
             self.reader.dead_letter_count(),
+            pulse.reconnects,
             source={
                 "kind": "store",
                 "name": self.reader.url,
@@ -200,7 +203,7 @@ class Watched:
                 "reads": [source.name for source in sources],
                 "runner": runner.holder,
             },
-            error=runner.trouble,
+            error=trouble,
         )
 
     def watch(self, keys: dict[str, list[str]]) -> None:
@@ -243,6 +246,17 @@ class Nothing:
 
 
 Origin = Live | Watched | Nothing
+
+
+def _trouble(runner: StoreRunner) -> str | None:
+    """Return why a runner in another process does not get on, if that is so."""
+    if not runner.alive:
+        return None
+    if runner.halted:
+        return f"{runner.holder} is stopped"
+    if runner.silent > STALLED:
+        return f"{runner.holder} takes no steps"
+    return runner.pulse.trouble
 
 
 def _age(at: float | None, now: float) -> float | None:

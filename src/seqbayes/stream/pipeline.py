@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, write_record
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.store import Changes, DeadLetter, Store, StoredState, StoreError
+from seqbayes.stream.store import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
 from seqbayes.watch.columns import printable
 
@@ -89,6 +89,8 @@ class Pipeline:
         Numbers of events read, and of commits.
     lag
         How much is left in the source, where that is known.
+    read_at
+        When events came last (seconds since 1970); None before.
     idle
         Whether nothing has come lately, and nothing more is there as far as the source knows.
 
@@ -117,6 +119,7 @@ class Pipeline:
         self.pace, self.collectors = pace, tuple(collectors)
         self.events = self.commits = 0
         self.lag: int | None = None
+        self.read_at: float | None = None
         self.idle = False
         slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, getattr(source, "text", False))
@@ -156,8 +159,7 @@ class Pipeline:
                 collector.learned(self, batch)
             if self._due():
                 self.commit()
-            else:
-                self.store.renew()
+            self.store.renew(self.pulse)
             yield self
         self.commit()
 
@@ -174,7 +176,13 @@ class Pipeline:
         self._prompt = self._prompt or batch.prompt
         self.events += read
         self._read += read
-        self.lag = batch.remaining
+        self.lag, self.read_at = batch.remaining, time.time()
+
+    @property
+    def pulse(self) -> Pulse:
+        """How source and pipeline do."""
+        trouble = getattr(self.source, "trouble", None)
+        return Pulse(self.lag, self.source.reconnects, trouble, self.read_at)
 
     def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -110,6 +110,12 @@ class PostgresStore(SqlStore):
             yield
 
     @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        with self._transaction():
+            self._run("SET LOCAL synchronous_commit = off")
+            yield
+
+    @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read all within it as of one moment, whatever is committed meanwhile."""
         level = self._psycopg.IsolationLevel.REPEATABLE_READ
@@ -164,18 +170,11 @@ class PostgresStore(SqlStore):
         LeaseError
             If another runner has taken the store.
         """
-        self._persist(lambda: self._apply(changes))
+        self._persist(self._transaction, lambda: self._apply(changes))
+        self._serial += 1
 
-    def renew(self) -> None:
-        """Keep the lease, through broken connections.
-
-        Raises
-        ------
-        LeaseError
-            If another runner has taken it.
-        """
-        if self._is_renewal_due():
-            self._persist(self._fence)
+    def _persist_beat(self, pulse: str) -> None:
+        self._persist(self._unsynced, lambda: self._beat(pulse))
 
     def thin(self, belief: str, most: int) -> None:
         """Leave out every second point of long histories; some other time if it breaks off."""
@@ -185,11 +184,13 @@ class PostgresStore(SqlStore):
             if not self._is_lost(error):
                 raise
 
-    def _persist(self, act: Callable[[], None]) -> None:
+    def _persist(
+        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[], None]
+    ) -> None:
         """Do something in a fenced transaction, once, however often the connection breaks."""
         for pause in (*_PAUSES, None):
             try:
-                with self._transaction():
+                with begin():
                     act()
                 break
             except StoreError as error:
@@ -198,7 +199,6 @@ class PostgresStore(SqlStore):
             time.sleep(pause)
             if self._reconnected() and self._is_stored():
                 break
-        self._note_commit()
 
     def _is_lost(self, error: StoreError) -> bool:
         """Whether a failure was the connection's."""

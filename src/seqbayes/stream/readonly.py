@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
+import msgspec
+
 from seqbayes.stream.lease import Holder
-from seqbayes.stream.store import DeadLetter, StoreError, open_store
+from seqbayes.stream.sql import LEASE
+from seqbayes.stream.store import DeadLetter, Pulse, StoreError, open_store
 
 
 class StoredRow(NamedTuple):
@@ -29,11 +32,27 @@ class StoredSource(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """Who writes the store, None for nobody, whether it is known to live, and what ails it."""
+    """Who writes the store.
+
+    Parameters
+    ----------
+    holder
+        The process; None for nobody.
+    alive
+        Whether it is known to live.
+    halted
+        Whether it was stopped by a signal or a debugger.
+    silent
+        Seconds since its last sign of life, of which there is one every half second.
+    pulse
+        How it did then.
+    """
 
     holder: str | None
     alive: bool
-    trouble: str | None = None
+    halted: bool = False
+    silent: float = 0.0
+    pulse: Pulse = Pulse()
 
 
 class StoreReader:
@@ -85,18 +104,15 @@ class StoreReader:
 
     def runner(self) -> Runner:
         """Return who holds the store."""
-        ((holder, expires),) = self._rows("SELECT holder, expires FROM seqbayes_lease")
+        ((holder, expires, told),) = self._rows("SELECT holder, expires, pulse FROM seqbayes_lease")
         if holder is None:
             return Runner(None, False)
         process = Holder.read(holder)
-        kept = expires > self._read(lambda s: s._now())
-        alive = process.lives if process.local else kept
-        trouble = None
-        if alive and process.local and process.halted:
-            trouble = f"{process} is stopped"
-        elif alive and not kept:
-            trouble = f"{process} does not keep its lease"
-        return Runner(str(process), alive, trouble)
+        silent = self._read(lambda s: s._now()) - (expires - LEASE)
+        alive = process.lives if process.local else silent < LEASE
+        halted = alive and process.local and process.halted
+        pulse = Pulse() if told is None else msgspec.json.decode(told, type=Pulse)
+        return Runner(str(process), alive, halted, max(silent, 0.0), pulse)
 
     def beliefs(self) -> dict[str, Any]:
         """Return the declaration of every belief by name."""

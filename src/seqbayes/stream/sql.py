@@ -5,19 +5,23 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import msgspec
 
 from seqbayes.stream.lease import Holder
 from seqbayes.stream.sql_reader import SqlReader
-from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, StoreError
+from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, Pulse, StoreError
 
-VERSION = 2
+VERSION = 3
 """Version of the tables; older ones are brought up, newer ones refused."""
 
 LEASE = 30.0
 """Seconds after which the lease of a runner on another machine has run out."""
+
+BEAT = 0.5
+"""Seconds between two signs of life of a runner, at least."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
         source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
@@ -27,7 +31,7 @@ TABLES = (
     "CREATE TABLE seqbayes_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE seqbayes_lease (
         id INTEGER PRIMARY KEY, epoch BIGINT NOT NULL, serial BIGINT NOT NULL,
-        holder TEXT, expires DOUBLE PRECISION NOT NULL)""",
+        holder TEXT, expires DOUBLE PRECISION NOT NULL, pulse TEXT)""",
     "CREATE TABLE seqbayes_beliefs (name TEXT PRIMARY KEY, declaration TEXT NOT NULL)",
     """CREATE TABLE seqbayes_states (
         belief TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, used BIGINT NOT NULL,
@@ -42,11 +46,14 @@ TABLES = (
     """CREATE TABLE seqbayes_history (
         belief TEXT NOT NULL, key TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,
         summary TEXT NOT NULL, PRIMARY KEY (belief, key, at))""",
-    "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0)",
+    "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0, NULL)",
     _IDS,
 )
 
-MIGRATIONS: dict[int, Sequence[str]] = {1: (_IDS,)}
+MIGRATIONS: dict[int, Sequence[str]] = {
+    1: (_IDS,),
+    2: ("ALTER TABLE seqbayes_lease ADD COLUMN pulse TEXT",),
+}
 """Statements that bring the tables of a version to the next one."""
 
 
@@ -118,7 +125,7 @@ class SqlStore(SqlReader):
             if holder is not None:
                 self._check_left(Holder.read(holder), expires)
             self._run(
-                "UPDATE seqbayes_lease SET epoch = ?, holder = ?, expires = ?",
+                "UPDATE seqbayes_lease SET epoch = ?, holder = ?, expires = ?, pulse = NULL",
                 [epoch + 1, self._holder.write(), self._now() + LEASE],
             )
         self._epoch, self._serial = epoch + 1, serial
@@ -140,28 +147,39 @@ class SqlStore(SqlReader):
             "UPDATE seqbayes_lease SET serial = ?, expires = ? WHERE epoch = ? RETURNING id",
             [self._serial + 1, self._now() + LEASE, self._epoch],
         )
-        if not found:
-            raise LeaseError(f"{self.url} was taken over by another runner")
+        self._check_kept(found)
 
-    def renew(self) -> None:
-        """Keep the lease; a write once in a third of its time.
+    def renew(self, pulse: Pulse) -> None:
+        """Keep the lease, and leave word of how the runner does; a write every half second.
 
         Raises
         ------
         LeaseError
             If another runner has taken it.
         """
-        if self._is_renewal_due():
-            with self._transaction():
-                self._fence()
-            self._note_commit()
+        if time.monotonic() - self._renewed > BEAT:
+            self._renewed = time.monotonic()
+            self._persist_beat(msgspec.json.encode(pulse).decode())
 
-    def _is_renewal_due(self) -> bool:
-        return time.monotonic() - self._renewed > LEASE / 3.0
+    def _persist_beat(self, pulse: str) -> None:
+        with self._unsynced():
+            self._beat(pulse)
 
-    def _note_commit(self) -> None:
-        self._serial += 1
-        self._renewed = time.monotonic()
+    def _unsynced(self) -> AbstractContextManager[None]:
+        """Begin a transaction that a loss of power may undo, unlike what is committed later."""
+        raise NotImplementedError
+
+    def _beat(self, pulse: str) -> None:
+        """Renew the lease within a transaction; it is no commit, so that nobody reads it all."""
+        found = self._run(
+            "UPDATE seqbayes_lease SET expires = ?, pulse = ? WHERE epoch = ? RETURNING id",
+            [self._now() + LEASE, pulse, self._epoch],
+        )
+        self._check_kept(found)
+
+    def _check_kept(self, found: Sequence[Any]) -> None:
+        if not found:
+            raise LeaseError(f"{self.url} was taken over by another runner")
 
     def __enter__(self) -> Self:
         return self
@@ -223,7 +241,7 @@ class SqlStore(SqlReader):
         """
         with self._transaction():
             self._apply(changes)
-        self._note_commit()
+        self._serial += 1
 
     def _apply(self, changes: Changes) -> None:
         self._fence()
@@ -309,7 +327,7 @@ class SqlStore(SqlReader):
                 self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
             self._run(f"DELETE FROM seqbayes_history WHERE {of}", values)
             count = self._delete("states", of, values)
-        self._note_commit()
+        self._serial += 1
         return count
 
     def remove_place(self, source: str) -> int:
@@ -318,7 +336,7 @@ class SqlStore(SqlReader):
             self._fence()
             count = self._delete("sources", "name = ?", [source])
             self._delete("ids", "source = ?", [source])
-        self._note_commit()
+        self._serial += 1
         return count
 
     def remove_letters(self, numbers: Sequence[int]) -> int:

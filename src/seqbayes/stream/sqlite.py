@@ -108,6 +108,16 @@ class SqliteStore(SqlStore):
                 raise
 
     @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        with self._translated():
+            self._run("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction():
+                    yield
+            finally:
+                self._run("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read all within it as of one moment, whatever is committed meanwhile."""
         with self._translated():

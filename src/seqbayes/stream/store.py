@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
+import msgspec
+
 from seqbayes.errors import SeqbayesError
 
 
@@ -105,6 +107,27 @@ class Changes:
     forgotten: list[str] = field(default_factory=list)
 
 
+class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a runner does: what it leaves in the store now and then, for whoever looks on.
+
+    Parameters
+    ----------
+    lag
+        How much is left in the source, where that is known.
+    reconnects
+        Of the source.
+    trouble
+        Why the source waits for a server, if it does.
+    read_at
+        When events came last (seconds since 1970); None before.
+    """
+
+    lag: int | None = None
+    reconnects: int = 0
+    trouble: str | None = None
+    read_at: float | None = None
+
+
 @dataclass
 class Contents:
     """All that a store holds; `declarations` are JSON texts by the name of the belief.
@@ -196,8 +219,8 @@ class Store(Protocol):
         """Remove dead letters; return how many there were."""
         ...
 
-    def renew(self) -> None:
-        """Keep the lease while nothing is committed."""
+    def renew(self, pulse: Pulse) -> None:
+        """Keep the lease, and leave word of how the runner does; to be called at every step."""
 
     def ids(self, source: str) -> Iterator[SeenId]:
         """Yield the identities that a source has committed and not forgotten, oldest first."""
