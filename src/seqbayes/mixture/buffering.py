@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components import scaled_to
-from seqbayes.mixture.rows import as_number
+from seqbayes.mixture.rows import LARGEST, as_number
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
@@ -18,8 +18,6 @@ from seqbayes.state import State
 # Restarts, and passes of EM from the best of them: for a start that will last, and on the way.
 _THOROUGH = (10, 100)
 _BRIEF = (4, 20)
-# Of numbers, in size: so that squares stay finite.
-LARGEST = 1e150
 
 
 class Buffer:

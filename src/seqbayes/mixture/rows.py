@@ -34,8 +34,9 @@ else:
 
 from seqbayes.statistics.reading import read_weight, refuse
 
-# So that squares stay finite.
-LARGEST = cython.declare(cython.double, 1e150)
+# Of numbers, in size: so that squares stay finite.
+LARGEST = 1e150
+_LARGEST = cython.declare(cython.double, LARGEST)
 # So that a statistic times the weight of all that was seen is, too.
 HEAVIEST = 1e100
 
@@ -43,7 +44,7 @@ HEAVIEST = 1e100
 def number(x: object) -> cython.double:
     """Return a finite real number of at most 1e150 in size, refusing all else."""
     v: cython.double = real(x, "a finite number")
-    if fabs(v) > LARGEST:
+    if fabs(v) > _LARGEST:
         refuse(x, "a finite number of at most 1e150 in size")
     return v
 
@@ -162,7 +163,7 @@ class Number(Reader):
         if isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "fiu":
             values = xs.astype(float)
             low = 0.0 if self._logarithm else -np.inf
-            if np.all((np.abs(values) <= 1e150) & (values > low)):
+            if np.all((np.abs(values) <= LARGEST) & (values > low)):
                 return (np.log(values) if self._logarithm else values).reshape(-1, 1)
         return Reader.read_all(self, xs, width)
 
@@ -297,7 +298,7 @@ class Vector(Reader):
             and xs.dtype.kind in "fiu"
         ):
             values = np.ascontiguousarray(xs, float)
-            if np.all(np.abs(values) <= 1e150):
+            if np.all(np.abs(values) <= LARGEST):
                 return values
         return Reader.read_all(self, xs, width)
 
