@@ -311,6 +311,51 @@ def test_prototypes(prior):
     assert joint["robot"] - base["robot"] == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_clusters_lie_where_their_components_do(covariance):
+    model = taught(covariance=covariance)
+    for label in ("person", "robot"):
+        clusters, mixture = model.clusters(label), model.mixture(label)
+        assert [one.name for one in clusters] == [mixture.names[k] for k in mixture.ranking]
+        assert [one.weight for one in clusters] == sorted(mixture.weights, reverse=True)
+        for one in clusters:
+            parameter = mixture.parameters[mixture.names.index(one.name)]
+            assert set(one.centre) == set(QUESTION)
+            for name, value in one.centre.items():
+                if name == "page":
+                    assert parameter[name][value] == max(parameter[name].values())
+                elif name in parameter:
+                    own = parameter[name]
+                    assert value == (own.mean if name in ("wait", "size") else own)
+                else:  # in the vector, whose names are in order
+                    place = ["size", "wait"].index(name)
+                    assert value == parameter["numbers"].mean[place]
+    with pytest.raises(ObservationError, match="seen"):
+        model.clusters("nobody")
+
+
+def test_clusters_of_prototypes():
+    inner = Product({"low": NormalInverseGamma(), "v": NormalInverseWishart([0, 1], df=4.0)})
+    fields = {"in": inner, "n": Gamma(1, 1)}
+    model = MixtureDiscriminant([Product(fields)] * 2, features=fields, buffer=4, seed=1)
+    for i in range(8):
+        model.learn_one({"in": {"low": i % 2, "v": [i % 3, 1.0]}, "n": i % 2}, "seen")
+    (first, _), mixture = model.clusters("seen"), model.mixture("seen")
+    parameter = mixture.parameters[mixture.ranking[0]]
+    assert first.centre["n"] == parameter["n"]
+    assert first.centre["in"]["low"] == parameter["in"]["low"].mean
+    assert first.centre["in"]["v"] == dict(enumerate(parameter["in"]["v"].mean))
+    vectors = MixtureDiscriminant([prototype()] * 2, buffer=20, seed=1)
+    assert len(taught(10, buffer=100).clusters("robot")) == 0
+    for x, y in visits(40):
+        vectors.learn_one(x, y)
+    mixture = vectors.mixture("robot")
+    first = vectors.clusters("robot")[0]
+    mean = mixture.parameters[mixture.ranking[0]].mean
+    features = mixture.components[0].likelihood.features
+    assert first.centre == dict(zip(features, mean, strict=True))
+
+
 @pytest.mark.parametrize(
     "settings",
     [

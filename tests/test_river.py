@@ -23,6 +23,7 @@ from seqbayes import (
     NormalInverseGamma,
     ObservationError,
     Poisson,
+    PriorError,
     Product,
 )
 from seqbayes.river import (
@@ -273,6 +274,24 @@ def test_estimators_tell_what_they_have_seen():
         assert (again.n_samples, again.classes) == (3.0, model.classes)
 
 
+def test_classifiers_tell_the_shares_of_their_classes():
+    for model in (ConjugateNB(class_strength=2.0), MixtureDiscriminant(class_strength=2.0)):
+        assert model.class_shares == model.class_share_intervals() == {}
+        model.learn_one({"x": 1.0}, "a")
+        assert (model.class_shares, model.class_share_intervals()) == ({"a": 1.0}, {"a": None})
+        for label in "bcab":
+            model.learn_one({"x": 1.0}, label, w=1.5)
+        belief = Dirichlet(dict.fromkeys("abc", 2.0))
+        belief.learn_many("abcab", [1.0] + [1.5] * 4)
+        assert model.class_shares == pytest.approx(belief.mean)
+        for label, interval in model.class_share_intervals(0.8, "ca").items():
+            assert interval == pytest.approx(belief.interval(0.8)[label])
+        with pytest.raises(ObservationError, match="seen"):
+            model.class_share_intervals(classes=["d"])
+        with pytest.raises(PriorError):
+            model.class_share_intervals(1.0)
+
+
 def test_a_detector_tells_what_it_believes_of_a_feature():
     model = PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert model.n_samples == 0.0
@@ -280,6 +299,15 @@ def test_a_detector_tells_what_it_believes_of_a_feature():
         model.learn_one({"x": float(i), "n": i, "own": i, "c": "a"})
     model.learn_one({"x": 5.0})
     assert model.n_samples == 5.0
+    model.learn_one({}, w=0.5)
+    model.learn_one({"x": 7.0}, w=0.0)
+    with pytest.raises(ObservationError):
+        model.learn_one({"n": -1})
+    assert model.n_samples == 5.5
+    document = model.to_dict()
+    assert PredictiveSurprise.from_dict(document).n_samples == 5.5
+    del document["seen"]["sums"]  # as it was before events were counted
+    assert PredictiveSurprise.from_dict(document).n_samples == 5.0
     assert model.feature_names == ("x", "n", "own", "c")
     alone = NormalInverseGamma.jeffreys()
     alone.learn_many([0.0, 1.0, 2.0, 3.0, 5.0])

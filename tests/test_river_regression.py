@@ -248,6 +248,10 @@ def test_weight_intervals_are_those_of_the_normal_equations(rng, intercept):
     alpha, beta = 1.5 + len(data) / 2, 2.0 + (y @ y - theta @ X.T @ y) / 2
     scale = np.sqrt(beta / alpha * np.diag(inverse))
     expected = np.transpose(stats.t(2 * alpha, theta, scale).interval(0.9))
+    last = list(model.weights)[-1]
+    assert model.weight_intervals(0.9, [last]) == {last: model.weight_intervals(0.9)[last]}
+    with pytest.raises(ObservationError, match="seen"):
+        model.weight_intervals(features=["none"])
     found = list(model.weight_intervals(0.9).values())
     if intercept:
         found = [model.intercept_interval(0.9), *found]

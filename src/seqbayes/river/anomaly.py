@@ -66,6 +66,7 @@ class PredictiveSurprise(AnomalyDetector):
         self.features = features
         self._kinds = kinds.kinds(features)
         self._features: dict[Any, Feature] = {}
+        self._n = 0.0
 
     def learn_one(self, x: Mapping[Any, Any], w: float = 1.0) -> None:
         """Absorb an observation.
@@ -85,6 +86,7 @@ class PredictiveSurprise(AnomalyDetector):
         weight = bounded_weight(w)
         found = kinds.checked(x, self._features, self._kinds)
         if weight > 0.0:
+            self._n += weight
             self._features.update(found)
             for name, feature in found.items():
                 feature.seen.observe(x[name], weight)
@@ -118,8 +120,18 @@ class PredictiveSurprise(AnomalyDetector):
 
     @property
     def n_samples(self) -> float:
-        """Total weight of what was seen of the feature that came most often."""
-        return max((float(each.seen.n) for each in self._features.values()), default=0.0)
+        """Total weight of what was seen, whichever features it had.
+
+        Examples
+        --------
+        >>> from seqbayes.river import PredictiveSurprise
+        >>> detector = PredictiveSurprise()
+        >>> detector.learn_one({"weight": 0.86})
+        >>> detector.learn_one({"colour": "red"}, w=2.0)
+        >>> detector.n_samples
+        3.0
+        """
+        return self._n
 
     @property
     def feature_names(self) -> tuple[Any, ...]:
@@ -150,7 +162,9 @@ class PredictiveSurprise(AnomalyDetector):
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""
-        return document.describe(self, {"features": document.write_features(self._features)})
+        return document.describe(
+            self, {"sums": [self._n], "features": document.write_features(self._features)}
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -165,4 +179,8 @@ class PredictiveSurprise(AnomalyDetector):
         model, seen = document.revive(cls, data)
         written = seen.get("features")
         model._features.update(document.read_features(written, model._kinds))
+        if "sums" in seen:
+            (model._n,) = document.read_numbers(seen["sums"], 1)
+        else:  # written before events were counted: at least those of the commonest feature came
+            model._n = max((float(each.seen.n) for each in model._features.values()), default=0.0)
         return model

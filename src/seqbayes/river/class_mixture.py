@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishart, Product
@@ -15,6 +17,17 @@ from seqbayes.river.features import KINDS, Feature, Own
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal")
+
+
+class Cluster(NamedTuple):
+    """A component of the mixture of a class: its name in it, its share, and where it lies.
+
+    `centre` has the mean of every number, or the likeliest label, by feature.
+    """
+
+    name: Any
+    weight: float
+    centre: dict[Any, Any]
 
 
 class ClassMixture:
@@ -36,7 +49,8 @@ class ClassMixture:
     ) -> None:
         self.mixture = mixture
         self.numbers = numbers
-        fields = _fields(next(iter(mixture._get_params()["components"].values())))
+        self._priors = tuple(mixture._get_params()["components"].values())
+        fields = _fields(self._priors[0])
         self._vector = frozenset(() if numbers is None else fields[numbers].likelihood.features)
         self._others: dict[Any, Any] = {}
         self._labels: dict[Any, frozenset[Any]] = {}
@@ -67,6 +81,19 @@ class ClassMixture:
         if found:
             self.mixture.learn_one(found, w)
 
+    def clusters(self) -> list[Cluster]:
+        """Return the components as they are now, the largest first; none before the first row."""
+        parameters = self.mixture.parameters
+        if parameters is None:
+            return []
+        names, weights = self.mixture.names, self.mixture.weights
+        found = []
+        for k in self.mixture.ranking:
+            centre = dict(_centre(self._priors[k], parameters[k]))
+            centre |= centre.pop(self.numbers) if self.numbers in centre else {}
+            found.append(Cluster(names[k], weights[k], centre))
+        return found
+
     def log_predictive(self, x: Mapping[Any, Any], known: Mapping[Any, Feature]) -> float:
         """Return the log predictive of the features that the mixture models."""
         found = self.project(x)
@@ -92,6 +119,19 @@ def _fields(state: Any) -> dict[Any, Any]:
     if isinstance(state, Product):
         return dict(state.fields)
     return dict.fromkeys(state.likelihood.features)
+
+
+def _centre(state: Any, parameter: Any) -> Any:
+    """Return the mean of what a parameter makes, by field or feature; of labels the likeliest."""
+    if isinstance(state, Product):
+        return {name: _centre(field, parameter[name]) for name, field in state.fields.items()}
+    if isinstance(parameter, Mapping):
+        return max(parameter, key=parameter.__getitem__)
+    mean = parameter[0] if isinstance(parameter, tuple) else parameter
+    if np.ndim(mean):
+        features = state.likelihood.features or range(len(mean))
+        return dict(zip(features, mean.tolist(), strict=True))
+    return float(mean)
 
 
 def check_component(state: State) -> None:

@@ -6,20 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from river import base
-
 from seqbayes import codec, likelihoods
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
-from seqbayes.river.class_mixture import SHAPES, ClassMixture
-from seqbayes.river.features import Feature, Own, bounded_weight
+from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster
+from seqbayes.river.features import Own, bounded_weight
+from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.state import State
 
 
-class MixtureDiscriminant(base.Classifier):
+class MixtureDiscriminant(GenerativeClassifier):
     """Mixture discriminant analysis: every class is a mixture, learned by online EM.
 
     The probability of a class is by Bayes' rule: the Dirichlet predictive of the class, times the
@@ -97,6 +96,7 @@ class MixtureDiscriminant(base.Classifier):
         buffer: int | None = None,
         seed: int | None = None,
     ) -> None:
+        super().__init__(class_strength)
         self.components = components
         self.features = features
         if covariance not in SHAPES:
@@ -104,7 +104,6 @@ class MixtureDiscriminant(base.Classifier):
             raise PriorError(f"expected covariance {shapes}, got {covariance!r}")
         self.covariance = covariance
         self.strength = check_parameter("strength", strength)
-        self.class_strength = check_parameter("class_strength", class_strength)
         self.buffer = buffer
         self.seed = seed
         self._k, self._prototypes = _components(components)
@@ -113,14 +112,8 @@ class MixtureDiscriminant(base.Classifier):
         for kind in self._kinds.values():
             if isinstance(kind, Own):
                 class_mixture.check_component(kind.template)
-        self._features: dict[Any, Feature] = {}
-        self._classes = likelihoods.Categorical().statistics()
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
         self._mixtures: dict[Any, ClassMixture] = {}
-
-    @property
-    def _multiclass(self) -> bool:
-        return True
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Absorb the features `x` of an observation of class `y`.
@@ -211,20 +204,6 @@ class MixtureDiscriminant(base.Classifier):
                     joint[label] += float(log_predictive) + one.log_base
         return joint
 
-    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
-        """Return the probability of every class seen so far.
-
-        Raises
-        ------
-        ObservationError
-            If a value is missing or does not fit its feature.
-        """
-        joint = self.joint_log_likelihood(x)
-        best = max(joint.values(), default=0.0)
-        shares = {label: math.exp(value - best) for label, value in joint.items()}
-        whole = math.fsum(shares.values())
-        return {label: share / whole for label, share in shares.items()}
-
     def mixture(self, label: Any) -> Mixture | None:
         """Return a copy of the mixture of a class; None until it begins.
 
@@ -233,35 +212,33 @@ class MixtureDiscriminant(base.Classifier):
         ObservationError
             If no such class was seen.
         """
-        if label not in self._classes.value:
-            raise ObservationError(f"expected a class that was seen, got {label!r}")
+        self._count(label)
         found = self._mixtures.get(label)
         return None if found is None else found.mixture.clone(include_attributes=True)
 
-    @property
-    def n_samples(self) -> float:
-        """Total weight of what was seen."""
-        return float(self._classes.n)
+    def clusters(self, label: Any) -> list[Cluster]:
+        """Return name, share and centre of every component of a class, the largest first.
 
-    @property
-    def classes(self) -> dict[Any, float]:
-        """Weight of every class seen, in the order in which they first came.
+        There are none until its mixture begins.
+
+        Raises
+        ------
+        ObservationError
+            If no such class was seen.
 
         Examples
         --------
+        >>> import random
         >>> from seqbayes.river import MixtureDiscriminant
-        >>> model = MixtureDiscriminant()
-        >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
-        ...     model.learn_one({"legs": legs}, label)
-        >>> model.classes, model.n_samples
-        ({'dog': 2.0, 'hen': 1.0}, 3.0)
+        >>> model, rng = MixtureDiscriminant(components=2, seed=1), random.Random(1)
+        >>> for i in range(300):
+        ...     model.learn_one({"x": rng.gauss(8 if i % 3 else -2, 1)}, "seen")
+        >>> [(round(one.weight, 2), round(one.centre["x"])) for one in model.clusters("seen")]
+        [(0.67, 8), (0.33, -2)]
         """
-        return dict(self._classes.value)
-
-    @property
-    def feature_names(self) -> tuple[Any, ...]:
-        """Names of the features seen, in the order in which they first came."""
-        return tuple(self._features)
+        self._count(label)
+        found = self._mixtures.get(label)
+        return [] if found is None else found.clusters()
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a versioned dictionary of JSON values."""

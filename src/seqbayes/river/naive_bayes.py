@@ -6,18 +6,17 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from river import base
-
 from seqbayes import likelihoods
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.river import document
 from seqbayes.river import features as kinds
-from seqbayes.river.features import Feature, bounded_weight
+from seqbayes.river.features import bounded_weight
+from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.state import State
 
 
-class ConjugateNB(base.Classifier):
+class ConjugateNB(GenerativeClassifier):
     """Naive Bayes with a conjugate state per class and feature.
 
     A feature's prior within a class is what is known of the feature in all classes together, worth
@@ -75,16 +74,10 @@ class ConjugateNB(base.Classifier):
         strength: float = 1.0,
         class_strength: float = 1.0,
     ) -> None:
+        super().__init__(class_strength)
         self.features = features
         self.strength = check_parameter("strength", strength)
-        self.class_strength = check_parameter("class_strength", class_strength)
         self._kinds = kinds.kinds(features)
-        self._features: dict[Any, Feature] = {}
-        self._classes = likelihoods.Categorical().statistics()
-
-    @property
-    def _multiclass(self) -> bool:
-        return True
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Absorb the features `x` of an observation of class `y`.
@@ -137,20 +130,6 @@ class ConjugateNB(base.Classifier):
                     raise kinds.named(name, error) from None
         return dict(zip(counts, map(float, total), strict=True))
 
-    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
-        """Return the probability of every class seen so far.
-
-        Raises
-        ------
-        ObservationError
-            If a value is missing or does not fit its feature.
-        """
-        joint = self.joint_log_likelihood(x)
-        best = max(joint.values(), default=0.0)
-        shares = {label: math.exp(value - best) for label, value in joint.items()}
-        whole = math.fsum(shares.values())
-        return {label: share / whole for label, share in shares.items()}
-
     def belief(self, label: Any, feature: Any) -> State | None:
         """Return the belief about a feature within a class, as a state of its own.
 
@@ -161,37 +140,11 @@ class ConjugateNB(base.Classifier):
         ObservationError
             If no such class or feature was seen.
         """
-        if label not in self._classes.value:
-            raise ObservationError(f"expected a class that was seen, got {label!r}")
+        self._count(label)
         if feature not in self._features:
             raise ObservationError(f"expected a feature that was seen, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
-
-    @property
-    def n_samples(self) -> float:
-        """Total weight of what was seen."""
-        return float(self._classes.n)
-
-    @property
-    def classes(self) -> dict[Any, float]:
-        """Weight of every class seen, in the order in which they first came.
-
-        Examples
-        --------
-        >>> from seqbayes.river import ConjugateNB
-        >>> model = ConjugateNB()
-        >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
-        ...     model.learn_one({"legs": legs}, label)
-        >>> model.classes, model.n_samples
-        ({'dog': 2.0, 'hen': 1.0}, 3.0)
-        """
-        return dict(self._classes.value)
-
-    @property
-    def feature_names(self) -> tuple[Any, ...]:
-        """Names of the features seen, in the order in which they first came."""
-        return tuple(self._features)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""

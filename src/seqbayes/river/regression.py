@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from river import base
 
 from seqbayes import codec, special
 from seqbayes.distributions import InverseGamma, StudentT
-from seqbayes.errors import PriorError
+from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight
@@ -269,13 +269,24 @@ class ConjugateLinearRegression(base.Regressor):
         theta = self._theta()
         return {name: theta[column] for name, column in self._columns.items()}
 
-    def weight_intervals(self, level: float = 0.95) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the weight with this probability, of every feature seen.
+    def weight_intervals(
+        self, level: float = 0.95, features: Iterable[Any] | None = None
+    ) -> dict[Any, tuple[float, float] | None]:
+        """Return the interval that holds the weight with this probability, of features seen.
 
         None while the prior is improper and too little was seen to say anything.
 
+        Parameters
+        ----------
+        level
+            Between 0 and 1.
+        features
+            Whose weights; of all by default. One costs O(p**2) for p features.
+
         Raises
         ------
+        ObservationError
+            If no such feature was seen.
         PriorError
             If the level is not between 0 and 1.
 
@@ -292,7 +303,10 @@ class ConjugateLinearRegression(base.Regressor):
         """
         check_level(level, "equal-tailed")
         found = {}
-        for name, column in self._columns.items():
+        for name in self._columns if features is None else features:
+            if name not in self._columns:
+                raise ObservationError(f"expected a feature that was seen, got {name!r}")
+            column = self._columns[name]
             row = [0.0] * len(self._origin)
             row[column] = 1.0
             found[name] = self._interval(row, self._theta()[column], level)

@@ -1,0 +1,131 @@
+"""What classifiers by Bayes' rule share: the classes and features seen, and the rule itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from river import base
+
+from seqbayes import likelihoods
+from seqbayes.distributions import Beta
+from seqbayes.errors import ObservationError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.river.features import Feature
+from seqbayes.state import check_level
+
+
+class GenerativeClassifier(base.Classifier):
+    """A classifier that models features within classes, and counts the classes.
+
+    Parameters
+    ----------
+    class_strength
+        Dirichlet concentration of every class, > 0.
+
+    Raises
+    ------
+    PriorError
+        If it is not above zero.
+    """
+
+    def __init__(self, class_strength: float) -> None:
+        self.class_strength = check_parameter("class_strength", class_strength)
+        self._features: dict[Any, Feature] = {}
+        self._classes = likelihoods.Categorical().statistics()
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """Return log p(class, x) of every class, up to a term common to all."""
+        raise NotImplementedError
+
+    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
+        """Return the probability of every class seen so far.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        joint = self.joint_log_likelihood(x)
+        best = max(joint.values(), default=0.0)
+        shares = {label: math.exp(value - best) for label, value in joint.items()}
+        whole = math.fsum(shares.values())
+        return {label: share / whole for label, share in shares.items()}
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of what was seen."""
+        return float(self._classes.n)
+
+    @property
+    def classes(self) -> dict[Any, float]:
+        """Weight of every class seen, in the order in which they first came.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateNB
+        >>> model = ConjugateNB()
+        >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
+        ...     model.learn_one({"legs": legs}, label)
+        >>> model.classes, model.n_samples
+        ({'dog': 2.0, 'hen': 1.0}, 3.0)
+        >>> model.class_shares
+        {'dog': 0.6, 'hen': 0.4}
+        >>> print("{:.2f} to {:.2f}".format(*model.class_share_intervals()["dog"]))
+        0.19 to 0.93
+        """
+        return dict(self._classes.value)
+
+    @property
+    def class_shares(self) -> dict[Any, float]:
+        """Posterior mean of the share of every class seen."""
+        counts, strength = self._classes.value, self.class_strength
+        whole = self._classes.n + len(counts) * strength
+        return {label: (n + strength) / whole for label, n in counts.items()}
+
+    def class_share_intervals(
+        self, level: float = 0.95, classes: Iterable[Any] | None = None
+    ) -> dict[Any, tuple[float, float] | None]:
+        """Return the interval that holds the share with this probability, of classes seen.
+
+        None while there is one class only.
+
+        Parameters
+        ----------
+        level
+            Between 0 and 1.
+        classes
+            Whose shares; of all by default.
+
+        Raises
+        ------
+        ObservationError
+            If no such class was seen.
+        PriorError
+            If the level is not between 0 and 1.
+        """
+        check_level(level, "equal-tailed")
+        counts, strength = self._classes.value, self.class_strength
+        whole = self._classes.n + len(counts) * strength
+        found: dict[Any, tuple[float, float] | None] = {}
+        for label in counts if classes is None else classes:
+            alpha = self._count(label) + strength
+            found[label] = Beta(alpha, whole - alpha).interval(level) if whole > alpha else None
+        return found
+
+    def _count(self, label: Any) -> float:
+        """Return the weight of a class, or refuse one that was not seen."""
+        counts = self._classes.value
+        if label not in counts:
+            raise ObservationError(f"expected a class that was seen, got {label!r}")
+        return float(counts[label])
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """Names of the features seen, in the order in which they first came."""
+        return tuple(self._features)
