@@ -3,12 +3,16 @@
 import asyncio
 import json
 
+import pytest
+
 from seqbayes import Beta, decay
 from seqbayes.dashboard import hub as hubs
+from seqbayes.dashboard import shelf
 from seqbayes.dashboard.board import Board, Health
 from seqbayes.dashboard.describe import of_belief
 from seqbayes.dashboard.hub import Hub, Subscription
 from seqbayes.dashboard.shelf import Update
+from seqbayes.dashboard.trail import RECENT
 from seqbayes.stream import Belief
 
 ALL = Subscription(frozenset(), frozenset())
@@ -34,13 +38,14 @@ def made(state=None, keys=3):
     return Hub(board, Origin())
 
 
-def learn(board, keys, gone=(), happened=()):
+def learn(board, keys, gone=(), happened=(), watched=True):
     states = {}
     for key in keys:
         entry = board.entry("b", key)
         state = Beta() if entry is None else entry.state._copy()
-        state.learn_one(True)
-        states[key] = Update(state, board.now(), None, (True,), 1.0, happened)
+        for (x,) in happened or [(True,)]:
+            state.learn_one(x)
+        states[key] = Update(state, board.now(), None, (True,), 1.0, happened, watched)
     board.apply({"b": {**states, **{key: Update(None, 0.0) for key in gone}}})
 
 
@@ -174,9 +179,75 @@ def test_steps_are_those_of_the_events_in_order():
         after = before._copy()
         after.learn_one(True)
         assert steps[1]["evidence"] == after.explain(False).evidence
-        assert len(hub.board.entry(*key).recent) == 2
+        assert len(hub.board.entry(*key).trail.recent()) == 2
 
     run(main())
+
+
+def told(board, key='["0"]'):
+    detail = board.entry("b", key).detail(board.now())
+    return [each["x"] for each in detail["recent"]], detail["steps"]
+
+
+def test_events_of_a_key_are_known_before_somebody_looks_at_it():
+    board = made(keys=0).board
+    learn(board, ['["0"]'], happened=[(True,), (False,)], watched=False)
+    learn(board, ['["0"]'], happened=[(True,)], watched=False)
+    assert not board.steps
+    xs, steps = told(board)
+    assert xs == [True, False, True]
+    state = Beta()
+    for x, step in zip(xs, steps, strict=True):
+        assert step["evidence"] == state.explain(x).evidence
+        state.learn_one(x)
+    learn(board, ['["0"]'], happened=[(False,)], watched=True)
+    learn(board, ['["0"]'], happened=[(True,)], watched=False)
+    assert told(board)[0] == [*xs, False, True]
+    assert len(told(board)[1]) == 5
+
+
+def test_of_many_events_the_last_ones_are_told_with_what_they_did():
+    board = made(keys=0).board
+    state = Beta()
+    for i in range(300):
+        learn(board, ['["0"]'], happened=[(i % 3 == 0,)], watched=False)
+        state.learn_one(i % 3 == 0)
+    trail = board.entry("b", '["0"]').trail
+    assert sum(len(stretch.events) for stretch in trail._untold) <= 2 * RECENT
+    xs, steps = told(board)
+    assert xs == [i % 3 == 0 for i in range(300)][-RECENT:]
+    last = steps[-1]
+    assert last["posterior"] == pytest.approx(state.pdf(last["at"]), rel=1e-12)
+    assert not trail._untold
+
+
+def test_where_events_are_missing_none_before_them_is_the_last():
+    board = made(keys=0).board
+    learn(board, ['["0"]'], happened=[(True,)], watched=False)
+    learn(board, ['["0"]'], watched=False)
+    assert told(board) == ([], [])
+    learn(board, ['["0"]'], happened=[(False,)], watched=False)
+    assert told(board)[0] == [False]
+
+
+def test_a_key_that_was_dropped_in_between_tells_nothing_wrong():
+    board = made(keys=0).board
+    learn(board, ['["0"]'], happened=[(True,)] * 5, watched=False)
+    told(board)
+    again = Beta()
+    again.learn_one(True)
+    update = Update(again, board.now(), None, (True,), 3.0, [(True,)] * 3)
+    board.apply({"b": {'["0"]': update}})
+    assert told(board)[0] == [True] * 5
+
+
+def test_trails_are_kept_of_the_keys_that_had_events_last(monkeypatch):
+    monkeypatch.setattr(shelf, "TRAILS", 3)
+    board = made(keys=0).board
+    for i in (0, 1, 2, 0, 3, 4):
+        learn(board, [f'["{i}"]'], happened=[(True,)], watched=False)
+    kept = [key for key, entry in board.shelves["b"].entries.items() if entry.trail]
+    assert kept == ['["0"]', '["3"]', '["4"]']
 
 
 def test_a_failure_is_told_and_survived(monkeypatch):

@@ -45,6 +45,20 @@ def test_a_page_outlives_its_server(open_page, mortal, shoot):
     page.wait_for_selector(".banner", state="hidden")
 
 
+def test_a_server_that_was_started_again_tells_the_events_from_then_on(open_page, mortal):
+    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
+    page.watch.forgiven = BROKEN
+    page.get_by_text("n 30").wait_for()
+    expect(page.locator(".surprise i")).to_have_count(30)
+    page.wait_for_timeout(500)  # until it is committed
+    mortal.kill()
+    mortal.start()
+    expect(page.get_by_text("No event came since the server started")).to_have_count(3)
+    mortal.feed(visit("control", True))
+    page.get_by_text("Observed true").wait_for()
+    expect(page.locator(".surprise i")).to_have_count(1)
+
+
 def test_a_server_that_falls_silent_is_noticed(open_page, mortal):
     page = open_page(at=mortal)
     page.watch.forgiven = BROKEN

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqbayes.dashboard.shelf import About, Entry, Happened, Shelf, Update
+from seqbayes.dashboard.shelf import About, Entry, Shelf, Update
+from seqbayes.dashboard.trail import Happened
 
 
 @dataclass
@@ -81,12 +82,10 @@ class Board:
         if update.state is None:
             shelf.entries.pop(key, None)
             return
-        known = shelf.entries.get(key)
-        if known is not None and update.happened:
-            for told in known.live_through(update.happened, update.updated):
-                self.happened += 1
-                self.steps.append((self.happened, shelf.about.name, key, told))
-        entry = shelf.put(key, update)
+        entry, told = shelf.put(key, update)
+        for each in told:
+            self.happened += 1
+            self.steps.append((self.happened, shelf.about.name, key, each))
         entry.version = self.version
 
     def beliefs(self) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 
 def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
-    plain = undecayed(state)
+    plain, forms = undecayed(state), Forms(state)
     likelihood = getattr(plain, "likelihood", None)
     return About(
         name,
@@ -43,7 +43,8 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         field,
         _prior(plain),
         _half_life(state),
-        Forms(state).read,
+        forms.read,
+        forms.make,
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from seqbayes.dashboard.copies import copy_of
 from seqbayes.dashboard.shelf import Update
 from seqbayes.stream.forms import read_key, write_key
-from seqbayes.stream.store import Changes
+from seqbayes.stream.store import Changes, Pulse, Store
 from seqbayes.stream.table import Table
 
 if TYPE_CHECKING:
@@ -32,16 +32,20 @@ LONGEST = 1.0
 MOST_EVENTS = 2000
 """Most events of a watched key that are told one by one between two hand-overs."""
 
+FEW_EVENTS = 5000
+"""Most events of a belief of which those of all keys are."""
+
 
 class _Observer:
-    """Takes note of the last event of every key of a table, and all events of watched ones."""
+    """Takes note of what a table learns: all events where they are few, and of watched keys.
+
+    Of the others it knows the last, and how many there were.
+    """
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.last: dict[Any, tuple[Any, ...]] = {}
-        self.counts: Counter[Any] = Counter()
         self.watched: frozenset[Any] = frozenset()
-        self.events: dict[Any, list[tuple[Any, ...]]] = {}
+        self.clear()
 
     def __call__(self, keys: Sequence[Any], arguments: Sequence[tuple[Any, ...]]) -> None:
         table = self.table
@@ -50,15 +54,36 @@ class _Observer:
             keys = [key if key in table._states else None for key in keys]
         self.last.update(zip(keys, arguments, strict=True))
         self.counts.update(keys)
+        self._total += len(keys)
+        if self._total > FEW_EVENTS:
+            self._batches.clear()
+        else:
+            self._batches.append((keys, arguments))
         if self.watched:
             for key, each in zip(keys, arguments, strict=True):
                 if key in self.watched:
-                    kept = self.events.setdefault(key, [])
+                    kept = self._watched.setdefault(key, [])
                     if len(kept) <= MOST_EVENTS:
                         kept.append(each)
 
     def clear(self) -> None:
-        self.last, self.counts, self.events = {}, Counter(), {}
+        """Begin anew."""
+        self.last: dict[Any, tuple[Any, ...]] = {}
+        self.counts: Counter[Any] = Counter()
+        self._total = 0
+        self._batches: list[tuple[Sequence[Any], Sequence[tuple[Any, ...]]]] = []
+        self._watched: dict[Any, list[tuple[Any, ...]]] = {}
+
+    def events(self) -> dict[Any, Sequence[tuple[Any, ...]]]:
+        """Return all events of every key of which all are known."""
+        found: dict[Any, list[tuple[Any, ...]]] = {}
+        for keys, arguments in self._batches:
+            for key, each in zip(keys, arguments, strict=True):
+                found.setdefault(key, []).append(each)
+        if self._total > FEW_EVENTS:
+            found = {key: [self.last[key]] for key, n in self.counts.items() if n == 1}
+        found |= self._watched
+        return {key: each for key, each in found.items() if len(each) <= MOST_EVENTS}
 
 
 class Feed:
@@ -75,12 +100,15 @@ class Feed:
         Set when something can be taken.
     alive
         When the pipeline last took a step (monotonic seconds).
+    pulse
+        How it did then.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._pending: dict[str, dict[str, Update]] = {}
+        self._opened = False
         self._observers: dict[str, _Observer] = {}
         self._wanted: Mapping[str, frozenset[Any]] = {}
         self._next = 0.0
@@ -88,18 +116,20 @@ class Feed:
         self.alive = time.monotonic()
         self.events = self.base = 0
         self.dead_letters = 0
-        self.lag: int | None = None
-        self.reconnects = 0
+        self.pulse = Pulse()
         self.committed_at: float | None = None
-        self.event_at: float | None = None
 
     def attach(self, pipeline: Pipeline) -> None:
-        """Begin to look at a pipeline that was just opened."""
+        """Begin to look at a pipeline that was just opened and has learned nothing yet."""
         self._observers = {name: _Observer(table) for name, table in pipeline.tables.items()}
         for observer in self._observers.values():
             observer.table.observer = observer
         self.alive = time.monotonic()
         store: Any = pipeline.store
+        with self._lock:
+            self._opened = True
+            self._pending = {name: _stored(store, name) for name in pipeline.tables}
+        self.ready.set()
         self.base = store.events(pipeline.source.name) if hasattr(store, "events") else 0
         self.dead_letters = store.dead_letter_count()
         self.events = 0
@@ -112,9 +142,8 @@ class Feed:
         """Hand over what has changed, if it is time."""
         now = self.alive = time.monotonic()
         if batch is not None:
-            self.event_at = self._now()
-            self.events, self.lag = pipeline.events, pipeline.lag
-        self.reconnects = pipeline.source.reconnects
+            self.events = pipeline.events
+        self.pulse = pipeline.pulse
         if now < self._next:
             return
         began = time.thread_time()
@@ -138,16 +167,14 @@ class Feed:
         self.ready.set()
 
     def _changes(self, observer: _Observer, at: float) -> dict[str, Update]:
-        states, counts, events = observer.table._states, observer.counts, observer.events
+        states, counts, events = observer.table._states, observer.counts, observer.events()
         changed: dict[str, Update] = {}
         for key, arguments in observer.last.items():
             state = states.get(key)
             if state is not None:
-                happened = events.get(key, ())
-                if len(happened) > MOST_EVENTS:  # not all are known: none can be told
-                    happened = ()
+                watched, happened = key in observer.watched, events.get(key, ())
                 changed[write_key(key)] = Update(
-                    copy_of(state), at, None, arguments, counts[key], happened
+                    copy_of(state), at, None, arguments, counts[key], happened, watched
                 )
         for key in observer.table._gone:
             changed.setdefault(write_key(key), Update(None, at))
@@ -157,27 +184,38 @@ class Feed:
     def _merge(pending: dict[str, Update], changed: dict[str, Update]) -> None:
         for key, update in changed.items():
             before = pending.get(key)
-            if before is not None and before.state is not None and update.state is not None:
+            if before is not None and update.state is not None:
                 update.events += before.events
-                # told one by one from the same beginning, or not at all
+                # told one by one from what the board has, or not at all
                 whole = before.happened and update.happened
-                update.happened = [*before.happened, *update.happened] if whole else ()
+                happened = [*before.happened, *update.happened] if whole else ()
+                update.happened = happened if len(happened) <= MOST_EVENTS else ()
             pending[key] = update
 
-    def take(self) -> dict[str, dict[str, Update]]:
-        """Return what was handed over since the last time."""
+    def take(self) -> tuple[bool, dict[str, dict[str, Update]]]:
+        """Return whether a pipeline was opened since the last time, and what was handed over.
+
+        What an opened pipeline hands over first are all states in its store.
+        """
         with self._lock:
             self.ready.clear()
+            opened, self._opened = self._opened, False
             pending, self._pending = self._pending, {}
-        return pending
+        return opened, pending
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
         """Take note of dead letters."""
+        self.alive = time.monotonic()
         self.dead_letters += len(changes.dead_letters)
 
     def committed(self, pipeline: Pipeline) -> None:
         """Take note of the commit."""
         self.committed_at = self._now()
+
+
+def _stored(store: Store, name: str) -> dict[str, Update]:
+    rows = store.entries(name)
+    return {row.key: Update(row.state, row.updated, row.since) for row in rows}
 
 
 def _readable(texts: Iterable[str]) -> Iterator[Any]:

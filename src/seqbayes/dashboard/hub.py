@@ -16,7 +16,8 @@ import msgspec
 from seqbayes.dashboard import past
 from seqbayes.dashboard.board import Board
 from seqbayes.dashboard.origins import Origin
-from seqbayes.dashboard.shelf import Entry, Happened, make_cards
+from seqbayes.dashboard.shelf import Entry, make_cards
+from seqbayes.dashboard.trail import Happened
 from seqbayes.dashboard.views.figures import values
 
 MOST_CLIENTS = 200

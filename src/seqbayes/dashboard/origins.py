@@ -35,31 +35,21 @@ class Live:
         self.config, self.runner, self.feed = config, runner, feed
         self.reader: StoreReader | None = None
         self._rate = _Rate()
-        self._again = False
-        runner.restarted = self._note_restart
-
-    def _note_restart(self) -> None:
-        self._again = True
 
     def begin(self, board: Board) -> None:
         """Show what the store holds; call when the pipeline is open."""
-        if self.reader is None and self.config.store != ":memory:":
+        if self.config.store != ":memory:":
             self.reader = StoreReader(self.config.store)
-        board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
-        if self.reader is not None:
-            for belief in self.config.beliefs:
-                rows = self.reader.rows(belief.name)
-                board.apply(
-                    {belief.name: {r.key: Update(r.state, r.updated, r.since) for r in rows}}
-                )
+        self.refresh(board, 0.0)
 
     def refresh(self, board: Board, timeout: float) -> None:
         """Take what was handed over, or wait for it that long."""
-        if self._again:  # what was learned and not committed is read again
-            self._again = False
-            self.begin(board)
-        if self.feed.ready.wait(timeout):
-            board.apply(self.feed.take())
+        if not self.feed.ready.wait(timeout):
+            return
+        opened, updates = self.feed.take()
+        if opened:  # what was learned before and not committed is read again
+            board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
+        board.apply(updates)
 
     @property
     def source(self) -> Any:
@@ -74,7 +64,7 @@ class Live:
         """Return how the pipeline does."""
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
-        trouble = getattr(runner.source, "trouble", None)
+        pulse, trouble = feed.pulse, getattr(runner.source, "trouble", None)
         status = "ok" if silent < STALLED and trouble is None else "stalled"
         if not runner.running:
             status = "stopped"
@@ -83,11 +73,11 @@ class Live:
             status,
             feed.base + feed.events,
             self._rate(feed.base + feed.events),
-            feed.lag,
+            pulse.lag,
             _age(feed.committed_at, now),
-            _age(feed.event_at, now),
+            _age(pulse.read_at, now),
             feed.dead_letters,
-            feed.reconnects,
+            pulse.reconnects,
             source={"kind": kind, "name": getattr(runner.source, "name", ""), "mode": "pipeline"},
             error=trouble if runner.failure is None else str(runner.failure),
         )

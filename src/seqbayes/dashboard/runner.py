@@ -45,7 +45,6 @@ class Runner:
         self.failure: Exception | None = None
         self.ended = False
         self.source: Any = None
-        self.restarted: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Open the pipeline, and begin to read.
@@ -101,7 +100,6 @@ class Runner:
         self.failure = None
         if again:
             self._told("started", f"{pipeline.source.name} again, from the last commit", "info")
-            self.restarted()
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:

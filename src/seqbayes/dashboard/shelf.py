@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.copies import copy_of
+from seqbayes.dashboard.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import StoreError
@@ -24,14 +23,16 @@ RATE_SECONDS = 10.0
 SORTS = ("n", "mean", "width", "rate", "updated", "key")
 
 SPARK = 60
-RECENT = 50
 STEPS = 10
+
+TRAILS = 1000
+"""Keys of a belief whose last events are kept, those that had some last."""
 
 
 class About(NamedTuple):
     """What a belief is, in words.
 
-    `read` makes a state out of its stored JSON text.
+    `read` makes a state out of its stored JSON text, `make` one that has learned nothing.
     """
 
     name: str
@@ -43,11 +44,12 @@ class About(NamedTuple):
     prior: str
     half_life: str | None
     read: Callable[[str], Any]
+    make: Callable[[], Any]
 
     def told(self, keys: int) -> dict[str, Any]:
         """Return it as JSON values."""
         told = self._asdict()
-        del told["read"]
+        del told["read"], told["make"]
         return {**told, "keys": keys}
 
 
@@ -66,7 +68,9 @@ class Update:
     events
         How many events the key has learned since the copy before.
     happened
-        All of them in order, where they are to be told one by one.
+        All of them in order, where they are known one by one.
+    watched
+        Whether somebody looks on.
     """
 
     state: Any
@@ -75,15 +79,7 @@ class Update:
     last: tuple[Any, ...] | None = None
     events: float = 0.0
     happened: Sequence[tuple[Any, ...]] = ()
-
-
-class Happened(NamedTuple):
-    """An event that a key learned: when, what, its surprise, and the step of Bayes' rule."""
-
-    at: float
-    x: Any
-    surprise: float | None
-    step: dict[str, Any] | None
+    watched: bool = False
 
 
 class Entry:
@@ -112,10 +108,10 @@ class Entry:
         "key",
         "last",
         "rated",
-        "recent",
         "seeded",
         "since",
         "spark",
+        "trail",
         "updated",
         "version",
     )
@@ -132,7 +128,7 @@ class Entry:
         self._followed: views.Followed | None = None
         self._gap = 1.0
         self.seeded = False
-        self.recent: deque[Happened] | None = None
+        self.trail: Trail | None = None
         self._n: float | None = None
         self._before: float | None = None  # what had been seen when it was last counted
         self._summary: views.Summary | None = None
@@ -153,19 +149,19 @@ class Entry:
         if update.last is not None:
             self.last = update.last[0]
 
-    def live_through(self, events: Sequence[tuple[Any, ...]], at: float) -> list[Happened]:
-        """Return what events do to the state, one by one, the last of them, and keep that."""
-        state = copy_of(self.state)
-        told: list[Happened] = []
-        for place, arguments in enumerate(events):
-            if len(events) - place <= RECENT:
-                x, surprise = arguments[0], views.surprise(state, arguments)
-                told.append(Happened(at, x, surprise, views.told_step(state, x)))
-            state.learn_one(*arguments)
-        if self.recent is None:
-            self.recent = deque(maxlen=RECENT)
-        self.recent.extend(told)
-        return told
+    def trace(self, update: Update) -> list[Happened]:
+        """Keep the events that lead to a newer copy; return what they did if somebody looks on."""
+        if not update.happened:
+            if not update.watched:  # some are not known: those before them are not the last
+                self.trail = None
+            return []
+        before = self._about.make() if self._state is None else self.state
+        self.trail = self.trail or Trail()
+        taken = before, update.state, update.happened, update.updated
+        if update.watched:
+            return self.trail.live(*taken)
+        self.trail.add(*taken)
+        return []
 
     def rate(self, now: float) -> float:
         """Return events a second, lately."""
@@ -300,7 +296,7 @@ class Entry:
     def detail(self, now: float) -> dict[str, Any]:
         """Return all that is known of the key, as JSON values."""
         told = {**self.card(now), **views.detail(self.state, self.last)}
-        recent = list(self.recent or ())
+        recent = [] if self.trail is None else self.trail.recent()
         told["recent"] = [
             {"at": each.at, "x": values(each.x), "surprise": each.surprise} for each in recent
         ]
@@ -354,16 +350,23 @@ class Shelf:
         self.about = about
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
+        self._trailed: dict[str, Entry] = {}
         self.version = 0
 
-    def put(self, key: str, update: Update) -> Entry:
-        """Take a copy of a key's state, and return its entry."""
+    def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
+        """Take a copy of a key's state; return its entry, and events if somebody looks on."""
         entry = self.entries.get(key)
         if entry is None:
             began = update.updated if update.since is None else update.since
             entry = self.entries[key] = Entry(self.about, key, began)
+        told = entry.trace(update)
+        if entry.trail is not None:
+            self._trailed.pop(key, None)
+            self._trailed[key] = entry
+            if len(self._trailed) > TRAILS:
+                self._trailed.pop(next(iter(self._trailed))).trail = None
         entry.replace(update)
-        return entry
+        return entry, told
 
     def top(self, most: int) -> list[Entry]:
         """Return the entries that have seen most."""

@@ -12,11 +12,11 @@ import {
   when,
 } from "../format.js";
 
-/** Why there are no single events: a store has none, a pipeline tells those of keys looked at. */
+/** Why there are no single events: a store has none, a pipeline not those of a flood. */
 export const untold = (store) =>
   store
     ? "A store tells no single events."
-    : "Events are told one by one from now on: none has come yet.";
+    : "No event came since the server started, or too many at once to be told one by one.";
 
 export function steps(rows, store) {
   if (!rows?.length) return h("p", { class: "nothing" }, untold(store));

@@ -1,0 +1,138 @@
+"""What a pipeline hands over to the board: events one by one where they are few."""
+
+import random
+
+import pytest
+
+from seqbayes import Beta
+from seqbayes.dashboard import feed as feeds
+from seqbayes.dashboard.board import Board
+from seqbayes.dashboard.describe import of_belief
+from seqbayes.dashboard.feed import Feed
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.sources import Iterated
+
+BELIEF = Belief("sales", Beta(2, 3), field="sold", by="shop")
+
+
+def events(n, shops="abc"):
+    rng = random.Random(n)
+    return [{"shop": rng.choice(shops), "sold": rng.random() < 0.3} for _ in range(n)]
+
+
+def shown(feed, board):
+    """Take what was handed over, as a server does."""
+    opened, updates = feed.take()
+    if opened:
+        board.declare([of_belief(BELIEF)])
+    board.apply(updates)
+
+
+def run(given, size, url=":memory:", watched=(), feed=None, board=None):
+    """Learn events, with a hand-over after each batch; return the board."""
+    feed, board = feed or Feed(), board or Board()
+    with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=size) as pipeline:
+        feed.attach(pipeline)
+        feed.watch({"sales": list(watched)})
+        for _ in pipeline:
+            feed._next = 0.0
+            feed.learned(pipeline, object())
+            shown(feed, board)
+    return board
+
+
+def told(board, shop):
+    entry = board.entry("sales", f'["{shop}"]')
+    return entry.detail(board.now())
+
+
+def replayed(given, shop):
+    """Return Bayes' rule of every event of a shop, from the first one on."""
+    state, found = Beta(2, 3), []
+    for event in given:
+        if event["shop"] == shop:
+            step = state.explain(event["sold"])
+            found.append((event["sold"], step.prior, step.evidence, step.posterior))
+            state.learn_one(event["sold"])
+    return found
+
+
+def brief(steps):
+    return [(s["x"], s["prior"], s["evidence"], s["posterior"]) for s in steps]
+
+
+@pytest.mark.parametrize("size", [1, 7, 400])
+def test_the_last_steps_of_every_key_are_those_of_its_events(size):
+    given = events(400)
+    board = run(given, size)
+    for shop in "abc":
+        detail = told(board, shop)
+        right = replayed(given, shop)
+        assert brief(detail["steps"]) == right[-10:]
+        assert [each["x"] for each in detail["recent"]] == [x for x, *_ in right][-50:]
+        assert detail["n"] == len(right)
+
+
+def test_of_a_flood_single_events_and_watched_keys_are_known(monkeypatch):
+    monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
+    given = [*events(100, "ab"), {"shop": "c", "sold": True}]
+    board = run(given[:40] + given, 1000, watched=['["a"]'])
+    assert told(board, "b")["steps"] == []
+    assert [step["x"] for step in told(board, "c")["steps"]] == [True]
+    # who looks on is known from the hand-over after on
+    assert told(board, "a")["steps"] == []
+    given = events(300, "ab")
+    board = run(given, 100, watched=['["a"]'])
+    assert brief(told(board, "a")["steps"]) == replayed(given, "a")[-10:]
+    assert told(board, "b")["steps"] == []
+
+
+def test_more_than_can_be_told_is_not_told_in_part(monkeypatch):
+    monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
+    monkeypatch.setattr(feeds, "MOST_EVENTS", 20)
+    board = run(events(300, "a"), 100, watched=['["a"]'])
+    assert told(board, "a")["steps"] == []
+
+
+def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
+    given, feed, board = events(60), Feed(), Board()
+    with Pipeline(Iterated(given, name="l"), [BELIEF], open_store(":memory:"), size=20) as pipeline:
+        feed.attach(pipeline)
+        shown(feed, board)
+        for _ in pipeline:
+            feed._next = 0.0
+            feed.learned(pipeline, object())
+        shown(feed, board)
+    for shop in "abc":
+        assert brief(told(board, shop)["steps"]) == replayed(given, shop)[-10:]
+
+
+def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
+    url, feed, board = str(tmp_path / "beliefs.db"), Feed(), Board()
+    given = events(90)
+    run(given[:60], 10, url, feed=feed, board=board)
+    assert len(told(board, "a")["recent"]) > 5
+    with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=10) as pipeline:
+        feed.attach(pipeline)
+        shown(feed, board)
+        for shop in "abc":  # nothing is known of how they came about
+            detail = told(board, shop)
+            assert (detail["n"], detail["recent"]) == (len(replayed(given[:60], shop)), [])
+        for _ in pipeline:
+            feed._next = 0.0
+            feed.learned(pipeline, object())
+            shown(feed, board)
+    for shop in "abc":
+        after = len(replayed(given[:60], shop))
+        assert brief(told(board, shop)["steps"]) == replayed(given, shop)[after:][-10:]
+
+
+def test_how_the_source_does_is_noted():
+    feed = Feed()
+    with Pipeline(Iterated(events(9), name="listed"), [BELIEF], open_store(":memory:")) as pipeline:
+        feed.attach(pipeline)
+        assert feed.pulse.read_at is None
+        for _ in pipeline:
+            feed.learned(pipeline, object())
+        assert (feed.events, feed.pulse.lag, feed.pulse.reconnects) == (9, pipeline.lag, 0)
+        assert feed.pulse.read_at is not None
