@@ -3,6 +3,7 @@
 import { h, setAttribute, svg } from "../dom.js";
 import { probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, stems, ticks } from "./axis.js";
+import { smooth } from "./smooth.js";
 
 export class Components {
   constructor({ full = false, most = 6 } = {}) {
@@ -45,21 +46,21 @@ export class Components {
     const side = card.discrete ? 12 : 0;
     const sx = linear([card.x[0], card.x.at(-1)], [side, this.width - side]);
     const sy = linear([0, 1.04 * (greatest(card.total) || 1)], [height - foot, 6]);
+    const curves = [card.total, ...components.map(({ density }) => density)];
+    const coarse = card.discrete || !this.full;
+    const [xs, total, ...densities] = coarse ? [card.x, ...curves] : smooth(card.x, ...curves);
     // What is counted has stems, side by side; what is measured has areas.
     const shape = (density, i) => {
       if (!density) return "";
       const shift = 6 * (i - (components.length - 1) / 2);
-      return card.discrete ? stems(card.x, density, sx, sy, shift) : area(card.x, density, sx, sy);
+      return card.discrete ? stems(xs, density, sx, sy, shift) : area(xs, density, sx, sy);
     };
     const kind = card.discrete ? " stems" : "";
-    this.layers = components.map((component, i) =>
-      svg("path", {
-        class: `m-part series-${(i % 6) + 1}${kind}`,
-        d: shape(component.density, i),
-      }),
+    this.layers = densities.map((density, i) =>
+      svg("path", { class: `m-part series-${(i % 6) + 1}${kind}`, d: shape(density, i) }),
     );
     setAttribute(this.total, "class", `m-total${kind}`);
-    setAttribute(this.total, "d", line(card.x, card.total, sx, sy));
+    setAttribute(this.total, "d", line(xs, total, sx, sy));
     const marks = ticks(sx.domain, this.full ? 8 : 3);
     const texts = tickTexts(marks);
     this.axis.replaceChildren(

@@ -3,6 +3,7 @@
 import { h, setAttribute, setText, svg } from "../dom.js";
 import { scale, tickTexts } from "../format.js";
 import { area, at, greatest, line, linear, ticks } from "./axis.js";
+import { smooth } from "./smooth.js";
 
 const COMPACT = { top: 8, side: 0, lane: 17, foot: 16 };
 const FULL = { top: 14, side: 10, lane: 20, foot: 24 };
@@ -86,8 +87,9 @@ export class Density {
   update(card, family) {
     this.card = card;
     this.family = family;
-    const density = card.density;
-    if (!density?.x?.length || this.width === 0) return;
+    if (!card.density?.x?.length || this.width === 0) return;
+    const density = this.full ? finer(card.density) : card.density;
+    this.density = density;
     const { top, side, lane, foot } = this.room;
     const floor = this.height - foot - lane;
     const xs = density.x;
@@ -97,7 +99,7 @@ export class Density {
     this.sx = sx;
     this.sy = sy;
     this.#draw(density, card.interval, sx, sy, floor);
-    this.#estimates(card, sx, sy, floor);
+    this.#estimates(card, density, sx, sy, floor);
     this.scale = scale(family, card.interval);
     if (this.full) this.#ticks(sx, this.height - 6);
     else this.#bounds(card.interval, sx, this.height - 2);
@@ -120,8 +122,7 @@ export class Density {
   }
 
   // They often agree; each has a height of its own, so that all three are seen.
-  #estimates(card, sx, sy, floor) {
-    const { x, posterior } = card.density;
+  #estimates(card, { x, posterior }, sx, sy, floor) {
     const height = typeof card.mean === "number" ? at(x, posterior, card.mean) : null;
     const heights = { mle: floor, map: floor + 10, mean: height === null ? floor : sy(height) };
     for (const [key, mark] of Object.entries(this.marks)) {
@@ -183,7 +184,7 @@ export class Density {
     };
     this.root.addEventListener("pointerleave", leave);
     this.root.addEventListener("pointermove", (event) => {
-      if (!this.sx || !this.card?.density) return;
+      if (!this.sx || !this.density) return;
       const x = event.clientX - this.root.getBoundingClientRect().left;
       this.#read(x);
     });
@@ -191,7 +192,7 @@ export class Density {
 
   #read(px) {
     const value = this.sx.invert(px);
-    const { x, posterior, prior } = this.card.density;
+    const { x, posterior, prior } = this.density;
     const height = at(x, posterior, value);
     if (height === null) return;
     const shown = px.toFixed(1);
@@ -209,6 +210,17 @@ export class Density {
     const left = Math.min(Math.max(px, 70), this.width - 70);
     this.reading.style.left = `${left}px`;
   }
+}
+
+// Between two loads a page has the points of a card, which are few.
+function finer({ x: places, ...curves }) {
+  const [x, posterior, prior, likelihood] = smooth(
+    places,
+    curves.posterior,
+    curves.prior,
+    curves.likelihood,
+  );
+  return { x, posterior, prior, likelihood };
 }
 
 export function describe(card, written) {

@@ -3,6 +3,7 @@
 import { h, setAttribute, svg } from "../dom.js";
 import { tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
+import { smooth } from "./smooth.js";
 
 const HEIGHT = 320;
 const FOOT = 26;
@@ -43,7 +44,7 @@ export class Overlay {
     );
     const curves = cards.flatMap((card, i) => {
       if (!card.density) return [];
-      const { x, posterior } = card.density;
+      const [x, posterior] = smooth(card.density.x, card.density.posterior);
       return [
         svg("path", { class: `c-fill series-${(i % 6) + 1}`, d: area(x, posterior, sx, sy) }),
         svg("path", { class: `c-line ${strokeClass(i)}`, d: line(x, posterior, sx, sy) }),
