@@ -241,7 +241,8 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changes(many, tmp_path):
     write(tmp_path / "events.jsonl", [event(3, "south"), event(4, "south")])
     step = next(d for name, d, _ in stream if name == "step" and d["x"] is True)
     assert (step["belief"], step["id"]) == ("sales", '["south"]')
-    assert step["at"] == pytest.approx(before["mean"])
+    after = before["mean"] * (n + 6.0) + 1.0  # of Beta(2, 3) and n + 1 events, and this one
+    assert step["at"] == pytest.approx(after / (n + 7.0))
     assert step["prior"] * step["likelihood"] / step["evidence"] == pytest.approx(step["posterior"])
     assert step["surprise"] == pytest.approx(-math.log(step["evidence"]))
     detail = many.get(f"/api/beliefs/sales/{quote(json.dumps(['south']), safe='')}")
