@@ -20,6 +20,9 @@ from seqbayes.stream.store import StoreError
 RATE_SECONDS = 10.0
 """Over about how long the rate of a key is averaged."""
 
+LEAST_RATE = 0.01
+"""Events a second, below which a single event is no rate any more."""
+
 SORTS = ("n", "mean", "width", "rate", "updated", "key")
 
 SPARK = 60
@@ -170,7 +173,7 @@ class Entry:
             with suppress(StoreError):  # its card says so
                 self._rate += max(self.n - before, 0.0) / RATE_SECONDS
         rate = self._faded(now)
-        return rate if rate > 1e-3 else 0.0
+        return rate if rate > LEAST_RATE else 0.0
 
     def _faded(self, now: float) -> float:
         return self._rate * math.exp(-max(now - self.rated, 0.0) / RATE_SECONDS)
