@@ -52,7 +52,7 @@ class PostgresStore(SqlStore):
         self._conninfo = url
         self._cursors = 0
         super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url))
-        self._connection = self._connect()
+        self._connection: psycopg.Connection[tuple[Any, ...]] = self._connect()
         try:
             self._prepare(mode)
             if mode == "read":
@@ -220,19 +220,6 @@ class PostgresStore(SqlStore):
         if epoch != self._epoch:
             raise LeaseError(f"{self.url} was taken over by another runner")
         return bool(serial == self._serial + 1)
-
-    def close(self) -> None:
-        """Give the lease back, and close the connection.
-
-        Raises
-        ------
-        StoreError
-            If the lease cannot be given back; the connection is closed all the same.
-        """
-        try:
-            self._release()
-        finally:
-            self._connection.close()
 
 
 def _driver() -> Any:

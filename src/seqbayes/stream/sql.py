@@ -66,6 +66,8 @@ class SqlStore(SqlReader):
         Its name in messages.
     """
 
+    _connection: Any
+
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._epoch: int | None = None
@@ -188,8 +190,17 @@ class SqlStore(SqlReader):
         self.close()
 
     def close(self) -> None:
-        """Give the lease back, and close."""
-        raise NotImplementedError
+        """Give the lease back, and close the connection.
+
+        Raises
+        ------
+        StoreError
+            If the lease cannot be given back; the connection is closed all the same.
+        """
+        try:
+            self._release()
+        finally:
+            self._connection.close()
 
     def _release(self) -> None:
         if self._epoch is not None:

@@ -43,7 +43,7 @@ class SqliteStore(SqlStore):
 
     def __init__(self, path: str, mode: Mode = "create") -> None:
         super().__init__(path)
-        self._connection = self._connect(path, mode)
+        self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
             with self._translated():
                 self._check()
@@ -141,19 +141,6 @@ class SqliteStore(SqlStore):
             # not "yield from", which would close the cursor of what is abandoned, perhaps too late
             for row in self._connection.execute(sql, parameters):  # noqa: UP028
                 yield row
-
-    def close(self) -> None:
-        """Give the lease back, and close the file.
-
-        Raises
-        ------
-        StoreError
-            If the lease cannot be given back; the file is closed all the same.
-        """
-        try:
-            self._release()
-        finally:
-            self._connection.close()
 
 
 def _access(path: str, mode: Mode) -> str:
