@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -36,6 +37,21 @@ class DirichletBelief:
         """The Beta distribution of every share by itself."""
         total = self._alpha.sum(axis=-1, keepdims=True)
         return distributions.Beta(self._alpha, total - self._alpha)
+
+    def largest(self, most: int) -> DirichletBelief:
+        """Return the distribution of so many of the largest shares; all others are the rest.
+
+        Examples
+        --------
+        >>> belief = DirichletBelief([5.0, 1.0, 4.0], ("red", "green", "blue"))
+        >>> belief.largest(2).mean
+        {'red': 0.5, 'blue': 0.4}
+        """
+        alphas = self._alpha.tolist()
+        top = heapq.nlargest(most, range(len(self._categories)), key=alphas.__getitem__)
+        kept = [alphas[k] for k in top]
+        rest = max(math.fsum(alphas) - math.fsum(kept), 0.0)
+        return DirichletBelief([*kept, rest], tuple(self._categories[k] for k in top), rest=True)
 
     def _named(self, values: Any) -> dict[Any, Any]:
         values = np.moveaxis(np.asarray(values, float), -1, 0)

@@ -90,8 +90,8 @@ class ClassMixture:
         found = []
         for k in self.mixture.ranking:
             centre = dict(_centre(self._priors[k], parameters[k]))
-            centre |= centre.pop(self.numbers) if self.numbers in centre else {}
-            found.append(Cluster(names[k], weights[k], centre))
+            numbers = centre.pop(self.numbers) if self.numbers in centre else {}
+            found.append(Cluster(names[k], weights[k], numbers | centre))
         return found
 
     def log_predictive(self, x: Mapping[Any, Any], known: Mapping[Any, Feature]) -> float:

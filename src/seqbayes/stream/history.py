@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.mixture.answers import Answers
+from seqbayes.river import summary
 from seqbayes.stream.forms import write_key
 from seqbayes.stream.store import Changes, HistoryPoint
 from seqbayes.watch.report import plain
@@ -57,8 +58,8 @@ class History:
         for name, table in pipeline.tables.items():
             chosen = heapq.nlargest(self._keys, table.changed_keys, key=lambda k: _seen(table, k))
             for key in chosen:
-                summary = msgspec.json.encode(summarise(table.state(key))).decode()
-                changes.history.append(HistoryPoint(name, write_key(key), now, summary))
+                text = msgspec.json.encode(summarise(table.state(key))).decode()
+                changes.history.append(HistoryPoint(name, write_key(key), now, text))
         self._thin_in -= 1
 
     def committed(self, pipeline: Pipeline) -> None:
@@ -76,7 +77,8 @@ def _seen(table: Any, key: Any) -> float:
 def summarise(state: Any) -> dict[str, Any]:
     """Return what a plot over time needs of a state: its mean, and an interval where it has one.
 
-    Of a mixture it is the share of every component.
+    Of a mixture it is the share of every component, of an estimator the few numbers that it is
+    summarised by.
 
     Examples
     --------
@@ -93,4 +95,7 @@ def summarise(state: Any) -> dict[str, Any]:
         found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
     if hasattr(state, "interval"):
         found["interval"] = plain(state.interval())
+    told = summary.summarise(state)
+    if told is not None:
+        found |= {"mean": plain(told.mean), "interval": plain(told.interval)}
     return found
