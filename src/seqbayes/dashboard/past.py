@@ -24,7 +24,7 @@ def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if not entry.seeded:
             entry.seeded = True
-            if reader is not None and entry.kind != "estimator":
+            if reader is not None:
                 _seed(reader, entry)
 
 

@@ -110,12 +110,17 @@ class Component(Struct):
 
 
 class Line(Struct):
-    """One number among several; `n` is the weight of what was seen of it, where that is known."""
+    """One number among several.
+
+    `n` is the weight of what was seen of it, where that is known; `text` is what else there is to
+    say: where the component of a class lies.
+    """
 
     name: str
     mean: Number
     interval: Interval
     n: Number | UnsetType = UNSET
+    text: str | UnsetType = UNSET
 
 
 class Card(Struct):
@@ -168,6 +173,7 @@ class Predictive(Struct):
     p: list[Number]
     unseen: Number | UnsetType = UNSET
     mean: Number | UnsetType = UNSET
+    interval: Interval | UnsetType = UNSET
     lines: list[Line] | UnsetType = UNSET
 
 

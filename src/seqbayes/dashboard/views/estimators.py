@@ -9,11 +9,17 @@ from typing import Any
 
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.labels import shares
+from seqbayes.dashboard.views.mixtures import brief
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.dashboard.views.parts import NOTHING, field_lines
-from seqbayes.distributions import Beta
 from seqbayes.families import Dirichlet, DirichletProcess
-from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
+from seqbayes.river import (
+    ConjugateLinearRegression,
+    ConjugateNB,
+    MixtureDiscriminant,
+    PredictiveSurprise,
+)
+from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.state import State
 
 MOST = 60
@@ -22,9 +28,12 @@ MOST = 60
 FEW = 4
 """Labels of a feature that are told."""
 
+FEW_PLACES = 12
+"""Features of a component that are told."""
+
 
 def estimator(state: Any) -> dict[str, Any]:
-    """Return a line for every class, weight, and belief about a feature.
+    """Return a line for every class, component, weight, and belief about a feature.
 
     Examples
     --------
@@ -43,32 +52,48 @@ def _lines(state: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(state, PredictiveSurprise):
         for name in state.feature_names:
             yield from _told(str(name), state.belief(name))
-    elif isinstance(getattr(state, "classes", None), Mapping):
+    elif isinstance(state, GenerativeClassifier):
         yield from _classes(state)
-        if isinstance(state, ConjugateNB):
-            for label in state.classes:
-                for name in state.feature_names:
-                    yield from _told(f"{label}: {name}", state.belief(label, name))
+        for label in state.classes:
+            yield from _within(label, state)
 
 
 def _regression(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
-    intervals = state.weight_intervals(LEVEL)
-    for name, weight in state.weights.items():
-        yield _line(str(name), weight, intervals[name])
+    weights = state.weights
+    intervals = state.weight_intervals(LEVEL, islice(weights, MOST))
+    for name, interval in intervals.items():
+        yield _line(str(name), weights[name], interval)
     if state.intercept:
         yield _line("(intercept)", state.intercept_mean, state.intercept_interval(LEVEL))
     if state.noise is not None:
         yield _line("(noise variance)", state.noise.mean, state.noise.interval(LEVEL))
 
 
-def _classes(state: Any) -> Iterator[dict[str, Any]]:
-    """Yield the shares of the classes, of which each has the concentration `class_strength`."""
-    counts = state.classes
-    total = state.n_samples + len(counts) * state.class_strength
-    for label, n in counts.items():
-        alpha = n + state.class_strength
-        ends = Beta(alpha, total - alpha).interval(LEVEL) if total > alpha else None
-        yield {**_line(f"class {label}", alpha / total, ends), "n": finite(n)}
+def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
+    counts, shares = state.classes, state.class_shares
+    intervals = state.class_share_intervals(LEVEL, islice(counts, MOST))
+    for label, interval in intervals.items():
+        yield {**_line(f"class {label}", shares[label], interval), "n": finite(counts[label])}
+
+
+def _within(label: Any, state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
+    """Yield what is believed of a class: of every feature, or where its components lie."""
+    if isinstance(state, ConjugateNB):
+        for name in state.feature_names:
+            yield from _told(f"{label}: {name}", state.belief(label, name))
+    elif isinstance(state, MixtureDiscriminant):
+        for one in state.clusters(label):
+            told = _line(f"{label}: component {one.name}", one.weight, None)
+            yield {**told, "text": ", ".join(islice(_places(one.centre), FEW_PLACES))}
+
+
+def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
+    for name, value in centre.items():
+        if isinstance(value, Mapping):
+            yield from _places(value, f"{inside}{name}.")
+        else:
+            said = brief(value) if isinstance(value, float) else value
+            yield f"{inside}{name} {said}"
 
 
 def _told(name: str, state: State | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard.views.cards import kind_of, seen, undecayed
@@ -10,6 +11,9 @@ from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
 from seqbayes.dashboard.views.parts import means
 from seqbayes.distributions import Beta
+from seqbayes.river import PredictiveSurprise
+from seqbayes.river.generative import GenerativeClassifier
+from seqbayes.river.summary import Summary, summarise
 
 Path = tuple[str | int, ...]
 
@@ -28,7 +32,8 @@ def followed(state: Any, held: Path = ()) -> Followed | None:
     """Return what is followed of a belief about several numbers; None where there is nothing.
 
     Of shares it is the largest. One that was followed so far is held until another is larger than
-    its interval allows, for else two that are alike would take turns.
+    its interval allows, for else two that are alike would take turns. Of an estimator it is the
+    share of a class, the first weight, or the first feature.
 
     Parameters
     ----------
@@ -55,10 +60,12 @@ def _part(state: Any, held: Path) -> Followed | None:
     if kind == "labels":
         return _share(state, held)
     if kind == "product":
-        return _field(state, held)
+        return _field(((name, state.marginal(name)) for name in state.fields), held)
     if kind == "mixture":
         return _weight(state, held)
-    if kind == "estimator" or not state.is_proper(state.posterior):
+    if kind == "estimator":
+        return _estimated(state, held)
+    if not state.is_proper(state.posterior):
         return None
     if kind == "vector":
         return _coordinate(state)
@@ -98,15 +105,37 @@ def _told(label: Any, weight: float, total: float) -> Followed:
     return Followed(str(label), (str(label),), weight / total, finite(low), finite(high))
 
 
-def _field(state: Any, held: Path) -> Followed | None:
-    for field in state.fields:
-        inner = state.marginal(field)
+def _field(beliefs: Iterable[tuple[Any, Any]], held: Path) -> Followed | None:
+    """Return what is followed of the first of the named beliefs that tells a number."""
+    for field, inner in beliefs:
         found = _part(inner, held[1:] if held[:1] == (str(field),) else ())
         if found is not None and found.mean is not None:
             link = {"labels": " = ", "normal": " ", "number": ""}.get(kind_of(inner), ".")
             name = f"{field}{link}{found.name}"
             return found._replace(name=name, path=(str(field), *found.path))
     return None
+
+
+def _estimated(state: Any, held: Path) -> Followed | None:
+    if isinstance(state, PredictiveSurprise):
+        return _field(((name, state.belief(name)) for name in state.feature_names), held)
+    told = summarise(state)
+    if told is None or not told.mean:
+        return None
+    name, what = next(iter(told.mean)), "weight of"
+    if isinstance(state, GenerativeClassifier):
+        name, what = _held(told, name, held), "share of class"
+    low, high = told.interval[name] or (None, None)
+    mean = finite(told.mean[name])
+    return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high))
+
+
+def _held(told: Summary, top: str, held: Path) -> str:
+    """Return the class followed so far, while the largest is not larger than it may well be."""
+    for name in told.mean:
+        if held == (name,) and told.interval[name] and told.mean[top] <= told.interval[name][1]:
+            return name
+    return top
 
 
 def _coordinate(state: Any) -> Followed:

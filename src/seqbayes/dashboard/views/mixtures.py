@@ -43,7 +43,7 @@ def mixture(state: Answers, points: int) -> dict[str, Any]:
 
 def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
     lines = [{**line, "name": line["name"].strip()} for line in field_lines("", state)[:MOST]]
-    said = [f"{line['name']} {_brief(line['mean'])}".strip() for line in lines]
+    said = [f"{line['name']} {brief(line['mean'])}".strip() for line in lines]
     return {
         "name": str(name),
         "weight": finite(weight),
@@ -54,7 +54,8 @@ def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
     }
 
 
-def _brief(number: float | None) -> str:
+def brief(number: float | None) -> str:
+    """Return a number in few digits."""
     return "unknown" if number is None else f"{number:.4g}"
 
 

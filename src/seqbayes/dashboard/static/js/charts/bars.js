@@ -108,15 +108,17 @@ export class Fields {
   update(card) {
     const fields = (card.fields ?? []).slice(0, this.most);
     const rest = (card.fields?.length ?? 0) - fields.length;
-    const rows = fields.map(({ name, mean, interval, n }) => {
+    const rows = fields.map(({ name, mean, interval, n, text }) => {
       const written = scale("", interval);
-      const said = typeof n === "number" ? `${name} (n ${count(n)})` : name;
+      const said = typeof n === "number" ? `${name} (n\u00a0${count(n)})` : name;
       return h(
         "tr",
         null,
         h("th", { scope: "row", title: said }, said),
         h("td", { class: "num" }, interval ? written.text(mean) : number(mean)),
-        h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
+        text
+          ? h("td", { class: "muted text" }, text)
+          : h("td", { class: "num muted" }, interval ? written.range(interval) : ""),
       );
     });
     if (rest > 0)

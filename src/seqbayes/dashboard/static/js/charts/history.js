@@ -149,7 +149,11 @@ export class History {
       legend: { show: false },
       scales: { x: { time }, y: { range: (plot, low, high) => this.#range(plot, low, high) } },
       axes: [
-        { ...axis, values: (_, marks, __, ___, step) => (time ? marks.map(clockOf(step)) : tickTexts(marks)) },
+        {
+          ...axis,
+          space: 72, // px: as wide as hours, minutes and seconds are
+          values: (_, marks, __, ___, step) => (time ? marks.map(clockOf(step)) : tickTexts(marks)),
+        },
         {
           ...axis,
           size: 62,

@@ -16,6 +16,7 @@ export class Spark {
       this.mean,
       this.end,
     );
+    for (const part of [this.range, this.mean, this.end]) part.toggleAttribute("hidden", true);
     this.width = 0;
   }
 

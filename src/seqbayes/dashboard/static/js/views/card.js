@@ -22,7 +22,7 @@ export function chartOf(kind, full = false) {
   // A card has room for so many lines above what is followed over time.
   if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true });
   if (kind === "mixture") return new Components({ full });
-  return new Fields({ most: full ? 24 : kind === "estimator" ? 4 : 3 });
+  return new Fields({ most: full ? 24 : 3 });
 }
 
 export class Card {

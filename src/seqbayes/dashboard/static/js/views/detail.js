@@ -32,7 +32,6 @@ const PLOT_HEIGHT = 300;
 const YOUNG = "Until it has begun to learn online, components may exchange their names.";
 const UNTOLD = {
   estimator: "What an estimator says of the next observation depends on its features.",
-  mixture: "There is no one curve of it: an observation is several things, or nothing was seen.",
 };
 
 export class Detail {
@@ -123,7 +122,7 @@ export class Detail {
           "div",
           null,
           main,
-          kind === "estimator" ? null : history,
+          history,
           stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
           panel(`Dead letters of ${this.name}`, h("p", null, "all keys"), this.dead),
         ),
@@ -357,11 +356,16 @@ export class Detail {
       fields.update({ fields: given.lines });
       this.predictive.replaceChildren(fields.element);
     } else if (given) {
-      const mean =
-        typeof given.mean === "number"
-          ? h("p", { class: "hint" }, `mean ${number(given.mean)}`)
-          : "";
-      this.predictive.replaceChildren(predictive(given), mean);
+      const { mean, interval } = given;
+      const written = scale("", interval);
+      const said = [
+        typeof mean === "number" && `mean ${written.text(mean)}`,
+        interval && `${LABELS.interval} ${written.range(interval)}`,
+      ].filter(Boolean);
+      this.predictive.replaceChildren(
+        predictive(given),
+        said.length ? h("p", { class: "hint" }, said.join(", ")) : "",
+      );
     } else {
       const why = UNTOLD[this.belief.kind] ?? "Nothing can be said of it before more is seen.";
       this.predictive.replaceChildren(h("p", { class: "nothing" }, why));

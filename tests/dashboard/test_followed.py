@@ -1,0 +1,251 @@
+"""What is followed over time: which number it is, and that stores remember it."""
+
+import csv
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from seqbayes import (
+    Beta,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    NormalInverseGamma,
+    NormalInverseWishart,
+    Product,
+    river,
+)
+from seqbayes.dashboard import past, views
+from seqbayes.mixture import Mixture
+from seqbayes.river.summary import MOST
+from seqbayes.stream import open_store, verbs
+from seqbayes.stream.history import summarise
+from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+
+
+def test_of_several_numbers_one_is_followed():
+    colours = Dirichlet({"red": 1.0, "blue": 1.0, "green": 1.0})
+    colours.learn_many(["blue"] * 3 + ["red"] * 4)
+    found = views.followed(colours)
+    assert (found.name, found.path, found.mean) == ("red", ("red",), pytest.approx(0.5))
+    assert (found.low, found.high) == pytest.approx(colours.interval()["red"])
+    # blue is held while it may well be as large, and no longer
+    assert views.followed(colours, held=("blue",)).name == "blue"
+    colours.learn_many(["red"] * 90)
+    assert views.followed(colours, held=("blue",)).name == "red"
+    assert views.followed(DirichletProcess(1.0)) is None
+    vector = NormalInverseWishart([0, 1], df=6.0)
+    vector.learn_many([[1, 2], [3, 1], [0, 1]])
+    line = views.card(vector)["fields"][0]
+    found = views.followed(vector)
+    assert (found.name, found.path, found.mean) == ("0", ("mean", 0), line["mean"])
+    assert [found.low, found.high] == pytest.approx(line["interval"])
+    inner = Product({"p": colours.clone(), "n": Gamma(2, 1)})
+    product = Product({"flat": Beta(0, 0), "in": inner, "w": NormalInverseGamma()})
+    found = views.followed(product, held=("in", "p", "green"))
+    assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
+    assert views.followed(Mixture(2)) is None
+    mixture = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)}, seed=1)
+    mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
+    found = views.followed(mixture)
+    assert (found.name, found.path) == ("share of low", ("low",))
+    assert found.mean == mixture.weights[0] > 0.5
+    assert views.followed(mixture, held=("high",)).mean == mixture.weights[1]
+    assert views.followed(mixture, held=("none",)).name == "share of low"
+
+
+def taught(model, rows):
+    """Return an estimator that has learned rows."""
+    for row in rows:
+        model.learn_one(*row)
+    return model
+
+
+def agrees(found, state):
+    """Whether what is followed is where a summary has it, as stores keep it."""
+    summary = json.loads(json.dumps(summarise(state)))
+    wanted = (found.mean, found.low, found.high)
+    return past._ends(summary, found.path) == pytest.approx(wanted)
+
+
+def test_of_a_classifier_the_share_of_a_class_is_followed():
+    for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
+        assert views.followed(model) is None
+        taught(model, [({"x": 1.0}, "red")])
+        assert views.followed(model) == ("share of class red", ("red",), 1.0, None, None)
+        taught(model, [({"x": float(i)}, "red" if i % 2 else "blue") for i in range(8)])
+        found = views.followed(model)
+        belief = Dirichlet({"red": 1.0, "blue": 1.0})
+        belief.learn_many(["red"] * 5 + ["blue"] * 4)
+        assert (found.name, found.mean) == ("share of class red", pytest.approx(6 / 11))
+        assert (found.low, found.high) == pytest.approx(belief.interval()["red"])
+        assert agrees(found, model)
+        # blue is held while it may well be as large, and no longer
+        held = views.followed(model, held=("blue",))
+        assert held.path == ("blue",)
+        assert agrees(held, model)
+        taught(model, [({"x": 1.0}, "red")] * 90)
+        assert views.followed(model, held=("blue",)).path == ("red",)
+        assert views.followed(model, held=("none",)).path == ("red",)
+
+
+def test_of_a_regression_the_first_weight_is_followed():
+    model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
+    assert views.followed(model) is None
+    taught(model, [({"b": 1.0, "a": 2.0}, 3.0)])
+    assert views.followed(model)[:2] == ("weight of b", ("b",))
+    assert views.followed(model).low is None
+    taught(model, [({"a": a, "b": b}, 2.0 * a - b) for a, b in rng.normal(size=(50, 2))])
+    found = views.followed(model, held=("a",))
+    assert (found.name, found.mean) == ("weight of b", model.weights["b"])
+    assert (found.low, found.high) == model.weight_intervals()["b"]
+    assert agrees(found, model)
+
+
+def test_of_a_detector_the_first_feature_is_followed():
+    model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
+    assert views.followed(model) is None
+    # nothing is said of a number yet, and of a label there is
+    taught(model, [({"x": 1.0, "c": "red"},)])
+    assert views.followed(model)[:2] == ("c = red", ("c", "red"))
+    taught(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])
+    found = views.followed(model, held=("c", "red"))
+    belief = model.belief("x")
+    assert (found.name, found.path) == ("x mean", ("x", "mean"))
+    assert (found.mean, found.low, found.high) == (belief.mean.mean, *belief.interval().mean)
+    assert agrees(found, model)
+    for features in ({"v": NormalInverseWishart([0, 1], df=6.0)}, {"v": Gamma(1, 1)}):
+        value = [1.0, 2.0] if "Wishart" in repr(features) else 3
+        model = taught(river.PredictiveSurprise(features), [({"v": value},)] * 3)
+        found = views.followed(model)
+        assert found.mean is not None
+        assert agrees(found, model)
+
+
+def test_summaries_of_estimators_are_short():
+    rng = np.random.default_rng(1)
+    words = [f"word {i}" for i in rng.integers(300, size=2000) ** 2 // 300]
+    model = taught(river.ConjugateNB(), [({"x": 1.0}, word) for word in words])
+    summary = summarise(model)
+    assert summary["n_samples"] == 2000.0
+    assert len(summary["mean"]) == len(summary["interval"]) == MOST
+    assert min(summary["mean"].values()) >= sorted(model.class_shares.values())[-MOST]
+    wide = {f"x{i}": 1.0 + i for i in range(50)}
+    line = taught(river.ConjugateLinearRegression(), [(wide, 2.0), (wide, 3.0)])
+    assert list(summarise(line)["mean"]) == [f"x{i}" for i in range(MOST)]
+    odd = taught(river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]])
+    summary = summarise(odd)
+    assert len(summary["mean"]) == len(summary["mean"]["word"]) == MOST
+    belief = odd.belief("word")
+    for label, share in summary["mean"]["word"].items():
+        assert share == pytest.approx(belief.mean[label])
+        assert summary["interval"]["word"][label] == pytest.approx(belief.interval()[label])
+
+
+LEARNING = """
+store = "beliefs.db"
+source = { kind = "file", path = "events.jsonl", follow = true }
+history = { every = "0.05 s" }
+[belief.line]
+state = "conjugate-linear-regression"
+features = ["a", "b"]
+field = "y"
+[belief.kind]
+state = "mixture-discriminant"
+parameters = { components = 2, buffer = 10 }
+features = ["a"]
+field = "c"
+[belief.odd]
+state = "predictive-surprise"
+features = ["c", "a"]
+"""
+
+PARTS = {"line": "weight of a", "kind": "share of class red", "odd": "c = red"}
+
+
+def events(n, start=0):
+    return [
+        {"a": math.sin(i), "b": math.cos(2 * i), "y": 3 * math.sin(i) + 0.1 * (i % 3), "c": colour}
+        for i, colour in ((i, "red" if i % 3 else "blue") for i in range(start, start + n))
+    ]
+
+
+def write(path, rows):
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def detail(server, name):
+    return server.get(f"/api/beliefs/{name}/%5B%5D")
+
+
+@pytest.fixture
+def learned(serve, tmp_path):
+    """A server that has shown estimators while they learned, and so its store remembers them."""
+    path = tmp_path / "events.jsonl"
+    server = serve(LEARNING)
+    for start in (0, 30, 60):
+        write(path, events(30, start))
+        server.until(lambda: server.get("/api/health")["events"] == start + 30)  # noqa: B023
+        server.until(lambda: all(server.get(f"/api/beliefs/{name}")["cards"] for name in PARTS))
+        for name in PARTS:
+            known = 1 + start // 30
+            server.until(lambda: len(detail(server, name)["history"]["t"]) >= known)  # noqa: B023
+    return server
+
+
+def test_estimators_have_a_history(learned, serve, tmp_path):
+    for name, part in PARTS.items():
+        told = detail(learned, name)
+        history, spark = told["history"], told["spark"]
+        assert (history["part"], spark["part"]) == (part, part)
+        assert len(history["t"]) > 2
+        assert history["n"][0] <= 90.0
+        line = next(each for each in told["fields"] if each["name"] in (part, "a", "class red"))
+        assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
+        assert history["low"][-1] < history["mean"][-1] < history["high"][-1]
+    learned.stop()
+    store, began = serve("beliefs.db"), time.time()
+    for name, part in PARTS.items():
+        spark = store.until(lambda: store.get(f"/api/beliefs/{name}")["cards"])[0]["spark"]  # noqa: B023
+        assert spark["part"] == part
+        assert spark["t"][0] < began - 1.0  # it begins with what the store remembers
+
+
+def test_the_history_of_estimators_is_exported(learned, tmp_path):
+    learned.stop()
+    assert verbs.export("beliefs.db", "history.csv", "history") > 9
+    with open("history.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = {(row["belief"], row["part"]) for row in rows}
+    assert parts == {
+        *(("line", "a"), ("line", "b"), ("kind", "red"), ("kind", "blue")),
+        *(("odd", "c red"), ("odd", "c blue"), ("odd", "a mean"), ("odd", "a variance")),
+    }
+    for row in rows:
+        assert float(row["low"]) < float(row["mean"]) < float(row["high"])
+    verbs.export("beliefs.db", "history.jsonl", "history", belief="kind")
+    with open("history.jsonl", encoding="utf-8") as file:
+        documents = [json.loads(line) for line in file]
+    assert documents[-1]["mean"].keys() == documents[-1]["interval"].keys() == {"red", "blue"}
+    assert sum(documents[-1]["mean"].values()) == pytest.approx(1.0)
+
+
+def test_a_store_without_summaries_of_estimators_is_no_trouble(serve, tmp_path):
+    """As those are whose history began before estimators were followed."""
+    model = river.ConjugateNB()
+    with open_store("beliefs.db") as store:
+        store.acquire()
+        store.declare("b", json.dumps({"state": model.to_dict(), "by": []}))
+        taught(model, [({"x": 1.0}, "red"), ({"x": 2.0}, "blue"), ({"x": 2.0}, "red")])
+        now = time.time()
+        told = '{"n_samples":1.0}', json.dumps(summarise(model))
+        history = [HistoryPoint("b", "[]", now - 9.0 + i, text) for i, text in enumerate(told)]
+        states = [StoredState("b", "[]", json.dumps(model.to_dict()), now)]
+        store.commit(Changes("s", 1, 1, states, history=history))
+    history = detail(serve("beliefs.db"), "b")["history"]
+    assert history["n"][0] == 3.0
+    assert history["mean"][0] == pytest.approx(0.6)
