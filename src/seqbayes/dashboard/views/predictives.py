@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from seqbayes.dashboard.views import curves
+from seqbayes.dashboard.views.blends import blend
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
 from seqbayes.dashboard.views.mixtures import support
 from seqbayes.dashboard.views.numbers import LEVEL
@@ -22,6 +23,9 @@ POINTS = 120
 MOST_LABELS = 50
 FEW_LABELS = 4
 """Labels that are told of one field among several."""
+
+MOST_LINES = 60
+"""Numbers that are told of what a mixture of several predicts."""
 
 
 def predictive(state: Any, shown: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -46,7 +50,7 @@ def predictive(state: Any, shown: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(state, Answers):
         return _of_mixture(state, shown)
     if isinstance(state, (Product, NormalInverseWishart)):
-        return {"kind": "lines", "x": [], "p": [], "lines": _lines("", state)}
+        return _in_lines(_parts("", state))
     if not isinstance(state, State):  # an estimator's depends on features
         return None
     found = _proper(state)
@@ -104,49 +108,60 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
 
 
 def _of_mixture(state: Answers, shown: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the components' predictives add up to, where they are drawn."""
-    if not shown.get("x"):
-        return None
-    kind = "pmf" if shown["discrete"] else "pdf"
-    means = [_mean(component.predictive) for component in state.components]
-    return {
-        "kind": kind,
-        "x": shown["x"],
-        "p": shown["total"],
-        "mean": None if None in means else finite(_average(state.weights, means)),
-    }
+    """Return what the components' predictives add up to: their curve, or a line for each number."""
+    found = list(islice(_blended(state), MOST_LINES))
+    alone = found[0][1] if len(found) == 1 and not found[0][0] else None
+    if isinstance(alone, Categorical):
+        return _of_labels(alone)
+    if shown.get("x"):
+        kind = "pmf" if shown["discrete"] else "pdf"
+        told = {"kind": kind, "x": shown["x"], "p": shown["total"]}
+        ends = None if alone is None else pair(alone.interval(LEVEL))
+        return {**told, "mean": finite(_mean(alone)), "interval": ends}
+    known = any(name and part is not None for name, part in found)
+    return _in_lines(found) if known else None
 
 
-def _average(weights: tuple[float, ...], means: list[float]) -> float:
-    return math.fsum(w * m for w, m in zip(weights, means, strict=True) if w > 0.0)
+def _blended(state: Answers) -> Iterator[tuple[str, Any]]:
+    """Yield what a mixture predicts of every number, or of labels, by name."""
+    components = state.components  # none where the priors wait for the first observation
+    each = zip(state.weights if components else (), components, strict=True)
+    parts = [(w, dict(_parts("", component))) for w, component in each if w > 0.0]
+    weights = [w for w, _ in parts]
+    for name in parts[0][1] if parts else ():
+        yield name, blend(weights, [named.get(name) for _, named in parts])
 
 
-def _lines(name: str, state: State) -> list[dict[str, Any]]:
-    """Return a line for every number that comes next: its mean and 95 % interval."""
+def _parts(name: str, state: State) -> Iterator[tuple[str, Any]]:
+    """Yield the predictive of every number, or of labels, by name; None where there is none."""
     if isinstance(state, Product):
-        return [
-            line
-            for field in state.fields
-            for line in _lines(f"{name}.{field}" if name else str(field), state.marginal(field))
-        ]
+        for field in state.fields:
+            yield from _parts(f"{name}.{field}" if name else str(field), state.marginal(field))
+        return
     found = _proper(state)
     if isinstance(state, NormalInverseWishart):
-        return _coordinates(name, state, found)
+        features = state.likelihood.features or range(len(state.prior_mean))
+        marginals = [None] * len(state.prior_mean) if found is None else found.marginals
+        for feature, marginal in zip(features, marginals, strict=True):
+            yield f"{name}.{feature}" if name else str(feature), marginal
+    else:
+        known = found is not None and (isinstance(found, Categorical) or _is_scalar(found))
+        yield name, found if known else None
+
+
+def _in_lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a line for every number that comes next, and for the likeliest labels."""
+    lines = [line for name, part in found for line in _lines(name, part)]
+    return {"kind": "lines", "x": [], "p": [], "lines": lines}
+
+
+def _lines(name: str, found: Any) -> list[dict[str, Any]]:
     if isinstance(found, Categorical):
         return [
             {"name": f"{name} = {label}", "mean": finite(p), "interval": None}
             for label, p in _ranked(found)[:FEW_LABELS]
         ]
-    known = found is not None and _is_scalar(found)
-    return [_line(name, found) if known else {"name": name, "mean": None, "interval": None}]
-
-
-def _coordinates(name: str, state: Any, found: Any) -> list[dict[str, Any]]:
-    features = state.likelihood.features or range(len(state.prior_mean))
-    names = [f"{name}.{feature}" if name else str(feature) for feature in features]
-    if found is None:
-        return [{"name": each, "mean": None, "interval": None} for each in names]
-    return [_line(each, one) for each, one in zip(names, found.marginals, strict=True)]
+    return [{"name": name, "mean": None, "interval": None} if found is None else _line(name, found)]
 
 
 def _line(name: str, found: Any) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""Estimators, and mixtures of several things, in a real browser."""
+
+import json
+import random
+import time
+
+import pytest
+from served import Site
+
+from seqbayes import Dirichlet, Gamma, NormalInverseGamma, Poisson, Product, river
+from seqbayes.mixture import Mixture
+from seqbayes.stream import open_store
+from seqbayes.stream.history import summarise
+from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+EVENTS = 240
+
+
+def beliefs():
+    """Return what learns, by name, with what each takes of an event."""
+    call = Product(
+        {
+            "wait": NormalInverseGamma(),
+            "n": Gamma(2, 1, likelihood=Poisson()),
+            "site": Dirichlet.flat(["north", "south"]),
+        }
+    )
+    return {
+        "kind": (river.MixtureDiscriminant(2, buffer=20, seed=1), ["x", "site"], ["kind"]),
+        "bayes": (river.ConjugateNB(), ["x", "site"], ["kind"]),
+        "price": (river.ConjugateLinearRegression(), ["x", "n"], ["y"]),
+        "odd": (river.PredictiveSurprise(), ["x", "site"], []),
+        "calls": (Mixture({"day": call, "night": call}, seed=1), ["wait", "n", "site"], []),
+        "waits": (Mixture([NormalInverseGamma(m) for m in (50, 80)], seed=1), "wait", []),
+    }
+
+
+def event(rng):
+    red, day = rng.random() < 0.6, rng.random() < 0.6
+    x = rng.gauss(9.0 if red else 2.0, 1.0)
+    return {
+        "kind": "red" if red else "blue",
+        "x": x,
+        "y": 3.0 * x + rng.gauss(0.0, 2.0),
+        "wait": rng.gauss(54 if day else 80, 6),
+        "site": "north" if day else "south",
+        "n": rng.randrange(4) if day else rng.randint(9, 20),
+    }
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A server that shows a store, in which there is something to remember of each belief."""
+    site, learning, rng = Site(tmp_path_factory.mktemp("store")), beliefs(), random.Random(1)
+    history, now = [], time.time()
+    for i in range(EVENTS):
+        row = event(rng)
+        for name, (model, taken, target) in learning.items():
+            x = row[taken] if isinstance(taken, str) else {field: row[field] for field in taken}
+            model.learn_one(x, *(row[field] for field in target))
+            if i % 20 == 19:
+                text = json.dumps(summarise(model))
+                history.append(HistoryPoint(name, "[]", now - EVENTS + i, text))
+    with open_store(str(site.store)) as kept:
+        kept.acquire()
+        for name, (model, *_) in learning.items():
+            kept.declare(name, json.dumps({"state": model.clone().to_dict(), "by": []}))
+        states = [
+            StoredState(name, "[]", json.dumps(model.to_dict()), now)
+            for name, (model, *_) in learning.items()
+        ]
+        kept.commit(Changes("s", 1, EVENTS, states, history=history))
+    site.config = site.store
+    site.start()
+    yield site
+    site.kill()
+
+
+def test_cards_of_estimators_follow_a_number(open_page, store, shoot):
+    page = open_page(at=store)
+    for name, followed in {
+        "kind": "share of class red",
+        "bayes": "share of class red",
+        "price": "weight of x",
+        "odd": "x mean",
+        "calls": "share of day",
+    }.items():
+        card = page.locator(f".card[data-belief={name}]")
+        card.scroll_into_view_if_needed()
+        spark = card.get_by_role("img", name=f"Mean and interval of {followed} over time")
+        spark.locator("path.s-mean[d^=M]").wait_for(state="attached")
+        expect(card.locator("footer b")).to_have_text(str(EVENTS))
+        # all of it is within the card
+        outer, inner = card.bounding_box(), card.locator("footer").bounding_box()
+        assert inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+    page.evaluate("scrollTo(0, 0)")
+    shoot(page, "estimators", full_page=True)
+
+
+def test_an_estimator_in_detail(open_page, store, shoot):
+    page = open_page("/beliefs/kind/%5B%5D", at=store)
+    page.get_by_role("heading", name="History of share of class red").wait_for()
+    page.wait_for_selector(".history canvas")
+    rows = page.locator(".fields tbody tr")
+    expect(rows).to_have_count(6)
+    expect(rows.nth(2)).to_contain_text(": component ")
+    expect(rows.nth(2).locator(".text")).to_contain_text("site ")
+    shoot(page, "estimator", full_page=True)
+
+
+@pytest.mark.parametrize("name", ["calls", "waits"])
+def test_what_a_mixture_predicts(open_page, store, shoot, name):
+    page = open_page(f"/beliefs/{name}/%5B%5D", at=store)
+    page.get_by_role("heading", name="Next observation").wait_for()
+    panel = page.locator(".panel", has=page.get_by_role("heading", name="Next observation"))
+    if name == "calls":
+        names = ["wait", "n", "site = north", "site = south"]
+        expect(panel.locator("th")).to_have_text(names)
+        expect(panel.locator("tr").nth(0)).to_contain_text(" to ")
+        shoot(page, "mixture", full_page=True)
+    else:
+        panel.locator("path.p-line[d^=M]").wait_for()
+        expect(panel.locator(".hint")).to_contain_text("95 % interval")
