@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import bisect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,6 +14,9 @@ from seqbayes.dashboard.views.followed import Followed, Path
 from seqbayes.stream.readonly import StoreReader
 
 _NUMBER = (int, float)
+
+_NEAR = 0.2
+"""Seconds in which a point of a sparkline adds nothing to a stored one."""
 
 _LONGEST = 100_000
 """Characters of a stored summary that is read for one label's sake: others have very many."""
@@ -45,7 +48,7 @@ def history(
     spark: dict[str, Any],
     part: Followed | None = None,
 ) -> dict[str, Any]:
-    """Return what a store remembers of a key as columns, and behind it what a sparkline adds.
+    """Return what a store remembers of a key as columns, with what a sparkline adds in between.
 
     Parameters
     ----------
@@ -60,14 +63,19 @@ def history(
     """
     path = () if part is None else part.path
     found = [] if reader is None else list(_points(reader, name, key, path))
-    points, counts = [point for point, _ in found], [n for _, n in found]
-    newest = points[-1][0] if points else -math.inf
+    known = [point[0] for point, _ in found]
     for point in zip(*(spark[name] for name in ("t", "mean", "low", "high")), strict=True):
-        if point[0] > newest:
-            points.append(point)
-            counts.append(None)
-    told = {**columns(points), "n": counts}
+        if not _is_near(point[0], known):
+            found.append((point, None))
+    found.sort(key=lambda each: each[0][0])
+    told = {**columns(point for point, _ in found), "n": [n for _, n in found]}
     return told if part is None else {**told, "part": part.name}
+
+
+def _is_near(t: float, known: list[float]) -> bool:
+    """Whether one of the times, which ascend, is about the same."""
+    place = bisect.bisect(known, t - _NEAR)
+    return place < len(known) and known[place] <= t + _NEAR
 
 
 def _points(
