@@ -331,6 +331,23 @@ def test_trouble_of_a_source_is_told(many):
     many.until(lambda: many.get("/api/health")["status"] == "ok")
 
 
+def test_dead_letters_of_all_beliefs_are_told_with_their_reasons(many, tmp_path):
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('no JSON\n{"shop": "north", "sold": 7}\n')
+    many.until(lambda: many.get("/api/dead-letters")["total"] == 19)
+    told = many.get("/api/dead-letters")
+    sales = next(each for each in told["reasons"] if each["belief"] == "sales")
+    assert sales["n"] == 2
+    assert sales["reason"] == "expected True, False, 1 or 0, got 7 (int)"
+    assert len(told["letters"]) == told["total"]
+    newest = next(letter for letter in told["letters"] if letter["belief"] == "sales")
+    assert newest["raw"] == '{"shop": "north", "sold": 7}'
+    (malformed,) = [letter for letter in told["letters"] if letter["belief"] == ""]
+    assert malformed["raw"] == "no JSON"
+    assert len(many.get("/api/dead-letters?limit=1")["letters"]) == 1
+    many.get("/api/dead-letters?limit=-1", 422)
+
+
 def test_a_pipeline_that_hangs_is_told_within_two_seconds(many, monkeypatch):
     stream = many.stream("top=0&belief=sales")
     next(stream)

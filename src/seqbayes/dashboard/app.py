@@ -65,6 +65,7 @@ class Site:
             "/api/beliefs": reads.beliefs,
             "/api/beliefs/{rest:path}": reads.below,
             "/api/compare/{rest:path}": reads.compare,
+            "/api/dead-letters": reads.letters,
             "/api/health": reads.health,
             "/api/stream": streams.stream,
             "/api/session": pages.session,

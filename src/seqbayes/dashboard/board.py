@@ -15,7 +15,10 @@ from seqbayes.dashboard.trail import Happened
 
 @dataclass
 class Health:
-    """How the pipeline does; ages in seconds, None where they are not known."""
+    """How the pipeline does; ages in seconds, None where they are not known.
+
+    `quiet` says that all is well but for events that were to be expected and do not come.
+    """
 
     status: str = "ok"
     events: int = 0
@@ -29,6 +32,7 @@ class Health:
     clients: int = 0
     source: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    quiet: bool = False
 
 
 class Board:

@@ -68,6 +68,10 @@ class Client:
         query = urlencode([("keys", key) for key in keys])
         return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)
 
+    def dead_letters(self, limit: int = 50) -> schema.Letters:
+        """Return the newest events that could not be used, and the reasons of all."""
+        return self._get(f"/api/dead-letters?limit={limit}", schema.Letters)
+
     def health(self) -> schema.Health:
         """Return how pipeline and server do."""
         return self._get("/api/health", schema.Health)

@@ -27,6 +27,7 @@ _SERVER = {
     "seqbayes_event_age_seconds": ("gauge", "Seconds since the last event.", "event_age"),
     "seqbayes_dead_letters_total": ("counter", "Events that could not be used.", "dead_letters"),
     "seqbayes_reconnects_total": ("counter", "Times the source was lost.", "reconnects"),
+    "seqbayes_quiet": ("gauge", "Whether events that were to be expected fail to come.", "quiet"),
     "seqbayes_uptime_seconds": ("gauge", "Seconds since the server began.", "uptime"),
     "seqbayes_clients": ("gauge", "Pages and programs that watch.", "clients"),
 }

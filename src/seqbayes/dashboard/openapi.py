@@ -13,7 +13,7 @@ import seqbayes
 from seqbayes.dashboard import schema
 from seqbayes.dashboard.answers import answer
 from seqbayes.dashboard.hub import FASTEST
-from seqbayes.dashboard.reads import MOST_CARDS
+from seqbayes.dashboard.reads import MOST_CARDS, MOST_LETTERS
 from seqbayes.dashboard.shelf import SORTS
 from seqbayes.dashboard.stories import MOST_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.streams import MOST_KEYS
@@ -153,6 +153,11 @@ def _reading() -> dict[str, Any]:
         compared: _get(
             "compare", "Compare keys.", schema.Comparison, [_NAME, {**keys, "required": True}],
             404, 422, 500,
+        ),
+        "/api/dead-letters": _get(
+            "dead_letters", "Tell events that could not be used.", schema.Letters,
+            [_in_query("limit", "Letters to return.", **_whole(0, MOST_CARDS, MOST_LETTERS))],
+            422, 500,
         ),
         "/api/health": _get("health", "Tell how pipeline and server do.", schema.Health, [], 500),
         "/api/session": _get("session", "Tell what a browser may do.", schema.Session, []),

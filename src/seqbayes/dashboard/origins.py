@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, Literal
 
 from seqbayes.dashboard import describe
+from seqbayes.dashboard.arrivals import Arrivals
 from seqbayes.dashboard.board import Board, Health
 from seqbayes.dashboard.feed import Feed
 from seqbayes.dashboard.runner import Runner
@@ -34,7 +34,7 @@ class Live:
     def __init__(self, config: Config, runner: Runner, feed: Feed) -> None:
         self.config, self.runner, self.feed = config, runner, feed
         self.reader: StoreReader | None = None
-        self._rate = _Rate()
+        self._arrivals = Arrivals()
 
     def begin(self, board: Board) -> None:
         """Show what the store holds; call when the pipeline is open."""
@@ -69,10 +69,11 @@ class Live:
         if not runner.running:
             status = "stopped"
         kind = getattr(self.config.source[0], "__name__", "").lower()
+        rate, quiet = self._arrivals(feed.base + feed.events)
         return Health(
             status,
             feed.base + feed.events,
-            self._rate(feed.base + feed.events),
+            rate,
             pulse.lag,
             _age(feed.committed_at, now),
             _age(pulse.read_at, now),
@@ -80,6 +81,7 @@ class Live:
             pulse.reconnects,
             source={"kind": kind, "name": getattr(runner.source, "name", ""), "mode": "pipeline"},
             error=trouble if runner.failure is None else str(runner.failure),
+            quiet=quiet and status == "ok",
         )
 
     def close(self) -> None:
@@ -116,7 +118,7 @@ class Watched:
         self._declared: dict[str, Any] | None = None
         self._seen: dict[str, float] = {}
         self._n: dict[tuple[str, str], float] = {}
-        self._rate = _Rate()
+        self._arrivals = Arrivals()
         self._health = Health(source={"kind": "store", "name": self.reader.url, "mode": "store"})
         self._answered = time.monotonic()
         self._failure: str | None = None
@@ -176,11 +178,12 @@ class Watched:
         events = sum(source.events for source in sources)
         committed = max((source.updated for source in sources), default=None)
         pulse, trouble = runner.pulse, _trouble(runner)
+        rate, quiet = self._arrivals(events)
         status: Literal["ok", "stalled"] = "ok" if trouble is None else "stalled"
         self._health = Health(
             status if runner.alive else "stopped",
             events,
-            self._rate(events),
+            rate,
             pulse.lag if runner.alive else None,
             _age(committed, time.time()),
             _age(committed if pulse.read_at is None else pulse.read_at, time.time()),
@@ -194,6 +197,7 @@ class Watched:
                 "runner": runner.holder,
             },
             error=trouble,
+            quiet=quiet and runner.alive and trouble is None,
         )
 
     def watch(self, keys: dict[str, list[str]]) -> None:
@@ -251,20 +255,3 @@ def _trouble(runner: StoreRunner) -> str | None:
 
 def _age(at: float | None, now: float) -> float | None:
     return None if at is None else max(now - at, 0.0)
-
-
-class _Rate:
-    """Events a second over the last few seconds."""
-
-    def __init__(self, seconds: float = 5.0, now: Callable[[], float] = time.monotonic) -> None:
-        self._seconds, self._now = seconds, now
-        self._marks: list[tuple[float, int]] = []
-
-    def __call__(self, events: int) -> float:
-        now = self._now()
-        self._marks.append((now, events))
-        while len(self._marks) > 2 and self._marks[1][0] < now - self._seconds:
-            self._marks.pop(0)
-        (began, before), (ended, after) = self._marks[0], self._marks[-1]
-        # over less than that, one batch would look like a flood
-        return max(after - before, 0) / max(ended - began, 1.0)

@@ -15,10 +15,11 @@ from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
 from seqbayes.dashboard.hub import Hub
 from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, make_cards
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.readonly import StoreReader
+from seqbayes.stream.store import DeadLetter
 
 MOST_CARDS = 1000
 MOST_LETTERS = 50
+MOST_REASONS = 20
 LONGEST_RAW = 2000
 """Characters of a dead letter that are told."""
 
@@ -52,6 +53,11 @@ class Reads:
         """Tell which of several keys is largest, and by how much."""
         (name,) = segments(request, "/api/compare/")[:1]
         return await self._answer(request, lambda: self._compare(request, name))
+
+    async def letters(self, request: Request) -> Response:
+        """Tell the newest dead letters, and the reasons of all."""
+        limit = whole(request, "limit", MOST_LETTERS, 0, MOST_CARDS)
+        return await self._answer(request, lambda: self._letters(limit))
 
     async def health(self, request: Request) -> Response:
         """Tell how the pipeline does."""
@@ -106,8 +112,20 @@ class Reads:
             part = entry.followed
         reader = self._hub.origin.reader
         told["history"] = past.history(reader, name, key, told["spark"], part)
-        told["dead_letters"] = [] if reader is None else _letters(reader, name)
+        letters = [] if reader is None else reader.dead_letters(name, MOST_LETTERS)
+        told["dead_letters"] = list(map(_letter, letters))
         return told
+
+    def _letters(self, limit: int) -> dict[str, Any]:
+        reader = self._hub.origin.reader
+        if reader is None:  # a store in memory is read by nobody else
+            total = self._hub.origin.health().dead_letters
+            return {"total": total, "reasons": [], "letters": []}
+        return {
+            "total": reader.dead_letter_count(),
+            "reasons": [reason._asdict() for reason in reader.reasons(MOST_REASONS)],
+            "letters": [_letter(each) for each in reader.dead_letters(None, limit)],
+        }
 
     def _compare(self, request: Request, name: str) -> dict[str, Any]:
         keys = request.query_params.getlist("keys")
@@ -133,14 +151,13 @@ class Reads:
         }
 
 
-def _letters(reader: StoreReader, name: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "position": letter.position,
-            "raw": letter.raw[:LONGEST_RAW].decode(errors="replace"),
-            "reason": letter.reason,
-            "source": letter.source,
-            "at": at,
-        }
-        for at, letter in reader.dead_letters(name, MOST_LETTERS)
-    ]
+def _letter(found: tuple[float, DeadLetter]) -> dict[str, Any]:
+    at, letter = found
+    return {
+        "belief": letter.belief,
+        "position": letter.position,
+        "raw": letter.raw[:LONGEST_RAW].decode(errors="replace"),
+        "reason": letter.reason,
+        "source": letter.source,
+        "at": at,
+    }

@@ -204,8 +204,9 @@ class Step(Struct):
 
 
 class Letter(Struct):
-    """An event that could not be used."""
+    """An event that could not be used: by a belief, or by any where that is empty."""
 
+    belief: str
     position: str
     raw: str
     reason: str
@@ -225,6 +226,22 @@ class Detail(Card, kw_only=True):
     recent: list[Recent]
     steps: list[Step]
     dead_letters: list[Letter]
+
+
+class Reason(Struct):
+    """Why a belief has refused events, and how many."""
+
+    belief: str
+    reason: str
+    n: int
+
+
+class Letters(Struct):
+    """The newest of `total` events that could not be used, and the commonest reasons of all."""
+
+    total: int
+    reasons: list[Reason]
+    letters: list[Letter]
 
 
 class Difference(Struct):
@@ -247,7 +264,10 @@ class Comparison(Struct):
 
 
 class Health(Struct):
-    """How pipeline and server do; ages in seconds."""
+    """How pipeline and server do; ages in seconds.
+
+    `quiet` says that all is well but for events that were to be expected and do not come.
+    """
 
     status: Literal["ok", "stalled", "stopped"]
     events: int
@@ -261,6 +281,7 @@ class Health(Struct):
     clients: int
     source: Source
     error: str | None
+    quiet: bool
     beliefs: dict[str, int]
 
 
@@ -291,7 +312,8 @@ class Opening(Struct):
 
 
 ANSWERS = (
-    Error, Beliefs, Cards, Detail, Comparison, Health, Session, Ok, Steps, Opening, Outcome,
+    Error, Beliefs, Cards, Detail, Comparison, Letters, Health, Session, Ok, Steps, Opening,
+    Outcome,
 )  # fmt: skip
 
 

@@ -31,6 +31,14 @@ class StoredSource(NamedTuple):
     updated: float
 
 
+class Reason(NamedTuple):
+    """Why a belief has refused events, and how many."""
+
+    belief: str
+    reason: str
+    n: int
+
+
 class Runner(NamedTuple):
     """Who writes the store.
 
@@ -147,20 +155,30 @@ class StoreReader:
         )
         return [(float(at), summary) for at, summary in found]
 
-    def dead_letters(self, belief: str, most: int = 50) -> list[tuple[float, DeadLetter]]:
-        """Return times and contents of the newest dead letters of a belief, or of none.
+    def dead_letters(self, belief: str | None, most: int = 50) -> list[tuple[float, DeadLetter]]:
+        """Return times and contents of the newest dead letters of a belief, or with None of all.
 
         Those that could not even be decoded are among those of every belief.
         """
+        chosen = "" if belief is None else " WHERE belief = ? OR belief = ''"
         found = self._rows(
             "SELECT at, source, position, belief, raw, reason FROM seqbayes_dead_letters"
-            " WHERE belief = ? OR belief = '' ORDER BY id DESC LIMIT ?",
-            [belief, most],
+            f"{chosen} ORDER BY id DESC LIMIT ?",
+            [most] if belief is None else [belief, most],
         )
         return [
             (float(at), DeadLetter(source, position, name, bytes(raw), reason))
             for at, source, position, name, raw, reason in found
         ]
+
+    def reasons(self, most: int = 20) -> list[Reason]:
+        """Return why events could not be used, the commonest reasons first."""
+        found = self._rows(
+            "SELECT belief, reason, count(*) FROM seqbayes_dead_letters GROUP BY belief, reason"
+            " ORDER BY count(*) DESC, belief, reason LIMIT ?",
+            [most],
+        )
+        return list(map(Reason._make, found))
 
     def dead_letter_count(self) -> int:
         """Return how many dead letters there are."""

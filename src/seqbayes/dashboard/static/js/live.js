@@ -4,6 +4,7 @@
 import { get, query } from "./api.js";
 
 const SILENT_AFTER = 2000; // the server speaks every second
+const TICK = 1000; // ages grow while nothing is heard, too
 const REOPEN_AFTER = 6000;
 const REST_AFTER = 5000; // out of sight
 const SETTLE = 200; // scrolling changes what is watched; the stream follows when it rests
@@ -15,6 +16,7 @@ export class Live extends EventTarget {
   reason = null; // why the server refuses, in its words
   retryAt = null;
   health = null;
+  heard = Date.now(); // when that was
   beliefs = null;
   since = Date.now();
   #server = null;
@@ -28,6 +30,7 @@ export class Live extends EventTarget {
 
   constructor() {
     super();
+    this.#tick();
     document.addEventListener("visibilitychange", () => {
       this.#after("rest", REST_AFTER, document.hidden ? () => this.#rest() : null);
       if (!document.hidden && this.#resting) this.#wake();
@@ -42,6 +45,11 @@ export class Live extends EventTarget {
     this.#after("settle", this.#source ? SETTLE : 0, () => {
       if (this.#wanted !== this.#opened) this.#open();
     });
+  }
+
+  /** What an age that health told is by now. */
+  aged(seconds) {
+    return typeof seconds === "number" ? seconds + (Date.now() - this.heard) / 1000 : seconds;
   }
 
   /** Try at once, whatever was planned. */
@@ -122,7 +130,15 @@ export class Live extends EventTarget {
 
   #healthy(data) {
     this.health = data;
+    this.heard = Date.now();
     this.#say("health", data);
+    this.#tick();
+  }
+
+  // With every word of health, and a second after the last one.
+  #tick() {
+    this.#after("tick", TICK * 1.2, () => this.#tick());
+    if (!document.hidden) this.#say("tick");
   }
 
   #heard() {

@@ -16,6 +16,7 @@ const PAGES = [
 const STATES = {
   connecting: "Connecting",
   live: "Live",
+  quiet: "Quiet",
   stalled: "Stalled",
   stopped: "Stopped",
   silent: "No signal",
@@ -26,6 +27,7 @@ const STATES = {
 const SHAPES = {
   connecting: "M2.5 6a3.5 3.5 0 1 1 3.5 3.5",
   live: "M6 10a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
+  quiet: "M6 9.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
   stalled: "M6 1.5 11 10.5H1z",
   silent: "M6 1.5 11 10.5H1z",
   stopped: "M2.5 2.500h7v7h-7z",
@@ -77,9 +79,10 @@ export class Shell {
   }
 
   #strip() {
-    const item = (name, label) => {
+    const item = (name, label, href) => {
       const value = h("b", null, "–");
-      const element = h("li", { class: name }, value, ` ${label}`);
+      const said = [value, ` ${label}`];
+      const element = h("li", { class: name }, ...(href ? [h("a", { href }, ...said)] : said));
       return { value, element };
     };
     this.sign = svg("path", { "stroke-width": 2, "stroke-linecap": "round" });
@@ -94,7 +97,7 @@ export class Shell {
       rate: item("rate", "events"),
       lag: item("lag", "behind"),
       commit: item("commit", "since commit"),
-      dead: item("dead", "dead letters"),
+      dead: item("dead", "dead letters", "/health"),
       reconnects: item("reconnects", "reconnects"),
       clients: item("clients", "watching"),
       source: item("source", ""),
@@ -113,7 +116,7 @@ export class Shell {
 
   #listen() {
     const { live, selection } = this.app;
-    live.addEventListener("health", () => this.#health());
+    live.addEventListener("tick", () => this.#health());
     live.addEventListener("state", ({ detail }) => this.#state(detail));
     live.addEventListener("retry", () => this.#show());
     selection.addEventListener("change", () => this.#choice());
@@ -158,12 +161,13 @@ export class Shell {
     const { rate: speed, lag, commit, dead, reconnects, clients, source } = this.items;
     setText(speed.value, rate(health.rate));
     setText(lag.value, count(health.lag));
-    setText(commit.value, age(health.commit_age));
+    setText(commit.value, age(this.app.live.aged(health.commit_age)));
     setText(dead.value, count(health.dead_letters));
     setText(reconnects.value, count(health.reconnects));
     setText(clients.value, count(health.clients));
     setText(source.value, sourceName(health.source));
     dead.element.classList.toggle("bad", health.dead_letters > 0);
+    document.body.toggleAttribute("data-stories", health.source?.mode === "replay");
     this.#show();
   }
 
@@ -183,11 +187,12 @@ export class Shell {
 
   #show() {
     const now = this.#now();
-    if (this.live.dataset.state !== now) {
-      this.live.dataset.state = now;
-      setText(this.state, STATES[now] ?? now);
-      this.sign.setAttribute("d", SHAPES[now] ?? SHAPES.stopped);
-      const hollow = now === "connecting" || now === "lost";
+    const sign = now === "live" && this.app.live.health?.quiet ? "quiet" : now;
+    if (this.live.dataset.state !== sign) {
+      this.live.dataset.state = sign;
+      setText(this.state, STATES[sign] ?? sign);
+      this.sign.setAttribute("d", SHAPES[sign] ?? SHAPES.stopped);
+      const hollow = ["connecting", "lost", "quiet"].includes(sign);
       this.sign.setAttribute("fill", hollow ? "none" : "currentcolor");
       this.sign.setAttribute("stroke", hollow ? "currentcolor" : "none");
     }

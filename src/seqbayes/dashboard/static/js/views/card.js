@@ -16,6 +16,15 @@ const PLOT = 122;
 const SPARK = 34;
 const LOW_SPARK = 20; // under six labels
 
+const FADES = 10_000; // ms over which the server averages a key's rate
+const LEAST = 0.01; // a second
+
+/** A key's rate some time after it was told: it is told with events only. */
+export function faded(rate, told) {
+  const left = (rate ?? 0) * Math.exp((told - Date.now()) / FADES);
+  return left < LEAST ? 0 : left;
+}
+
 /** The chart that shows beliefs of a kind, or null where there is none. */
 export function chartOf(kind, full = false) {
   if (kind === "number" || kind === "normal") return new Density({ full });
@@ -101,6 +110,7 @@ export class Card {
   update(patch) {
     const first = !this.data;
     this.data = { ...this.data, ...patch };
+    this.told = Date.now();
     if (first) this.marks();
     paint(this, () => this.draw());
   }
@@ -141,7 +151,8 @@ export class Card {
   /** Say again how long ago the last event was. */
   tick() {
     if (!this.data) return;
-    setText(this.rate, this.data.rate ? rate(this.data.rate) : "idle");
+    const speed = faded(this.data.rate, this.told);
+    setText(this.rate, speed ? rate(speed) : "idle");
     setText(this.last, ago(this.data.updated));
   }
 }

@@ -22,7 +22,7 @@ import {
 } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
-import { chartOf } from "./card.js";
+import { chartOf, faded } from "./card.js";
 import { Rule } from "./rule.js";
 import { failure, loading } from "./state.js";
 import * as tables from "./tables.js";
@@ -55,6 +55,7 @@ export class Detail {
       this.store = health.source?.mode === "store";
       this.belief = beliefs.find((belief) => belief.name === this.name);
       this.data = data;
+      this.told = Date.now();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.app.live.watch([]);
@@ -219,13 +220,14 @@ export class Detail {
     live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
     live.addEventListener("step", ({ detail }) => this.#step(detail), { signal });
     live.addEventListener("resync", () => this.#load(), { signal });
-    live.addEventListener("health", () => this.#tick(), { signal });
+    live.addEventListener("tick", () => this.#tick(), { signal });
   }
 
   #patch(cards) {
     const news = cards.find((card) => card.belief === this.name && card.id === this.id);
     if (!news) return;
     this.data = { ...this.data, ...news };
+    this.told = Date.now();
     paint(this, () => this.#draw());
     this.pending ??= setTimeout(() => {
       this.pending = null;
@@ -242,6 +244,7 @@ export class Detail {
   async #load() {
     try {
       this.data = await this.#get();
+      this.told = Date.now();
     } catch (error) {
       if (error.name !== "AbortError") this.app.shell.say(error.message);
       return; // the banner tells of lost connections; what is shown stays
@@ -262,7 +265,8 @@ export class Detail {
   }
 
   #tick() {
-    const { n, rate: speed, updated } = this.data;
+    const { n, updated } = this.data;
+    const speed = faded(this.data.rate, this.told);
     const model = [
       this.belief.prior,
       this.belief.likelihood,

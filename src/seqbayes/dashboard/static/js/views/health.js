@@ -5,9 +5,11 @@ import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
 import { age, count, rate, span } from "../format.js";
 import { sentence, sourceName } from "../shell.js";
+import { DeadLetters } from "./letters.js";
 import { failure, loading } from "./state.js";
 
 const KEPT = 300; // seconds of event rates
+const GAP = 3000; // ms without a word that are a gap in them
 
 const SAYS = {
   stalled: "The source is stalled: no step was made for a second and more.",
@@ -20,11 +22,11 @@ const SAYS = {
 const VITALS = [
   ["rate", "Event rate", (health) => rate(health.rate), "events taken in, lately"],
   ["events", "Events", (health) => count(health.events), "taken in, all told"],
-  ["lag", "Behind", (health) => count(health.lag), "what the source still holds, in its own units"],
+  ["lag", "Behind", (health) => count(health.lag), unread],
   [
     "commit_age",
     "Since commit",
-    (health) => age(health.commit_age),
+    (health, live) => age(live.aged(health.commit_age)),
     "what is younger is not yet durable",
   ],
   [
@@ -38,8 +40,15 @@ const VITALS = [
   ["uptime", "Uptime", (health) => span(health.uptime), "of the server"],
 ];
 
+/** What a source counts in what it still holds. */
+function unread({ source }) {
+  const units = { file: "bytes", directory: "bytes", stdin: "bytes", http: "events", query: "rows" };
+  const unit = units[source?.kind] ?? (source?.kind === "store" ? "" : "messages");
+  return unit ? `${unit} that the source still holds` : "what the source still holds, in its units";
+}
+
 /** What is known of a stream that is well. */
-function well({ source, rate: speed, event_age: event, commit_age: commit }) {
+function well({ source, rate: speed, event_age: event, commit_age: commit, quiet }) {
   if (source?.mode === "replay") return "This server has no source: it tells stories.";
   const store = source?.mode === "store";
   const runs = store ? "A run writes to this store" : "The source answers";
@@ -49,10 +58,20 @@ function well({ source, rate: speed, event_age: event, commit_age: commit }) {
   }
   const ever = store ? "yet" : "since the server started";
   if (event === null) return `${runs}; no event came ${ever}.`;
-  return `${runs}; no event comes now, the last one came ${age(event)} ago.`;
+  const odd = quiet ? ", which is odd after those before" : "";
+  return `${runs}; no event comes now, the last one came ${age(event)} ago${odd}.`;
 }
 
-let rates = []; // [ms, rate], kept from view to view
+let rates = []; // [ms, rate], kept from view to view; without a rate where nothing was heard
+
+/** The points between gaps. */
+function stretches(points) {
+  const found = [[]];
+  for (const point of points)
+    if (point[1] === null) found.push([]);
+    else found.at(-1).push(point);
+  return found;
+}
 
 export class Health {
   title = "Health";
@@ -79,7 +98,8 @@ export class Health {
     }
     const { signal } = this.stop;
     this.app.live.addEventListener("health", ({ detail }) => this.#take(detail), { signal });
-    this.app.live.addEventListener("state", () => this.#draw(), { signal });
+    for (const type of ["state", "tick"])
+      this.app.live.addEventListener(type, () => this.#draw(), { signal });
     this.#draw();
   }
 
@@ -104,6 +124,7 @@ export class Health {
       this.band,
       this.line,
     );
+    this.letters = new DeadLetters(this.stop.signal);
     const rows = beliefs.map((belief) => [
       belief.name,
       belief.prior,
@@ -137,7 +158,7 @@ export class Health {
             { class: "panel" },
             h("dt", null, title),
             this.values[name],
-            h("dd", { class: "note" }, note),
+            h("dd", { class: "note" }, typeof note === "string" ? note : note(this.health)),
           ),
         ),
       ),
@@ -157,13 +178,17 @@ export class Health {
           rows,
         ),
       ),
+      this.letters.element,
     );
   }
 
   #take(health) {
     this.health = health;
-    if (typeof health.rate === "number") rates = [...rates, [Date.now(), health.rate]].slice(-KEPT);
-    this.#draw();
+    const at = Date.now();
+    const missed = rates.length && at - rates.at(-1)[0] > GAP ? [[at, null]] : [];
+    if (typeof health.rate === "number")
+      rates = [...rates, ...missed, [at, health.rate]].slice(-KEPT);
+    this.letters.follow(health.dead_letters);
   }
 
   #draw() {
@@ -172,7 +197,7 @@ export class Health {
     setText(
       this.word,
       {
-        ok: "All is well",
+        ok: this.health.quiet ? "Quiet" : "All is well",
         stalled: "Stalled",
         stopped: "Stopped",
         silent: "No signal",
@@ -181,27 +206,25 @@ export class Health {
       }[now] ?? now,
     );
     const error = this.health.error && state === "live" ? ` ${sentence(this.health.error)}` : "";
-    setText(this.says, (now === "ok" ? well(this.health) : (SAYS[now] ?? "")) + error);
-    for (const [name, , say] of VITALS) setText(this.values[name], say(this.health));
+    const { live } = this.app;
+    const aged = { ...this.health, event_age: live.aged(this.health.event_age) };
+    setText(this.says, (now === "ok" ? well(aged) : (SAYS[now] ?? "")) + error);
+    for (const [name, , say] of VITALS) setText(this.values[name], say(this.health, live));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);
     const ys = rates.map(([, speed]) => speed);
-    const top = Math.max(...ys, 1e-9);
+    const known = ys.filter((speed) => speed !== null);
+    const top = Math.max(...known, 1e-9);
     const sx = linear([xs[0], xs.at(-1)], [0, 800]);
     const sy = linear([0, top * 1.1], [119, 3]);
     setAttribute(this.line, "d", line(xs, ys, sx, sy));
-    setAttribute(
-      this.band,
-      "d",
-      band(
-        xs,
-        ys.map(() => 0),
-        ys,
-        sx,
-        sy,
-      ),
-    );
-    setText(this.most, `${rate(Math.min(...ys))} to ${rate(top)}`);
+    const areas = stretches(rates).map((points) => {
+      const [at, speeds] = [points.map(([x]) => x), points.map(([, y]) => y)];
+      const floor = speeds.map(() => 0);
+      return band(at, floor, speeds, sx, sy);
+    });
+    setAttribute(this.band, "d", areas.join(""));
+    setText(this.most, `${rate(Math.min(...known))} to ${rate(top)}`);
     setAttribute(
       this.chart,
       "aria-label",

@@ -131,7 +131,7 @@ export class Overview {
     live.addEventListener("cards", (event) => this.#patch(event.detail), { signal });
     live.addEventListener("gone", ({ detail }) => this.#gone(detail), { signal });
     live.addEventListener("resync", () => this.#refresh(), { signal });
-    live.addEventListener("health", () => this.#heartbeat(), { signal });
+    live.addEventListener("tick", () => this.#heartbeat(), { signal });
     this.watcher = new ResizeObserver(relayout);
     this.watcher.observe(this.element);
   }

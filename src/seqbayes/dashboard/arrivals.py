@@ -1,0 +1,76 @@
+"""How fast events come, and whether it is odd that none come any more."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+RATE_SECONDS = 5.0
+"""Over how long the rate is averaged."""
+
+PAST_SECONDS = 60.0
+"""How much of the past before the last event says what is to be expected."""
+
+ODD = 1e-4
+"""A silence is odd if its probability is less."""
+
+
+class Pace(NamedTuple):
+    """Events a second, and whether events have stopped that were to be expected."""
+
+    rate: float
+    quiet: bool
+
+
+class Arrivals:
+    """Looks at a count of events now and then.
+
+    Events may come in batches, so that it is the looks that found more which are counted, n of them
+    within s seconds. With the flat prior of rates, Gamma(0, 0), none in t seconds more has the
+    probability (s / (s + t)) ** n.
+
+    Parameters
+    ----------
+    now
+        Seconds.
+
+    Examples
+    --------
+    >>> clock = iter(range(100))
+    >>> arrivals = Arrivals(now=lambda: float(next(clock)))
+    >>> [arrivals(min(i, 50)).quiet for i in range(70)].index(True)  # eleven seconds after the last
+    61
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._began = now()
+        self._marks: deque[tuple[float, int]] = deque()
+        self._found: deque[float] = deque()
+        self._events: int | None = None
+
+    def __call__(self, events: int) -> Pace:
+        """Take note of how many events there were so far."""
+        now = self._now()
+        if self._events is not None and events > self._events:
+            self._found.append(now)
+            while self._found[0] < now - PAST_SECONDS:
+                self._found.popleft()
+        self._events = events
+        self._marks.append((now, events))
+        while len(self._marks) > 2 and self._marks[1][0] < now - RATE_SECONDS:
+            self._marks.popleft()
+        (began, before), (ended, after) = self._marks[0], self._marks[-1]
+        # over less than that, one batch would look like a flood
+        rate = max(after - before, 0) / max(ended - began, 1.0)
+        return Pace(rate, self._is_quiet(now))
+
+    def _is_quiet(self, now: float) -> bool:
+        if len(self._found) < 2:
+            return False
+        last = self._found[-1]
+        past = min(last - self._began, PAST_SECONDS)
+        silence = now - last
+        return past > 0.0 and (past / (past + silence)) ** len(self._found) < ODD

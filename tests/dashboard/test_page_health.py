@@ -1,0 +1,78 @@
+"""What the page says of the stream: dead letters, silence that is odd, ages that grow."""
+
+import pytest
+from served import Site, visit
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+LONG = '{"type": "visit", "variant": "control", "converted": 7, "seconds": 3, "x": "' + "<b>" * 60
+
+
+@pytest.fixture
+def shop(tmp_path):
+    site = Site(tmp_path)
+    site.feed(*(visit("control", k % 3 == 0) for k in range(30)))
+    site.spoil("not JSON <script>window.hacked=1</script>")
+    for _ in range(3):
+        site.spoil(LONG + '"}')
+    site.start()
+    yield site
+    site.kill()
+
+
+def test_dead_letters_are_one_click_away(shop, open_page, shoot):
+    page = open_page(at=shop)
+    dead = page.locator(".strip .dead a")
+    expect(dead).to_have_text("4 dead letters")
+    dead.click()
+    reasons = page.get_by_role("region", name="Reasons").locator("tbody tr")
+    expect(reasons).to_have_count(2)
+    expect(reasons.first).to_contain_text("expected True, False, 1 or 0, got 7")
+    expect(reasons.first.locator("td").last).to_have_text("3")
+    newest = page.get_by_role("region", name="The newest dead letters")
+    expect(newest.locator("tbody tr")).to_have_count(4)
+    expect(newest).to_contain_text("not JSON <script>window.hacked=1</script>")
+    assert newest.locator(".whole").first.is_hidden()
+    newest.locator("summary").first.click()
+    assert newest.locator(".whole").first.inner_text().count("<b>") == 60
+    shoot(page, "dead-letters", full_page=True)
+    shop.spoil("not JSON either")
+    expect(newest.locator("tbody tr")).to_have_count(5)
+    assert newest.locator(".whole").first.is_visible()  # what was opened stays so
+    assert page.evaluate("window.hacked") is None
+
+
+def test_a_stream_that_falls_silent_is_called_quiet_and_rates_fade(shop, open_page):
+    page = open_page(at=shop)
+    page.wait_for_selector("body[data-connection=live]")
+    for k in range(50):
+        shop.feed(visit("control", k % 9 == 0))
+        page.wait_for_timeout(100)
+    expect(page.locator(".state")).to_have_text("Live")
+    rate = page.locator(".card[data-belief=conversion] .rate").first
+    expect(rate).to_contain_text("/s")
+    expect(page.locator(".state")).to_have_text("Quiet")
+    page.get_by_role("link", name="Health").click()
+    page.get_by_role("heading", name="Quiet").wait_for()
+    page.get_by_text("which is odd after those before").wait_for()
+    shop.feed(visit("control", True))
+    expect(page.locator(".state")).to_have_text("Live")
+    page.get_by_role("link", name="Beliefs").click()
+    rate.wait_for()
+    before = rate.inner_text()
+    expect(rate).not_to_have_text(before)
+
+
+def test_ages_grow_while_there_is_no_server(shop, open_page):
+    page = open_page(at=shop)
+    page.watch.forgiven = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING")
+    page.wait_for_selector("body[data-connection=live]")
+    commit = page.locator(".strip .commit b")
+    shop.kill()
+    page.wait_for_selector("body[data-connection=lost]")
+    before = commit.inner_text()
+    opacity = "getComputedStyle(document.querySelector('.strip .rate')).opacity"
+    assert page.evaluate(opacity) == "0.5"
+    page.wait_for_timeout(12_000)
+    assert commit.inner_text() != before
+    expect(page.locator(".card .last").first).to_contain_text("s ago")
