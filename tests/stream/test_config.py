@@ -11,6 +11,7 @@ from seqbayes import (
     Beta,
     Binomial,
     Dirichlet,
+    Exponential,
     Gamma,
     Geometric,
     MultivariateNormal,
@@ -211,6 +212,73 @@ def test_a_mixture_learns_from_a_stream(tmp_path):
     assert pipeline.tables["b"].states[()].to_dict() == wanted.to_dict()
 
 
+PRODUCTS = """
+state = "mixture"
+seed = 3
+[belief.b.components.short]
+state = "product"
+fields.seconds = { state = "gamma", prior = { shape = 2, rate = 1 }, likelihood = "exponential" }
+fields.bought = { state = "beta" }
+[belief.b.components.long]
+state = "product"
+fields.seconds = { state = "gamma", prior = { shape = 2, rate = 99 }, likelihood = "exponential" }
+fields.bought = { state = "beta" }
+"""
+
+VECTORS = """
+state = "mixture"
+field = ["x", "y"]
+seed = 3
+components.left = { state = "normal-inverse-wishart", prior = { prior_mean = [-5, 0] } }
+components.right = { state = "normal-inverse-wishart", prior = { prior_mean = [5, 0] } }
+"""
+
+
+def wishart(x):
+    return NormalInverseWishart([x, 0], likelihood=MultivariateNormal(features=("x", "y")))
+
+
+def product(rate):
+    seconds = Gamma(2, rate, likelihood=Exponential())
+    return Product({"seconds": seconds, "bought": Beta()})
+
+
+@pytest.mark.parametrize(
+    ("text", "states", "events"),
+    [
+        (
+            PRODUCTS,
+            {"short": product(1), "long": product(99)},
+            [{"seconds": 1.0 + 99.0 * (i % 3 == 0), "bought": i % 3 == 0} for i in range(300)],
+        ),
+        (
+            VECTORS,
+            {"left": wishart(-5), "right": wishart(5)},
+            [{"x": 5.0 * (-1) ** (i % 3) + i % 7 / 7, "y": i % 5 / 5} for i in range(300)],
+        ),
+    ],
+)
+def test_mixtures_of_products_and_of_vectors_learn_from_a_stream(tmp_path, text, states, events):
+    declared = belief(text)
+    wanted = Mixture(states, seed=3)
+    assert declared.state == wanted
+    wanted.learn_many(events)
+    records = lines(*events, {"x": "a", "seconds": 1})
+    url = str(tmp_path / "b.db")
+    for cut in (150, 301):
+        with Pipeline(Listed(records[:cut], size=50), [declared], open_store(url)) as pipeline:
+            list(pipeline)
+    learned = pipeline.tables["b"].states[()]
+    assert learned.weights == pytest.approx(wanted.weights, rel=0.05)
+    assert min(learned.weights) > 0.3
+
+
+def test_a_product_within_a_product():
+    inner = 'fields.a = {state = "product", fields.x = {state = "beta"}}'
+    found = belief(f'state = "product"\nfields.y = {{state = "beta"}}\n{inner}')
+    assert found.state == Product({"y": Beta(), "a": Product({"x": Beta()})})
+
+
 OPEN_MIXTURE = """
 state = "dirichlet-process-mixture"
 field = "x"
@@ -288,15 +356,15 @@ def test_every_mistake_is_named():
         ("dead_letters", "expected"),
         ("source.paht", "unknown key: is it 'path'?"),
         ("source.path", "it is missing"),
-        ("source.pause", "expected `float`, got `str`"),
+        ("source.pause", "expected a number, got a text"),
         ("commit.every", "expected a duration such as"),
         ("commit.keys", "above 0"),
-        ("history.keys", "expected `int`, got `str`"),
+        ("history.keys", "expected a whole number, got a text"),
         ("belief.a.halflife", "unknown key: is it 'half_life'?"),
         ("belief.b.where.x[1]", "expected"),
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "it is missing"),
-        ("belief.d.field", "expected `str | array`, got `int`"),
+        ("belief.d.field", "expected a text or a list, got a whole number"),
         ("belief.e", "forgets by event time, and has no field for it"),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
@@ -316,7 +384,7 @@ def test_every_mistake_is_named():
         (b"store = 'a'\n\nx = '\xff'", "line 3: it is not UTF-8"),
         (f"{BASE}belief = {{}}", "belief: expected at least one"),
         (f"{BASE}belief = {{}}\nhistory = true", "history: expected a table, got True"),
-        (f"{BASE}belief = 3", "belief: expected `object`, got `int`"),
+        (f"{BASE}belief = 3", "belief: expected a table, got a whole number"),
         ("store = 'a'\nbelief = {}\nsource = {}", r"source.kind: it is missing; there are .*lines"),
         ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),
         (
@@ -356,6 +424,28 @@ def test_every_mistake_is_named():
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
             "belief.b.weights: it does not go with state = 'beta'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', field = 'x', components = [1]}}",
+            "belief.b.components: expected a table, got a list",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'produkt'}}}}",
+            "belief.b.components.a.state: no state 'produkt': is it 'product'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'mixture'}}}}",
+            "belief.b.components.a.state: no state 'mixture'; there are beta, .*, product",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'product',"
+            " fields = {x = {state = 'beta'}}, prior = {alpha = 1}}}",
+            "belief.b.components.a.prior: it does not go with state = 'product'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', field = ['x', 'y'],"
+            " components.a = {state = 'normal-inverse-wishart'}}",
+            "belief.b.components.a.prior: expected a table with prior_mean",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', late = 0}}",

@@ -37,12 +37,13 @@ _Value = str | int | float | bool
 
 
 class StateTable(msgspec.Struct):
-    """A prior and its likelihood."""
+    """A prior and its likelihood, or the fields of a product."""
 
     state: str
     likelihood: str | dict[str, Any] = ""
     prior: str | dict[str, Any] = ""
     categories: list[str] | None = None
+    fields: dict[str, dict[str, Any]] = {}
 
 
 class BeliefTable(msgspec.Struct, kw_only=True):
@@ -83,6 +84,9 @@ OWN = {
     **dict.fromkeys(ESTIMATORS, ("features", "parameters")),
 }
 """States that no likelihood is chosen for, and the keys that they have."""
+
+INNER = {"product": ("fields",), "normal-inverse-wishart": ("prior",)}
+"""The same of those that can be within a product or a mixture."""
 
 _KEYS = (
     *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
@@ -125,7 +129,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes
         "mixture": lambda: _mixture(path, table, mistakes),
         "dirichlet-process-mixture": lambda: _open_mixture(path, table, mistakes),
         "product": lambda: _product(path, table, mistakes),
-        "normal-inverse-wishart": lambda: _vector(path, table, mistakes),
+        "normal-inverse-wishart": lambda: _vector(path, table, _names(table), mistakes),
         **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
     }
     state = makers.get(name, lambda: _simple(path, table, mistakes))()
@@ -140,9 +144,14 @@ def _simple(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
     return _state(path, plain, several, mistakes)
 
 
-def _vector(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
-    """Return a state over vectors: one field of them, or a field for each coordinate."""
-    names = None if isinstance(table.field, str) else tuple(table.field)
+def _names(table: BeliefTable) -> tuple[str, ...] | None:
+    """Return the fields of a vector, one for each coordinate; None where a field has all."""
+    return None if isinstance(table.field, str) else tuple(table.field)
+
+
+def _vector(
+    path: str, table: BeliefTable | StateTable, names: tuple[str, ...] | None, mistakes: Mistakes
+) -> State | None:
     if not isinstance(table.prior, Mapping):
         mistakes.note(join(path, "prior"), "expected a table with prior_mean, a list of numbers")
         return None
@@ -170,19 +179,44 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     return mistakes.attempt(join(path, "parameters"), make)
 
 
-def _states(path: str, tables: Mapping[str, Any], mistakes: Mistakes) -> dict[str, State] | None:
+def _states(
+    path: str,
+    tables: Mapping[str, Any],
+    mistakes: Mistakes,
+    names: tuple[str, ...] | None = None,
+) -> dict[str, State] | None:
     """Return named states; None, with notes, if one has a mistake."""
     states = {}
     for name, given in tables.items():
         place = join(path, name)
         plain = mistakes.read(place, given, StateTable)
-        state = None if plain is None else _state(place, plain, 1, mistakes)
+        state = None if plain is None else _inner(place, plain, given, names, mistakes)
         if state is not None:
             states[name] = state
     return states if len(states) == len(tables) else None
 
 
-def _product(path: str, table: BeliefTable, mistakes: Mistakes) -> Product | None:
+def _inner(
+    path: str,
+    table: StateTable,
+    given: Mapping[str, Any],
+    names: tuple[str, ...] | None,
+    mistakes: Mistakes,
+) -> State | None:
+    """Return a state within another one."""
+    name = spec.spell(table.state)
+    allowed = INNER.get(name, ("likelihood", "prior", "categories"))
+    for key in given:
+        if key in _KEYS and key not in allowed:
+            mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
+    if name == "product":
+        return _product(path, table, mistakes)
+    if name == "normal-inverse-wishart":
+        return _vector(path, table, names, mistakes)
+    return _state(path, table, 1, mistakes)
+
+
+def _product(path: str, table: BeliefTable | StateTable, mistakes: Mistakes) -> Product | None:
     states = _states(join(path, "fields"), table.fields, mistakes)
     if states is None:
         return None
@@ -190,23 +224,22 @@ def _product(path: str, table: BeliefTable, mistakes: Mistakes) -> Product | Non
 
 
 def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | None:
-    components = _states(join(path, "components"), table.components, mistakes)
+    place = join(path, "components")
+    components = _states(place, table.components, mistakes, _names(table))
     _check_seed(path, table.seed, mistakes)
     seed = SEED if table.seed is None else table.seed
     if table.weights is not None and table.components:
         names = len(table.components)
         mistakes.attempt(join(path, "weights"), lambda: Mixture(names, table.weights))
-    if components is None or mistakes.within(join(path, "weights")):
+    if components is None or any(map(mistakes.within, (place, join(path, "weights")))):
         return None
-    return mistakes.attempt(
-        join(path, "components"), lambda: Mixture(components, table.weights, seed=seed)
-    )
+    return mistakes.attempt(place, lambda: Mixture(components, table.weights, seed=seed))
 
 
 def _open_mixture(
     path: str, table: BeliefTable, mistakes: Mistakes
 ) -> DirichletProcessMixture | None:
-    states = _states(path, {"component": table.component}, mistakes)
+    states = _states(path, {"component": table.component}, mistakes, _names(table))
     _check_seed(path, table.seed, mistakes)
     seed = SEED if table.seed is None else table.seed
     given = {"concentration": table.concentration, "most": table.most}
@@ -230,7 +263,7 @@ def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> Sta
     families = spec.families()
     family = families.get(spec.spell(table.state))
     if family is None:
-        known = known_states()
+        known = [*families, *INNER]
         hint = guess(table.state, known) or f"; there are {', '.join(known)}"
         mistakes.note(join(path, "state"), f"no state {table.state!r}{hint}")
         return None

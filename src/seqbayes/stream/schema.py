@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -52,7 +53,7 @@ class Mistakes:
         except msgspec.ValidationError as error:
             text, _, place = str(error).partition(" - at `$")
             where = f"{path}{place.removesuffix('`')}" if place else path
-            self.note(where, f"{text[:1].lower()}{text[1:]}")
+            self.note(where, _in_words(f"{text[:1].lower()}{text[1:]}"))
             return otherwise
 
     def _convert_each(self, path: str, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
@@ -110,6 +111,31 @@ class Mistakes:
 
 
 _WRONG: Any = object()
+
+_WORDS = {
+    "object": "a table",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+
+
+def _in_words(text: str) -> str:
+    """Return what is said of types in the words of those who write TOML.
+
+    Examples
+    --------
+    >>> _in_words("expected `str | array | null`, got `int`")
+    'expected a text or a list, got a whole number'
+    """
+
+    def spell(match: re.Match[str]) -> str:
+        kinds = [kind for kind in match[1].split(" | ") if kind != "null"]
+        return " or ".join(_WORDS.get(kind, kind) for kind in kinds)
+
+    return re.sub("`([a-z |]+)`", spell, text)
 
 
 def guess(given: Any, known: Iterable[Any]) -> str:
