@@ -9,10 +9,8 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.shelf import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
-from seqbayes.mixture import DirichletProcessMixture, Mixture
-from seqbayes.state import State
 from seqbayes.stream.belief import Belief
-from seqbayes.stream.forms import Forms, read_state
+from seqbayes.stream.forms import Forms, in_words, read_state
 
 
 def of_belief(belief: Belief) -> About:
@@ -41,22 +39,11 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         views.kind_of(state),
         by,
         field,
-        _prior(plain),
+        in_words(plain) or type(plain).__name__,
         _half_life(state),
         forms.read,
         forms.make,
     )
-
-
-def _prior(state: Any) -> str:
-    if isinstance(state, State):
-        return str(state.clone()).partition(" + 0 seen")[0]
-    if isinstance(state, Mixture):
-        return f"Mixture of {', '.join(map(str, state.names))}"
-    if isinstance(state, DirichletProcessMixture):
-        component = "Normal" if state.component is None else _prior(state.component)
-        return f"DirichletProcessMixture({state.concentration:g}) of {component}"
-    return type(state).__name__
 
 
 def _half_life(state: Any) -> str | None:

@@ -16,6 +16,7 @@ from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_key, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
 from seqbayes.stream.durations import spell_duration
+from seqbayes.stream.forms import in_words
 from seqbayes.stream.log import Log, Tracker, count_events
 from seqbayes.stream.store import Store, open_store
 from seqbayes.stream.verbs import answers as verbs
@@ -181,7 +182,8 @@ def _prior(kept: Kept) -> RenderableType:
 
     likelihood = getattr(kept.prior, "likelihood", None)
     if likelihood is None:
-        return Text(repr(kept.prior).replace("\n", " ")[:300], RULE["prior"])
+        words = in_words(kept.prior) or " ".join(repr(kept.prior).split())
+        return Text(words[:300], RULE["prior"])
     text = Text.assemble(
         (f"{str(kept.prior).partition(' + ')[0]} prior", RULE["prior"]),
         ", ",
