@@ -13,12 +13,15 @@ from seqbayes import (
     Dirichlet,
     DirichletProcess,
     Gamma,
+    LogNormal,
+    Multinomial,
     Normal,
     NormalInverseGamma,
     NormalInverseWishart,
     PriorError,
     Product,
     decay,
+    distributions,
     river,
 )
 from seqbayes.dashboard import views
@@ -52,6 +55,34 @@ def test_every_family_is_told_in_finite_numbers(case):
         surprise = views.surprise(state, (xs[0],))
         if surprise is not None:
             assert surprise == pytest.approx(-state.log_predictive(xs[0]))
+
+
+def test_steps_of_labels_are_those_of_one_share():
+    state = Dirichlet({"a": 2.0, "b": 3.0, "c": 5.0})
+    step = views.told_step(state, "b")
+    assert (step["of"], step["at"], step["evidence"]) == ("b", 4 / 11, 0.3)
+    assert step["prior"] == pytest.approx(distributions.Beta(3, 7).pdf(4 / 11))
+    assert step["posterior"] == pytest.approx(distributions.Beta(4, 7).pdf(4 / 11))
+    assert views.told_step(Dirichlet({"a": 0.0, "b": 1.0}), "b") is None  # its share is certain
+    words = DirichletProcess(2.0)
+    assert views.told_step(words, "to") is None  # so is that of all new words
+    words.learn_many(["to", "be", "to"])
+    step = views.told_step(words, "or")
+    assert (step["of"], step["at"], step["evidence"]) == (None, 0.5, 0.4)
+    right = step["prior"] * step["likelihood"] / step["evidence"]
+    assert step["posterior"] == pytest.approx(right)
+    counts = Dirichlet({"a": 2.0, "b": 3.0}, likelihood=Multinomial())
+    assert "of" not in views.told_step(counts, {"a": 1, "b": 2})
+
+
+def test_means_of_logarithms_are_named():
+    price = NormalInverseGamma(likelihood=LogNormal())
+    product = Product({"price": price, "size": Normal(likelihood=LogNormal())})
+    names = [line["name"] for line in views.card(product)["fields"]]
+    assert names == [
+        *("price mean of the log", "price variance of the log", "size mean of the log"),
+    ]
+    assert views.followed(product).name == "price mean of the log"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

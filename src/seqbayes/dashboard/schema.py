@@ -192,7 +192,11 @@ class Recent(Struct):
 
 
 class Step(Struct):
-    """One step of Bayes' rule: densities of the parameter at a value, before and after."""
+    """One step of Bayes' rule: densities of the parameter at a value, before and after.
+
+    Of labels the parameter is the share `of` the one seen; of a new one (None) that of all that
+    were not seen.
+    """
 
     x: Any
     prior: Number
@@ -201,6 +205,7 @@ class Step(Struct):
     posterior: Number
     at: Any
     surprise: Number
+    of: str | UnsetType | None = UNSET
 
 
 class Letter(Struct):

@@ -10,8 +10,9 @@ from seqbayes.dashboard.views.cards import (
     summarise,
 )
 from seqbayes.dashboard.views.compare import compare
-from seqbayes.dashboard.views.details import detail, surprise, told_step
+from seqbayes.dashboard.views.details import detail, surprise
 from seqbayes.dashboard.views.followed import Followed, followed
+from seqbayes.dashboard.views.steps import told_step
 
 __all__ = [
     "Followed",

@@ -1,9 +1,8 @@
-"""What a page about one key shows: the posterior in full, what comes next, what just happened."""
+"""What a page about one key shows: the posterior in full, and what comes next."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.dashboard.views import estimators
@@ -11,9 +10,8 @@ from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite, values
 from seqbayes.dashboard.views.predictives import predictive
 from seqbayes.errors import SeqbayesError
-from seqbayes.families import DirichletProcess
 from seqbayes.mixture.answers import Answers
-from seqbayes.state import Explanation, State
+from seqbayes.state import State
 
 POINTS = 400
 
@@ -68,48 +66,3 @@ def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:
     except (SeqbayesError, NotImplementedError):  # nothing can be said yet
         return None
     return None
-
-
-def _mean_after(state: Any, step: Explanation) -> Any:
-    """Return the posterior mean behind a step; None where there is none, or it has more labels."""
-    if kind_of(state) not in ("number", "normal", "labels"):
-        return None
-    if isinstance(state, DirichletProcess) and step.x not in step.before.atoms:
-        return None
-    mean = state.belief(step.after).mean
-    several = tuple(mean.values()) if isinstance(mean, Mapping) else mean
-    numbers = several if isinstance(several, tuple) else (several,)
-    return None if None in [finite(number) for number in numbers] else mean
-
-
-def told_step(state: Any, x: Any) -> dict[str, Any] | None:
-    """Return one step of Bayes' rule in numbers, before it is taken; None where it has none.
-
-    The densities are those at the mean that it leads to: at the one before, likelihood and evidence
-    of a yes or no, or of a label, would always be the same.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> step = told_step(Beta(1, 1), True)
-    >>> [round(step[term], 3) for term in ("at", "prior", "likelihood", "evidence", "posterior")]
-    [0.667, 1.0, 0.667, 0.5, 1.333]
-    """
-    plain = undecayed(state)
-    if not isinstance(plain, State):
-        return None
-    try:
-        step = plain.explain(x)
-        place = _mean_after(plain, step)
-        if place is not None:
-            step = plain.explain(x, place)
-    except (SeqbayesError, NotImplementedError, TypeError):  # improper: no density anywhere
-        return None
-    return {
-        "x": values(x),
-        "prior": finite(step.prior),
-        "likelihood": finite(step.likelihood),
-        "evidence": finite(step.evidence),
-        "posterior": finite(step.posterior),
-        "at": values(step.at),
-    }

@@ -9,7 +9,7 @@ from seqbayes.dashboard.views.cards import kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
-from seqbayes.dashboard.views.parts import means
+from seqbayes.dashboard.views.parts import means, of_logarithms
 from seqbayes.distributions import Beta
 from seqbayes.river import PredictiveSurprise
 from seqbayes.river.generative import GenerativeClassifier
@@ -70,9 +70,10 @@ def _part(state: Any, held: Path) -> Followed | None:
     if kind == "vector":
         return _coordinate(state)
     low, high = intervals([state])[:, 0].tolist()
+    name = "mean of the log" if of_logarithms(state) else "mean" if kind == "normal" else ""
     if kind == "normal":
-        return Followed("mean", ("mean",), finite(state.mean.mean), finite(low), finite(high))
-    return Followed("", (), finite(state.mean), finite(low), finite(high))
+        return Followed(name, ("mean",), finite(state.mean.mean), finite(low), finite(high))
+    return Followed(name, (), finite(state.mean), finite(low), finite(high))
 
 
 def _share(state: Any, held: Path) -> Followed | None:
@@ -110,8 +111,8 @@ def _field(beliefs: Iterable[tuple[Any, Any]], held: Path) -> Followed | None:
     for field, inner in beliefs:
         found = _part(inner, held[1:] if held[:1] == (str(field),) else ())
         if found is not None and found.mean is not None:
-            link = {"labels": " = ", "normal": " ", "number": ""}.get(kind_of(inner), ".")
-            name = f"{field}{link}{found.name}"
+            link = {"labels": " = ", "normal": " ", "number": " "}.get(kind_of(inner), ".")
+            name = f"{field}{link}{found.name}".strip()
             return found._replace(name=name, path=(str(field), *found.path))
     return None
 

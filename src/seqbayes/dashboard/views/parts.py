@@ -11,6 +11,7 @@ from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.distributions import StudentT
 from seqbayes.families import NormalInverseWishart, Product
+from seqbayes.likelihoods import LogNormal
 from seqbayes.state import State
 
 NOTHING = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
@@ -68,10 +69,15 @@ def field_lines(name: str, state: State) -> list[dict[str, Any]]:
         return [
             {**line, "name": f"{name}.{line['name']}" if name else line["name"]} for line in inner
         ]
-    return _lines(name, state.mean, state.interval(LEVEL))
+    return _lines(name, state.mean, state.interval(LEVEL), of_logarithms(state))
 
 
-def _lines(name: str, mean: Any, interval: Any) -> list[dict[str, Any]]:
+def of_logarithms(state: Any) -> bool:
+    """Whether means are those of the logarithms of what was observed."""
+    return isinstance(getattr(state, "likelihood", None), LogNormal)
+
+
+def _lines(name: str, mean: Any, interval: Any, logs: bool) -> list[dict[str, Any]]:
     """Return a line for a number, or one for each label or parameter."""
     if isinstance(mean, Mapping):
         return [
@@ -84,8 +90,10 @@ def _lines(name: str, mean: Any, interval: Any) -> list[dict[str, Any]]:
         ]
     if hasattr(mean, "_fields"):
         each = zip(mean._fields, mean, interval or [None] * len(mean), strict=True)
+        of = " of the log" if logs else ""
         return [
-            {"name": f"{name} {part}", "mean": finite(m), "interval": pair(i)}
+            {"name": f"{name} {part}{of}", "mean": finite(m), "interval": pair(i)}
             for part, m, i in each
         ]
-    return [{"name": name, "mean": finite(mean), "interval": pair(interval)}]
+    named = f"{name} mean of the log" if logs else name
+    return [{"name": named, "mean": finite(mean), "interval": pair(interval)}]
