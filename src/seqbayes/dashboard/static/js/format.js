@@ -8,6 +8,7 @@ const fixed = Array.from(
 );
 const NONE = "–";
 const SHARES = new Set(["Beta", "Dirichlet", "DirichletProcess"]);
+const LOG = "LogNormal";
 
 const minus = (text) => text.replace("-", "−");
 export const exists = (number) => typeof number === "number" && Number.isFinite(number);
@@ -57,20 +58,35 @@ export function probability(p, digits = 1) {
 }
 
 /**
+ * How values of a belief are measured: a family, or what is believed of logarithms.
+ *
+ * The exponential of a mean of logarithms is the median of what was observed.
+ */
+export const measure = ({ family, likelihood }) => (likelihood === LOG ? LOG : family);
+
+/** Values as they are read: shares in percent, what is measured by its logarithm as it came. */
+export function unfold(family) {
+  if (family === LOG) return Math.exp;
+  return SHARES.has(family) ? (x) => 100 * x : (x) => x;
+}
+
+/**
  * How values of one belief are written: shares in percent, all else as it is, with as many
  * digits as an interval of this width deserves.
  */
 export function scale(family, interval) {
   const share = SHARES.has(family);
-  const factor = share ? 100 : 1;
-  const width = interval ? factor * Math.abs(interval[1] - interval[0]) : NaN;
-  const far = interval ? factor * Math.max(Math.abs(interval[0]), Math.abs(interval[1])) : NaN;
+  const log = family === LOG;
+  const of = unfold(family);
+  const [low, high] = interval ? interval.map(of) : [NaN, NaN];
+  const width = Math.abs(high - low);
+  const far = Math.max(Math.abs(low), Math.abs(high));
   const plain = exists(width) && width > 0 && far < 1e9 && width > 1e-9;
   const digits = plain ? Math.min(11, Math.max(0, 1 - Math.floor(Math.log10(width)))) : null;
   const bare = (x, extra = 0) => {
     if (!exists(x)) return NONE;
-    if (digits === null) return number(factor * x, 4 + extra);
-    return decimals(factor * x, Math.max(0, digits + extra));
+    if (digits === null) return number(of(x), 4 + extra);
+    return decimals(of(x), Math.max(0, digits + extra));
   };
   const unit = share ? " %" : "";
   const sure = (x, places) =>
@@ -85,7 +101,9 @@ export function scale(family, interval) {
   };
   return {
     share,
+    log,
     unit,
+    mean: log ? "median" : "mean",
     bare,
     text: (x, extra = 0) => (exists(x) ? `${told(x, extra)}${unit}` : NONE),
     range: (pair) => (pair ? `${told(pair[0])} to ${told(pair[1])}${unit}` : NONE),
@@ -95,7 +113,7 @@ export function scale(family, interval) {
 /** Ticks of an axis, with as many decimals as the one that needs most. */
 export function tickTexts(values, family = "") {
   const share = SHARES.has(family);
-  const xs = values.map((x) => (share ? 100 * x : x));
+  const xs = values.map(unfold(family));
   const step = xs.length > 1 ? Math.abs(xs[1] - xs[0]) : Math.abs(xs[0]);
   const far = Math.max(...xs.map(Math.abs));
   const unit = share ? " %" : "";
@@ -177,6 +195,16 @@ export function keyName(key, belief) {
 /** Whether a key has no text at all. */
 export const nameless = (key) =>
   [key].flat().length > 0 && [key].flat().every((text) => text === "");
+
+/** How observations under a likelihood are written: yes or no are the same however they came. */
+export function observed(likelihood) {
+  return likelihood === "Bernoulli" ? (x) => observation(BITS.get(x) ?? x) : observation;
+}
+
+const BITS = new Map([
+  [0, false],
+  [1, true],
+]);
 
 /** An observation of any shape in one line. */
 export function observation(x) {

@@ -19,6 +19,22 @@ export function ticks([low, high], about = 6) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
 }
 
+/** Ticks of an axis of logarithms, at even values of what they are of. */
+export function ticksOf(domain, about, family) {
+  if (family !== "LogNormal") return ticks(domain, about);
+  const [low, high] = domain.map(Math.exp);
+  if (high / low < WIDE) return ticks([low, high], about).map(Math.log);
+  const decades = Math.ceil(Math.log10(high / low));
+  const steps = decades * 3 > 2 * about ? [1] : [1, 2, 5];
+  const first = Math.floor(Math.log10(low));
+  return Array.from({ length: decades + 2 }, (_, i) => steps.map((k) => k * 10 ** (first + i)))
+    .flat()
+    .filter((x) => x >= low && x <= high)
+    .map(Math.log);
+}
+
+const WIDE = 8; // times as much, from which on even steps crowd at one end
+
 const point = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
 
 /** A line that breaks where a value is missing. */

@@ -2,6 +2,7 @@
 
 import { button, h, segments, setText, sheet } from "../dom.js";
 import { count, exists, moment, scale, tickTexts, when } from "../format.js";
+import { ticksOf } from "./axis.js";
 
 let loading = null;
 
@@ -32,6 +33,15 @@ function clockOf(step) {
     const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
     return step >= 60 ? minutes : `${minutes}:${two(at.getSeconds())}`;
   };
+}
+
+// What holds these, with some room; a line that does not move is in the middle.
+export function room(ys, otherwise) {
+  const known = ys.filter(exists);
+  if (!known.length) return otherwise;
+  const [bottom, top] = [Math.min(...known), Math.max(...known)];
+  const apart = 0.08 * (top - bottom) || 0.05 * Math.abs(top) || 0.5;
+  return [bottom - apart, top + apart];
 }
 
 export class History {
@@ -157,6 +167,9 @@ export class History {
         {
           ...axis,
           size: 62,
+          ...(this.family === "LogNormal" && {
+            splits: (_, __, low, high) => ticksOf([low, high], 5, this.family),
+          }),
           values: (_, marks) => tickTexts(marks, this.family),
         },
       ],
@@ -174,21 +187,18 @@ export class History {
     };
   }
 
-  // The first events swing from end to end; what came after decides the height of the whole.
+  // The mean is always seen; the intervals of the first events, as wide as the prior, may be cut.
   #range(plot, low, high) {
-    const [xs, highs, lows] = plot.data;
+    const [xs, highs, lows, means] = plot.data;
     const { min, max } = plot.scales.x;
-    const shown = xs
-      .map((_, i) => i)
-      .filter((i) => xs[i] >= min && xs[i] <= max && highs[i] !== null);
+    const shown = xs.map((_, i) => i).filter((i) => xs[i] >= min && xs[i] <= max);
     const most = this.counts.findLast(exists) ?? 0;
     const steady = shown.filter((i) => (this.counts[i] ?? most) >= SWING * most);
     const kept = this.zoomed || steady.length < 3 ? shown : steady;
-    if (!kept.length) return [low ?? 0, high ?? 1];
-    const bottom = Math.min(...kept.map((i) => lows[i]));
-    const top = Math.max(...kept.map((i) => highs[i]));
-    const room = 0.08 * (top - bottom) || 0.5;
-    return [bottom - room, top + room];
+    return room(
+      [...shown.map((i) => means[i]), ...kept.flatMap((i) => [lows[i], highs[i]])],
+      [low ?? 0, high ?? 1],
+    );
   }
 
   #read(plot) {
@@ -198,11 +208,12 @@ export class History {
       return;
     }
     const [xs, high, low, mean] = plot.data.map((ys) => ys[i]);
-    const written = scale(this.family, [low, high]);
+    const ends = exists(low) && exists(high) ? [low, high] : null;
+    const written = scale(this.family, ends);
     const where = this.by === "t" ? when(xs) : `after ${count(xs)}`;
     setText(
       this.reading,
-      `${where}: mean ${written.text(mean)}, interval ${written.range([low, high])}`,
+      `${where}: ${written.mean} ${written.text(mean)}${ends ? `, interval ${written.range(ends)}` : ""}`,
     );
   }
 

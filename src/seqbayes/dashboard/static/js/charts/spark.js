@@ -36,8 +36,8 @@ export class Spark {
 
   update(spark) {
     this.spark = spark;
-    const ends = [spark?.low, spark?.high, spark?.mean].map((ys) => settled(ys ?? []));
-    const seen = ends.flat().filter((y) => y !== null);
+    const ends = [spark?.low, spark?.high].map((ys) => settled(ys ?? []));
+    const seen = [...ends.flat(), ...(spark?.mean ?? [])].filter((y) => y !== null);
     const drawn = seen.length > 0 && spark.t.length > 1 && this.width > 0;
     for (const part of [this.range, this.mean, this.end]) part.toggleAttribute("hidden", !drawn);
     if (!drawn) return;
@@ -57,5 +57,5 @@ export class Spark {
   }
 }
 
-// The first interval is as wide as the prior; what came after decides the height.
+// The first intervals are as wide as the prior: they are cut, which the mean never is.
 const settled = (ys) => (ys.length > 8 ? ys.slice(Math.floor(ys.length / 5)) : ys);
