@@ -248,7 +248,9 @@ def test_which_events_are_told(open_page, site, tmp_path):
     store.start()
     try:
         page = open_page(untouched, at=store)
-        expect(page.get_by_text("A store tells no single events.")).to_have_count(3)
+        expect(page.get_by_text("A store has no single events")).to_have_count(1)
+        for title in ("Bayes’ rule, last event", "Surprise", "Last steps of Bayes’ rule"):
+            expect(page.get_by_role("heading", name=title)).to_have_count(0)
         expect(page.get_by_role("list", name="What is drawn").locator("li")).to_have_count(6)
         page.goto(f"{store.url}/?belief=shops")
         expect(page.locator(".legend li")).to_have_count(6)
@@ -326,6 +328,75 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
         [interval, mean],
     )
     assert said == texts
+
+
+@pytest.mark.parametrize(
+    ("surprises", "rare"),
+    [
+        ([0.067] * 40, 0),  # a run of what was expected
+        ([0.067] * 40 + [3.4], 1),
+        ([6.2] * 40 + [6.6], 0),  # one of very many labels
+        ([-7.0] * 40 + [-3.0], 1),  # densities have units
+        ([None, 0.1], 0),
+    ],
+)
+def test_what_is_rare_is_far_less_probable_than_usual(open_page, surprises, rare):
+    page = open_page("/login")
+    events = [{"at": 1.0, "x": True, "surprise": surprise} for surprise in surprises]
+    bars, heights, said = page.evaluate(
+        "async (events) => {"
+        " const { Surprise } = await import('/static/js/charts/surprise.js');"
+        " const chart = new Surprise(String); chart.update(events);"
+        " const bars = [...chart.plot.querySelectorAll('.surprise i')];"
+        " return [bars.filter((bar) => bar.className === 'high').length,"
+        "  bars.map((bar) => parseFloat(bar.style.height)),"
+        "  chart.plot.querySelector('.hint').textContent]; }",
+        events,
+    )
+    assert bars == rare
+    if not rare:
+        assert max(heights) < 75
+        assert "none of the last" in said
+
+
+def test_what_is_measured_by_its_logarithm_is_read_as_it_came(open_page):
+    page = open_page("/login")
+    said = page.evaluate(
+        "async () => { const format = await import('/static/js/format.js');"
+        " const { ticksOf } = await import('/static/js/charts/axis.js');"
+        " const { forest } = await import('/static/js/charts/forest.js');"
+        " const measure = format.measure({ family: 'Normal', likelihood: 'LogNormal' });"
+        " const written = format.scale(measure, [3.54, 3.79]);"
+        " const ends = (low, high) =>"
+        "  format.tickTexts(ticksOf([Math.log(low), Math.log(high)], 4, measure), measure);"
+        " const pairs = [{ pair: ['a', 'b'], mean: Math.log(2), interval: [0.1, 1] }];"
+        " const ratio = forest(pairs, ['a', 'b'], format.scale(measure, [0.1, 1]));"
+        " return [written.mean, written.text(3.67), written.range([3.54, 3.79]),"
+        "  ends(30, 50), ends(0.9, 2000), ratio.querySelector('li > span').textContent]; }"
+    )
+    assert said[:3] == ["median", "39.3", "34.5 to 44.3"]
+    assert said[3] == ["30", "35", "40", "45", "50"]
+    assert said[4] == ["1", "10", "100", "1,000"]
+    assert said[5] == "A ÷ B  2.0"
+
+
+def test_a_mean_never_leaves_its_frame(open_page):
+    page = open_page("/login")
+    ends = page.evaluate(
+        "async () => {"
+        " const { Spark } = await import('/static/js/charts/spark.js');"
+        " const { room } = await import('/static/js/charts/history.js');"
+        " const spark = new Spark(); spark.resize(200, 34);"
+        " const t = Array.from({ length: 40 }, (_, i) => i);"
+        " const mean = t.map((i) => (i < 6 ? 5 - i : 0.1));"
+        " const null_ = t.map(() => null);"
+        " spark.update({ t, mean, low: mean.map((y) => y - 9), high: null_ });"
+        " const ys = [...spark.mean.getAttribute('d').matchAll(/,(-?[\\d.]+)/g)]"
+        "  .map((found) => Number(found[1]));"
+        " return [Math.min(...ys), Math.max(...ys), ...room([0.4, null, 0.4], null)]; }"
+    )
+    assert 0 <= ends[0] < ends[1] <= 34
+    assert ends[2] < 0.4 < ends[3]
 
 
 def test_keys_are_compared(open_page, shoot):

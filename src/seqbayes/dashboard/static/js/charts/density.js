@@ -2,7 +2,7 @@
 
 import { h, setAttribute, setText, svg } from "../dom.js";
 import { scale, tickTexts } from "../format.js";
-import { area, at, greatest, line, linear, ticks } from "./axis.js";
+import { area, at, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
 
 const COMPACT = { top: 8, side: 0, lane: 17, foot: 16 };
@@ -159,7 +159,7 @@ export class Density {
   }
 
   #ticks(sx, y) {
-    const values = ticks(sx.domain, Math.max(3, Math.floor(this.width / 90)));
+    const values = ticksOf(sx.domain, Math.max(3, Math.floor(this.width / 90)), this.family);
     const texts = tickTexts(values, this.family);
     this.axis.replaceChildren(
       ...values.flatMap((value, i) => {
@@ -228,7 +228,7 @@ export function describe(card, written) {
   const inside = card.interval
     ? `, ${percentOf(card)} interval ${written.range(card.interval)}`
     : "";
-  return `Posterior density: mean ${written.text(card.mean)}${inside}`;
+  return `Posterior density: ${written.mean} ${written.text(card.mean)}${inside}`;
 }
 
 export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;

@@ -29,7 +29,7 @@ export function bests(rows, index) {
   );
 }
 
-/** Differences of pairs with their intervals, on one axis. */
+/** Differences of pairs with their intervals, on one axis; of logarithms they are ratios. */
 export function forest(pairs, ids, written) {
   const ends = pairs.flatMap(({ interval }) => interval);
   const low = Math.min(0, ...ends);
@@ -59,15 +59,15 @@ export function forest(pairs, ids, written) {
         h(
           "span",
           null,
-          `${names[0]} − ${names[1]}`,
-          h("b", null, `  ${mean > 0 ? "+" : ""}${written.bare(mean)}`),
+          `${names[0]} ${written.log ? "÷" : "−"} ${names[1]}`,
+          h("b", null, `  ${mean > 0 && !written.log ? "+" : ""}${written.bare(mean)}`),
         ),
         h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
         h(
           "span",
           { class: "value muted" },
           said,
-          h("span", { class: "unseen" }, sure ? ", away from 0" : ", includes 0"),
+          h("span", { class: "unseen" }, `${sure ? ", away from" : ", includes"} ${written.log ? 1 : 0}`),
         ),
       );
     }),

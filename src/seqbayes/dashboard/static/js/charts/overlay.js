@@ -2,7 +2,7 @@
 
 import { h, setAttribute, svg } from "../dom.js";
 import { tickTexts } from "../format.js";
-import { area, greatest, line, linear, ticks } from "./axis.js";
+import { area, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
 
 const HEIGHT = 320;
@@ -74,7 +74,7 @@ export class Overlay {
   }
 
   #axis(sx, width, floor) {
-    const marks = ticks(sx.domain, Math.max(3, Math.floor(width / 110)));
+    const marks = ticksOf(sx.domain, Math.max(3, Math.floor(width / 110)), this.family);
     const texts = tickTexts(marks, this.family);
     return [
       svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),

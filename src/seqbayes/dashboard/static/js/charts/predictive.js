@@ -1,22 +1,20 @@
 // What the next observation may be.
 
 import { h, setAttribute, svg } from "../dom.js";
-import { exact, number, probability, tickTexts, visible } from "../format.js";
+import { number, observation, probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 import { chances } from "./bars.js";
 
 const FEW = 8;
 const MOST = 24;
 
-export function predictive(given) {
+export function predictive(given, said = observation) {
   if (!given?.x?.length)
     return h("p", { class: "nothing" }, "This belief predicts no single number or label.");
-  return given.kind === "pdf" ? density(given) : bars(given);
+  return given.kind === "pdf" ? density(given) : bars(given, said);
 }
 
-const nameOf = (value) => (typeof value === "number" ? exact(value) : visible(value));
-
-function bars({ x, p }) {
+function bars({ x, p }, nameOf) {
   if (x.length <= FEW) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));
   const most = greatest(p) || 1;
   const shown = x.slice(0, MOST);

@@ -6,7 +6,7 @@ import { Components } from "../charts/components.js";
 import { Density, percentOf } from "../charts/density.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
-import { ago, count, keyName, nameless, probability, rate, scale, visible } from "../format.js";
+import { ago, count, keyName, measure, nameless, probability, rate, scale, visible } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 
@@ -117,7 +117,8 @@ export class Card {
 
   draw() {
     const card = this.data;
-    const { name, family } = this.belief;
+    const { name } = this.belief;
+    const family = measure(this.belief);
     setText(this.title, keyName(card.key, name));
     this.title.classList.toggle("nameless", nameless(card.key));
     setAttribute(this.title, "title", keyName(card.key, name));
@@ -131,7 +132,9 @@ export class Card {
       setText(
         this.range,
         this.belief.kind === "number" || this.belief.kind === "normal"
-          ? ""
+          ? written.log
+            ? written.mean
+            : ""
           : `${percentOf(card)}: ${written.range(card.interval)}`,
       );
     } else {

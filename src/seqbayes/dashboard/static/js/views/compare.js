@@ -4,7 +4,7 @@ import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
 import { Overlay, letter, strokeClass } from "../charts/overlay.js";
 import { h, icon, setText, svg, table } from "../dom.js";
-import { count, keyName, nameless, scale } from "../format.js";
+import { count, keyName, measure, nameless, scale } from "../format.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { empty, failure, loading } from "./state.js";
@@ -214,7 +214,7 @@ export class Compare {
               onclick: () => this.#add(card.id),
             },
             this.#named(card),
-            h("span", { class: "muted" }, scale(this.belief.family, card.interval).text(card.mean)),
+            h("span", { class: "muted" }, scale(measure(this.belief), card.interval).text(card.mean)),
           ),
         ),
       );
@@ -273,8 +273,8 @@ export class Compare {
       this.shown = shown;
       this.chips.replaceChildren(...cards.map((card, i) => this.#chip(card, names[i], i)));
     }
-    this.overlay.update(cards, this.belief.family);
-    const written = scale(this.belief.family, cards[0]?.interval);
+    this.overlay.update(cards, measure(this.belief));
+    const written = scale(measure(this.belief), cards[0]?.interval);
     const rows = cards.map((card, i) => [
       h("a", { href: detailPath(this.name, card.id) }, `${letter(i)} · `, this.#named(card)),
       count(card.n),
@@ -284,7 +284,7 @@ export class Compare {
     this.numbers.replaceChildren(
       table(
         "The keys compared",
-        [["Key"], ["n", "num"], ["Mean", "num"], ["95 % interval", "num"]],
+        [["Key"], ["n", "num"], [written.log ? "Median" : "Mean", "num"], ["95 % interval", "num"]],
         rows,
       ),
     );
@@ -344,7 +344,7 @@ export class Compare {
       pair.every((id) => this.ids.includes(id)),
     );
     this.differences.replaceChildren(
-      forest(pairs, this.ids, scale(this.belief.family, pairs[0]?.interval)),
+      forest(pairs, this.ids, scale(measure(this.belief), pairs[0]?.interval)),
     );
   }
 

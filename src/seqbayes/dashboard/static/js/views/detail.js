@@ -1,28 +1,16 @@
 // One belief about one key, in full.
 
 import { get, part, query } from "../api.js";
-import { Fields } from "../charts/bars.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
-import { predictive } from "../charts/predictive.js";
+import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
-import {
-  ago,
-  count,
-  keyName,
-  nameless,
-  number,
-  observation,
-  parameter,
-  probability,
-  rate,
-  scale,
-  signed,
-  visible,
-} from "../format.js";
+import { ago, count, keyName, measure, nameless, observed, rate, scale } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 import { chartOf, faded } from "./card.js";
+import { figures } from "./figures.js";
+import { next } from "./next.js";
 import { Rule } from "./rule.js";
 import { failure, loading } from "./state.js";
 import * as tables from "./tables.js";
@@ -30,9 +18,6 @@ import * as tables from "./tables.js";
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
 const YOUNG = "Until it has begun to learn online, components may exchange their names.";
-const UNTOLD = {
-  estimator: "What an estimator says of the next observation depends on its features.",
-};
 
 export class Detail {
   watches = true;
@@ -76,37 +61,32 @@ export class Detail {
   }
 
   #build() {
-    const { kind } = this.belief;
-    const numeric = kind === "number" || kind === "normal";
-    const stepwise = numeric || kind === "labels"; // Bayes' rule of the others is no four numbers
-    this.chart = chartOf(this.belief.kind, true);
+    const { kind, likelihood } = this.belief;
+    this.numeric = kind === "number" || kind === "normal";
+    // Bayes' rule of the others is no four numbers, and a store has no single events.
+    this.stepwise = (this.numeric || kind === "labels") && !this.store;
+    this.measure = measure(this.belief);
+    this.said = observed(likelihood);
+    this.chart = chartOf(kind, true);
     this.history = new History();
     this.rule = new Rule();
+    this.surprise = new Surprise(this.said);
     this.figures = h("dl", { class: "figures" });
     this.says = h("p", { class: "hint mono" });
-    for (const slot of [
-      "curve",
-      "past",
-      "predictive",
-      "surprise",
-      "recent",
-      "steps",
-      "dead",
-      "parameters",
-    ])
+    for (const slot of ["curve", "past", "predictive", "steps", "dead", "parameters"])
       this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
-    const panel = (title, note, ...children) =>
-      h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
-    const main = panel(
-      "Belief",
-      numeric ? this.#legend() : null,
-      this.figures,
-      this.chart.element,
-      numeric ? this.curveTable : null,
-    );
     this.pastTitle = h("h2", null, "History");
+    this.element.replaceChildren(
+      this.#head(),
+      h("div", { class: "columns" }, this.#left(), this.#right()),
+    );
+    this.watcher = new ResizeObserver(() => this.#fit());
+    this.watcher.observe(this.chart.element);
+  }
+
+  #left() {
     const history = h(
       "section",
       { class: "panel" },
@@ -114,36 +94,42 @@ export class Detail {
       this.history.element,
       this.pastTable,
     );
-    this.element.replaceChildren(
-      this.#head(numeric),
-      h(
-        "div",
-        { class: "columns" },
-        h(
-          "div",
-          null,
-          main,
-          history,
-          stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
-          panel(`Dead letters of ${this.name}`, h("p", null, "all keys"), this.dead),
-        ),
-        h(
-          "div",
-          null,
-          stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
-          panel("Next observation", h("p", null, "predictive"), this.predictive),
-          panel(
-            "Surprise",
-            h("p", null, "−log predictive of recent events"),
-            this.surprise,
-            this.recent,
-          ),
-          panel("Model", null, this.parameters, this.says),
-        ),
+    return h(
+      "div",
+      null,
+      panel(
+        "Belief",
+        this.numeric ? this.#legend() : null,
+        this.figures,
+        this.chart.element,
+        this.numeric ? this.curveTable : null,
       ),
+      history,
+      this.stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
+      panel(`Dead letters of ${this.name}`, h("p", null, "all keys"), this.dead),
     );
-    this.watcher = new ResizeObserver(() => this.#fit());
-    this.watcher.observe(this.chart.element);
+  }
+
+  #right() {
+    return h(
+      "div",
+      null,
+      this.stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
+      panel("Next observation", h("p", null, "predictive"), this.predictive),
+      this.store
+        ? null
+        : panel("Surprise", h("p", null, "−log predictive"), this.surprise.element),
+      panel("Model", null, this.parameters, this.says),
+      this.store
+        ? h(
+            "p",
+            { class: "hint" },
+            "A store has no single events: ",
+            h("code", { class: "mono" }, "seqbayes serve CONFIG"),
+            " tells their surprise and what they did.",
+          )
+        : null,
+    );
   }
 
   #fit() {
@@ -161,7 +147,7 @@ export class Detail {
           "button",
           { type: "button", "aria-pressed": true },
           swatch(name),
-          LABELS[name],
+          name === "mean" ? scale(this.measure).mean : LABELS[name],
         );
         switcher.addEventListener("click", () => {
           const shown = switcher.getAttribute("aria-pressed") !== "true";
@@ -173,7 +159,7 @@ export class Detail {
     );
   }
 
-  #head(numeric) {
+  #head() {
     const pin = button("", { onclick: () => mark(togglePin(this.name, this.id)) });
     const mark = (pinned) => {
       pin.replaceChildren(icon("star"), pinned ? "Pinned" : "Pin");
@@ -181,7 +167,7 @@ export class Detail {
       pin.setAttribute("aria-pressed", pinned);
     };
     mark(isPinned(this.name, this.id));
-    const compare = numeric
+    const compare = this.numeric
       ? h(
           "a",
           { class: "button", href: `/compare${query({ belief: this.name, keys: this.id })}` },
@@ -259,8 +245,8 @@ export class Detail {
   #draw() {
     const card = this.data;
     this.#fit();
-    this.chart.update(card, this.belief.family);
-    this.#numbers(card);
+    this.chart.update(card, this.measure);
+    this.figures.replaceChildren(...figures(card, this.measure));
     this.#tick();
   }
 
@@ -276,72 +262,46 @@ export class Detail {
     setText(this.seen, [...model.filter(Boolean), ...now].join(" · "));
   }
 
-  #numbers(card) {
-    const written = scale(this.belief.family, card.interval);
-    const figures = [];
-    const add = (name, text, sign, main) =>
-      figures.push(
-        h(
-          "div",
-          { class: main ? "main" : null },
-          h("dt", null, sign ? swatch(sign) : null, name),
-          h("dd", null, text),
-        ),
-      );
-    const [first] = card.shares ?? [];
-    if (first) {
-      add(visible(first.label), probability(first.mean), "mean", true);
-      if (first.interval)
-        add(LABELS.interval, scale("Dirichlet", first.interval).range(first.interval), "interval");
-    } else if (typeof card.mean === "number") {
-      add("mean", written.text(card.mean), "mean", true);
-      if (card.interval) add(LABELS.interval, written.range(card.interval), "interval");
-      add("MAP", written.text(card.map), "map");
-      add("MLE", written.text(card.mle), "mle");
-      if (typeof card.variance?.mean === "number") add("variance", number(card.variance.mean));
-    } else add("seen", count(card.n), null, true);
-    if (typeof card.log_evidence === "number") add("log evidence", signed(card.log_evidence, 2));
-    this.figures.replaceChildren(...figures);
-  }
-
   #bayes() {
+    if (!this.stepwise) return;
     const last = this.data.steps?.at(-1);
-    const written = scale(this.belief.family, this.data.interval);
-    const at =
-      typeof last?.at === "number"
-        ? ` at ${written.text(last.at)}`
-        : Array.isArray(last?.at)
-          ? ` at ${parameter(last.at)}`
-          : "";
+    const written = scale(this.measure, this.data.interval);
     this.rule.update(
       last,
       last
-        ? `Observed ${observation(last.x)}: densities${at}, before and after.`
-        : tables.untold(this.store),
+        ? `Observed ${this.said(last.x)}: densities at ${tables.where(last, written)}, before and after.`
+        : tables.UNTOLD,
     );
   }
 
   // What may lag a second behind.
   #slow() {
     const { data } = this;
+    const written = scale(this.measure, data.interval);
     this.#bayes();
-    this.steps.replaceChildren(tables.steps(data.steps, this.store));
+    if (this.stepwise)
+      this.steps.replaceChildren(
+        data.steps?.length
+          ? tables.steps(data.steps, written, this.said)
+          : tables.nothing(tables.UNTOLD),
+      );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
-    this.#next(data.predictive);
-    this.#surprises(data.recent ?? []);
+    this.predictive.replaceChildren(...next(data.predictive, this.belief));
+    if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
-    if (data.history) {
-      const { part: followed } = data.history; // of several numbers the one that it is about
-      setText(this.pastTitle, followed ? `History of ${followed}` : "History");
-      this.history.update(data.history, this.belief.family);
-      if (this.pastTable.open)
-        this.past.replaceChildren(
-          tables.past(data.history, scale(this.belief.family, data.interval)),
-        );
-      this.pastTable.ontoggle ??= () => this.#slow();
-    }
-    if (data.density && this.curveTable.open) this.curve.replaceChildren(tables.curve(data));
+    if (data.history) this.#past(data.history, written);
+    if (data.density && this.curveTable.open)
+      this.curve.replaceChildren(tables.curve(data, written));
     this.curveTable.ontoggle ??= () => this.#slow();
+  }
+
+  #past(history, written) {
+    // of several numbers the one that it is about
+    const followed = history.part ?? (written.log ? "the median" : null);
+    setText(this.pastTitle, followed ? `History of ${followed}` : "History");
+    this.history.update(history, this.measure);
+    if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
+    this.pastTable.ontoggle ??= () => this.#slow();
   }
 
   #model({ components, settled, prior, posterior, text }) {
@@ -354,64 +314,6 @@ export class Detail {
     this.says.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }
 
-  #next(given) {
-    if (given?.lines) {
-      const fields = new Fields({ most: 24 });
-      fields.update({ fields: given.lines });
-      this.predictive.replaceChildren(fields.element);
-    } else if (given) {
-      const { mean, interval } = given;
-      const written = scale("", interval);
-      const said = [
-        typeof mean === "number" && `mean ${written.text(mean)}`,
-        interval && `${LABELS.interval} ${written.range(interval)}`,
-      ].filter(Boolean);
-      this.predictive.replaceChildren(
-        predictive(given),
-        said.length ? h("p", { class: "hint" }, said.join(", ")) : "",
-      );
-    } else {
-      const why = UNTOLD[this.belief.kind] ?? "Nothing can be said of it before more is seen.";
-      this.predictive.replaceChildren(h("p", { class: "nothing" }, why));
-    }
-  }
-
-  #surprises(events) {
-    if (!events.length) {
-      this.surprise.replaceChildren(h("p", { class: "nothing" }, tables.untold(this.store)));
-      this.recent.replaceChildren();
-      return;
-    }
-    const values = events.map((event) => event.surprise ?? 0);
-    const most = Math.max(...values, 1e-9);
-    const sorted = [...values].sort((a, b) => a - b);
-    const usual = sorted[Math.floor(0.9 * (sorted.length - 1))];
-    const bars = values.map((value, i) => {
-      const bar = h("i", {
-        class: value > usual ? "high" : null,
-        title: `${observation(events[i].x)}: ${number(value, 3)} nats`,
-      });
-      bar.style.height = `${Math.max(2, (100 * Math.max(0, value)) / most)}%`;
-      return bar;
-    });
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    this.surprise.replaceChildren(
-      h(
-        "div",
-        {
-          class: "surprise",
-          role: "img",
-          "aria-label": `Surprise of the last ${events.length} events: ${number(mean, 3)} nats on average, ${number(most, 3)} at most`,
-        },
-        ...bars,
-      ),
-      h("p", { class: "hint" }, `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`),
-    );
-    const open = this.recent.firstChild?.open ?? false;
-    const details = h("details", { open }, h("summary", null, "As a table"), tables.recent(events));
-    this.recent.replaceChildren(details);
-  }
-
   unmount() {
     this.stop.abort();
     clearTimeout(this.pending);
@@ -419,3 +321,6 @@ export class Detail {
     this.history?.close();
   }
 }
+
+const panel = (title, note, ...children) =>
+  h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);

@@ -12,14 +12,25 @@ import {
   when,
 } from "../format.js";
 
-/** Why there are no single events: a store has none, a pipeline not those of a flood. */
-export const untold = (store) =>
-  store
-    ? "A store tells no single events."
-    : "No event came since the server started, or too many at once to be told one by one.";
+/** Why there are no single events. */
+export const UNTOLD =
+  "No event came since the server started, or too many at once to be told one by one.";
 
-export function steps(rows, store) {
-  if (!rows?.length) return h("p", { class: "nothing" }, untold(store));
+export const nothing = (why) => h("p", { class: "nothing" }, why);
+
+/** Where the densities of a step are taken. */
+export function where({ at, of }, written) {
+  const place =
+    typeof at === "number"
+      ? written.text(at)
+      : typeof at?.variance === "number"
+        ? `${written.mean} ${written.text(at.mean)}, variance ${number(at.variance, 3)}`
+        : parameter(at);
+  if (of === undefined) return place;
+  return `${place} of ${of === null ? "new labels" : visible(of)}`;
+}
+
+export function steps(rows, written, said) {
   const columns = [
     ["Observed"],
     ["at", "num clip"],
@@ -31,19 +42,16 @@ export function steps(rows, store) {
   const cells = [...rows]
     .reverse()
     .map((step) => [
-      observation(step.x),
-      where(step),
+      said(step.x),
+      // the label stands beside it
+      where(typeof step.of === "string" ? { at: step.at } : step, written),
       ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
     ]);
   return table("Last steps of Bayes’ rule, the latest first", columns, cells);
 }
 
-// Of shares, that of the label seen.
-const where = ({ at, x }) =>
-  parameter(typeof x === "string" && typeof at?.[x] === "number" ? at[x] : at);
-
 export function deadLetters(rows) {
-  if (!rows?.length) return h("p", { class: "nothing" }, "None: every event could be used.");
+  if (!rows?.length) return nothing("None: every event could be used.");
   const cells = rows.map((letter) => [
     String(letter.position ?? "–"),
     visible(letter.reason),
@@ -53,10 +61,10 @@ export function deadLetters(rows) {
   return table("Dead letters", [["Where"], ["Why it was refused"], ["What came"], ["When"]], cells);
 }
 
-export function recent(rows) {
+export function recent(rows, said) {
   const cells = [...rows]
     .reverse()
-    .map((event) => [when(event.at), observation(event.x), number(event.surprise, 3)]);
+    .map((event) => [when(event.at), said(event.x), number(event.surprise, 3)]);
   return table(
     "Recent events, the latest first",
     [["When"], ["Observed"], ["Surprise, nats", "num"]],
@@ -64,13 +72,13 @@ export function recent(rows) {
   );
 }
 
-export function curve(card) {
+export function curve(card, written) {
   const { x, posterior, prior, likelihood } = card.density;
   const every = Math.max(1, Math.ceil(x.length / 40));
   const cells = [];
   for (let i = 0; i < x.length; i += every) {
     cells.push([
-      number(x[i], 5),
+      written.log ? written.text(x[i], 2) : number(x[i], 5),
       number(posterior[i], 4),
       number(prior?.[i], 4),
       number(likelihood?.[i], 4),
@@ -92,7 +100,7 @@ export function past(history, written) {
   }
   return table(
     "History, the latest first",
-    [["When"], ["n", "num"], ["Mean", "num"], ["Low", "num"], ["High", "num"]],
+    [["When"], ["n", "num"], [written.log ? "Median" : "Mean", "num"], ["Low", "num"], ["High", "num"]],
     cells,
   );
 }

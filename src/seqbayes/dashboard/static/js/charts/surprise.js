@@ -1,0 +1,78 @@
+// How surprising recent events were, and which of them are rare by any measure.
+
+import { h } from "../dom.js";
+import { exists, number } from "../format.js";
+import { nothing, recent, UNTOLD } from "../views/tables.js";
+
+const RARE = Math.log(20); // nats above the average: so many times less probable than it
+const HEADROOM = 1.06;
+
+/**
+ * The average surprise, and the one from which on an event is rare.
+ *
+ * What is usual depends on the unit of what is measured and on how many labels there are, how much
+ * less probable an event was does not.
+ */
+export function threshold(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, rare: mean + RARE };
+}
+
+export class Surprise {
+  constructor(said) {
+    this.said = said;
+    this.plot = h("div");
+    this.table = h("div");
+    this.details = h("details", null, h("summary", null, "As a table"), this.table);
+    this.element = h("div", null, this.plot, this.details);
+    this.details.addEventListener("toggle", () => this.#rows());
+  }
+
+  update(events) {
+    this.events = events;
+    const values = events.map(({ surprise }) => surprise).filter(exists);
+    this.details.hidden = !values.length;
+    if (values.length) this.#draw(values);
+    else this.plot.replaceChildren(nothing(UNTOLD));
+    this.#rows();
+  }
+
+  #rows() {
+    if (this.details.open) this.table.replaceChildren(recent(this.events, this.said));
+  }
+
+  #draw(values) {
+    const { mean, rare } = threshold(values);
+    const low = Math.min(0, ...values);
+    const top = low + HEADROOM * (Math.max(rare, ...values) - low);
+    const height = (value) => `${(100 * (value - low)) / (top - low)}%`;
+    const bars = this.events.map(({ x, surprise }) => {
+      const bar = h("i", {
+        class: surprise > rare ? "high" : null,
+        title: `${this.said(x)}: ${number(surprise, 3)} nats`,
+      });
+      bar.style.height = exists(surprise) ? height(surprise) : "0";
+      return bar;
+    });
+    const line = h("span", { class: "rare" }, h("b", null, `${number(rare, 2)} nats: rare`));
+    line.style.bottom = height(rare);
+    const count = values.filter((value) => value > rare).length;
+    const told = `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`;
+    const which = count
+      ? `${count} of the last ${this.events.length} events ${count === 1 ? "was" : "were"} rare (purple)`
+      : `none of the last ${this.events.length} events was rare`;
+    this.plot.replaceChildren(
+      h(
+        "div",
+        { class: "surprise", role: "img", "aria-label": `Surprise: ${told}; ${which}` },
+        ...bars,
+        line,
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        `${told}; ${which}: 20 times less probable than they are on average.`,
+      ),
+    );
+  }
+}

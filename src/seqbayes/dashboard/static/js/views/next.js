@@ -1,0 +1,32 @@
+// What is said of the next observation.
+
+import { Fields } from "../charts/bars.js";
+import { LABELS } from "../charts/density.js";
+import { predictive } from "../charts/predictive.js";
+import { h } from "../dom.js";
+import { observed, scale } from "../format.js";
+import { nothing } from "./tables.js";
+
+const UNTOLD = {
+  estimator: "What an estimator says of the next observation depends on its features.",
+};
+
+/** What the panel shows of a predictive. */
+export function next(given, { kind, likelihood }) {
+  if (!given) return [nothing(UNTOLD[kind] ?? "Nothing can be said of it before more is seen.")];
+  if (given.lines) {
+    const fields = new Fields({ most: 24 });
+    fields.update({ fields: given.lines });
+    return [fields.element];
+  }
+  const { mean, interval } = given;
+  const written = scale("", interval);
+  const said = [
+    typeof mean === "number" && `mean ${written.text(mean)}`,
+    interval && `${LABELS.interval} ${written.range(interval)}`,
+  ].filter(Boolean);
+  return [
+    predictive(given, observed(likelihood)),
+    said.length ? h("p", { class: "hint" }, said.join(", ")) : "",
+  ];
+}
