@@ -15,7 +15,7 @@ from seqbayes.dashboard.answers import answer
 from seqbayes.dashboard.hub import FASTEST
 from seqbayes.dashboard.reads import MOST_CARDS, MOST_LETTERS
 from seqbayes.dashboard.shelf import SORTS
-from seqbayes.dashboard.stories import MOST_STEPS, CandyOptions, CoinOptions
+from seqbayes.dashboard.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.streams import MOST_KEYS
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
@@ -223,6 +223,7 @@ def _writing() -> dict[str, Any]:
 def _telling() -> dict[str, Any]:
     story = _in_path("id", "What beginning a story has returned.")
     first = _in_query("from", "Steps to pass over.", **_whole(0, 10**6, 0))
+    after = _in_query("after", "Sets to pass over.", **_whole(0, MOST_SKIPPED, 0))
     count = _in_query("count", "Steps to return.", **_whole(0, MOST_STEPS, 100))
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
@@ -249,7 +250,7 @@ def _telling() -> dict[str, Any]:
             "get": {
                 "operationId": "endless",
                 "summary": "Go on with the coins without end, as server-sent events: replay.",
-                "parameters": [story],
+                "parameters": [story, after],
                 "responses": _responses(events, 404, 422, 503),
             }
         },

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -29,6 +30,9 @@ MOST_STORIES = 16
 
 MOST_STEPS = 500
 MOST_ENDLESS = 20
+MOST_SKIPPED = 100_000
+"""Sets of the endless stream that are learned anew, untold, for somebody who has seen them."""
+
 PACE = 0.05
 """Seconds between two sets of the endless stream, at least."""
 
@@ -122,7 +126,8 @@ class Stories:
         return answer(request, await run_in_threadpool(told.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
-        """Tell the coins without end, by online EM."""
+        """Tell the coins without end, by online EM, from behind a set on."""
+        after = whole(request, "after", 0, 0, MOST_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
             raise Refusal(404, "only the coins go on without end")
@@ -133,13 +138,15 @@ class Stories:
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         self._endless += 1
-        return EventStream(self._sets(endless), self._ended)
+        return EventStream(self._sets(endless, after), self._ended)
 
     def _ended(self) -> None:
         self._endless -= 1
 
-    async def _sets(self, endless: Endless) -> AsyncIterator[bytes]:
-        for told in endless:
+    async def _sets(self, endless: Endless, after: int) -> AsyncIterator[bytes]:
+        sets = iter(endless)
+        await run_in_threadpool(lambda: deque(islice(sets, after), maxlen=0))
+        for told in sets:
             yield frame("replay", told, str(told["number"]))
             await asyncio.sleep(PACE)
             if self.closing.is_set():

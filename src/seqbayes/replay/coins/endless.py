@@ -12,6 +12,9 @@ from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import Mixture
 from seqbayes.replay.coins.story import COINS, PRIORS, SETS, Story
 
+BURN_IN = 20
+"""Sets that are collected before the coins move for the first time."""
+
 
 class Endless:
     """An endless stream of sets, each tossed with a coin picked at random.
@@ -54,6 +57,7 @@ class Endless:
             dict.fromkeys(COINS, coin),
             weights=Dirichlet({"A": a, "B": b}) if learn_weights else (0.5, 0.5),
             start=start,
+            burn_in=BURN_IN,
         )
         self._rng = np.random.default_rng(seed)
 
@@ -77,5 +81,6 @@ class Endless:
                 "responsibility": shares,
                 "thetas": dict(zip(COINS, parameters, strict=True)),
                 "weights": dict(zip(COINS, self._mixture.weights, strict=True)),
+                "burn_in": BURN_IN,
                 "truth": dict(zip(COINS, self.truth, strict=True)),
             }

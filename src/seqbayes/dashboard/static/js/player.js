@@ -16,9 +16,10 @@ export class Player {
    * @param {Function} options.advance called with the steps of a frame and the last one's index
    * @param {Function} options.rewind called before the first step
    * @param {Function} options.failed called with what went wrong
+   * @param {{face: string, act: Function}} [options.onward] what follows the last step
    */
-  constructor({ speeds, speed, unit, advance, rewind, failed }) {
-    Object.assign(this, { speeds, unit, advance, rewind, failed });
+  constructor({ speeds, speed, unit, advance, rewind, failed, onward = null }) {
+    Object.assign(this, { speeds, unit, advance, rewind, failed, onward });
     this.place = 0; // steps taken
     this.total = 0;
     this.steps = [];
@@ -29,7 +30,7 @@ export class Player {
 
   #build(speed) {
     this.toggle = button("Play", { kind: "primary play", onclick: () => this.#press() });
-    this.one = button("Step", { icon: "step", title: "One step (→)", onclick: () => this.step() });
+    this.one = button("Step", { kind: "one", icon: "step", title: "One step (→)", onclick: () => this.step() });
     const again = button("Reset", {
       icon: "reset",
       title: "From the start (r)",
@@ -96,6 +97,7 @@ export class Player {
 
   #press() {
     if (this.playing) this.pause();
+    else if (this.ended && this.onward) this.onward.act();
     else {
       if (this.ended) this.reset();
       this.play();
@@ -208,16 +210,18 @@ export class Player {
   }
 
   #show() {
-    const face = this.playing ? "Pause" : this.ended ? "Again" : "Play";
+    const last = this.onward?.face ?? "Again";
+    const face = this.playing ? "Pause" : this.ended ? last : "Play";
     if (this.face !== face) {
       this.face = face;
       this.toggle.replaceChildren(
-        icon(this.playing ? "pause" : this.ended ? "reset" : "play"),
+        icon(this.playing ? "pause" : face === "Again" ? "reset" : "play"),
         face,
       );
       this.toggle.title = `${face} (space)`;
     }
     this.one.disabled = this.ended;
+    this.element?.classList.toggle("over", this.ended && this.onward !== null);
     this.bar.max = Math.max(1, this.total);
     this.bar.value = this.place;
     setText(this.where, `${count(this.place)} of ${count(this.total)} ${this.unit}`);

@@ -2,15 +2,17 @@
 
 import { post } from "../api.js";
 import { Lines } from "../charts/lines.js";
-import { h, setText, sheet, svg } from "../dom.js";
+import { Track } from "../charts/track.js";
+import { h, setText, sheet } from "../dom.js";
 import { decimals, signed } from "../format.js";
 import { paint } from "../paint.js";
 import { Player } from "../player.js";
 import { Endless } from "./endless.js";
 import { Rule } from "./rule.js";
 import { failure, loading } from "./state.js";
+import { Tosses } from "./tosses.js";
 
-export const COINS = ["A", "B"];
+const COINS = ["A", "B"];
 const SPEEDS = [
   ["story", "Story pace", (taken) => (taken < 7 ? 1.2 : taken < 14 ? 0.8 : 1.6)],
   ["1", "1 a second", 1],
@@ -44,6 +46,7 @@ export class Coins {
       speeds: SPEEDS,
       speed: "story",
       unit: "steps",
+      onward: { face: "Go on: an endless stream", act: () => this.endless.begin() },
       advance: (steps) => {
         this.step = steps.at(-1);
         for (const step of steps) this.#take(step);
@@ -75,12 +78,14 @@ export class Coins {
     this.built = true;
     this.rules = COINS.map(() => new Rule());
     this.endless = new Endless();
-    this.tosses = new Table(this.start.sets);
+    this.tosses = new Tosses(this.start.sets);
     this.track = new Track();
     this.does = h("p", { class: "rule-says" });
     this.divisions = h("div", { class: "divisions" });
     this.climb = new Lines({
       series: [{ name: "", style: "of-mean" }],
+      dots: true,
+      right: 16,
       written: (y) => signed(y, 1),
       label: "Log likelihood by iteration",
       height: 170,
@@ -275,135 +280,4 @@ export class Coins {
     this.climb?.close();
     this.track?.close();
   }
-}
-
-/** The sets, with what each coin gets of them. */
-class Table {
-  constructor(sets) {
-    this.rows = sets.map((tosses, i) => this.#row(tosses, i + 1));
-    const head = ["Set", "Tosses", "P(A)", "P(B)", "A heads", "A tails", "B heads", "B tails"];
-    this.sums = head.slice(4).map(() => h("td", { class: "num" }));
-    this.element = h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "E-step" },
-      h(
-        "table",
-        { class: "e-step" },
-        h("caption", { class: "unseen" }, "Sets of tosses and what each coin gets of them"),
-        h(
-          "thead",
-          null,
-          h(
-            "tr",
-            null,
-            ...head.map((title, i) =>
-              h("th", { scope: "col", class: i > 1 ? "num" : null }, title),
-            ),
-          ),
-        ),
-        h("tbody", null, ...this.rows.map(({ element }) => element)),
-        h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 4 }, "Sum"), ...this.sums)),
-      ),
-    );
-  }
-
-  #row(tosses, set) {
-    const coins = [...tosses].map((toss) => h("i", { class: "toss" }, toss));
-    const cells = Array.from({ length: 6 }, () => h("td", { class: "num" }));
-    const element = h(
-      "tr",
-      null,
-      h("th", { scope: "row" }, String(set)),
-      h("td", null, h("span", { class: "tosses", role: "img", "aria-label": tosses }, ...coins)),
-      ...cells,
-    );
-    return { set, coins, cells, element };
-  }
-
-  update(rows, sums, step, noted) {
-    for (const { set, coins, cells, element } of this.rows) {
-      const row = rows.get(set);
-      element.classList.toggle("now", step?.event === "row" && step.set === set);
-      const texts = row
-        ? [row.A.responsibility, row.B.responsibility]
-            .map((share) => decimals(share, 2))
-            .concat(
-              COINS.flatMap((coin) => [decimals(row[coin].heads, 1), decimals(row[coin].tails, 1)]),
-            )
-        : noted
-          ? [noted[set - 1] === "A" ? "A" : "", noted[set - 1] === "B" ? "B" : "", "", "", "", ""]
-          : ["", "", "", "", "", ""];
-      texts.forEach((text, i) => setText(cells[i], text));
-      // So many tosses are coloured as coin A gets of the set; letters of the table say it too.
-      const share = row ? Math.round(row.A.responsibility * coins.length) : null;
-      coins.forEach((coin, i) => {
-        coin.className = share === null ? "toss" : i < share ? "toss for-A" : "toss for-B";
-      });
-    }
-    const texts = COINS.flatMap((coin) =>
-      sums ? [decimals(sums[coin].heads, 1), decimals(sums[coin].tails, 1)] : ["", ""],
-    );
-    texts.forEach((text, i) => setText(this.sums[i], text));
-  }
-}
-
-/** A line from 0 to 1 with the coins on it, and where they have been. */
-class Track {
-  constructor() {
-    this.root = svg("svg", { role: "img", class: "lines", height: 92 });
-    this.element = h("div", { class: "plot" }, this.root);
-    this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
-    this.watcher.observe(this.element);
-  }
-
-  update(path, known) {
-    this.last = [path, known];
-    const width = this.element.clientWidth;
-    if (!width) return;
-    this.root.setAttribute("width", width);
-    this.root.setAttribute("viewBox", `0 0 ${width} 92`);
-    const sx = (theta) => 14 + theta * (width - 28);
-    const axis = [
-      svg("line", { class: "d-base", x1: sx(0), x2: sx(1), y1: 66, y2: 66 }),
-      ...[0, 0.25, 0.5, 0.75, 1].map((theta) =>
-        svg("text", { x: sx(theta), y: 86, "text-anchor": "middle" }, String(theta)),
-      ),
-    ];
-    const thetas = known ?? path.at(-1)?.thetas;
-    const trail = known
-      ? []
-      : COINS.flatMap((coin) =>
-          path.slice(0, -1).map((step, i) =>
-            svg("circle", {
-              class: `trail fill-${coin}`,
-              cx: sx(step.thetas[coin]),
-              cy: 66,
-              r: 3,
-              "fill-opacity": 0.25 + (0.5 * i) / path.length,
-            }),
-          ),
-        );
-    const coins = thetas ? COINS.map((coin) => coinSign(coin, sx(thetas[coin]), 40)) : [];
-    this.root.replaceChildren(...axis, ...trail, ...coins);
-    this.root.setAttribute(
-      "aria-label",
-      thetas
-        ? `Chance of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}`
-        : "Chance of heads, not yet estimated",
-    );
-  }
-
-  close() {
-    this.watcher.disconnect();
-  }
-}
-
-export function coinSign(coin, x, y) {
-  return svg(
-    "g",
-    { transform: `translate(${x.toFixed(1)} ${y})` },
-    svg("path", { class: `fill-${coin}`, d: "M0 24L-5 14H5Z" }),
-    svg("circle", { class: `fill-${coin}`, r: 15 }),
-    svg("text", { class: "on-coin", y: 5, "text-anchor": "middle" }, coin),
-  );
 }

@@ -1,11 +1,13 @@
 // Online EM on sets of tosses that never end.
 
+import { query } from "../api.js";
 import { Lines } from "../charts/lines.js";
 import { button, h, icon, setText } from "../dom.js";
-import { count, decimals } from "../format.js";
+import { count, decimals, probability } from "../format.js";
 import { paint } from "../paint.js";
 
 const KEPT = 2000;
+const MOST_SKIPPED = 100_000; // sets that the server passes over
 const COINS = ["A", "B"];
 
 export class Endless {
@@ -15,6 +17,7 @@ export class Endless {
       written: (theta) => decimals(theta, 1),
       log: true,
       label: "Chances of heads by the number of sets",
+      right: 84,
       height: 230,
     });
     this.toggle = button("Start the stream", {
@@ -24,7 +27,7 @@ export class Endless {
     this.says = h(
       "p",
       { class: "soft" },
-      "Sets of ten tosses, each with a coin picked at random; every set is learned once and forgotten.",
+      "Sets of ten tosses, each with a coin picked at random; every set is learned once and forgotten. The first few are only collected: a coin that moved on the word of two or three would be lost.",
     );
     this.last = h("p", { class: "latest" });
     this.element = h(
@@ -38,7 +41,7 @@ export class Endless {
     this.#clear();
   }
 
-  /** Take another story; its stream waits for the button. */
+  /** Take another story; its stream waits to be begun. */
   load(id) {
     this.#close();
     this.id = id;
@@ -46,7 +49,16 @@ export class Endless {
     this.#face("play", "Start the stream");
   }
 
+  /** Begin the stream, or go on with it, where it is seen. */
+  begin() {
+    if (!this.source) this.#open();
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.element.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
+    this.toggle.focus({ preventScroll: true });
+  }
+
   #clear() {
+    this.set = null;
     this.numbers = [];
     this.thetas = { A: [], B: [] };
     setText(this.last, "");
@@ -54,17 +66,24 @@ export class Endless {
   }
 
   #press() {
-    if (this.source) {
-      this.#close();
-      this.#face("play", "Start anew");
-      return;
-    }
-    this.#clear();
-    this.source = new EventSource(`/api/replay/${encodeURIComponent(this.id)}/stream`);
+    if (this.source) this.#pause();
+    else this.#open();
+  }
+
+  #pause() {
+    this.#close();
+    this.#face("play", "Go on");
+  }
+
+  #open() {
+    if (this.set?.number > MOST_SKIPPED) this.#clear();
+    // The stream is the same each time: it goes on behind the sets that were seen.
+    const after = this.set?.number ?? 0;
+    const path = `/api/replay/${encodeURIComponent(this.id)}/stream${query({ after })}`;
+    this.source = new EventSource(path);
     this.source.addEventListener("replay", (event) => this.#take(JSON.parse(event.data)));
     this.source.addEventListener("error", () => {
-      this.#close();
-      this.#face("play", "Start anew");
+      this.#pause();
       setText(this.last, "The stream broke off.");
     });
     this.#face("pause", "Stop the stream");
@@ -106,11 +125,13 @@ export class Endless {
       ceiling,
     );
     if (!set || !this.numbers.length) return;
-    const share = set.responsibility.A;
+    const share = probability(set.responsibility.A);
+    const early =
+      set.number < set.burn_in ? `${count(set.burn_in)} sets are collected first. ` : "";
     this.last.replaceChildren(
-      `Set ${count(set.number)}: `,
+      `Set ${count(set.number)}, `,
       h("span", { class: "mono" }, set.tosses),
-      `, coin A says EM with ${decimals(share, 2)}; it was ${set.coin}. `,
+      `: coin A with a probability of ${share}; it was ${set.coin}. ${early}`,
       h("b", { class: "coin-A" }, `A ${decimals(set.thetas.A, 3)}`),
       " ",
       h("b", { class: "coin-B" }, `B ${decimals(set.thetas.B, 3)}`),
