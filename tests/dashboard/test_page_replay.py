@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
 COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"]
 
 
@@ -67,6 +69,11 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     candies.get_by_role("heading", name="The race: orange").wait_for()
     for estimate in ("of-mle", "of-map", "of-mean"):
         assert candies.locator(f".race-panel path.{estimate}").get_attribute("d").count("L") > 50
+    names = candies.locator(".race-panel text.end").all_text_contents()
+    assert sorted(names) == ["MAP = MLE", "Mars 2008", "mean"]  # the prior is uniform
+    assert candies.locator(".race-panel path.d-mark").count() == 3
+    legend = candies.locator(".rule-panel .legend li").all_inner_texts()
+    assert legend[2].startswith("after one more ")
     shoot(candies, "candies-all", full_page=True)
 
 
@@ -111,6 +118,17 @@ def test_nothing_falls_where_motion_is_unwelcome(open_page):
     assert in_jars(page) == 1
 
 
+def test_names_of_lines_do_not_touch(open_page):
+    page = open_page("/login")
+    at = page.evaluate(
+        "async () => {"
+        " const { apart } = await import('/static/js/charts/lines.js');"
+        " return apart([60, 90, 61, 62, 199, 200].map((y) => ({ y })), 188)"
+        "  .map(({ y, at }) => [y, at]); }"
+    )
+    assert at == [[60, 47], [61, 61], [62, 75], [90, 90], [199, 174], [200, 188]]
+
+
 def test_the_coins_are_told_apart(open_page, shoot):
     page = open_page("/replay/coins")
     page.wait_for_selector(".e-step tbody tr")
@@ -121,6 +139,8 @@ def test_the_coins_are_told_apart(open_page, shoot):
             "([n]) => document.querySelector('.where').textContent.startsWith(n + ' of')",
             arg=[str(taken)],
         )
+        if taken == 7:  # where the iterations begin is a dot
+            expect(page.locator("circle.dot-of")).to_have_count(1)
         if taken == 6:  # with the notes it takes one division
             page.get_by_text("= 0.800").wait_for()
         if taken == 8:  # the first row of the first E-step
@@ -134,12 +154,25 @@ def test_the_coins_are_told_apart(open_page, shoot):
     page.get_by_text("= 0.520").wait_for()
     page.get_by_text("log likelihood −9.797").wait_for()
     assert page.locator(".toss.for-A").count() + page.locator(".toss.for-B").count() == 50
-    page.get_by_role("button", name="Start the stream").click()
+    page.get_by_role("button", name="Go on: an endless stream").click()
+    stop = page.get_by_role("button", name="Stop the stream")
+    expect(stop).to_be_focused()
+    expect(stop).to_be_in_viewport()
+    latest = page.locator(".latest")
+    page.get_by_text("20 sets are collected first").wait_for()
     page.wait_for_function(
         "() => /^Set [3-9]\\d/.test(document.querySelector('.latest').textContent)"
     )
-    assert re.search(r"coin A says EM with [01]\.\d\d", page.locator(".latest").inner_text())
+    assert re.search(r"coin A with a probability of [<>\d. ]+ %; it was [AB]", latest.inner_text())
     shoot(page, "coins", full_page=True)
-    page.get_by_role("button", name="Stop the stream").click()
+    stop.click()
+    seen = int(re.search(r"Set (\d+)", latest.inner_text())[1])
+    page.locator(".endless-panel").get_by_role("button", name="Go on").click()
+    page.wait_for_function(
+        "(n) => Number(/^Set (\\d+)/.exec(document.querySelector('.latest').textContent)[1]) > n",
+        arg=seen,
+    )
+    assert page.locator(".endless-panel path.of-A").get_attribute("d").count("L") >= seen
+    stop.click()
     page.get_by_role("combobox", name="Start at").select_option("0.5,0.5")
     page.wait_for_function("() => document.querySelector('.where').textContent.startsWith('0 of')")

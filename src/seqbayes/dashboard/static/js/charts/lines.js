@@ -2,26 +2,33 @@
 
 import { h, setAttribute, svg } from "../dom.js";
 import { line, linear, ticks } from "./axis.js";
+import { SIGNS } from "./density.js";
 
 const MOST_POINTS = 220;
 const RIGHT = 58;
 const LEFT = 44;
 const FOOT = 22;
+const LINE = 14; // px of a name's height
+const NAME = 72; // and its width
 
 let clips = 0;
 
 export class Lines {
   /**
    * @param {object} options
-   * @param {Array<{name: string, style: string}>} options.series with the class of each
+   * @param {Array<{name: string, style: string, sign?: string}>} options.series with the class of
+   *   each, and the sign at its end
    * @param {Function} options.written how heights are written
    * @param {boolean} [options.log] whether steps are on a logarithmic axis
+   * @param {boolean} [options.dots] whether every step is a dot, too
+   * @param {number} [options.right] room for names, px
    * @param {string} options.label for screen readers
    */
-  constructor({ series, written, log = false, label, height = 200 }) {
-    Object.assign(this, { series, written, log, height });
+  constructor({ series, written, log = false, dots = false, right = RIGHT, label, height = 200 }) {
+    Object.assign(this, { series, written, log, dots, right, height });
     this.paths = series.map(({ style }) => svg("path", { class: `line ${style}` }));
-    this.ends = series.map(({ name, style }) => svg("text", { class: `end ${style}` }, name));
+    this.points = svg("g");
+    this.names = svg("g");
     this.rules = svg("g", { class: "d-axis" });
     const id = `lines${clips++}`;
     this.clip = svg("rect", { x: LEFT, y: 0 });
@@ -31,7 +38,8 @@ export class Lines {
       svg("clipPath", { id }, this.clip),
       this.rules,
       svg("g", { "clip-path": `url(#${id})` }, ...this.paths),
-      ...this.ends,
+      this.points,
+      this.names,
     );
     this.element = h("div", { class: "plot" }, this.root);
     this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
@@ -58,11 +66,11 @@ export class Lines {
     const floor = this.height - FOOT;
     const top = ceiling ?? Math.max(2, xs.at(-1) ?? 2);
     const place = this.log
-      ? linear([0, Math.log(top)], [LEFT, width - RIGHT])
-      : linear([xs[0] ?? 0, top], [LEFT, width - RIGHT]);
+      ? linear([0, Math.log(top)], [LEFT, width - this.right])
+      : linear([xs[0] ?? 0, top], [LEFT, width - this.right]);
     const sx = this.log ? (x) => place(Math.log(Math.max(1, x))) : place;
     const sy = linear(range, [floor, 8]);
-    setAttribute(this.clip, "width", Math.max(0, width - RIGHT - LEFT));
+    setAttribute(this.clip, "width", Math.max(0, width - this.right - LEFT));
     setAttribute(this.clip, "height", floor + 1);
     const kept = thin(xs, this.log);
     ys.forEach((series, i) => {
@@ -77,25 +85,51 @@ export class Lines {
         ),
       );
     });
-    this.#ends(ys, xs, sx, sy);
+    this.#ends(ys, xs, sx, sy, width, levels);
+    if (this.dots) this.#dots(ys, xs, sx, sy);
     this.#rules(range, top, width, floor, sx, sy, levels);
   }
 
-  // Names stand where the lines end, pushed apart.
-  #ends(ys, xs, sx, sy) {
+  // Names stand where lines end, pushed apart; those of levels at the right edge.
+  #ends(ys, xs, sx, sy, width, levels) {
     const inside = (y) => Math.min(Math.max(sy(y), 8), this.height - FOOT);
-    const at = ys
-      .map((series, i) => ({ i, y: series.at(-1) }))
-      .filter(({ y }) => y !== null && y !== undefined)
-      .map(({ i, y }) => ({ i, y: inside(y) }))
-      .sort((a, b) => a.y - b.y);
-    for (let k = 1; k < at.length; k++) at[k].y = Math.max(at[k].y, at[k - 1].y + 13);
-    for (const end of this.ends) end.setAttribute("hidden", "");
-    for (const { i, y } of at) {
-      this.ends[i].removeAttribute("hidden");
-      setAttribute(this.ends[i], "x", (sx(xs.at(-1)) + 6).toFixed(1));
-      setAttribute(this.ends[i], "y", Math.min(y + 4, this.height - FOOT).toFixed(1));
-    }
+    const x = xs.length ? sx(xs.at(-1)) : LEFT;
+    const lines = ys
+      .map((series, i) => ({ ...this.series[i], y: series.at(-1) }))
+      .filter(({ y }) => y !== null && y !== undefined);
+    const signs = lines.map(({ sign, y }) => sign && mark(sign, x, inside(y)));
+    const labels = alike(lines).map((line) => ({ ...line, x: x + 9, y: inside(line.y) }));
+    const edge = width - this.right + 9;
+    const across = levels.map(({ y, name, style }) => ({ name, style, x: edge, y: inside(y) }));
+    const near = x + NAME > edge; // they would lie on one another
+    const placed = near
+      ? apart(
+          [...labels, ...across].map((one) => ({ ...one, x: edge })),
+          this.height - FOOT,
+        )
+      : [...apart(labels, this.height - FOOT), ...apart(across, this.height - FOOT)];
+    this.names.replaceChildren(
+      ...signs.filter(Boolean),
+      ...placed.flatMap(({ name, style, x, y, at }) => [
+        Math.abs(at - y) > 3 &&
+          svg("path", { class: "leader", d: `M${x - 4},${y}L${x + 3},${at}` }),
+        svg("text", { class: `end ${style}`, x: x + 5, y: at + 4 }, name),
+      ]).filter(Boolean),
+    );
+  }
+
+  #dots(ys, xs, sx, sy) {
+    const known = (y) => y !== null && y !== undefined;
+    this.points.replaceChildren(
+      ...ys.flatMap((series, i) =>
+        xs
+          .map((x, k) => [x, series[k]])
+          .filter(([, y]) => known(y))
+          .map(([x, y]) =>
+            svg("circle", { class: `dot-of ${this.series[i].style}`, cx: sx(x), cy: sy(y), r: 3 }),
+          ),
+      ),
+    );
   }
 
   #rules(range, top, width, floor, sx, sy, levels) {
@@ -106,7 +140,7 @@ export class Lines {
       svg("line", {
         class: "rule-line",
         x1: LEFT,
-        x2: width - RIGHT,
+        x2: width - this.right,
         y1: sy(value),
         y2: sy(value),
       }),
@@ -119,13 +153,18 @@ export class Lines {
         x.toLocaleString("en"),
       ),
     );
-    const across = levels.flatMap(({ y, name, style }) => [
-      svg("line", { class: `level ${style}`, x1: LEFT, x2: width - RIGHT, y1: sy(y), y2: sy(y) }),
-      svg("text", { class: `level-name ${style}`, x: LEFT + 4, y: sy(y) - 4 }, name),
-    ]);
+    const across = levels.map(({ y, style }) =>
+      svg("line", {
+        class: `level ${style}`,
+        x1: LEFT,
+        x2: width - this.right,
+        y1: sy(y),
+        y2: sy(y),
+      }),
+    );
     this.rules.replaceChildren(
       ...heights,
-      svg("line", { x1: LEFT, x2: width - RIGHT, y1: floor, y2: floor }),
+      svg("line", { x1: LEFT, x2: width - this.right, y1: floor, y2: floor }),
       ...steps,
       ...across,
     );
@@ -134,6 +173,46 @@ export class Lines {
   close() {
     this.watcher.disconnect();
   }
+}
+
+const mark = (sign, x, y) =>
+  svg("path", {
+    d: SIGNS[sign].d,
+    class: `d-mark d-${sign} f-${SIGNS[sign].rule}`,
+    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
+  });
+
+/** Lines that end at the same height share a name. */
+export function alike(lines) {
+  const groups = [];
+  for (const line of lines) {
+    const same = groups.find(({ y }) => Math.abs(y - line.y) <= 1e-9 * Math.abs(y));
+    if (same) same.name += ` = ${line.name}`;
+    else groups.push({ ...line });
+  }
+  return groups;
+}
+
+/** Names with the heights `at` which they do not touch, as near to their own as can be. */
+export function apart(names, floor) {
+  const sorted = [...names].sort((a, b) => a.y - b.y);
+  const groups = [];
+  for (const one of sorted) {
+    groups.push({ names: [one], top: one.y });
+    // A group that touches the one above joins it, around the middle of what both want.
+    while (groups.length > 1) {
+      const [above, below] = groups.slice(-2);
+      if (below.top - above.top >= LINE * above.names.length) break;
+      const joined = [...above.names, ...below.names];
+      const wanted = joined.reduce((sum, { y }, i) => sum + y - LINE * i, 0) / joined.length;
+      groups.splice(-2, 2, { names: joined, top: wanted });
+    }
+  }
+  return groups.flatMap(({ names: held, top }) => {
+    const last = floor - LINE * (held.length - 1);
+    const first = Math.max(8, Math.min(top, last));
+    return held.map((name, i) => ({ ...name, at: first + LINE * i }));
+  });
 }
 
 const powers = (top) => [1, 10, 100, 1000, 10000, 100000].filter((x) => x <= top);

@@ -64,10 +64,11 @@ export class Candies {
     this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior));
     this.race = new Lines({
       series: [
-        { name: "mean", style: "of-mean" },
-        { name: "MAP", style: "of-map" },
-        { name: "MLE", style: "of-mle" },
+        { name: "mean", style: "of-mean", sign: "mean" },
+        { name: "MAP", style: "of-map", sign: "map" },
+        { name: "MLE", style: "of-mle", sign: "mle" },
       ],
+      right: 92,
       written: (share) => `${Math.round(100 * share)} %`,
       log: true,
       label: "MLE, MAP and posterior mean by the number of candies eaten",
@@ -123,6 +124,15 @@ export class Candies {
         ),
       ),
     );
+    this.nextName = h("span", null, "after one more");
+    this.curves = h(
+      "ul",
+      { class: "legend" },
+      h("li", null, swatch("prior"), "prior"),
+      h("li", null, swatch("posterior"), "posterior"),
+      h("li", null, swatch("next"), this.nextName),
+      h("li", null, swatch("claim"), "the claim"),
+    );
     this.element.replaceChildren(
       h(
         "div",
@@ -145,6 +155,7 @@ export class Candies {
           null,
           this.rule.element,
           this.update.element,
+          this.curves,
         ),
         panel("belief-panel", "What is believed about every colour", marks, this.belief.element),
         h(
@@ -220,10 +231,11 @@ export class Candies {
     const { share, next_posterior: next, ...terms } = step.rule;
     this.rule.update(terms, "");
     this.rule.says.replaceChildren(
-      `The claim: ${step.colour} is as common as Mars said in 2008, ${probability(share, 0)}. Densities before and after this ${step.colour} one; were the next ${step.colour} too, `,
+      `The claim: ${step.colour} is as common as Mars said in 2008, ${probability(share, 0)}. Densities before and after this ${step.colour} one; were the next one ${step.colour} too, `,
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );
+    setText(this.nextName, `after one more ${step.colour} one`);
     const alpha = this.now.alpha[step.colour];
     const rest = COLOURS.reduce((sum, colour) => sum + this.now.alpha[colour], 0) - alpha;
     this.update.update(step.rule, alpha, rest, this.#widest());
