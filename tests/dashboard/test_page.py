@@ -259,6 +259,21 @@ def test_which_events_are_told(open_page, site, tmp_path):
         store.kill()
 
 
+def test_labels_have_their_intervals_in_words(open_page):
+    page = open_page(VIEWS["labels"][0])
+    ranges = page.locator(".shares .range")
+    expect(ranges).to_have_count(6)
+    for said in ranges.all_inner_texts():
+        assert re.fullmatch(r"[\d.]+ to [\d.]+ %", said)
+    # the ends of a whisker are longer than what may lie on it
+    heights = page.evaluate(
+        "() => ['.whisker', '.tick'].map((part) => { const one = document.querySelector(part);"
+        " const end = part === '.whisker' ? '::before' : null;"
+        " return parseFloat(getComputedStyle(one, end).height); })"
+    )
+    assert heights[0] > heights[1]
+
+
 def test_history_zooms_and_comes_back(open_page, site):
     page = open_page(DETAIL)
     live(page)

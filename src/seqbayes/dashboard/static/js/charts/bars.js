@@ -9,13 +9,14 @@ export function place(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
 }
 
-/** Shares as bars, intervals as whiskers, estimates as signs. */
+/** Shares as bars, intervals as whiskers, estimates as signs; in full, intervals as text, too. */
 export class Shares {
-  constructor({ most = 12, estimates = false } = {}) {
+  constructor({ most = 12, estimates = false, full = false } = {}) {
     this.most = most;
     this.estimates = estimates;
+    this.full = full;
     this.rows = new Map();
-    this.element = h("ul", { class: "shares" });
+    this.element = h("ul", { class: full ? "shares told" : "shares" });
     this.rest = h("li", { class: "muted rest" });
   }
 
@@ -55,7 +56,7 @@ export class Shares {
       mle: this.estimates && h("span", { class: "at-mle" }),
       map: this.estimates && h("span", { class: "at-map" }),
       value: h("span", { class: "value" }),
-      range: h("span", { class: "unseen" }),
+      range: h("span", { class: this.full ? "range muted" : "unseen" }),
     };
     const track = h("span", { class: "track", "aria-hidden": "true" });
     track.append(...[parts.bar, parts.whisker, parts.mle, parts.map, parts.mean].filter(Boolean));
@@ -81,10 +82,8 @@ export class Shares {
     if (share.interval) {
       const [low, high] = share.interval;
       place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
-      setText(
-        row.range,
-        `, 95 % interval ${scale("Dirichlet", share.interval).range(share.interval)}`,
-      );
+      const said = scale("Dirichlet", share.interval).range(share.interval);
+      setText(row.range, this.full ? said : `, 95 % interval ${said}`);
     }
     for (const estimate of ["mle", "map"]) {
       if (!row[estimate]) continue;

@@ -29,7 +29,7 @@ export function faded(rate, told) {
 export function chartOf(kind, full = false) {
   if (kind === "number" || kind === "normal") return new Density({ full });
   // A card has room for so many lines above what is followed over time.
-  if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true });
+  if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true, full });
   if (kind === "mixture") return new Components({ full });
   return new Fields({ most: full ? 24 : 3 });
 }
