@@ -176,7 +176,11 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == pytest.approx(0.7, abs=0.05)
     assert shown["settled"]
-    assert not told(Mixture(2))["settled"]
+    assert "start" not in shown
+    fresh = Mixture(2, buffer=50)
+    fresh.learn_many([1.0, 2.0, 7.0])
+    fresh = told(fresh)
+    assert (fresh["settled"], fresh["start"]) == (False, {"kept": 3, "needed": 50})
     first = shown["components"][0]
     assert sum(component["n"] for component in shown["components"]) == pytest.approx(1000.0)
     assert [line["name"] for line in first["fields"]] == ["mean", "variance"]
@@ -302,6 +306,21 @@ def test_a_mixture_predicts_what_its_components_add_up_to():
     coins = Mixture([Beta(likelihood=Binomial(trials=10))] * 2, start=(0.3, 0.6))
     coins.learn_many([3, 7, 6, 2])
     assert told(coins)["predictive"]["kind"] == "pmf"
+
+
+def test_who_made_the_last_event_is_told_by_bayes_rule():
+    state = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)})
+    assert told(state)["makers"] is None
+    state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
+    made = told(state, -1.0)["makers"]
+    assert made["evidence"] == pytest.approx(math.exp(state.log_density(-1.0)))
+    assert [each["name"] for each in made["components"]] == [state.names[k] for k in state.ranking]
+    for each in made["components"]:
+        right = each["share"] * each["density"] / made["evidence"]
+        assert each["responsibility"] == pytest.approx(right)
+        assert each["responsibility"] == state.predict_proba_one(-1.0)[each["name"]]
+    assert sum(each["responsibility"] for each in made["components"]) == pytest.approx(1.0)
+    assert told(state, "nonsense")["makers"] is None
 
 
 def test_several_numbers_are_predicted_line_by_line():

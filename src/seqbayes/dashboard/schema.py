@@ -123,10 +123,35 @@ class Line(Struct):
     text: str | UnsetType = UNSET
 
 
+class Start(Struct):
+    """How many events a mixture keeps, of those that are needed to begin with."""
+
+    kept: int
+    needed: int
+
+
+class Maker(Struct):
+    """One component, and whether it made an event: share × density ÷ evidence = responsibility."""
+
+    name: str
+    share: Number
+    density: Number
+    responsibility: Number
+
+
+class Makers(Struct):
+    """Which component made an event."""
+
+    x: Any
+    evidence: Number
+    components: list[Maker]
+
+
 class Card(Struct):
     """A key of a belief, at a glance; which fields there are depends on its kind.
 
-    The components of a mixture that is not `settled` yet may exchange their names.
+    The components of a mixture that is not `settled` yet may exchange their names, and are fitted
+    to four fifths or more of what is kept for its `start`.
     """
 
     belief: str
@@ -151,6 +176,7 @@ class Card(Struct):
     unseen: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
     settled: bool | UnsetType = UNSET
+    start: Start | UnsetType = UNSET
     x: list[float] | UnsetType | None = UNSET
     total: list[Number] | UnsetType | None = UNSET
     discrete: bool | UnsetType = UNSET
@@ -231,6 +257,7 @@ class Detail(Card, kw_only=True):
     recent: list[Recent]
     steps: list[Step]
     dead_letters: list[Letter]
+    makers: Makers | UnsetType | None = UNSET
 
 
 class Reason(Struct):

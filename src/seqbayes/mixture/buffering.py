@@ -59,6 +59,11 @@ class Buffer:
         return iter(self._kept)
 
     @property
+    def size(self) -> int:
+        """How many observations make a start."""
+        return self._size
+
+    @property
     def is_full(self) -> bool:
         """Whether enough is kept to begin."""
         return len(self._kept) >= self._size

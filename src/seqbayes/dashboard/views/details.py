@@ -8,6 +8,7 @@ from typing import Any
 from seqbayes.dashboard.views import estimators
 from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite, values
+from seqbayes.dashboard.views.mixtures import makers
 from seqbayes.dashboard.views.predictives import predictive
 from seqbayes.errors import SeqbayesError
 from seqbayes.mixture.answers import Answers
@@ -28,6 +29,8 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     plain = undecayed(state)
     known = isinstance(plain, State)
     shown = card(state, last, POINTS)
+    if isinstance(plain, Answers):
+        shown["makers"] = None if last is None else makers(plain, last)
     return {
         **shown,
         "posterior": values(plain.posterior) if known else None,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views import curves
-from seqbayes.dashboard.views.figures import finite, heights, places
+from seqbayes.dashboard.views.figures import finite, heights, places, values
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.dashboard.views.parts import field_lines
 from seqbayes.errors import SeqbayesError
@@ -36,9 +36,43 @@ def mixture(state: Answers, points: int) -> dict[str, Any]:
         "total": None,
         "discrete": False,
     }
+    if not told["settled"]:
+        told["start"] = {"kept": len(state._buffer), "needed": state._buffer.size}
     if components and all(each is not None for each in predictives):
         _draw(told, predictives, [weights[k] for k in order], points)
     return told
+
+
+def makers(state: Answers, x: Any) -> dict[str, Any] | None:
+    """Return which component made an observation, as a step of Bayes' rule for each.
+
+    None where nothing can be said of it.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, Binomial
+    >>> from seqbayes.mixture import Mixture
+    >>> coin = Beta(likelihood=Binomial(trials=10))
+    >>> coins = Mixture({"A": coin, "B": coin}, weights=(0.5, 0.5), start=(0.6, 0.5))
+    >>> [round(each["responsibility"], 2) for each in makers(coins, 5)["components"]]
+    [0.45, 0.55]
+    """
+    try:
+        found, evidence = state.predict_proba_one(x), math.exp(state.log_density(x))
+    except (SeqbayesError, OverflowError):
+        return None
+    shares = dict(zip(state.names, state.weights, strict=True))
+    told = [
+        {
+            "name": str(name),
+            "share": finite(shares[name]),
+            "density": finite(p * evidence / shares[name]) if shares[name] > 0.0 else None,
+            "responsibility": finite(p),
+        }
+        for name, p in found.items()
+    ]
+    told = [told[k] for k in state.ranking][:MOST]
+    return {"x": values(x), "evidence": finite(evidence), "components": told}
 
 
 def _component(name: Any, weight: float, state: State) -> dict[str, Any]:

@@ -5,6 +5,12 @@ import { probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, stems, ticks } from "./axis.js";
 import { smooth } from "./smooth.js";
 
+// One tick would say where something is, and not how large.
+function several(domain, about) {
+  const marks = ticks(domain, about);
+  return marks.length > 1 || about > 8 ? marks : several(domain, about + 1);
+}
+
 export class Components {
   constructor({ full = false, most = 6 } = {}) {
     this.full = full;
@@ -61,7 +67,7 @@ export class Components {
     );
     setAttribute(this.total, "class", `m-total${kind}`);
     setAttribute(this.total, "d", line(xs, total, sx, sy));
-    const marks = ticks(sx.domain, this.full ? 8 : 3);
+    const marks = several(sx.domain, this.full ? 8 : 3);
     const texts = tickTexts(marks);
     this.axis.replaceChildren(
       ...marks.map((x, i) =>

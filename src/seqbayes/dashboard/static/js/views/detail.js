@@ -17,7 +17,6 @@ import * as tables from "./tables.js";
 
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
-const YOUNG = "Until it has begun to learn online, components may exchange their names.";
 
 export class Detail {
   watches = true;
@@ -73,7 +72,7 @@ export class Detail {
     this.surprise = new Surprise(this.said);
     this.figures = h("dl", { class: "figures" });
     this.says = h("p", { class: "hint mono" });
-    for (const slot of ["curve", "past", "predictive", "steps", "dead", "parameters"])
+    for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters"])
       this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
@@ -115,6 +114,9 @@ export class Detail {
       "div",
       null,
       this.stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
+      this.belief.kind === "mixture" && !this.store
+        ? panel("Which component made it?", h("p", null, "Bayes’ rule, last event"), this.makers)
+        : null,
       panel("Next observation", h("p", null, "predictive"), this.predictive),
       this.store
         ? null
@@ -285,6 +287,11 @@ export class Detail {
           ? tables.steps(data.steps, written, this.said)
           : tables.nothing(tables.UNTOLD),
       );
+    this.makers.replaceChildren(
+      ...(data.makers
+        ? tables.makers(data.makers, this.said)
+        : [tables.nothing(tables.UNTOLD)]),
+    );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.predictive.replaceChildren(...next(data.predictive, this.belief));
     if (!this.store) this.surprise.update(data.recent ?? []);
@@ -304,13 +311,12 @@ export class Detail {
     this.pastTable.ontoggle ??= () => this.#slow();
   }
 
-  #model({ components, settled, prior, posterior, text }) {
+  #model({ components, start, prior, posterior, text }) {
     const known = prior || posterior;
     if (components?.length) this.parameters.replaceChildren(tables.components(components));
     else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
     // What a table says already need not be said again; of estimators there are several lines.
-    const young = settled === false ? YOUNG : "";
-    const lines = (components?.length ? young : (text ?? "")).split("\n");
+    const lines = (components?.length ? young(components, start) : (text ?? "")).split("\n");
     this.says.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }
 
@@ -324,3 +330,11 @@ export class Detail {
 
 const panel = (title, note, ...children) =>
   h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
+
+// A mixture keeps its first events, and fits components to them now and then.
+function young(components, start) {
+  if (!start) return "";
+  const fitted = Math.round(components.reduce((sum, { n }) => sum + n, 0));
+  const behind = fitted < start.kept ? `, and are fitted to the first ${count(fitted)}` : "";
+  return `Still starting up: ${count(start.kept)} of ${count(start.needed)} events. Until then components may change their names${behind}.`;
+}

@@ -124,6 +124,31 @@ export function components(rows) {
   );
 }
 
+/** Which component made an event: Bayes' rule, a row each. */
+export function makers({ x, evidence, components: rows }, said) {
+  const cells = rows.map(({ name, share, density, responsibility }) => [
+    visible(name),
+    probability(share),
+    number(density, 3),
+    number(evidence, 3),
+    probability(responsibility),
+  ]);
+  return [
+    table(
+      "Which component made the last event",
+      [
+        ["Component"],
+        ["share", "num c-prior"],
+        ["× density", "num c-likelihood"],
+        ["÷ evidence", "num c-evidence"],
+        ["= probability", "num c-posterior"],
+      ],
+      cells,
+    ),
+    h("p", { class: "rule-says" }, `Observed ${said(x)}.`),
+  ];
+}
+
 export function parameters(prior, posterior) {
   const names = [...new Set([...Object.keys(posterior ?? {}), ...Object.keys(prior ?? {})])];
   const say = (value) => {
