@@ -75,7 +75,7 @@ def test_of_a_classifier_the_share_of_a_class_is_followed():
     for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
         assert views.followed(model) is None
         taught(model, [({"x": 1.0}, "red")])
-        assert views.followed(model) == ("share of class red", ("red",), 1.0, None, None)
+        assert views.followed(model) == ("share of class red", ("red",), 1.0, None, None, True)
         taught(model, [({"x": float(i)}, "red" if i % 2 else "blue") for i in range(8)])
         found = views.followed(model)
         belief = Dirichlet({"red": 1.0, "blue": 1.0})

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from served import HOSTILE, SHOPS, Site, visit
 
+from seqbayes.dashboard.views import followed
+
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 DETAIL = "/beliefs/conversion/" + quote('["control"]', safe="")
@@ -274,6 +276,28 @@ def test_labels_have_their_intervals_in_words(open_page):
     assert heights[0] > heights[1]
 
 
+def test_hyperparameters_have_a_row_each(open_page):
+    page = open_page("/login")
+    posterior = {
+        "fields": {
+            "ok": {"alpha": 1, "beta": 3},
+            "p": {"alpha": {"a": 1, "b": 2}},
+            "v": {"mean": [1, 2], "df": 4, "scale": [[1, 5], [5, 2]]},
+        }
+    }
+    rows = page.evaluate(
+        "async (posterior) => {"
+        " const { parameters } = await import('/static/js/views/tables.js');"
+        " return [...parameters(null, posterior).querySelectorAll('tbody tr')]"
+        "  .map((row) => [...row.children].map((cell) => cell.textContent).join('|')); }",
+        posterior,
+    )
+    assert rows == [
+        *("ok alpha|–|1", "ok beta|–|3", "p alpha a|–|1", "p alpha b|–|2", "v mean 0|–|1"),
+        *("v mean 1|–|2", "v df|–|4", "v scale 0, 0|–|1", "v scale 0, 1|–|5", "v scale 1, 1|–|2"),
+    ]
+
+
 def test_history_zooms_and_comes_back(open_page, site):
     page = open_page(DETAIL)
     live(page)
@@ -469,12 +493,22 @@ def kinds():
     return {name: named[name] for name in names}
 
 
+def spark_of(state):
+    found = followed(state)
+    told = {"t": [1.0, 2.0]}
+    for name in ("mean", "low", "high"):
+        told[name] = [getattr(found, name)] * 2
+    unit = {"unit": "share"} if found.share else {}
+    return told | ({"part": found.name} if found.name else {}) | unit
+
+
 def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
     from seqbayes.dashboard.views import card as shown_as
 
     beliefs = kinds()
     told = {
-        name: {"belief": name, "key": [], "id": "[]", "rate": 0, "updated": None, "spark": None}
+        name: {"belief": name, "key": [], "id": "[]", "rate": 0, "updated": None}
+        | {"spark": spark_of(state)}
         | shown_as(state)
         for name, state in beliefs.items()
     }
@@ -499,6 +533,15 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
     }
     for name, part in shown.items():
         page.wait_for_selector(f".card[data-belief={name}] {part}", state="attached")
+    for name, (value, what) in {
+        "points": (r"[\d.]+", "0"),
+        "both": (r"3\.\d+", "rate"),
+        "waits": (r"[\d.]+ %", "share of"),
+    }.items():
+        headline = page.locator(f".card[data-belief={name}] .headline")
+        expect(headline.locator(".value")).to_have_text(re.compile(value))
+        expect(headline.locator(".range")).to_contain_text(what)
+        expect(page.locator(f".card[data-belief={name}] .s-name")).to_contain_text(what)
     # a very narrow density has as many points as any other
     curve = page.locator(".card[data-belief=precise] path.d-posterior").get_attribute("d")
     assert curve.count("L") > 40

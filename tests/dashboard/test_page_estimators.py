@@ -117,6 +117,7 @@ def test_what_a_mixture_predicts(open_page, store, shoot, name):
     panel = page.locator(".panel", has=page.get_by_role("heading", name="Next observation"))
     if name == "calls":
         names = ["wait", "n", "site = north", "site = south"]
+        expect(panel.locator("tr").nth(2)).to_contain_text(" %")
         expect(panel.locator("th")).to_have_text(names)
         expect(panel.locator("tr").nth(0)).to_contain_text(" to ")
         shoot(page, "mixture", full_page=True)

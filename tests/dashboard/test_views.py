@@ -163,6 +163,50 @@ def test_vectors_and_products_are_told_line_by_line():
     told(product, {"w": 1.0})
 
 
+def test_of_several_numbers_each_has_its_density():
+    inner = Product({"v": NormalInverseWishart([0, 1], df=6.0), "p": Dirichlet.flat(["a", "b"])})
+    product = Product({"ok": Beta(1, 3), "flat": Beta(0, 0), "in": inner})
+    event = {"ok": True, "in": {"v": [1.0, 2.0], "p": "a"}}
+    product.learn_many([event] * 5)
+    parts = {part["name"]: part for part in told(product, event)["marginals"]}
+    assert list(parts) == ["ok", "flat", "in.v.0", "in.v.1", "in.p"]
+    alone = Beta(1, 3)
+    alone.learn_many([True] * 5)
+    assert (
+        parts["ok"]["density"]["posterior"] == views.card(alone, True, 100)["density"]["posterior"]
+    )
+    assert parts["ok"]["density"]["likelihood"] is not None
+    assert parts["in.p"]["shares"][0]["label"] == "a"
+    vector = product.marginal("in").marginal("v")
+    (line, _) = views.card(vector)["fields"]
+    part = parts["in.v.0"]
+    assert (part["mean"], part["interval"]) == (line["mean"], line["interval"])
+    x, height = part["density"]["x"], part["density"]["posterior"]
+    assert np.trapezoid(height, x) == pytest.approx(1.0, abs=0.06)
+    flat = NormalInverseWishart([0.0], kappa=0.0, df=0.0, scale=[[0.0]])
+    assert told(flat)["marginals"] == []
+
+
+def test_shares_among_several_numbers_say_so():
+    product = Product({"n": Gamma(2, 1), "ok": Beta(3, 97), "p": Dirichlet.flat(["a", "b"])})
+    shares = [line.get("unit") for line in views.card(product)["fields"]]
+    assert shares == [None, "share", "share", "share"]
+    lines = {line["name"]: line for line in told(product)["predictive"]["lines"]}
+    assert lines["ok = true"] == {
+        "name": "ok = true",
+        "mean": 0.03,
+        "interval": None,
+        "unit": "share",
+    }
+    mixed = Mixture([product, product], seed=1)
+    mixed.learn_many([{"n": 1, "ok": k % 2 == 0, "p": "a"} for k in range(9)])
+    lines = {line["name"]: line for line in told(mixed)["predictive"]["lines"]}
+    assert lines["ok = true"]["unit"] == "share"
+    assert not views.followed(product).share
+    assert views.followed(product.marginal("p")).share
+    assert views.followed(Product({"ok": Beta()})).share
+
+
 def test_a_mixture_is_the_sum_of_what_its_components_draw():
     state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
     rng = np.random.default_rng(1)

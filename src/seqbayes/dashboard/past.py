@@ -69,7 +69,9 @@ def history(
             found.append((point, None))
     found.sort(key=lambda each: each[0][0])
     told = {**columns(point for point, _ in found), "n": [n for _, n in found]}
-    return told if part is None else {**told, "part": part.name}
+    if part is None:
+        return told
+    return {**told, "part": part.name, **({"unit": "share"} if part.share else {})}
 
 
 def _is_near(t: float, known: list[float]) -> bool:

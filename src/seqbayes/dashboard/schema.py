@@ -55,7 +55,8 @@ class Beliefs(Struct):
 class Spark(Struct):
     """Mean and interval over time, in seconds since 1970, as columns.
 
-    Of a belief about several numbers it is one of them: `part` names it.
+    Of a belief about several numbers it is one of them: `part` names it, and `unit` says whether it
+    is a share.
     """
 
     t: list[float]
@@ -63,6 +64,7 @@ class Spark(Struct):
     low: list[Number]
     high: list[Number]
     part: str | UnsetType = UNSET
+    unit: Literal["share"] | UnsetType = UNSET
 
 
 class Density(Struct):
@@ -113,7 +115,7 @@ class Line(Struct):
     """One number among several.
 
     `n` is the weight of what was seen of it, where that is known; `text` is what else there is to
-    say: where the component of a class lies.
+    say: where the component of a class lies; `unit` whether it is a share.
     """
 
     name: str
@@ -121,6 +123,28 @@ class Line(Struct):
     interval: Interval
     n: Number | UnsetType = UNSET
     text: str | UnsetType = UNSET
+    unit: Literal["share"] | UnsetType = UNSET
+
+
+class Marginal(Struct):
+    """What is believed of one of several numbers, or of labels, by itself."""
+
+    name: str
+    family: str
+    likelihood: str
+    kind: Kind
+    n: Number
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+    level: float
+    density: Density | UnsetType | None = UNSET
+    variance: Variance | UnsetType = UNSET
+    shares: list[Share] | UnsetType = UNSET
+    rest: int | UnsetType = UNSET
+    rest_mean: Number | UnsetType = UNSET
+    unseen: Number | UnsetType = UNSET
 
 
 class Start(Struct):
@@ -258,6 +282,7 @@ class Detail(Card, kw_only=True):
     steps: list[Step]
     dead_letters: list[Letter]
     makers: Makers | UnsetType | None = UNSET
+    marginals: list[Marginal] | UnsetType = UNSET
 
 
 class Reason(Struct):

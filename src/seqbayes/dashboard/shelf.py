@@ -294,6 +294,8 @@ class Entry:
             told["spark"] = columns(self.spark)
             if self._followed is not None:
                 told["spark"]["part"] = self._followed.name
+                if self._followed.share:
+                    told["spark"]["unit"] = "share"
         return told
 
     def detail(self, now: float) -> dict[str, Any]:

@@ -32,13 +32,13 @@ class Blend:
 
     def __init__(self, weights: Sequence[float], parts: Sequence[Any]) -> None:
         pairs = [(w, part) for w, part in zip(weights, parts, strict=True) if w > 0.0]
-        self._weights, self._parts = zip(*pairs, strict=True)
-        self.discrete = all(part.discrete for part in self._parts)
+        self._weights, self.parts = zip(*pairs, strict=True)
+        self.discrete = all(part.discrete for part in self.parts)
 
     @property
     def mean(self) -> float | None:
         """The average of the means; None where one does not exist."""
-        means = [part.mean for part in self._parts]
+        means = [part.mean for part in self.parts]
         return None if None in means else self._average(means)
 
     def _average(self, values: Sequence[float]) -> float:
@@ -46,11 +46,11 @@ class Blend:
 
     def cdf(self, x: float) -> float:
         """P(X <= x)."""
-        return self._average([part.cdf(x) for part in self._parts])
+        return self._average([part.cdf(x) for part in self.parts])
 
     def sf(self, x: float) -> float:
         """P(X > x)."""
-        return self._average([part.sf(x) for part in self._parts])
+        return self._average([part.sf(x) for part in self.parts])
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the interval with equal probability in both tails.
@@ -58,8 +58,8 @@ class Blend:
         A quantile is never beyond those of all parts, and found between them by bisection.
         """
         tail = 0.5 * (1.0 - level)
-        lows = [float(part.ppf(tail)) for part in self._parts]
-        highs = [float(part.isf(tail)) for part in self._parts]
+        lows = [float(part.ppf(tail)) for part in self.parts]
+        highs = [float(part.isf(tail)) for part in self.parts]
         return (
             self._smallest(lambda x: self.cdf(x) >= tail, lows),
             self._smallest(lambda x: self.sf(x) <= tail, highs),

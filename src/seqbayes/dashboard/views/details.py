@@ -8,6 +8,7 @@ from typing import Any
 from seqbayes.dashboard.views import estimators
 from seqbayes.dashboard.views.cards import card, kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite, values
+from seqbayes.dashboard.views.marginals import marginals
 from seqbayes.dashboard.views.mixtures import makers
 from seqbayes.dashboard.views.predictives import predictive
 from seqbayes.errors import SeqbayesError
@@ -31,6 +32,8 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     shown = card(state, last, POINTS)
     if isinstance(plain, Answers):
         shown["makers"] = None if last is None else makers(plain, last)
+    if kind_of(plain) in ("product", "vector"):
+        shown["marginals"] = marginals(plain, last)
     return {
         **shown,
         "posterior": values(plain.posterior) if known else None,

@@ -73,7 +73,8 @@ def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
     counts, shares = state.classes, state.class_shares
     intervals = state.class_share_intervals(LEVEL, islice(counts, MOST))
     for label, interval in intervals.items():
-        yield {**_line(f"class {label}", shares[label], interval), "n": finite(counts[label])}
+        told = _line(f"class {label}", shares[label], interval)
+        yield {**told, "n": finite(counts[label]), "unit": "share"}
 
 
 def _within(label: Any, state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
@@ -84,7 +85,8 @@ def _within(label: Any, state: GenerativeClassifier) -> Iterator[dict[str, Any]]
     elif isinstance(state, MixtureDiscriminant):
         for one in state.clusters(label):
             told = _line(f"{label}: component {one.name}", one.weight, None)
-            yield {**told, "text": ", ".join(islice(_places(one.centre), FEW_PLACES))}
+            places = ", ".join(islice(_places(one.centre), FEW_PLACES))
+            yield {**told, "text": places, "unit": "share"}
 
 
 def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
@@ -105,6 +107,7 @@ def _told(name: str, state: State | None) -> list[dict[str, Any]]:
             {
                 **_line(f"{name} = {share['label']}", share["mean"], share["interval"]),
                 "n": share["n"],
+                "unit": "share",
             }
             for share in shares(state, FEW)["shares"]
         ]

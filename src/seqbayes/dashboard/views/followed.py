@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from seqbayes import families
 from seqbayes.dashboard.views.cards import kind_of, seen, undecayed
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
-from seqbayes.dashboard.views.parts import means, of_logarithms
+from seqbayes.dashboard.views.parts import coordinates, means, of_logarithms
 from seqbayes.distributions import Beta
 from seqbayes.river import PredictiveSurprise
 from seqbayes.river.generative import GenerativeClassifier
@@ -19,13 +20,17 @@ Path = tuple[str | int, ...]
 
 
 class Followed(NamedTuple):
-    """A number out of a belief: its name, where a stored summary has it, and what it is now."""
+    """A number out of a belief: its name, where a stored summary has it, and what it is now.
+
+    `share` says that it is one between 0 and 1, to be read in percent.
+    """
 
     name: str
     path: Path
     mean: float | None
     low: float | None = None
     high: float | None = None
+    share: bool = False
 
 
 def followed(state: Any, held: Path = ()) -> Followed | None:
@@ -73,7 +78,8 @@ def _part(state: Any, held: Path) -> Followed | None:
     name = "mean of the log" if of_logarithms(state) else "mean" if kind == "normal" else ""
     if kind == "normal":
         return Followed(name, ("mean",), finite(state.mean.mean), finite(low), finite(high))
-    return Followed(name, (), finite(state.mean), finite(low), finite(high))
+    share = isinstance(state, families.Beta)
+    return Followed(name, (), finite(state.mean), finite(low), finite(high), share)
 
 
 def _share(state: Any, held: Path) -> Followed | None:
@@ -96,14 +102,14 @@ def _weight(state: Any, held: Path) -> Followed | None:
     if not (shares and seen(state) > 0.0):
         return None
     name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
-    return Followed(f"share of {name}", (name,), finite(shares[name]))
+    return Followed(f"share of {name}", (name,), finite(shares[name]), share=True)
 
 
 def _told(label: Any, weight: float, total: float) -> Followed:
     low, high = None, None
     if 0.0 < weight < total:
         low, high = Beta(weight, total - weight).interval(LEVEL)
-    return Followed(str(label), (str(label),), weight / total, finite(low), finite(high))
+    return Followed(str(label), (str(label),), weight / total, finite(low), finite(high), True)
 
 
 def _field(beliefs: Iterable[tuple[Any, Any]], held: Path) -> Followed | None:
@@ -124,11 +130,12 @@ def _estimated(state: Any, held: Path) -> Followed | None:
     if told is None or not told.mean:
         return None
     name, what = next(iter(told.mean)), "weight of"
-    if isinstance(state, GenerativeClassifier):
+    share = isinstance(state, GenerativeClassifier)
+    if share:
         name, what = _held(told, name, held), "share of class"
     low, high = told.interval[name] or (None, None)
     mean = finite(told.mean[name])
-    return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high))
+    return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
 
 
 def _held(told: Summary, top: str, held: Path) -> str:
@@ -142,7 +149,6 @@ def _held(told: Summary, top: str, held: Path) -> str:
 def _coordinate(state: Any) -> Followed:
     """Return the mean of the first coordinate."""
     first = means(state)[0]
-    names = state.likelihood.features
     low, high = first.interval(LEVEL)
-    name = str(names[0]) if names else "0"
+    name = str(coordinates(state)[0])
     return Followed(name, ("mean", 0), finite(first.mean), finite(low), finite(high))

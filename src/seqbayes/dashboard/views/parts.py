@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,13 @@ import numpy as np
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.distributions import StudentT
-from seqbayes.families import NormalInverseWishart, Product
+from seqbayes.families import (
+    Beta,
+    Dirichlet,
+    DirichletProcess,
+    NormalInverseWishart,
+    Product,
+)
 from seqbayes.likelihoods import LogNormal
 from seqbayes.state import State
 
@@ -24,7 +30,7 @@ def parts(state: State) -> dict[str, Any]:
 
 
 def _coordinates(state: Any) -> list[dict[str, Any]]:
-    names = state.likelihood.features or range(len(state.prior_mean))
+    names = coordinates(state)
     if not state.is_proper(state.posterior):
         return [{"name": str(name), "mean": None, "interval": None} for name in names]
     marginals = means(state)
@@ -32,6 +38,11 @@ def _coordinates(state: Any) -> list[dict[str, Any]]:
         {"name": str(name), "mean": finite(each.mean), "interval": pair(each.interval(LEVEL))}
         for name, each in zip(names, marginals, strict=True)
     ]
+
+
+def coordinates(state: Any) -> Sequence[Any]:
+    """Return the names of a vector's coordinates, or their places."""
+    return state.likelihood.features or range(len(state.prior_mean))
 
 
 def means(state: Any) -> list[StudentT]:
@@ -69,7 +80,9 @@ def field_lines(name: str, state: State) -> list[dict[str, Any]]:
         return [
             {**line, "name": f"{name}.{line['name']}" if name else line["name"]} for line in inner
         ]
-    return _lines(name, state.mean, state.interval(LEVEL), of_logarithms(state))
+    lines = _lines(name, state.mean, state.interval(LEVEL), of_logarithms(state))
+    shares = isinstance(state, (Beta, Dirichlet, DirichletProcess))
+    return [{**line, "unit": "share"} for line in lines] if shares else lines
 
 
 def of_logarithms(state: Any) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views import curves
-from seqbayes.dashboard.views.blends import blend
+from seqbayes.dashboard.views.blends import Blend, blend
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
 from seqbayes.dashboard.views.mixtures import support
 from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.errors import SeqbayesError
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.mixture.answers import Answers
+from seqbayes.predictive.counts import Bernoulli
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
@@ -158,10 +159,19 @@ def _in_lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def _lines(name: str, found: Any) -> list[dict[str, Any]]:
     if isinstance(found, Categorical):
         return [
-            {"name": f"{name} = {label}", "mean": finite(p), "interval": None}
+            {"name": f"{name} = {label}", "mean": finite(p), "interval": None, "unit": "share"}
             for label, p in _ranked(found)[:FEW_LABELS]
         ]
+    if found is not None and _is_bit(found):
+        name = f"{name} = true" if name else "true"
+        return [{"name": name, "mean": finite(_mean(found)), "interval": None, "unit": "share"}]
     return [{"name": name, "mean": None, "interval": None} if found is None else _line(name, found)]
+
+
+def _is_bit(found: Any) -> bool:
+    """Whether it is of a yes or no, of which the probability says all."""
+    parts = found.parts if isinstance(found, Blend) else [found]
+    return all(isinstance(part, Bernoulli) for part in parts)
 
 
 def _line(name: str, found: Any) -> dict[str, Any]:

@@ -64,6 +64,26 @@ export function probability(p, digits = 1) {
  */
 export const measure = ({ family, likelihood }) => (likelihood === LOG ? LOG : family);
 
+/** How one of several numbers is measured. */
+export const measureOf = ({ unit } = {}) => (unit === "share" ? "Beta" : "");
+
+/** The one of several numbers that is followed over time, as it is now. */
+export function followed({ spark, fields, components }) {
+  if (!spark?.part || !exists(spark.mean.at(-1))) return null;
+  const [mean, low, high] = [spark.mean, spark.low, spark.high].map((ys) => ys.at(-1));
+  const one = { name: spark.part, mean, interval: exists(low) && exists(high) ? [low, high] : null };
+  // What is drawn over time may be some seconds old.
+  const line = fields?.find(({ name }) => name === one.name);
+  const part = components?.find(({ name }) => `share of ${name}` === one.name);
+  if (part) one.mean = part.weight;
+  const { mean: now, interval } = line ?? one;
+  return { name: one.name, mean: now, interval, family: measureOf(spark) };
+}
+
+/** A number with an interval, or without. */
+export const oneOf = ({ mean, interval }, written) =>
+  interval || !written.share ? written.text(mean) : probability(mean);
+
 /** Values as they are read: shares in percent, what is measured by its logarithm as it came. */
 export function unfold(family) {
   if (family === LOG) return Math.exp;

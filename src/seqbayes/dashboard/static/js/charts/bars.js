@@ -1,7 +1,7 @@
 // Beliefs that are several numbers: shares of labels, fields, components.
 
 import { h, setText } from "../dom.js";
-import { count, number, probability, scale, visible } from "../format.js";
+import { count, measureOf, oneOf, probability, scale, visible } from "../format.js";
 
 export const percent = (share) => `${(100 * share).toFixed(2)}%`;
 
@@ -107,14 +107,15 @@ export class Fields {
   update(card) {
     const fields = (card.fields ?? []).slice(0, this.most);
     const rest = (card.fields?.length ?? 0) - fields.length;
-    const rows = fields.map(({ name, mean, interval, n, text }) => {
-      const written = scale("", interval);
+    const rows = fields.map((field) => {
+      const { name, interval, n, text } = field;
+      const written = scale(measureOf(field), interval);
       const said = typeof n === "number" ? `${name} (n\u00a0${count(n)})` : name;
       return h(
         "tr",
         null,
         h("th", { scope: "row", title: said }, said),
-        h("td", { class: "num" }, interval ? written.text(mean) : number(mean)),
+        h("td", { class: "num" }, oneOf(field, written)),
         text
           ? h("td", { class: "muted text" }, text)
           : h("td", { class: "num muted" }, interval ? written.range(interval) : ""),

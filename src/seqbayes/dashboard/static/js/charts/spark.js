@@ -1,20 +1,25 @@
 // Mean and interval over time, without axes.
 
-import { setAttribute, svg } from "../dom.js";
-import { moment } from "../format.js";
+import { setAttribute, setText, svg } from "../dom.js";
+import { moment, visible } from "../format.js";
 import { band, line, linear } from "./axis.js";
+
+const TIGHT = 24; // px, in which there is no room for a name
+const NAME = 15;
 
 export class Spark {
   constructor() {
     this.range = svg("path", { class: "s-band" });
     this.mean = svg("path", { class: "s-mean" });
     this.end = svg("circle", { class: "s-end", r: 2.2 });
+    this.name = svg("text", { class: "s-name", x: 2, y: 10 });
     this.element = svg(
       "svg",
       { class: "spark", role: "img", "aria-label": "Mean and interval over time" },
       this.range,
       this.mean,
       this.end,
+      this.name,
     );
     for (const part of [this.range, this.mean, this.end]) part.toggleAttribute("hidden", true);
     this.width = 0;
@@ -36,6 +41,8 @@ export class Spark {
 
   update(spark) {
     this.spark = spark;
+    const named = spark?.part && this.height > TIGHT;
+    setText(this.name, named ? visible(spark.part) : "");
     const ends = [spark?.low, spark?.high].map((ys) => settled(ys ?? []));
     const seen = [...ends.flat(), ...(spark?.mean ?? [])].filter((y) => y !== null);
     const drawn = seen.length > 0 && spark.t.length > 1 && this.width > 0;
@@ -46,7 +53,7 @@ export class Spark {
     const [least, most] = [Math.min(...seen), Math.max(...seen)];
     // what does not move is a line in the middle
     const apart = most > least ? 0 : Math.abs(most) * 1e-3 || 1;
-    const sy = linear([least - apart, most + apart], [this.height - 2, 3]);
+    const sy = linear([least - apart, most + apart], [this.height - 2, named ? NAME : 3]);
     setAttribute(this.range, "d", band(ts, spark.low, spark.high, sx, sy));
     setAttribute(this.mean, "d", line(ts, spark.mean, sx, sy));
     const last = spark.mean.at(-1);

@@ -6,7 +6,19 @@ import { Components } from "../charts/components.js";
 import { Density, percentOf } from "../charts/density.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
-import { ago, count, keyName, measure, nameless, probability, rate, scale, visible } from "../format.js";
+import {
+  ago,
+  count,
+  followed,
+  keyName,
+  measure,
+  nameless,
+  oneOf,
+  rate,
+  probability,
+  scale,
+  visible,
+} from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 
@@ -138,8 +150,10 @@ export class Card {
           : `${percentOf(card)}: ${written.range(card.interval)}`,
       );
     } else {
-      setText(this.value, count(card.n));
-      setText(this.range, "seen");
+      const one = followed(card);
+      const written = scale(one?.family, one?.interval);
+      setText(this.value, one ? oneOf(one, written) : count(card.n));
+      setText(this.range, one ? visible(one.name) : "seen");
     }
     this.chart.update(card, family);
     if (card.spark) {

@@ -3,9 +3,20 @@
 import { get, part, query } from "../api.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
+import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
-import { ago, count, keyName, measure, nameless, observed, rate, scale } from "../format.js";
+import {
+  ago,
+  count,
+  keyName,
+  measure,
+  measureOf,
+  nameless,
+  observed,
+  rate,
+  scale,
+} from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 import { chartOf, faded } from "./card.js";
@@ -67,6 +78,7 @@ export class Detail {
     this.measure = measure(this.belief);
     this.said = observed(likelihood);
     this.chart = chartOf(kind, true);
+    this.marginals = this.data.marginals ? new Marginals() : null;
     this.history = new History();
     this.rule = new Rule();
     this.surprise = new Surprise(this.said);
@@ -100,6 +112,7 @@ export class Detail {
         "Belief",
         this.numeric ? this.#legend() : null,
         this.figures,
+        this.marginals?.element,
         this.chart.element,
         this.numeric ? this.curveTable : null,
       ),
@@ -281,6 +294,7 @@ export class Detail {
     const { data } = this;
     const written = scale(this.measure, data.interval);
     this.#bayes();
+    this.marginals?.update(data.marginals);
     if (this.stepwise)
       this.steps.replaceChildren(
         data.steps?.length
@@ -296,17 +310,19 @@ export class Detail {
     this.predictive.replaceChildren(...next(data.predictive, this.belief));
     if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
-    if (data.history) this.#past(data.history, written);
+    if (data.history) this.#past(data.history);
     if (data.density && this.curveTable.open)
       this.curve.replaceChildren(tables.curve(data, written));
     this.curveTable.ontoggle ??= () => this.#slow();
   }
 
-  #past(history, written) {
+  #past(history) {
+    const family = history.part && this.data.kind !== "labels" ? measureOf(history) : this.measure;
     // of several numbers the one that it is about
-    const followed = history.part ?? (written.log ? "the median" : null);
+    const followed = history.part ?? (family === "LogNormal" ? "the median" : null);
     setText(this.pastTitle, followed ? `History of ${followed}` : "History");
-    this.history.update(history, this.measure);
+    const written = scale(family, this.data.interval);
+    this.history.update(history, family);
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
     this.pastTable.ontoggle ??= () => this.#slow();
   }
@@ -325,6 +341,7 @@ export class Detail {
     clearTimeout(this.pending);
     this.watcher?.disconnect();
     this.history?.close();
+    this.marginals?.close();
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { LABELS, swatch } from "../charts/density.js";
 import { h } from "../dom.js";
-import { count, number, probability, scale, signed, visible } from "../format.js";
+import { count, followed, number, oneOf, probability, scale, signed, visible } from "../format.js";
 
 /** The rows of a list of terms. */
 export function figures(card, measure) {
@@ -28,7 +28,15 @@ function estimates(card, measure) {
       range && [LABELS.interval, range, "interval"],
     ].filter(Boolean);
   }
-  if (typeof card.mean !== "number") return [["seen", count(card.n)]];
+  if (typeof card.mean !== "number") {
+    const one = followed(card);
+    if (!one) return [["seen", count(card.n)]];
+    const written = scale(one.family, one.interval);
+    return [
+      [visible(one.name), oneOf(one, written), "mean"],
+      one.interval && [LABELS.interval, written.range(one.interval), "interval"],
+    ].filter(Boolean);
+  }
   const written = scale(measure, card.interval);
   const variance = card.variance?.mean;
   return [

@@ -149,18 +149,28 @@ export function makers({ x, evidence, components: rows }, said) {
   ];
 }
 
+const MOST_ROWS = 60;
+
+// Every number of hyperparameters by its name; of what is symmetric one half.
+function flat(value, name, symmetric = name.endsWith("scale")) {
+  if (Array.isArray(value) && value.every(Array.isArray) && symmetric)
+    return value.flatMap((row, i) =>
+      row.slice(i).map((one, j) => [`${name} ${i}, ${i + j}`, one]),
+    );
+  if (value === null || typeof value !== "object") return [[name, value]];
+  return Object.entries(value).flatMap(([key, one]) =>
+    flat(one, key === "fields" ? name : `${name} ${visible(key)}`.trim()),
+  );
+}
+
 export function parameters(prior, posterior) {
-  const names = [...new Set([...Object.keys(posterior ?? {}), ...Object.keys(prior ?? {})])];
-  const say = (value) => {
-    if (Array.isArray(value)) return value.flat(3).map(say).join(", ");
-    if (value && typeof value === "object") {
-      return Object.entries(value)
-        .map(([name, one]) => `${visible(name)} ${typeof one === "object" ? `(${say(one)})` : say(one)}`)
-        .join(", ");
-    }
-    return observation(value);
-  };
-  const cells = names.map((name) => [visible(name), say(prior?.[name]), say(posterior?.[name])]);
+  const before = new Map(flat(prior ?? {}, ""));
+  const after = new Map(flat(posterior ?? {}, ""));
+  const names = [...new Set([...after.keys(), ...before.keys()])];
+  const cells = names
+    .slice(0, MOST_ROWS)
+    .map((name) => [name, observation(before.get(name)), observation(after.get(name))]);
+  if (names.length > MOST_ROWS) cells.push([`and ${count(names.length - MOST_ROWS)} more`, "", ""]);
   return table(
     "Hyperparameters",
     [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]],
