@@ -30,7 +30,13 @@ export class PriorForm {
       "div",
       { class: "own", hidden: true },
       ...colours.map((colour) => this.#slider(colour)),
-      h("p", { class: "total" }, "Sum ", this.sum),
+      h(
+        "p",
+        { class: "total" },
+        button("Scale to 1", { kind: "small", onclick: () => this.#rescale() }),
+        "Sum ",
+        this.sum,
+      ),
     );
     this.strength = this.#strength();
     this.go = button("Start with this prior", { kind: "primary", onclick: () => this.submit() });
@@ -146,6 +152,12 @@ export class PriorForm {
     this.sum.classList.toggle("wrong", !right);
   }
 
+  #rescale() {
+    const parts = scaled([...this.sliders.values()].map(({ input }) => Number(input.value)));
+    [...this.sliders.values()].forEach(({ input }, i) => (input.value = String(parts[i])));
+    this.#moved();
+  }
+
   submit() {
     const prior = this.kind === "own" ? this.shares : this.kind;
     this.start({ prior, ...(!this.strength.element.hidden && { strength: this.strength.read() }) });
@@ -156,4 +168,16 @@ export class PriorForm {
     this.refusal.hidden = reason === null;
     setText(this.refusal, reason ?? "");
   }
+}
+
+// Shares in whole steps that sum to 1, in the proportions given; what is left goes where most was cut.
+function scaled(values) {
+  const sum = values.reduce((total, value) => total + value, 0);
+  const steps = Math.round(1 / STEP);
+  const exact = values.map((value) => (steps * (sum > 0 ? value : 1)) / (sum || values.length));
+  const parts = exact.map(Math.floor);
+  const cut = exact.map((value, i) => [value - parts[i], i]).sort((a, b) => b[0] - a[0]);
+  const left = steps - parts.reduce((total, part) => total + part, 0);
+  for (const [, i] of cut.slice(0, left)) parts[i] += 1;
+  return parts.map((part) => part / steps);
 }
