@@ -207,6 +207,15 @@ def test_history_and_dead_letters_are_told(many, tmp_path):
         assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
         for low, mean, high in zip(history["low"], history["mean"], history["high"], strict=True):
             assert low < mean < high
+    both = "/api/beliefs/both/%5B%5D"
+    assert many.get(path)["parts"] == []
+    parts = many.get(both)["parts"]
+    line = next(line for line in many.get(both)["fields"] if line["name"] == parts[-1])
+    history = many.get(f"{both}?part={quote(parts[-1])}")["history"]
+    assert history["part"] == parts[-1] != "wait mean"
+    assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
+    assert len(history["t"]) > 1
+    many.get(f"{both}?part=nothing", 422)
     for name in ("kinds", "unknown"):
         many.until(lambda: len(many.get(f"/api/beliefs/{name}/%5B%5D")["history"]["t"]) > 1)  # noqa: B023
         history = many.get(f"/api/beliefs/{name}/%5B%5D")["history"]

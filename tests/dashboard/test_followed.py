@@ -71,6 +71,24 @@ def agrees(found, state):
     return past._ends(summary, found.path) == pytest.approx(wanted)
 
 
+def test_what_can_be_followed_is_where_stores_have_it():
+    vector = NormalInverseWishart([0, 1], df=6.0)
+    inner = Product({"p": Dirichlet.flat(["a", "b"]), "v": vector})
+    product = Product(
+        {"flat": Beta(0, 0), "in": inner, "w": NormalInverseGamma(), "n": Gamma(2, 1)}
+    )
+    for x in ([1, 2], [3, 1], [0, 1], [2, 2]):
+        product.learn_one({"in": {"p": "b", "v": x}, "w": float(x[0]), "n": 2})
+    found = views.followable(product)
+    assert [each.name for each in found] == [
+        *("in.p = b", "in.p = a", "in.v.0", "in.v.1", "w mean", "n"),
+    ]
+    for each in found:
+        assert agrees(each, product)
+    assert views.followable(Beta())[0].mean == 0.5
+    assert views.followable(Mixture(2)) == []
+
+
 def test_of_a_classifier_the_share_of_a_class_is_followed():
     for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
         assert views.followed(model) is None

@@ -261,6 +261,18 @@ def test_which_events_are_told(open_page, site, tmp_path):
         store.kill()
 
 
+def test_the_history_of_another_label_is_chosen(open_page):
+    page = open_page(VIEWS["labels"][0])
+    choice = page.get_by_role("combobox", name="History of")
+    choice.select_option("yellow")
+    page.locator(".history canvas").wait_for()
+    with page.expect_response(lambda answer: "part=red" in answer.url) as told:
+        choice.select_option("red")
+    history = told.value.json()["history"]
+    assert history["part"] == "red"
+    assert history["mean"][-1] == pytest.approx(0.13, abs=0.05)
+
+
 def test_labels_have_their_intervals_in_words(open_page):
     page = open_page(VIEWS["labels"][0])
     ranges = page.locator(".shares .range")

@@ -136,6 +136,7 @@ def _reading() -> dict[str, Any]:
         _in_query("offset", "Keys to pass over.", **_whole(0, 10**9, 0)),
         _in_query("limit", "Keys to return.", **_whole(0, MOST_CARDS, 100)),
     ]
+    part = _in_query("part", "Of several numbers the one of the history.", type="string")
     keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
@@ -149,7 +150,9 @@ def _reading() -> dict[str, Any]:
         "/api/beliefs/{name}": _get(
             "cards", "Tell keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
         ),
-        one: _get("detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY], 404, 422, 500),
+        one: _get(
+            "detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY, part], 404, 422, 500
+        ),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison, [_NAME, {**keys, "required": True}],
             404, 422, 500,

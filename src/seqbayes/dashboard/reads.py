@@ -13,7 +13,7 @@ import seqbayes
 from seqbayes.dashboard import past, views
 from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
 from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, make_cards
+from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns, make_cards
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import DeadLetter
 
@@ -46,7 +46,9 @@ class Reads:
         if len(parts) == 1:
             return await self._answer(request, lambda: self._cards(request, parts[0]))
         if len(parts) == 2:
-            return await self._answer(request, lambda: self._detail(*parts))
+            name, key = parts
+            wanted = request.query_params.get("part")
+            return await self._answer(request, lambda: self._detail(name, key, wanted))
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
@@ -103,15 +105,21 @@ class Reads:
             raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
         return entry
 
-    def _detail(self, name: str, key: str) -> dict[str, Any]:
+    def _detail(self, name: str, key: str, wanted: str | None) -> dict[str, Any]:
         with self._board.lock:
             entry = self._entry(self._shelf(name), key)
             self._hub.look_at(name, key)
             past.seed(self._hub.origin.reader, [entry])
-            told = entry.detail(self._board.now())
-            part = entry.followed
+            now = self._board.now()
+            told = entry.detail(now)
+            part, spark, others = entry.followed, told["spark"], views.followable(entry.state)
+        told["parts"] = [] if part is None else [each.name for each in others]
+        if part is not None and wanted not in (None, part.name):
+            part = _found(others, wanted)
+            # a sparkline is of what is followed; of others there is the store, and what is now
+            spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.origin.reader
-        told["history"] = past.history(reader, name, key, told["spark"], part)
+        told["history"] = past.history(reader, name, key, spark, part)
         letters = [] if reader is None else reader.dead_letters(name, MOST_LETTERS)
         told["dead_letters"] = list(map(_letter, letters))
         return told

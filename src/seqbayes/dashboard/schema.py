@@ -270,7 +270,7 @@ class Letter(Struct):
 
 
 class Detail(Card, kw_only=True):
-    """All that is known of a key."""
+    """All that is known of a key; `parts` are the numbers of which one can ask for the history."""
 
     posterior: dict[str, Any] | list[Any] | None
     prior: dict[str, Any] | list[Any] | None
@@ -281,6 +281,7 @@ class Detail(Card, kw_only=True):
     recent: list[Recent]
     steps: list[Step]
     dead_letters: list[Letter]
+    parts: list[str]
     makers: Makers | UnsetType | None = UNSET
     marginals: list[Marginal] | UnsetType = UNSET
 

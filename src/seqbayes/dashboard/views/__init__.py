@@ -11,7 +11,7 @@ from seqbayes.dashboard.views.cards import (
 )
 from seqbayes.dashboard.views.compare import compare
 from seqbayes.dashboard.views.details import detail, surprise
-from seqbayes.dashboard.views.followed import Followed, followed
+from seqbayes.dashboard.views.followed import Followed, followable, followed
 from seqbayes.dashboard.views.steps import told_step
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "cards",
     "compare",
     "detail",
+    "followable",
     "followed",
     "kind_of",
     "seen",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from seqbayes import families
@@ -17,6 +19,12 @@ from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.river.summary import Summary, summarise
 
 Path = tuple[str | int, ...]
+
+MOST = 60
+"""Numbers of a belief that can be followed."""
+
+MOST_LABELS = 12
+"""Of them labels of one field."""
 
 
 class Followed(NamedTuple):
@@ -58,6 +66,42 @@ def followed(state: Any, held: Path = ()) -> Followed | None:
     'rate'
     """
     return _part(undecayed(state), held)
+
+
+def followable(state: Any) -> list[Followed]:
+    """Return what can be followed of a vector, a product, or labels, the likeliest of those.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Gamma, Product
+    >>> product = Product({"n": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})
+    >>> [found.name for found in followable(product)]
+    ['n', 'colour = red', 'colour = blue']
+    """
+    return list(islice(_each(undecayed(state)), MOST))
+
+
+def _each(state: Any) -> Iterator[Followed]:
+    kind = kind_of(state)
+    if kind == "labels":
+        weights, unseen = concentrations(state)
+        total = sum(weights.values()) + unseen
+        for label in heapq.nlargest(MOST_LABELS, weights, key=weights.__getitem__):
+            if total > 0.0:
+                yield _told(label, weights[label], total)
+    elif kind == "vector":
+        if state.is_proper(state.posterior):
+            for place in range(len(state.prior_mean)):
+                yield _coordinate(state, place)
+    elif kind == "product":
+        for field in state.fields:
+            inner = state.marginal(field)
+            for found in _each(inner):
+                yield _within(field, inner, found)
+    elif kind in ("number", "normal"):
+        alone = _part(state, ())
+        if alone is not None:
+            yield alone
 
 
 def _part(state: Any, held: Path) -> Followed | None:
@@ -117,10 +161,15 @@ def _field(beliefs: Iterable[tuple[Any, Any]], held: Path) -> Followed | None:
     for field, inner in beliefs:
         found = _part(inner, held[1:] if held[:1] == (str(field),) else ())
         if found is not None and found.mean is not None:
-            link = {"labels": " = ", "normal": " ", "number": " "}.get(kind_of(inner), ".")
-            name = f"{field}{link}{found.name}".strip()
-            return found._replace(name=name, path=(str(field), *found.path))
+            return _within(field, inner, found)
     return None
+
+
+def _within(field: Any, inner: Any, found: Followed) -> Followed:
+    """Return a number of a field as one of the whole."""
+    link = {"labels": " = ", "normal": " ", "number": " "}.get(kind_of(inner), ".")
+    name = f"{field}{link}{found.name}".strip()
+    return found._replace(name=name, path=(str(field), *found.path))
 
 
 def _estimated(state: Any, held: Path) -> Followed | None:
@@ -146,9 +195,9 @@ def _held(told: Summary, top: str, held: Path) -> str:
     return top
 
 
-def _coordinate(state: Any) -> Followed:
-    """Return the mean of the first coordinate."""
-    first = means(state)[0]
-    low, high = first.interval(LEVEL)
-    name = str(coordinates(state)[0])
-    return Followed(name, ("mean", 0), finite(first.mean), finite(low), finite(high))
+def _coordinate(state: Any, place: int = 0) -> Followed:
+    """Return the mean of a coordinate, the first by default."""
+    belief = means(state)[place]
+    low, high = belief.interval(LEVEL)
+    name = str(coordinates(state)[place])
+    return Followed(name, ("mean", place), finite(belief.mean), finite(low), finite(high))

@@ -16,6 +16,7 @@ import {
   observed,
   rate,
   scale,
+  visible,
 } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
@@ -67,7 +68,8 @@ export class Detail {
   }
 
   #get() {
-    return get(`/api/beliefs/${part(this.name)}/${part(this.id)}`, this.stop.signal);
+    const asked = query({ part: this.follows?.value });
+    return get(`/api/beliefs/${part(this.name)}/${part(this.id)}${asked}`, this.stop.signal);
   }
 
   #build() {
@@ -89,6 +91,7 @@ export class Detail {
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
     this.pastTitle = h("h2", null, "History");
+    this.follows = this.#choice();
     this.element.replaceChildren(
       this.#head(),
       h("div", { class: "columns" }, this.#left(), this.#right()),
@@ -101,7 +104,14 @@ export class Detail {
     const history = h(
       "section",
       { class: "panel" },
-      h("header", null, this.pastTitle, this.history.tools),
+      h(
+        "header",
+        null,
+        this.follows
+          ? h("div", { class: "titled" }, this.pastTitle, h("label", { class: "select" }, this.follows))
+          : this.pastTitle,
+        this.history.tools,
+      ),
       this.history.element,
       this.pastTable,
     );
@@ -145,6 +155,16 @@ export class Detail {
           )
         : null,
     );
+  }
+
+  // Which of several numbers the history is of.
+  #choice() {
+    const { parts, history } = this.data;
+    if (!(parts?.length > 1)) return null;
+    const options = parts.map((name) => h("option", { value: name }, visible(name)));
+    const choice = h("select", { "aria-label": "History of", onchange: () => this.#load() }, ...options);
+    choice.value = history.part;
+    return choice;
   }
 
   #fit() {
@@ -320,7 +340,8 @@ export class Detail {
     const family = history.part && this.data.kind !== "labels" ? measureOf(history) : this.measure;
     // of several numbers the one that it is about
     const followed = history.part ?? (family === "LogNormal" ? "the median" : null);
-    setText(this.pastTitle, followed ? `History of ${followed}` : "History");
+    const named = this.follows ? "History of" : `History of ${followed}`;
+    setText(this.pastTitle, followed ? named : "History");
     const written = scale(family, this.data.interval);
     this.history.update(history, family);
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
