@@ -120,7 +120,22 @@ def test_what_a_mixture_predicts(open_page, store, shoot, name):
         expect(panel.locator("tr").nth(2)).to_contain_text(" %")
         expect(panel.locator("th")).to_have_text(names)
         expect(panel.locator("tr").nth(0)).to_contain_text(" to ")
+        page.wait_for_selector(".history canvas")
         shoot(page, "mixture", full_page=True)
+        page.get_by_text("Still starting up: 240 of 800 events").wait_for()
+        # a line without an interval leaves room on both sides
+        page.wait_for_selector(".history canvas")
+        rows = page.locator(".history canvas").evaluate(
+            "(canvas) => { const { width, height } = canvas;"
+            " const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);"
+            " const rows = []; for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {"
+            "  const at = 4 * (y * width + x);"
+            "  if (data[at] - data[at + 2] > 60) { rows.push(y); break; } }"
+            " return [rows[0], rows.at(-1), height]; }"
+        )
+        over = page.locator(".history .u-over").bounding_box()
+        assert rows[0] > 12 + 4
+        assert rows[1] < 12 + over["height"] - 4
     else:
         panel.locator("path.p-line[d^=M]").wait_for()
         expect(panel.locator(".hint")).to_contain_text("95 % interval")

@@ -69,9 +69,7 @@ def history(
             found.append((point, None))
     found.sort(key=lambda each: each[0][0])
     told = {**columns(point for point, _ in found), "n": [n for _, n in found]}
-    if part is None:
-        return told
-    return {**told, "part": part.name, **({"unit": "share"} if part.share else {})}
+    return told if part is None else {**told, **part.about()}
 
 
 def _is_near(t: float, known: list[float]) -> bool:

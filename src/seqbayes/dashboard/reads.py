@@ -169,3 +169,10 @@ def _letter(found: tuple[float, DeadLetter]) -> dict[str, Any]:
         "source": letter.source,
         "at": at,
     }
+
+
+def _found(others: list[views.Followed], wanted: str | None) -> views.Followed:
+    for each in others:
+        if each.name == wanted:
+            return each
+    raise Refusal(422, "expected part to be the name of one of several numbers")

@@ -293,9 +293,7 @@ class Entry:
         if self.sparked > since or since == 0.0:
             told["spark"] = columns(self.spark)
             if self._followed is not None:
-                told["spark"]["part"] = self._followed.name
-                if self._followed.share:
-                    told["spark"]["unit"] = "share"
+                told["spark"] |= self._followed.about()
         return told
 
     def detail(self, now: float) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Followed(NamedTuple):
     high: float | None = None
     share: bool = False
 
+    def about(self) -> dict[str, str]:
+        """Return what is said beside its values."""
+        return {"part": self.name, **({"unit": "share"} if self.share else {})}
+
 
 def followed(state: Any, held: Path = ()) -> Followed | None:
     """Return what is followed of a belief about several numbers; None where there is nothing.

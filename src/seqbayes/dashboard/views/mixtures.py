@@ -77,7 +77,7 @@ def makers(state: Answers, x: Any) -> dict[str, Any] | None:
 
 def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
     lines = [{**line, "name": line["name"].strip()} for line in field_lines("", state)[:MOST]]
-    said = [f"{line['name']} {brief(line['mean'])}".strip() for line in lines]
+    said = [f"{line['name']} {_brief(line)}".strip() for line in lines]
     return {
         "name": str(name),
         "weight": finite(weight),
@@ -86,6 +86,12 @@ def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
         "fields": lines,
         "density": None,
     }
+
+
+def _brief(line: dict[str, Any]) -> str:
+    mean = line["mean"]
+    share = line.get("unit") == "share" and mean is not None
+    return f"{brief(100.0 * mean)} %" if share else brief(mean)
 
 
 def brief(number: float | None) -> str:

@@ -191,7 +191,8 @@ export class History {
   #range(plot, low, high) {
     const [xs, highs, lows, means] = plot.data;
     const { min, max } = plot.scales.x;
-    const shown = xs.map((_, i) => i).filter((i) => xs[i] >= min && xs[i] <= max);
+    const inside = (x) => !exists(min) || (x >= min && x <= max); // at first there is no scale
+    const shown = xs.map((_, i) => i).filter((i) => inside(xs[i]));
     const most = this.counts.findLast(exists) ?? 0;
     const steady = shown.filter((i) => (this.counts[i] ?? most) >= SWING * most);
     const kept = this.zoomed || steady.length < 3 ? shown : steady;

@@ -54,7 +54,8 @@ export class Spark {
     // what does not move is a line in the middle
     const apart = most > least ? 0 : Math.abs(most) * 1e-3 || 1;
     const sy = linear([least - apart, most + apart], [this.height - 2, named ? NAME : 3]);
-    setAttribute(this.range, "d", band(ts, spark.low, spark.high, sx, sy));
+    const below = (y) => Math.max(named ? NAME - 2 : 0, sy(y));
+    setAttribute(this.range, "d", band(ts, spark.low, spark.high, sx, below));
     setAttribute(this.mean, "d", line(ts, spark.mean, sx, sy));
     const last = spark.mean.at(-1);
     this.end.toggleAttribute("hidden", last === null);

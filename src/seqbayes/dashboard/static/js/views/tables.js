@@ -3,6 +3,7 @@
 import { h, table } from "../dom.js";
 import {
   count,
+  measureOf,
   number,
   observation,
   parameter,
@@ -106,8 +107,9 @@ export function past(history, written) {
 }
 
 export function components(rows) {
-  const mean = ({ name, mean, interval }) => {
-    const written = scale("", interval);
+  const mean = (line) => {
+    const { name, mean, interval } = line;
+    const written = scale(measureOf(line), interval);
     const range = interval ? ` (${written.range(interval)})` : "";
     return h("div", null, `${name} ${written.text(mean)}${range}`);
   };
