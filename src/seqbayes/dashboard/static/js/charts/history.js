@@ -44,6 +44,12 @@ export function room(ys, otherwise) {
   return [bottom - apart, top + apart];
 }
 
+// Between two stored points, and before the first, the numbers of events are at least those before.
+function filled(counts) {
+  let last = counts.some(exists) ? 0 : null;
+  return counts.map((n) => (last = n ?? last));
+}
+
 export class History {
   constructor() {
     this.by = "t";
@@ -126,7 +132,7 @@ export class History {
     const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
     const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
     const take = (ys) => kept.map((i) => ys[i] ?? null);
-    this.counts = take(n);
+    this.counts = filled(take(n));
     return [take(xs), take(high), take(low), take(mean)];
   }
 
