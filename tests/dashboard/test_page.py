@@ -328,25 +328,6 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
     assert said == texts
 
 
-def test_keys_are_compared(open_page, shoot):
-    page = open_page("/?belief=conversion")
-    for key in ("control", "video"):
-        page.get_by_role("button", name=f"Compare: {key}").click()
-    page.reload()
-    expect(page.locator(".card.chosen")).to_have_count(2)
-    page.get_by_role("link", name="Compare", exact=True).last.click()
-    page.wait_for_selector(".forest li")
-    for line in ("path.c-line.dash-1", "path.c-line.dash-2"):
-        expect(page.locator(line)).not_to_have_count(0)
-    page.locator(".choose").get_by_role("button", name="short form").click()
-    page.wait_for_selector(".forest li:nth-child(2)")
-    shoot(page, "compare")
-    chances = page.locator(".bests .value").all_inner_texts()
-    assert sum(float(text.strip("<> %")) for text in chances) == pytest.approx(100, abs=0.5)
-    page.get_by_role("button", name="Leave out video").click()
-    page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
-
-
 def test_health_says_how_the_stream_fares(open_page, site, shoot):
     page = open_page("/health")
     live(page)

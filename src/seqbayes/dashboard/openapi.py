@@ -13,7 +13,7 @@ import seqbayes
 from seqbayes.dashboard import schema
 from seqbayes.dashboard.answers import answer
 from seqbayes.dashboard.hub import FASTEST
-from seqbayes.dashboard.reads import MOST_CARDS
+from seqbayes.dashboard.reads import BEST, MOST_CARDS
 from seqbayes.dashboard.shelf import SORTS
 from seqbayes.dashboard.stories import MOST_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.streams import MOST_KEYS
@@ -137,6 +137,7 @@ def _reading() -> dict[str, Any]:
         _in_query("limit", "Keys to return.", **_whole(0, MOST_CARDS, 100)),
     ]
     keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
+    best = _in_query("best", "Which is best.", type="string", enum=list(BEST), default=BEST[0])
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
@@ -151,8 +152,8 @@ def _reading() -> dict[str, Any]:
         ),
         one: _get("detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY], 404, 422, 500),
         compared: _get(
-            "compare", "Compare keys.", schema.Comparison, [_NAME, {**keys, "required": True}],
-            404, 422, 500,
+            "compare", "Compare keys.", schema.Comparison,
+            [_NAME, {**keys, "required": True}, best], 404, 422, 500,
         ),
         "/api/health": _get("health", "Tell how pipeline and server do.", schema.Health, [], 500),
         "/api/session": _get("session", "Tell what a browser may do.", schema.Session, []),

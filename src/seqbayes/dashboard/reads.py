@@ -17,6 +17,7 @@ from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, make_cards
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.readonly import StoreReader
 
+BEST = ("highest", "lowest")
 MOST_CARDS = 1000
 MOST_LETTERS = 50
 LONGEST_RAW = 2000
@@ -49,7 +50,7 @@ class Reads:
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
-        """Tell which of several keys is largest, and by how much."""
+        """Tell which of several keys is best, and by how much."""
         (name,) = segments(request, "/api/compare/")[:1]
         return await self._answer(request, lambda: self._compare(request, name))
 
@@ -111,6 +112,7 @@ class Reads:
 
     def _compare(self, request: Request, name: str) -> dict[str, Any]:
         keys = request.query_params.getlist("keys")
+        lowest = choice(request, "best", BEST) == "lowest"
         with self._board.lock:
             shelf = self._shelf(name)
             # they are replaced, never changed, so that the lock need not be kept
@@ -118,7 +120,7 @@ class Reads:
         if len(set(keys)) < len(keys):
             raise Refusal(422, "expected different keys to compare")
         try:
-            told = views.compare(states)
+            told = views.compare(states, lowest)
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         differences = [

@@ -237,7 +237,7 @@ class Difference(Struct):
 
 
 class Comparison(Struct):
-    """How probable each key is to be the largest, and by how much the likeliest is."""
+    """How probable each key is to be the best, and the likeliest less each of the others."""
 
     keys: list[str]
     p_best: list[float]
