@@ -63,9 +63,7 @@ class Client:
         """Return all that is known of a key, given by its id."""
         return self._get(f"/api/beliefs/{quote(belief, '')}/{quote(key, '')}", schema.Detail)
 
-    def compare(
-        self, belief: str, keys: Iterable[str], best: str = "highest"
-    ) -> schema.Comparison:
+    def compare(self, belief: str, keys: Iterable[str], best: str = "highest") -> schema.Comparison:
         """Return which key is best, the `"highest"` or the `"lowest"`, and by how much."""
         query = urlencode([*(("keys", key) for key in keys), ("best", best)])
         return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)

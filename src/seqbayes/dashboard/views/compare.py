@@ -44,8 +44,8 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     -----
     P(i is the largest) is the integral of the density of i times the cdfs of all others. In normal
     scores of i it is smooth between the quantiles of the others, where Gauss-Legendre rules of ten
-    nodes leave errors of about 1e-9. Nothing is drawn at random. For the smallest, survival functions
-    take the place of the cdfs.
+    nodes leave errors of about 1e-9. Nothing is drawn at random. For the smallest, the survival
+    functions of the others take the place of their cdfs.
 
     Examples
     --------
