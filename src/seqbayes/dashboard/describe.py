@@ -15,9 +15,49 @@ from seqbayes.stream.belief import Belief
 from seqbayes.stream.forms import Forms, read_state
 
 
+_EXAMPLES: dict[str, Any] = {
+    "boolean": True,
+    "number": 3,
+    "feature": 1.5,
+    "text": "north",
+    "label": "north",
+    "time": "2026-01-01T12:00:00Z",
+    "pair": [2, 3],
+    "counts": {"north": 2},
+}
+"""A value of each kind of field."""
+
+
 def of_belief(belief: Belief) -> About:
     """Return what a belief of a pipeline is."""
-    return _about(belief.name, belief.state, list(belief.by), [*belief.features, *belief.field])
+    fields = [*belief.features, *belief.field]
+    about = _about(belief.name, belief.state, list(belief.by), fields)
+    return about._replace(example=example(belief))
+
+
+def example(belief: Belief) -> dict[str, Any]:
+    """Return an event that a belief would learn from.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> prior = Dirichlet({"red": 1, "blue": 1})
+    >>> example(Belief("candy", prior, "colour", by=["bag"], where={"type": "candy"}))
+    {'type': 'candy', 'bag': 'north', 'colour': 'red'}
+    """
+    labels = getattr(getattr(undecayed(belief.state), "prior", None), "categories", None)
+    wanted = {
+        name: value[0] if isinstance(value, (list, tuple)) else value
+        for name, value in belief.where.items()
+    }
+    values = dict(belief.values)
+    for name, kind in belief.slots:
+        known = name in values and kind == "text" and labels
+        wanted.setdefault(name, labels[0] if known else _EXAMPLES.get(kind))
+    first = [*belief.where, *belief.by]
+    return {
+        name: wanted[name] for name in [*first, *(name for name in wanted if name not in first)]
+    }
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
@@ -43,6 +83,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         field,
         _prior(plain),
         _half_life(state),
+        None,
         forms.read,
         forms.make,
     )

@@ -21,7 +21,7 @@ class Error(Struct):
 
 
 class Belief(Struct):
-    """A belief; `keys` is how many it has."""
+    """A belief; `keys` is how many it has, `example` an event for it, where its fields are known."""
 
     name: str
     family: str
@@ -31,6 +31,7 @@ class Belief(Struct):
     field: list[str]
     prior: str
     half_life: str | None
+    example: dict[str, Any] | None
     keys: int
 
 
@@ -40,6 +41,7 @@ class Source(Struct):
     kind: str
     name: str
     mode: Literal["pipeline", "store", "replay"]
+    id: str | UnsetType = UNSET
     reads: list[str] | UnsetType = UNSET
     runner: str | UnsetType | None = UNSET
 

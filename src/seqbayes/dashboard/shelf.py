@@ -35,7 +35,7 @@ TRAILS = 1000
 class About(NamedTuple):
     """What a belief is, in words.
 
-    `read` makes a state out of its stored JSON text, `make` one that has learned nothing.
+    `example` is an event that it would learn from, where its fields are known; `read` makes a state out of its stored JSON text, `make` one that has learned nothing.
     """
 
     name: str
@@ -46,6 +46,7 @@ class About(NamedTuple):
     field: list[str]
     prior: str
     half_life: str | None
+    example: dict[str, Any] | None
     read: Callable[[str], Any]
     make: Callable[[], Any]
 

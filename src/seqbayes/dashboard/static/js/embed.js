@@ -46,7 +46,7 @@ async function show(signal) {
 }
 
 function build(belief) {
-  card = new Card(belief, id, null);
+  card = new Card(belief, id, null, { named: true });
   card.title.href = detailPath(name, id);
   card.title.target = "_top";
   card.element.querySelector("header").append(word);

@@ -30,8 +30,10 @@ export class Card {
    * @param {object} belief as GET /api/beliefs describes it
    * @param {string} id of the key
    * @param {{chosen: Function, choose: Function}} selection of keys to compare
+   * @param {object} options
+   * @param {boolean} [options.named] whether it says which belief it is of
    */
-  constructor(belief, id, selection) {
+  constructor(belief, id, selection, { named = false } = {}) {
     this.belief = belief;
     this.id = id;
     this.selection = selection;
@@ -64,7 +66,14 @@ export class Card {
     this.element = h(
       "article",
       { class: "card", "data-id": id, "data-belief": belief.name, "data-kind": belief.kind },
-      h("header", null, h("h3", null, this.title), this.compare, this.pin),
+      h(
+        "header",
+        null,
+        h("h3", null, this.title),
+        named && belief.by.length > 0 ? h("span", { class: "of", title: belief.name }, belief.name) : null,
+        this.compare,
+        this.pin,
+      ),
       h("p", { class: "headline" }, this.value, this.range),
       this.chart.element,
       this.spark.element,

@@ -197,7 +197,9 @@ export class Compare {
   #grown(beliefs) {
     const before = this.known.get(this.name);
     for (const [name, keys] of Object.entries(beliefs)) this.known.set(name, keys);
-    if (before < 2 && this.known.get(this.name) > 1) this.#load();
+    const now = this.known.get(this.name);
+    if (before < 2 && now > 1) this.#load();
+    else if (before !== now) this.#enough();
   }
 
   #add(id) {
