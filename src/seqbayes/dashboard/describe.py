@@ -14,7 +14,6 @@ from seqbayes.state import State
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.forms import Forms, read_state
 
-
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
     "number": 3,

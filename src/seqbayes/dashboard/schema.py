@@ -21,7 +21,10 @@ class Error(Struct):
 
 
 class Belief(Struct):
-    """A belief; `keys` is how many it has, `example` an event for it, where its fields are known."""
+    """A belief; `keys` is how many it has.
+
+    `example` is an event that it would learn from, where its fields are known.
+    """
 
     name: str
     family: str
@@ -36,7 +39,7 @@ class Belief(Struct):
 
 
 class Source(Struct):
-    """Where beliefs come from."""
+    """Where beliefs come from; `id` is the field that identifies an event, if any."""
 
     kind: str
     name: str

@@ -35,7 +35,8 @@ TRAILS = 1000
 class About(NamedTuple):
     """What a belief is, in words.
 
-    `example` is an event that it would learn from, where its fields are known; `read` makes a state out of its stored JSON text, `make` one that has learned nothing.
+    `example` is an event that it would learn from, where its fields are known; `read` makes a state
+    out of its stored JSON text, `make` one that has learned nothing.
     """
 
     name: str
