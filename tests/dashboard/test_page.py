@@ -96,12 +96,16 @@ def test_keys_are_sought_sorted_and_filtered(open_page):
     page.get_by_role("link", name="Show all 10").click()
     page.wait_for_function("() => document.querySelectorAll('.card').length === 10")
     page.get_by_role("combobox", name="Sort by").select_option("key")
-    page.get_by_role("button", name="Largest first").click()
     page.wait_for_function(
         "() => document.querySelector('.card .name').textContent === 'shop 0070'"
     )
     assert "q=shop+007" in page.url
     assert "sort=key" in page.url
+    page.get_by_role("button", name="A to Z").click()
+    page.wait_for_function(
+        "() => document.querySelector('.card .name').textContent === 'shop 0079'"
+    )
+    page.get_by_role("button", name="Z to A").click()
     page.reload()
     page.wait_for_function(
         "() => document.querySelector('.card .name')?.textContent === 'shop 0070'"
@@ -168,7 +172,7 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
 
 def test_a_key_without_a_text_is_seen(open_page, site):
     site.feed(visit("", True))
-    page = open_page("/?belief=conversion&sort=key&order=asc")
+    page = open_page("/?belief=conversion&sort=key")
     link = page.get_by_role("link", name="(empty)")
     link.click()
     expect(page.locator("h1.nameless")).to_have_text("(empty)")
@@ -401,7 +405,7 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
 
 
 def test_the_keyboard_is_enough(open_page):
-    page = open_page("/?belief=conversion&sort=key&order=asc")
+    page = open_page("/?belief=conversion&sort=key")
     page.wait_for_selector(".card .name")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.type") == "search"
@@ -513,11 +517,34 @@ def test_a_phone_shows_all_of_it(open_page, shoot):
         shoot(page, f"phone-{name}")
 
 
-def test_a_wall_is_filled(open_page, shoot):
+def test_a_wall_is_filled_and_read_from_afar(open_page, shoot):
     page = open_page("/?belief=shops", width=2560, height=1300)
     page.wait_for_selector(".card path.d-posterior[d^=M]")
-    assert page.locator(".card").count() >= 28
+    cards = page.locator(".card")
+    assert cards.count() >= 18
+    assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 17
+    boxes = [card.bounding_box() for card in cards.all()]
+    assert max(box["x"] + box["width"] for box in boxes) > 2500
+    assert {box["height"] for box in boxes} == {375}
     shoot(page, "wall")
+
+
+def test_beliefs_with_few_keys_stand_side_by_side(open_page):
+    page = open_page(width=2560, height=1440)
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    page.route("**/api/beliefs/seconds?*", lambda route: route.fulfill(json=few(route)))
+    page.reload()
+    heads = [page.get_by_role("heading", name=name, level=2) for name in ("seconds", "calls")]
+    expect(page.locator("section[aria-label=seconds]").get_by_text("2 keys")).to_be_visible()
+    page.wait_for_function("() => document.querySelectorAll('.packed').length === 3")
+    tops = [head.bounding_box()["y"] for head in heads]
+    assert tops[0] == tops[1]
+
+
+def few(route):
+    """Return the answer with two keys alone."""
+    told = route.fetch().json()
+    return {**told, "total": 2, "cards": told["cards"][:2]}
 
 
 def test_the_page_is_light(open_page, browser, site):

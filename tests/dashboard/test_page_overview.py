@@ -16,7 +16,7 @@ FOCUSED = "document.activeElement.closest('.card')?.dataset.id"
 
 
 def test_going_back_leads_to_where_one_was(open_page):
-    page = open_page("/?belief=shops&sort=key&order=asc")
+    page = open_page("/?belief=shops&sort=key")
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     page.evaluate("scrollTo(0, 20_000)")
     page.wait_for_function("() => document.querySelectorAll('.card:not(.skeleton)').length > 8")
@@ -89,7 +89,7 @@ def test_a_frame_says_which_belief_it_shows(open_page):
 
 
 def test_arrows_lead_through_all_sections_and_back(open_page):
-    page = open_page("/?sort=key&order=asc")
+    page = open_page("/?sort=key")
     page.wait_for_selector(".card[data-belief=conversion] path.d-posterior[d^=M]")
     page.locator("section[aria-label=shops]").get_by_text("1,000 keys").wait_for()
     page.locator(".grid .card .name").first.focus()
@@ -115,7 +115,7 @@ def test_arrows_lead_through_all_sections_and_back(open_page):
 
 
 def test_an_arrow_leads_to_cards_that_do_not_exist_yet(open_page):
-    page = open_page("/?belief=shops&sort=key&order=asc")
+    page = open_page("/?belief=shops&sort=key")
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     page.locator(".grid .card .name").first.focus()
     for row in range(1, 25):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.shelf import About
+from seqbayes.dashboard.about import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
 from seqbayes.mixture import DirichletProcessMixture, Mixture

@@ -1,6 +1,6 @@
 // Several densities over one another, each with its name at its peak.
 
-import { h, setAttribute, svg } from "../dom.js";
+import { h, setAttribute, svg, unit } from "../dom.js";
 import { scale, tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 import { smooth } from "./smooth.js";
@@ -11,6 +11,7 @@ const FOOT = 26;
 const LINE = 17; // from one name to the one above it
 const SIGN = 7; // about the width of a letter
 const LONGEST = 20;
+const LIFT = 40; // px that a name is lifted off the curves, but no further
 
 const SIGNS = "①②③④⑤⑥";
 
@@ -40,22 +41,18 @@ export class Overlay {
       this.root.replaceChildren();
       return;
     }
-    for (const [name, value] of Object.entries({
-      width,
-      height: HEIGHT,
-      viewBox: `0 0 ${width} ${HEIGHT}`,
-    })) {
-      setAttribute(this.root, name, value);
-    }
+    const height = HEIGHT * unit();
+    const box = { width, height, viewBox: `0 0 ${width} ${height}` };
+    for (const [name, value] of Object.entries(box)) setAttribute(this.root, name, value);
     const ends = roomy(
       Math.min(...drawn.map(({ density }) => density.x[0])),
       Math.max(...drawn.map(({ density }) => density.x.at(-1))),
       scale(family).share,
     );
     const sx = linear(ends, [6, width - 6]);
-    const floor = HEIGHT - FOOT;
+    const floor = height - FOOT;
     const peak = Math.max(...drawn.map(({ density }) => greatest(density.posterior)));
-    const peaks = drawn.map((one) => ({ ...top(one.density), name: names[one.i], i: one.i }));
+    const peaks = drawn.map((one) => ({ ...one, ...top(one.density), name: names[one.i] }));
     const [labels, head] = placed(peaks, sx, floor, peak, width);
     const sy = linear([0, peak], [floor, head]);
     this.root.replaceChildren(
@@ -94,25 +91,35 @@ function curve({ density, i }, sx, sy) {
 
 /** Names above the peaks, none over another; and the height that leaves them room. */
 function placed(peaks, sx, floor, peak, width) {
-  let head = LINE + 4;
+  const larger = unit();
+  const apart = LINE * larger;
+  let head = apart + 4;
   for (let turn = 0; ; turn++) {
     const sy = linear([0, peak], [floor, head]);
     const boxes = [];
     for (const one of [...peaks].sort((a, b) => a.y - b.y)) {
       const text = `${signOf(one.i)} ${shortened(one.name)}`;
-      const half = (text.length * SIGN) / 2;
+      const half = (text.length * SIGN * larger) / 2;
       const x = Math.min(Math.max(sx(one.x), half), Math.max(half, width - half));
-      const box = { i: one.i, text, x, half, y: sy(one.y) - 6 };
-      while (boxes.some((other) => over(box, other))) box.y -= LINE;
+      const own = sy(one.y);
+      const clear = sy(Math.max(...peaks.map(({ density }) => highest(density, sx, x, half))));
+      const box = { i: one.i, text, x, half, y: (own - clear < LIFT ? clear : own) - 6 };
+      while (boxes.some((other) => over(box, other, apart))) box.y -= apart;
       boxes.push(box);
     }
-    const missing = LINE - Math.min(...boxes.map(({ y }) => y));
+    const missing = apart - Math.min(...boxes.map(({ y }) => y));
     if (missing <= 0 || turn > 3) return [boxes.map(label), head];
     head += missing;
   }
 }
 
-const over = (a, b) => Math.abs(a.x - b.x) < a.half + b.half && Math.abs(a.y - b.y) < LINE - 2;
+/** How high a curve is within so many pixels. */
+function highest({ x, posterior }, sx, middle, half) {
+  return greatest(posterior.filter((_, k) => Math.abs(sx(x[k]) - middle) < half));
+}
+
+const over = (a, b, apart) =>
+  Math.abs(a.x - b.x) < a.half + b.half && Math.abs(a.y - b.y) < apart - 2;
 
 const label = ({ i, text, x, y }) =>
   svg(
@@ -137,7 +144,7 @@ function axis(sx, width, floor, family) {
   return [
     svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
     ...marks.map((value, i) =>
-      svg("text", { x: sx(value).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" }, texts[i]),
+      svg("text", { x: sx(value).toFixed(1), y: floor + FOOT - 6, "text-anchor": "middle" }, texts[i]),
     ),
   ];
 }

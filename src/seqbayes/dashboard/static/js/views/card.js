@@ -12,7 +12,7 @@ import { isPinned, togglePin } from "../prefs.js";
 
 export const CARD_HEIGHT = 300;
 const PADDING = 18;
-const PLOT = 122;
+export const PLOT = 122;
 const SPARK = 34;
 const LOW_SPARK = 20; // under six labels
 

@@ -1,8 +1,8 @@
 // The keys of one belief as a grid, of which only what is on screen exists.
 
 import { get, part, query } from "../api.js";
-import { h } from "../dom.js";
-import { CARD_HEIGHT, Card, skeleton } from "./card.js";
+import { h, unit } from "../dom.js";
+import { CARD_HEIGHT, Card, PLOT, skeleton } from "./card.js";
 import { Block } from "./walk.js";
 
 const GAP = 16;
@@ -14,7 +14,7 @@ const FOOT = 24;
 
 /** How many cards stand side by side. */
 export const columnsOf = (width) =>
-  Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+  Math.max(1, Math.floor((width + GAP) / (NARROWEST * unit() + GAP)));
 
 export class Grid extends Block {
   /**
@@ -118,7 +118,8 @@ export class Grid extends Block {
     this.cell = cell;
     const places = this.count;
     const rows = Math.ceil(places / this.columns);
-    const pitch = CARD_HEIGHT + GAP;
+    this.height = CARD_HEIGHT * unit();
+    const pitch = this.height + GAP;
     this.element.style.height = `${Math.max(0, rows * pitch - GAP)}px`;
     const top = this.element.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN);
@@ -132,6 +133,7 @@ export class Grid extends Block {
     const [from, to] = this.span;
     const wanted = new Set();
     const elements = [];
+    const plot = PLOT * unit();
     let bare = 0;
     let focused = null;
     for (let place = from; place < to; place++) {
@@ -145,7 +147,7 @@ export class Grid extends Block {
       }
       wanted.add(id);
       const card = this.cards.get(id) ?? this.#create(id);
-      card.resize(cell);
+      card.resize(cell, plot);
       this.#put(card.element, place, cell, pitch);
       elements.push(card.element);
     }
@@ -186,7 +188,7 @@ export class Grid extends Block {
     const x = (place % this.columns) * (cell + GAP);
     const style = element.style;
     style.width = `${cell}px`;
-    style.height = `${CARD_HEIGHT}px`;
+    style.height = `${this.height}px`;
     style.transform = `translate(${x}px, ${row * pitch}px)`;
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.total);
@@ -215,14 +217,14 @@ export class Grid extends Block {
     const { left, top } = this.element.getBoundingClientRect();
     return {
       left: left + (place % this.columns) * (this.cell + GAP),
-      top: top + Math.floor(place / this.columns) * (CARD_HEIGHT + GAP),
+      top: top + Math.floor(place / this.columns) * (this.height + GAP),
       width: this.cell,
     };
   }
 
   async reach(place) {
     const { top } = this.boxOf(place);
-    const below = top + CARD_HEIGHT + FOOT - innerHeight;
+    const below = top + this.height + FOOT - innerHeight;
     if (top < HEAD) scrollBy(0, top - HEAD);
     else if (below > 0) scrollBy(0, Math.min(below, top - HEAD));
     if (this.order[place] === undefined) await this.#load(Math.floor(place / PAGE));

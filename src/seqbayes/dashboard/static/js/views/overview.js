@@ -8,7 +8,7 @@ import { Pins } from "./pins.js";
 import { Section } from "./section.js";
 import { begin, none } from "./start.js";
 import { failure, loading } from "./state.js";
-import { SORTS, toolbar } from "./toolbar.js";
+import { SORTS, inWords, toolbar, usual } from "./toolbar.js";
 import { walk } from "./walk.js";
 
 const FEW_ROWS = 2; // of every belief, while all are shown
@@ -21,11 +21,9 @@ export class Overview {
 
   constructor(app, _, search) {
     this.app = app;
-    this.asked = {
-      sort: SORTS.some(([sort]) => sort === search.get("sort")) ? search.get("sort") : "n",
-      order: search.get("order") === "asc" ? "asc" : "desc",
-      search: search.get("q") ?? "",
-    };
+    const sort = SORTS.some(([one]) => one === search.get("sort")) ? search.get("sort") : "n";
+    const order = ["asc", "desc"].find((one) => one === search.get("order")) ?? usual(sort);
+    this.asked = { sort, order, search: search.get("q") ?? "" };
     this.only = search.get("belief");
     this.pinnedOnly = search.has("pinned");
     this.grids = [];
@@ -146,14 +144,13 @@ export class Overview {
     const text = query({
       belief: this.only,
       sort: sort === "n" ? null : sort,
-      order: order === "asc" ? order : null,
+      order: order === usual(sort) ? null : order,
       q: search,
       pinned: this.pinnedOnly ? 1 : null,
     });
     history.replaceState(history.state, "", `/${text}`);
-    const down = order === "desc";
-    this.turn.replaceChildren(icon(down ? "down" : "up"));
-    const label = down ? "Largest first" : "Smallest first";
+    this.turn.replaceChildren(icon(order === "desc" ? "down" : "up"));
+    const label = inWords(sort, order);
     this.turn.setAttribute("aria-label", label);
     this.turn.title = label;
   }

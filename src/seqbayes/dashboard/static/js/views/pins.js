@@ -1,9 +1,9 @@
 // The pinned cards, above all others.
 
 import { get, part } from "../api.js";
-import { h } from "../dom.js";
+import { h, unit } from "../dom.js";
 import { pinned } from "../prefs.js";
-import { Card } from "./card.js";
+import { Card, PLOT } from "./card.js";
 import { Block } from "./walk.js";
 
 const path = (belief, id) => `${belief}\n${id}`;
@@ -107,7 +107,7 @@ export class Pins extends Block {
   fit() {
     for (const card of this.values()) {
       const width = card.element.clientWidth;
-      if (width) card.resize(width);
+      if (width) card.resize(width, PLOT * unit());
     }
   }
 
