@@ -44,19 +44,18 @@ def example(belief: Belief) -> dict[str, Any]:
     >>> example(Belief("candy", prior, "colour", by=["bag"], where={"type": "candy"}))
     {'type': 'candy', 'bag': 'north', 'colour': 'red'}
     """
-    labels = getattr(getattr(undecayed(belief.state), "prior", None), "categories", None)
-    wanted = {
+    plain = undecayed(belief.state)
+    labels = getattr(getattr(plain, "prior", None), "categories", None) or [_EXAMPLES["label"]]
+    told = {
         name: value[0] if isinstance(value, (list, tuple)) else value
         for name, value in belief.where.items()
     }
-    values = dict(belief.values)
+    told |= {name: _EXAMPLES["text"] for name in belief.by if name not in told}
+    observed = dict(belief.values)
     for name, kind in belief.slots:
-        known = name in values and kind == "text" and labels
-        wanted.setdefault(name, labels[0] if known else _EXAMPLES.get(kind))
-    first = [*belief.where, *belief.by]
-    return {
-        name: wanted[name] for name in [*first, *(name for name in wanted if name not in first)]
-    }
+        is_label = name in observed and kind in ("text", "label")
+        told.setdefault(name, labels[0] if is_label else _EXAMPLES.get(kind))
+    return told
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
