@@ -181,6 +181,8 @@ def test_keys_are_compared(many):
     lowest = many.get(f"/api/compare/sales?{keys}&best=lowest")
     assert lowest["p_best"] == pytest.approx(told["p_best"][::-1])
     assert lowest["difference"]["pair"] == told["difference"]["pair"][::-1]
+    refused = many.get(f"/api/compare/sales?{keys}&label=red", 422)
+    assert "only beliefs about labels" in refused["error"]
 
 
 def test_history_and_dead_letters_are_told(many, tmp_path):

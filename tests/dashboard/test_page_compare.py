@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from served import visit
+from served import CONFIG, Site, visit
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -91,3 +91,21 @@ def test_a_belief_with_a_single_key_says_what_a_comparison_takes(open_page):
     page.get_by_text("Choose two keys or more below.").wait_for()
     page.goto(page.url.partition("?")[0])
     expect(page.get_by_role("combobox", name="Belief")).to_have_value("conversion")
+
+
+def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
+    site = Site(tmp_path, CONFIG.replace('field = "candy"', 'field = "candy"\nby = "bag"'))
+    bags = {"one": ["red", "red", "blue"], "two": ["blue", "blue", "red"]}
+    for bag, candies in bags.items():
+        site.feed(*({"type": "candy", "bag": bag, "candy": candy} for candy in candies * 20))
+    site.start()
+    try:
+        page = open_page(comparison("one", "two", belief="candy", more="&label=red"), at=site)
+        page.watch.forgiven = ("ERR_",)  # the server goes before the page does
+        expect(page.locator(".bests .key-name").first).to_have_text("① one")
+        expect(page.locator(".compare-plot path.c-line")).to_have_count(2)
+        page.get_by_role("combobox", name="Share of").select_option("blue")
+        expect(page.locator(".bests .key-name").first).to_have_text("② two")
+        assert "label=blue" in page.url
+    finally:
+        site.kill()

@@ -318,6 +318,19 @@ def test_the_lowest_is_the_highest_seen_from_below():
     )
 
 
+def test_the_share_of_a_label_is_a_number():
+    colours = Dirichlet({"red": 3, "blue": 5})
+    assert views.share_of(colours, "red").posterior == Beta(3, 5).posterior
+    words = DirichletProcess(1.0)
+    words.learn_one("so")
+    assert views.share_of(words, "so").posterior == Beta(1, 1).posterior
+    (told,) = views.drawn_shares([views.share_of(colours, "red")])
+    assert told["mean"] == pytest.approx(3 / 8)
+    assert told["density"]["prior"] is None
+    with pytest.raises(PriorError, match="knows nothing of the share of 'green'"):
+        views.share_of(colours, "green")
+
+
 def test_comparisons_never_round_to_certainty():
     """A draw of a million would print 1.0; the probability of the other is still there."""
     far = views.compare([Beta(200, 800), Beta(300, 700)])

@@ -138,6 +138,7 @@ def _reading() -> dict[str, Any]:
     ]
     keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
     best = _in_query("best", "Which is best.", type="string", enum=list(BEST), default=BEST[0])
+    label = _in_query("label", "Compare the shares of this label.", type="string")
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
@@ -153,7 +154,7 @@ def _reading() -> dict[str, Any]:
         one: _get("detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY], 404, 422, 500),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison,
-            [_NAME, {**keys, "required": True}, best], 404, 422, 500,
+            [_NAME, {**keys, "required": True}, best, label], 404, 422, 500,
         ),
         "/api/health": _get("health", "Tell how pipeline and server do.", schema.Health, [], 500),
         "/api/session": _get("session", "Tell what a browser may do.", schema.Session, []),

@@ -113,6 +113,7 @@ class Reads:
     def _compare(self, request: Request, name: str) -> dict[str, Any]:
         keys = request.query_params.getlist("keys")
         lowest = choice(request, "best", BEST) == "lowest"
+        label = request.query_params.get("label")
         with self._board.lock:
             shelf = self._shelf(name)
             # they are replaced, never changed, so that the lock need not be kept
@@ -120,6 +121,8 @@ class Reads:
         if len(set(keys)) < len(keys):
             raise Refusal(422, "expected different keys to compare")
         try:
+            if label is not None:
+                states = [views.share_of(state, label) for state in states]
             told = views.compare(states, lowest)
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
@@ -132,6 +135,7 @@ class Reads:
             "best": keys[told["best"]],
             "difference": differences[0],
             "differences": differences,
+            **({} if label is None else {"shares": views.drawn_shares(states)}),
         }
 
 

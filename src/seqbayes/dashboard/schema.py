@@ -241,14 +241,26 @@ class Difference(Struct):
     level: float
 
 
+class Drawn(Struct):
+    """What is believed of the share of a label by one of several keys."""
+
+    mean: Number
+    interval: Interval
+    density: Density
+
+
 class Comparison(Struct):
-    """How probable each key is to be the best, and the likeliest less each of the others."""
+    """How probable each key is to be the best, and the likeliest less each of the others.
+
+    `shares` has what is compared of each key where that is the share of a label.
+    """
 
     keys: list[str]
     p_best: list[float]
     best: str
     difference: Difference
     differences: list[Difference]
+    shares: list[Drawn] | UnsetType = UNSET
 
 
 class Health(Struct):

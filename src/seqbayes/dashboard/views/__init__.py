@@ -9,7 +9,7 @@ from seqbayes.dashboard.views.cards import (
     summaries,
     summarise,
 )
-from seqbayes.dashboard.views.compare import compare
+from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
 from seqbayes.dashboard.views.details import detail, surprise, told_step
 from seqbayes.dashboard.views.followed import Followed, followed
 
@@ -20,9 +20,11 @@ __all__ = [
     "cards",
     "compare",
     "detail",
+    "drawn_shares",
     "followed",
     "kind_of",
     "seen",
+    "share_of",
     "summaries",
     "summarise",
     "surprise",

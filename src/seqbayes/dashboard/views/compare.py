@@ -10,10 +10,12 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions
-from seqbayes.dashboard.views.cards import kind_of, undecayed
+from seqbayes.dashboard.views.cards import cards, kind_of, undecayed
 from seqbayes.dashboard.views.figures import finite
+from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import shown
 from seqbayes.errors import PriorError
+from seqbayes.families import Beta
 from seqbayes.quadrature import beta_less
 
 MOST = 12
@@ -69,6 +71,43 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
             {"pair": [best, other], **difference(drawn[best], drawn[other])} for other in others
         ],
     }
+
+
+def share_of(state: Any, label: str) -> Beta:
+    """Return what is believed of the share of one label, as a belief about a number.
+
+    Raises
+    ------
+    PriorError
+        If it is no belief about labels, or nothing is known of this one.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> share_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red").posterior
+    BetaHyperparameters(alpha=2.0, beta=2.0)
+    """
+    if kind_of(state) != "labels":
+        raise PriorError("only beliefs about labels have shares to compare")
+    weights, unseen = concentrations(undecayed(state))
+    total = math.fsum(weights.values()) + unseen
+    weight = math.fsum(each for name, each in weights.items() if str(name) == label)
+    if not 0.0 < weight < total:
+        raise PriorError(f"one of the keys knows nothing of the share of {label[:200]!r}")
+    return Beta(weight, total - weight)
+
+
+def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
+    """Return mean, interval and density of shares."""
+    told = cards(states, [None] * len(states))
+    return [
+        {
+            "mean": each["mean"],
+            "interval": each["interval"],
+            "density": {**each["density"], "prior": None},
+        }
+        for each in told
+    ]
 
 
 def _distribution(state: Any) -> Any:

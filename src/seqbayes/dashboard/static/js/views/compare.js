@@ -4,7 +4,7 @@ import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
 import { h, icon, segments, setText, svg, table } from "../dom.js";
-import { count, keyName, nameless, scale } from "../format.js";
+import { count, keyName, nameless, scale, visible } from "../format.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { Offers } from "./offers.js";
@@ -15,6 +15,8 @@ const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
+const KINDS = ["number", "normal", "labels"];
+const NO_SHARE = { mean: null, interval: null, density: null };
 const panel = (head, ...children) =>
   h("section", { class: "panel" }, h("header", null, ...head), ...children);
 
@@ -27,7 +29,9 @@ export class Compare {
     this.name = search.get("belief");
     this.ids = [...new Set(search.getAll("keys"))].slice(0, MOST);
     this.lowest = search.get("best") === "lowest";
+    this.label = search.get("label");
     this.cards = new Map();
+    this.shares = new Map();
     this.element = h("div", { class: "compare" });
     this.stop = new AbortController();
   }
@@ -36,10 +40,10 @@ export class Compare {
     this.element.replaceChildren(loading("Loading beliefs"));
     try {
       const { beliefs } = await get("/api/beliefs", this.stop.signal);
-      this.beliefs = beliefs.filter(({ kind }) => kind === "number" || kind === "normal");
+      this.beliefs = beliefs.filter(({ kind }) => KINDS.includes(kind));
       if (!this.beliefs.length) {
         this.app.live.watch([]);
-        const why = "Beliefs about one number can be compared key by key; this server keeps none.";
+        const why = "Beliefs about one number, or labels, can be compared; this server keeps none.";
         this.element.replaceChildren(empty("Nothing to compare", h("p", null, why)));
         return;
       }
@@ -58,6 +62,14 @@ export class Compare {
 
   get belief() {
     return this.beliefs.find((belief) => belief.name === this.name);
+  }
+
+  get labelled() {
+    return this.belief.kind === "labels";
+  }
+
+  get family() {
+    return this.labelled ? "Beta" : this.belief.family; // a share by itself
   }
 
   #listen() {
@@ -91,7 +103,7 @@ export class Compare {
         h("h1", null, "Compare"),
         h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`),
       ),
-      h("div", { class: "actions" }, best, h("label", { class: "select" }, choice)),
+      h("div", { class: "actions" }, best, this.#labels(), h("label", { class: "select" }, choice)),
     );
     this.chips = h("div", { class: "key-list" });
     this.hint = h("p", { class: "nothing" });
@@ -104,6 +116,34 @@ export class Compare {
     const parts = [this.chips, this.hint, this.#panels(), this.offers.element];
     this.body = h("div", null, ...parts);
     this.element.replaceChildren(head, this.few, this.body);
+  }
+
+  #labels() {
+    this.choice = h("select", {
+      "aria-label": "Share of",
+      onchange: () => {
+        this.label = this.choice.value;
+        this.#remember();
+        this.#compute();
+      },
+    });
+    const said = h("span", { class: "muted" }, "Share of");
+    this.choices = h("label", { class: "select", hidden: true }, said, this.choice);
+    return this.choices;
+  }
+
+  // The labels of the keys that are compared, those with the largest shares.
+  #offerLabels() {
+    this.choices.hidden = !this.labelled || !this.ids.length;
+    if (this.choices.hidden) return;
+    const shares = this.ids.flatMap((id) => this.cards.get(id).shares ?? []);
+    const labels = [...new Set(shares.map(({ label }) => label))];
+    if (!labels.includes(this.label)) this.label = labels[0] ?? null;
+    this.choice.replaceChildren(
+      ...labels.map((label) => h("option", { value: label }, visible(label))),
+    );
+    this.choice.value = this.label;
+    this.#remember();
   }
 
   #panels() {
@@ -140,7 +180,8 @@ export class Compare {
 
   #remember() {
     const best = this.lowest ? "lowest" : null;
-    const asked = query({ belief: this.name, keys: this.ids, best });
+    const label = this.labelled ? this.label : null;
+    const asked = query({ belief: this.name, keys: this.ids, best, label });
     history.replaceState(history.state, "", `/compare${asked}`);
   }
 
@@ -160,7 +201,9 @@ export class Compare {
       }
     }
     this.ids = kept;
+    this.shares = new Map();
     this.#enough();
+    this.#offerLabels();
     this.#draw();
     const offered = this.offers.show(this.belief, this.ids, this.ids.length >= MOST);
     await Promise.all([this.#compute(), offered]);
@@ -224,9 +267,15 @@ export class Compare {
     }, AGAIN);
   }
 
+  /** A card as it is compared: of labels, the share of one. */
+  #shown(id) {
+    const card = this.cards.get(id);
+    return card && this.labelled ? { ...card, ...NO_SHARE, ...this.shares.get(id) } : card;
+  }
+
   #draw() {
-    const cards = this.ids.map((id) => this.cards.get(id)).filter(Boolean);
-    this.results.hidden = cards.length === 0;
+    const cards = this.ids.flatMap((id) => this.#shown(id) ?? []);
+    this.results.hidden = cards.length < (this.labelled ? 2 : 1);
     this.hint.hidden = cards.length > 1;
     setText(
       this.hint,
@@ -238,8 +287,8 @@ export class Compare {
       this.shown = shown;
       this.chips.replaceChildren(...cards.map((card, i) => this.#chip(card, names[i], i)));
     }
-    this.overlay.update(cards, names, this.belief.family);
-    const written = scale(this.belief.family, cards[0]?.interval);
+    this.overlay.update(cards, names, this.family);
+    const written = scale(this.family, cards[0]?.interval);
     const rows = cards.map((card) => [
       h("a", { href: detailPath(this.name, card.id) }, this.#named(card.id)),
       count(card.n),
@@ -290,8 +339,9 @@ export class Compare {
       this.differences.replaceChildren(h("p", { class: "nothing" }, "–"));
       return;
     }
-    const { lowest } = this;
-    const asked = query({ keys: this.ids, best: lowest ? "lowest" : null });
+    const { lowest, label } = this;
+    const about = { best: lowest ? "lowest" : null, label: this.labelled ? label : null };
+    const asked = query({ keys: this.ids, ...about });
     let answer;
     try {
       answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
@@ -300,10 +350,14 @@ export class Compare {
         this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
       return;
     }
-    if (lowest === this.lowest) this.#answered(answer);
+    if (lowest === this.lowest && label === this.label) this.#answered(answer);
   }
 
-  #answered({ keys, p_best: chances, differences }) {
+  #answered({ keys, p_best: chances, differences, shares }) {
+    if (shares) {
+      this.shares = new Map(keys.map((id, i) => [id, shares[i]]));
+      this.#draw();
+    }
     const named = (id) => this.#named(id);
     const ranked = keys
       .map((id, i) => ({ id, p: chances[i] }))
@@ -311,7 +365,7 @@ export class Compare {
       .sort((a, b) => b.p - a.p);
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
     const pairs = differences.filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
-    const written = scale(this.belief.family, pairs[0]?.interval);
+    const written = scale(this.family, pairs[0]?.interval);
     this.differences.replaceChildren(forest(pairs, named, written));
   }
 

@@ -2,7 +2,7 @@
 
 import { get, part, query } from "../api.js";
 import { h, icon } from "../dom.js";
-import { scale } from "../format.js";
+import { count, scale } from "../format.js";
 
 const OFFERED = 24;
 const TYPING = 180; // ms without a key after which a search begins
@@ -58,12 +58,14 @@ export class Offers {
   }
 
   #offer(card) {
-    const mean = scale(this.belief.family, card.interval).text(card.mean);
+    const { family, kind } = this.belief;
+    const mean = scale(family, card.interval).text(card.mean);
+    const said = kind === "labels" ? `n ${count(card.n)}` : mean;
     return h(
       "button",
       { type: "button", class: "button", disabled: this.full, onclick: () => this.add(card.id) },
       this.named(card),
-      h("span", { class: "muted" }, mean),
+      h("span", { class: "muted" }, said),
     );
   }
 
