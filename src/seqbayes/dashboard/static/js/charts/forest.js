@@ -34,7 +34,11 @@ export function forest(pairs, named, written) {
   const ends = pairs.flatMap(({ interval }) => interval);
   const low = Math.min(0, ...ends);
   const width = Math.max(0, ...ends) - low || 1;
-  return h("ul", { class: "forest" }, ...pairs.map((pair) => row(pair, named, written, low, width)));
+  return h(
+    "ul",
+    { class: "forest" },
+    ...pairs.map((pair) => row(pair, named, written, low, width)),
+  );
 }
 
 function row({ pair, mean, interval }, named, written, low, width) {

@@ -144,7 +144,11 @@ function axis(sx, width, floor, family) {
   return [
     svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
     ...marks.map((value, i) =>
-      svg("text", { x: sx(value).toFixed(1), y: floor + FOOT - 6, "text-anchor": "middle" }, texts[i]),
+      svg(
+        "text",
+        { x: sx(value).toFixed(1), y: floor + FOOT - 6, "text-anchor": "middle" },
+        texts[i],
+      ),
     ),
   ];
 }

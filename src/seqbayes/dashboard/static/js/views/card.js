@@ -70,7 +70,9 @@ export class Card {
         "header",
         null,
         h("h3", null, this.title),
-        named && belief.by.length > 0 ? h("span", { class: "of", title: belief.name }, belief.name) : null,
+        named && belief.by.length > 0
+          ? h("span", { class: "of", title: belief.name }, belief.name)
+          : null,
         this.compare,
         this.pin,
       ),

@@ -295,7 +295,12 @@ export class Compare {
       written.text(card.mean),
       written.range(card.interval),
     ]);
-    const columns = [["Key", "key"], ["n", "num lesser"], ["Mean", "num"], ["95 % interval", "num"]];
+    const columns = [
+      ["Key", "key"],
+      ["n", "num lesser"],
+      ["Mean", "num"],
+      ["95 % interval", "num"],
+    ];
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
 

@@ -31,7 +31,6 @@ export class Pins extends Block {
   }
 
   get = (key) => this.cards.get(key);
-  has = (key) => this.cards.has(key);
   values = () => this.cards.values();
 
   /**
@@ -45,9 +44,7 @@ export class Pins extends Block {
     const sought = search.toLowerCase();
     const mine = pinned().filter(
       ({ belief, id }) =>
-        this.beliefs.has(belief) &&
-        (!only || belief === only) &&
-        id.toLowerCase().includes(sought),
+        this.beliefs.has(belief) && (!only || belief === only) && id.toLowerCase().includes(sought),
     );
     const wanted = new Map(mine.map((pin) => [path(pin.belief, pin.id), pin]));
     this.#drop(wanted);

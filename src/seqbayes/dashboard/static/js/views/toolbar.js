@@ -50,7 +50,10 @@ export function toolbar({ beliefs, only, asked, pinned, ask, turn: reverse, choo
   });
   const sort = h(
     "select",
-    { "aria-label": "Sort by", onchange: () => ask({ sort: sort.value, order: usual(sort.value) }) },
+    {
+      "aria-label": "Sort by",
+      onchange: () => ask({ sort: sort.value, order: usual(sort.value) }),
+    },
     ...SORTS.map(([value, text]) => h("option", { value }, text)),
   );
   sort.value = asked.sort;

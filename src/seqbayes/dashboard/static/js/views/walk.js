@@ -60,7 +60,6 @@ function below(blocks, block, place, down) {
     }))
     .filter(({ away }) => away > LEVEL);
   const nearest = Math.min(...found.map(({ away }) => away));
-  return found
-    .filter(({ away }) => away < nearest + LEVEL)
-    .sort((a, b) => a.aside - b.aside)[0]?.to;
+  return found.filter(({ away }) => away < nearest + LEVEL).sort((a, b) => a.aside - b.aside)[0]
+    ?.to;
 }
