@@ -82,14 +82,14 @@ def history():
 class Site:
     """``seqbayes serve`` on a free port of the loopback, with events in a file."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, config=CONFIG):
         self.events = folder / "events.jsonl"
         self.events.touch()
         self.config = folder / "seqbayes.toml"
         self.store = folder / "beliefs.db"
         names = {"store": self.store, "events": self.events}
         quoted = {name: json.dumps(str(path)) for name, path in names.items()}
-        self.config.write_text(CONFIG.format(**quoted), encoding="utf-8")
+        self.config.write_text(config.format(**quoted), encoding="utf-8")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]

@@ -157,6 +157,7 @@ def test_cards_are_sorted_searched_and_paged(many):
         ("/api/beliefs/sales?offset=99999999999999999999", 422, "whole number"),
         ("/api/compare/sales", 422, "expected 2 to 12 keys to compare, got 0"),
         ("/api/compare/colours?keys=%5B%5D&keys=%5B%5D", 422, "different keys"),
+        ("/api/compare/sales?best=reddest", 422, "expected best to be highest, lowest"),
         ("/api/stream?hz=inf", 422, "expected hz"),
         ("/api/stream?hz=1000", 422, "expected hz"),
         ("/api/stream?top=x", 422, "expected top"),
@@ -177,6 +178,11 @@ def test_keys_are_compared(many):
     assert told["best"] in told["keys"] == ['["north"]', '["south"]']
     assert told["difference"] == told["differences"][0]
     assert told["difference"]["pair"][0] == told["best"]
+    lowest = many.get(f"/api/compare/sales?{keys}&best=lowest")
+    assert lowest["p_best"] == pytest.approx(told["p_best"][::-1])
+    assert lowest["difference"]["pair"] == told["difference"]["pair"][::-1]
+    refused = many.get(f"/api/compare/sales?{keys}&label=red", 422)
+    assert "only beliefs about labels" in refused["error"]
 
 
 def test_history_and_dead_letters_are_told(many, tmp_path):

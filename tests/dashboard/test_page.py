@@ -98,12 +98,16 @@ def test_keys_are_sought_sorted_and_filtered(open_page):
     page.get_by_role("link", name="Show all 10").click()
     page.wait_for_function("() => document.querySelectorAll('.card').length === 10")
     page.get_by_role("combobox", name="Sort by").select_option("key")
-    page.get_by_role("button", name="Largest first").click()
     page.wait_for_function(
         "() => document.querySelector('.card .name').textContent === 'shop 0070'"
     )
     assert "q=shop+007" in page.url
     assert "sort=key" in page.url
+    page.get_by_role("button", name="A to Z").click()
+    page.wait_for_function(
+        "() => document.querySelector('.card .name').textContent === 'shop 0079'"
+    )
+    page.get_by_role("button", name="Z to A").click()
     page.reload()
     page.wait_for_function(
         "() => document.querySelector('.card .name')?.textContent === 'shop 0070'"
@@ -170,7 +174,7 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
 
 def test_a_key_without_a_text_is_seen(open_page, site):
     site.feed(visit("", True))
-    page = open_page("/?belief=conversion&sort=key&order=asc")
+    page = open_page("/?belief=conversion&sort=key")
     link = page.get_by_role("link", name="(empty)")
     link.click()
     expect(page.locator("h1.nameless")).to_have_text("(empty)")
@@ -421,14 +425,15 @@ def test_what_is_measured_by_its_logarithm_is_read_as_it_came(open_page):
         " const ends = (low, high) =>"
         "  format.tickTexts(ticksOf([Math.log(low), Math.log(high)], 4, measure), measure);"
         " const pairs = [{ pair: ['a', 'b'], mean: Math.log(2), interval: [0.1, 1] }];"
-        " const ratio = forest(pairs, ['a', 'b'], format.scale(measure, [0.1, 1]));"
+        " const ratio = forest(pairs, String, format.scale(measure, [0.1, 1]));"
         " return [written.mean, written.text(3.67), written.range([3.54, 3.79]),"
-        "  ends(30, 50), ends(0.9, 2000), ratio.querySelector('li > span').textContent]; }"
+        "  ends(30, 50), ends(0.9, 2000), ratio.querySelector('.pair').textContent,"
+        "  ratio.querySelector('.lead').textContent]; }"
     )
     assert said[:3] == ["median", "39.3", "34.5 to 44.3"]
     assert said[3] == ["30", "35", "40", "45", "50"]
     assert said[4] == ["1", "10", "100", "1,000"]
-    assert said[5] == "A ÷ B  2.0"
+    assert said[5:] == ["a ÷ b", "2.0"]
 
 
 def test_a_mean_never_leaves_its_frame(open_page):
@@ -448,25 +453,6 @@ def test_a_mean_never_leaves_its_frame(open_page):
     )
     assert 0 <= ends[0] < ends[1] <= 34
     assert ends[2] < 0.4 < ends[3]
-
-
-def test_keys_are_compared(open_page, shoot):
-    page = open_page("/?belief=conversion")
-    for key in ("control", "video"):
-        page.get_by_role("button", name=f"Compare: {key}").click()
-    page.reload()
-    expect(page.locator(".card.chosen")).to_have_count(2)
-    page.get_by_role("link", name="Compare", exact=True).last.click()
-    page.wait_for_selector(".forest li")
-    for line in ("path.c-line.dash-1", "path.c-line.dash-2"):
-        expect(page.locator(line)).not_to_have_count(0)
-    page.locator(".choose").get_by_role("button", name="short form").click()
-    page.wait_for_selector(".forest li:nth-child(2)")
-    shoot(page, "compare")
-    chances = page.locator(".bests .value").all_inner_texts()
-    assert sum(float(text.strip("<> %")) for text in chances) == pytest.approx(100, abs=0.5)
-    page.get_by_role("button", name="Leave out video").click()
-    page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
 
 
 def test_health_says_how_the_stream_fares(open_page, site, shoot):
@@ -561,7 +547,7 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
 
 
 def test_the_keyboard_is_enough(open_page):
-    page = open_page("/?belief=conversion&sort=key&order=asc")
+    page = open_page("/?belief=conversion&sort=key")
     page.wait_for_selector(".card .name")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.type") == "search"
@@ -673,11 +659,34 @@ def test_a_phone_shows_all_of_it(open_page, shoot):
         shoot(page, f"phone-{name}")
 
 
-def test_a_wall_is_filled(open_page, shoot):
+def test_a_wall_is_filled_and_read_from_afar(open_page, shoot):
     page = open_page("/?belief=shops", width=2560, height=1300)
     page.wait_for_selector(".card path.d-posterior[d^=M]")
-    assert page.locator(".card").count() >= 28
+    cards = page.locator(".card")
+    assert cards.count() >= 18
+    assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 17
+    boxes = [card.bounding_box() for card in cards.all()]
+    assert max(box["x"] + box["width"] for box in boxes) > 2500
+    assert {box["height"] for box in boxes} == {375}
     shoot(page, "wall")
+
+
+def test_beliefs_with_few_keys_stand_side_by_side(open_page):
+    page = open_page(width=2560, height=1440)
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    page.route("**/api/beliefs/seconds?*", lambda route: route.fulfill(json=few(route)))
+    page.reload()
+    heads = [page.get_by_role("heading", name=name, level=2) for name in ("seconds", "calls")]
+    expect(page.locator("section[aria-label=seconds]").get_by_text("2 keys")).to_be_visible()
+    page.wait_for_function("() => document.querySelectorAll('.packed').length === 3")
+    tops = [head.bounding_box()["y"] for head in heads]
+    assert tops[0] == tops[1]
+
+
+def few(route):
+    """Return the answer with two keys alone."""
+    told = route.fetch().json()
+    return {**told, "total": 2, "cards": told["cards"][:2]}
 
 
 def test_the_page_is_light(open_page, browser, site):

@@ -90,3 +90,35 @@ def test_a_stalled_source_is_seen(open_page, mortal, shoot):
     other.close()
     page.wait_for_selector("body[data-connection=live]")
     page.wait_for_selector(count(31))
+
+
+def test_a_view_opened_during_an_outage_comes_when_the_server_does(open_page, mortal):
+    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
+    page.watch.forgiven = BROKEN
+    page.wait_for_selector(".detail h1")
+    page.get_by_role("link", name="Beliefs", exact=True).first.click()
+    page.wait_for_selector(count(30))
+    page.wait_for_selector("body[data-connection=live]")
+    mortal.kill()
+    page.wait_for_selector("body[data-connection=lost]")
+    page.get_by_role("link", name="control").first.click()
+    page.get_by_role("heading", name="This could not be loaded").wait_for()
+    mortal.start()
+    page.wait_for_selector(".detail h1", timeout=20_000)
+    page.wait_for_selector("body[data-connection=live]")
+
+
+def test_a_module_that_did_not_come_is_said_and_comes_later(open_page, mortal):
+    page = open_page(at=mortal)
+    page.watch.forgiven = BROKEN
+    page.wait_for_selector(count(30))
+    page.wait_for_selector("body[data-connection=live]")
+    mortal.kill()
+    page.wait_for_selector("body[data-connection=lost]")
+    page.get_by_role("link", name="Health", exact=True).click()
+    page.get_by_role("heading", name="This could not be loaded").wait_for()
+    assert page.url.endswith("/health")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("heading", name="This could not be loaded").wait_for()
+    mortal.start()
+    page.get_by_role("heading", name="All is well").wait_for(timeout=20_000)

@@ -189,6 +189,7 @@ def test_the_client_reads_and_writes(serve):
     detail = client.detail("sales", cards[0].id)
     assert (detail.n, detail.posterior) == (1.0, {"alpha": 2.0, "beta": 1.0})
     assert client.compare("sales", [card.id for card in cards]).best == cards[0].id
+    assert client.compare("sales", [card.id for card in cards], "lowest").best != cards[0].id
     assert client.health().events == 3
     stream = client.stream(belief="sales", key=[cards[0].id], top=0)
     name, hello, _ = next(stream)

@@ -401,6 +401,30 @@ def test_comparisons_agree_with_exact_values():
     assert apart["p_best"] == pytest.approx([0.5, 0.25, 0.25], rel=1e-4)
 
 
+def test_the_lowest_is_the_highest_seen_from_below():
+    states = [Normal(0.3, 1.0), Normal(0.0, 3.0), Normal(-0.5, 0.5)]
+    upside_down = [Normal(-0.3, 1.0), Normal(0.0, 3.0), Normal(0.5, 0.5)]
+    lowest, highest = views.compare(states, lowest=True), views.compare(upside_down)
+    assert lowest["p_best"] == pytest.approx(highest["p_best"], rel=1e-9)
+    assert lowest["best"] == highest["best"] == 2
+    assert [each["mean"] for each in lowest["differences"]] == pytest.approx(
+        [-each["mean"] for each in highest["differences"]]
+    )
+
+
+def test_the_share_of_a_label_is_a_number():
+    colours = Dirichlet({"red": 3, "blue": 5})
+    assert views.share_of(colours, "red").posterior == Beta(3, 5).posterior
+    words = DirichletProcess(1.0)
+    words.learn_one("so")
+    assert views.share_of(words, "so").posterior == Beta(1, 1).posterior
+    (told,) = views.drawn_shares([views.share_of(colours, "red")])
+    assert told["mean"] == pytest.approx(3 / 8)
+    assert told["density"]["prior"] is None
+    with pytest.raises(PriorError, match="knows nothing of the share of 'green'"):
+        views.share_of(colours, "green")
+
+
 def test_comparisons_never_round_to_certainty():
     """A draw of a million would print 1.0; the probability of the other is still there."""
     far = views.compare([Beta(200, 800), Beta(300, 700)])

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqbayes.dashboard.shelf import About, Entry, Shelf, Update
+from seqbayes.dashboard.about import About
+from seqbayes.dashboard.shelf import Entry, Shelf, Update
 from seqbayes.dashboard.trail import Happened
 
 

@@ -63,9 +63,15 @@ class Client:
         """Return all that is known of a key, given by its id."""
         return self._get(f"/api/beliefs/{quote(belief, '')}/{quote(key, '')}", schema.Detail)
 
-    def compare(self, belief: str, keys: Iterable[str]) -> schema.Comparison:
-        """Return which key is largest, and by how much."""
-        query = urlencode([("keys", key) for key in keys])
+    def compare(
+        self, belief: str, keys: Iterable[str], best: str = "highest", label: str | None = None
+    ) -> schema.Comparison:
+        """Return which key is best, the `"highest"` or the `"lowest"`, and by how much.
+
+        Beliefs about labels are compared by the share of a label.
+        """
+        about = {"best": best} if label is None else {"best": best, "label": label}
+        query = urlencode([*(("keys", key) for key in keys), *about.items()])
         return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)
 
     def dead_letters(self, limit: int = 50) -> schema.Letters:

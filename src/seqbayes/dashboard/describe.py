@@ -6,16 +6,54 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.shelf import About
+from seqbayes.dashboard.about import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.forms import Forms, in_words, read_state
 
+_EXAMPLES: dict[str, Any] = {
+    "boolean": True,
+    "number": 3,
+    "feature": 1.5,
+    "text": "north",
+    "label": "north",
+    "time": "2026-01-01T12:00:00Z",
+    "pair": [2, 3],
+    "counts": {"north": 2},
+}
+"""A value of each kind of field."""
+
 
 def of_belief(belief: Belief) -> About:
     """Return what a belief of a pipeline is."""
-    return _about(belief.name, belief.state, list(belief.by), [*belief.features, *belief.field])
+    fields = [*belief.features, *belief.field]
+    about = _about(belief.name, belief.state, list(belief.by), fields)
+    return about._replace(example=example(belief))
+
+
+def example(belief: Belief) -> dict[str, Any]:
+    """Return an event that a belief would learn from.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> prior = Dirichlet({"red": 1, "blue": 1})
+    >>> example(Belief("candy", prior, "colour", by=["bag"], where={"type": "candy"}))
+    {'type': 'candy', 'bag': 'north', 'colour': 'red'}
+    """
+    plain = undecayed(belief.state)
+    labels = getattr(getattr(plain, "prior", None), "categories", None) or [_EXAMPLES["label"]]
+    told = {
+        name: value[0] if isinstance(value, (list, tuple)) else value
+        for name, value in belief.where.items()
+    }
+    told |= {name: _EXAMPLES["text"] for name in belief.by if name not in told}
+    observed = dict(belief.values)
+    for name, kind in belief.slots:
+        is_label = name in observed and kind in ("text", "label")
+        told.setdefault(name, labels[0] if is_label else _EXAMPLES.get(kind))
+    return told
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
@@ -41,6 +79,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         field,
         in_words(plain) or type(plain).__name__,
         _half_life(state),
+        None,
         forms.read,
         forms.make,
     )

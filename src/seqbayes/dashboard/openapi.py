@@ -13,7 +13,7 @@ import seqbayes
 from seqbayes.dashboard import schema
 from seqbayes.dashboard.answers import answer
 from seqbayes.dashboard.hub import FASTEST
-from seqbayes.dashboard.reads import MOST_CARDS, MOST_LETTERS
+from seqbayes.dashboard.reads import BEST, MOST_CARDS, MOST_LETTERS
 from seqbayes.dashboard.shelf import SORTS
 from seqbayes.dashboard.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.streams import MOST_KEYS
@@ -138,6 +138,8 @@ def _reading() -> dict[str, Any]:
     ]
     part = _in_query("part", "Of several numbers the one of the history.", type="string")
     keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
+    best = _in_query("best", "Which is best.", type="string", enum=list(BEST), default=BEST[0])
+    label = _in_query("label", "Compare the shares of this label.", type="string")
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
@@ -154,8 +156,8 @@ def _reading() -> dict[str, Any]:
             "detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY, part], 404, 422, 500
         ),
         compared: _get(
-            "compare", "Compare keys.", schema.Comparison, [_NAME, {**keys, "required": True}],
-            404, 422, 500,
+            "compare", "Compare keys.", schema.Comparison,
+            [_NAME, {**keys, "required": True}, best, label], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Tell events that could not be used.", schema.Letters,

@@ -79,7 +79,7 @@ class Live:
             _age(pulse.read_at, now),
             feed.dead_letters,
             pulse.reconnects,
-            source={"kind": kind, "name": getattr(runner.source, "name", ""), "mode": "pipeline"},
+            source=_described(kind, runner.source),
             error=trouble if runner.failure is None else str(runner.failure),
             quiet=quiet and status == "ok",
         )
@@ -89,6 +89,12 @@ class Live:
         self.runner.stop()
         if self.reader is not None:
             self.reader.close()
+
+
+def _described(kind: str, source: Any) -> dict[str, Any]:
+    told = {"kind": kind, "name": getattr(source, "name", ""), "mode": "pipeline"}
+    name = getattr(source, "id", None)
+    return told if name is None else {**told, "id": name}
 
 
 class Watched:

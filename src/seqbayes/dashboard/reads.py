@@ -17,6 +17,7 @@ from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns, make_cards
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import DeadLetter
 
+BEST = ("highest", "lowest")
 MOST_CARDS = 1000
 MOST_LETTERS = 50
 MOST_REASONS = 20
@@ -52,7 +53,7 @@ class Reads:
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
-        """Tell which of several keys is largest, and by how much."""
+        """Tell which of several keys is best, and by how much."""
         (name,) = segments(request, "/api/compare/")[:1]
         return await self._answer(request, lambda: self._compare(request, name))
 
@@ -137,6 +138,8 @@ class Reads:
 
     def _compare(self, request: Request, name: str) -> dict[str, Any]:
         keys = request.query_params.getlist("keys")
+        lowest = choice(request, "best", BEST) == "lowest"
+        label = request.query_params.get("label")
         with self._board.lock:
             shelf = self._shelf(name)
             # they are replaced, never changed, so that the lock need not be kept
@@ -144,7 +147,9 @@ class Reads:
         if len(set(keys)) < len(keys):
             raise Refusal(422, "expected different keys to compare")
         try:
-            told = views.compare(states)
+            if label is not None:
+                states = [views.share_of(state, label) for state in states]
+            told = views.compare(states, lowest)
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         differences = [
@@ -156,6 +161,7 @@ class Reads:
             "best": keys[told["best"]],
             "difference": differences[0],
             "differences": differences,
+            **({} if label is None else {"shares": views.drawn_shares(states)}),
         }
 
 

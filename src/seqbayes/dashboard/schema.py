@@ -21,7 +21,10 @@ class Error(Struct):
 
 
 class Belief(Struct):
-    """A belief; `keys` is how many it has."""
+    """A belief; `keys` is how many it has.
+
+    `example` is an event that it would learn from, where its fields are known.
+    """
 
     name: str
     family: str
@@ -31,15 +34,17 @@ class Belief(Struct):
     field: list[str]
     prior: str
     half_life: str | None
+    example: dict[str, Any] | None
     keys: int
 
 
 class Source(Struct):
-    """Where beliefs come from."""
+    """Where beliefs come from; `id` is the field that identifies an event, if any."""
 
     kind: str
     name: str
     mode: Literal["pipeline", "store", "replay"]
+    id: str | UnsetType = UNSET
     reads: list[str] | UnsetType = UNSET
     runner: str | UnsetType | None = UNSET
 
@@ -311,14 +316,26 @@ class Difference(Struct):
     level: float
 
 
+class Drawn(Struct):
+    """What is believed of the share of a label by one of several keys."""
+
+    mean: Number
+    interval: Interval
+    density: Density
+
+
 class Comparison(Struct):
-    """How probable each key is to be the largest, and by how much the likeliest is."""
+    """How probable each key is to be the best, and the likeliest less each of the others.
+
+    `shares` has what is compared of each key where that is the share of a label.
+    """
 
     keys: list[str]
     p_best: list[float]
     best: str
     difference: Difference
     differences: list[Difference]
+    shares: list[Drawn] | UnsetType = UNSET
 
 
 class Health(Struct):

@@ -7,11 +7,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from seqbayes.dashboard import views
+from seqbayes.dashboard.about import About
+from seqbayes.dashboard.collation import collated
 from seqbayes.dashboard.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
@@ -30,30 +32,6 @@ STEPS = 10
 
 TRAILS = 1000
 """Keys of a belief whose last events are kept, those that had some last."""
-
-
-class About(NamedTuple):
-    """What a belief is, in words.
-
-    `read` makes a state out of its stored JSON text, `make` one that has learned nothing.
-    """
-
-    name: str
-    family: str
-    likelihood: str | None
-    kind: str
-    by: list[str]
-    field: list[str]
-    prior: str
-    half_life: str | None
-    read: Callable[[str], Any]
-    make: Callable[[], Any]
-
-    def told(self, keys: int) -> dict[str, Any]:
-        """Return it as JSON values."""
-        told = self._asdict()
-        del told["read"], told["make"]
-        return {**told, "keys": keys}
 
 
 @dataclass
@@ -102,6 +80,7 @@ class Entry:
         "_about",
         "_before",
         "_card",
+        "_collated",
         "_followed",
         "_gap",
         "_n",
@@ -136,6 +115,7 @@ class Entry:
         self._before: float | None = None  # what had been seen when it was last counted
         self._summary: views.Summary | None = None
         self._card: dict[str, Any] | None = None
+        self._collated: tuple[Any, ...] | None = None
 
     @property
     def belief(self) -> str:
@@ -314,6 +294,13 @@ class Entry:
         names: list[str] | None = msgspec.json.decode(self.key)
         return names
 
+    @property
+    def collated(self) -> tuple[Any, ...]:
+        """What its key is sorted by."""
+        if self._collated is None:
+            self._collated = collated(self.names)
+        return self._collated
+
 
 def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
     """Return points over time as columns."""
@@ -388,7 +375,7 @@ class Shelf:
             "width": lambda e: e.summary.width,
             "rate": lambda e: e.rate(now),
             "updated": lambda e: e.updated,
-            "key": lambda e: e.key.casefold(),
+            "key": lambda e: e.collated,
         }
         if sort in ("mean", "width"):
             make_summaries(found)

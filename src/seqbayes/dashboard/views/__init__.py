@@ -9,7 +9,7 @@ from seqbayes.dashboard.views.cards import (
     summaries,
     summarise,
 )
-from seqbayes.dashboard.views.compare import compare
+from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
 from seqbayes.dashboard.views.details import detail, surprise
 from seqbayes.dashboard.views.followed import Followed, followable, followed
 from seqbayes.dashboard.views.steps import told_step
@@ -21,10 +21,12 @@ __all__ = [
     "cards",
     "compare",
     "detail",
+    "drawn_shares",
     "followable",
     "followed",
     "kind_of",
     "seen",
+    "share_of",
     "summaries",
     "summarise",
     "surprise",

@@ -1,4 +1,4 @@
-"""Several beliefs about one number each: which is largest, and by how much, by quadrature."""
+"""Several beliefs about one number each: which is best, and by how much, by quadrature."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions
-from seqbayes.dashboard.views.cards import kind_of, undecayed
+from seqbayes.dashboard.views.cards import cards, kind_of, undecayed
 from seqbayes.dashboard.views.figures import finite
+from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import shown
 from seqbayes.errors import PriorError
+from seqbayes.families import Beta
 from seqbayes.quadrature import beta_less
 
 MOST = 12
@@ -25,13 +27,15 @@ _LINE = np.linspace(-_REACH, _REACH, 401)
 _MASS = np.exp(-0.5 * _LINE**2) * (_LINE[1] - _LINE[0]) / math.sqrt(2.0 * math.pi)
 
 
-def compare(states: Sequence[Any]) -> dict[str, Any]:
-    """Return the probability of each to be the largest, and the differences to the likeliest.
+def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
+    """Return the probability of each to be the best, and the differences to the likeliest.
 
     Parameters
     ----------
     states
         2 to 12 beliefs about a number, or about a mean and a variance: then of the means.
+    lowest
+        Whether the smallest is the best, not the largest.
 
     Raises
     ------
@@ -42,7 +46,8 @@ def compare(states: Sequence[Any]) -> dict[str, Any]:
     -----
     P(i is the largest) is the integral of the density of i times the cdfs of all others. In normal
     scores of i it is smooth between the quantiles of the others, where Gauss-Legendre rules of ten
-    nodes leave errors of about 1e-9. Nothing is drawn at random.
+    nodes leave errors of about 1e-9. Nothing is drawn at random. For the smallest, the survival
+    functions of the others take the place of their cdfs.
 
     Examples
     --------
@@ -50,11 +55,13 @@ def compare(states: Sequence[Any]) -> dict[str, Any]:
     >>> told = compare([Beta(2, 1), Beta(1, 1)])
     >>> [round(p, 9) for p in told["p_best"]]
     [0.666666667, 0.333333333]
+    >>> compare([Beta(2, 1), Beta(1, 1)], lowest=True)["best"]
+    1
     """
     if not 2 <= len(states) <= MOST:
         raise PriorError(f"expected 2 to {MOST} keys to compare, got {len(states)}")
     drawn = [_distribution(state) for state in states]
-    p_best = _probabilities(drawn)
+    p_best = _probabilities(drawn, lowest)
     best = int(np.argmax(p_best))
     others = sorted((k for k in range(len(drawn)) if k != best), key=lambda k: -p_best[k])
     return {
@@ -66,6 +73,43 @@ def compare(states: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def share_of(state: Any, label: str) -> Beta:
+    """Return what is believed of the share of one label, as a belief about a number.
+
+    Raises
+    ------
+    PriorError
+        If it is no belief about labels, or nothing is known of this one.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> share_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red").posterior
+    BetaHyperparameters(alpha=2.0, beta=2.0)
+    """
+    if kind_of(state) != "labels":
+        raise PriorError("only beliefs about labels have shares to compare")
+    weights, unseen = concentrations(undecayed(state))
+    total = math.fsum(weights.values()) + unseen
+    weight = math.fsum(each for name, each in weights.items() if str(name) == label)
+    if not 0.0 < weight < total:
+        raise PriorError(f"one of the keys knows nothing of the share of {label[:200]!r}")
+    return Beta(weight, total - weight)
+
+
+def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
+    """Return mean, interval and density of shares."""
+    told = cards(states, [None] * len(states))
+    return [
+        {
+            "mean": each["mean"],
+            "interval": each["interval"],
+            "density": {**each["density"], "prior": None},
+        }
+        for each in told
+    ]
+
+
 def _distribution(state: Any) -> Any:
     if kind_of(state) not in ("number", "normal"):
         raise PriorError("only beliefs about a number can be compared")
@@ -75,11 +119,12 @@ def _distribution(state: Any) -> Any:
     return shown(plain)
 
 
-def _probabilities(drawn: Sequence[Any]) -> list[float]:
+def _probabilities(drawn: Sequence[Any], lowest: bool) -> list[float]:
     if len(drawn) == 2 and all(isinstance(each, distributions.Beta) for each in drawn):
         (a, b), (c, d) = (each._hyperparameters() for each in drawn)
-        return [float(beta_less(c, d, a, b)), float(beta_less(a, b, c, d))]
-    raw = [_largest(drawn, k) for k in range(len(drawn))]
+        larger = [float(beta_less(c, d, a, b)), float(beta_less(a, b, c, d))]
+        return larger[::-1] if lowest else larger
+    raw = [_best(drawn, k, lowest) for k in range(len(drawn))]
     total = math.fsum(raw)
     return [each / total for each in raw]
 
@@ -96,8 +141,8 @@ def _score(distribution: Any, x: Any) -> Any:
         return np.where(below < 0.5, sc.ndtri(below), -np.asarray(sc.ndtri(above)))
 
 
-def _largest(drawn: Sequence[Any], k: int) -> float:
-    """Integrate the density of one times the cdfs of the others, over its normal scores."""
+def _best(drawn: Sequence[Any], k: int, lowest: bool) -> float:
+    """Integrate the density of one times where the others must be, over its normal scores."""
     mine = drawn[k]
     others = [each for i, each in enumerate(drawn) if i != k]
     cuts = [_BREAKS, *(_score(mine, _quantile(each, _BREAKS)) for each in others)]
@@ -109,7 +154,7 @@ def _largest(drawn: Sequence[Any], k: int) -> float:
     x = _quantile(mine, z)
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
     for each in others:
-        density = density * each.cdf(x)
+        density = density * (each.sf(x) if lowest else each.cdf(x))
     return float(np.sum(density * weights))
 
 

@@ -136,3 +136,6 @@ export function sheet(href) {
   }
   return sheets.get(href);
 }
+
+/** How much larger text is than it usually is. */
+export const unit = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;

@@ -2,7 +2,7 @@
 // page has many frames, and its browser six connections to a host.
 
 import { detailPath, get, part } from "./api.js";
-import { h, setText } from "./dom.js";
+import { h, setText, unit } from "./dom.js";
 import { keyName } from "./format.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
@@ -46,14 +46,14 @@ async function show(signal) {
 }
 
 function build(belief) {
-  card = new Card(belief, id, null);
+  card = new Card(belief, id, null, { named: true });
   card.title.href = detailPath(name, id);
   card.title.target = "_top";
   card.element.querySelector("header").append(word);
   main.replaceChildren(card.element);
   const fit = () => {
     const { clientWidth, clientHeight } = card.element;
-    card.resize(clientWidth, Math.max(70, clientHeight - AROUND));
+    card.resize(clientWidth, Math.max(70, clientHeight - AROUND * unit()));
   };
   new ResizeObserver(fit).observe(card.element);
   fit();

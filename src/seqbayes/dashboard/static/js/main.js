@@ -2,8 +2,11 @@
 
 import { h } from "./dom.js";
 import { Live } from "./live.js";
+import { Place } from "./place.js";
 import { Selection } from "./selection.js";
 import { Shell } from "./shell.js";
+import { Lost, Unloaded } from "./views/lost.js";
+import { again } from "./views/state.js";
 
 const ROUTES = [
   [/^\/$/, () => import("./views/overview.js").then((m) => m.Overview)],
@@ -18,6 +21,7 @@ const ROUTES = [
 class App {
   live = new Live();
   selection = new Selection();
+  place = new Place();
   view = null;
   path = null;
   #turn = 0;
@@ -29,13 +33,22 @@ class App {
       for (const grid of this.view?.grids ?? []) grid.marks();
       for (const card of this.view?.pins?.values() ?? []) card.marks();
     });
+    this.live.addEventListener("state", ({ detail }) => this.#recover(detail));
     addEventListener("popstate", () => this.show());
     document.addEventListener("click", (event) => this.#click(event));
     this.show();
   }
 
+  // What failed while the server was away is tried again when it is back.
+  #recover({ state, before }) {
+    if (state !== "live" || before === "connecting") return;
+    if (this.view instanceof Unloaded) this.view.again();
+    else again(this.main);
+  }
+
   /** Go to a page of this site. */
   go(path) {
+    this.place.keep();
     history.pushState(null, "", path);
     this.show();
   }
@@ -59,16 +72,13 @@ class App {
 
   async show() {
     const turn = ++this.#turn;
+    const back = this.place.leave();
     const path = location.pathname;
-    const found = ROUTES.map(([pattern, load]) => [pattern.exec(path), load]).find(
-      ([match]) => match,
-    );
-    const View = found ? await found[1]() : (await import("./views/lost.js")).Lost;
+    const [View, parameters] = await find(path);
     if (turn !== this.#turn) return;
     this.view?.unmount();
     const first = this.path === null;
     this.path = path;
-    const parameters = (found?.[0] ?? []).slice(1).map(decode);
     this.view = new View(this, parameters, new URLSearchParams(location.search));
     this.main.replaceChildren(this.view.element ?? h("div"));
     document.title = `${this.view.title} · seqbayes`;
@@ -81,7 +91,17 @@ class App {
     }
     if (!this.view.watches) this.live.watch([]);
     await this.view.mount();
+    if (turn === this.#turn) this.place.restore(back);
   }
+}
+
+/** The view of an address, and what it is about. */
+async function find(path) {
+  for (const [pattern, load] of ROUTES) {
+    const match = pattern.exec(path);
+    if (match) return [await load().catch(() => Unloaded), match.slice(1).map(decode)];
+  }
+  return [Lost, []];
 }
 
 function decode(text) {

@@ -1,6 +1,6 @@
 // A belief about a number: posterior density with its interval, prior, likelihood, estimates.
 
-import { h, setAttribute, setText, svg } from "../dom.js";
+import { h, setAttribute, setText, svg, unit } from "../dom.js";
 import { scale, tickTexts } from "../format.js";
 import { area, at, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
@@ -145,11 +145,12 @@ export class Density {
   }
 
   #bounds(interval, sx, y) {
+    const sign = 3.3 * unit(); // half as wide as a digit
     for (const [i, text] of [this.low, this.high].entries()) {
       text.toggleAttribute("hidden", !interval);
       if (!interval) continue;
       setText(text, this.scale.text(interval[i]));
-      const half = text.textContent.length * 3.3;
+      const half = text.textContent.length * sign;
       const x = Math.min(Math.max(sx(interval[i]), half), this.width - half);
       const apart = Math.max(0, 2 * half + 6 - (sx(interval[1]) - sx(interval[0]))) / 2;
       const moved = i ? Math.min(x + apart, this.width - half) : Math.max(x - apart, half);

@@ -1,12 +1,22 @@
-// Several densities over one another.
+// Several densities over one another, each with its name at its peak.
 
-import { h, setAttribute, svg } from "../dom.js";
-import { tickTexts } from "../format.js";
+import { h, setAttribute, svg, unit } from "../dom.js";
+import { scale, tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
+import { complete, roomy } from "./tails.js";
 
 const HEIGHT = 320;
 const FOOT = 26;
+const LINE = 17; // from one name to the one above it
+const SIGN = 7; // about the width of a letter
+const LONGEST = 20;
+const LIFT = 40; // px that a name is lifted off the curves, but no further
+
+const SIGNS = "①②③④⑤⑥";
+
+/** The sign of a key where its name may be cut; no letter, for keys have those. */
+export const signOf = (i) => SIGNS[i] ?? String(i + 1);
 
 export const strokeClass = (i) => `series-${(i % 6) + 1} dash-${(i % 6) + 1}`;
 
@@ -14,46 +24,41 @@ export class Overlay {
   constructor() {
     this.root = svg("svg", { role: "img", class: "lines" });
     this.element = h("div", { class: "plot compare-plot" }, this.root);
-    this.watcher = new ResizeObserver(() => this.cards && this.update(this.cards, this.family));
+    this.watcher = new ResizeObserver(() => this.last && this.update(...this.last));
     this.watcher.observe(this.element);
   }
 
-  update(cards, family) {
-    this.cards = cards;
-    this.family = family;
+  /**
+   * @param {object[]} cards
+   * @param {string[]} names
+   * @param {string} family of the belief
+   */
+  update(cards, names, family) {
+    this.last = [cards, names, family];
     const width = this.element.clientWidth;
-    const drawn = cards.filter((card) => card.density?.x?.length);
+    const drawn = cards.flatMap(({ density }, i) => (density?.x?.length ? [{ density, i }] : []));
     if (!width || !drawn.length) {
       this.root.replaceChildren();
       return;
     }
-    for (const [name, value] of Object.entries({
-      width,
-      height: HEIGHT,
-      viewBox: `0 0 ${width} ${HEIGHT}`,
-    })) {
-      setAttribute(this.root, name, value);
-    }
-    const low = Math.min(...drawn.map((card) => card.density.x[0]));
-    const high = Math.max(...drawn.map((card) => card.density.x.at(-1)));
-    const sx = linear([low, high], [6, width - 6]);
-    const floor = HEIGHT - FOOT;
-    const sy = linear(
-      [0, 1.12 * Math.max(...drawn.map((card) => greatest(card.density.posterior)))],
-      [floor, 4],
+    const height = HEIGHT * unit();
+    const box = { width, height, viewBox: `0 0 ${width} ${height}` };
+    for (const [name, value] of Object.entries(box)) setAttribute(this.root, name, value);
+    const ends = roomy(
+      Math.min(...drawn.map(({ density }) => density.x[0])),
+      Math.max(...drawn.map(({ density }) => density.x.at(-1))),
+      scale(family).share,
     );
-    const curves = cards.flatMap((card, i) => {
-      if (!card.density) return [];
-      const [x, posterior] = smooth(card.density.x, card.density.posterior);
-      return [
-        svg("path", { class: `c-fill series-${(i % 6) + 1}`, d: area(x, posterior, sx, sy) }),
-        svg("path", { class: `c-line ${strokeClass(i)}`, d: line(x, posterior, sx, sy) }),
-      ];
-    });
+    const sx = linear(ends, [6, width - 6]);
+    const floor = height - FOOT;
+    const peak = Math.max(...drawn.map(({ density }) => greatest(density.posterior)));
+    const peaks = drawn.map((one) => ({ ...one, ...top(one.density), name: names[one.i] }));
+    const [labels, head] = placed(peaks, sx, floor, peak, width);
+    const sy = linear([0, peak], [floor, head]);
     this.root.replaceChildren(
-      ...curves,
-      ...this.#letters(cards, sx, sy),
-      ...this.#axis(sx, width, floor),
+      ...drawn.flatMap((one) => curve(one, sx, sy)),
+      ...labels,
+      ...axis(sx, width, floor, family),
     );
     setAttribute(
       this.root,
@@ -62,35 +67,88 @@ export class Overlay {
     );
   }
 
-  #letters(cards, sx, sy) {
-    return cards.flatMap((card, i) => {
-      if (!card.density) return [];
-      const { x, posterior } = card.density;
-      const top = posterior.indexOf(greatest(posterior));
-      if (top < 0) return [];
-      const place = { x: sx(x[top]).toFixed(1), y: (sy(posterior[top]) - 6).toFixed(1) };
-      return [svg("text", { ...place, class: "letter", "text-anchor": "middle" }, letter(i))];
-    });
-  }
-
-  #axis(sx, width, floor) {
-    const marks = ticksOf(sx.domain, Math.max(3, Math.floor(width / 110)), this.family);
-    const texts = tickTexts(marks, this.family);
-    return [
-      svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
-      ...marks.map((value, i) =>
-        svg(
-          "text",
-          { x: sx(value).toFixed(1), y: HEIGHT - 6, "text-anchor": "middle" },
-          texts[i],
-        ),
-      ),
-    ];
-  }
-
   close() {
     this.watcher.disconnect();
   }
 }
 
-export const letter = (i) => "ABCDEF"[i] ?? String(i + 1);
+function top({ x, posterior }) {
+  const most = greatest(posterior);
+  return { x: x[posterior.indexOf(most)] ?? x[0], y: most };
+}
+
+function curve({ density, i }, sx, sy) {
+  const [x, posterior] = complete(
+    ...smooth(density.x, density.posterior),
+    greatest(density.posterior),
+    sx.domain,
+  );
+  return [
+    svg("path", { class: `c-fill series-${(i % 6) + 1}`, d: area(x, posterior, sx, sy) }),
+    svg("path", { class: `c-line ${strokeClass(i)}`, d: line(x, posterior, sx, sy) }),
+  ];
+}
+
+/** Names above the peaks, none over another; and the height that leaves them room. */
+function placed(peaks, sx, floor, peak, width) {
+  const larger = unit();
+  const apart = LINE * larger;
+  let head = apart + 4;
+  for (let turn = 0; ; turn++) {
+    const sy = linear([0, peak], [floor, head]);
+    const boxes = [];
+    for (const one of [...peaks].sort((a, b) => a.y - b.y)) {
+      const text = `${signOf(one.i)} ${shortened(one.name)}`;
+      const half = (text.length * SIGN * larger) / 2;
+      const x = Math.min(Math.max(sx(one.x), half), Math.max(half, width - half));
+      const own = sy(one.y);
+      const clear = sy(Math.max(...peaks.map(({ density }) => highest(density, sx, x, half))));
+      const box = { i: one.i, text, x, half, y: (own - clear < LIFT ? clear : own) - 6 };
+      while (boxes.some((other) => over(box, other, apart))) box.y -= apart;
+      boxes.push(box);
+    }
+    const missing = apart - Math.min(...boxes.map(({ y }) => y));
+    if (missing <= 0 || turn > 3) return [boxes.map(label), head];
+    head += missing;
+  }
+}
+
+/** How high a curve is within so many pixels. */
+function highest({ x, posterior }, sx, middle, half) {
+  return greatest(posterior.filter((_, k) => Math.abs(sx(x[k]) - middle) < half));
+}
+
+const over = (a, b, apart) =>
+  Math.abs(a.x - b.x) < a.half + b.half && Math.abs(a.y - b.y) < apart - 2;
+
+const label = ({ i, text, x, y }) =>
+  svg(
+    "text",
+    {
+      x: x.toFixed(1),
+      y: y.toFixed(1),
+      class: `curve-name label-${(i % 6) + 1}`,
+      "text-anchor": "middle",
+    },
+    text,
+  );
+
+function shortened(name) {
+  const signs = [...name];
+  return signs.length > LONGEST ? `${signs.slice(0, LONGEST - 1).join("")}…` : name;
+}
+
+function axis(sx, width, floor, family) {
+  const marks = ticksOf(sx.domain, Math.max(3, Math.floor(width / 110)), family);
+  const texts = tickTexts(marks, family);
+  return [
+    svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
+    ...marks.map((value, i) =>
+      svg(
+        "text",
+        { x: sx(value).toFixed(1), y: floor + FOOT - 6, "text-anchor": "middle" },
+        texts[i],
+      ),
+    ),
+  ];
+}

@@ -24,7 +24,7 @@ import { isPinned, togglePin } from "../prefs.js";
 
 export const CARD_HEIGHT = 300;
 const PADDING = 18;
-const PLOT = 122;
+export const PLOT = 122;
 const SPARK = 34;
 const LOW_SPARK = 20; // under six labels
 
@@ -51,8 +51,10 @@ export class Card {
    * @param {object} belief as GET /api/beliefs describes it
    * @param {string} id of the key
    * @param {{chosen: Function, choose: Function}} selection of keys to compare
+   * @param {object} options
+   * @param {boolean} [options.named] whether it says which belief it is of
    */
-  constructor(belief, id, selection) {
+  constructor(belief, id, selection, { named = false } = {}) {
     this.belief = belief;
     this.id = id;
     this.selection = selection;
@@ -85,7 +87,16 @@ export class Card {
     this.element = h(
       "article",
       { class: "card", "data-id": id, "data-belief": belief.name, "data-kind": belief.kind },
-      h("header", null, h("h3", null, this.title), this.compare, this.pin),
+      h(
+        "header",
+        null,
+        h("h3", null, this.title),
+        named && belief.by.length > 0
+          ? h("span", { class: "of", title: belief.name }, belief.name)
+          : null,
+        this.compare,
+        this.pin,
+      ),
       h("p", { class: "headline" }, this.value, this.range),
       this.chart.element,
       this.spark.element,

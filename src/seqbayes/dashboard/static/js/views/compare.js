@@ -2,15 +2,23 @@
 
 import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
-import { Overlay, letter, strokeClass } from "../charts/overlay.js";
-import { h, icon, setText, svg, table } from "../dom.js";
-import { count, keyName, measure, nameless, scale } from "../format.js";
+import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
+import { h, icon, segments, setText, svg, table } from "../dom.js";
+import { count, keyName, measure, nameless, scale, visible } from "../format.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
+import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
 
 const AGAIN = 1500; // ms between two computations, while events come in
-const OFFERED = 24;
+const BEST = [
+  ["highest", "Highest is best"],
+  ["lowest", "Lowest is best"],
+];
+const KINDS = ["number", "normal", "labels"];
+const NO_SHARE = { mean: null, interval: null, density: null };
+const panel = (head, ...children) =>
+  h("section", { class: "panel" }, h("header", null, ...head), ...children);
 
 export class Compare {
   title = "Compare";
@@ -20,7 +28,10 @@ export class Compare {
     this.app = app;
     this.name = search.get("belief");
     this.ids = [...new Set(search.getAll("keys"))].slice(0, MOST);
+    this.lowest = search.get("best") === "lowest";
+    this.label = search.get("label");
     this.cards = new Map();
+    this.shares = new Map();
     this.element = h("div", { class: "compare" });
     this.stop = new AbortController();
   }
@@ -29,25 +40,17 @@ export class Compare {
     this.element.replaceChildren(loading("Loading beliefs"));
     try {
       const { beliefs } = await get("/api/beliefs", this.stop.signal);
-      this.beliefs = beliefs.filter(({ kind }) => kind === "number" || kind === "normal");
-      this.#listen();
+      this.beliefs = beliefs.filter(({ kind }) => KINDS.includes(kind));
       if (!this.beliefs.length) {
         this.app.live.watch([]);
-        this.element.replaceChildren(
-          empty(
-            "Nothing to compare",
-            h(
-              "p",
-              null,
-              "Beliefs about one number can be compared key by key; this server keeps none.",
-            ),
-          ),
-        );
+        const why = "Beliefs about one number, or labels, can be compared; this server keeps none.";
+        this.element.replaceChildren(empty("Nothing to compare", h("p", null, why)));
         return;
       }
-      this.name = this.beliefs.some((belief) => belief.name === this.name)
-        ? this.name
-        : this.beliefs[0].name;
+      this.known = new Map(this.beliefs.map(({ name, keys }) => [name, keys]));
+      if (!this.known.has(this.name))
+        this.name = (this.beliefs.find(({ keys }) => keys > 1) ?? this.beliefs[0]).name;
+      this.#listen();
       this.#build();
       await this.#load();
     } catch (error) {
@@ -61,128 +64,135 @@ export class Compare {
     return this.beliefs.find((belief) => belief.name === this.name);
   }
 
+  get labelled() {
+    return this.belief.kind === "labels";
+  }
+
+  get family() {
+    return this.labelled ? "Beta" : measure(this.belief); // a share by itself
+  }
+
   #listen() {
-    const { signal } = this.stop;
-    this.app.live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
-    this.app.live.addEventListener("resync", () => this.#load(), { signal });
+    this.heard?.abort();
+    this.heard = new AbortController();
+    const { signal } = this.heard;
+    const { live } = this.app;
+    live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
+    live.addEventListener("resync", () => this.#load(), { signal });
+    live.addEventListener("health", ({ detail }) => this.#grown(detail.beliefs ?? {}), { signal });
   }
 
   #build() {
     const choice = h(
       "select",
-      {
-        "aria-label": "Belief",
-        onchange: (event) => {
-          this.name = event.target.value;
-          this.ids = [];
-          this.field.value = "";
-          this.#load();
-        },
-      },
+      { "aria-label": "Belief", onchange: () => this.#turn(choice.value) },
       ...this.beliefs.map(({ name }) => h("option", { value: name }, name)),
     );
     choice.value = this.name;
-    this.field = h("input", {
-      type: "search",
-      placeholder: "Find a key",
-      "aria-label": "Find a key",
-      autocomplete: "off",
-      oninput: () => {
-        clearTimeout(this.typing);
-        this.typing = setTimeout(() => this.#offer(), 180);
+    const best = segments("What is best", BEST, BEST[Number(this.lowest)][0], (value) => {
+      this.lowest = value === "lowest";
+      this.#remember();
+      this.#compute();
+    });
+    const head = h(
+      "div",
+      { class: "page-head" },
+      h(
+        "div",
+        null,
+        h("h1", null, "Compare"),
+        h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`),
+      ),
+      h("div", { class: "actions" }, best, this.#labels(), h("label", { class: "select" }, choice)),
+    );
+    this.chips = h("div", { class: "key-list" });
+    this.hint = h("p", { class: "nothing" });
+    this.offers = new Offers(
+      (id) => this.#add(id),
+      (card) => this.#text(card),
+      this.stop.signal,
+    );
+    this.few = h("div");
+    const parts = [this.chips, this.hint, this.#panels(), this.offers.element];
+    this.body = h("div", null, ...parts);
+    this.element.replaceChildren(head, this.few, this.body);
+  }
+
+  #labels() {
+    this.choice = h("select", {
+      "aria-label": "Share of",
+      onchange: () => {
+        this.label = this.choice.value;
+        this.#remember();
+        this.#compute();
       },
     });
-    this.offers = h("div", { class: "choose" });
-    this.chips = h("div", { class: "key-list" });
+    const said = h("span", { class: "muted" }, "Share of");
+    this.choices = h("label", { class: "select", hidden: true }, said, this.choice);
+    return this.choices;
+  }
+
+  // The labels of the keys that are compared, those with the largest shares.
+  #offerLabels() {
+    this.choices.hidden = !this.labelled || !this.ids.length;
+    if (this.choices.hidden) return;
+    const shares = this.ids.flatMap((id) => this.cards.get(id).shares ?? []);
+    const labels = [...new Set(shares.map(({ label }) => label))];
+    if (!labels.includes(this.label)) this.label = labels[0] ?? null;
+    this.choice.replaceChildren(
+      ...labels.map((label) => h("option", { value: label }, visible(label))),
+    );
+    this.choice.value = this.label;
+    this.#remember();
+  }
+
+  #panels() {
     this.overlay = new Overlay();
     this.numbers = h("div");
     this.best = h("div");
     this.differences = h("div");
+    this.question = h("h2");
+    const much = [h("h2", null, "By how much?"), h("p", null, "difference, 95 % interval")];
     this.results = h(
       "div",
       { class: "columns" },
       h(
         "div",
         null,
-        h(
-          "section",
-          { class: "panel" },
-          h("header", null, h("h2", null, "Posterior densities")),
-          this.overlay.element,
-        ),
-        h(
-          "section",
-          { class: "panel" },
-          h("header", null, h("h2", null, "In numbers")),
-          this.numbers,
-        ),
+        panel([h("h2", null, "Posterior densities")], this.overlay.element),
+        panel([h("h2", null, "In numbers")], this.numbers),
       ),
       h(
         "div",
         null,
-        h(
-          "section",
-          { class: "panel" },
-          h("header", null, h("h2", null, "Which is highest?"), h("p", null, "P(best)")),
-          this.best,
-        ),
-        h(
-          "section",
-          { class: "panel" },
-          h(
-            "header",
-            null,
-            h("h2", null, "By how much?"),
-            h("p", null, "difference, 95 % interval"),
-          ),
-          this.differences,
-        ),
+        panel([this.question, h("p", null, "P(best)")], this.best),
+        panel(much, this.differences),
       ),
     );
-    this.hint = h("p", { class: "nothing" });
-    this.element.replaceChildren(
-      h(
-        "div",
-        { class: "page-head" },
-        h(
-          "div",
-          null,
-          h("h1", null, "Compare"),
-          h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`),
-        ),
-        h("div", { class: "actions" }, h("label", { class: "select" }, choice)),
-      ),
-      this.chips,
-      this.hint,
-      this.results,
-      h(
-        "section",
-        { class: "panel more-keys" },
-        h(
-          "header",
-          null,
-          h("h2", null, "Keys"),
-          h("label", { class: "field" }, icon("search"), this.field),
-        ),
-        this.offers,
-      ),
-    );
+    return this.results;
+  }
+
+  #turn(name) {
+    this.name = name;
+    this.ids = [];
+    this.#load();
+  }
+
+  #remember() {
+    const best = this.lowest ? "lowest" : null;
+    const label = this.labelled ? this.label : null;
+    const asked = query({ belief: this.name, keys: this.ids, best, label });
+    history.replaceState(history.state, "", `/compare${asked}`);
   }
 
   async #load() {
-    history.replaceState(
-      history.state,
-      "",
-      `/compare${query({ belief: this.name, keys: this.ids })}`,
-    );
+    this.#remember();
     this.app.live.watch(this.ids.map((id) => [this.name, id]));
     const kept = [];
     for (const id of this.ids) {
       try {
-        this.cards.set(
-          id,
-          await get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal),
-        );
+        const path = `/api/beliefs/${part(this.name)}/${part(id)}`;
+        this.cards.set(id, await get(path, this.stop.signal));
         kept.push(id);
       } catch (error) {
         if (error.name === "AbortError") return;
@@ -191,45 +201,48 @@ export class Compare {
       }
     }
     this.ids = kept;
+    this.shares = new Map();
+    this.#enough();
+    this.#offerLabels();
     this.#draw();
-    await Promise.all([this.#compute(), this.#offer()]);
+    const offered = this.offers.show(this.belief, this.ids, this.ids.length >= MOST);
+    await Promise.all([this.#compute(), offered]);
   }
 
-  async #offer() {
-    const search = this.field.value.trim();
-    try {
-      const { cards } = await get(
-        `/api/beliefs/${part(this.name)}${query({ sort: "n", order: "desc", search, limit: OFFERED })}`,
-        this.stop.signal,
-      );
-      const open = cards.filter((card) => !this.ids.includes(card.id));
-      this.offers.replaceChildren(
-        ...open.map((card) =>
-          h(
-            "button",
-            {
-              type: "button",
-              class: "button",
-              disabled: this.ids.length >= MOST,
-              onclick: () => this.#add(card.id),
-            },
-            this.#named(card),
-            h("span", { class: "muted" }, scale(measure(this.belief), card.interval).text(card.mean)),
-          ),
+  // With a single key there is nothing to choose from.
+  #enough() {
+    const keys = this.known.get(this.name);
+    this.body.hidden = keys < 2;
+    this.few.hidden = keys > 1;
+    if (keys > 1) return;
+    const { by } = this.belief;
+    this.few.replaceChildren(
+      empty(
+        "Nothing to compare yet",
+        h(
+          "p",
+          null,
+          keys
+            ? `${this.name} has a single key so far, and a comparison takes two.`
+            : `${this.name} has no key so far, and a comparison takes two.`,
         ),
-      );
-      if (!open.length)
-        this.offers.replaceChildren(
-          h(
-            "p",
-            { class: "nothing" },
-            search ? `No other key contains “${search}”.` : "There are no other keys.",
-          ),
-        );
-    } catch (error) {
-      if (error.name !== "AbortError")
-        this.offers.replaceChildren(h("p", { class: "nothing" }, error.message));
-    }
+        h(
+          "p",
+          null,
+          by.length
+            ? `Each ${by.join(" and ")} that comes is a key of its own.`
+            : "Its events are not told apart: a field to tell them by makes keys.",
+        ),
+      ),
+    );
+  }
+
+  #grown(beliefs) {
+    const before = this.known.get(this.name);
+    for (const [name, keys] of Object.entries(beliefs)) this.known.set(name, keys);
+    const now = this.known.get(this.name);
+    if (before < 2 && now > 1) this.#load();
+    else if (before !== now) this.#enough();
   }
 
   #add(id) {
@@ -254,15 +267,16 @@ export class Compare {
     }, AGAIN);
   }
 
-  get #chosen() {
-    return this.ids.map((id) => this.cards.get(id)).filter(Boolean);
+  /** A card as it is compared: of labels, the share of one. */
+  #shown(id) {
+    const card = this.cards.get(id);
+    return card && this.labelled ? { ...card, ...NO_SHARE, ...this.shares.get(id) } : card;
   }
 
   #draw() {
-    const cards = this.#chosen;
-    const enough = cards.length > 1;
-    this.results.hidden = cards.length === 0;
-    this.hint.hidden = enough;
+    const cards = this.ids.flatMap((id) => this.#shown(id) ?? []);
+    this.results.hidden = cards.length < (this.labelled ? 2 : 1);
+    this.hint.hidden = cards.length > 1;
     setText(
       this.hint,
       cards.length ? "One more key is needed for a comparison." : "Choose two keys or more below.",
@@ -273,27 +287,40 @@ export class Compare {
       this.shown = shown;
       this.chips.replaceChildren(...cards.map((card, i) => this.#chip(card, names[i], i)));
     }
-    this.overlay.update(cards, measure(this.belief));
-    const written = scale(measure(this.belief), cards[0]?.interval);
-    const rows = cards.map((card, i) => [
-      h("a", { href: detailPath(this.name, card.id) }, `${letter(i)} · `, this.#named(card)),
+    this.overlay.update(cards, names, this.family);
+    const written = scale(this.family, cards[0]?.interval);
+    const rows = cards.map((card) => [
+      h("a", { href: detailPath(this.name, card.id) }, this.#named(card.id)),
       count(card.n),
       written.text(card.mean),
       written.range(card.interval),
     ]);
-    this.numbers.replaceChildren(
-      table(
-        "The keys compared",
-        [["Key"], ["n", "num"], [written.log ? "Median" : "Mean", "num"], ["95 % interval", "num"]],
-        rows,
-      ),
-    );
+    const columns = [
+      ["Key", "key"],
+      ["n", "num lesser"],
+      [written.log ? "Median" : "Mean", "num"],
+      ["95 % interval", "num"],
+    ];
+    this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
 
   // A name written from right to left leaves what stands beside it in place.
-  #named(card) {
+  #text(card) {
     const quiet = nameless(card.key) ? "nameless" : null;
     return h("bdi", { class: quiet }, keyName(card.key, this.name));
+  }
+
+  /** The name of a key that is compared, with its sign, for where it may be cut. */
+  #named(id) {
+    const card = this.cards.get(id);
+    const sign = h("span", { class: "sign" }, signOf(this.ids.indexOf(id)));
+    return h(
+      "span",
+      { class: "key-name", title: keyName(card.key, this.name) },
+      sign,
+      " ",
+      this.#text(card),
+    );
   }
 
   #chip(card, name, i) {
@@ -307,49 +334,49 @@ export class Compare {
       { type: "button", "aria-label": `Leave out ${name}`, onclick: () => this.#drop(card.id) },
       icon("close"),
     );
-    return h("span", { class: "chip" }, stroke, h("b", null, letter(i)), this.#named(card), drop);
+    return h("span", { class: "chip" }, stroke, this.#named(card.id), drop);
   }
 
   async #compute() {
+    setText(this.question, this.lowest ? "Which is lowest?" : "Which is highest?");
     if (this.ids.length < 2) {
       this.best.replaceChildren(h("p", { class: "nothing" }, "–"));
       this.differences.replaceChildren(h("p", { class: "nothing" }, "–"));
       return;
     }
+    const { lowest, label } = this;
+    const about = { best: lowest ? "lowest" : null, label: this.labelled ? label : null };
+    const asked = query({ keys: this.ids, ...about });
     let answer;
     try {
-      answer = await get(
-        `/api/compare/${part(this.name)}${query({ keys: this.ids })}`,
-        this.stop.signal,
-      );
+      answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
     } catch (error) {
       if (error.name !== "AbortError")
         this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
       return;
     }
-    const name = (id) => {
-      const i = this.ids.indexOf(id);
-      return i < 0 ? null : keyName(this.cards.get(id).key, this.name);
-    };
-    const ranked = answer.keys
-      .map((id, i) => ({ id, name: name(id), p: answer.p_best[i] }))
-      .filter((row) => row.name !== null);
-    this.best.replaceChildren(
-      bests(
-        ranked.sort((a, b) => b.p - a.p),
-        (id) => this.ids.indexOf(id),
-      ),
-    );
-    const pairs = (answer.differences ?? [answer.difference]).filter(({ pair }) =>
-      pair.every((id) => this.ids.includes(id)),
-    );
-    this.differences.replaceChildren(
-      forest(pairs, this.ids, scale(measure(this.belief), pairs[0]?.interval)),
-    );
+    if (lowest === this.lowest && label === this.label) this.#answered(answer);
+  }
+
+  #answered({ keys, p_best: chances, differences, shares }) {
+    if (shares) {
+      this.shares = new Map(keys.map((id, i) => [id, shares[i]]));
+      this.#draw();
+    }
+    const named = (id) => this.#named(id);
+    const ranked = keys
+      .map((id, i) => ({ id, p: chances[i] }))
+      .filter(({ id }) => this.ids.includes(id))
+      .sort((a, b) => b.p - a.p);
+    this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
+    const pairs = differences.filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
+    const written = scale(this.family, pairs[0]?.interval);
+    this.differences.replaceChildren(forest(pairs, named, written));
   }
 
   unmount() {
     this.stop.abort();
+    this.heard?.abort();
     clearTimeout(this.pending);
     this.overlay?.close();
   }

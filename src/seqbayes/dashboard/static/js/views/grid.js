@@ -1,25 +1,34 @@
 // The keys of one belief as a grid, of which only what is on screen exists.
 
 import { get, part, query } from "../api.js";
-import { h } from "../dom.js";
-import { CARD_HEIGHT, Card, skeleton } from "./card.js";
+import { h, unit } from "../dom.js";
+import { CARD_HEIGHT, Card, PLOT, skeleton } from "./card.js";
+import { Block } from "./walk.js";
 
 const GAP = 16;
 const NARROWEST = 284;
 const PAGE = 60;
 const OVERSCAN = 1; // rows above and below
+const HEAD = 112; // px that stay above a card that is gone to: what frames the page
+const FOOT = 24;
 
-export class Grid {
+/** How many cards stand side by side. */
+export const columnsOf = (width) =>
+  Math.max(1, Math.floor((width + GAP) / (NARROWEST * unit() + GAP)));
+
+export class Grid extends Block {
   /**
    * @param {object} belief
    * @param {object} options
    * @param {object} options.selection of keys to compare
    * @param {number} [options.rows] show at most so many rows
-   * @param {Function} options.changed called when other keys are on screen, or their number changed
+   * @param {Function} options.changed called when other keys are on screen
+   * @param {Function} options.told called when it is told how many keys there are
    * @param {Function} options.failed called with what went wrong
    */
-  constructor(belief, { selection, rows = Infinity, changed, failed }) {
-    Object.assign(this, { belief, selection, rows, changed, failed });
+  constructor(belief, { selection, rows = Infinity, changed, told, failed }) {
+    super();
+    Object.assign(this, { belief, selection, rows, changed, told, failed });
     this.element = h("div", {
       class: "grid",
       role: "list",
@@ -27,11 +36,12 @@ export class Grid {
     });
     this.total = null;
     this.asked = null;
+    this.answered = null; // what was asked when the total was told
     this.order = []; // ids by place; holes where nothing was loaded
     this.known = new Map(); // id -> the last that was heard
     this.cards = new Map(); // id -> Card on screen
     this.skeletons = [];
-    this.pages = new Set();
+    this.pages = new Map(); // number -> what waits for it
     this.columns = 1;
   }
 
@@ -50,7 +60,7 @@ export class Grid {
     const fresh = await this.#fetch(page, this.abort.signal);
     if (!fresh) return;
     this.order = [];
-    this.pages = new Set([page]);
+    this.pages = new Map([[page, null]]);
     this.#take(page, fresh);
     this.layout();
   }
@@ -67,16 +77,21 @@ export class Grid {
 
   #take(page, fresh) {
     this.total = fresh.total;
+    this.answered = this.asked;
     fresh.cards.forEach((card, i) => {
       this.order[page * PAGE + i] = card.id;
       this.known.set(card.id, card);
       this.cards.get(card.id)?.update(card);
     });
+    this.told();
   }
 
-  async #load(page) {
-    if (this.pages.has(page)) return;
-    this.pages.add(page);
+  #load(page) {
+    if (!this.pages.has(page)) this.pages.set(page, this.#loaded(page));
+    return this.pages.get(page);
+  }
+
+  async #loaded(page) {
     const fresh = await this.#fetch(page, this.abort?.signal);
     if (!fresh) this.pages.delete(page);
     else {
@@ -98,11 +113,13 @@ export class Grid {
   layout() {
     const width = this.element.clientWidth;
     if (!width || this.total === null) return;
-    this.columns = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+    this.columns = columnsOf(width);
     const cell = (width - GAP * (this.columns - 1)) / this.columns;
-    const places = Math.min(this.total, this.rows * this.columns);
+    this.cell = cell;
+    const places = this.count;
     const rows = Math.ceil(places / this.columns);
-    const pitch = CARD_HEIGHT + GAP;
+    this.height = CARD_HEIGHT * unit();
+    const pitch = this.height + GAP;
     this.element.style.height = `${Math.max(0, rows * pitch - GAP)}px`;
     const top = this.element.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN);
@@ -116,6 +133,7 @@ export class Grid {
     const [from, to] = this.span;
     const wanted = new Set();
     const elements = [];
+    const plot = PLOT * unit();
     let bare = 0;
     let focused = null;
     for (let place = from; place < to; place++) {
@@ -129,7 +147,7 @@ export class Grid {
       }
       wanted.add(id);
       const card = this.cards.get(id) ?? this.#create(id);
-      card.resize(cell);
+      card.resize(cell, plot);
       this.#put(card.element, place, cell, pitch);
       elements.push(card.element);
     }
@@ -170,7 +188,7 @@ export class Grid {
     const x = (place % this.columns) * (cell + GAP);
     const style = element.style;
     style.width = `${cell}px`;
-    style.height = `${CARD_HEIGHT}px`;
+    style.height = `${this.height}px`;
     style.transform = `translate(${x}px, ${row * pitch}px)`;
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.total);
@@ -183,6 +201,35 @@ export class Grid {
       if (element === next) next = next.nextSibling;
       else this.element.insertBefore(element, next);
     }
+  }
+
+  /* As a block of cards among which arrows lead. */
+
+  get count() {
+    return this.element.clientWidth ? Math.min(this.total ?? 0, this.rows * this.columns) : 0;
+  }
+
+  placeOf(element) {
+    return this.element.contains(element) ? Number(element.getAttribute("aria-posinset")) - 1 : -1;
+  }
+
+  boxOf(place) {
+    const { left, top } = this.element.getBoundingClientRect();
+    return {
+      left: left + (place % this.columns) * (this.cell + GAP),
+      top: top + Math.floor(place / this.columns) * (this.height + GAP),
+      width: this.cell,
+    };
+  }
+
+  async reach(place) {
+    const { top } = this.boxOf(place);
+    const below = top + this.height + FOOT - innerHeight;
+    if (top < HEAD) scrollBy(0, top - HEAD);
+    else if (below > 0) scrollBy(0, Math.min(below, top - HEAD));
+    if (this.order[place] === undefined) await this.#load(Math.floor(place / PAGE));
+    this.layout();
+    this.cards.get(this.order[place])?.title.focus({ preventScroll: true });
   }
 
   tick() {

@@ -1,4 +1,4 @@
-// No page has this address.
+// What an address shows that has no page, or whose page did not come.
 
 import { ApiError } from "../api.js";
 import { failure } from "./state.js";
@@ -9,6 +9,25 @@ export class Lost {
   mount() {}
 
   element = failure(new ApiError(`This site has no page ${location.pathname}.`, 404));
+
+  unmount() {}
+}
+
+export class Unloaded {
+  title = "Not loaded";
+
+  constructor(app) {
+    this.app = app;
+    this.element = failure(new ApiError("The server does not answer.", 0), () => this.again());
+  }
+
+  mount() {}
+
+  // Browsers may remember that a module did not come, until the page is loaded anew.
+  again() {
+    if (this.app.live.state === "live") location.reload();
+    else this.app.show();
+  }
 
   unmount() {}
 }

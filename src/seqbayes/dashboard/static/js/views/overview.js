@@ -1,14 +1,15 @@
 // All beliefs: a section each, with a card a key.
 
-import { ApiError, get, query, part } from "../api.js";
+import { ApiError, get, query } from "../api.js";
 import { drawn, legend } from "../charts/density.js";
 import { h, icon, setText } from "../dom.js";
 import { count, visible } from "../format.js";
-import { pinned } from "../prefs.js";
-import { Card } from "./card.js";
-import { Grid } from "./grid.js";
-import { empty, failure, loading } from "./state.js";
-import { SORTS, toolbar } from "./toolbar.js";
+import { Pins } from "./pins.js";
+import { Section } from "./section.js";
+import { begin, none } from "./start.js";
+import { failure, loading } from "./state.js";
+import { SORTS, inWords, toolbar, usual } from "./toolbar.js";
+import { walk } from "./walk.js";
 
 const FEW_ROWS = 2; // of every belief, while all are shown
 const MOST_WATCHED = 120;
@@ -20,15 +21,12 @@ export class Overview {
 
   constructor(app, _, search) {
     this.app = app;
-    this.asked = {
-      sort: SORTS.some(([sort]) => sort === search.get("sort")) ? search.get("sort") : "n",
-      order: search.get("order") === "asc" ? "asc" : "desc",
-      search: search.get("q") ?? "",
-    };
+    const sort = SORTS.some(([one]) => one === search.get("sort")) ? search.get("sort") : "n";
+    const order = ["asc", "desc"].find((one) => one === search.get("order")) ?? usual(sort);
+    this.asked = { sort, order, search: search.get("q") ?? "" };
     this.only = search.get("belief");
     this.pinnedOnly = search.has("pinned");
     this.grids = [];
-    this.pins = new Map();
     this.element = h("div", { class: "overview" });
     this.stop = new AbortController();
   }
@@ -41,53 +39,39 @@ export class Overview {
         get("/api/health", this.stop.signal),
       ]);
       this.beliefs = beliefs;
-      this.store = health.source?.mode === "store";
+      this.source = health.source;
     } catch (error) {
       if (error.name === "AbortError") return;
       this.app.live.watch([]);
       this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
-    const known = !this.only || this.beliefs.some((belief) => belief.name === this.only);
-    if (this.beliefs.length && !known) {
+    if (!this.beliefs.length) {
+      this.app.live.watch([]);
+      this.element.replaceChildren(none());
+      return;
+    }
+    if (this.only && !this.beliefs.some((belief) => belief.name === this.only)) {
       this.app.live.watch([]);
       const error = new ApiError(`There is no belief “${visible(this.only)}”.`, 404);
       this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
-    if (!this.beliefs.length) {
-      this.app.live.watch([]);
-      this.element.replaceChildren(
-        empty(
-          "No beliefs yet",
-          h(
-            "p",
-            null,
-            "This server keeps none. ",
-            h("code", null, "seqbayes init"),
-            " writes a configuration to start from.",
-          ),
-          h(
-            "div",
-            { class: "actions" },
-            h("a", { class: "button primary", href: "/replay/mms" }, "Eat some M&M's meanwhile"),
-          ),
-        ),
-      );
-      return;
-    }
+    this.pins = new Pins(this.beliefs, this.app.selection, this.stop.signal);
     this.#build();
     this.#listen();
-    this.#sections();
+    await this.#sections();
   }
 
   #build() {
     this.sections = h("div", { class: "sections" });
     this.found = h("p", { class: "unseen", role: "status" });
+    this.nothing = h("div", { hidden: true });
     this.element.replaceChildren(
       h("h1", { class: "unseen" }, "Beliefs"),
       this.#toolbar(),
       this.found,
+      this.nothing,
       this.sections,
     );
   }
@@ -100,11 +84,7 @@ export class Overview {
       pinned: this.pinnedOnly,
       ask: (change) => this.#ask(change),
       turn: () => this.#ask({ order: this.asked.order === "desc" ? "asc" : "desc" }),
-      choose: (name) => {
-        this.only = name || null;
-        scrollTo(0, 0);
-        this.#sections();
-      },
+      choose: (name) => this.#choose(name || null),
       pin: (pinned) => {
         this.pinnedOnly = pinned;
         this.#sections();
@@ -114,17 +94,25 @@ export class Overview {
     return bar.element;
   }
 
+  #choose(name) {
+    this.only = name;
+    scrollTo(0, 0);
+    this.#sections();
+  }
+
   #listen() {
     const { signal } = this.stop;
     const relayout = () => {
       if (this.framed) return;
       this.framed = requestAnimationFrame(() => {
         this.framed = null;
+        for (const section of this.shown) section.pack();
         for (const grid of this.grids) grid.layout();
       });
     };
     addEventListener("scroll", relayout, { signal, passive: true });
     addEventListener("resize", relayout, { signal });
+    addEventListener("resize", () => this.pins.fit(), { signal });
     addEventListener("pins", () => this.#pinsChanged(), { signal });
     addEventListener("keydown", (event) => this.#key(event), { signal });
     const live = this.app.live;
@@ -132,7 +120,7 @@ export class Overview {
     live.addEventListener("gone", ({ detail }) => this.#gone(detail), { signal });
     live.addEventListener("resync", () => this.#refresh(), { signal });
     live.addEventListener("tick", () => this.#heartbeat(), { signal });
-    this.watcher = new ResizeObserver(relayout);
+    this.watcher = new ResizeObserver(relayout); // the scroll bar comes and goes
     this.watcher.observe(this.element);
   }
 
@@ -156,159 +144,64 @@ export class Overview {
     const text = query({
       belief: this.only,
       sort: sort === "n" ? null : sort,
-      order: order === "asc" ? order : null,
+      order: order === usual(sort) ? null : order,
       q: search,
       pinned: this.pinnedOnly ? 1 : null,
     });
     history.replaceState(history.state, "", `/${text}`);
-    const down = order === "desc";
-    this.turn.replaceChildren(icon(down ? "down" : "up"));
-    const label = down ? "Largest first" : "Smallest first";
+    this.turn.replaceChildren(icon(order === "desc" ? "down" : "up"));
+    const label = inWords(sort, order);
     this.turn.setAttribute("aria-label", label);
     this.turn.title = label;
   }
 
-  #sections() {
+  async #sections() {
     this.#remember();
     for (const grid of this.grids) grid.close();
-    const shown = this.beliefs.filter((belief) => !this.only || belief.name === this.only);
-    const alone = shown.length === 1;
-    const rows = alone ? Infinity : FEW_ROWS;
-    this.pinSection = h("section", { class: "belief pinned-keys", "aria-label": "Pinned" });
-    this.pins = new Map();
-    this.grids = [];
-    const sections = this.pinnedOnly
-      ? []
-      : shown.map((belief) => this.#section(belief, rows, alone));
-    const curves = shown.some(({ kind }) => kind === "number" || kind === "normal");
-    const signs = curves ? [legend(drawn(this.store))] : [];
-    this.sections.replaceChildren(...signs, this.pinSection, ...sections);
-    this.#showPins();
-    for (const grid of this.grids) grid.ask(this.#question());
+    const beliefs = this.beliefs.filter((belief) => !this.only || belief.name === this.only);
+    const alone = beliefs.length === 1;
+    this.shown = this.pinnedOnly ? [] : beliefs.map((belief) => this.#section(belief, alone));
+    this.grids = this.shown.map(({ grid }) => grid);
+    const curves = beliefs.some(({ kind }) => kind === "number" || kind === "normal");
+    this.signs = curves ? legend(drawn(this.source?.mode === "store")) : "";
+    const sections = this.shown.map(({ element }) => element);
+    this.sections.replaceChildren(this.signs, this.pins.element, ...sections);
+    this.#counted();
+    await Promise.all([this.#showPins(), ...this.grids.map((grid) => grid.ask(this.#question()))]);
     if (!this.grids.length) this.#watch();
   }
 
-  #section(belief, rows, alone) {
-    const more = h("a", {
-      class: "button",
-      href: `/${query({ belief: belief.name })}`,
-      hidden: true,
-    });
-    more.addEventListener("click", (event) => {
-      event.preventDefault();
-      this.only = belief.name;
-      this.filter?.select(belief.name);
-      scrollTo(0, 0);
-      this.#sections();
-    });
-    const number = h("span", { class: "muted" });
-    const nothing = h("p", { class: "nothing", hidden: true });
-    const wrong = h("div");
-    const grid = new Grid(belief, {
+  #section(belief, alone) {
+    return new Section(belief, {
       selection: this.app.selection,
-      rows,
+      rows: alone ? Infinity : FEW_ROWS,
+      alone,
       changed: () => {
-        this.#pack(section, grid, alone);
-        const held = grid.total - rows * grid.columns;
-        more.hidden = !(held > 0);
-        setText(more, `Show all ${count(grid.total)}`);
-        setText(number, `${count(grid.total)} ${grid.total === 1 ? "key" : "keys"}`);
-        nothing.hidden = grid.total !== 0;
-        setText(
-          nothing,
-          this.asked.search
-            ? `No key contains “${this.asked.search}”.`
-            : "Nothing was seen yet: the first event brings a card.",
-        );
-        wrong.replaceChildren();
         this.#counted();
         this.#watch();
       },
-      failed: (error) => wrong.replaceChildren(failure(error, () => grid.refresh())),
+      more: () => {
+        this.filter?.select(belief.name);
+        this.#choose(belief.name);
+      },
     });
-    this.grids.push(grid);
-    const model = [
-      belief.prior,
-      belief.likelihood,
-      belief.half_life && `half-life ${belief.half_life}`,
-    ];
-    const section = h(
-      "section",
-      { class: "belief", "aria-label": belief.name },
-      h(
-        "header",
-        null,
-        h("h2", null, belief.name),
-        h("p", { class: "muted model" }, model.filter(Boolean).join(" · ")),
-        number,
-      ),
-      grid.element,
-      nothing,
-      wrong,
-      h("p", { class: "more" }, more),
-    );
-    return section;
-  }
-
-  // Beliefs with a single key stand side by side.
-  #pack(section, grid, alone) {
-    const single = !alone && grid.total <= 1;
-    if (section.classList.contains("single") === single) return;
-    section.classList.toggle("single", single);
-    requestAnimationFrame(() => grid.layout());
   }
 
   async #showPins() {
-    const sought = this.asked.search.toLowerCase();
-    const mine = pinned().filter(
-      ({ belief, id }) =>
-        id.toLowerCase().includes(sought) && this.beliefs.some((b) => b.name === belief),
-    );
-    this.pinSection.hidden = !mine.length && !this.pinnedOnly;
-    const cards = h("div", { class: "flow" });
-    this.pinSection.replaceChildren(h("header", null, h("h2", null, "Pinned")), cards);
-    if (!mine.length) {
-      cards.replaceWith(
-        h(
-          "p",
-          { class: "nothing" },
-          sought
-            ? `No pinned key contains “${this.asked.search}”.`
-            : "No key is pinned. The star of a card pins it here.",
-        ),
-      );
-    }
-    this.pins = new Map();
-    for (const { belief, id } of mine) {
-      const card = new Card(
-        this.beliefs.find((b) => b.name === belief),
-        id,
-        this.app.selection,
-      );
-      this.pins.set(`${belief}\n${id}`, card);
-      cards.append(card.element);
-    }
-    await Promise.all(mine.map(({ belief, id }) => this.#loadPin(belief, id)));
+    await this.pins.show(this.only, this.asked.search, this.pinnedOnly);
     this.#watch();
   }
 
-  async #loadPin(belief, id) {
-    const card = this.pins.get(`${belief}\n${id}`);
-    try {
-      const data = await get(`/api/beliefs/${part(belief)}/${part(id)}`, this.stop.signal);
-      card.resize(card.element.clientWidth);
-      card.update(data);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      card.element.classList.add("gone");
-      card.update({ key: [id], n: null, mean: null, interval: null, rate: 0, updated: null });
-      card.element.title = error.message;
-    }
-  }
-
+  // What is pointed at stays where it is.
   #pinsChanged() {
     for (const grid of this.grids) grid.marks();
+    this.pins.marks();
+    const card =
+      document.activeElement?.closest(".grid .card") ??
+      this.sections.querySelector(".grid .card:hover");
+    const before = card?.getBoundingClientRect().top;
     this.#showPins();
+    if (card) scrollBy(0, card.getBoundingClientRect().top - before);
   }
 
   #patch(cards) {
@@ -351,20 +244,26 @@ export class Overview {
     }
   }
 
-  async #refresh() {
+  #refresh() {
     for (const grid of this.grids) grid.refresh();
-    await Promise.all(
-      pinned().map(
-        ({ belief, id }) => this.pins.has(`${belief}\n${id}`) && this.#loadPin(belief, id),
-      ),
-    );
+    this.pins.refresh();
   }
 
+  // Where nothing is found, or nothing has come, it is said once for all beliefs.
   #counted() {
-    const known = this.grids.filter((grid) => grid.total !== null);
-    const total = known.reduce((sum, grid) => sum + grid.total, 0);
-    if (known.length === this.grids.length && this.asked.search)
-      setText(this.found, `${count(total)} keys found`);
+    const { search } = this.asked;
+    const known = this.grids.every(({ asked, answered }) => asked && asked === answered);
+    const total = this.grids.reduce((sum, grid) => sum + grid.total, 0);
+    const bare = this.grids.length > 0 && known && total === 0;
+    this.nothing.hidden = !bare;
+    for (const { element } of this.shown) element.classList.toggle("bare", bare);
+    if (this.signs) this.signs.hidden = bare;
+    if (search && known) setText(this.found, `${count(total)} keys found`);
+    const said = bare && `${this.only}\n${search}`;
+    if (said === this.said) return;
+    this.said = said;
+    const beliefs = this.shown.map(({ belief }) => belief);
+    if (said) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
   }
 
   #watch() {
@@ -395,19 +294,7 @@ export class Overview {
       card.querySelector(press)?.click();
       return;
     }
-    this.#move(card, event);
-  }
-
-  #move(card, event) {
-    const columns = this.grids.find((grid) => grid.element.contains(card))?.columns ?? 1;
-    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
-    if (!by) return;
-    const cards = [...this.sections.querySelectorAll(".card:not(.skeleton)")];
-    const target = cards[cards.indexOf(card) + by];
-    if (!target) return;
-    event.preventDefault();
-    target.querySelector("a").focus();
-    target.scrollIntoView({ block: "nearest" });
+    if (walk(event.key, card, [this.pins, ...this.grids])) event.preventDefault();
   }
 
   unmount() {

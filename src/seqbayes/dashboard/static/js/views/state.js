@@ -17,8 +17,19 @@ export function empty(title, ...children) {
   return h("div", { class: "blank" }, art([BELL, "d-prior"]), h("h2", null, title), ...children);
 }
 
-export function failure(error, again) {
-  return h(
+const retries = new WeakMap();
+
+/** Try again whatever failed within an element. */
+export function again(within) {
+  for (const failed of within.querySelectorAll(".blank[role=alert]")) retries.get(failed)?.();
+}
+
+/**
+ * @param {Error} error
+ * @param {Function} [retry] tries once more
+ */
+export function failure(error, retry) {
+  const element = h(
     "div",
     { class: "blank", role: "alert" },
     art(
@@ -30,11 +41,13 @@ export function failure(error, again) {
     h(
       "div",
       { class: "actions" },
-      again &&
-        h("button", { type: "button", class: "button primary", onclick: again }, "Try again"),
+      retry &&
+        h("button", { type: "button", class: "button primary", onclick: retry }, "Try again"),
       h("a", { class: "button", href: "/" }, "All beliefs"),
     ),
   );
+  retries.set(element, retry);
+  return element;
 }
 
 export function loading(what = "Loading") {

@@ -13,6 +13,15 @@ export const SORTS = [
   ["key", "Name"],
 ];
 
+/** The order that one expects: numbers from the largest, names from A. */
+export const usual = (sort) => (sort === "key" ? "asc" : "desc");
+
+/** An order in words. */
+export function inWords(sort, order) {
+  if (sort === "key") return order === "asc" ? "A to Z" : "Z to A";
+  return order === "desc" ? "Largest first" : "Smallest first";
+}
+
 /**
  * @param {object} options
  * @param {string[]} options.beliefs names
@@ -41,7 +50,10 @@ export function toolbar({ beliefs, only, asked, pinned, ask, turn: reverse, choo
   });
   const sort = h(
     "select",
-    { "aria-label": "Sort by", onchange: () => ask({ sort: sort.value }) },
+    {
+      "aria-label": "Sort by",
+      onchange: () => ask({ sort: sort.value, order: usual(sort.value) }),
+    },
     ...SORTS.map(([value, text]) => h("option", { value }, text)),
   );
   sort.value = asked.sort;

@@ -1,0 +1,73 @@
+// Where one was on a page: how far down, and at which card. The history of the tab keeps it.
+
+const REST = 150; // ms without scrolling after which it is kept
+const PATIENCE = 3000; // what is shown comes bit by bit
+
+export class Place {
+  #moving = false;
+  #timer = null;
+  #stop = null;
+
+  constructor() {
+    history.scrollRestoration = "manual";
+    const soon = () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.keep(), REST);
+    };
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("focusin", soon);
+    addEventListener("pagehide", () => this.keep());
+  }
+
+  /** Keep where one is, unless another page is about to be shown. */
+  keep() {
+    clearTimeout(this.#timer);
+    if (this.#moving) return;
+    const { belief, id } = document.activeElement?.closest(".card")?.dataset ?? {};
+    history.replaceState({ ...history.state, y: scrollY, belief, id }, "");
+  }
+
+  /** Another page comes: return where one was on it. */
+  leave() {
+    clearTimeout(this.#timer);
+    this.#stop?.abort();
+    this.#moving = true;
+    return history.state;
+  }
+
+  /** Go back to where one was, as soon as there is so much of the page; hands come first. */
+  restore(back) {
+    const { y = 0, belief, id } = back ?? {};
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    const end = () => {
+      this.#stop.abort();
+      this.#moving = false;
+    };
+    if (!y && !id) {
+      end();
+      return;
+    }
+    for (const hand of ["wheel", "touchmove", "keydown", "pointerdown"])
+      addEventListener(hand, end, { signal, passive: true });
+    const until = performance.now() + PATIENCE;
+    const step = () => {
+      if (signal.aborted) return;
+      if (Math.abs(scrollY - y) > 1) scrollTo(0, y);
+      const there = Math.abs(scrollY - y) <= 1;
+      const found = !id || (there && focusCard(belief, id));
+      if ((there && found) || performance.now() > until) end();
+      else requestAnimationFrame(step);
+    };
+    step();
+  }
+}
+
+function focusCard(belief, id) {
+  const cards = [...document.querySelectorAll(".card[data-id]")].filter(
+    ({ dataset }) => dataset.belief === belief && dataset.id === id,
+  );
+  const link = cards.at(-1)?.querySelector("a");
+  link?.focus({ preventScroll: true });
+  return Boolean(link);
+}

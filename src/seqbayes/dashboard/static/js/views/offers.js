@@ -1,0 +1,75 @@
+// The keys that can be added to a comparison.
+
+import { get, part, query } from "../api.js";
+import { h, icon } from "../dom.js";
+import { count, measure, scale } from "../format.js";
+
+const OFFERED = 24;
+const TYPING = 180; // ms without a key after which a search begins
+
+export class Offers {
+  /**
+   * @param {Function} add called with the id of a key
+   * @param {Function} named makes an element with the name of a card's key
+   * @param {AbortSignal} signal
+   */
+  constructor(add, named, signal) {
+    Object.assign(this, { add, named, signal });
+    this.field = h("input", {
+      type: "search",
+      placeholder: "Find a key",
+      "aria-label": "Find a key",
+      autocomplete: "off",
+      oninput: () => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => this.show(this.belief, this.ids, this.full), TYPING);
+      },
+    });
+    this.list = h("div", { class: "choose" });
+    this.element = h(
+      "section",
+      { class: "panel more-keys" },
+      h(
+        "header",
+        null,
+        h("h2", null, "Keys"),
+        h("label", { class: "field" }, icon("search"), this.field),
+      ),
+      this.list,
+    );
+  }
+
+  /** Offer the keys of a belief that are not among these. */
+  async show(belief, ids, full) {
+    if (this.belief?.name !== belief.name) this.field.value = "";
+    Object.assign(this, { belief, ids, full });
+    const search = this.field.value.trim();
+    const asked = query({ sort: "n", order: "desc", search, limit: OFFERED });
+    try {
+      const { cards } = await get(`/api/beliefs/${part(belief.name)}${asked}`, this.signal);
+      if (belief !== this.belief || ids !== this.ids) return;
+      const open = cards.filter((card) => !ids.includes(card.id));
+      this.list.replaceChildren(...open.map((card) => this.#offer(card)));
+      if (!open.length)
+        this.#say(search ? `No other key contains “${search}”.` : "There are no other keys.");
+    } catch (error) {
+      if (error.name !== "AbortError") this.#say(error.message);
+    }
+  }
+
+  #offer(card) {
+    const { kind } = this.belief;
+    const mean = scale(measure(this.belief), card.interval).text(card.mean);
+    const said = kind === "labels" ? `n ${count(card.n)}` : mean;
+    return h(
+      "button",
+      { type: "button", class: "button", disabled: this.full, onclick: () => this.add(card.id) },
+      this.named(card),
+      h("span", { class: "muted" }, said),
+    );
+  }
+
+  #say(text) {
+    this.list.replaceChildren(h("p", { class: "nothing" }, text));
+  }
+}

@@ -1,0 +1,98 @@
+// A belief on the overview: its name, its model, and a card a key.
+
+import { query } from "../api.js";
+import { h, setText } from "../dom.js";
+import { count } from "../format.js";
+import { Grid, columnsOf } from "./grid.js";
+import { failure } from "./state.js";
+
+export class Section {
+  /**
+   * @param {object} belief as GET /api/beliefs describes it
+   * @param {object} options
+   * @param {object} options.selection of keys to compare
+   * @param {number} options.rows show at most so many rows
+   * @param {boolean} options.alone whether no other belief is shown
+   * @param {Function} options.changed called when other keys are on screen, or there are more
+   * @param {Function} options.more called to show this belief alone
+   */
+  constructor(belief, { selection, rows, alone, changed, more }) {
+    Object.assign(this, { belief, rows, alone });
+    this.more = h(
+      "a",
+      { class: "button", href: `/${query({ belief: belief.name })}`, hidden: true },
+      "",
+    );
+    this.more.addEventListener("click", (event) => {
+      event.preventDefault();
+      more();
+    });
+    this.number = h("span", { class: "muted" });
+    this.nothing = h("p", { class: "nothing", hidden: true });
+    this.wrong = h("div");
+    this.grid = new Grid(belief, {
+      selection,
+      rows,
+      changed: () => {
+        this.#more();
+        changed();
+      },
+      told: () => {
+        this.#told();
+        changed();
+      },
+      failed: (error) => this.wrong.replaceChildren(failure(error, () => this.grid.refresh())),
+    });
+    this.element = this.#element();
+  }
+
+  #element() {
+    const { name, prior, likelihood, half_life: half } = this.belief;
+    const model = [prior, likelihood, half && `half-life ${half}`].filter(Boolean).join(" · ");
+    return h(
+      "section",
+      { class: "belief", "aria-label": name },
+      h(
+        "header",
+        null,
+        h("h2", null, name),
+        h("p", { class: "muted model", title: model }, model),
+        this.number,
+      ),
+      this.grid.element,
+      this.nothing,
+      this.wrong,
+      h("p", { class: "more" }, this.more),
+    );
+  }
+
+  #told() {
+    const { total, asked } = this.grid;
+    setText(this.number, `${count(total)} ${total === 1 ? "key" : "keys"}`);
+    this.element.hidden = asked.search !== "" && total === 0;
+    this.nothing.hidden = total !== 0;
+    setText(this.nothing, "Nothing was seen yet: the first event brings a card.");
+    this.wrong.replaceChildren();
+    this.pack();
+  }
+
+  #more() {
+    const { total, columns } = this.grid;
+    this.more.hidden = !(total - this.rows * columns > 0);
+    setText(this.more, `Show all ${count(total)}`);
+  }
+
+  /** Beliefs with few keys stand side by side. */
+  pack() {
+    const { total } = this.grid;
+    if (total === null) return;
+    const room = columnsOf(this.element.parentElement?.clientWidth ?? 0);
+    const span = Math.max(1, total);
+    const packed = !this.alone && span < room;
+    const column = packed ? `span ${span}` : "";
+    if (this.element.style.gridColumn === column) return;
+    this.element.classList.toggle("packed", packed);
+    this.element.style.gridColumn = column;
+    requestAnimationFrame(() => this.grid.layout());
+  }
+}

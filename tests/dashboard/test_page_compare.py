@@ -1,0 +1,111 @@
+"""The comparison of keys in a real browser."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from served import CONFIG, Site, visit
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+LONG = "a very long key of the north-western shop, second floor, behind the stairs"
+
+
+def comparison(*keys, belief="conversion", more=""):
+    ids = "".join("&keys=" + quote(json.dumps([key]), safe="") for key in keys)
+    return f"/compare?belief={belief}{ids}{more}"
+
+
+def test_keys_are_compared(open_page, shoot):
+    page = open_page("/?belief=conversion")
+    for key in ("control", "video"):
+        page.get_by_role("button", name=f"Compare: {key}").click()
+    page.reload()
+    expect(page.locator(".card.chosen")).to_have_count(2)
+    page.get_by_role("link", name="Compare", exact=True).last.click()
+    page.wait_for_selector(".forest li")
+    for line in ("path.c-line.dash-1", "path.c-line.dash-2"):
+        expect(page.locator(line)).not_to_have_count(0)
+    page.locator(".choose").get_by_role("button", name="short form").click()
+    page.wait_for_selector(".forest li:nth-child(2)")
+    shoot(page, "compare")
+    chances = page.locator(".bests .value").all_inner_texts()
+    assert sum(float(text.strip("<> %")) for text in chances) == pytest.approx(100, abs=0.5)
+    page.get_by_role("button", name="Leave out video").click()
+    page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
+
+
+def test_keys_that_are_letters_stay_who_they_are(open_page, site):
+    site.feed(*(visit(key, k % 9 == 0) for k in range(60) for key in ("A", "B", LONG)))
+    page = open_page(comparison("B", "A"))
+    page.wait_for_selector(".forest li")
+    assert page.locator(".chip .key-name").all_inner_texts() == ["① B", "② A"]
+    pair = page.locator(".forest .pair .key-name").all_inner_texts()
+    assert sorted(pair) == ["① B", "② A"]
+    assert sorted(page.locator(".curve-name").all_text_contents()) == ["① B", "② A"]
+
+
+def test_the_lowest_may_be_best(open_page):
+    page = open_page(comparison("control", "video", "short form", belief="seconds"))
+    page.get_by_role("heading", name="Which is highest?").wait_for()
+    page.wait_for_selector(".bests li")
+    highest = page.locator(".bests .key-name").all_inner_texts()
+    page.get_by_role("button", name="Lowest is best").click()
+    page.get_by_role("heading", name="Which is lowest?").wait_for()
+    expect(page.locator(".bests .key-name").first).not_to_have_text(highest[0])
+    assert "best=lowest" in page.url
+    page.reload()
+    page.get_by_role("heading", name="Which is lowest?").wait_for()
+    expect(page.get_by_role("button", name="Lowest is best")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_curves_go_down_to_the_axis(open_page):
+    page = open_page(comparison("control", "video"))
+    page.wait_for_selector(".compare-plot path.c-line", state="attached")
+    for path in page.locator(".compare-plot path.c-line").all():
+        points = path.get_attribute("d").strip("M").split("L")
+        ys = [float(point.split(",")[1]) for point in points]
+        assert ys[0] == pytest.approx(294, abs=1.5)
+        assert ys[-1] == pytest.approx(294, abs=1.5)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_numbers_stay_whole_beside_a_long_key(open_page, site, width):
+    site.feed(*(visit(LONG, k % 9 == 0) for k in range(30)))
+    page = open_page(comparison(LONG, "video"), width=width)
+    page.wait_for_selector(".forest li")
+    table = page.get_by_role("region", name="The keys compared")
+    assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    for cell in table.locator("tbody td:visible").all():
+        assert cell.bounding_box()["height"] < 45
+
+
+def test_a_belief_with_a_single_key_says_what_a_comparison_takes(open_page):
+    page = open_page("/compare?belief=calls")
+    page.get_by_role("heading", name="Nothing to compare yet").wait_for()
+    page.get_by_text("calls has a single key so far").wait_for()
+    expect(page.locator(".more-keys")).to_be_hidden()
+    page.get_by_role("combobox", name="Belief").select_option("conversion")
+    page.get_by_text("Choose two keys or more below.").wait_for()
+    page.goto(page.url.partition("?")[0])
+    expect(page.get_by_role("combobox", name="Belief")).to_have_value("conversion")
+
+
+def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
+    site = Site(tmp_path, CONFIG.replace('field = "candy"', 'field = "candy"\nby = "bag"'))
+    bags = {"one": ["red", "red", "blue"], "two": ["blue", "blue", "red"]}
+    for bag, candies in bags.items():
+        site.feed(*({"type": "candy", "bag": bag, "candy": candy} for candy in candies * 20))
+    site.start()
+    try:
+        page = open_page(comparison("one", "two", belief="candy", more="&label=red"), at=site)
+        page.watch.forgiven = ("ERR_",)  # the server goes before the page does
+        expect(page.locator(".bests .key-name").first).to_have_text("① one")
+        expect(page.locator(".compare-plot path.c-line")).to_have_count(2)
+        page.get_by_role("combobox", name="Share of").select_option("blue")
+        expect(page.locator(".bests .key-name").first).to_have_text("② two")
+        assert "label=blue" in page.url
+    finally:
+        site.kill()

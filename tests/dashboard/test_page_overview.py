@@ -1,0 +1,168 @@
+"""How one finds one's way over the cards, in a real browser."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+from served import CONFIG, Site
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+POSTED = re.sub(
+    r"\[source\].*?true\n", 'source = {{ kind = "http", id = "event_id" }}\n', CONFIG, flags=re.S
+)
+FOCUSED = "document.activeElement.closest('.card')?.dataset.id"
+
+
+def test_going_back_leads_to_where_one_was(open_page):
+    page = open_page("/?belief=shops&sort=key")
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    page.evaluate("scrollTo(0, 20_000)")
+    page.wait_for_function("() => document.querySelectorAll('.card:not(.skeleton)').length > 8")
+    page.wait_for_timeout(400)
+    card = page.locator(".card[data-id*='shop 02']:not(.skeleton) .name").nth(8)
+    name = card.inner_text()
+    card.click()
+    page.wait_for_selector(".detail h1")
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    page.wait_for_function(f"(name) => {FOCUSED}?.includes(name)", arg=name)
+    assert page.evaluate("scrollY") == pytest.approx(20_000, abs=900)
+    page.go_forward()
+    page.wait_for_selector(".detail h1")
+    page.go_back()
+    page.wait_for_function("() => scrollY > 15_000")
+    page.reload()
+    page.wait_for_function("() => scrollY > 15_000")
+
+
+def test_the_content_has_no_frame_when_it_is_focused(open_page):
+    page = open_page()
+    page.wait_for_selector(".card")
+    page.get_by_role("link", name="Health", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="All is well").wait_for()
+    assert page.evaluate("document.activeElement.id") == "main"
+    style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert style == "none"
+
+
+def test_what_is_not_found_is_said_once(open_page):
+    page = open_page()
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    search = page.get_by_role("searchbox", name="Search keys")
+    for text in ("zzzz", "yyyy"):
+        search.fill(text)
+        page.get_by_role("heading", name=f"No key contains “{text}”").wait_for()
+        expect(page.locator(".blank")).to_have_count(1)
+        expect(page.locator("section.belief:visible")).to_have_count(0)
+    search.fill("shop 001")
+    expect(page.locator("section.belief:visible h2")).to_have_text(["shops"])
+    expect(page.locator(".card:not(.skeleton)")).not_to_have_count(0)
+    expect(page.locator(".blank:visible")).to_have_count(0)
+    search.fill("")
+    expect(page.locator("section.belief:visible")).to_have_count(5)
+
+
+def test_pinned_cards_say_whose_they_are_and_keep_to_their_belief(open_page):
+    page = open_page("/?belief=conversion")
+    card = page.locator(".grid .card", has_text="video")
+    card.wait_for()
+    before = card.bounding_box()["y"]
+    card.get_by_role("button", name="Pin: video").click()
+    page.wait_for_selector(".pinned-keys .card")
+    assert card.bounding_box()["y"] == pytest.approx(before, abs=1)
+    expect(page.locator(".pinned-keys .card .of")).to_have_text("conversion")
+    page.get_by_role("group", name="Belief").get_by_text("shops").click()
+    page.get_by_role("heading", name="shops").wait_for()
+    expect(page.locator(".pinned-keys")).to_be_hidden()
+    page.get_by_role("button", name="Pinned", exact=True).click()
+    page.get_by_text("No key of shops is pinned.").wait_for()
+    page.get_by_role("group", name="Belief").get_by_text("All", exact=True).click()
+    expect(page.locator(".pinned-keys .card .name")).to_have_text(["video"])
+
+
+def test_a_frame_says_which_belief_it_shows(open_page):
+    page = open_page("/embed/conversion/%5B%22video%22%5D")
+    expect(page.locator(".card .of")).to_have_text("conversion")
+
+
+def test_arrows_lead_through_all_sections_and_back(open_page):
+    page = open_page("/?sort=key")
+    page.wait_for_selector(".card[data-belief=conversion] path.d-posterior[d^=M]")
+    page.locator("section[aria-label=shops]").get_by_text("1,000 keys").wait_for()
+    page.locator(".grid .card .name").first.focus()
+    seen = []
+    for _ in range(12):
+        seen.append(page.evaluate("document.activeElement.closest('.card').dataset.belief"))
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(120)
+    places = [list(dict.fromkeys(seen)).index(one) for one in seen]
+    assert seen[0] == "conversion"
+    assert seen[-1] == "shops"
+    assert places == sorted(places)
+    inside = page.evaluate(
+        "(() => { const { top, bottom } ="
+        " document.activeElement.closest('.card').getBoundingClientRect();"
+        " return top >= 92 && bottom <= innerHeight; })()"
+    )
+    assert inside
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+        page.wait_for_timeout(60)
+    assert page.evaluate("document.activeElement.closest('.card').dataset.belief") == "conversion"
+
+
+def test_an_arrow_leads_to_cards_that_do_not_exist_yet(open_page):
+    page = open_page("/?belief=shops&sort=key")
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    page.locator(".grid .card .name").first.focus()
+    for row in range(1, 25):
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function(f"(wanted) => {FOCUSED} === wanted", arg=f'["shop {4 * row:04d}"]')
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    sites = []
+
+    def start(config):
+        site = Site(tmp_path, config)
+        site.start()
+        sites.append(site)
+        return site
+
+    yield start
+    for site in sites:
+        site.kill()
+
+
+def test_before_the_first_event_a_command_posts_one(open_page, fresh, shoot):
+    site = fresh(POSTED)
+    page = open_page(at=site)
+    page.watch.forgiven = ("ERR_",)  # the server goes before the page does
+    page.get_by_role("heading", name="Waiting for the first event").wait_for()
+    command = page.locator(".blank pre").inner_text()
+    shoot(page, "waiting")
+    headers = dict(re.findall(r'-H "([\w-]+): (.+)"', command))
+    headers["Authorization"] = headers["Authorization"].replace("$SEQBAYES_TOKEN", site.token)
+    body = re.search(r"-d '(.+)'", command, re.S)[1]
+    assert json.loads(body)["event_id"] == 1
+    url = re.search(r"curl (\S+)", command)[1]
+    urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers))
+    page.wait_for_selector(".card[data-belief=conversion]")
+    expect(page.locator(".blank:visible")).to_have_count(0)
+
+
+def test_before_the_first_line_a_file_is_named(open_page, fresh):
+    site = fresh(CONFIG)
+    page = open_page(at=site)
+    page.watch.forgiven = ("ERR_",)
+    page.get_by_text(f"New lines are awaited in {site.events}").wait_for()
+    page.goto(f"{site.url}/compare")
+    page.get_by_text("conversion has no key so far").wait_for()
+    site.feed({"type": "visit", "variant": "a", "converted": True, "seconds": 1.0})
+    page.get_by_text("conversion has a single key so far").wait_for()
+    site.feed({"type": "visit", "variant": "b", "converted": True, "seconds": 1.0})
+    page.get_by_text("Choose two keys or more below.").wait_for()
