@@ -712,7 +712,7 @@ def test_the_page_is_light(open_page, browser, site):
         page.goto(site.url + path)
         page.wait_for_selector(ready, state="attached")
         page.wait_for_timeout(300)
-        assert 20_000 < sum(sizes) < 120_000, path
+        assert 20_000 < sum(sizes) < 120_000, (path, sum(sizes))
     context.close()
 
 

@@ -1,11 +1,11 @@
 // One belief about one key, at a glance.
 
 import { detailPath } from "../api.js";
-import { Shares, Fields } from "../charts/bars.js";
-import { Components } from "../charts/components.js";
-import { Density, percentOf } from "../charts/density.js";
+import { percentOf } from "../charts/density.js";
+import { chartOf } from "../charts/kinds.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
+import { faded } from "../fade.js";
 import {
   ago,
   count,
@@ -27,24 +27,6 @@ const PADDING = 18;
 export const PLOT = 122;
 const SPARK = 34;
 const LOW_SPARK = 20; // under six labels
-
-const FADES = 10_000; // ms over which the server averages a key's rate
-const LEAST = 0.01; // a second
-
-/** A key's rate some time after it was told: it is told with events only. */
-export function faded(rate, told) {
-  const left = (rate ?? 0) * Math.exp((told - Date.now()) / FADES);
-  return left < LEAST ? 0 : left;
-}
-
-/** The chart that shows beliefs of a kind, or null where there is none. */
-export function chartOf(kind, full = false) {
-  if (kind === "number" || kind === "normal") return new Density({ full });
-  // A card has room for so many lines above what is followed over time.
-  if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true, full });
-  if (kind === "mixture") return new Components({ full });
-  return new Fields({ most: full ? 24 : 3 });
-}
 
 export class Card {
   /**

@@ -3,9 +3,11 @@
 import { get, part, query } from "../api.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
+import { chartOf } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
+import { faded } from "../fade.js";
 import {
   ago,
   count,
@@ -20,7 +22,6 @@ import {
 } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
-import { chartOf, faded } from "./card.js";
 import { figures } from "./figures.js";
 import { next } from "./next.js";
 import { Rule } from "./rule.js";
