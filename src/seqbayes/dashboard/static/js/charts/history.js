@@ -31,7 +31,9 @@ function clockOf(step) {
     const at = new Date(1000 * seconds);
     if (step >= 86_400) return at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
     const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    return step >= 60 ? minutes : `${minutes}:${two(at.getSeconds())}`;
+    if (step >= 60) return minutes;
+    const tenths = step < 1 ? `.${Math.floor(at.getMilliseconds() / 100)}` : "";
+    return `${minutes}:${two(at.getSeconds())}${tenths}`;
   };
 }
 
