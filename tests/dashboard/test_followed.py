@@ -48,8 +48,12 @@ def test_of_several_numbers_one_is_followed():
     found = views.followed(product, held=("in", "p", "green"))
     assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
     assert views.followed(Mixture(2)) is None
-    mixture = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)}, seed=1)
+    parts = {"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)}
+    mixture = Mixture(parts, seed=1, buffer=8)
     mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
+    assert views.followed(mixture) is None  # components may exchange their names yet
+    mixture.learn_many([-4.1, -3.8, 4.1, -4.0])
+    assert mixture.started
     found = views.followed(mixture)
     assert (found.name, found.path) == ("share of low", ("low",))
     assert found.mean == mixture.weights[0] > 0.5

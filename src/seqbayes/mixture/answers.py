@@ -63,9 +63,25 @@ class Answers(Durable):
     def names(self) -> tuple[Any, ...]:
         """The components' names: identity survives learning, from the start on.
 
-        While the buffer fills names mean nothing. `ranking` orders them for display.
+        Until it has `started` names mean nothing. `ranking` orders them for display.
         """
         return self._names
+
+    @property
+    def started(self) -> bool:
+        """Whether the components learn one observation at a time.
+
+        Before, they are a fit to what the buffer collects for their start, made anew as it grows.
+
+        Examples
+        --------
+        >>> from seqbayes.mixture import Mixture
+        >>> mixture = Mixture(2, seed=1)
+        >>> mixture.learn_one(0.0)
+        >>> mixture.started
+        False
+        """
+        return self._working is not None
 
     @property
     def n_samples(self) -> float:

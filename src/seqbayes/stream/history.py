@@ -91,7 +91,7 @@ def summarise(state: Any) -> dict[str, Any]:
         value = getattr(state, name, None)
         if value is not None:
             found[name] = plain(value)
-    if isinstance(state, Answers) and state.n_samples > 0.0:
+    if isinstance(state, Answers) and state.started:  # before, components exchange their names
         found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
     if hasattr(state, "interval"):
         found["interval"] = plain(state.interval())

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from seqbayes import families
-from seqbayes.dashboard.views.cards import kind_of, seen, undecayed
+from seqbayes.dashboard.views.cards import kind_of, undecayed
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.dashboard.views.labels import concentrations
 from seqbayes.dashboard.views.numbers import LEVEL, intervals
@@ -147,7 +147,7 @@ def _share(state: Any, held: Path) -> Followed | None:
 def _weight(state: Any, held: Path) -> Followed | None:
     """Return the share of the component that is held, or of the one with the largest."""
     shares = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
-    if not (shares and seen(state) > 0.0):
+    if not (shares and state.started):  # before, components exchange their names
         return None
     name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
     return Followed(f"share of {name}", (name,), finite(shares[name]), share=True)

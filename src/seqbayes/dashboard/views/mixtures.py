@@ -31,7 +31,7 @@ def mixture(state: Answers, points: int) -> dict[str, Any]:
         "interval": None,
         "level": LEVEL,
         "components": [_component(state.names[k], weights[k], components[k]) for k in order],
-        "settled": state._working is not None,  # until then names mean nothing
+        "settled": state.started,  # until then names mean nothing
         "x": None,
         "total": None,
         "discrete": False,

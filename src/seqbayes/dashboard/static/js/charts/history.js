@@ -103,7 +103,8 @@ export class History {
     this.watcher.observe(this.element);
   }
 
-  async update(history, family) {
+  /** @param {string} [none] why there is nothing to be drawn, where that is known */
+  async update(history, family, none) {
     this.history = history;
     this.family = family;
     const short = !(history?.t?.length > 1);
@@ -113,7 +114,7 @@ export class History {
     this.tools.hidden = short;
     this.choice.hidden = !(history?.n?.filter(exists).length > 1);
     if (short) {
-      setText(this.note, "A history begins with the second event.");
+      setText(this.note, none ?? "A history begins with the second event.");
       return;
     }
     try {

@@ -30,6 +30,7 @@ import * as tables from "./tables.js";
 
 const AGAIN = 1000; // ms between two loads of everything, while events come in
 const PLOT_HEIGHT = 300;
+const YOUNG = "The history of a mixture begins when its components have settled.";
 
 export class Detail {
   watches = true;
@@ -344,7 +345,8 @@ export class Detail {
     const named = this.follows ? "History of" : `History of ${followed}`;
     setText(this.pastTitle, followed ? named : "History");
     const written = scale(family, this.data.interval);
-    this.history.update(history, family);
+    const young = this.data.settled === false ? YOUNG : undefined;
+    this.history.update(history, family, young);
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
     this.pastTable.ontoggle ??= () => this.#slow();
   }
