@@ -80,8 +80,6 @@ class _Observer:
         for keys, arguments in self._batches:
             for key, each in zip(keys, arguments, strict=True):
                 found.setdefault(key, []).append(each)
-        if self._total > FEW_EVENTS:
-            found = {key: [self.last[key]] for key, n in self.counts.items() if n == 1}
         found |= self._watched
         return {key: each for key, each in found.items() if len(each) <= MOST_EVENTS}
 
