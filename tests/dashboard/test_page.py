@@ -474,8 +474,9 @@ def kinds():
     from seqbayes.mixture import DirichletProcessMixture, Mixture
 
     rng = random.Random(3)
-    waits, unknown = Mixture(2, seed=1), DirichletProcessMixture(seed=1)
-    counts = Mixture({"few": Gamma(2, 1, likelihood=Poisson()), "many": Gamma(24, 2)}, seed=1)
+    waits, unknown = Mixture(2, seed=1, buffer=50), DirichletProcessMixture(seed=1, buffer=400)
+    parts = {"few": Gamma(2, 1, likelihood=Poisson()), "many": Gamma(24, 2)}
+    counts = Mixture(parts, seed=1, buffer=50)
     points, both = NormalInverseWishart([0.0, 0.0]), Product({"rate": Gamma(2, 1), "ok": Beta()})
     pages, precise = DirichletProcess(1.0), Beta(1e6, 1e6)
     for k in range(300):
@@ -493,6 +494,8 @@ def kinds():
 
 def spark_of(state):
     found = followed(state)
+    if found is None:  # a mixture that starts
+        return {"t": [], "mean": [], "low": [], "high": []}
     told = {"t": [1.0, 2.0]}
     for name in ("mean", "low", "high"):
         told[name] = [getattr(found, name)] * 2
@@ -535,11 +538,13 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
         "points": (r"[\d.]+", "0"),
         "both": (r"3\.\d+", "rate"),
         "waits": (r"[\d.]+ %", "share of"),
+        "counts": (r"[\d.]+ %", "share of"),
     }.items():
         headline = page.locator(f".card[data-belief={name}] .headline")
         expect(headline.locator(".value")).to_have_text(re.compile(value))
         expect(headline.locator(".range")).to_contain_text(what)
         expect(page.locator(f".card[data-belief={name}] .s-name")).to_contain_text(what)
+    expect(page.locator(".card[data-belief=unknown] .headline")).to_have_text("300seen")
     # a very narrow density has as many points as any other
     curve = page.locator(".card[data-belief=precise] path.d-posterior").get_attribute("d")
     assert curve.count("L") > 40
