@@ -131,12 +131,9 @@ class Line(Struct):
     unit: Literal["share"] | UnsetType = UNSET
 
 
-class Marginal(Struct):
-    """What is believed of one of several numbers, or of labels, by itself."""
+class Shown(Struct):
+    """What is believed of a number, or of labels; which fields there are depends on the kind."""
 
-    name: str
-    family: str
-    likelihood: str
     kind: Kind
     n: Number
     mean: Number
@@ -150,6 +147,14 @@ class Marginal(Struct):
     rest: int | UnsetType = UNSET
     rest_mean: Number | UnsetType = UNSET
     unseen: Number | UnsetType = UNSET
+
+
+class Marginal(Shown, kw_only=True):
+    """What is believed of one of several numbers, or of labels, by itself."""
+
+    name: str
+    family: str
+    likelihood: str
 
 
 class Start(Struct):
@@ -176,7 +181,7 @@ class Makers(Struct):
     components: list[Maker]
 
 
-class Card(Struct):
+class Card(Shown, kw_only=True):
     """A key of a belief, at a glance; which fields there are depends on its kind.
 
     The components of a mixture that is not `settled` yet may exchange their names, and are fitted
@@ -186,23 +191,10 @@ class Card(Struct):
     belief: str
     key: list[str] | None
     id: str
-    kind: Kind
-    n: Number
     rate: float
     updated: float
     since: float
-    mean: Number
-    mle: Number
-    map: Number
-    interval: Interval
-    level: float
     spark: Spark
-    density: Density | UnsetType | None = UNSET
-    variance: Variance | UnsetType = UNSET
-    shares: list[Share] | UnsetType = UNSET
-    rest: int | UnsetType = UNSET
-    rest_mean: Number | UnsetType = UNSET
-    unseen: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
     settled: bool | UnsetType = UNSET
     start: Start | UnsetType = UNSET
