@@ -248,6 +248,8 @@ def test_trails_are_kept_of_the_keys_that_had_events_last(monkeypatch):
         learn(board, [f'["{i}"]'], happened=[(True,)], watched=False)
     kept = [key for key, entry in board.shelves["b"].entries.items() if entry.trail]
     assert kept == ['["0"]', '["3"]', '["4"]']
+    learn(board, [], gone=['["3"]'])
+    assert list(board.shelves["b"]._trailed) == ['["0"]', '["4"]']
 
 
 def test_a_failure_is_told_and_survived(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Arrivals:
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
         self._now = now
         self._began = now()
         self._marks: deque[tuple[float, int]] = deque()
@@ -52,7 +54,11 @@ class Arrivals:
         self._events: int | None = None
 
     def __call__(self, events: int) -> Pace:
-        """Take note of how many events there were so far."""
+        """Take note of how many events there were so far; threads may share it."""
+        with self._lock:
+            return self._look(events)
+
+    def _look(self, events: int) -> Pace:
         now = self._now()
         if self._events is not None and events > self._events:
             self._found.append(now)

@@ -85,7 +85,7 @@ class Board:
 
     def _put(self, shelf: Shelf, key: str, update: Update) -> None:
         if update.state is None:
-            shelf.entries.pop(key, None)
+            shelf.drop(key)
             return
         entry, told = shelf.put(key, update)
         for each in told:

@@ -358,6 +358,11 @@ class Shelf:
         entry.replace(update)
         return entry, told
 
+    def drop(self, key: str) -> None:
+        """Forget a key."""
+        self.entries.pop(key, None)
+        self._trailed.pop(key, None)
+
     def top(self, most: int) -> list[Entry]:
         """Return the entries that have seen most."""
         if self._top is None or self._top[:2] != (self.version, most):
