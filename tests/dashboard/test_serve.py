@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -302,3 +304,20 @@ def test_replay_opens_the_page_of_its_story(program):
     assert httpx.get(url, trust_env=False).status_code == 200
     running.send_signal(signal.SIGINT)
     assert running.wait(20) == 130
+
+
+@posix
+@pytest.mark.parametrize("words", [("serve", "beliefs.db"), ("replay", "coins", "--serve")])
+def test_a_browser_is_opened_where_one_asks_for_it(program, tmp_path, words):
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o700)
+    open_store(str(tmp_path / "beliefs.db")).close()
+    running, _ = program(*words, "--port", "0", "--open", lines=0, BROWSER=str(browser))
+    url = re.search(r"http://[^\s\"]+", running.stderr.readline())[0]
+    end = time.monotonic() + 30
+    while not opened.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert opened.read_text().strip() == url
+    assert httpx.get(url, trust_env=False).status_code == 200
