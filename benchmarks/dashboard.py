@@ -24,7 +24,7 @@ from typing import Any
 
 from _shared import Row, machine, run, verdict
 
-from seqbayes.dashboard import pages
+from seqbayes.dashboard.server import pages
 
 RATE, BATCH, WATCHERS, HZ = 10_000, 100, 50, 10
 WARM_UP, SECONDS = 8.0, 30.0

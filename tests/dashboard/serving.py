@@ -12,12 +12,15 @@ for name in ("starlette", "uvicorn", "httpx"):
 
 import httpx  # noqa: E402
 
-from seqbayes.dashboard.app import Site  # noqa: E402
-from seqbayes.dashboard.auth import Access  # noqa: E402
-from seqbayes.dashboard.feed import Feed  # noqa: E402
-from seqbayes.dashboard.origins import Live, Watched  # noqa: E402
-from seqbayes.dashboard.runner import Runner  # noqa: E402
-from seqbayes.dashboard.server import listen, serve, url_of  # noqa: E402
+from seqbayes.dashboard.live.feed import StateFeed  # noqa: E402
+from seqbayes.dashboard.live.origins import (  # noqa: E402
+    PipelineOrigin,
+    PipelineThread,
+    StoreOrigin,
+)
+from seqbayes.dashboard.server.access import Access  # noqa: E402
+from seqbayes.dashboard.server.app import Site  # noqa: E402
+from seqbayes.dashboard.server.listener import listen, serve, url_of  # noqa: E402
 from seqbayes.stream.config import parse_config  # noqa: E402
 
 TOKEN = "a token of tests"
@@ -49,12 +52,12 @@ class Served:
         self.directory = directory
         if "[belief" in what:
             config = parse_config(what.encode())
-            feed = Feed()
-            self.runner = Runner(config, feed)
+            feed = StateFeed()
+            self.runner = PipelineThread(config, feed)
             self.runner.start()
-            self.origin = Live(config, self.runner, feed)
+            self.origin = PipelineOrigin(config, self.runner, feed)
         else:
-            self.origin = Watched(what, every=0.02)
+            self.origin = StoreOrigin(what, every=0.02)
         access = Access(options.pop("token", TOKEN), options.pop("host", "127.0.0.1"))
         self.site = Site(self.origin, access, **options)
         self._listening = listen("127.0.0.1", 0)

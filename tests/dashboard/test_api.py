@@ -87,7 +87,7 @@ def many(serve, tmp_path):
 
 
 def test_every_answer_is_of_its_type(many):
-    told = msgspec.convert(many.get("/api/beliefs"), schema.Beliefs, strict=True)
+    told = msgspec.convert(many.get("/api/beliefs"), schema.BeliefList, strict=True)
     assert [belief.name for belief in told.beliefs] == [
         "sales", "waits", "colours", "words", "pair", "both", "kinds", "unknown", "line",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from seqbayes.dashboard.arrivals import Arrivals
+from seqbayes.dashboard.live.arrivals import Arrivals
 
 
 class Clock:

@@ -5,10 +5,10 @@ import random
 import pytest
 
 from seqbayes import Beta
-from seqbayes.dashboard import feed as feeds
-from seqbayes.dashboard.board import Board
-from seqbayes.dashboard.describe import of_belief
-from seqbayes.dashboard.feed import Feed
+from seqbayes.dashboard.live import feed as feeds
+from seqbayes.dashboard.live.about import of_belief
+from seqbayes.dashboard.live.board import Board
+from seqbayes.dashboard.live.feed import StateFeed
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.sources import Iterated
 
@@ -30,7 +30,7 @@ def shown(feed, board):
 
 def run(given, size, url=":memory:", watched=(), feed=None, board=None):
     """Learn events, with a hand-over after each batch; return the board."""
-    feed, board = feed or Feed(), board or Board()
+    feed, board = feed or StateFeed(), board or Board()
     with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=size) as pipeline:
         feed.attach(pipeline)
         feed.watch({"sales": list(watched)})
@@ -100,7 +100,7 @@ def test_more_than_can_be_told_is_not_told_in_part(monkeypatch):
 
 
 def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
-    given, feed, board = events(60), Feed(), Board()
+    given, feed, board = events(60), StateFeed(), Board()
     with Pipeline(Iterated(given, name="l"), [BELIEF], open_store(":memory:"), size=20) as pipeline:
         feed.attach(pipeline)
         shown(feed, board)
@@ -113,7 +113,7 @@ def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
 
 
 def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
-    url, feed, board = str(tmp_path / "beliefs.db"), Feed(), Board()
+    url, feed, board = str(tmp_path / "beliefs.db"), StateFeed(), Board()
     given = events(90)
     run(given[:60], 10, url, feed=feed, board=board)
     assert len(told(board, "a")["recent"]) > 5
@@ -133,7 +133,7 @@ def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
 
 
 def test_how_the_source_does_is_noted():
-    feed = Feed()
+    feed = StateFeed()
     with Pipeline(Iterated(events(9), name="listed"), [BELIEF], open_store(":memory:")) as pipeline:
         feed.attach(pipeline)
         assert feed.pulse.read_at is None

@@ -18,7 +18,8 @@ from seqbayes import (
     Product,
     river,
 )
-from seqbayes.dashboard import past, views
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live import history as past
 from seqbayes.mixture import Mixture
 from seqbayes.river.summary import MOST
 from seqbayes.stream import open_store, verbs

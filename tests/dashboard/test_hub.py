@@ -6,13 +6,13 @@ import json
 import pytest
 
 from seqbayes import Beta, decay
-from seqbayes.dashboard import hub as hubs
-from seqbayes.dashboard import shelf
-from seqbayes.dashboard.board import Board, Health
-from seqbayes.dashboard.describe import of_belief
-from seqbayes.dashboard.hub import Hub, Subscription
-from seqbayes.dashboard.shelf import Update
-from seqbayes.dashboard.trail import RECENT
+from seqbayes.dashboard.live import entries as shelf
+from seqbayes.dashboard.live import hub as hubs
+from seqbayes.dashboard.live.about import of_belief
+from seqbayes.dashboard.live.board import Board, Health
+from seqbayes.dashboard.live.entries import Update
+from seqbayes.dashboard.live.hub import Hub, Subscription
+from seqbayes.dashboard.live.trail import RECENT
 from seqbayes.stream import Belief
 
 ALL = Subscription(frozenset(), frozenset())

@@ -3,7 +3,7 @@
 import pytest
 from serving import HTTP
 
-from seqbayes.dashboard import openapi
+from seqbayes.dashboard.server import openapi
 
 
 def routes(site):

@@ -7,7 +7,7 @@ import time
 import pytest
 from serving import HTTP, TOKEN
 
-from seqbayes.dashboard.auth import Access, host_name, is_loopback, is_same_origin
+from seqbayes.dashboard.server.access import Access, host_name, is_loopback, is_same_origin
 
 XSS = '"><img src=x onerror=alert(1)>\n</script>'
 
@@ -196,7 +196,7 @@ def test_keys_and_labels_are_data_wherever_they_come_back(serve):
 
 
 def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypatch):
-    from seqbayes.dashboard import hub
+    from seqbayes.dashboard.live import hub
 
     monkeypatch.setattr(hub, "MOST_FRAMES", 3)
     server = serve(HTTP)
@@ -223,7 +223,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypa
 
 
 def test_there_are_only_so_many_clients(serve, monkeypatch):
-    from seqbayes.dashboard import hub
+    from seqbayes.dashboard.live import hub
 
     monkeypatch.setattr(hub, "MOST_CLIENTS", 2)
     server = serve(HTTP)
@@ -238,10 +238,10 @@ def test_there_are_only_so_many_clients(serve, monkeypatch):
 
 
 def test_connections_that_say_nothing_are_given_up(serve, monkeypatch):
-    from seqbayes.dashboard import answers, server
+    from seqbayes.dashboard.server import listener, responses
 
-    monkeypatch.setattr(server, "PATIENCE", 0.2)
-    monkeypatch.setattr(answers, "SLOWEST", 0.2)
+    monkeypatch.setattr(listener, "PATIENCE", 0.2)
+    monkeypatch.setattr(responses, "SLOWEST", 0.2)
     served = serve(HTTP)
     host, port = served.url.removeprefix("http://").split(":")
 

@@ -14,10 +14,10 @@ from serving import HTTP, TOKEN, httpx
 
 import seqbayes
 from seqbayes import cli
-from seqbayes.dashboard import pages
 from seqbayes.dashboard.client import ApiError, Client
-from seqbayes.dashboard.metrics import family
-from seqbayes.dashboard.stories import _prior
+from seqbayes.dashboard.server import pages
+from seqbayes.dashboard.server.metrics import family
+from seqbayes.dashboard.server.stories import _prior
 from seqbayes.replay.mms import Prior
 from seqbayes.stream import open_store
 

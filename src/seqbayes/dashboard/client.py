@@ -51,9 +51,9 @@ class Client:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._connection = self._kind(self._host, timeout=timeout)
 
-    def beliefs(self) -> schema.Beliefs:
+    def beliefs(self) -> schema.BeliefList:
         """Return what beliefs there are."""
-        return self._get("/api/beliefs", schema.Beliefs)
+        return self._get("/api/beliefs", schema.BeliefList)
 
     def cards(self, belief: str, **query: Any) -> schema.Cards:
         """Return keys of a belief; `query`: sort, order, search, offset, limit."""
@@ -74,9 +74,9 @@ class Client:
         query = urlencode([*(("keys", key) for key in keys), *about.items()])
         return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)
 
-    def dead_letters(self, limit: int = 50) -> schema.Letters:
+    def dead_letters(self, limit: int = 50) -> schema.DeadLetterList:
         """Return the newest events that could not be used, and the reasons of all."""
-        return self._get(f"/api/dead-letters?limit={limit}", schema.Letters)
+        return self._get(f"/api/dead-letters?limit={limit}", schema.DeadLetterList)
 
     def health(self) -> schema.Health:
         """Return how pipeline and server do."""

@@ -63,22 +63,21 @@ def run(args: argparse.Namespace) -> int:
         If an option is none, or the extra is not installed.
     """
     needed()
-    from seqbayes.dashboard.feed import Feed
-    from seqbayes.dashboard.origins import Live, Origin, Watched
-    from seqbayes.dashboard.runner import Runner
+    from seqbayes.dashboard.live.feed import StateFeed
+    from seqbayes.dashboard.live.origins import Origin, PipelineOrigin, PipelineThread, StoreOrigin
 
     log = Log(args.log_format, "serve")
     if not is_config(args.what):
-        return show(args, log, lambda: Watched(args.what))
+        return show(args, log, lambda: StoreOrigin(args.what))
     config = load_or_tell(args.what)
     if config is None:
         return WRONG
-    feed = Feed()
-    runner = Runner(config, feed, (Progress(log),), log.say)
+    feed = StateFeed()
+    runner = PipelineThread(config, feed, (Progress(log),), log.say)
 
     def begin() -> Origin:
         runner.start()
-        return Live(config, runner, feed)
+        return PipelineOrigin(config, runner, feed)
 
     return show(args, log, begin)
 
@@ -94,10 +93,10 @@ def tell(args: argparse.Namespace, words: dict[str, Any]) -> int:
         What the page is to begin with.
     """
     needed()
-    from seqbayes.dashboard.origins import Nothing
+    from seqbayes.dashboard.live.origins import StoryOrigin
 
     page = f"replay/{args.story}?{urlencode(words)}"
-    return show(args, Log("text", "replay"), Nothing, page)
+    return show(args, Log("text", "replay"), StoryOrigin, page)
 
 
 def is_config(what: str) -> bool:
@@ -142,9 +141,9 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
     page
         The path of the page to open.
     """
-    from seqbayes.dashboard.app import Site
-    from seqbayes.dashboard.auth import Access
-    from seqbayes.dashboard.server import listen, serve, url_of
+    from seqbayes.dashboard.server.access import Access
+    from seqbayes.dashboard.server.app import Site
+    from seqbayes.dashboard.server.listener import listen, serve, url_of
 
     token = args.token if args.token is not None else os.environ.get(TOKEN)
     if token is not None and len(token) < 8:

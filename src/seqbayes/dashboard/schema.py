@@ -20,7 +20,7 @@ class Error(Struct):
     error: str
 
 
-class Belief(Struct):
+class BeliefInfo(Struct):
     """A belief; `keys` is how many it has.
 
     `example` is an event that it would learn from, where its fields are known.
@@ -38,7 +38,7 @@ class Belief(Struct):
     keys: int
 
 
-class Source(Struct):
+class SourceInfo(Struct):
     """Where beliefs come from; `id` is the field that identifies an event, if any."""
 
     kind: str
@@ -49,11 +49,11 @@ class Source(Struct):
     runner: str | UnsetType | None = UNSET
 
 
-class Beliefs(Struct):
+class BeliefList(Struct):
     """All beliefs."""
 
-    beliefs: list[Belief]
-    source: Source
+    beliefs: list[BeliefInfo]
+    source: SourceInfo
     version: str
 
 
@@ -90,7 +90,7 @@ class Variance(Struct):
     interval: Interval
 
 
-class Share(Struct):
+class LabelShare(Struct):
     """What is believed of the share of a label."""
 
     label: str
@@ -112,11 +112,11 @@ class Component(Struct):
     weight: Number
     n: Number
     text: str
-    fields: list[Line]
+    fields: list[NamedEstimate]
     density: list[Number] | None
 
 
-class Line(Struct):
+class NamedEstimate(Struct):
     """One number among several.
 
     `n` is the weight of what was seen of it, where that is known; `text` is what else there is to
@@ -131,7 +131,7 @@ class Line(Struct):
     unit: Literal["share"] | UnsetType = UNSET
 
 
-class Shown(Struct):
+class Estimate(Struct):
     """What is believed of a number, or of labels; which fields there are depends on the kind."""
 
     kind: Kind
@@ -143,13 +143,13 @@ class Shown(Struct):
     level: float
     density: Density | UnsetType | None = UNSET
     variance: Variance | UnsetType = UNSET
-    shares: list[Share] | UnsetType = UNSET
+    shares: list[LabelShare] | UnsetType = UNSET
     rest: int | UnsetType = UNSET
     rest_mean: Number | UnsetType = UNSET
     unseen: Number | UnsetType = UNSET
 
 
-class Marginal(Shown, kw_only=True):
+class Marginal(Estimate, kw_only=True):
     """What is believed of one of several numbers, or of labels, by itself."""
 
     name: str
@@ -164,7 +164,7 @@ class Start(Struct):
     needed: int
 
 
-class Maker(Struct):
+class Responsibility(Struct):
     """One component, and whether it made an event: share × density ÷ evidence = responsibility."""
 
     name: str
@@ -173,15 +173,15 @@ class Maker(Struct):
     responsibility: Number
 
 
-class Makers(Struct):
+class Responsibilities(Struct):
     """Which component made an event."""
 
     x: Any
     evidence: Number
-    components: list[Maker]
+    components: list[Responsibility]
 
 
-class Card(Shown, kw_only=True):
+class Card(Estimate, kw_only=True):
     """A key of a belief, at a glance; which fields there are depends on its kind.
 
     The components of a mixture that is not `settled` yet may exchange their names, and are fitted
@@ -201,18 +201,18 @@ class Card(Shown, kw_only=True):
     x: list[float] | UnsetType | None = UNSET
     total: list[Number] | UnsetType | None = UNSET
     discrete: bool | UnsetType = UNSET
-    fields: list[Line] | UnsetType = UNSET
+    fields: list[NamedEstimate] | UnsetType = UNSET
 
 
 class Cards(Struct):
     """Some keys of a belief, of `total` that were found."""
 
-    belief: Belief
+    belief: BeliefInfo
     total: int
     cards: list[Card]
 
 
-class Predictive(Struct):
+class PredictiveCurve(Struct):
     """The distribution of the next observation: of several numbers, a line for each."""
 
     kind: Literal["pmf", "pdf", "lines"]
@@ -221,10 +221,10 @@ class Predictive(Struct):
     unseen: Number | UnsetType = UNSET
     mean: Number | UnsetType = UNSET
     interval: Interval | UnsetType = UNSET
-    lines: list[Line] | UnsetType = UNSET
+    lines: list[NamedEstimate] | UnsetType = UNSET
 
 
-class History(Spark, kw_only=True):
+class HistoryCurve(Spark, kw_only=True):
     """Mean and interval over time, with the weight of what was seen where it is known."""
 
     n: list[Number]
@@ -238,7 +238,7 @@ class Recent(Struct):
     surprise: Number
 
 
-class Step(Struct):
+class BayesStep(Struct):
     """One step of Bayes' rule: densities of the parameter at a value, before and after.
 
     Of labels the parameter is the share `of` the one seen; of a new one (None) that of all that
@@ -255,7 +255,7 @@ class Step(Struct):
     of: str | UnsetType | None = UNSET
 
 
-class Letter(Struct):
+class DeadLetterInfo(Struct):
     """An event that could not be used: by a belief, or by any where that is empty."""
 
     belief: str
@@ -273,17 +273,17 @@ class Detail(Card, kw_only=True):
     prior: dict[str, Any] | list[Any] | None
     text: str
     log_evidence: Number
-    predictive: Predictive | None
-    history: History
+    predictive: PredictiveCurve | None
+    history: HistoryCurve
     recent: list[Recent]
-    steps: list[Step]
-    dead_letters: list[Letter]
+    steps: list[BayesStep]
+    dead_letters: list[DeadLetterInfo]
     parts: list[str]
-    makers: Makers | UnsetType | None = UNSET
+    makers: Responsibilities | UnsetType | None = UNSET
     marginals: list[Marginal] | UnsetType = UNSET
 
 
-class Reason(Struct):
+class RefusalCount(Struct):
     """Why a belief has refused events, and how many."""
 
     belief: str
@@ -291,12 +291,12 @@ class Reason(Struct):
     n: int
 
 
-class Letters(Struct):
+class DeadLetterList(Struct):
     """The newest of `total` events that could not be used, and the commonest reasons of all."""
 
     total: int
-    reasons: list[Reason]
-    letters: list[Letter]
+    reasons: list[RefusalCount]
+    letters: list[DeadLetterInfo]
 
 
 class Difference(Struct):
@@ -308,7 +308,7 @@ class Difference(Struct):
     level: float
 
 
-class Drawn(Struct):
+class ComparedShare(Struct):
     """What is believed of the share of a label by one of several keys."""
 
     mean: Number
@@ -327,7 +327,7 @@ class Comparison(Struct):
     best: str
     difference: Difference
     differences: list[Difference]
-    shares: list[Drawn] | UnsetType = UNSET
+    shares: list[ComparedShare] | UnsetType = UNSET
 
 
 class Health(Struct):
@@ -346,7 +346,7 @@ class Health(Struct):
     reconnects: int
     uptime: float
     clients: int
-    source: Source
+    source: SourceInfo
     error: str | None
     quiet: bool
     beliefs: dict[str, int]
@@ -372,15 +372,15 @@ class Steps(Struct):
     total: int
 
 
-class Opening(Struct):
+class StoryOpening(Struct):
     """A story that has begun; with it comes what its first JSON line says."""
 
     id: str
 
 
 ANSWERS = (
-    Error, Beliefs, Cards, Detail, Comparison, Letters, Health, Session, Ok, Steps, Opening,
-    Outcome,
+    Error, BeliefList, Cards, Detail, Comparison, DeadLetterList, Health, Session, Ok, Steps,
+    StoryOpening, Outcome,
 )  # fmt: skip
 
 

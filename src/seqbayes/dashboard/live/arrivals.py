@@ -18,7 +18,7 @@ ODD = 1e-4
 """A silence is odd if its probability is less."""
 
 
-class Pace(NamedTuple):
+class ArrivalRate(NamedTuple):
     """Events a second, and whether events have stopped that were to be expected."""
 
     rate: float
@@ -53,12 +53,12 @@ class Arrivals:
         self._found: deque[float] = deque()
         self._events: int | None = None
 
-    def __call__(self, events: int) -> Pace:
+    def __call__(self, events: int) -> ArrivalRate:
         """Take note of how many events there were so far; threads may share it."""
         with self._lock:
             return self._look(events)
 
-    def _look(self, events: int) -> Pace:
+    def _look(self, events: int) -> ArrivalRate:
         now = self._now()
         if self._events is not None and events > self._events:
             self._found.append(now)
@@ -71,7 +71,7 @@ class Arrivals:
         (began, before), (ended, after) = self._marks[0], self._marks[-1]
         # over less than that, one batch would look like a flood
         rate = max(after - before, 0) / max(ended - began, 1.0)
-        return Pace(rate, self._is_quiet(now))
+        return ArrivalRate(rate, self._is_quiet(now))
 
     def _is_quiet(self, now: float) -> bool:
         if len(self._found) < 2:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.answers import Refusal, answer, body_of
+from seqbayes.dashboard.server.responses import Refusal, answer, body_of
 from seqbayes.stream.fields import explain
 from seqbayes.stream.sources import http, posted
 

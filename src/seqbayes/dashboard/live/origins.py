@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import traceback
+from collections.abc import Callable
 from typing import Any, Literal
 
-from seqbayes.dashboard import describe
-from seqbayes.dashboard.arrivals import Arrivals
-from seqbayes.dashboard.board import Board, Health
-from seqbayes.dashboard.feed import Feed
-from seqbayes.dashboard.runner import Runner
-from seqbayes.dashboard.shelf import Update
+from seqbayes.dashboard.live import about as describe
+from seqbayes.dashboard.live.arrivals import Arrivals
+from seqbayes.dashboard.live.board import Board, Health
+from seqbayes.dashboard.live.entries import Update
+from seqbayes.dashboard.live.feed import StateFeed
+from seqbayes.errors import SeqbayesError
 from seqbayes.stream.config import Config
-from seqbayes.stream.readonly import Runner as StoreRunner
+from seqbayes.stream.pipeline import Collector, Pipeline
+from seqbayes.stream.readonly import Runner as StoredRunner
 from seqbayes.stream.readonly import StoreReader
 from seqbayes.stream.store import StoreError
 
@@ -20,7 +24,7 @@ STALLED = 1.5
 """Seconds without a step of the pipeline, or an answer of the store, after which it is stalled."""
 
 
-class Live:
+class PipelineOrigin:
     """A pipeline in this process.
 
     Parameters
@@ -31,7 +35,7 @@ class Live:
         What runs it, and what it hands over.
     """
 
-    def __init__(self, config: Config, runner: Runner, feed: Feed) -> None:
+    def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
         self.config, self.runner, self.feed = config, runner, feed
         self.reader: StoreReader | None = None
         self._arrivals = Arrivals()
@@ -97,7 +101,7 @@ def _described(kind: str, source: Any) -> dict[str, Any]:
     return told if name is None else {**told, "id": name}
 
 
-class Watched:
+class StoreOrigin:
     """A store that another process writes, looked at now and then.
 
     Parameters
@@ -221,7 +225,7 @@ class Watched:
         self.reader.close()
 
 
-class Nothing:
+class StoryOrigin:
     """No beliefs: stories only."""
 
     reader: StoreReader | None = None
@@ -245,10 +249,10 @@ class Nothing:
         """Do nothing."""
 
 
-Origin = Live | Watched | Nothing
+Origin = PipelineOrigin | StoreOrigin | StoryOrigin
 
 
-def _trouble(runner: StoreRunner) -> str | None:
+def _trouble(runner: StoredRunner) -> str | None:
     """Return why a runner in another process does not get on, if that is so."""
     if not runner.alive:
         return None
@@ -261,3 +265,100 @@ def _trouble(runner: StoreRunner) -> str | None:
 
 def _age(at: float | None, now: float) -> float | None:
     return None if at is None else max(now - at, 0.0)
+
+
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds to wait before a pipeline that failed is opened again, the last one over and over."""
+
+
+class PipelineThread:
+    """Runs a pipeline; one that fails later than at its start goes on from its last commit.
+
+    Parameters
+    ----------
+    config
+        What to run.
+    feed
+        What hands over to the board.
+    collectors
+        What looks on besides.
+    told
+        Called with an event's name, its text and level where there is something to say.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        feed: StateFeed,
+        collectors: tuple[Collector, ...] = (),
+        told: Callable[[str, str, str], None] = lambda event, text, level: None,
+    ) -> None:
+        self._config, self._feed, self._collectors, self._told = config, feed, collectors, told
+        self._stop = threading.Event()
+        self._opened = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self.failure: Exception | None = None
+        self.ended = False
+        self.source: Any = None
+
+    def start(self) -> None:
+        """Open the pipeline, and begin to read.
+
+        Raises
+        ------
+        Exception
+            If it cannot be opened: a SeqbayesError or OSError where that is foreseen.
+        """
+        self._thread.start()
+        self._opened.wait()
+        if self.failure is not None:
+            self._thread.join()
+            raise self.failure
+
+    @property
+    def running(self) -> bool:
+        """Whether the pipeline reads."""
+        return not self.ended and self.failure is None
+
+    def _run(self) -> None:
+        attempts = 0
+        while not self._stop.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # whatever it is, it must be told, and not end in silence
+                self.failure = error
+                if not self._opened.is_set():
+                    break
+                expected = isinstance(error, (SeqbayesError, OSError))
+                text = str(error) if expected else "".join(traceback.format_exception(error))
+                self._told("failed", text, "error")
+            if self.failure is None:
+                break
+            self._stop.wait(PAUSES[min(attempts, len(PAUSES) - 1)])
+            attempts += 1
+        self.ended = True
+        self._opened.set()
+
+    def _follow(self) -> None:
+        collectors = (self._feed, *self._collectors)
+        with self._config.open(collectors) as pipeline:
+            self._begin(pipeline)
+            for _ in pipeline:
+                if self._stop.is_set():
+                    break
+        self._feed.learned(pipeline, None)
+
+    def _begin(self, pipeline: Pipeline) -> None:
+        self.source = pipeline.source
+        self._feed.attach(pipeline)
+        again = self.failure is not None
+        self.failure = None
+        if again:
+            self._told("started", f"{pipeline.source.name} again, from the last commit", "info")
+        self._opened.set()
+
+    def stop(self, timeout: float = 60.0) -> None:
+        """Commit what was read, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)

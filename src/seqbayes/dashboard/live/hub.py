@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from seqbayes.dashboard import past
-from seqbayes.dashboard.board import Board
-from seqbayes.dashboard.origins import Origin
-from seqbayes.dashboard.shelf import Entry, make_cards
-from seqbayes.dashboard.trail import Happened
+from seqbayes.dashboard.live import history as past
+from seqbayes.dashboard.live.board import Board
+from seqbayes.dashboard.live.entries import Entry, make_cards
+from seqbayes.dashboard.live.origins import Origin
+from seqbayes.dashboard.live.trail import Happened
 from seqbayes.dashboard.views.figures import values
 
 MOST_CLIENTS = 200
@@ -48,7 +48,7 @@ class Subscription(NamedTuple):
     hz: float = 10.0
 
 
-class Client:
+class Connection:
     """One connection; frames wait here until they are sent."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class _Group:
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.clients: set[Client] = set()
+        self.clients: set[Connection] = set()
         self.known: dict[tuple[str, str], int] = {}
         self.sparked: dict[tuple[str, str], float] = {}
         self.due = 0.0
@@ -109,7 +109,7 @@ class Hub:
         self.board, self.origin = board, origin
         self.boot = secrets.token_hex(4)
         self.started = time.monotonic()
-        self.clients: set[Client] = set()
+        self.clients: set[Connection] = set()
         self._groups: dict[Subscription, _Group] = {}
         self._looked: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -139,11 +139,11 @@ class Hub:
 
     # On the event loop.
 
-    def connect(self, subscription: Subscription) -> Client | None:
+    def connect(self, subscription: Subscription) -> Connection | None:
         """Return a new client; None where there are too many."""
         if len(self.clients) >= MOST_CLIENTS or self._stop.is_set():
             return None
-        client = Client()
+        client = Connection()
         self.clients.add(client)
         with self._lock:
             group = self._groups.get(subscription)
@@ -152,7 +152,7 @@ class Hub:
             group.clients = group.clients | {client}
         return client
 
-    def disconnect(self, subscription: Subscription, client: Client) -> None:
+    def disconnect(self, subscription: Subscription, client: Connection) -> None:
         """Forget a client."""
         client.close()
         self.clients.discard(client)
@@ -164,7 +164,7 @@ class Hub:
                     del self._groups[subscription]
 
     @staticmethod
-    def _publish(clients: Iterable[Client], number: int, data: bytes) -> None:
+    def _publish(clients: Iterable[Connection], number: int, data: bytes) -> None:
         for client in clients:
             client.offer(number, data)
 
@@ -281,7 +281,7 @@ class Hub:
                 everyone = [c for g in self._groups.values() for c in g.clients]
             self._send(everyone, 1 << 62, data)
 
-    def _send(self, clients: Iterable[Client], number: int, data: bytes) -> None:
+    def _send(self, clients: Iterable[Connection], number: int, data: bytes) -> None:
         if clients and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._publish, clients, number, data)
 

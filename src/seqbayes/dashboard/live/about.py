@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.about import About
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
 from seqbayes.stream.belief import Belief
@@ -95,3 +94,29 @@ def _half_life(state: Any) -> str | None:
         if seconds >= size:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"
+
+
+class About(NamedTuple):
+    """What a belief is, in words.
+
+    `example` is an event that it would learn from, where its fields are known; `read` makes a state
+    out of its stored JSON text, `make` one that has learned nothing.
+    """
+
+    name: str
+    family: str
+    likelihood: str | None
+    kind: str
+    by: list[str]
+    field: list[str]
+    prior: str
+    half_life: str | None
+    example: dict[str, Any] | None
+    read: Callable[[str], Any]
+    make: Callable[[], Any]
+
+    def told(self, keys: int) -> dict[str, Any]:
+        """Return it as JSON values."""
+        told = self._asdict()
+        del told["read"], told["make"]
+        return {**told, "keys": keys}

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.answers import Refusal, answer, body_of, whole
-from seqbayes.dashboard.hub import frame
-from seqbayes.dashboard.streams import EventStream
+from seqbayes.dashboard.live.hub import frame
+from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
+from seqbayes.dashboard.server.streams import EventStream
 from seqbayes.datasets import factory_mixes
 from seqbayes.errors import SeqbayesError
 from seqbayes.replay.coins import lines as coin_lines

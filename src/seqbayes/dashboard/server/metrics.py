@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.shelf import Entry
+from seqbayes.dashboard.live.entries import Entry
+from seqbayes.dashboard.live.hub import Hub
 
 TOP = 20
 """Keys of a belief that are told, those that have seen most: labels must not be without bound."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from seqbayes.dashboard.shelf import Entry, columns
+from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.views.figures import finite, significant
 from seqbayes.dashboard.views.followed import Followed, Path
 from seqbayes.stream.readonly import StoreReader

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqbayes.dashboard.about import About
-from seqbayes.dashboard.shelf import Entry, Shelf, Update
-from seqbayes.dashboard.trail import Happened
+from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.entries import Entry, Shelf, Update
+from seqbayes.dashboard.live.trail import Happened
 
 
 @dataclass

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import seqbayes
-from seqbayes.dashboard import past, views
-from seqbayes.dashboard.answers import Refusal, answer, choice, segments, whole
-from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.shelf import SORTS, Entry, Shelf, columns, make_cards
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live import history as past
+from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, columns, make_cards
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import DeadLetter
 

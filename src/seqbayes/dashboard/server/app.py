@@ -12,19 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from seqbayes.dashboard import openapi
-from seqbayes.dashboard.answers import Refusal, answer, refused
-from seqbayes.dashboard.auth import Access
-from seqbayes.dashboard.board import Board
-from seqbayes.dashboard.guard import Guard
-from seqbayes.dashboard.hub import Hub
-from seqbayes.dashboard.ingest import Ingest
-from seqbayes.dashboard.metrics import Metrics
-from seqbayes.dashboard.origins import Origin
-from seqbayes.dashboard.pages import Pages
-from seqbayes.dashboard.reads import Reads
-from seqbayes.dashboard.stories import Stories
-from seqbayes.dashboard.streams import Streams
+from seqbayes.dashboard.live.board import Board
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.live.origins import Origin
+from seqbayes.dashboard.server import openapi
+from seqbayes.dashboard.server.access import Access, Guard
+from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.ingest import Ingest
+from seqbayes.dashboard.server.metrics import Metrics
+from seqbayes.dashboard.server.pages import Pages
+from seqbayes.dashboard.server.responses import Refusal, answer, refused
+from seqbayes.dashboard.server.stories import Stories
+from seqbayes.dashboard.server.streams import Streams
 from seqbayes.stream.store import StoreError
 
 

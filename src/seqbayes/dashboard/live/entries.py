@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +14,8 @@ from typing import Any
 import msgspec
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.about import About
-from seqbayes.dashboard.collation import collated
-from seqbayes.dashboard.trail import Happened, Trail
+from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import StoreError
@@ -392,3 +393,31 @@ class Shelf:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries.values())
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
+    """Return what keys are sorted by, as people sort names: the pooled rest comes last.
+
+    Accents and case count only where all else is alike, and numbers by their size.
+
+    Examples
+    --------
+    >>> sorted([["b10"], ["C"], ["Über"], ["b9"], ["a"], None], key=collated)
+    [['a'], ['b9'], ['b10'], ['C'], ['Über'], None]
+    """
+    if names is None:
+        return (1,)
+    return 0, [_folded(name) for name in names], list(names)
+
+
+def _folded(text: str) -> list[tuple[int, str]]:
+    """Return texts and numbers in turn; a number is its length and its digits."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    parts = _DIGITS.split("".join(c for c in plain if not unicodedata.combining(c)))
+    return [
+        (len(part.lstrip("0")), part.lstrip("0")) if k % 2 else (0, part)
+        for k, part in enumerate(parts)
+    ]

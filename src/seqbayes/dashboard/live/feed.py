@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from seqbayes.dashboard.copies import copy_of
-from seqbayes.dashboard.shelf import Update
+from seqbayes.dashboard.live.entries import Update
+from seqbayes.dashboard.live.trail import copy_of
 from seqbayes.stream.forms import read_key, write_key
 from seqbayes.stream.store import Changes, Pulse, Store
 from seqbayes.stream.table import Table
@@ -84,7 +84,7 @@ class _Observer:
         return {key: each for key, each in found.items() if len(each) <= MOST_EVENTS}
 
 
-class Feed:
+class StateFeed:
     """A collector that hands copies of changed states over; other threads take them.
 
     Parameters

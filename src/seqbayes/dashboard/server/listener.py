@@ -12,7 +12,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seqbayes.dashboard.app import Site
+from seqbayes.dashboard.server.app import Site
 from seqbayes.replay.pace import Interruption
 
 GRACE = 10
@@ -51,7 +51,7 @@ class Patient(H11Protocol):
         super().connection_lost(exc)
 
 
-class Server(uvicorn.Server):
+class SiteServer(uvicorn.Server):
     """Serves a site until it is interrupted.
 
     Parameters
@@ -135,7 +135,7 @@ def serve(
     """Serve until interrupted."""
 
     async def main() -> None:
-        server = Server(site, interruption)
+        server = SiteServer(site, interruption)
         task = asyncio.ensure_future(server.serve(sockets=[listening]))
         while not server.started and not task.done():
             await asyncio.sleep(0.01)

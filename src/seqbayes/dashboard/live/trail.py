@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.copies import copy_of
+from seqbayes.decay import Decayed
+from seqbayes.mixture.answers import Answers
+from seqbayes.state import State
 
 RECENT = 50
 """Events of a key that are told, the last ones."""
@@ -89,3 +92,22 @@ class Trail:
             self._told.extend(stretch.tell())
         self._untold = []
         return list(self._told)
+
+
+def copy_of(state: Any) -> Any:
+    """Return a copy of a state, mixture or estimator, with what it has learned.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Beta()
+    >>> copied = copy_of(belief)
+    >>> copied.learn_one(True)
+    >>> belief.n_samples, copied.n_samples
+    (0.0, 1.0)
+    """
+    if isinstance(state, (State, Decayed)):
+        return state._copy()
+    if isinstance(state, Answers):
+        return state.clone(include_attributes=True)
+    return copy.deepcopy(state)

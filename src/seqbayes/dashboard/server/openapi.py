@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 import seqbayes
 from seqbayes.dashboard import schema
-from seqbayes.dashboard.answers import answer
-from seqbayes.dashboard.hub import FASTEST
-from seqbayes.dashboard.reads import BEST, MOST_CARDS, MOST_LETTERS
-from seqbayes.dashboard.shelf import SORTS
-from seqbayes.dashboard.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
-from seqbayes.dashboard.streams import MOST_KEYS
+from seqbayes.dashboard.live.entries import SORTS
+from seqbayes.dashboard.live.hub import FASTEST
+from seqbayes.dashboard.server.api import BEST, MOST_CARDS, MOST_LETTERS
+from seqbayes.dashboard.server.responses import answer
+from seqbayes.dashboard.server.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
+from seqbayes.dashboard.server.streams import MOST_KEYS
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 
@@ -148,7 +148,7 @@ def _reading() -> dict[str, Any]:
     }
     one, compared = "/api/beliefs/{name}/{key}", "/api/compare/{name}"
     return {
-        "/api/beliefs": _get("beliefs", "Tell what beliefs there are.", schema.Beliefs, []),
+        "/api/beliefs": _get("beliefs", "Tell what beliefs there are.", schema.BeliefList, []),
         "/api/beliefs/{name}": _get(
             "cards", "Tell keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
         ),
@@ -160,7 +160,7 @@ def _reading() -> dict[str, Any]:
             [_NAME, {**keys, "required": True}, best, label], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
-            "dead_letters", "Tell events that could not be used.", schema.Letters,
+            "dead_letters", "Tell events that could not be used.", schema.DeadLetterList,
             [_in_query("limit", "Letters to return.", **_whole(0, MOST_CARDS, MOST_LETTERS))],
             422, 500,
         ),
@@ -239,7 +239,7 @@ def _telling() -> dict[str, Any]:
                     "summary": told,
                     "requestBody": {"content": _content(options)},
                     "responses": _responses(
-                        {"content": _content(schema.Opening)}, 403, 408, 413, 422
+                        {"content": _content(schema.StoryOpening)}, 403, 408, 413, 422
                     ),
                 }
             }

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.answers import Refusal, whole
-from seqbayes.dashboard.hub import FASTEST, Client, Hub, Subscription
+from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
+from seqbayes.dashboard.server.responses import Refusal, whole
 
 MOST_KEYS = 200
 PATIENCE = 15.0
@@ -95,7 +95,7 @@ class Streams:
         return EventStream(frames, leave, client.dropped)
 
     async def _frames(
-        self, subscription: Subscription, client: Client, last: str
+        self, subscription: Subscription, client: Connection, last: str
     ) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
         number, data = await run_in_threadpool(self._hub.opening, subscription, last)

@@ -13,9 +13,8 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from seqbayes.dashboard.answers import Refusal, accepts_gzip, answer, body_of
-from seqbayes.dashboard.auth import SESSION_SECONDS, Access
-from seqbayes.dashboard.guard import cookie_name
+from seqbayes.dashboard.server.access import SESSION_SECONDS, Access, cookie_name
+from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, body_of
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
 
