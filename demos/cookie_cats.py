@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from _shared import Screen, present
+from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta, Binomial
 from seqbayes.quadrature import beta_less
-from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, present
+from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta, Binomial, Dirichlet
 from seqbayes.distributions import Beta as BetaDistribution
 from seqbayes.distributions import Normal
-from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, present
+from seqbayes.replay.palette import RULE
 
 from seqbayes import Dirichlet
 from seqbayes.datasets import COLOURS, factory_mixes, madison, walk_in_the_park
 from seqbayes.distributions import Beta
-from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from _shared import Screen, curve, present
 from hundred_bags import bags
+from seqbayes.replay.palette import RULE
 
 from seqbayes import Gamma, Poisson
 from seqbayes.distributions import Gamma as GammaDistribution
-from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from _shared import Screen, present
+from seqbayes.replay.palette import RULE
 
 from seqbayes.predictive import Categorical
-from seqbayes.replay.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from _shared import Screen, present
+from seqbayes.replay.palette import COIN, RULE
 
 from seqbayes import Beta, Binomial, Dirichlet
 from seqbayes.mixture import Iteration, Mixture, Trace
-from seqbayes.replay.palette import COIN, RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

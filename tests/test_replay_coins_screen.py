@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from seqbayes.console.palette import ASCII, COIN, RULE, UNICODE
 from seqbayes.replay.coins import Story
 from seqbayes.replay.coins.command import reading
 from seqbayes.replay.coins.screen import Screen
-from seqbayes.replay.palette import ASCII, COIN, RULE, UNICODE
 
 
 @pytest.fixture(scope="module", params=["flat", "beta22"])

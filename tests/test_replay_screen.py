@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from seqbayes.console.charts import curve, interval_bar, progress
+from seqbayes.console.palette import ASCII, CANDY, LETTER, RULE, UNICODE
+from seqbayes.console.signals import Interruption
 from seqbayes.datasets import COLOURS, madison
-from seqbayes.replay.charts import curve, interval_bar, progress
 from seqbayes.replay.command import add_arguments
 from seqbayes.replay.mms import Prior, Story
 from seqbayes.replay.mms.screen import Screen
 from seqbayes.replay.mms.summary import verdict
-from seqbayes.replay.pace import Clock, Interruption, even, gathering
-from seqbayes.replay.palette import ASCII, CANDY, LETTER, RULE, UNICODE
+from seqbayes.replay.pace import Clock, even, gathering
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,12 @@ from seqbayes import (
     Normal,
     NormalInverseGamma,
 )
-from seqbayes.replay.palette import ASCII, UNICODE
+from seqbayes.console.palette import ASCII, UNICODE
+from seqbayes.console.summary import PARTS, View, summarise
+from seqbayes.console.table import draw
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import choose_columns
 from seqbayes.watch.display import Screen
-from seqbayes.watch.report import View
-from seqbayes.watch.table import PARTS, draw, summarise
 
 
 def rendered(lines, width, signs=UNICODE, view=None):

@@ -15,8 +15,9 @@ from killing import contents
 from memory import Listed, lines
 
 from seqbayes import Beta, cli
+from seqbayes.console.log import Log, Tracker
 from seqbayes.stream import Belief, Pace, Pipeline, open_store, registry
-from seqbayes.stream.log import Log, Progress, Tracker
+from seqbayes.stream.progress import Progress
 
 HERE = str(Path(__file__).parent)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from seqbayes.console.log import Log, add_format
+from seqbayes.console.options import TOKEN, add_server
+from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.errors import SeqbayesError
-from seqbayes.replay.options import TOKEN, add_server
-from seqbayes.replay.pace import Interruption, interruptible
 from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import FAILED, HELD, WRONG
-from seqbayes.stream.log import Log, Progress, add_format
+from seqbayes.stream.progress import Progress
 from seqbayes.stream.store import LeaseError
 
 SWITCH = 0.0005

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
+from seqbayes.console.signals import interruptible
 from seqbayes.replay.coins import command as coins
 from seqbayes.replay.mms import command as mms
-from seqbayes.replay.pace import even, interruptible
+from seqbayes.replay.pace import even
 from seqbayes.replay.telling import ascii_only, can_draw, write
 
 EXAMPLES = """\

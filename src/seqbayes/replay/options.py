@@ -1,13 +1,10 @@
-"""Options that several commands have, and their readers."""
+"""Options that all stories have."""
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable
 
-TOKEN = "SEQBAYES_TOKEN"
-"""The variable that a token is taken from."""
+from seqbayes.console.options import add_server
 
 
 def add_forms(parser: argparse.ArgumentParser, step: str) -> None:
@@ -17,67 +14,3 @@ def add_forms(parser: argparse.ArgumentParser, step: str) -> None:
     form.add_argument("--json", action="store_true", help="one JSON event a line")
     form.add_argument("--serve", action="store_true", help="tell it in the browser")
     add_server(parser, sparing=True)
-
-
-def speed(steps: str) -> Callable[[str], float]:
-    """Return a reader of a number of steps a second, or max."""
-
-    def read(text: str) -> float:
-        if text == "max":
-            return math.inf
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not number >= 0.0:
-            raise argparse.ArgumentTypeError(f"expected {steps} a second or max, got {text!r}")
-        return number
-
-    return read
-
-
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a reader of whole numbers in a range."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if number < low or (high is not None and number > high):
-            wanted = f"from {low} to {high}" if high is not None else f">= {low}"
-            raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text!r}")
-        return number
-
-    return read
-
-
-def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options that every server has; a sparing help leaves out the rarer ones."""
-    rare = argparse.SUPPRESS if sparing else None
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--port", type=_port, default=8765, help="the port, 0 for any that is free (%(default)s)"
-    )
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument("--token", help=rare or f"what writing asks for; or the variable {TOKEN}")
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help=rare or "a host name by which the server is reached besides; may be repeated",
-    )
-    parser.add_argument(
-        "--frame-ancestors",
-        default="'self'",
-        metavar="SOURCES",
-        help=rare
-        or "which pages may frame /embed/, as Content-Security-Policy says it (%(default)s)",
-    )
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
-    return int(text)

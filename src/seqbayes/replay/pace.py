@@ -1,15 +1,13 @@
-"""When the next step is due, and how a story is interrupted."""
+"""When the next step of a story is due."""
 
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
+
+from seqbayes.console.signals import Interruption
 
 _FIRST = 0.5
 _GROWTH = 0.14
@@ -49,56 +47,6 @@ def gathering() -> Pace:
     return lambda number: (
         2.0 if number < 1 else 2.0 + math.log1p(number * _GROWTH / _FIRST) / _GROWTH
     )
-
-
-class Interruption:
-    """Whether somebody asked to stop, and which signal said so."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self.signal: int | None = None
-
-    def __bool__(self) -> bool:
-        return self._event.is_set()
-
-    @property
-    def status(self) -> int:
-        """The exit status: 0, or 128 and the number of the signal."""
-        return 0 if self.signal is None else 128 + self.signal
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, unless interrupted."""
-        if seconds > 0.0:
-            self._event.wait(seconds)
-
-    def stop(self, number: int, frame: FrameType | None = None) -> None:
-        """Take note of a signal; the next one has its usual effect."""
-        self.signal = number
-        signal.signal(
-            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        )
-        self._event.set()
-
-
-@contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Let Ctrl-C end the story between two steps, not within a line.
-
-    Signals that this process was started to ignore stay ignored.
-    """
-    interruption = Interruption()
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler is not signal.SIG_IGN:
-                before[number] = handler
-                signal.signal(number, interruption.stop)
-    try:
-        yield interruption
-    finally:
-        for caught, handler in before.items():
-            signal.signal(caught, handler)
 
 
 class Clock:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from seqbayes.replay.pace import Clock, Interruption, Pace, even
-from seqbayes.replay.palette import Signs
+from seqbayes.console.palette import Signs
+from seqbayes.console.signals import Interruption
+from seqbayes.replay.pace import Clock, Pace, even
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

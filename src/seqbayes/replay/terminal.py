@@ -8,8 +8,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from seqbayes.replay.pace import Clock, Interruption, Pace
-from seqbayes.replay.palette import ASCII, UNICODE
+from seqbayes.console.palette import ASCII, UNICODE
+from seqbayes.console.signals import Interruption
+from seqbayes.replay.pace import Clock, Pace
 from seqbayes.replay.telling import S, Tale, was_stopped
 
 FRAME = 1.0 / 12.0

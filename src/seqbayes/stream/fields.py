@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError
 from seqbayes.stream.block import Block
 from seqbayes.stream.source import Batch
-from seqbayes.watch.columns import parse_boolean, parse_number, parse_text, printable
+from seqbayes.watch.columns import parse_boolean, parse_number, parse_text
 
 _STRICT: dict[str, Any] = {
     "number": float,

@@ -10,13 +10,13 @@ from typing import Any, Protocol, Self
 
 import msgspec
 
+from seqbayes.console.text import printable
 from seqbayes.errors import PriorError
 from seqbayes.stream.belief import Belief
 from seqbayes.stream.fields import Layout, write_record
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.store import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
-from seqbayes.watch.columns import printable
 
 LONGEST_RAW = 1 << 20
 """Most bytes of a dead letter that are kept."""

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
+from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.families import DirichletProcess
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts
-from seqbayes.watch.columns import Columns, Row, printable
+from seqbayes.watch.columns import Columns, Row
 
 LONGEST_NAME = 1000
 """Most characters of a key, or of a label of an open vocabulary."""

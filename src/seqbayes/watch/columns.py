@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from seqbayes import likelihoods
+from seqbayes.console.text import shorten
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.likelihoods import LabelLikelihood, Likelihood, PairLikelihood
 
@@ -177,22 +178,3 @@ def parse_text(cell: str) -> str | None:
 def _check_blank(cell: str, expected: str) -> None:
     if cell and not cell.isspace():
         raise ObservationError(f"expected {expected}, got {shorten(cell)!r}")
-
-
-def shorten(text: str, length: int = 60) -> str:
-    """Return the text, or its beginning."""
-    return text if len(text) <= length else f"{text[:length]}…"
-
-
-def printable(text: str, length: int = 60) -> str:
-    r"""Return the beginning of a text in which nothing can move a cursor.
-
-    Examples
-    --------
-    >>> print(printable("a\x1b[2Jb"))
-    a\x1b[2Jb
-    """
-    text = shorten(text, length)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from seqbayes.console.options import add_intervals, add_top, positive, positive_int
+from seqbayes.console.signals import Interruption, interruptible
+from seqbayes.console.summary import View
 from seqbayes.errors import SeqbayesError
-from seqbayes.replay.pace import Interruption, interruptible
 from seqbayes.state import State, check_level
 from seqbayes.watch import spec
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import Columns, choose_columns
 from seqbayes.watch.lines import Lines, file_reader, file_ready
-from seqbayes.watch.options import add_intervals, add_top, positive, positive_int
 from seqbayes.watch.readers import Reader, find_form, reader_for
-from seqbayes.watch.report import View, json_lines, losses
+from seqbayes.watch.report import json_lines, losses
 
 if TYPE_CHECKING:
     from seqbayes.watch.display import LiveScreen, Screen

@@ -12,11 +12,11 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from seqbayes.replay.palette import ASCII, RULE, UNICODE
+from seqbayes.console.palette import ASCII, RULE, UNICODE
+from seqbayes.console.summary import View, summarise
+from seqbayes.console.table import draw
 from seqbayes.state import State
 from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.report import View
-from seqbayes.watch.table import draw, summarise
 
 
 class Screen:

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
-from seqbayes.watch.columns import Columns, Row, parse_boolean, parse_number, parse_text, printable
+from seqbayes.watch.columns import Columns, Row, parse_boolean, parse_number, parse_text
 
 LONGEST_RECORD = 1 << 20
 """Most bytes of a CSV record over several lines."""

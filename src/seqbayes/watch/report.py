@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from seqbayes.console.summary import View
 from seqbayes.state import State
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.columns import Columns
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What of the beliefs is told: the interval's level and kind, and how many keys."""
-
-    level: float = 0.95
-    kind: str = "equal-tailed"
-    top: int = 20
 
 
 def plain(value: Any) -> Any:

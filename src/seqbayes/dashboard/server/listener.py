@@ -12,8 +12,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from seqbayes.console.signals import Interruption
 from seqbayes.dashboard.server.app import Site
-from seqbayes.replay.pace import Interruption
 
 GRACE = 10
 """Seconds for answers under way when the server ends."""

@@ -7,12 +7,13 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
+from seqbayes.console.options import speed, whole
+from seqbayes.console.palette import Signs
 from seqbayes.replay.coins.lines import Json, Plain
 from seqbayes.replay.coins.story import PRIORS, Kind, Moment, Opening, Step, Story
 from seqbayes.replay.coins.summary import verdict
-from seqbayes.replay.options import add_forms, speed, whole
+from seqbayes.replay.options import add_forms
 from seqbayes.replay.pace import Pace
-from seqbayes.replay.palette import Signs
 from seqbayes.replay.telling import Screen, Tale
 
 

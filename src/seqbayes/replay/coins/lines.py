@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from seqbayes.console.text import density, signed
 from seqbayes.replay.coins.story import COINS, Kind, Opening, Row, Standing, Step
 from seqbayes.replay.coins.summary import verdict
 from seqbayes.replay.coins.wording import chance, climbed, divisions, height, plural
 from seqbayes.replay.telling import dump, spell
-from seqbayes.replay.wording import density, signed
 
 
 class Plain:

@@ -8,12 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seqbayes.replay.charts import curve
+from seqbayes.console.charts import curve, edges, fit, foot, panel, spread
+from seqbayes.console.palette import COIN, RULE, Signs
+from seqbayes.console.text import density, signed
 from seqbayes.replay.coins.story import COINS, Kind, Opening, Portion, Row, Standing, Step, Tosses
 from seqbayes.replay.coins.wording import chance, climbed, divisions, height, plural
-from seqbayes.replay.layout import edges, fit, foot, panel, spread
-from seqbayes.replay.palette import COIN, RULE, Signs
-from seqbayes.replay.wording import density, signed
 
 _NARROW = 72
 _FULL = 60

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seqbayes.console.text import signed
 from seqbayes.replay.coins.story import COINS, Kind, Opening, Standing, Step
 from seqbayes.replay.coins.wording import chance, climbed, height, plural
-from seqbayes.replay.wording import signed
 
 
 def verdict(opening: Opening, step: Step | None, stopped: bool) -> list[str]:

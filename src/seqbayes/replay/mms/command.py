@@ -6,13 +6,14 @@ import argparse
 from functools import partial
 from typing import Any
 
+from seqbayes.console.options import speed, whole
+from seqbayes.console.palette import Signs
 from seqbayes.replay.mms.lines import Json, Plain
 from seqbayes.replay.mms.priors import Prior
 from seqbayes.replay.mms.story import Opening, Step, Story
 from seqbayes.replay.mms.summary import verdict
-from seqbayes.replay.options import add_forms, speed, whole
+from seqbayes.replay.options import add_forms
 from seqbayes.replay.pace import gathering
-from seqbayes.replay.palette import Signs
 from seqbayes.replay.telling import Screen, Tale
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from seqbayes.console.text import density, percent, signed
 from seqbayes.replay.mms.story import Opening, Rival, Snapshot, Step
 from seqbayes.replay.mms.summary import verdict
 from seqbayes.replay.telling import dump, spell
-from seqbayes.replay.wording import density, percent, signed
 
 
 class Plain:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seqbayes.replay.charts import (
+from seqbayes import distributions
+from seqbayes.console.charts import (
+    curve,
+    edges,
+    fit,
+    foot,
     interval_bar,
-    rule_curves,
+    panel,
     scale,
     share_bar,
+    spread,
 )
-from seqbayes.replay.layout import edges, fit, foot, panel, spread
+from seqbayes.console.palette import CANDY, LETTER, RULE, Signs
+from seqbayes.console.text import density, percent, probability, signed
 from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.story import Opening, Snapshot, Step
-from seqbayes.replay.palette import CANDY, LETTER, RULE, Signs
-from seqbayes.replay.wording import density, percent, probability, signed
+from seqbayes.state import Explanation
 
 AXIS = 0.5
 """The curves of Bayes' rule show shares from 0 to this."""
@@ -315,3 +322,26 @@ class Screen:
     def _foot(self, step: Step | None, width: int) -> Text:
         number = 0 if step is None else step.number
         return foot(number, self._opening.total, width, self._signs)
+
+
+def rule_curves(
+    rule: Explanation, again: Explanation, width: int, top: float, signs: Signs, rows: int = 1
+) -> dict[str, list[Text]]:
+    """Return prior, likelihood and posteriors as curves over shares from 0 to `top`.
+
+    The three densities have one scale, the likelihood its own.
+    """
+    at = (np.arange(width) + 0.5) * top / width
+    mark = min(width - 1, int(rule.at / top * width))
+    curves = {
+        "prior": distributions.Beta(*rule.before).pdf(at),
+        "posterior": distributions.Beta(*rule.after).pdf(at),
+        "next": distributions.Beta(*again.after).pdf(at),
+    }
+    highest = max(float(heights.max()) for heights in curves.values())
+    drawn = {
+        name: curve(heights.tolist(), highest, mark, RULE[name], signs, rows)
+        for name, heights in curves.items()
+    }
+    drawn["likelihood"] = curve(at.tolist(), top, mark, RULE["likelihood"], signs, rows)
+    return drawn

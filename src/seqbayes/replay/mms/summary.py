@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seqbayes.console.text import percent, probability, signed, times
 from seqbayes.replay.mms.story import Opening, Snapshot, Step
-from seqbayes.replay.wording import percent, probability, signed, times
 
 
 def verdict(opening: Opening, step: Step | None, stopped: bool) -> list[str]:

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 
 import msgspec
 
+from seqbayes.console.log import Log, Tracker, add_format
+from seqbayes.console.options import positive_int
+from seqbayes.console.text import printable, shorten
 from seqbayes.stream.commands.arguments import add_store, add_yes, confirmed
 from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import EPILOG, NOTHING, WRONG, attempt
-from seqbayes.stream.log import Log, Tracker, add_format
 from seqbayes.stream.store import StoredLetter
 from seqbayes.stream.verbs.answers import timestamp
 from seqbayes.stream.verbs.letters import dead_letters
-from seqbayes.watch.columns import printable, shorten
-from seqbayes.watch.options import positive_int
 
 EXAMPLES = f"""\
 examples:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from seqbayes.console.log import Log, Tracker, add_format
+from seqbayes.console.options import add_intervals
+from seqbayes.console.summary import View
 from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
-from seqbayes.stream.log import Log, Tracker, add_format
 from seqbayes.stream.verbs.exports import export
 from seqbayes.stream.verbs.sheets import SHEETS
-from seqbayes.watch.options import add_intervals
-from seqbayes.watch.report import View
 
 EXAMPLES = f"""\
 examples:

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.stream.commands.arguments import STORE
 from seqbayes.stream.commands.status import EPILOG, attempt
-from seqbayes.stream.log import Log, Tracker, add_format
 from seqbayes.stream.verbs.shards import merge
 
 EXAMPLES = f"""\

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.console.log import Log
+from seqbayes.console.text import printable
 from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_key, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
-from seqbayes.stream.log import Log
 from seqbayes.stream.store import open_store
 from seqbayes.stream.verbs.answers import kept_beliefs
 from seqbayes.stream.verbs.forecasts import predict, read_value
-from seqbayes.watch.columns import printable
 
 _DIGITS = re.compile(r"\d+\.\d{6,}(e[+-]?\d+)?")
 

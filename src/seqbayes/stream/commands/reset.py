@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from seqbayes.console.log import Log
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.commands.arguments import add_key, add_store, add_yes, confirmed
 from seqbayes.stream.commands.status import EPILOG, NOTHING, attempt
-from seqbayes.stream.log import Log
 from seqbayes.stream.verbs.resets import reset
 
 EXAMPLES = f"""\

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from seqbayes.console.log import Log, add_format, count_events
+from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.errors import SeqbayesError
-from seqbayes.replay.pace import Interruption, interruptible
 from seqbayes.stream.commands.check import load_or_tell
 from seqbayes.stream.commands.status import FAILED, HELD, NOTHING, WRONG, fail
-from seqbayes.stream.log import Log, Progress, add_format, count_events
 from seqbayes.stream.pipeline import Pipeline
+from seqbayes.stream.progress import Progress
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.store import LeaseError
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.console.log import Log, Tracker, count_events
+from seqbayes.console.options import add_intervals, add_top
+from seqbayes.console.summary import View
 from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_key, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
 from seqbayes.stream.durations import spell_duration
 from seqbayes.stream.forms import in_words
-from seqbayes.stream.log import Log, Tracker, count_events
 from seqbayes.stream.store import Store, open_store
 from seqbayes.stream.verbs import answers as verbs
 from seqbayes.stream.verbs.answers import Answer, Kept, MissingError, timestamp
 from seqbayes.stream.verbs.rows import cell, header, lines, rows
-from seqbayes.watch.options import add_intervals, add_top
-from seqbayes.watch.report import View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -142,8 +142,8 @@ def _picture(found: _Found, kept: Kept, view: View, console: Any) -> RenderableT
     from rich.console import Group
     from rich.text import Text
 
-    from seqbayes.replay.palette import ASCII, UNICODE
-    from seqbayes.watch.table import draw
+    from seqbayes.console.palette import ASCII, UNICODE
+    from seqbayes.console.table import draw
 
     first = [float("inf")]
     total = [0]
@@ -178,7 +178,7 @@ def _prior(kept: Kept) -> RenderableType:
     """Return the line that says prior and likelihood, each in its colour."""
     from rich.text import Text
 
-    from seqbayes.replay.palette import RULE
+    from seqbayes.console.palette import RULE
 
     likelihood = getattr(kept.prior, "likelihood", None)
     if likelihood is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seqbayes.console.log import Log
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.log import Log
 from seqbayes.stream.source import SourceError
 from seqbayes.stream.store import LeaseError, StoreError
 from seqbayes.stream.verbs.answers import MissingError

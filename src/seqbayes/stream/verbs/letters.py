@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.console.log import Tracker
+from seqbayes.console.text import printable
 from seqbayes.stream.config import Config
 from seqbayes.stream.fields import Layout
-from seqbayes.stream.log import Tracker
 from seqbayes.stream.pipeline import LONGEST_RAW
 from seqbayes.stream.source import Batch
 from seqbayes.stream.store import (
@@ -23,7 +24,6 @@ from seqbayes.stream.store import (
     open_store,
 )
 from seqbayes.stream.table import Table
-from seqbayes.watch.columns import printable
 
 CHUNK = 2000
 """Letters that are used in one transaction."""

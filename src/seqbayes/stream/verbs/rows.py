@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from seqbayes.console.summary import Line, View, summarise
 from seqbayes.mixture.answers import Answers
 from seqbayes.stream.verbs.answers import Answer, mixed, timestamp
-from seqbayes.watch.report import View, plain
-from seqbayes.watch.table import Line, summarise
+from seqbayes.watch.report import plain
 
 COLUMNS = ("part", "n", "mean", "low", "high", "mle", "map", "since", "updated")
 """Columns of a row behind belief and key."""
@@ -36,7 +36,7 @@ def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
 
 
 def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
-    from seqbayes.watch.table import name_key
+    from seqbayes.console.summary import name_key
 
     return name_key(key), type(state).__name__, getattr(state, "n_samples", None)
 

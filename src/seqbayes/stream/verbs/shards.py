@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from seqbayes.console.log import Tracker
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.log import Tracker
 from seqbayes.stream.sql import difference
 from seqbayes.stream.sql_reader import CLASH
 from seqbayes.stream.store import (

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
+from seqbayes.console.log import Tracker
+from seqbayes.console.summary import View, parts
 from seqbayes.stream.forms import read_key
-from seqbayes.stream.log import Tracker
 from seqbayes.stream.store import Store
 from seqbayes.stream.verbs.answers import Kept, answers, timestamp
 from seqbayes.stream.verbs.rows import header, rows
-from seqbayes.watch.report import View
-from seqbayes.watch.table import parts
 
 T = TypeVar("T")
 

@@ -1,15 +1,13 @@
-"""Bars and curves made of characters."""
+"""Bars and curves made of characters, and lines that fit the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-import numpy as np
+from rich.panel import Panel
 from rich.text import Text
 
-from seqbayes import distributions
-from seqbayes.replay.palette import RULE, Signs
-from seqbayes.state import Explanation
+from seqbayes.console.palette import Signs
 
 _SCALES = (0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
@@ -69,24 +67,38 @@ def curve(
     return lines
 
 
-def rule_curves(
-    rule: Explanation, again: Explanation, width: int, top: float, signs: Signs, rows: int = 1
-) -> dict[str, list[Text]]:
-    """Return prior, likelihood and posteriors as curves over shares from 0 to `top`.
+def fit(line: Text, width: int) -> Text:
+    """Cut a line to the width."""
+    line.no_wrap = True
+    line.truncate(width)
+    return line
 
-    The three densities have one scale, the likelihood its own.
-    """
-    at = (np.arange(width) + 0.5) * top / width
-    mark = min(width - 1, int(rule.at / top * width))
-    curves = {
-        "prior": distributions.Beta(*rule.before).pdf(at),
-        "posterior": distributions.Beta(*rule.after).pdf(at),
-        "next": distributions.Beta(*again.after).pdf(at),
-    }
-    highest = max(float(heights.max()) for heights in curves.values())
-    drawn = {
-        name: curve(heights.tolist(), highest, mark, RULE[name], signs, rows)
-        for name, heights in curves.items()
-    }
-    drawn["likelihood"] = curve(at.tolist(), top, mark, RULE["likelihood"], signs, rows)
-    return drawn
+
+def spread(parts: list[list[Text]], height: int) -> list[Text]:
+    """Put empty lines between the parts, those in the middle first, as far as there is room."""
+    spare = height - sum(map(len, parts))
+    gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
+    empty = set(gaps[: max(0, spare)])
+    lines: list[Text] = []
+    for i, part in enumerate(parts):
+        lines += [Text()] * (i in empty) + part
+    return lines
+
+
+def edges(left: str, right: str, width: int) -> Text:
+    """Return a bold title to the left and a note to the right."""
+    gap = max(1, width - len(left) - len(right))
+    return fit(Text.assemble((left, "bold"), " " * gap, right), width)
+
+
+def foot(number: int, total: int, width: int, signs: Signs) -> Text:
+    """Return how far the story is."""
+    note = f" {number:,} of {total:,}" + ("  Ctrl-C ends" if width >= 60 else "")
+    return progress(number / total, max(4, width - len(note)), signs) + Text(note)
+
+
+def panel(title: str, lines: Iterable[Text], width: int, height: int) -> Panel:
+    """Return lines in a frame with a title."""
+    return Panel(
+        Text("\n").join(lines), title=title, title_align="left", width=width, height=height
+    )

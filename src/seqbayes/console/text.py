@@ -77,3 +77,22 @@ def times(log_factor: float) -> str:
         return f"{math.exp(log_factor):.1e}" if log_factor < 700.0 else f"e^{log_factor:.0f}"
     factor = math.exp(log_factor)
     return f"{factor:,.0f}" if factor >= 10.0 else f"{factor:.1f}"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """Return the text, or its beginning."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def printable(text: str, length: int = 60) -> str:
+    r"""Return the beginning of a text in which nothing can move a cursor.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    text = shorten(text, length)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

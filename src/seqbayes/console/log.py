@@ -8,17 +8,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
-
 T = TypeVar("T")
 
-_SHOWN_AFTER = 2.0
-_SHOWN_EVERY = 0.2
+SHOW_AFTER = 2.0
+SHOW_EVERY = 0.2
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
@@ -90,85 +87,6 @@ class Log:
             self.moving = text
 
 
-class Progress:
-    """A collector that tells rate, lag and the time that is left: on a terminal as it goes.
-
-    Elsewhere, and as JSON, a line is said only when events become dead letters, and when a server
-    is lost and found again.
-
-    Parameters
-    ----------
-    log
-        What says it.
-    now
-        The time in seconds, monotonic.
-    """
-
-    def __init__(self, log: Log, now: Callable[[], float] = time.monotonic) -> None:
-        self._log = log
-        self._now = now
-        self._start = self._shown = now()
-        self._first_lag: int | None = None
-        self.dead_letters = 0
-        self._trouble: str | None = None
-
-    def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Show how far it is."""
-        if self._first_lag is None:
-            self._first_lag = pipeline.lag
-        self._tell_trouble(pipeline)
-        now = self._now()
-        if now - self._start >= _SHOWN_AFTER and now - self._shown >= _SHOWN_EVERY:
-            self._shown = now
-            self._log.move(self.line(pipeline))
-
-    def _tell_trouble(self, pipeline: Pipeline) -> None:
-        trouble = getattr(pipeline.source, "trouble", None)
-        if (trouble is None) == (self._trouble is None):
-            return
-        name = pipeline.source.name
-        if trouble is not None:
-            text = f"{name} cannot be reached, and is tried again: {trouble}"
-            self._log.say("disconnected", text, "warning", source=name, reason=trouble)
-        else:
-            self._log.say("connected", f"{name} can be reached again", source=name)
-        self._trouble = trouble
-
-    def line(self, pipeline: Pipeline) -> str:
-        """Return events, rate, lag and what is left, as one line."""
-        elapsed = max(self._now() - self._start, 1e-9)
-        parts = [count_events(pipeline.events), f"{pipeline.events / elapsed:,.0f}/s"]
-        if pipeline.lag is not None:
-            parts.append(f"{pipeline.lag:,} behind")
-            done = (self._first_lag or 0) - pipeline.lag
-            if pipeline.source.finite and done > 0:
-                parts[:0] = [bar(done / (self._first_lag or 1))]
-                parts.append(f"{_clock(pipeline.lag * elapsed / done)} left")
-        if pipeline.source.reconnects:
-            parts.append(f"{pipeline.source.reconnects:,} reconnects")
-        return "  ".join(parts)
-
-    def committing(self, pipeline: Pipeline, changes: Any) -> None:
-        """Say what is about to become a dead letter."""
-        letters = changes.dead_letters
-        if letters:
-            self.dead_letters += len(letters)
-            count = f"{len(letters):,} event{'s' if len(letters) > 1 else ''}"
-            last = letters[-1]
-            self._log.say(
-                "dead_letters",
-                f"{count} could not be used; the last, at {last.position}: {last.reason}",
-                "warning",
-                count=len(letters),
-                position=last.position,
-                belief=last.belief,
-                reason=last.reason,
-            )
-
-    def committed(self, pipeline: Pipeline) -> None:
-        """Do nothing."""
-
-
 class Tracker:
     """Counts what passes, and tells rate and time left: on a terminal, after two seconds.
 
@@ -210,7 +128,7 @@ class Tracker:
         if self._log is None:
             return
         now = self._now()
-        if now - self._start >= _SHOWN_AFTER and now - self._shown >= _SHOWN_EVERY:
+        if now - self._start >= SHOW_AFTER and now - self._shown >= SHOW_EVERY:
             self._shown = now
             self._log.move(self.line())
 
@@ -222,7 +140,7 @@ class Tracker:
             parts[:0] = [bar(self.count / self.total)]
             parts[1] += f" of {self.total:,}"
             left = max(self.total - self.count, 0) * elapsed / self.count
-            parts.append(f"{_clock(left)} left")
+            parts.append(f"{clock(left)} left")
         return "  ".join(parts)
 
     def done(self) -> None:
@@ -255,12 +173,12 @@ def bar(share: float, width: int = 20) -> str:
     return f"[{'#' * full}{'.' * (width - full)}] {share * 100:3.0f} %"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Return a time in hours, minutes and seconds.
 
     Examples
     --------
-    >>> _clock(7), _clock(3725.2)
+    >>> clock(7), clock(3725.2)
     ('0:07', '1:02:05')
     """
     minutes, second = divmod(round(seconds), 60)

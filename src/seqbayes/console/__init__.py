@@ -1,0 +1,1 @@
+"""Terminal code shared by all commands: tables, charts, colours, log lines, signals, keys."""

@@ -1,0 +1,60 @@
+"""Signals that end a command between two steps of its work."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class Interruption:
+    """Whether somebody asked to stop, and which signal said so."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signal: int | None = None
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0, or 128 and the number of the signal."""
+        return 0 if self.signal is None else 128 + self.signal
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless interrupted."""
+        if seconds > 0.0:
+            self._event.wait(seconds)
+
+    def stop(self, number: int, frame: FrameType | None = None) -> None:
+        """Take note of a signal; the next one has its usual effect."""
+        self.signal = number
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
+        self._event.set()
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Let Ctrl-C end the story between two steps, not within a line.
+
+    Signals that this process was started to ignore stay ignored.
+    """
+    interruption = Interruption()
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not signal.SIG_IGN:
+                before[number] = handler
+                signal.signal(number, interruption.stop)
+    try:
+        yield interruption
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler)

@@ -1,0 +1,124 @@
+"""Beliefs as rows of numbers: what tables, CSV and Parquet have in common."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.console.text import printable
+
+PARTS = 12
+"""Most components of one parameter that the table shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of the beliefs is told: the interval's level and kind, and how many keys."""
+
+    level: float = 0.95
+    kind: str = "equal-tailed"
+    top: int = 20
+
+
+class Line(NamedTuple):
+    """One parameter, or one of its components, of one key; lines of a `scale` are comparable."""
+
+    key: str
+    part: str
+    n: float | None
+    mean: float | None
+    interval: tuple[float, float] | None
+    mle: float | None
+    map: float | None
+    scale: str = ""
+    since: str = ""
+
+
+def name_key(key: Any) -> str:
+    """Return a key as a text that is safe to print.
+
+    It is ``all`` where there is only one belief, ``(rest)`` where the key is None.
+    """
+    if key is None:
+        return "(rest)"
+    if isinstance(key, tuple):
+        return " / ".join(printable(part, 24) for part in key) or "all"
+    return printable(key, 40) or "(empty)"
+
+
+def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the components of a parameter, or of its interval, by name; a number has none.
+
+    Parameters
+    ----------
+    value
+        A number, a mapping, a named tuple, an array, or these within each other. Of a matrix the
+        upper triangle is told.
+    axes
+        Names for the places in arrays.
+
+    Examples
+    --------
+    >>> parts(0.5), parts({"red": 1.0}), parts(None)
+    ({'': 0.5}, {'red': 1.0}, {})
+    >>> parts({"mean": (np.zeros(2), np.ones(2))}, ["x", "y"])
+    {'mean x': (0.0, 1.0), 'mean y': (0.0, 1.0)}
+    """
+    if value is None:
+        return {}
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {
+            f"{name} {inner}".strip(): each
+            for name, part in value.items()
+            for inner, each in parts(part, axes).items()
+        }
+    if isinstance(value, np.ndarray) and value.ndim:
+        return _places(value, axes)
+    if isinstance(value, tuple) and isinstance(value[0], np.ndarray):
+        low, high = (parts(end, axes) for end in value)
+        return {name: (low[name], high[name]) for name in low}
+    return {"": value}
+
+
+def _places(array: Any, axes: Sequence[str] | None) -> dict[str, Any]:
+    names = [str(i) for i in range(len(array))] if axes is None else axes
+    return {
+        ",".join(names[i] for i in place): float(array[place])
+        for place in np.ndindex(array.shape)
+        if list(place) == sorted(place)
+    }
+
+
+def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
+    """Return the lines of one belief, those of most components by their mean."""
+    axes = getattr(getattr(state, "likelihood", None), "features", None)
+    mean, interval, mle, mode = (
+        parts(value, axes)
+        for value in (state.mean, state.interval(view.level, view.kind), state.mle, state.map)
+    )
+    names = list(dict.fromkeys([*mean, *mle, *mode])) or [""]
+    if len(names) > PARTS and isinstance(state.mean, Mapping):
+        names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
+    label, n = name_key(key), state.n_samples
+    # shares have one scale, but a mean and a variance have not
+    shares = isinstance(state.mean, Mapping) and not hasattr(state.likelihood, "fields")
+    return [
+        Line(
+            label,
+            name,
+            n,
+            mean.get(name),
+            interval.get(name),
+            mle.get(name),
+            mode.get(name),
+            name if len(names) > 1 and not shares else "",
+            since,
+        )
+        for name in names
+    ]

@@ -1,0 +1,91 @@
+"""Progress of a pipeline on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from seqbayes.console.log import SHOW_AFTER, SHOW_EVERY, Log, bar, clock, count_events
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Pipeline
+
+
+class Progress:
+    """A collector that tells rate, lag and the time that is left: on a terminal as it goes.
+
+    Elsewhere, and as JSON, a line is said only when events become dead letters, and when a server
+    is lost and found again.
+
+    Parameters
+    ----------
+    log
+        What says it.
+    now
+        The time in seconds, monotonic.
+    """
+
+    def __init__(self, log: Log, now: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._now = now
+        self._start = self._shown = now()
+        self._first_lag: int | None = None
+        self.dead_letters = 0
+        self._trouble: str | None = None
+
+    def learned(self, pipeline: Pipeline, batch: Any) -> None:
+        """Show how far it is."""
+        if self._first_lag is None:
+            self._first_lag = pipeline.lag
+        self._tell_trouble(pipeline)
+        now = self._now()
+        if now - self._start >= SHOW_AFTER and now - self._shown >= SHOW_EVERY:
+            self._shown = now
+            self._log.move(self.line(pipeline))
+
+    def _tell_trouble(self, pipeline: Pipeline) -> None:
+        trouble = getattr(pipeline.source, "trouble", None)
+        if (trouble is None) == (self._trouble is None):
+            return
+        name = pipeline.source.name
+        if trouble is not None:
+            text = f"{name} cannot be reached, and is tried again: {trouble}"
+            self._log.say("disconnected", text, "warning", source=name, reason=trouble)
+        else:
+            self._log.say("connected", f"{name} can be reached again", source=name)
+        self._trouble = trouble
+
+    def line(self, pipeline: Pipeline) -> str:
+        """Return events, rate, lag and what is left, as one line."""
+        elapsed = max(self._now() - self._start, 1e-9)
+        parts = [count_events(pipeline.events), f"{pipeline.events / elapsed:,.0f}/s"]
+        if pipeline.lag is not None:
+            parts.append(f"{pipeline.lag:,} behind")
+            done = (self._first_lag or 0) - pipeline.lag
+            if pipeline.source.finite and done > 0:
+                parts[:0] = [bar(done / (self._first_lag or 1))]
+                parts.append(f"{clock(pipeline.lag * elapsed / done)} left")
+        if pipeline.source.reconnects:
+            parts.append(f"{pipeline.source.reconnects:,} reconnects")
+        return "  ".join(parts)
+
+    def committing(self, pipeline: Pipeline, changes: Any) -> None:
+        """Say what is about to become a dead letter."""
+        letters = changes.dead_letters
+        if letters:
+            self.dead_letters += len(letters)
+            count = f"{len(letters):,} event{'s' if len(letters) > 1 else ''}"
+            last = letters[-1]
+            self._log.say(
+                "dead_letters",
+                f"{count} could not be used; the last, at {last.position}: {last.reason}",
+                "warning",
+                count=len(letters),
+                position=last.position,
+                belief=last.belief,
+                reason=last.reason,
+            )
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Do nothing."""
