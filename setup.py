@@ -32,7 +32,7 @@ COMPILED = [
     "seqbayes.statistics.scan",
     "seqbayes.statistics.scatter",
     "seqbayes.statistics.trials",
-    "seqbayes.stream.loop",
+    "seqbayes.events.loops",
 ]
 
 PURE = os.environ.get("SEQBAYES_PURE", "")

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from cases import CASES
 from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseGamma
 from seqbayes.cli import main
+from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import View
+from seqbayes.events import spec
+from seqbayes.events.columns import READABLE, choose_columns
 from seqbayes.likelihoods import LabelLikelihood
-from seqbayes.watch import spec
 from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.columns import READABLE, choose_columns
 from seqbayes.watch.readers import reader_for
-from seqbayes.watch.report import describe, plain
 
 READ = [case for case in CASES if isinstance(case.likelihood, READABLE)]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqbayes import DirichletProcess
 from seqbayes.console.text import printable
 from seqbayes.errors import SeqbayesError
-from seqbayes.watch.columns import choose_columns
+from seqbayes.events.columns import choose_columns
 from seqbayes.watch.lines import Lines
 from seqbayes.watch.readers import MOST_LINES, Csv, JsonLines, find_form
 

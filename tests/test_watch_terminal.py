@@ -25,8 +25,8 @@ from seqbayes import (
 from seqbayes.console.palette import ASCII, UNICODE
 from seqbayes.console.summary import PARTS, View, summarise
 from seqbayes.console.table import draw
+from seqbayes.events.columns import choose_columns
 from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.columns import choose_columns
 from seqbayes.watch.display import Screen
 
 

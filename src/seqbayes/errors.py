@@ -17,3 +17,7 @@ class PriorError(SeqbayesError):
 
 class MergeError(SeqbayesError):
     """Two states do not describe the same prior under the same likelihood."""
+
+
+class SourceError(SeqbayesError):
+    """A source of events cannot be read, or not from where reading should resume."""

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbayes.stream.block import Block
-from seqbayes.stream.fields import Layout
-from seqbayes.stream.loop import line_starts
-from seqbayes.stream.source import Batch
-from seqbayes.stream.sources.records import Lines
+from seqbayes.events.fields import Layout
+from seqbayes.events.loops import line_starts
+from seqbayes.events.records import Block, Lines
 
 USUAL = [b'{"x": 1}', b'{"x": 2, "y": {"z": []}}', b"{}", b'{"y": "}{", "x": 0.5}']
 ODD = [
@@ -58,9 +56,7 @@ def learned(data, cuts):
 
 def decoded(records, starts):
     refused = []
-    events, index = LAYOUT.decode(
-        Batch(records, None, starts), lambda i, why: refused.append(starts[i])
-    )
+    events, index = LAYOUT.decode(records, lambda i, why: refused.append(starts[i]))
     values = [getattr(event.c0, "reason", event.c0) for event in events]
     return [(starts[i], value) for i, value in zip(index, values, strict=True)], refused
 

@@ -22,11 +22,11 @@ from seqbayes import (
     Product,
 )
 from seqbayes.decay import Decayed
+from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
 from seqbayes.stream.config import load_config, parse_config
-from seqbayes.stream.durations import parse_duration, parse_half_life
 from seqbayes.stream.schema import ConfigError
 
 

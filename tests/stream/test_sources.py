@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
+from seqbayes.events.records import Lines, Rows
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
 from seqbayes.stream.sources.file import GRACE
 from seqbayes.stream.sources.handle import Handle
-from seqbayes.stream.sources.records import Lines, Rows
 
 
 def event(i):
@@ -190,7 +190,7 @@ def split(data, cut, offset=0, header=None, **limits):
 def test_rows_that_are_none_are_the_same_in_any_blocks(lines, cut, ended, most):
     data = ("x,y\n" + "\n".join(lines) + ("\n" if ended else "")).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqbayes.stream.sources.records.MOST_LINES", most)
+        patch.setattr("seqbayes.events.records.MOST_LINES", most)
         whole = split(data, len(data), longest=30)
         assert split(data, cut, longest=30) == whole
         rows, refused = whole

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from seqbayes import Beta, Dirichlet, NormalInverseGamma
 from seqbayes.decay import Decayed
+from seqbayes.events.fields import Layout
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
-from seqbayes.stream.fields import Layout
 from seqbayes.stream.forms import Forms
-from seqbayes.stream.source import Batch
 from seqbayes.stream.table import Table
 
 KEYS = st.sampled_from(["north", "south", "3", 3, 3.5, None, True, [], "x" * 1001, "east"])
@@ -42,9 +41,7 @@ def learned(belief, events, whole):
     half = len(events) // 2
     for part in (events[:half], events[half:]):
         records = [json.dumps(event).encode() for event in part]
-        decoded, index = layout.decode(
-            Batch(records, None, range(len(records))), lambda i, why: refused.append(why)
-        )
+        decoded, index = layout.decode(records, lambda i, why: refused.append(why))
         table.learn(decoded, index, lambda i, why: refused.append((i, why)))
     states = {key: table.forms.write(state) for key, state in table.states.items()}
     return states, refused, set(table.changed_keys), (table.used, table.refused, table.filtered)

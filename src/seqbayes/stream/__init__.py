@@ -1,6 +1,6 @@
 """Events from a stream: sources, durable beliefs, nothing lost, nothing counted twice."""
 
-from seqbayes.stream.belief import Belief, Times
+from seqbayes.events.belief import Belief, Times
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.source import Batch, Source, SourceError

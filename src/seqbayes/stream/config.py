@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.events.belief import Belief, Times, odd_parts
+from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream import registry
-from seqbayes.stream.belief import Belief, Times, odd_parts
-from seqbayes.stream.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state

@@ -10,14 +10,10 @@ import msgspec
 from seqbayes import codec, river
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
+from seqbayes.events import spec
 from seqbayes.family import Family
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
-from seqbayes.watch import spec
-
-REST = None
-"""The key of the belief about all events whose own keys are beyond the limit."""
-
 
 _FLOATS = {float}
 _MODELS: dict[str, Any] = {
@@ -139,24 +135,3 @@ def write_json(value: Any) -> str:
     """Return the JSON of a document."""
     # numpy's numbers, which documents may hold as floats, are written as floats are
     return msgspec.json.encode(value, enc_hook=codec.encode).decode()
-
-
-def write_key(key: Any) -> str:
-    """Return the JSON of a key: a list of texts, or null for the rest."""
-    if key is REST:
-        return "null"
-    return write_json(key if isinstance(key, tuple) else [key])
-
-
-def read_key(text: str) -> Any:
-    """Return the key that has this JSON.
-
-    Examples
-    --------
-    >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
-    ('north', ('north', '2'), (), None)
-    """
-    names = msgspec.json.decode(text, type=list[str] | None)
-    if names is None:
-        return REST
-    return names[0] if len(names) == 1 else tuple(names)

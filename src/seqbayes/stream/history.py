@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.console.plain import plain
+from seqbayes.events.keys import write_key
 from seqbayes.mixture.answers import Answers
 from seqbayes.river import summary
-from seqbayes.stream.forms import write_key
 from seqbayes.stream.store import Changes, HistoryPoint
-from seqbayes.watch.report import plain
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline

@@ -12,8 +12,8 @@ import msgspec
 
 from seqbayes.console.text import printable
 from seqbayes.errors import PriorError
-from seqbayes.stream.belief import Belief
-from seqbayes.stream.fields import Layout, write_record
+from seqbayes.events.belief import Belief
+from seqbayes.events.fields import Layout, write_record
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.store import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
@@ -166,7 +166,9 @@ class Pipeline:
     def _learn(self, batch: Batch) -> None:
         """Learn the events of a batch one after the other; what is of no use is a dead letter."""
         self._whole = False
-        events, index = self._layout.decode(batch, lambda i, why: self._bury(batch, i, "", why))
+        events, index = self._layout.decode(
+            batch.records, lambda i, why: self._bury(batch, i, "", why)
+        )
         for name, table in self.tables.items():
             table.learn(events, index, lambda i, why, by=name: self._bury(batch, i, by, why))  # type: ignore[misc]
         for position, raw, reason in batch.refused:

@@ -11,13 +11,13 @@ import msgspec
 from seqbayes import river
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
+from seqbayes.events import spec
+from seqbayes.events.durations import parse_half_life
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
-from seqbayes.stream.durations import parse_half_life
 from seqbayes.stream.schema import Mistakes, guess, join
-from seqbayes.watch import spec
 
 ESTIMATORS = {
     "conjugate-nb": "ConjugateNB",

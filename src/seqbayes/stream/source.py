@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seqbayes.errors import SeqbayesError
+from seqbayes.errors import SourceError as SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,6 @@ class Batch:
     refused: Sequence[tuple[Any, bytes, str]] = ()
     remaining: int | None = None
     prompt: bool = False
-
-
-class SourceError(SeqbayesError):
-    """A source cannot be read, or not from where it should be."""
 
 
 class Source(Protocol):

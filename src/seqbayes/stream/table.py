@@ -11,12 +11,14 @@ import msgspec
 
 from seqbayes.decay import Decayed
 from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.events.belief import Belief
+from seqbayes.events.fields import Layout, Refuse
+from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
+from seqbayes.events.loops import learn_events, learn_until_odd, learns_by_itself
+from seqbayes.events.reader import Reader
+from seqbayes.events.values import Misfit
 from seqbayes.families import DirichletProcess
-from seqbayes.stream.belief import Belief
-from seqbayes.stream.fields import Layout, Misfit, Refuse
-from seqbayes.stream.forms import REST, Forms, read_key, write_json, write_key
-from seqbayes.stream.loop import learn_events, learn_until_odd, learns_by_itself
-from seqbayes.stream.reader import LONGEST_NAME, Reader
+from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.store import StoreError
 
 _ODD = (KeyError, AttributeError, TypeError, ValueError)

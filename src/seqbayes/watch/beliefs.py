@@ -9,10 +9,10 @@ from msgspec import UNSET
 
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.events.columns import Columns, Row
 from seqbayes.families import DirichletProcess
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts
-from seqbayes.watch.columns import Columns, Row
 
 LONGEST_NAME = 1000
 """Most characters of a key, or of a label of an open vocabulary."""
@@ -49,7 +49,7 @@ class Beliefs:
     Examples
     --------
     >>> from seqbayes import Beta
-    >>> from seqbayes.watch.columns import choose_columns
+    >>> from seqbayes.events.columns import choose_columns
     >>> columns = choose_columns(Beta().likelihood, ["sold"], ["shop"], None)
     >>> beliefs = Beliefs(Beta, columns)
     >>> beliefs.take(1, (True, "north"))

@@ -14,10 +14,10 @@ from seqbayes.console.options import add_intervals, add_top, positive, positive_
 from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.console.summary import View
 from seqbayes.errors import SeqbayesError
+from seqbayes.events import spec
+from seqbayes.events.columns import Columns, choose_columns
 from seqbayes.state import State, check_level
-from seqbayes.watch import spec
 from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.columns import Columns, choose_columns
 from seqbayes.watch.lines import Lines, file_reader, file_ready
 from seqbayes.watch.readers import Reader, find_form, reader_for
 from seqbayes.watch.report import json_lines, losses

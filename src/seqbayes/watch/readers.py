@@ -18,7 +18,8 @@ from msgspec import UNSET, UnsetType
 
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
-from seqbayes.watch.columns import Columns, Row, parse_boolean, parse_number, parse_text
+from seqbayes.events.columns import Columns, Row
+from seqbayes.events.values import parse_boolean, parse_number, parse_text
 
 LONGEST_RECORD = 1 << 20
 """Most bytes of a CSV record over several lines."""

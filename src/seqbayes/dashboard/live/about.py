@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from seqbayes.dashboard import views
 from seqbayes.dashboard.views.cards import undecayed
 from seqbayes.decay import Decayed
-from seqbayes.stream.belief import Belief
+from seqbayes.events.belief import Belief
 from seqbayes.stream.forms import Forms, in_words, read_state
 
 _EXAMPLES: dict[str, Any] = {

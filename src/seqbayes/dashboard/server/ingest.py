@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard.server.responses import Refusal, answer, body_of
-from seqbayes.stream.fields import explain
+from seqbayes.events.fields import explain
 from seqbayes.stream.sources import http, posted
 
 ONE = ("application/json",)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.watch.report import plain
+from seqbayes.console.plain import plain
 
 _DIGITS = 4  # of a curve's height or width: a screen has a few thousand pixels
 

@@ -15,10 +15,10 @@ import msgspec
 from seqbayes.console.log import Log, Tracker, count_events
 from seqbayes.console.options import add_intervals, add_top
 from seqbayes.console.summary import View
+from seqbayes.events.durations import spell_duration
 from seqbayes.state import check_level
 from seqbayes.stream.commands.arguments import add_as_of, add_key, add_store
 from seqbayes.stream.commands.status import EPILOG, attempt
-from seqbayes.stream.durations import spell_duration
 from seqbayes.stream.forms import in_words
 from seqbayes.stream.store import Store, open_store
 from seqbayes.stream.verbs import answers as verbs

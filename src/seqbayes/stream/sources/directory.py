@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
+from seqbayes.events.records import LONGEST
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.reading import Format, Reading
-from seqbayes.stream.sources.records import LONGEST
 
 _POLL = 0.2
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqbayes.errors import PriorError
+from seqbayes.events.records import LONGEST
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import BLOCK, Format, Reading
-from seqbayes.stream.sources.records import LONGEST
 
 GRACE = 1.0
 """Seconds for which a file that was rotated is still read: who writes to it may not know yet."""

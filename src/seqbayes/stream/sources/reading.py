@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from seqbayes.errors import PriorError
+from seqbayes.events.records import LONGEST, Lines, Part, Rows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
-from seqbayes.stream.sources.records import LONGEST, Lines, Part, Rows
 
 BLOCK = 1 << 18
 """Bytes that are read at a time."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from seqbayes.events.records import LONGEST, Part
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.reading import BLOCK, Format
-from seqbayes.stream.sources.records import LONGEST, Part
 
 
 class Stdin:

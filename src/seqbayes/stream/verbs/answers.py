@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import View
 from seqbayes.decay import Decayed
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.mixture.answers import Answers
-from seqbayes.stream.forms import REST, Forms, read_key, read_state, write_key
+from seqbayes.stream.forms import Forms, read_state
 from seqbayes.stream.store import Store, StoredEntry, StoreError, open_store
-from seqbayes.watch.report import describe, plain
 
 VIEW = View()
 

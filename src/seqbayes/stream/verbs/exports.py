@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from seqbayes.console.log import Tracker
+from seqbayes.console.plain import plain
 from seqbayes.console.summary import View
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.store import open_store
 from seqbayes.stream.verbs.answers import VIEW, kept_beliefs, timestamp
 from seqbayes.stream.verbs.sheets import SHEETS, Sheet, Source
-from seqbayes.watch.report import plain
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 """Formats by the suffix of a file."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.console.plain import plain
 from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.events.columns import kind_of
 from seqbayes.mixture.answers import Answers
 from seqbayes.stream.store import open_store
 from seqbayes.stream.verbs.answers import answers, kept_beliefs, missing
-from seqbayes.watch.columns import kind_of
-from seqbayes.watch.report import plain
 
 
 def predict(
@@ -170,7 +170,7 @@ def read_value(text: str, state: Any) -> Any:
     """
     import msgspec
 
-    from seqbayes.stream.fields import Misfit, coerce
+    from seqbayes.events.values import Misfit, coerce
 
     likelihood = getattr(state, "likelihood", None)
     if isinstance(state, Answers):

@@ -11,10 +11,9 @@ import msgspec
 
 from seqbayes.console.log import Tracker
 from seqbayes.console.text import printable
+from seqbayes.events.fields import Layout
 from seqbayes.stream.config import Config
-from seqbayes.stream.fields import Layout
 from seqbayes.stream.pipeline import LONGEST_RAW
-from seqbayes.stream.source import Batch
 from seqbayes.stream.store import (
     Changes,
     DeadLetter,
@@ -140,7 +139,7 @@ class _Retry:
             batch: list[Any] = [records[each.number] for each in chosen]
             bad: set[int] = set()
             events, index = self._layout.decode(
-                Batch(batch, None, range(len(batch))),
+                batch,
                 lambda i, reason, bad=bad: bad.add(i),  # type: ignore[misc]
             )
             if name:

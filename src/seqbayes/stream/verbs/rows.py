@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from seqbayes.console.plain import plain
 from seqbayes.console.summary import Line, View, summarise
 from seqbayes.mixture.answers import Answers
 from seqbayes.stream.verbs.answers import Answer, mixed, timestamp
-from seqbayes.watch.report import plain
 
 COLUMNS = ("part", "n", "mean", "low", "high", "mle", "map", "since", "updated")
 """Columns of a row behind belief and key."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqbayes.console.log import Tracker
 from seqbayes.console.summary import View, parts
-from seqbayes.stream.forms import read_key
+from seqbayes.events.keys import read_key
 from seqbayes.stream.store import Store
 from seqbayes.stream.verbs.answers import Kept, answers, timestamp
 from seqbayes.stream.verbs.rows import header, rows

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import UNSET
 
 from seqbayes.errors import ObservationError
-from seqbayes.stream.belief import Belief
-from seqbayes.stream.fields import Layout, Misfit, seconds
-from seqbayes.stream.loop import as_texts
-from seqbayes.watch.columns import parse_boolean, parse_number
+from seqbayes.events.belief import Belief
+from seqbayes.events.fields import Layout
+from seqbayes.events.loops import as_texts
+from seqbayes.events.values import Misfit, parse_boolean, parse_number, seconds
 
 LONGEST_NAME = 1000
 """Most characters of a key, or of a label of an open vocabulary."""

@@ -12,9 +12,9 @@ from river import base
 
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.events.columns import Columns, choose_columns, kind_of
+from seqbayes.events.fields import Slot
 from seqbayes.state import State
-from seqbayes.stream.fields import Slot
-from seqbayes.watch.columns import Columns, choose_columns, kind_of
 
 POLICIES = ("refuse", "drop", "pool")
 

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import PriorError
+from seqbayes.events.columns import READABLE
 from seqbayes.families import FAMILIES
 from seqbayes.likelihoods import Likelihood, PairLikelihood
 from seqbayes.state import State
-from seqbayes.watch.columns import READABLE
 
 
 def spell(name: str) -> str:

@@ -9,8 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from seqbayes import likelihoods
-from seqbayes.console.text import shorten
-from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.errors import SeqbayesError
 from seqbayes.likelihoods import LabelLikelihood, Likelihood, PairLikelihood
 
 Row = Sequence[Any]
@@ -130,51 +129,3 @@ def _key(start: int, count: int) -> Callable[[Row], Any]:
     if count == 0:
         return lambda row: ()
     return itemgetter(start) if count == 1 else itemgetter(slice(start, start + count))
-
-
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def parse_number(cell: str) -> float | None:
-    """Return the number that a cell of text spells, all of it; None if the cell is blank.
-
-    Raises
-    ------
-    ObservationError
-        If it spells none; Python's underscores and foreign digits are none.
-
-    Examples
-    --------
-    >>> parse_number(" 2.5e3 ")
-    2500.0
-    >>> parse_number("12abc")
-    Traceback (most recent call last):
-    seqbayes.errors.ObservationError: expected a number, got '12abc'
-    """
-    try:
-        if "_" not in cell and cell.isascii():
-            return float(cell)
-    except ValueError:
-        pass
-    _check_blank(cell, "a number")
-    return None
-
-
-def parse_boolean(cell: str) -> bool | None:
-    """Return the truth that a cell spells: true, false, yes, no, 1 or 0; None if it is blank."""
-    truth = _TRUTH.get(cell)
-    if truth is None:
-        truth = _TRUTH.get(cell.strip().lower())
-    if truth is None:
-        _check_blank(cell, "true, false, yes, no, 1 or 0")
-    return truth
-
-
-def parse_text(cell: str) -> str | None:
-    """Return the cell as it is; None if it is blank."""
-    return cell if cell and not cell.isspace() else None
-
-
-def _check_blank(cell: str, expected: str) -> None:
-    if cell and not cell.isspace():
-        raise ObservationError(f"expected {expected}, got {shorten(cell)!r}")

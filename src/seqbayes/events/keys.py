@@ -1,0 +1,34 @@
+"""Keys of beliefs as the JSON that a store keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+LONGEST_NAME = 1000
+"""Most characters of a key, or of a label of an open vocabulary."""
+
+REST = None
+"""The key of the belief about all events whose own keys are beyond the limit."""
+
+
+def write_key(key: Any) -> str:
+    """Return the JSON of a key: a list of texts, or null for the rest."""
+    if key is REST:
+        return "null"
+    return msgspec.json.encode(key if isinstance(key, tuple) else [key]).decode()
+
+
+def read_key(text: str) -> Any:
+    """Return the key that has this JSON.
+
+    Examples
+    --------
+    >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
+    ('north', ('north', '2'), (), None)
+    """
+    names = msgspec.json.decode(text, type=list[str] | None)
+    if names is None:
+        return REST
+    return names[0] if len(names) == 1 else tuple(names)
