@@ -22,7 +22,7 @@ from seqbayes import (
     Product,
 )
 from seqbayes.dashboard import views
-from seqbayes.dashboard.views.blends import Blend, blend
+from seqbayes.dashboard.views.predictives import Blend, blend
 from seqbayes.distributions import StudentT
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture

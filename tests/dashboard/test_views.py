@@ -46,8 +46,8 @@ def test_every_family_is_told_in_finite_numbers(case):
         if shown["kind"] == "number" and shown["mean"] is not None:
             assert shown["mean"] == pytest.approx(state.mean)
             assert shown["interval"] == pytest.approx(list(state.interval()))
-            assert shown["mean"] == views.summarise(state).mean
-        step = views.told_step(state, xs[0])
+            assert shown["mean"] == views.ranking(state).mean
+        step = views.step(state, xs[0])
         json.dumps(step, allow_nan=False)
         if step is not None and shown["kind"] in ("number", "normal", "labels"):
             right = step["prior"] * step["likelihood"] / step["evidence"]
@@ -59,20 +59,20 @@ def test_every_family_is_told_in_finite_numbers(case):
 
 def test_steps_of_labels_are_those_of_one_share():
     state = Dirichlet({"a": 2.0, "b": 3.0, "c": 5.0})
-    step = views.told_step(state, "b")
+    step = views.step(state, "b")
     assert (step["of"], step["at"], step["evidence"]) == ("b", 4 / 11, 0.3)
     assert step["prior"] == pytest.approx(distributions.Beta(3, 7).pdf(4 / 11))
     assert step["posterior"] == pytest.approx(distributions.Beta(4, 7).pdf(4 / 11))
-    assert views.told_step(Dirichlet({"a": 0.0, "b": 1.0}), "b") is None  # its share is certain
+    assert views.step(Dirichlet({"a": 0.0, "b": 1.0}), "b") is None  # its share is certain
     words = DirichletProcess(2.0)
-    assert views.told_step(words, "to") is None  # so is that of all new words
+    assert views.step(words, "to") is None  # so is that of all new words
     words.learn_many(["to", "be", "to"])
-    step = views.told_step(words, "or")
+    step = views.step(words, "or")
     assert (step["of"], step["at"], step["evidence"]) == (None, 0.5, 0.4)
     right = step["prior"] * step["likelihood"] / step["evidence"]
     assert step["posterior"] == pytest.approx(right)
     counts = Dirichlet({"a": 2.0, "b": 3.0}, likelihood=Multinomial())
-    assert "of" not in views.told_step(counts, {"a": 1, "b": 2})
+    assert "of" not in views.step(counts, {"a": 1, "b": 2})
 
 
 def test_means_of_logarithms_are_named():
@@ -264,7 +264,7 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
 def test_estimators_tell_what_they_can(estimator, event):
     told(estimator)
     for i in range(4):
-        assert views.told_step(estimator, event[0]) is None
+        assert views.step(estimator, event[0]) is None
         json.dumps(views.surprise(estimator, event), allow_nan=False)
         estimator.learn_one({**event[0], "x": float(i)}, *event[1:])
     shown = told(estimator, event[0])
@@ -321,9 +321,9 @@ def test_a_state_that_forgets_is_told_as_of_its_clock():
     state.learn_one(True, t=0.0)
     state.learn_one(False, t=60.0)
     assert told(state)["n"] == pytest.approx(1.5)
-    assert views.summarise(state).n == pytest.approx(1.5)
+    assert views.ranking(state).n == pytest.approx(1.5)
     assert views.surprise(state, (True,)) == pytest.approx(-math.log(1.5 / 3.5))
-    assert views.told_step(state, True)["evidence"] == pytest.approx(1.5 / 3.5)
+    assert views.step(state, True)["evidence"] == pytest.approx(1.5 / 3.5)
 
 
 def test_predictives_sum_to_one():
@@ -487,5 +487,5 @@ def test_many_are_told_as_one_by_one():
     flat = [Beta(0, 0), Beta(0, 0)]
     flat[1].learn_many([True, False])
     assert [shown["mean"] for shown in views.cards(flat, [None, None])] == [None, 0.5]
-    assert [summary.mean for summary in views.summaries(flat)] == [None, 0.5]
-    assert views.cards([], []) == views.summaries([]) == []
+    assert [summary.mean for summary in views.rankings(flat)] == [None, 0.5]
+    assert views.cards([], []) == views.rankings([]) == []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.views.cards import undecayed
+from seqbayes.dashboard.views.base import without_decay
 from seqbayes.decay import Decayed
 from seqbayes.events.belief import Belief
 from seqbayes.stream.forms import Forms, in_words, read_state
@@ -41,7 +41,7 @@ def example(belief: Belief) -> dict[str, Any]:
     >>> example(Belief("candy", prior, "colour", by=["bag"], where={"type": "candy"}))
     {'type': 'candy', 'bag': 'north', 'colour': 'red'}
     """
-    plain = undecayed(belief.state)
+    plain = without_decay(belief.state)
     labels = getattr(getattr(plain, "prior", None), "categories", None) or [_EXAMPLES["label"]]
     told = {
         name: value[0] if isinstance(value, (list, tuple)) else value
@@ -67,7 +67,7 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 
 def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
-    plain, forms = undecayed(state), Forms(state)
+    plain, forms = without_decay(state), Forms(state)
     likelihood = getattr(plain, "likelihood", None)
     return About(
         name,

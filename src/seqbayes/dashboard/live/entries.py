@@ -114,7 +114,7 @@ class Entry:
         self.trail: Trail | None = None
         self._n: float | None = None
         self._before: float | None = None  # what had been seen when it was last counted
-        self._summary: views.Summary | None = None
+        self._summary: views.Ranking | None = None
         self._card: dict[str, Any] | None = None
         self._collated: tuple[Any, ...] | None = None
 
@@ -180,14 +180,14 @@ class Entry:
     def n(self) -> float:
         """The total weight of what was seen."""
         if self._n is None:
-            self._n = views.seen(self.state)
+            self._n = views.weight_of(self.state)
         return self._n
 
     @property
-    def summary(self) -> views.Summary:
+    def summary(self) -> views.Ranking:
         """What keys are ranked by."""
         if self._summary is None:
-            self._summary = views.summarise(self.state)
+            self._summary = views.ranking(self.state)
         return self._summary
 
     @property
@@ -318,13 +318,13 @@ def make_cards(entries: Iterable[Entry]) -> None:
         entry._card = card
         if entry._summary is None and card["kind"] in ("number", "normal"):
             ends = card["interval"] or (None, None)
-            entry._summary = views.Summary(card["n"], card["mean"], *ends)
+            entry._summary = views.Ranking(card["n"], card["mean"], *ends)
 
 
 def make_summaries(entries: Iterable[Entry]) -> None:
     """Make the summaries of entries of one belief that have none yet, all at once."""
     bare = [entry for entry in entries if entry._summary is None]
-    for entry, summary in zip(bare, views.summaries([e.state for e in bare]), strict=True):
+    for entry, summary in zip(bare, views.rankings([e.state for e in bare]), strict=True):
         entry._summary = summary
 
 

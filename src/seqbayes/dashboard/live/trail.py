@@ -41,10 +41,10 @@ class _Stretch:
         for place, (at, arguments) in enumerate(self.events):
             if len(self.events) - place <= RECENT:
                 x, surprise = arguments[0], views.surprise(state, arguments)
-                told.append(Happened(at, x, surprise, views.told_step(state, x)))
+                told.append(Happened(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
         # a key may have been dropped and begun anew between them
-        return told if views.seen(state) == views.seen(self.after) else []
+        return told if views.weight_of(state) == views.weight_of(self.after) else []
 
 
 class Trail:

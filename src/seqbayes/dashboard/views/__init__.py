@@ -1,22 +1,39 @@
-"""States as JSON values for pages: pure functions of what a state has learned."""
+"""Beliefs as JSON values for pages.
 
-from seqbayes.dashboard.views.cards import (
-    Summary,
-    card,
-    cards,
+Each kind of belief has one view class, which cards, detail pages, histories, comparisons and
+embedded pages share. The functions here choose the view and add what all kinds have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from seqbayes.dashboard.views import estimators, labels, mixtures, numbers, several  # noqa: F401
+from seqbayes.dashboard.views.base import (
+    CARD_POINTS,
+    DETAIL_POINTS,
+    Followed,
+    Path,
+    Ranking,
+    View,
     kind_of,
-    seen,
-    summaries,
-    summarise,
+    kinds,
+    register_view,
+    view_of,
+    weight_of,
+    without_decay,
 )
 from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
-from seqbayes.dashboard.views.details import detail, surprise
-from seqbayes.dashboard.views.followed import Followed, followable, followed
-from seqbayes.dashboard.views.steps import told_step
+from seqbayes.dashboard.views.figures import finite, values
+from seqbayes.errors import SeqbayesError
+from seqbayes.state import State
 
 __all__ = [
     "Followed",
-    "Summary",
+    "Ranking",
+    "View",
     "card",
     "cards",
     "compare",
@@ -25,10 +42,175 @@ __all__ = [
     "followable",
     "followed",
     "kind_of",
-    "seen",
+    "kinds",
+    "ranking",
+    "rankings",
+    "register_view",
     "share_of",
-    "summaries",
-    "summarise",
+    "step",
     "surprise",
-    "told_step",
+    "view_of",
+    "weight_of",
 ]
+
+_MAX_FOLLOWABLE = 60
+
+
+def card(state: Any, last: Any = None, points: int = CARD_POINTS) -> dict[str, Any]:
+    """Return the fields of a card.
+
+    Parameters
+    ----------
+    state
+        A state, a `Decayed` state, a mixture or an estimator.
+    last
+        The last observation, or None if it is unknown.
+    points
+        Maximum number of points of a density.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> shown = card(Beta(2, 2), last=True)
+    >>> shown["mean"], shown["interval"][0] > 0.05, len(shown["density"]["x"]) <= 64
+    (0.5, True, True)
+    """
+    return dict(cards([state], [last], points)[0])
+
+
+def cards(states: Sequence[Any], lasts: Sequence[Any], points: int = CARD_POINTS) -> list[Any]:
+    """Return the cards of states of one belief, computed together."""
+    if not states:
+        return []
+    view, plain = view_of(states[0]), [without_decay(state) for state in states]
+    made = view.cards(plain, lasts, points)
+    return [{**view.head(state), **each} for state, each in zip(plain, made, strict=True)]
+
+
+def rankings(states: Sequence[Any]) -> list[Ranking]:
+    """Return what states of one belief are sorted by, computed together.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> [round(each.high, 6) for each in rankings([Beta(1, 1), Beta(2, 1)])]
+    [0.975, 0.987421]
+    """
+    if not states:
+        return []
+    return view_of(states[0]).rankings([without_decay(state) for state in states])
+
+
+def ranking(state: Any) -> Ranking:
+    """Return what a state is sorted by.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> found = ranking(Beta(1, 1))
+    >>> found.n, found.mean, round(found.width, 9)
+    (0.0, 0.5, 0.95)
+    """
+    return rankings([state])[0]
+
+
+def detail(state: Any, last: Any = None) -> dict[str, Any]:
+    """Return a card with a finer density, hyperparameters, evidence and predictive distribution.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> detail(Beta(2, 3))["predictive"]
+    {'kind': 'pmf', 'x': [0.0, 1.0], 'p': [0.6, 0.4]}
+    """
+    view, plain = view_of(state), without_decay(state)
+    conjugate = isinstance(plain, State)
+    shown = card(state, last, DETAIL_POINTS)
+    return {
+        **shown,
+        **view.details(plain, last),
+        "posterior": values(plain.posterior) if conjugate else None,
+        "prior": values(plain.prior) if conjugate else None,
+        "text": view.text(state),
+        "log_evidence": finite(getattr(plain, "log_evidence", None)),
+        "predictive": view.predictive(plain, shown),
+    }
+
+
+def followed(state: Any, held: Path = ()) -> Followed | None:
+    """Return the number of a belief that is plotted over time, or None if there is none.
+
+    For labels this is the largest share. A share that was followed before is kept until another
+    one exceeds the upper end of its interval, so that two similar shares do not alternate.
+
+    Parameters
+    ----------
+    state
+        The state.
+    held
+        Path of the number that was followed before.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Gamma, Product
+    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0})).name
+    'red'
+    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0}), held=("blue",)).name
+    'blue'
+    >>> followed(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
+    'rate'
+    """
+    return view_of(state).followed(without_decay(state), held)
+
+
+def followable(state: Any) -> list[Followed]:
+    """Return the numbers of a belief whose history can be requested.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet, Gamma, Product
+    >>> product = Product({"n": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})
+    >>> [found.name for found in followable(product)]
+    ['n', 'colour = red', 'colour = blue']
+    """
+    return list(islice(view_of(state).followable(without_decay(state)), _MAX_FOLLOWABLE))
+
+
+def step(state: Any, x: Any) -> dict[str, Any] | None:
+    """Return one step of Bayes' rule in numbers before it is taken, or None if it has none.
+
+    Densities are evaluated at the posterior mean after the step. At the mean before it, the
+    likelihood and the evidence of a boolean or a label would always be equal. For a label, the
+    densities are those of its share, and `of` names the label; None means a new label, with the
+    share of all labels that have not occurred.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, Dirichlet
+    >>> found = step(Beta(1, 1), True)
+    >>> [round(found[term], 3) for term in ("at", "prior", "likelihood", "evidence", "posterior")]
+    [0.667, 1.0, 0.667, 0.5, 1.333]
+    >>> found = step(Dirichlet({"red": 1, "blue": 1}), "red")
+    >>> found["of"], round(found["at"], 3), found["evidence"]
+    ('red', 0.667, 0.5)
+    """
+    try:
+        return view_of(state).step(without_decay(state), x)
+    except (SeqbayesError, NotImplementedError, TypeError):  # improper: it has no density
+        return None
+
+
+def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:
+    """Return the surprise at an observation before it is learned, in nats; None if unknown.
+
+    Parameters
+    ----------
+    state
+        The state before the observation.
+    arguments
+        Arguments for `learn_one`.
+    """
+    try:
+        return view_of(state).surprise(without_decay(state), arguments)
+    except (SeqbayesError, NotImplementedError):  # no prediction yet
+        return None

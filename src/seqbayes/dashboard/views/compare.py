@@ -1,4 +1,4 @@
-"""Several beliefs about one number each: which is best, and by how much, by quadrature."""
+"""Compare beliefs about one number each: which is best, and by how much, by quadrature."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import distributions
-from seqbayes.dashboard.views.cards import cards, kind_of, undecayed
+from seqbayes.dashboard.views.base import CARD_POINTS, view_of, without_decay
 from seqbayes.dashboard.views.figures import finite
-from seqbayes.dashboard.views.labels import concentrations
-from seqbayes.dashboard.views.numbers import shown
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
-from seqbayes.quadrature import beta_less
 
-MOST = 12
+_MAX_KEYS = 12
 
-_REACH = 8.5  # standard deviations beyond which a float has no probability left
-_BREAKS = np.array([-_REACH, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, _REACH])
+_REACH = 37.0  # normal scores beyond which a tail is below the smallest float
+_DROP = 45.0  # the integrand is ignored where its log is this much below its maximum
+_SCAN = np.linspace(-_REACH, _REACH, 149)
+_BREAKS = np.array([-8.5, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.5])
 _NODES, _WEIGHTS = sc.roots_legendre(10)
-_LINE = np.linspace(-_REACH, _REACH, 401)
-_MASS = np.exp(-0.5 * _LINE**2) * (_LINE[1] - _LINE[0]) / math.sqrt(2.0 * math.pi)
+_LOG_NORM = 0.5 * math.log(2.0 * math.pi)
+_LINE = np.linspace(-8.5, 8.5, 401)
+_MASS = np.exp(-0.5 * _LINE**2 - _LOG_NORM) * (_LINE[1] - _LINE[0])
 
 
 def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
@@ -33,21 +32,23 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     Parameters
     ----------
     states
-        2 to 12 beliefs about a number, or about a mean and a variance: then of the means.
+        2 to 12 beliefs about a number, or about a mean and a variance; then the means are compared.
     lowest
         Whether the smallest is the best, not the largest.
 
     Raises
     ------
     PriorError
-        If there are too few or too many, or one is not about a number, or improper.
+        If there are too few or too many states, or one is improper or not about a number.
 
     Notes
     -----
-    P(i is the largest) is the integral of the density of i times the cdfs of all others. In normal
-    scores of i it is smooth between the quantiles of the others, where Gauss-Legendre rules of ten
-    nodes leave errors of about 1e-9. Nothing is drawn at random. For the smallest, the survival
-    functions of the others take the place of their cdfs.
+    P(i is the largest) is the integral of the density of i times the cdfs of all others. As a
+    function of the normal score of i it is smooth between the quantiles of the others, where
+    Gauss-Legendre rules with ten nodes have relative errors of about 1e-9. The integrand is
+    computed as a logarithm over all scores that a float can represent, so that a small probability
+    is as precise as a large one. No random numbers are used. For the smallest, survival functions
+    replace the cdfs.
 
     Examples
     --------
@@ -58,9 +59,9 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     >>> compare([Beta(2, 1), Beta(1, 1)], lowest=True)["best"]
     1
     """
-    if not 2 <= len(states) <= MOST:
-        raise PriorError(f"expected 2 to {MOST} keys to compare, got {len(states)}")
-    drawn = [_distribution(state) for state in states]
+    if not 2 <= len(states) <= _MAX_KEYS:
+        raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
+    drawn = [view_of(state).comparable(without_decay(state)) for state in states]
     p_best = _probabilities(drawn, lowest)
     best = int(np.argmax(p_best))
     others = sorted((k for k in range(len(drawn)) if k != best), key=lambda k: -p_best[k])
@@ -74,12 +75,12 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
 
 
 def share_of(state: Any, label: str) -> Beta:
-    """Return what is believed of the share of one label, as a belief about a number.
+    """Return the belief about the share of one label, as a belief about a number.
 
     Raises
     ------
     PriorError
-        If it is no belief about labels, or nothing is known of this one.
+        If the belief is not about labels, or has no information about this one.
 
     Examples
     --------
@@ -87,19 +88,12 @@ def share_of(state: Any, label: str) -> Beta:
     >>> share_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red").posterior
     BetaHyperparameters(alpha=2.0, beta=2.0)
     """
-    if kind_of(state) != "labels":
-        raise PriorError("only beliefs about labels have shares to compare")
-    weights, unseen = concentrations(undecayed(state))
-    total = math.fsum(weights.values()) + unseen
-    weight = math.fsum(each for name, each in weights.items() if str(name) == label)
-    if not 0.0 < weight < total:
-        raise PriorError(f"one of the keys knows nothing of the share of {label[:200]!r}")
-    return Beta(weight, total - weight)
+    return view_of(state).share_of(without_decay(state), label)
 
 
 def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
     """Return mean, interval and density of shares."""
-    told = cards(states, [None] * len(states))
+    told = view_of(states[0]).cards(states, [None] * len(states), CARD_POINTS)
     return [
         {
             "mean": each["mean"],
@@ -110,20 +104,7 @@ def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
     ]
 
 
-def _distribution(state: Any) -> Any:
-    if kind_of(state) not in ("number", "normal"):
-        raise PriorError("only beliefs about a number can be compared")
-    plain = undecayed(state)
-    if not plain.is_proper(plain.posterior):
-        raise PriorError(f"{plain.posterior} is improper: nothing can be said before more is seen")
-    return shown(plain)
-
-
 def _probabilities(drawn: Sequence[Any], lowest: bool) -> list[float]:
-    if len(drawn) == 2 and all(isinstance(each, distributions.Beta) for each in drawn):
-        (a, b), (c, d) = (each._hyperparameters() for each in drawn)
-        larger = [float(beta_less(c, d, a, b)), float(beta_less(a, b, c, d))]
-        return larger[::-1] if lowest else larger
     raw = [_best(drawn, k, lowest) for k in range(len(drawn))]
     total = math.fsum(raw)
     return [each / total for each in raw]
@@ -142,20 +123,30 @@ def _score(distribution: Any, x: Any) -> Any:
 
 
 def _best(drawn: Sequence[Any], k: int, lowest: bool) -> float:
-    """Integrate the density of one times where the others must be, over its normal scores."""
+    """Integrate the density of one times the tails of the others, over its normal scores."""
     mine = drawn[k]
     others = [each for i, each in enumerate(drawn) if i != k]
-    cuts = [_BREAKS, *(_score(mine, _quantile(each, _BREAKS)) for each in others)]
-    edges = np.unique(np.clip(np.concatenate(cuts), -_REACH, _REACH))
-    edges = edges[np.isfinite(edges)]
+
+    def log_integrand(z: Any) -> Any:
+        x = _quantile(mine, z)
+        with np.errstate(all="ignore"):
+            logs = -0.5 * z * z - _LOG_NORM
+            for each in others:
+                logs = logs + (each.logsf(x) if lowest else each.logcdf(x))
+        return np.where(np.isnan(logs), -np.inf, logs)
+
+    cuts = [_SCAN, *(_score(mine, _quantile(each, _BREAKS)) for each in others)]
+    edges = np.concatenate(cuts)
+    edges = np.unique(edges[np.isfinite(edges) & (np.abs(edges) <= _REACH)])
+    heights = log_integrand(edges)
+    if not np.isfinite(heights.max()):
+        return 0.0
+    relevant = np.flatnonzero(heights > heights.max() - _DROP)
+    edges = edges[max(relevant[0] - 1, 0) : relevant[-1] + 2]
     middle, half = (edges[1:] + edges[:-1]) / 2.0, (edges[1:] - edges[:-1]) / 2.0
     z = (middle[:, None] + half[:, None] * _NODES).ravel()
     weights = (half[:, None] * _WEIGHTS).ravel()
-    x = _quantile(mine, z)
-    density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    for each in others:
-        density = density * (each.sf(x) if lowest else each.cdf(x))
-    return float(np.sum(density * weights))
+    return float(np.sum(np.exp(log_integrand(z)) * weights))
 
 
 def difference(a: Any, b: Any, level: float = 0.95) -> dict[str, Any]:

@@ -1,18 +1,27 @@
-"""Estimators on feature dicts: what they have learned of classes, features and weights."""
+"""Estimators on feature dicts: their classes, features and weights."""
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from seqbayes.dashboard.views.base import (
+    EMPTY,
+    LEVEL,
+    Followed,
+    Path,
+    View,
+    kind_of,
+    register_view,
+    view_of,
+)
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.labels import shares
 from seqbayes.dashboard.views.mixtures import brief
-from seqbayes.dashboard.views.numbers import LEVEL
-from seqbayes.dashboard.views.parts import NOTHING, field_lines
-from seqbayes.families import Dirichlet, DirichletProcess
+from seqbayes.dashboard.views.several import followed_field
 from seqbayes.river import (
     ConjugateLinearRegression,
     ConjugateNB,
@@ -20,30 +29,76 @@ from seqbayes.river import (
     PredictiveSurprise,
 )
 from seqbayes.river.generative import GenerativeClassifier
+from seqbayes.river.summary import Summary, summarise
 from seqbayes.state import State
 
-MOST = 60
-"""Lines that are told: a classifier has one for every feature in every class."""
 
-FEW = 4
-"""Labels of a feature that are told."""
+_MAX_ESTIMATES = 60
+"""A classifier has one for each feature in each class."""
 
-FEW_PLACES = 12
-"""Features of a component that are told."""
+_MAX_FEATURE_LABELS = 4
+_MAX_CENTRE = 12
+"""Features of a component that are shown."""
 
 
-def estimator(state: Any) -> dict[str, Any]:
-    """Return a line for every class, component, weight, and belief about a feature.
+@register_view
+class EstimatorView(View):
+    """Show an estimator on feature dicts: its classes, components, weights and features."""
 
-    Examples
-    --------
-    >>> model = ConjugateNB()
-    >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
-    ...     model.learn_one({"legs": legs}, label)
-    >>> [(line["name"], round(line["mean"], 2)) for line in estimator(model)["fields"][:3]]
-    [('class dog', 0.6), ('class hen', 0.4), ('dog: legs mean', 3.78)]
-    """
-    return {**NOTHING, "fields": list(islice(_lines(state), MOST))}
+    kind = "estimator"
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return a named estimate for each class, component, weight, and belief about a feature.
+
+        Examples
+        --------
+        >>> model = ConjugateNB()
+        >>> for legs, label in [(4, "dog"), (2, "hen"), (4, "dog")]:
+        ...     model.learn_one({"legs": legs}, label)
+        >>> estimates = EstimatorView().card(model, None, 64)["fields"][:3]
+        >>> [(each["name"], round(each["mean"], 2)) for each in estimates]
+        [('class dog', 0.6), ('class hen', 0.4), ('dog: legs mean', 3.78)]
+        """
+        return {**EMPTY, "fields": list(islice(_lines(state), _MAX_ESTIMATES))}
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the share of a class, the first weight, or the number of the first feature."""
+        if isinstance(state, PredictiveSurprise):
+            beliefs = ((name, state.belief(name)) for name in state.feature_names)
+            return followed_field(beliefs, held)
+        told = summarise(state)
+        if told is None or not told.mean:
+            return None
+        name, what = next(iter(told.mean)), "weight of"
+        share = isinstance(state, GenerativeClassifier)
+        if share:
+            name, what = _held(told, name, held), "share of class"
+        low, high = told.interval[name] or (None, None)
+        mean = finite(told.mean[name])
+        return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
+
+    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
+        """Return the surprise at the target, or at the features of an anomaly detector."""
+        if hasattr(state, "log_predictive"):
+            return finite(-state.log_predictive(*arguments[:2]))
+        if hasattr(state, "score_one"):
+            return finite(state.score_one(arguments[0]))
+        if hasattr(state, "predict_proba_one") and len(arguments) > 1:
+            share = state.predict_proba_one(arguments[0]).get(arguments[1], 0.0)
+            return -math.log(share) if share > 0.0 else None
+        return None
+
+    def text(self, state: Any) -> str:
+        """Return the parameters and the features of the estimator."""
+        return text(state)
+
+
+def _held(told: Summary, top: str, held: Path) -> str:
+    """Return the class followed before, unless the largest exceeds its interval."""
+    for name in told.mean:
+        if held == (name,) and told.interval[name] and told.mean[top] <= told.interval[name][1]:
+            return name
+    return top
 
 
 def _lines(state: Any) -> Iterator[dict[str, Any]]:
@@ -60,7 +115,7 @@ def _lines(state: Any) -> Iterator[dict[str, Any]]:
 
 def _regression(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
     weights = state.weights
-    intervals = state.weight_intervals(LEVEL, islice(weights, MOST))
+    intervals = state.weight_intervals(LEVEL, islice(weights, _MAX_ESTIMATES))
     for name, interval in intervals.items():
         yield _line(str(name), weights[name], interval)
     if state.intercept:
@@ -71,21 +126,21 @@ def _regression(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
 
 def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
     counts, shares = state.classes, state.class_shares
-    intervals = state.class_share_intervals(LEVEL, islice(counts, MOST))
+    intervals = state.class_share_intervals(LEVEL, islice(counts, _MAX_ESTIMATES))
     for label, interval in intervals.items():
         told = _line(f"class {label}", shares[label], interval)
         yield {**told, "n": finite(counts[label]), "unit": "share"}
 
 
 def _within(label: Any, state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
-    """Yield what is believed of a class: of every feature, or where its components lie."""
+    """Yield the estimates within a class: of each feature, or the centres of its components."""
     if isinstance(state, ConjugateNB):
         for name in state.feature_names:
             yield from _told(f"{label}: {name}", state.belief(label, name))
     elif isinstance(state, MixtureDiscriminant):
         for one in state.clusters(label):
             told = _line(f"{label}: component {one.name}", one.weight, None)
-            places = ", ".join(islice(_places(one.centre), FEW_PLACES))
+            places = ", ".join(islice(_places(one.centre), _MAX_CENTRE))
             yield {**told, "text": places, "unit": "share"}
 
 
@@ -99,19 +154,19 @@ def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
 
 
 def _told(name: str, state: State | None) -> list[dict[str, Any]]:
-    """Return the lines of a belief about a feature; of labels the likeliest few only."""
+    """Return the estimates of a belief about a feature; only the largest shares of labels."""
     if state is None:
         return []
-    if isinstance(state, (Dirichlet, DirichletProcess)):
+    if kind_of(state) == "labels":
         return [
             {
                 **_line(f"{name} = {share['label']}", share["mean"], share["interval"]),
                 "n": share["n"],
                 "unit": "share",
             }
-            for share in shares(state, FEW)["shares"]
+            for share in shares(state, _MAX_FEATURE_LABELS)["shares"]
         ]
-    return field_lines(name, state)
+    return view_of(state).estimates(name, state)
 
 
 def _line(name: str, mean: Any, interval: Any) -> dict[str, Any]:
@@ -119,7 +174,7 @@ def _line(name: str, mean: Any, interval: Any) -> dict[str, Any]:
 
 
 def text(state: Any) -> str:
-    """Return an estimator, its parameters and the features it has met, a line for each.
+    """Return the name of an estimator, its parameters and its features, one per line.
 
     Examples
     --------
@@ -135,7 +190,7 @@ def text(state: Any) -> str:
             told.append(f"{name} {_said(value)}")
     met = getattr(state, "feature_names", None) or getattr(state, "weights", None) or ()
     if met:
-        told.append(f"features met: {', '.join(map(str, met))}")
+        told.append(f"features: {', '.join(map(str, met))}")
     return "\n".join(told)
 
 

@@ -4,19 +4,128 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from seqbayes import distributions
+from seqbayes.dashboard.views.base import (
+    LEVEL,
+    Followed,
+    Path,
+    Ranking,
+    View,
+    register_view,
+    weight_of,
+)
 from seqbayes.dashboard.views.figures import finite, pair
-from seqbayes.dashboard.views.numbers import LEVEL
-from seqbayes.families import DirichletProcess
+from seqbayes.dashboard.views.numbers import told_step
+from seqbayes.dashboard.views.predictives import bars, predictive_of
+from seqbayes.errors import PriorError
+from seqbayes.families import Beta, DirichletProcess
+from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
-MOST = 12
+MAX_BARS = 12
+_MAX_FOLLOWABLE = 12
+
+
+@register_view
+class LabelsView(View):
+    """Show a belief about the shares of labels."""
+
+    kind = "labels"
+    link = " = "
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return the largest shares, and what remains for all other labels."""
+        return shares(state)
+
+    def rankings(self, states: Any) -> list[Ranking]:
+        """Return the largest share of each state."""
+        return [self._ranking(state) for state in states]
+
+    @staticmethod
+    def _ranking(state: Any) -> Ranking:
+        weights, unseen = concentrations(state)
+        total = sum(weights.values()) + unseen
+        top = max(weights.values(), default=0.0)
+        return Ranking(weight_of(state), top / total if total > 0.0 else None)
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a bar for each label, or for each count."""
+        return bars(predictive_of(state))
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the largest share, or the one followed before while it may be as large."""
+        weights, unseen = concentrations(state)
+        total = sum(weights.values()) + unseen
+        if not (weights and total > 0.0):
+            return None
+        top = max(weights, key=weights.__getitem__)
+        for label, weight in weights.items():
+            if held == (str(label),):
+                found = _followed(label, weight, total)
+                if found.high is None or weights[top] / total <= found.high:
+                    return found
+        return _followed(top, weights[top], total)
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield the largest shares."""
+        weights, unseen = concentrations(state)
+        total = sum(weights.values()) + unseen
+        for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
+            if total > 0.0:
+                yield _followed(label, weights[label], total)
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return the share of each label."""
+        interval = state.interval(LEVEL)
+        return [
+            {
+                "name": f"{name} = {label}" if name else str(label),
+                "mean": finite(share),
+                "interval": None if interval is None else pair(interval[label]),
+                "unit": "share",
+            }
+            for label, share in (state.mean or {}).items()
+        ]
+
+    def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the predictive distribution, or None if it is not one of labels."""
+        found = predictive_of(state)
+        yield name, found if isinstance(found, Categorical) else None
+
+    def share_of(self, state: Any, label: str) -> Beta:
+        """Return the belief about the share of one label."""
+        weights, unseen = concentrations(state)
+        total = math.fsum(weights.values()) + unseen
+        weight = math.fsum(each for name, each in weights.items() if str(name) == label)
+        if not 0.0 < weight < total:
+            raise PriorError(f"one of the keys has no information about {label[:200]!r}")
+        return Beta(weight, total - weight)
+
+    def step(self, state: Any, x: Any) -> dict[str, Any] | None:
+        """Return the step of the share of one label, or of all labels that have not occurred."""
+        if not state.likelihood.labelled:
+            step = state.explain(x)
+            terms = step.prior, step.likelihood, step.evidence, step.posterior
+            return told_step(x, step.at, *terms)
+        state.observe(x)  # refuse an invalid label
+        weights, unseen = concentrations(state)
+        known = x in weights
+        weight = weights[x] if known else unseen
+        rest = sum(weights.values()) + unseen - weight
+        if not (weight > 0.0 and rest > 0.0):
+            return None
+        at = (weight + 1.0) / (weight + 1.0 + rest)
+        before = distributions.Beta(weight, rest).pdf(at)
+        after = distributions.Beta(weight + 1.0, rest).pdf(at)
+        step = told_step(x, at, before, at, weight / (weight + rest), after)
+        return {**step, "of": str(x) if known else None}
 
 
 def concentrations(state: State) -> tuple[dict[Any, float], float]:
-    """Return the weight of every label, and that of all that were never seen."""
+    """Return the weight of each label, and that of all labels that have not occurred."""
     if isinstance(state, DirichletProcess):
         posterior = state.posterior
         return posterior.atoms, float(posterior.concentration)
@@ -31,15 +140,15 @@ def _counts(state: State) -> dict[Any, float]:
     return dict(zip(state.prior.categories, value.tolist(), strict=True))
 
 
-def shares(state: State, most: int = MOST) -> dict[str, Any]:
-    """Return the labels with the largest mean shares, and how much is left for all others."""
+def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
+    """Return the labels with the largest mean shares, and what remains for all others."""
     weights, unseen = concentrations(state)
     total = math.fsum(weights.values()) + unseen
     counts = _counts(state)
-    seen = math.fsum(counts.values())
+    data = math.fsum(counts.values())
     modes = state.map or {}
     top = heapq.nlargest(most, weights, key=weights.__getitem__)
-    told = [_share(label, weights[label], total, counts, seen, modes) for label in top]
+    told = [_share(label, weights[label], total, counts, data, modes) for label in top]
     rest = total - math.fsum(weights[label] for label in top)
     first = told[0] if told else {}
     return {
@@ -56,7 +165,7 @@ def shares(state: State, most: int = MOST) -> dict[str, Any]:
 
 
 def _share(
-    label: Any, weight: float, total: float, counts: Any, seen: float, modes: Any
+    label: Any, weight: float, total: float, counts: Any, data: float, modes: Any
 ) -> dict[str, Any]:
     proper = weight > 0.0 and total > weight
     count = counts.get(label, 0.0)
@@ -64,8 +173,15 @@ def _share(
     return {
         "label": str(label),
         "mean": weight / total if total > 0.0 else None,
-        "mle": count / seen if seen > 0.0 else None,
+        "mle": count / data if data > 0.0 else None,
         "map": finite(modes.get(label)),
         "interval": pair(beta.interval(LEVEL)) if beta is not None else None,
         "n": finite(count),
     }
+
+
+def _followed(label: Any, weight: float, total: float) -> Followed:
+    low, high = None, None
+    if 0.0 < weight < total:
+        low, high = Beta(weight, total - weight).interval(LEVEL)
+    return Followed(str(label), (str(label),), weight / total, finite(low), finite(high), True)

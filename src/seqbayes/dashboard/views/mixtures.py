@@ -1,52 +1,105 @@
-"""Mixtures: the components, their weights, and the density they add up to."""
+"""Mixtures: the components, their weights, and the density of the whole."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from seqbayes.dashboard.views import curves
-from seqbayes.dashboard.views.figures import finite, heights, places, values
-from seqbayes.dashboard.views.numbers import LEVEL
-from seqbayes.dashboard.views.parts import field_lines
+from seqbayes.dashboard.views.base import (
+    EMPTY,
+    LEVEL,
+    Followed,
+    Path,
+    View,
+    register_view,
+    view_of,
+    weight_of,
+)
+from seqbayes.dashboard.views.figures import finite, heights, pair, places, values
+from seqbayes.dashboard.views.predictives import (
+    bars,
+    blend,
+    lines,
+    mean_of,
+    predictive_of,
+    scalar,
+    support,
+)
 from seqbayes.errors import SeqbayesError
-from seqbayes.mixture.answers import Answers
-from seqbayes.state import State
+from seqbayes.predictive.labels import Categorical
 
-MOST = 12
-"""Numbers of a component that are told."""
+_MAX_ESTIMATES = 12
+"""Numbers of a component that are shown."""
 
-
-def mixture(state: Answers, points: int) -> dict[str, Any]:
-    """Return components with weights, and their predictive densities where those are drawn."""
-    weights, components = state.weights, state.components
-    order = sorted(range(len(components)), key=lambda k: -weights[k])
-    predictives = [_predictive(components[k]) for k in order]
-    told: dict[str, Any] = {
-        "mean": None,
-        "mle": None,
-        "map": None,
-        "interval": None,
-        "level": LEVEL,
-        "components": [_component(state.names[k], weights[k], components[k]) for k in order],
-        "settled": state.started,  # until then names mean nothing
-        "x": None,
-        "total": None,
-        "discrete": False,
-    }
-    if not told["settled"]:
-        told["start"] = {"kept": len(state._buffer), "needed": state._buffer.size}
-    if components and all(each is not None for each in predictives):
-        _draw(told, predictives, [weights[k] for k in order], points)
-    return told
+_MAX_LINES = 60
+"""Numbers that are shown of the prediction of a mixture of products or vectors."""
 
 
-def makers(state: Answers, x: Any) -> dict[str, Any] | None:
-    """Return which component made an observation, as a step of Bayes' rule for each.
+@register_view
+class MixtureView(View):
+    """Show a mixture."""
 
-    None where nothing can be said of it.
+    kind = "mixture"
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return components with weights, and their predictive densities if they have one."""
+        weights, components = state.weights, state.components
+        order = sorted(range(len(components)), key=lambda k: -weights[k])
+        predictives = [scalar(predictive_of(components[k])) for k in order]
+        told: dict[str, Any] = {
+            **EMPTY,
+            "components": [_component(state.names[k], weights[k], components[k]) for k in order],
+            "settled": state.started,  # before, components exchange their names
+            "x": None,
+            "total": None,
+            "discrete": False,
+        }
+        if not told["settled"]:
+            told["start"] = {"kept": len(state._buffer), "needed": state._buffer.size}
+        if components and all(each is not None for each in predictives):
+            _draw(told, predictives, [weights[k] for k in order], points)
+        return told
+
+    def details(self, state: Any, last: Any) -> dict[str, Any]:
+        """Return which component made the last observation."""
+        return {"makers": None if last is None else responsibilities(state, last)}
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the curve of the card, or a named estimate for each of several numbers."""
+        found = list(islice(_blended(state), _MAX_LINES))
+        alone = found[0][1] if len(found) == 1 and not found[0][0] else None
+        if isinstance(alone, Categorical):
+            return bars(alone)
+        if card["x"]:
+            kind = "pmf" if card["discrete"] else "pdf"
+            told = {"kind": kind, "x": card["x"], "p": card["total"]}
+            ends = None if alone is None else pair(alone.interval(LEVEL))
+            return {**told, "mean": finite(mean_of(alone)), "interval": ends}
+        known = any(name and part is not None for name, part in found)
+        return lines(found) if known else None
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the share of the component followed before, or of the largest one."""
+        shares = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
+        if not (shares and state.started):
+            return None
+        name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
+        return Followed(f"share of {name}", (name,), finite(shares[name]), share=True)
+
+    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
+        """Return the surprise, or None before the first observation."""
+        return None if weight_of(state) == 0.0 else super().surprise(state, arguments)
+
+
+def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
+    """Return the responsibility of each component for an observation, as a step of Bayes' rule.
+
+    Returns None if the mixture has no density at the observation.
 
     Examples
     --------
@@ -54,7 +107,8 @@ def makers(state: Answers, x: Any) -> dict[str, Any] | None:
     >>> from seqbayes.mixture import Mixture
     >>> coin = Beta(likelihood=Binomial(trials=10))
     >>> coins = Mixture({"A": coin, "B": coin}, weights=(0.5, 0.5), start=(0.6, 0.5))
-    >>> [round(each["responsibility"], 2) for each in makers(coins, 5)["components"]]
+    >>> found = responsibilities(coins, 5)
+    >>> [round(each["responsibility"], 2) for each in found["components"]]
     [0.45, 0.55]
     """
     try:
@@ -71,43 +125,33 @@ def makers(state: Answers, x: Any) -> dict[str, Any] | None:
         }
         for name, p in found.items()
     ]
-    told = [told[k] for k in state.ranking][:MOST]
+    told = [told[k] for k in state.ranking][:_MAX_ESTIMATES]
     return {"x": values(x), "evidence": finite(evidence), "components": told}
 
 
-def _component(name: Any, weight: float, state: State) -> dict[str, Any]:
-    lines = [{**line, "name": line["name"].strip()} for line in field_lines("", state)[:MOST]]
-    said = [f"{line['name']} {_brief(line)}".strip() for line in lines]
+def _component(name: Any, weight: float, state: Any) -> dict[str, Any]:
+    estimates = view_of(state).estimates("", state)[:_MAX_ESTIMATES]
+    estimates = [{**each, "name": each["name"].strip()} for each in estimates]
+    texts = [f"{each['name']} {_brief(each)}".strip() for each in estimates]
     return {
         "name": str(name),
         "weight": finite(weight),
         "n": finite(state.n_samples),
-        "text": ", ".join(said),
-        "fields": lines,
+        "text": ", ".join(texts),
+        "fields": estimates,
         "density": None,
     }
 
 
-def _brief(line: dict[str, Any]) -> str:
-    mean = line["mean"]
-    share = line.get("unit") == "share" and mean is not None
+def _brief(estimate: dict[str, Any]) -> str:
+    mean = estimate["mean"]
+    share = estimate.get("unit") == "share" and mean is not None
     return f"{brief(100.0 * mean)} %" if share else brief(mean)
 
 
 def brief(number: float | None) -> str:
-    """Return a number in few digits."""
+    """Return a number with few digits."""
     return "unknown" if number is None else f"{number:.4g}"
-
-
-def _predictive(component: Any) -> Any:
-    """Return the distribution of what a component makes next, where it is one on the line."""
-    try:
-        predictive = component.predictive
-        mean = predictive.mean
-    except (SeqbayesError, NotImplementedError, AttributeError):
-        return None
-    usable = isinstance(mean, (int, float)) or mean is None
-    return predictive if usable and hasattr(predictive, "interval") else None
 
 
 def _draw(told: dict[str, Any], predictives: list[Any], weights: list[float], points: int) -> None:
@@ -115,16 +159,16 @@ def _draw(told: dict[str, Any], predictives: list[Any], weights: list[float], po
     x = support(predictives, points) if discrete else _grid(predictives, points)
     if x is None:
         return
-    curves_ = [
+    weighted = [
         w * np.asarray(each.p(x), float) for w, each in zip(weights, predictives, strict=True)
     ]
-    total = np.sum(curves_, axis=0)
+    total = np.sum(weighted, axis=0)
     peak = float(np.nanmax(total))
     if not (math.isfinite(peak) and peak > 0.0):
         return
     told["x"], told["total"], told["discrete"] = places(x), heights(total, peak), discrete
-    for line, curve in zip(told["components"], curves_, strict=True):
-        line["density"] = heights(curve, peak)
+    for component, curve in zip(told["components"], weighted, strict=True):
+        component["density"] = heights(curve, peak)
 
 
 def _grid(predictives: list[Any], points: int) -> Any:
@@ -133,11 +177,11 @@ def _grid(predictives: list[Any], points: int) -> Any:
     return np.unique(np.concatenate(grids)) if grids else None
 
 
-def support(predictives: list[Any], points: int) -> Any:
-    """Return whole numbers that hold nearly all of the probability, thinned where they are many."""
-    ends = [p.interval(0.998) for p in predictives]
-    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return None
-    step = max(1, math.ceil((high - low + 1) / points))
-    return np.arange(math.floor(low), math.ceil(high) + 1, step, dtype=float)
+def _blended(state: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the predictive distribution of a mixture for each number, or for labels, by name."""
+    components = state.components  # empty while the priors wait for the first observation
+    each = zip(state.weights if components else (), components, strict=True)
+    parts = [(w, dict(view_of(c).predictive_parts("", c))) for w, c in each if w > 0.0]
+    weights = [w for w, _ in parts]
+    for name in parts[0][1] if parts else ():
+        yield name, blend(weights, [named.get(name) for _, named in parts])

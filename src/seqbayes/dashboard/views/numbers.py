@@ -1,77 +1,180 @@
-"""Beliefs about one number: a density, with the prior's and the likelihood of the last event.
+"""Beliefs about one number: the density, with the prior and the likelihood of the last event.
 
-Many beliefs of one family are told at once, for a page shows many and arrays cost little more than
-one number.
+States of one family are computed together, because a page shows many of them and an array costs
+little more than one number.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from seqbayes.dashboard.views import curves
-from seqbayes.dashboard.views.figures import finite, pair, rounded
-from seqbayes.errors import SeqbayesError
+from seqbayes.dashboard.views.base import (
+    LEVEL,
+    Followed,
+    Path,
+    Ranking,
+    View,
+    is_of_logarithms,
+    is_share,
+    register_view,
+    weight_of,
+)
+from seqbayes.dashboard.views.figures import finite, pair, rounded, values
+from seqbayes.dashboard.views.predictives import curve, predictive_of, scalar
+from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
-LEVEL = 0.95
+
+@register_view
+class NumberView(View):
+    """Show a belief about one number."""
+
+    kind = "number"
+    numeric = True
+    link = " "
+    followed_name: ClassVar[str] = ""
+    followed_path: ClassVar[Path] = ()
+
+    def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
+        """Return estimates, interval and density of each state."""
+        proper = [k for k, state in enumerate(states) if state.is_proper(state.posterior)]
+        told = [_estimates(state, k in set(proper)) for k, state in enumerate(states)]
+        if not proper:
+            return told
+        chosen = [states[k] for k in proper]
+        ends = self.intervals(chosen)
+        densities = _densities(self.drawn, chosen, [lasts[k] for k in proper], ends, points)
+        for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
+            told[k]["interval"], told[k]["density"] = pair((low, high)), density
+            told[k] |= self.more(states[k])
+        return told
+
+    def drawn(self, state: Any, hyperparameters: Any) -> Any:
+        """Return the distribution that is drawn."""
+        return state.belief(hyperparameters)
+
+    def intervals(self, states: Sequence[Any]) -> Any:
+        """Return the ends of the intervals of proper states of one family, each (K,)."""
+        posteriors = columns([state.posterior for state in states])
+        return np.asarray(self.drawn(states[0], posteriors).interval(LEVEL), float)
+
+    def more(self, state: Any) -> dict[str, Any]:
+        """Return further fields of the card of a proper belief."""
+        return {}
+
+    def rankings(self, states: Sequence[Any]) -> list[Ranking]:
+        """Return mean and interval of each state."""
+        proper = [state for state in states if state.is_proper(state.posterior)]
+        ends = iter(zip(*self.intervals(proper).tolist(), strict=True)) if proper else iter(())
+        found = []
+        for state in states:
+            if not state.is_proper(state.posterior):
+                found.append(Ranking(weight_of(state)))
+                continue
+            low, high = next(ends)
+            found.append(
+                Ranking(weight_of(state), _first(state.mean), finite(low), finite(high))
+            )
+        return found
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the curve or the bars of the next observation."""
+        return curve(predictive_of(state))
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the mean and its interval."""
+        if not state.is_proper(state.posterior):
+            return None
+        low, high = self.intervals([state])[:, 0].tolist()
+        name = "mean of the log" if is_of_logarithms(state) else self.followed_name
+        ends = finite(low), finite(high)
+        return Followed(name, self.followed_path, _first(state.mean), *ends, is_share(state))
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield the mean."""
+        found = self.followed(state, ())
+        if found is not None:
+            yield found
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return the mean, or one estimate for each of several parameters."""
+        told = _named_estimates(name, state.mean, state.interval(LEVEL), is_of_logarithms(state))
+        return [{**each, "unit": "share"} for each in told] if is_share(state) else told
+
+    def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the predictive distribution."""
+        found = predictive_of(state)
+        yield name, found if isinstance(found, Categorical) else scalar(found)
+
+    def comparable(self, state: Any) -> Any:
+        """Return the distribution of the parameter, or of the mean among several."""
+        if not state.is_proper(state.posterior):
+            raise PriorError(
+                f"{state.posterior} is improper: it cannot be compared before it has more data"
+            )
+        return self.drawn(state, state.posterior)
+
+    def step(self, state: Any, x: Any) -> dict[str, Any] | None:
+        """Return the step at the posterior mean."""
+        step = state.explain(x)
+        mean = state.belief(step.after).mean
+        parts = mean if isinstance(mean, tuple) else (mean,)
+        if None not in [finite(part) for part in parts]:
+            step = state.explain(x, mean)
+        return told_step(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
 
 
-def shown(state: State) -> Any:
-    """Return the distribution that is drawn: of the parameter, or of the mean among several."""
-    return _drawn(state, state.posterior)
+@register_view
+class NormalView(NumberView):
+    """Show a belief about a mean and a variance: the mean, with the variance beside it."""
+
+    kind = "normal"
+    followed_name = "mean"
+    followed_path = ("mean",)
+
+    def drawn(self, state: Any, hyperparameters: Any) -> Any:
+        """Return the marginal distribution of the mean."""
+        return state.belief(hyperparameters).marginals.mean
+
+    def more(self, state: Any) -> dict[str, Any]:
+        """Return the estimates of the variance."""
+        return {"variance": _variance(state)}
 
 
-def _drawn(state: State, hyperparameters: Any) -> Any:
-    belief = state.belief(hyperparameters)
-    return belief.marginals.mean if hasattr(belief, "marginals") else belief
+def told_step(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
+    """Return a step of Bayes' rule as JSON values."""
+    names = ("prior", "likelihood", "evidence", "posterior")
+    told = {name: finite(term) for name, term in zip(names, terms, strict=True)}
+    return {"x": values(x), **told, "at": values(at)}
 
 
-def columns(values: Sequence[Any], tall: bool = False) -> Any:
-    """Return named tuples of numbers as one of arrays: (K,), or (K, 1) where it is to be tall."""
-    arrays = np.array(values, float).T
-    return type(values[0])(*(arrays[:, :, None] if tall else arrays))
+def _named_estimates(name: str, mean: Any, interval: Any, logs: bool) -> list[dict[str, Any]]:
+    if hasattr(mean, "_fields"):
+        each = zip(mean._fields, mean, interval or [None] * len(mean), strict=True)
+        of = " of the log" if logs else ""
+        return [
+            {"name": f"{name} {part}{of}", "mean": finite(m), "interval": pair(i)}
+            for part, m, i in each
+        ]
+    named = f"{name} mean of the log" if logs else name
+    return [{"name": named, "mean": finite(mean), "interval": pair(interval)}]
 
 
-def intervals(states: Sequence[State], level: float = LEVEL) -> Any:
-    """Return the ends of the intervals of what is drawn of states of one family, each (K,)."""
-    posteriors = columns([state.posterior for state in states])
-    return np.asarray(_drawn(states[0], posteriors).interval(level), float)
+def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
+    """Return named tuples of numbers as one named tuple of arrays, (K,) or, if `tall`, (K, 1)."""
+    arrays = np.array(tuples, float).T
+    return type(tuples[0])(*(arrays[:, :, None] if tall else arrays))
 
 
 def _first(estimate: Any) -> float | None:
-    """Return an estimate of the number that is drawn."""
+    """Return the estimate of the number that is drawn."""
     return finite(estimate[0] if isinstance(estimate, tuple) else estimate)
-
-
-def numbers(states: Sequence[State], lasts: Sequence[Any], points: int) -> list[dict[str, Any]]:
-    """Return estimates, interval and density of each.
-
-    Parameters
-    ----------
-    states
-        Of one family and one prior, about a number, or about mean and variance; then the mean is
-        told, the variance beside.
-    lasts
-        The last observation of each, None where it is not known.
-    points
-        Of a density at most.
-    """
-    proper = [k for k, state in enumerate(states) if state.is_proper(state.posterior)]
-    told = [_estimates(state, k in set(proper)) for k, state in enumerate(states)]
-    if not proper:
-        return told
-    chosen = [states[k] for k in proper]
-    ends = intervals(chosen)
-    densities = _densities(chosen, [lasts[k] for k in proper], ends, points)
-    for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
-        told[k]["interval"], told[k]["density"] = pair((low, high)), density
-        if isinstance(states[k].posterior, tuple) and hasattr(states[k].mean, "_fields"):
-            told[k]["variance"] = _variance(states[k])
-    return told
 
 
 def _estimates(state: State, proper: bool) -> dict[str, Any]:
@@ -99,15 +202,16 @@ def _variance(state: State) -> dict[str, Any]:
 
 
 def _densities(
+    drawn: Callable[[Any, Any], Any],
     states: Sequence[State], lasts: Sequence[Any], ends: Any, points: int
 ) -> list[dict[str, Any] | None]:
-    """Return the posterior's density, the prior's and the last event's likelihood of each."""
+    """Return the densities of posterior and prior, and the likelihood of the last event, of each."""
     state, posteriors = states[0], [state.posterior for state in states]
-    narrow, wide = _drawn(state, columns(posteriors)), _drawn(state, columns(posteriors, True))
+    narrow, wide = drawn(state, columns(posteriors)), drawn(state, columns(posteriors, True))
     x = curves.grids(narrow, wide, ends, points)
     with np.errstate(all="ignore"):
         posterior = wide.pdf(x)
-        prior = _drawn(state, state.prior).pdf(x) if state.is_proper(state.prior) else None
+        prior = drawn(state, state.prior).pdf(x) if state.is_proper(state.prior) else None
     peaks = posterior.max(axis=-1, keepdims=True)
     likelihoods = _likelihoods(states, lasts, x, peaks)
     curves_ = [rounded(posterior, peaks), None if prior is None else rounded(prior, peaks)]
@@ -121,20 +225,20 @@ def _densities(
 def _density(x: Any, heights: Sequence[Any], likelihood: Any) -> dict[str, Any] | None:
     if np.isnan(x).any():
         return None
-    kept = np.concatenate([[True], np.diff(x) > 0.0])  # points that rounding has made one
+    kept = np.concatenate([[True], np.diff(x) > 0.0])  # rounding can merge points
     told = [None if y is None else _listed(y[kept]) for y in (*heights, likelihood)]
     names = ("posterior", "prior", "likelihood")
     return {"x": x[kept].tolist(), **dict(zip(names, told, strict=True))}
 
 
-def _listed(values: Any) -> list[float | None]:
-    if np.isfinite(values).all():
-        return list(values.tolist())
-    return [finite(v) for v in values.tolist()]
+def _listed(heights: Any) -> list[float | None]:
+    if np.isfinite(heights).all():
+        return list(heights.tolist())
+    return [finite(v) for v in heights.tolist()]
 
 
 def _likelihoods(states: Sequence[State], lasts: Sequence[Any], x: Any, peaks: Any) -> list[Any]:
-    """Return likelihoods on the grids, each scaled to the posterior's peak; None where unknown."""
+    """Return likelihoods on the grids, scaled to the posterior's peak; None if unknown."""
     found: list[Any] = [None] * len(states)
     known, statistics = [], []
     for k, (state, last) in enumerate(zip(states, lasts, strict=True)):
@@ -142,13 +246,13 @@ def _likelihoods(states: Sequence[State], lasts: Sequence[Any], x: Any, peaks: A
             if last is not None:
                 statistics.append(state.observe(last).value)
                 known.append(k)
-        except SeqbayesError:  # another belief's field
+        except SeqbayesError:  # the observation does not fit this belief
             continue
     if not known:
         return found
     state, theta = states[0], states[0].observation_parameter(x[known])
     modes = [states[k].map for k in known]
-    if isinstance(modes[0], tuple):  # of the mean, where the variance is most probable
+    if isinstance(modes[0], tuple):  # of the mean, at the most probable variance
         theta = (x[known], np.array([mode[1] for mode in modes])[:, None])
     with np.errstate(all="ignore"):
         logs = np.asarray(state.log_likelihood(theta, columns(statistics, True)), float)

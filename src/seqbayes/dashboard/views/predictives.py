@@ -1,91 +1,59 @@
-"""What comes next: the predictive as a curve, as bars, or as a line for each of several numbers."""
+"""Predictive distributions as curves, bars, or named estimates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqbayes.dashboard.views import curves
-from seqbayes.dashboard.views.blends import Blend, blend
+from seqbayes.dashboard.views.base import LEVEL
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
-from seqbayes.dashboard.views.mixtures import support
-from seqbayes.dashboard.views.numbers import LEVEL
 from seqbayes.errors import SeqbayesError
-from seqbayes.families import NormalInverseWishart, Product
-from seqbayes.mixture.answers import Answers
 from seqbayes.predictive.counts import Bernoulli
 from seqbayes.predictive.labels import Categorical
-from seqbayes.state import State
 
-POINTS = 120
-MOST_LABELS = 50
-FEW_LABELS = 4
-"""Labels that are told of one field among several."""
-
-MOST_LINES = 60
-"""Numbers that are told of what a mixture of several predicts."""
+_POINTS = 120
+_MAX_BARS = 50
+_MAX_FIELD_LABELS = 4
+"""Labels that are shown of one field among several."""
 
 
-def predictive(state: Any, shown: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the distribution of the next observation, where it can be told.
-
-    Parameters
-    ----------
-    state
-        A state that does not forget, a mixture or an estimator.
-    shown
-        Its card: of a mixture the predictive is the curve that is drawn there already.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta, Gamma
-    >>> predictive(Beta(2, 3), {})
-    {'kind': 'pmf', 'x': [0.0, 1.0], 'p': [0.6, 0.4]}
-    >>> told = predictive(Product({"n": Gamma(2, 1)}), {})
-    >>> [(line["name"], line["mean"]) for line in told["lines"]]
-    [('n', 2.0)]
-    """
-    if isinstance(state, Answers):
-        return _of_mixture(state, shown)
-    if isinstance(state, (Product, NormalInverseWishart)):
-        return _in_lines(_parts("", state))
-    if not isinstance(state, State):  # an estimator's depends on features
-        return None
-    found = _proper(state)
-    if isinstance(found, Categorical):
-        return _of_labels(found)
-    return None if found is None else _curve(found)
-
-
-def _proper(state: Any) -> Any:
+def predictive_of(state: Any) -> Any:
+    """Return the predictive distribution of a state, or None if it is improper or undefined."""
     try:
         return state.predictive
-    except SeqbayesError:  # improper
+    except (SeqbayesError, NotImplementedError):
         return None
 
 
-def _mean(found: Any) -> Any:
+def mean_of(found: Any) -> Any:
+    """Return the mean of a distribution, or None if it has none."""
     try:
         return found.mean
     except (AttributeError, NotImplementedError):
         return None
 
 
-def _is_scalar(found: Any) -> bool:
-    """Whether it is a distribution on the line, be it one without a mean."""
+def scalar(found: Any) -> Any:
+    """Return a distribution if it is one of numbers, otherwise None."""
     try:
-        return hasattr(found, "interval") and not isinstance(found.mean, (Mapping, np.ndarray))
+        numeric = hasattr(found, "interval") and not isinstance(found.mean, (Mapping, np.ndarray))
     except NotImplementedError:
-        return False
-
-
-def _curve(found: Any) -> dict[str, Any] | None:
-    if not _is_scalar(found):
         return None
-    x = support([found], POINTS) if found.discrete else curves.grid(found, POINTS)
+    return found if numeric else None
+
+
+def curve(found: Any) -> dict[str, Any] | None:
+    """Return the density or the probabilities of a distribution of numbers."""
+    if isinstance(found, Categorical):
+        return bars(found)
+    if scalar(found) is None:
+        return None
+    x = support([found], _POINTS) if found.discrete else curves.grid(found, _POINTS)
     if x is None:
         return None
     p = np.asarray(found.p(x), float)
@@ -94,8 +62,21 @@ def _curve(found: Any) -> dict[str, Any] | None:
     return {"kind": kind, "x": places(x), "p": heights(p, top)}
 
 
-def _of_labels(found: Categorical) -> dict[str, Any]:
-    ranked = _ranked(found)[:MOST_LABELS]
+def support(found: Sequence[Any], points: int) -> Any:
+    """Return integers that hold nearly all of the probability, thinned if there are many."""
+    ends = [each.interval(0.998) for each in found]
+    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    step = max(1, math.ceil((high - low + 1) / points))
+    return np.arange(math.floor(low), math.ceil(high) + 1, step, dtype=float)
+
+
+def bars(found: Any) -> dict[str, Any] | None:
+    """Return the probability of each label, the largest first."""
+    if not isinstance(found, Categorical):
+        return curve(found)
+    ranked = _ranked(found)[:_MAX_BARS]
     return {
         "kind": "pmf",
         "x": [str(label) for label, _ in ranked],
@@ -108,71 +89,138 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
     return sorted(found.probabilities.items(), key=lambda each: -each[1])
 
 
-def _of_mixture(state: Answers, shown: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the components' predictives add up to: their curve, or a line for each number."""
-    found = list(islice(_blended(state), MOST_LINES))
-    alone = found[0][1] if len(found) == 1 and not found[0][0] else None
-    if isinstance(alone, Categorical):
-        return _of_labels(alone)
-    if shown.get("x"):
-        kind = "pmf" if shown["discrete"] else "pdf"
-        told = {"kind": kind, "x": shown["x"], "p": shown["total"]}
-        ends = None if alone is None else pair(alone.interval(LEVEL))
-        return {**told, "mean": finite(_mean(alone)), "interval": ends}
-    known = any(name and part is not None for name, part in found)
-    return _in_lines(found) if known else None
-
-
-def _blended(state: Answers) -> Iterator[tuple[str, Any]]:
-    """Yield what a mixture predicts of every number, or of labels, by name."""
-    components = state.components  # none where the priors wait for the first observation
-    each = zip(state.weights if components else (), components, strict=True)
-    parts = [(w, dict(_parts("", component))) for w, component in each if w > 0.0]
-    weights = [w for w, _ in parts]
-    for name in parts[0][1] if parts else ():
-        yield name, blend(weights, [named.get(name) for _, named in parts])
-
-
-def _parts(name: str, state: State) -> Iterator[tuple[str, Any]]:
-    """Yield the predictive of every number, or of labels, by name; None where there is none."""
-    if isinstance(state, Product):
-        for field in state.fields:
-            yield from _parts(f"{name}.{field}" if name else str(field), state.marginal(field))
-        return
-    found = _proper(state)
-    if isinstance(state, NormalInverseWishart):
-        features = state.likelihood.features or range(len(state.prior_mean))
-        marginals = [None] * len(state.prior_mean) if found is None else found.marginals
-        for feature, marginal in zip(features, marginals, strict=True):
-            yield f"{name}.{feature}" if name else str(feature), marginal
-    else:
-        known = found is not None and (isinstance(found, Categorical) or _is_scalar(found))
-        yield name, found if known else None
-
-
-def _in_lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a line for every number that comes next, and for the likeliest labels."""
-    lines = [line for name, part in found for line in _lines(name, part)]
-    return {"kind": "lines", "x": [], "p": [], "lines": lines}
+def lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a named estimate of each number that comes next, and of the most probable labels."""
+    told = [line for name, part in found for line in _lines(name, part)]
+    return {"kind": "lines", "x": [], "p": [], "lines": told}
 
 
 def _lines(name: str, found: Any) -> list[dict[str, Any]]:
     if isinstance(found, Categorical):
         return [
             {"name": f"{name} = {label}", "mean": finite(p), "interval": None, "unit": "share"}
-            for label, p in _ranked(found)[:FEW_LABELS]
+            for label, p in _ranked(found)[:_MAX_FIELD_LABELS]
         ]
-    if found is not None and _is_bit(found):
+    if found is None:
+        return [{"name": name, "mean": None, "interval": None}]
+    if _is_boolean(found):
         name = f"{name} = true" if name else "true"
-        return [{"name": name, "mean": finite(_mean(found)), "interval": None, "unit": "share"}]
-    return [{"name": name, "mean": None, "interval": None} if found is None else _line(name, found)]
+        return [{"name": name, "mean": finite(mean_of(found)), "interval": None, "unit": "share"}]
+    ends = pair(found.interval(LEVEL))
+    return [{"name": name, "mean": finite(mean_of(found)), "interval": ends}]
 
 
-def _is_bit(found: Any) -> bool:
-    """Whether it is of a yes or no, of which the probability says all."""
+def _is_boolean(found: Any) -> bool:
     parts = found.parts if isinstance(found, Blend) else [found]
     return all(isinstance(part, Bernoulli) for part in parts)
 
 
-def _line(name: str, found: Any) -> dict[str, Any]:
-    return {"name": name, "mean": finite(_mean(found)), "interval": pair(found.interval(LEVEL))}
+_SIGN = 1 << 63
+
+
+class Blend:
+    """A weighted average of distributions of one number.
+
+    Parameters
+    ----------
+    weights
+        Weights that sum to 1.
+    parts
+        The distributions.
+
+    Examples
+    --------
+    >>> from seqbayes.distributions import Normal
+    >>> blend = Blend([0.5, 0.5], [Normal(-9.0, 1.0), Normal(9.0, 1.0)])
+    >>> blend.mean, [round(end, 4) for end in blend.interval(0.95)]
+    (0.0, [-10.6449, 10.6449])
+    """
+
+    def __init__(self, weights: Sequence[float], parts: Sequence[Any]) -> None:
+        pairs = [(w, part) for w, part in zip(weights, parts, strict=True) if w > 0.0]
+        self._weights, self.parts = zip(*pairs, strict=True)
+        self.discrete = all(part.discrete for part in self.parts)
+
+    @property
+    def mean(self) -> float | None:
+        """Return the average of the means, or None if one does not exist."""
+        means = [part.mean for part in self.parts]
+        return None if None in means else self._average(means)
+
+    def _average(self, values: Sequence[float]) -> float:
+        return math.fsum(w * v for w, v in zip(self._weights, values, strict=True))
+
+    def cdf(self, x: float) -> float:
+        """Return P(X <= x)."""
+        return self._average([part.cdf(x) for part in self.parts])
+
+    def sf(self, x: float) -> float:
+        """Return P(X > x)."""
+        return self._average([part.sf(x) for part in self.parts])
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the equal-tailed interval.
+
+        A quantile lies between those of the parts and is found there by bisection.
+        """
+        tail = 0.5 * (1.0 - level)
+        lows = [float(part.ppf(tail)) for part in self.parts]
+        highs = [float(part.isf(tail)) for part in self.parts]
+        return (
+            self._smallest(lambda x: self.cdf(x) >= tail, lows),
+            self._smallest(lambda x: self.sf(x) <= tail, highs),
+        )
+
+    def _smallest(self, reached: Callable[[float], bool], within: Sequence[float]) -> float:
+        """Return the smallest number between two ends at which a condition holds."""
+        low, high = min(within), max(within)
+        whole = self.discrete and math.isfinite(low) and math.isfinite(high)
+        place, at = (int, float) if whole else (_place, _at)
+        first, last = place(low), place(high)
+        while first < last:
+            middle = (first + last) // 2
+            if reached(at(middle)):
+                last = middle
+            else:
+                first = middle + 1
+        return at(last)
+
+
+def _place(x: float) -> int:
+    """Return the position of a float in the order of all floats, for bisection in 64 steps.
+
+    Examples
+    --------
+    >>> _place(math.nextafter(1.0, 2.0)) - _place(1.0), _place(-0.0), _at(_place(-2.5))
+    (1, 0, -2.5)
+    """
+    bits: int = struct.unpack("<Q", struct.pack("<d", x))[0]
+    return bits if bits < _SIGN else _SIGN - bits
+
+
+def _at(place: int) -> float:
+    """Return the float at a position."""
+    bits = place if place >= 0 else _SIGN - place
+    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
+
+
+def blend(weights: Sequence[float], parts: Sequence[Any]) -> Any:
+    """Return the weighted average of distributions, or None if they are of different types.
+
+    Examples
+    --------
+    >>> halves = Categorical({"a": 1.0}), Categorical({"a": 0.5, "b": 0.5})
+    >>> blend([0.5, 0.5], halves).probabilities
+    {'a': 0.75, 'b': 0.25}
+    """
+    labelled = [isinstance(part, Categorical) for part in parts]
+    if any(part is None for part in parts) or any(labelled) != all(labelled):
+        return None
+    if not all(labelled):
+        return Blend(weights, parts)
+    shares: dict[Any, list[float]] = {}
+    for w, part in zip(weights, parts, strict=True):
+        for label, p in part.probabilities.items():
+            shares.setdefault(label, []).append(w * p)
+    unseen = math.fsum(w * part.unseen for w, part in zip(weights, parts, strict=True))
+    return Categorical({label: math.fsum(each) for label, each in shares.items()}, unseen)

@@ -1,0 +1,238 @@
+"""What every view of a belief provides, and which view shows which kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from seqbayes import families
+from seqbayes.dashboard.views.figures import finite
+from seqbayes.decay import Decayed
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods import LogNormal
+from seqbayes.mixture.answers import Answers
+from seqbayes.state import State
+
+LEVEL = 0.95
+"""Level of the intervals that pages show."""
+
+CARD_POINTS = 64
+DETAIL_POINTS = 400
+
+Path = tuple[str | int, ...]
+
+
+class Ranking(NamedTuple):
+    """The numbers that keys are sorted by; None where a belief has no such number."""
+
+    n: float
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def width(self) -> float | None:
+        """Width of the interval."""
+        return None if self.low is None or self.high is None else self.high - self.low
+
+
+class Followed(NamedTuple):
+    """A number that is plotted over time.
+
+    Attributes
+    ----------
+    name
+        Name of the number within its belief.
+    path
+        Where a stored summary holds it.
+    mean, low, high
+        Its current mean and interval.
+    share
+        Whether it lies between 0 and 1 and is written in percent.
+    """
+
+    name: str
+    path: Path
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    share: bool = False
+
+    def about(self) -> dict[str, str]:
+        """Return the name and the unit as JSON values."""
+        return {"part": self.name, **({"unit": "share"} if self.share else {})}
+
+
+EMPTY = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
+
+
+class View:
+    """Show one kind of belief on cards, detail pages, histories, comparisons and embedded pages.
+
+    A view is stateless. Subclasses override what differs for their kind; `register_view` makes
+    them available.
+    """
+
+    kind: ClassVar[str]
+
+    numeric: ClassVar[bool] = False
+    """Whether the belief is about one number, so that its mean and interval are the estimate."""
+
+    link: ClassVar[str] = "."
+    """Text between the name of a field and the name of a number inside it."""
+
+    def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
+        """Return the fields of the cards of several states of one belief.
+
+        Parameters
+        ----------
+        states
+            The states, without decay wrappers.
+        lasts
+            The last observation of each, or None.
+        points
+            Maximum number of points of a density.
+        """
+        return [self.card(s, last, points) for s, last in zip(states, lasts, strict=True)]
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return the fields of one card."""
+        raise NotImplementedError
+
+    def rankings(self, states: Sequence[Any]) -> list[Ranking]:
+        """Return what the keys of one belief are sorted by."""
+        return [Ranking(weight_of(state)) for state in states]
+
+    def details(self, state: Any, last: Any) -> dict[str, Any]:
+        """Return the fields that the detail page has in addition to those of the card."""
+        return {}
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the distribution of the next observation, or None if it is unknown."""
+        return None
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the number that is plotted over time, or None if there is none."""
+        return None
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield all numbers whose history can be requested."""
+        return iter(())
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return a named estimate for each number that the belief is about."""
+        return []
+
+    def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
+        """Yield a small card for each number that the belief is about."""
+        about = {"family": type(state).__name__, "likelihood": type(state.likelihood).__name__}
+        (told,) = self.cards([state], [last], 100)
+        yield {"name": name, **about, **self.head(state), **told}
+
+    def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the predictive distribution of each number by name, or None if it is unknown."""
+        return iter(())
+
+    def comparable(self, state: Any) -> Any:
+        """Return the distribution that comparisons use.
+
+        Raises
+        ------
+        PriorError
+            If the belief is not about one number, or is improper.
+        """
+        raise PriorError("only beliefs about a number can be compared")
+
+    def share_of(self, state: Any, label: str) -> families.Beta:
+        """Return the belief about the share of one label.
+
+        Raises
+        ------
+        PriorError
+            If the belief is not about labels, or has no information about this one.
+        """
+        raise PriorError("only beliefs about labels have shares to compare")
+
+    def step(self, state: Any, x: Any) -> dict[str, Any] | None:
+        """Return one step of Bayes' rule in numbers, or None if it cannot be computed."""
+        return None
+
+    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
+        """Return the surprise at an observation that is not learned yet, in nats."""
+        return finite(-state.log_predictive(*arguments[:1]))
+
+    def text(self, state: Any) -> str:
+        """Return the belief as text."""
+        return str(state)
+
+    def head(self, state: Any) -> dict[str, Any]:
+        """Return the kind of a belief and the weight of its data."""
+        return {"kind": self.kind, "n": finite(weight_of(state))}
+
+
+_VIEWS: dict[str, View] = {}
+
+
+def register_view(view: type[View]) -> type[View]:
+    """Make a view available for the beliefs of its kind; usable as a decorator."""
+    _VIEWS[view.kind] = view()
+    return view
+
+
+def kinds() -> list[str]:
+    """Return the kinds of beliefs that have a view.
+
+    Examples
+    --------
+    >>> from seqbayes.dashboard import views
+    >>> "number" in views.kinds()
+    True
+    """
+    return list(_VIEWS)
+
+
+def kind_of(state: Any) -> str:
+    """Return the kind of a belief.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, NormalInverseGamma
+    >>> from seqbayes.mixture import Mixture
+    >>> kind_of(Beta()), kind_of(NormalInverseGamma()), kind_of(Mixture(2))
+    ('number', 'normal', 'mixture')
+    """
+    state = without_decay(state)
+    declared: list[tuple[Any, str]] = [
+        ((families.Dirichlet, families.DirichletProcess), "labels"),
+        (families.NormalInverseGamma, "normal"),
+        (families.NormalInverseWishart, "vector"),
+        (families.Product, "product"),
+        (Answers, "mixture"),
+        (State, "number"),
+    ]
+    return next((kind for types, kind in declared if isinstance(state, types)), "estimator")
+
+
+def view_of(state: Any) -> View:
+    """Return the view of a belief."""
+    return _VIEWS[kind_of(state)]
+
+
+def is_share(state: Any) -> bool:
+    """Return whether the numbers of a belief are shares, written in percent."""
+    return isinstance(state, (families.Beta, families.Dirichlet, families.DirichletProcess))
+
+
+def is_of_logarithms(state: Any) -> bool:
+    """Return whether means are those of the logarithms of the observations."""
+    return isinstance(getattr(state, "likelihood", None), LogNormal)
+
+
+def without_decay(state: Any) -> Any:
+    """Return the state that a decaying belief has at its clock; other states unchanged."""
+    return state.as_of() if isinstance(state, Decayed) else state
+
+
+def weight_of(state: Any) -> float:
+    """Return the total weight of the data, or 0 if an estimator does not report it."""
+    return float(getattr(state, "n_samples", 0.0) or 0.0)

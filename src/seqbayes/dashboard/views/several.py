@@ -1,0 +1,208 @@
+"""Beliefs about several numbers: the coordinates of a vector, the fields of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seqbayes.dashboard.views import curves
+from seqbayes.dashboard.views.base import (
+    EMPTY,
+    LEVEL,
+    Followed,
+    Path,
+    View,
+    register_view,
+    view_of,
+)
+from seqbayes.dashboard.views.figures import finite, heights, pair, places
+from seqbayes.dashboard.views.numbers import told_step
+from seqbayes.dashboard.views.predictives import lines, predictive_of
+from seqbayes.distributions import StudentT
+
+_POINTS = 100
+_MAX_MARGINALS = 12
+
+
+class SeveralView(View):
+    """Show a belief about several numbers, with one named estimate for each."""
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return a named estimate for each number."""
+        return {**EMPTY, "fields": self.estimates("", state)}
+
+    def details(self, state: Any, last: Any) -> dict[str, Any]:
+        """Return a small card for each number."""
+        return {"marginals": list(islice(self.marginals("", state, last), _MAX_MARGINALS))}
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a named estimate for each number of the next observation."""
+        return lines(self.predictive_parts("", state))
+
+    def step(self, state: Any, x: Any) -> dict[str, Any] | None:
+        """Return the step at the point that the state chooses."""
+        step = state.explain(x)
+        return told_step(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
+
+
+@register_view
+class VectorView(SeveralView):
+    """Show a belief about the mean of a vector."""
+
+    kind = "vector"
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return mean and interval of each coordinate."""
+        names = [within(name, feature) for feature in coordinates(state)]
+        if not state.is_proper(state.posterior):
+            return [{"name": each, "mean": None, "interval": None} for each in names]
+        return [
+            {"name": each, "mean": finite(mean.mean), "interval": pair(mean.interval(LEVEL))}
+            for each, mean in zip(names, means(state), strict=True)
+        ]
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the mean of the first coordinate."""
+        return next(self.followable(state), None)
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield the mean of each coordinate."""
+        if state.is_proper(state.posterior):
+            each = zip(coordinates(state), means(state), strict=True)
+            for place, (name, mean) in enumerate(each):
+                low, high = mean.interval(LEVEL)
+                ends = finite(mean.mean), finite(low), finite(high)
+                yield Followed(str(name), ("mean", place), *ends)
+
+    def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
+        """Yield the density of the mean of each coordinate."""
+        proper = state.is_proper(state.posterior)
+        after = means(state) if proper else []
+        blank = state.clone()
+        before = means(blank) if blank.is_proper(blank.posterior) else [None] * len(after)
+        for feature, belief, prior in zip(coordinates(state), after, before, strict=False):
+            yield {
+                "name": within(name, feature),
+                "family": "Normal",
+                "likelihood": type(state.likelihood).__name__,
+                "kind": "number",
+                "n": finite(state.n_samples),
+                **EMPTY,
+                "mean": finite(belief.mean),
+                "map": finite(belief.mode),
+                "interval": pair(belief.interval(LEVEL)),
+                "density": _density(belief, prior),
+            }
+
+    def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the predictive distribution of each coordinate."""
+        found, names = predictive_of(state), coordinates(state)
+        marginals = [None] * len(names) if found is None else found.marginals
+        for feature, marginal in zip(names, marginals, strict=True):
+            yield within(name, feature), marginal
+
+
+@register_view
+class ProductView(SeveralView):
+    """Show independent beliefs about the fields of an event, each by the view of its own kind."""
+
+    kind = "product"
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return the named estimates of all fields."""
+        told: list[dict[str, Any]] = []
+        for field, inner in _fields(state):
+            told += view_of(inner).estimates(within(name, field), inner)
+        return told
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the number of the first field that has one."""
+        return followed_field(_fields(state), held)
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield the numbers of all fields."""
+        for field, inner in _fields(state):
+            for found in view_of(inner).followable(inner):
+                yield _inside(field, inner, found)
+
+    def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
+        """Yield the small cards of all fields."""
+        observed = last if isinstance(last, Mapping) else {}
+        for field, inner in _fields(state):
+            found = view_of(inner).marginals(within(name, field), inner, observed.get(field))
+            yield from found
+
+    def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the predictive distributions of all fields."""
+        for field, inner in _fields(state):
+            yield from view_of(inner).predictive_parts(within(name, field), inner)
+
+
+def _fields(state: Any) -> Iterator[tuple[str, Any]]:
+    for field in state.fields:
+        yield str(field), state.marginal(field)
+
+
+def within(name: str, field: Any) -> str:
+    """Return the name of a field inside another one."""
+    return f"{name}.{field}" if name else str(field)
+
+
+def followed_field(beliefs: Any, held: Path) -> Followed | None:
+    """Return the number that is followed of the first named belief that has one."""
+    for field, inner in beliefs:
+        inside = held[1:] if held[:1] == (str(field),) else ()
+        found = view_of(inner).followed(inner, inside)
+        if found is not None and found.mean is not None:
+            return _inside(field, inner, found)
+    return None
+
+
+def _inside(field: Any, inner: Any, found: Followed) -> Followed:
+    """Return a number of a field as a number of the whole."""
+    name = f"{field}{view_of(inner).link}{found.name}".strip()
+    return found._replace(name=name, path=(str(field), *found.path))
+
+
+def coordinates(state: Any) -> Sequence[Any]:
+    """Return the names of the coordinates of a vector, or their positions."""
+    return state.likelihood.features or range(len(state.prior_mean))
+
+
+def means(state: Any) -> list[StudentT]:
+    """Return the marginal distribution of the mean of each coordinate.
+
+    The marginals of the belief include all covariances, which take much longer.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseWishart
+    >>> vector = NormalInverseWishart([0.0, 1.0], df=6.0)
+    >>> low, high = vector.interval(0.95).mean
+    >>> means(vector)[1].interval(0.95) == (low[1], high[1])
+    True
+    """
+    mean, kappa, df, scale = state.posterior
+    left = df - len(mean) + 1.0
+    widths = np.sqrt(np.diagonal(scale) / (kappa * left))
+    return [
+        StudentT(left, centre, width)
+        for centre, width in zip(np.asarray(mean).tolist(), widths.tolist(), strict=True)
+    ]
+
+
+def _density(belief: Any, prior: Any) -> dict[str, Any] | None:
+    x = curves.grid(belief, _POINTS)
+    if x is None:
+        return None
+    height = np.asarray(belief.pdf(x), float)
+    peak = float(height.max())
+    return {
+        "x": places(x),
+        "posterior": heights(height, peak),
+        "prior": None if prior is None else heights(prior.pdf(x), peak),
+        "likelihood": None,
+    }
