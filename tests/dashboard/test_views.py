@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -270,7 +271,7 @@ def test_estimators_tell_what_they_can(estimator, event):
     shown = told(estimator, event[0])
     assert shown["kind"] == "estimator"
     assert shown["n"] == 4.0
-    assert "features met: x" in shown["text"]
+    assert "features: x" in shown["text"]
     assert shown["fields"]
 
 
@@ -421,7 +422,7 @@ def test_the_share_of_a_label_is_a_number():
     (told,) = views.drawn_shares([views.share_of(colours, "red")])
     assert told["mean"] == pytest.approx(3 / 8)
     assert told["density"]["prior"] is None
-    with pytest.raises(PriorError, match="knows nothing of the share of 'green'"):
+    with pytest.raises(PriorError, match="no information about 'green'"):
         views.share_of(colours, "green")
 
 
@@ -489,3 +490,26 @@ def test_many_are_told_as_one_by_one():
     assert [shown["mean"] for shown in views.cards(flat, [None, None])] == [None, 0.5]
     assert [summary.mean for summary in views.rankings(flat)] == [None, 0.5]
     assert views.cards([], []) == views.rankings([]) == []
+
+
+def beats(a, b, c, d):
+    """Return P(Beta(a, b) > Beta(c, d)) for whole numbers: a finite sum of fractions."""
+
+    def beta(p, q):
+        return Fraction(math.factorial(p - 1) * math.factorial(q - 1), math.factorial(p + q - 1))
+
+    terms = (beta(c + i, b + d) / ((b + i) * beta(1 + i, b) * beta(c, d)) for i in range(a))
+    return float(sum(terms))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c", "d"), [(2, 1, 1, 1), (30, 70, 90, 10), (10, 90, 80, 20), (300, 700, 700, 300)]
+)
+def test_the_far_tail_of_p_best_is_as_precise_as_the_rest(a, b, c, d):
+    states = [Beta(a, b), Beta(c, d)]
+    p = beats(a, b, c, d)
+    assert views.compare(states)["p_best"][0] == pytest.approx(p, rel=1e-8)
+    assert views.compare(states, lowest=True)["p_best"][1] == pytest.approx(p, rel=1e-8)
+    low, high = views.compare([Normal(0.0, 1.0), Normal(16.0, 1.0)])["p_best"]
+    assert low == pytest.approx(0.5 * math.erfc(8.0), rel=1e-8)
+    assert high == pytest.approx(1.0)

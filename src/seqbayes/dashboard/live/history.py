@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from seqbayes.dashboard.live.entries import Entry, columns
-from seqbayes.dashboard.views.figures import finite, significant
 from seqbayes.dashboard.views.base import Followed, Path
+from seqbayes.dashboard.views.figures import finite, significant
 from seqbayes.stream.readonly import StoreReader
 
 _NUMBER = (int, float)

@@ -32,7 +32,6 @@ from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.river.summary import Summary, summarise
 from seqbayes.state import State
 
-
 _MAX_ESTIMATES = 60
 """A classifier has one for each feature in each class."""
 

@@ -78,9 +78,7 @@ class NumberView(View):
                 found.append(Ranking(weight_of(state)))
                 continue
             low, high = next(ends)
-            found.append(
-                Ranking(weight_of(state), _first(state.mean), finite(low), finite(high))
-            )
+            found.append(Ranking(weight_of(state), _first(state.mean), finite(low), finite(high)))
         return found
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
@@ -203,9 +201,12 @@ def _variance(state: State) -> dict[str, Any]:
 
 def _densities(
     drawn: Callable[[Any, Any], Any],
-    states: Sequence[State], lasts: Sequence[Any], ends: Any, points: int
+    states: Sequence[State],
+    lasts: Sequence[Any],
+    ends: Any,
+    points: int,
 ) -> list[dict[str, Any] | None]:
-    """Return the densities of posterior and prior, and the likelihood of the last event, of each."""
+    """Return the densities of posterior and prior and the likelihood of the last event."""
     state, posteriors = states[0], [state.posterior for state in states]
     narrow, wide = drawn(state, columns(posteriors)), drawn(state, columns(posteriors, True))
     x = curves.grids(narrow, wide, ends, points)
