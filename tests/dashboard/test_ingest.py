@@ -13,7 +13,7 @@ from serving import HTTP, TOKEN, httpx
 from seqbayes import PriorError, cli
 from seqbayes.stream import StoreError, open_store
 from seqbayes.stream.sources.http import Http
-from seqbayes.stream.sources.posted import BusyError, ClosedError, Request, ReusedError
+from seqbayes.stream.sources.posted import BusyError, ClosedError, PostedRequest, ReusedError
 
 IDS = HTTP.replace('kind = "http"', 'kind = "http", id = "id"')
 
@@ -212,7 +212,7 @@ def test_too_many_events_are_put_off(serve):
 def offer(source, count=1, key="", ids=(), told=None, digest=""):
     heard = [] if told is None else told
     record = b'{"shop": "a", "sold": true}'
-    request = Request([record] * count, list(range(1, count + 1)), list(ids), key, digest)
+    request = PostedRequest([record] * count, list(range(1, count + 1)), list(ids), key, digest)
     request.done = lambda outcome, again: heard.append((outcome, again))
     source.offer(request)
     return heard

@@ -26,14 +26,12 @@ WIRE = """
 import sys, time
 from pathlib import Path
 from seqbayes import Beta
-from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream import Belief, Pipeline, open_store, Source
 
-class Source:
+class Wire(Source):
     name, finite, reconnects = "wire", False, 2
 
     def seek(self, token): pass
-    def committed(self, token): pass
-    def close(self): pass
 
     @property
     def trouble(self):
@@ -46,7 +44,7 @@ class Source:
             time.sleep(0.05)
             yield None
 
-for _ in Pipeline(Source(), [Belief("sales", Beta(), field="sold")], open_store(sys.argv[1])):
+for _ in Pipeline(Wire(), [Belief("sales", Beta(), field="sold")], open_store(sys.argv[1])):
     pass
 """
 

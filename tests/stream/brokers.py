@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqbayes.stream import registry
+from seqbayes.stream.source import load_source
 
 _path = Path(__file__).resolve().parents[2] / "demos" / "_servers.py"
 _spec = importlib.util.spec_from_file_location("seqbayes_servers", _path)
@@ -144,7 +144,7 @@ def start(kind, directory):
 
 def make(options):
     options = dict(options)
-    return registry.load_kind(options.pop("kind"))(**options)
+    return load_source(options.pop("kind"))(**options)
 
 
 def read(source, count, patience=20.0, size=5000):

@@ -8,6 +8,10 @@ import pytest
 from killing import Nursery
 from servers import Postgres, find
 
+from seqbayes.stream import register_source
+
+register_source("lines", "memory:Lines")
+
 _numbers = itertools.count()
 
 

@@ -26,11 +26,11 @@ sys.path.insert(0, sys.argv[1])
 from seqbayes.cli import main
 from seqbayes.stream import config, history, postgres, sqlite
 from seqbayes.stream.commands import run
-from seqbayes.stream.registry import KINDS, load_kind
-KINDS["lines"] = "memory:Lines"
-for load in (*(lambda kind=kind: load_kind(kind) for kind in KINDS), lambda: __import__("psycopg")):
+from seqbayes.stream.source import load_source, register_source, source_kinds
+register_source("lines", "memory:Lines")
+for kind in (*source_kinds(), None):
     try:
-        load()
+        load_source(kind) if kind else __import__("psycopg")
     except ModuleNotFoundError:
         pass
 for line in iter(sys.stdin.readline, ""):

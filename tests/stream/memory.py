@@ -4,14 +4,11 @@ import json
 import time
 from pathlib import Path
 
-from seqbayes.stream.source import Batch
+from seqbayes.stream.source import Batch, Source
 
 
-class Listed:
+class Listed(Source):
     """Raw records or mappings out of a list; the token is how many have been read."""
-
-    reconnects = 0
-    finite = True
 
     def __init__(self, records, name="listed", size=None, idle=(), text=False):
         self.records = records

@@ -16,7 +16,7 @@ from memory import Listed, lines
 
 from seqbayes import Beta, cli
 from seqbayes.console.log import Log, Tracker
-from seqbayes.stream import Belief, Pace, Pipeline, open_store, registry
+from seqbayes.stream import Belief, Pace, Pipeline, open_store
 from seqbayes.stream.progress import Progress
 
 HERE = str(Path(__file__).parent)
@@ -26,16 +26,10 @@ import signal, sys
 sys.path.insert(0, sys.argv.pop(1))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from seqbayes.cli import main
-from seqbayes.stream.registry import KINDS
-KINDS["lines"] = "memory:Lines"
+from seqbayes.stream.source import register_source
+register_source("lines", "memory:Lines")
 sys.exit(main(sys.argv[1:]))
 """
-
-
-@pytest.fixture(autouse=True)
-def lines_kind(monkeypatch):
-    monkeypatch.setitem(registry.KINDS, "lines", "memory:Lines")
-    monkeypatch.setitem(registry.KINDS, "file", registry.KINDS.get("file", "memory:Lines"))
 
 
 def config(directory, url=None, more="", source="", records=None):

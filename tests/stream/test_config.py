@@ -25,15 +25,9 @@ from seqbayes.decay import Decayed
 from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
-from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store, registry
+from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store
 from seqbayes.stream.config import load_config, parse_config
 from seqbayes.stream.schema import ConfigError
-
-
-@pytest.fixture(autouse=True)
-def lines_kind(monkeypatch):
-    monkeypatch.setitem(registry.KINDS, "lines", "memory:Lines")
-
 
 BASE = 'store = "a.db"\nsource = { kind = "lines", path = "x" }\n'
 
@@ -558,8 +552,7 @@ def test_no_durations(given):
         parse_duration(given)
 
 
-def test_the_starting_file_is_good(tmp_path, monkeypatch):
-    monkeypatch.setitem(registry.KINDS, "file", registry.KINDS.get("file", "memory:Lines"))
+def test_the_starting_file_is_good(tmp_path):
     import seqbayes.stream
 
     config = load_config(Path(seqbayes.stream.__file__).with_name("init.toml"))

@@ -3,7 +3,7 @@
 from seqbayes.events.belief import Belief, Times
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
-from seqbayes.stream.source import Batch, Source, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError, register_source
 from seqbayes.stream.store import DeadLetter, LeaseError, Store, StoreError, open_store
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "StoreError",
     "Times",
     "open_store",
+    "register_source",
 ]

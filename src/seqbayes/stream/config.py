@@ -13,12 +13,11 @@ import msgspec
 
 from seqbayes.events.belief import Belief, Times, odd_parts
 from seqbayes.events.durations import UNITS, parse_duration
-from seqbayes.stream import registry
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ConfigError, Mistakes, guess, join
-from seqbayes.stream.source import Source
+from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
 from seqbayes.stream.store import check_url, open_store
 
 _Duration = str | int | float
@@ -78,7 +77,7 @@ class Config:
     """
 
     store: str
-    source: tuple[type[Any], Mapping[str, Any]]
+    source: tuple[type[Source], Mapping[str, Any]]
     beliefs: Sequence[Belief]
     pace: Pace
     history: Mapping[str, Any] | None
@@ -87,8 +86,7 @@ class Config:
     def open_source(self) -> Source:
         """Return the source, ready to be read."""
         kind, options = self.source
-        source: Source = kind(**options)
-        return source
+        return kind(**options)
 
     def open(self, collectors: Sequence[Collector] = ()) -> Pipeline:
         """Return the pipeline, with its lease taken and its beliefs as they were left.
@@ -111,7 +109,7 @@ class Config:
                 self.beliefs,
                 store,
                 self.pace,
-                (*history, *getattr(source, "collectors", ()), *collectors),
+                (*history, *source.collectors, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
             opened.pop_all()  # from now on the pipeline closes both
@@ -183,24 +181,22 @@ def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
     return Config(root.store, source, beliefs, pace, history, letters.most)
 
 
-def _source(table: Any, mistakes: Mistakes) -> tuple[type[Any], dict[str, Any]] | None:
+def _source(table: Any, mistakes: Mistakes) -> tuple[type[Source], dict[str, Any]] | None:
     if not isinstance(table, Mapping):
         return None
     options = dict(table)
     kind = options.pop("kind", None)
-    if kind not in registry.KINDS:
-        known = ", ".join(sorted(registry.KINDS))
+    if kind not in (kinds := source_kinds()):
+        known = ", ".join(kinds)
         got = "it is missing" if kind is None else f"unknown kind {kind!r}"
-        mistakes.note(
-            "source.kind", f"{got}{guess(kind, registry.KINDS) or f'; there are {known}'}"
-        )
+        mistakes.note("source.kind", f"{got}{guess(kind, kinds) or f'; there are {known}'}")
         return None
     try:
-        loaded = registry.load_kind(kind)
+        loaded = load_source(kind)
     except ModuleNotFoundError as error:
         mistakes.note("source.kind", error)
         return None
-    parameters = registry.parameters(loaded)
+    parameters = source_parameters(loaded)
     before = len(mistakes.found)
     mistakes.unknown("source", options, parameters)
     for name, (hint, required) in parameters.items():

@@ -122,7 +122,7 @@ class Pipeline:
         self.read_at: float | None = None
         self.idle = False
         slots = [slot for belief in beliefs for slot in belief.slots]
-        self._layout = Layout(slots, getattr(source, "text", False))
+        self._layout = Layout(slots, source.text)
         self.tables: Mapping[str, Table] = {
             belief.name: Table(belief, self._layout) for belief in beliefs
         }
@@ -138,9 +138,7 @@ class Pipeline:
             table.restore((row.key, row.state, row.used) for row in self.store.states(name))
         self._token = self.store.token(self.source.name)
         self.source.seek(self._token)
-        recall = getattr(self.source, "recall", None)
-        if recall is not None:
-            recall(self.store.ids(self.source.name))
+        self.source.recall(self.store.ids(self.source.name))
         self._start_interval()
 
     def _start_interval(self) -> None:
@@ -152,7 +150,7 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[Self]:
         for batch in self.source.batches(self._size):
-            self.idle = batch is None and getattr(self.source, "caught_up", True)
+            self.idle = batch is None and self.source.caught_up
             if batch is not None:
                 self._learn(batch)
             for collector in self.collectors:
@@ -183,8 +181,8 @@ class Pipeline:
     @property
     def pulse(self) -> Pulse:
         """How source and pipeline do."""
-        trouble = getattr(self.source, "trouble", None)
-        return Pulse(self.lag, self.source.reconnects, trouble, self.read_at)
+        source = self.source
+        return Pulse(self.lag, source.reconnects, source.trouble, self.read_at)
 
     def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]

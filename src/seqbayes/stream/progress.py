@@ -45,7 +45,7 @@ class Progress:
             self._log.move(self.line(pipeline))
 
     def _tell_trouble(self, pipeline: Pipeline) -> None:
-        trouble = getattr(pipeline.source, "trouble", None)
+        trouble = pipeline.source.trouble
         if (trouble is None) == (self._trouble is None):
             return
         name = pipeline.source.name

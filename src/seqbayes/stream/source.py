@@ -1,32 +1,44 @@
-"""What every source of events is: batches, each with a token from which reading resumes."""
+"""The contract of event sources, and the registry that a configuration chooses them from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import importlib
+import inspect
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqbayes.errors import SourceError as SourceError
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Collector
+    from seqbayes.stream.store import SeenId
+
+ENTRY_POINTS = "seqbayes.sources"
+"""The group of entry points in which installed packages offer kinds of sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some consecutive records of a source.
+    """Consecutive records of a source.
 
     Parameters
     ----------
     records
-        Either all raw (a JSON object each, without its newline) or all decoded (mappings).
+        Either all raw (one JSON object each, without its newline) or all decoded (mappings).
     token
-        A JSON value; ``seek(token)`` resumes right behind the last record of this batch.
+        A JSON value; ``seek(token)`` resumes directly after the last record of this batch.
     positions
-        The place of each record, a JSON value, for the dead letters.
+        The position of each record, a JSON value. Dead letters refer to it.
     refused
-        Position, raw beginning and reason of what the source itself could not take.
+        Position, raw beginning and reason of everything that the source itself could not use or
+        could not read any more. Each becomes a dead letter.
     remaining
-        How much lies behind this batch, in events or bytes, where that is known.
+        How much follows this batch, in events or bytes, if the source knows.
     prompt
-        Whether somebody waits for the commit.
+        Whether a client is waiting for the commit.
     """
 
     records: Sequence[bytes] | Sequence[Mapping[str, Any]]
@@ -37,45 +49,184 @@ class Batch:
     prompt: bool = False
 
 
-class Source(Protocol):
-    """A stream of events that can be read again from any token it has given.
+class Source:
+    """Base class of event sources: streams that can be read again from any token they returned.
+
+    A subclass sets `name` and implements `seek` and `batches`. Everything else has a default.
+    Register a kind of source with `register_source` to make it available in configuration files.
 
     Attributes
     ----------
-    name
-        Its identity, the same after every restart; a store keeps one token per name.
-    finite
-        Whether it ends by itself.
-    reconnects
-        How often it has lost what it reads from, and found it again.
+    name : str
+        Identity of the source. It must be the same after every restart: a store keeps one token
+        per name.
+    kind : str
+        The kind under which the class was registered.
+    finite : bool
+        Whether the source ends by itself.
+    text : bool
+        Whether records are mappings of text cells (CSV), from which numbers, booleans and times
+        are still to be parsed.
+    caught_up : bool
+        Whether the source had nothing more to read when `batches` last yielded None.
+    reconnects : int
+        How often the source lost its connection and restored it.
+    trouble : str or None
+        Why the source has no connection at present.
+    served : bool
+        Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
+    id : str or None
+        The field that identifies an event, if events are deduplicated.
+    collectors : sequence of Collector
+        Collectors that the pipeline must call for this source.
 
-    Notes
-    -----
-    A source whose mappings hold cells of text (CSV), in which numbers, truths and times are still
-    to be parsed, says so by an attribute ``text = True``. One that is silent as well where it does
-    not know whether there is more has a boolean attribute ``caught_up``, and one that waits for a
-    server has ``trouble``, why it does, or None. One that must know what was read before has a
-    method ``recall(ids)``, which gets the identities in the store before the first batch, and
-    `collectors`, which add to the commits what is to be remembered. A kind of source joins
-    `registry.KINDS`, so that a configuration can name it.
+    Examples
+    --------
+    >>> class Countdown(Source):
+    ...     def __init__(self, start: int, name: str = "countdown") -> None:
+    ...         self.name, self._left = name, start
+    ...
+    ...     def seek(self, token):
+    ...         self._left = self._left if token is None else token
+    ...
+    ...     def batches(self, size=5000, timeout=0.2):
+    ...         while self._left > 0:
+    ...             self._left -= 1
+    ...             yield Batch([{"left": self._left}], self._left, [self._left])
+    >>> source = Countdown(3)
+    >>> [batch.records[0]["left"] for batch in source.batches()], source.finite, source.trouble
+    ([2, 1, 0], True, None)
     """
 
     name: str
-    finite: bool
-    reconnects: int
+    kind: ClassVar[str] = ""
+    finite: bool = True
+    text: bool = False
+    caught_up: bool = True
+    reconnects: int = 0
+    trouble: str | None = None
+    served: ClassVar[bool] = False
+    id: str | None = None
+    collectors: Sequence[Collector] = ()
 
     def seek(self, token: Any) -> None:
-        """Resume behind the batch that had this token, before reading; None is the beginning."""
+        """Resume after the batch that had this token; None is the beginning.
+
+        It is called before the first batch is read.
+        """
+        raise NotImplementedError
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of at most `size` records; None where none came within `timeout` seconds.
+        """Yield batches of at most `size` records, and None if none came within `timeout` seconds.
 
-        The caller may commit or stop whenever it holds an item.
+        The caller may commit or stop after any item.
         """
-        ...
+        raise NotImplementedError
+
+    def recall(self, ids: Iterable[SeenId]) -> None:
+        """Load the identities that the store remembers, before the first batch is read."""
 
     def committed(self, token: Any) -> None:
-        """Take note that everything up to this token is stored durably."""
+        """Note that everything up to this token has been stored durably."""
 
     def close(self) -> None:
-        """Release what is held open; nothing is read any more."""
+        """Release resources; nothing is read afterwards."""
+
+
+_targets: dict[str, str | type[Source]] = {}
+
+
+def register_source(kind: str, source: str | type[Source]) -> None:
+    """Make a kind of source available in configuration files.
+
+    Keyword parameters of the class become keys of the ``[source]`` table: annotations give their
+    types, defaults make them optional, and the class docstring describes them. Installed packages
+    can register kinds with an entry point in the group ``seqbayes.sources`` instead.
+
+    Parameters
+    ----------
+    kind
+        The name in ``source.kind``.
+    source
+        The class, or ``"module:Class"``, which is imported only when the kind is chosen.
+
+    Raises
+    ------
+    ValueError
+        If the kind is already registered with another class.
+
+    Examples
+    --------
+    >>> register_source("stdin", "seqbayes.stream.sources.stdin:Stdin")
+    >>> load_source("stdin").__name__
+    'Stdin'
+    """
+    known = _targets.setdefault(kind, source)
+    if _path(known) != _path(source):
+        raise ValueError(f"source kind {kind!r} is already registered as {_path(known)}")
+
+
+def _path(source: str | type[Source]) -> str:
+    if isinstance(source, str):
+        return source
+    return f"{source.__module__}:{source.__qualname__}"
+
+
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def source_kinds() -> list[str]:
+    """Return the names of all kinds, those of installed packages included."""
+    return sorted({*_targets, *_entry_points()})
+
+
+def load_source(kind: str) -> type[Source]:
+    """Return the class of a kind of source.
+
+    Raises
+    ------
+    KeyError
+        If `kind` is not registered.
+    ModuleNotFoundError
+        If the client library that it needs is not installed.
+    """
+    if kind not in _targets:
+        register_source(kind, _entry_points()[kind].value)
+    target = _targets[kind]
+    if isinstance(target, str):
+        module, _, name = target.partition(":")
+        loaded: type[Source] = getattr(importlib.import_module(module), name)
+        return loaded
+    return target
+
+
+def source_parameters(source: type[Source]) -> dict[str, tuple[Any, bool]]:
+    """Return the type of each parameter that a configuration may set, and whether it is required.
+
+    Examples
+    --------
+    >>> from seqbayes.stream.sources import Stdin
+    >>> source_parameters(Stdin)["longest"]
+    (<class 'int'>, False)
+    """
+    hints = typing.get_type_hints(source.__init__)
+    return {
+        name: (hints.get(name, Any), each.default is each.empty)
+        for name, each in inspect.signature(source).parameters.items()
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    }
+
+
+for _kind, _target in {
+    "dataset": "iterable:Dataset",
+    "directory": "directory:Directory",
+    "file": "file:File",
+    "http": "http:Http",
+    "kafka": "kafka:KafkaTopic",
+    "nats": "nats:JetStream",
+    "query": "query:Query",
+    "redis": "redis:RedisStream",
+    "stdin": "stdin:Stdin",
+}.items():
+    register_source(_kind, f"seqbayes.stream.sources.{_target}")

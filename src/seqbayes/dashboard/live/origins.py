@@ -18,6 +18,7 @@ from seqbayes.stream.config import Config
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.readonly import Runner as StoredRunner
 from seqbayes.stream.readonly import StoreReader
+from seqbayes.stream.source import Source
 from seqbayes.stream.store import StoreError
 
 STALLED = 1.5
@@ -56,8 +57,8 @@ class PipelineOrigin:
         board.apply(updates)
 
     @property
-    def source(self) -> Any:
-        """The source of the pipeline."""
+    def source(self) -> Source | None:
+        """The source of the pipeline; None until it is open."""
         return self.runner.source
 
     def watch(self, keys: dict[str, list[str]]) -> None:
@@ -68,11 +69,12 @@ class PipelineOrigin:
         """Return how the pipeline does."""
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
-        pulse, trouble = feed.pulse, getattr(runner.source, "trouble", None)
+        source = runner.source
+        pulse, trouble = feed.pulse, None if source is None else source.trouble
         status = "ok" if silent < STALLED and trouble is None else "stalled"
         if not runner.running:
             status = "stopped"
-        kind = getattr(self.config.source[0], "__name__", "").lower()
+        kind = self.config.source[0].kind
         rate, quiet = self._arrivals(feed.base + feed.events)
         return Health(
             status,
@@ -83,7 +85,7 @@ class PipelineOrigin:
             _age(pulse.read_at, now),
             feed.dead_letters,
             pulse.reconnects,
-            source=_described(kind, runner.source),
+            source=_described(kind, source),
             error=trouble if runner.failure is None else str(runner.failure),
             quiet=quiet and status == "ok",
         )
@@ -95,10 +97,12 @@ class PipelineOrigin:
             self.reader.close()
 
 
-def _described(kind: str, source: Any) -> dict[str, Any]:
-    told = {"kind": kind, "name": getattr(source, "name", ""), "mode": "pipeline"}
-    name = getattr(source, "id", None)
-    return told if name is None else {**told, "id": name}
+def _described(kind: str, source: Source | None) -> dict[str, Any]:
+    name = "" if source is None else source.name
+    described = {"kind": kind, "name": name, "mode": "pipeline"}
+    if source is not None and source.id is not None:
+        described["id"] = source.id
+    return described
 
 
 class StoreOrigin:
@@ -299,7 +303,7 @@ class PipelineThread:
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self.failure: Exception | None = None
         self.ended = False
-        self.source: Any = None
+        self.source: Source | None = None
 
     def start(self) -> None:
         """Open the pipeline, and begin to read.

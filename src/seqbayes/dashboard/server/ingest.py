@@ -55,7 +55,9 @@ class Ingest:
         return answer(request, outcome, 422 if refused else 200, headers)
 
     @staticmethod
-    async def _commit(source: http.Http, given: posted.Request) -> tuple[posted.Outcome, bool]:
+    async def _commit(
+        source: http.Http, given: posted.PostedRequest
+    ) -> tuple[posted.Outcome, bool]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()
 
@@ -101,7 +103,7 @@ def _key(request: Request) -> str:
     return key
 
 
-def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Request:
+def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.PostedRequest:
     """Return the events of a body, each known to be a JSON object.
 
     Raises
@@ -119,7 +121,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Requ
             raise Refusal(422, f"{name} {line}: {_why(error)}") from None
         if field is not None:
             ids.append(_identity(values.get(field), field, f"{name} {line}"))
-    return posted.Request(
+    return posted.PostedRequest(
         [record for _, record in records],
         [line for line, _ in records],
         ids,

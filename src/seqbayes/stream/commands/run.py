@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if config is None:
         return WRONG
     log = Log(args.log_format, "run")
-    if getattr(config.source[0], "served", False):
+    if config.source[0].served:
         return fail(log, ConfigError(args.config, [SERVED]), WRONG)
     progress = Progress(log)
     with interruptible() as interruption:

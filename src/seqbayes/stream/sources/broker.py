@@ -7,11 +7,11 @@ import random
 import re
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from seqbayes.errors import PriorError
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 
 FIRST = 10.0
 """Seconds in which the first connection must come about; later ones have the whole patience."""
@@ -22,7 +22,7 @@ _PAUSE, _LONGEST = 0.1, 10.0
 _VARIABLE = re.compile(r"\$\{(\w*)\}")
 
 
-class Broker:
+class Broker(Source):
     """A source that a server feeds, for ever, through connections that break.
 
     Subclasses connect in `_open`, read in `_read`, and hang up in `_hang_up`; where those raise one
@@ -63,9 +63,7 @@ class Broker:
         if not patience > 0.0:
             raise PriorError(f"expected patience above 0 seconds, got {patience!r}")
         self.name = name
-        self.reconnects = 0
         self.caught_up = False
-        self.trouble: str | None = None
         self._restart = lost == "restart"
         self._patience = patience
         self._secrets = tuple(each for each in secrets if each)
@@ -145,9 +143,6 @@ class Broker:
                 f"cannot go on with {self.name}: {what}; events may be lost. lost = 'restart' goes"
                 " on with what is there"
             )
-
-    def committed(self, token: Any) -> None:
-        """Take note that everything up to this token is stored durably."""
 
     def close(self) -> None:
         """Hang up."""

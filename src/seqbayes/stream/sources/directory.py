@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqbayes.events.records import LONGEST
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.reading import Format, Reading
 
 _POLL = 0.2
 
 
-class Directory:
+class Directory(Source):
     """Events from files that arrive in a directory, read in the order of their names.
 
     Parameters
@@ -46,7 +46,7 @@ class Directory:
     Names that were read are kept in the token while the files are there.
     """
 
-    reconnects = 0
+    kind = "directory"
 
     def __init__(
         self,
@@ -153,9 +153,6 @@ class Directory:
                 [([name, start], raw, why) for start, raw, why in batch.refused],
                 batch.remaining,
             )
-
-    def committed(self, token: Any) -> None:
-        """Take note; files need none."""
 
     def close(self) -> None:
         """Close the file that is being read."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import BLOCK, Format, Reading
 
@@ -22,7 +22,7 @@ _ROTATED = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)(\.gz|\.zst)?")
 """What rotation puts behind a name: a number or a date; other copies are none of its files."""
 
 
-class File:
+class File(Source):
     r"""Events from a file of JSON Lines or CSV, plain, gzip or Zstandard.
 
     Parameters
@@ -64,7 +64,7 @@ class File:
     [[{'shop': 'north', 'sold': '1'}, {'shop': 'south', 'sold': '0'}]]
     """
 
-    reconnects = 0
+    kind = "file"
 
     def __init__(
         self,
@@ -225,9 +225,6 @@ class File:
         handle = self._reading.handle
         place = {"file": list(handle.identity), "changed": handle.changed, "offset": offset}
         return place | handle.marks(offset)
-
-    def committed(self, token: Any) -> None:
-        """Take note; a file needs none."""
 
     def close(self) -> None:
         """Close the file."""

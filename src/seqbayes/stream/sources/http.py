@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.errors import PriorError
-from seqbayes.stream.source import Batch
+from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.posted import (
-    Allowance,
     BusyError,
     ClosedError,
-    Memory,
     Outcome,
-    Request,
+    PostedRequest,
+    RateLimit,
     ReusedError,
+    SeenIds,
 )
 from seqbayes.stream.store import Changes, SeenId
 
@@ -30,7 +30,7 @@ MOST_REFUSALS = 20
 """Refused events of a request whose reasons are told."""
 
 
-class Http:
+class Http(Source):
     """Events that are posted to ``/api/events`` of ``seqbayes serve``.
 
     Parameters
@@ -61,9 +61,9 @@ class Http:
     identities that are to be remembered: after a crash either all of it counts or nothing.
     """
 
+    kind = "http"
     finite = False
     served = True
-    reconnects = 0
 
     def __init__(
         self,
@@ -81,14 +81,14 @@ class Http:
                 raise PriorError(f"expected {limit} to be above 0, got {value!r}")
         self.name, self.id, self.longest = name, id, longest
         self._waiting, self._linger = waiting, linger
-        self._allowance = None if rate is None else Allowance(float(rate))
-        self._memory = Memory(remember)
+        self._allowance = None if rate is None else RateLimit(float(rate))
+        self._memory = SeenIds(remember)
         self._condition = threading.Condition()
-        self._queue: deque[Request] = deque()
-        self._taken: list[Request] = []
+        self._queue: deque[PostedRequest] = deque()
+        self._taken: list[PostedRequest] = []
         self._queued = self._number = 0
         self._closed = False
-        self.collectors = (_Ledger(self),)
+        self.collectors = (_Settlement(self),)
 
     def seek(self, token: Any) -> None:
         """Count requests on from those that were committed."""
@@ -99,7 +99,7 @@ class Http:
         with self._condition:
             self._memory.recall(ids)
 
-    def offer(self, request: Request) -> None:
+    def offer(self, request: PostedRequest) -> None:
         """Take a request; it is told when it is done.
 
         Raises
@@ -117,13 +117,13 @@ class Http:
             earlier = self._earlier(request)
             if earlier is None:
                 self._accept(request)
-            elif isinstance(earlier, Request):
+            elif isinstance(earlier, PostedRequest):
                 earlier.also.append(request.done)
                 return
         if earlier is not None:
             request.done(earlier, True)
 
-    def _earlier(self, request: Request) -> Outcome | Request | None:
+    def _earlier(self, request: PostedRequest) -> Outcome | PostedRequest | None:
         """Return the outcome of an earlier request with the same key, or that request."""
         if not request.key:
             return None
@@ -134,7 +134,7 @@ class Http:
             raise ReusedError("this Idempotency-Key came with another request")
         return waits if waits is not None or note is None else note.outcome
 
-    def _accept(self, request: Request) -> None:
+    def _accept(self, request: PostedRequest) -> None:
         self._leave_out_known(request)
         count = len(request.records)
         if self._queued and self._queued + count > self._waiting:
@@ -146,7 +146,7 @@ class Http:
         self._queued += count
         self._condition.notify()
 
-    def _leave_out_known(self, request: Request) -> None:
+    def _leave_out_known(self, request: PostedRequest) -> None:
         """Leave out events whose identities came before, in this request or another one."""
         if not request.ids:
             return
@@ -176,8 +176,8 @@ class Http:
             began = time.monotonic()
             yield self._batch(requests) if requests else None
 
-    def _take(self, size: int) -> list[Request]:
-        requests: list[Request] = []
+    def _take(self, size: int) -> list[PostedRequest]:
+        requests: list[PostedRequest] = []
         count = 0
         while self._queue and (not requests or count + len(self._queue[0].records) <= size):
             request = self._queue.popleft()
@@ -189,7 +189,7 @@ class Http:
         self._taken += requests
         return requests
 
-    def _batch(self, requests: Sequence[Request]) -> Batch:
+    def _batch(self, requests: Sequence[PostedRequest]) -> Batch:
         records = [record for request in requests for record in request.records]
         places = [[request.number, line] for request in requests for line in request.lines]
         return Batch(records, self._number, places, remaining=self._queued, prompt=True)
@@ -220,9 +220,6 @@ class Http:
         for request, outcome in told:
             request.finish(outcome)
 
-    def committed(self, token: Any) -> None:
-        """Take note; the requests are told by the collector, when their outcome is known."""
-
     def close(self) -> None:
         """Tell all who wait that their requests were not committed."""
         with self._condition:
@@ -234,7 +231,7 @@ class Http:
             request.finish(None)
 
 
-class _Ledger:
+class _Settlement:
     """A collector that lets requests end with their commit."""
 
     def __init__(self, source: Http) -> None:
@@ -269,7 +266,7 @@ def _unused(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
     return undecoded | {line for line, count in counts.items() if count >= beliefs}
 
 
-def _outcome(request: Request, refusals: list[dict[str, Any]], unused: int) -> Outcome:
+def _outcome(request: PostedRequest, refusals: list[dict[str, Any]], unused: int) -> Outcome:
     lines = {each["line"] for each in refusals}
     first = refusals[:MOST_REFUSALS]
     return Outcome(len(request.records), request.duplicates, len(lines), first, unused)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 
 
-class Iterated:
+class Iterated(Source):
     """Events from an iterable of mappings, or of pairs (x, y) as River's streams yield them.
 
     Parameters
@@ -30,9 +30,6 @@ class Iterated:
     >>> [batch.records for batch in sales.batches()]
     [[{'sold': True}, {'sold': False}]]
     """
-
-    finite = True
-    reconnects = 0
 
     def __init__(
         self,
@@ -92,12 +89,6 @@ class Iterated:
             return {**event[0], self._target: event[1]}
         return None
 
-    def committed(self, token: Any) -> None:
-        """Take note; an iterable needs none."""
-
-    def close(self) -> None:
-        """Do nothing; the iterable is not ours."""
-
 
 _END = object()
 
@@ -125,6 +116,8 @@ class Dataset(Iterated):
     >>> len(batch.records), batch.records[0]
     (578, {'time': 0, 'chick': 1, 'diet': 1, 'target': 42})
     """
+
+    kind = "dataset"
 
     def __init__(self, dataset: str, target: str = "target", name: str | None = None) -> None:
         from river import datasets

@@ -91,6 +91,7 @@ class KafkaTopic(Broker):
     topic is read.
     """
 
+    kind = "kafka"
     _troubles = (kafka.KafkaException, OSError)
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
-from seqbayes.stream.sources.nats_feed import TROUBLES, Feed, Place, Server
+from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
 
 
 class JetStream(Broker):
@@ -48,6 +48,7 @@ class JetStream(Broker):
     refused.
     """
 
+    kind = "nats"
     _troubles = TROUBLES
 
     def __init__(
@@ -69,9 +70,9 @@ class JetStream(Broker):
         secrets = [text or "" for each in urls for text in credentials(each)]
         read = f"/{subject}" if subject else ""
         super().__init__(name or f"nats:{stream}{read}", lost, patience, tuple(secrets))
-        self._server = Server(urls, stream, subject, domain, credentials_file)
+        self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
-        self._feed: Feed | None = None
+        self._feed: Subscription | None = None
 
     def seek(self, token: Any) -> None:
         """Resume behind the message that had this token; None is the beginning."""
@@ -79,7 +80,7 @@ class JetStream(Broker):
         self._position = token
 
     def _open(self) -> None:
-        self._feed = Feed(self._server)
+        self._feed = Subscription(self._server)
         try:
             self._check(self._feed.connect())
             self._feed.start((self._position or 0) + 1)
@@ -87,7 +88,7 @@ class JetStream(Broker):
             raise SourceError(f"cannot read {self.name}: {self._told(error)}") from None
         self._ever = True
 
-    def _check(self, place: Place) -> None:
+    def _check(self, place: StreamInfo) -> None:
         """Check that the stream has what comes next."""
         if place.retention != "limits":
             raise SourceError(

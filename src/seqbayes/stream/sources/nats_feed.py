@@ -40,7 +40,7 @@ class BrokenError(ConnectionError):
 TROUBLES: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)
 
 
-class Server(NamedTuple):
+class NatsServer(NamedTuple):
     """Where messages come from; of several URLs any will do."""
 
     urls: Sequence[str]
@@ -55,7 +55,7 @@ class Server(NamedTuple):
         return f"$JS.{self.domain}.API" if self.domain else "$JS.API"
 
 
-class Place(NamedTuple):
+class StreamInfo(NamedTuple):
     """From which to which message a stream goes, and when it deletes them."""
 
     first: int
@@ -63,7 +63,7 @@ class Place(NamedTuple):
     retention: str
 
 
-class Feed:
+class Subscription:
     """One connection, and the messages that have come through it.
 
     Messages are asked for as they are taken, so that never more than two requests of them wait.
@@ -74,7 +74,7 @@ class Feed:
         Where messages come from.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: NatsServer) -> None:
         self._server = server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -101,7 +101,7 @@ class Feed:
 
     # The next three are of the thread's own.
 
-    async def _connect(self) -> Place:
+    async def _connect(self) -> StreamInfo:
         server = self._server
         user, password = credentials(server.urls[0])
         login: dict[str, Any] = {"user": user, "password": password}
@@ -128,7 +128,7 @@ class Feed:
         except NotFoundError as error:
             raise LookupError(f"no stream {server.stream!r}: {error.description}") from None
         retention = info.config.retention
-        return Place(
+        return StreamInfo(
             info.state.first_seq, info.state.last_seq, getattr(retention, "value", retention)
         )
 
@@ -195,7 +195,7 @@ class Feed:
 
     # What is called from outside.
 
-    def connect(self) -> Place:
+    def connect(self) -> StreamInfo:
         """Connect, and return what the stream holds.
 
         Raises
@@ -203,7 +203,7 @@ class Feed:
         LookupError
             If there is no such stream.
         """
-        place: Place = self._do(self._connect())
+        place: StreamInfo = self._do(self._connect())
         return place
 
     def start(self, sequence: int) -> None:

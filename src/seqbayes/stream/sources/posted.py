@@ -54,7 +54,7 @@ class Outcome(msgspec.Struct):
     unused: int = 0
 
 
-class Note(msgspec.Struct):
+class RequestNote(msgspec.Struct):
     """What the store keeps of a request with an idempotency key."""
 
     digest: str
@@ -66,7 +66,7 @@ Done = Callable[[Outcome | None, bool], None]
 
 
 @dataclass
-class Request:
+class PostedRequest:
     """Some events that are committed together.
 
     Parameters
@@ -102,7 +102,7 @@ class Request:
             done(outcome, True)
 
 
-class Memory:
+class SeenIds:
     """The identities that came lately, and those that wait for their commit."""
 
     def __init__(self, most: int) -> None:
@@ -111,7 +111,7 @@ class Memory:
         self._number = 0
         self._waiting: set[str] = set()
         self._outcomes: dict[int, Outcome] = {}
-        self.waits: dict[str, Request] = {}
+        self.waits: dict[str, PostedRequest] = {}
 
     def recall(self, ids: Iterable[SeenId]) -> None:
         """Remember what was committed, oldest first."""
@@ -123,23 +123,23 @@ class Memory:
         """Whether an event with this identity was committed, or waits for it."""
         return f"e:{identity}" in self._known or identity in self._waiting
 
-    def note(self, key: str) -> Note | None:
+    def note(self, key: str) -> RequestNote | None:
         """Return what is known of a committed request with this key."""
         text = self._known.get(f"k:{key}")
-        return None if text is None else msgspec.json.decode(text, type=Note)
+        return None if text is None else msgspec.json.decode(text, type=RequestNote)
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: PostedRequest) -> None:
         """Take note that a request waits for its commit."""
         self._waiting.update(request.ids)
         if request.key:
             self.waits[request.key] = request
 
-    def keep(self, request: Request, outcome: Outcome, changes: Changes) -> None:
+    def keep(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
         """Remember a request, in the commit as well as here."""
         self._outcomes[request.number] = outcome
         new = [(f"e:{identity}", "") for identity in request.ids]
         if request.key:
-            note = msgspec.json.encode(Note(request.digest, outcome)).decode()
+            note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
             new.append((f"k:{request.key}", note))
         for identity, note in new:
             self._number += 1
@@ -148,14 +148,14 @@ class Memory:
         while len(self._known) > self._most:
             changes.forgotten.append(self._known.popitem(last=False)[0])
 
-    def let_go(self, request: Request, lines: set[int], changes: Changes) -> None:
+    def let_go(self, request: PostedRequest, lines: set[int], changes: Changes) -> None:
         """Forget the events of some lines."""
         useless = {f"e:{i}" for i, n in zip(request.ids, request.lines, strict=False) if n in lines}
         for identity in useless:
             self._known.pop(identity, None)
         changes.ids[:] = [each for each in changes.ids if each.id not in useless]
 
-    def end(self, request: Request) -> Outcome:
+    def end(self, request: PostedRequest) -> Outcome:
         """Take note that a request is committed, and return what became of it."""
         self._waiting.difference_update(request.ids)
         if self.waits.get(request.key) is request:
@@ -163,7 +163,7 @@ class Memory:
         return self._outcomes.pop(request.number)
 
 
-class Allowance:
+class RateLimit:
     """So many events a second, with a second's worth saved up at most."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:

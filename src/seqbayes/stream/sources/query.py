@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from seqbayes.errors import PriorError
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 
 
-class Query:
+class Query(Source):
     """Events from the rows of a query, in the order of a column that only grows.
 
     Parameters
@@ -45,7 +45,7 @@ class Query:
     floating point numbers, dates and times texts of ISO 8601; bytes are refused.
     """
 
-    reconnects = 0
+    kind = "query"
 
     def __init__(
         self,
@@ -154,9 +154,6 @@ class Query:
         while time.monotonic() < until:
             time.sleep(min(timeout, self._every))
             yield None
-
-    def committed(self, token: Any) -> None:
-        """Take note; a query needs none."""
 
     def close(self) -> None:
         """Close the connection."""

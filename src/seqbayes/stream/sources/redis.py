@@ -79,6 +79,7 @@ class RedisStream(Broker):
     claimed, for only their stores know what has counted.
     """
 
+    kind = "redis"
     _troubles = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
 
     def __init__(

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqbayes.events.records import LONGEST, Part
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.reading import BLOCK, Format
 
 
-class Stdin:
+class Stdin(Source):
     """Events from a pipe, which cannot be read again.
 
     Parameters
@@ -35,8 +35,7 @@ class Stdin:
     lost. A signal (Ctrl-C, SIGTERM) commits first. The token counts bytes over all runs.
     """
 
-    finite = True
-    reconnects = 0
+    kind = "stdin"
 
     def __init__(
         self,
@@ -77,12 +76,6 @@ class Stdin:
             yield from _slices(part, size, base)
             if not block:
                 return
-
-    def committed(self, token: Any) -> None:
-        """Take note; a pipe needs none."""
-
-    def close(self) -> None:
-        """Leave standard input as it is."""
 
 
 def _slices(part: Part, size: int, base: int) -> Iterator[Batch]:

@@ -102,7 +102,7 @@ class DeadLetters:
         """
         with open_store(self.url, "open") as store:
             source = config.open_source()
-            name, text = source.name, getattr(source, "text", False)
+            name, text = source.name, source.text
             source.close()
             retry = _Retry(store, config, text)
             letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or name)))
