@@ -9,6 +9,7 @@ import pytest
 
 import seqbayes
 from seqbayes import cli
+from seqbayes.console import streams
 from seqbayes.errors import PriorError
 
 
@@ -37,7 +38,7 @@ def test_version(capsys):
 def test_every_command_is_a_module_with_help(name, capsys):
     module = importlib.import_module(cli.COMMANDS[name].module)
     assert callable(module.add_arguments)
-    assert callable(module.run)
+    assert callable(module.command)
     with pytest.raises(SystemExit, match="0"):
         cli.main([name, "--help"])
     assert capsys.readouterr().out.startswith(f"usage: seqbayes {name}")
@@ -65,11 +66,11 @@ def test_wrong_words_are_status_2(words, capsys):
 def test_errors_are_one_line(error, status, message, capsys, monkeypatch):
     module = importlib.import_module(cli.COMMANDS["watch"].module)
 
-    def run(args):
+    def command(args):
         raise error
 
-    monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(cli, "_silence", lambda: None)  # pytest reads this process's output
+    monkeypatch.setattr(module, "command", command)
+    monkeypatch.setattr(streams, "discard_output", lambda: None)  # pytest reads it
     assert cli.main(["watch", "-", "--state", "beta", "--value", "c"]) == status
     assert capsys.readouterr().err == message
 

@@ -1,28 +1,24 @@
-"""The command line: one verb per command, each in a module that is imported only when chosen.
+"""The command line: one module per command, imported only when it runs.
 
-A command module has ``add_arguments(parser)`` and ``run(args)``, which returns the exit status.
+A command module has ``add_arguments(parser)`` and ``command(args)``, which returns the exit status.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import seqbayes
+from seqbayes.console import streams
+from seqbayes.console.status import INTERRUPTED, PIPE_CLOSED, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
-
-USAGE_ERROR = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 class Command(NamedTuple):
-    """Where a command lives, what it does, and one way to call it."""
+    """The module of a command, what it does, and an example."""
 
     module: str
     summary: str
@@ -31,8 +27,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "check": Command(
-        "seqbayes.stream.commands.check",
-        "say every mistake of a configuration, and run nothing",
+        "seqbayes.stream.verbs.check",
+        "list every error in a configuration file",
         "seqbayes check seqbayes.toml",
     ),
     "completion": Command(
@@ -41,58 +37,58 @@ COMMANDS = {
         "source <(seqbayes completion bash)",
     ),
     "dead-letters": Command(
-        "seqbayes.stream.commands.dead_letters",
-        "list the events that could not be used, retry or drop them",
+        "seqbayes.stream.verbs.dead_letters",
+        "list, retry or drop the events that could not be used",
         "seqbayes dead-letters beliefs.db --retry seqbayes.toml",
     ),
     "export": Command(
-        "seqbayes.stream.commands.export",
+        "seqbayes.stream.verbs.export",
         "write beliefs, history or dead letters as Parquet, CSV or JSON",
         "seqbayes export beliefs.db beliefs.parquet",
     ),
     "init": Command(
-        "seqbayes.stream.commands.init",
+        "seqbayes.stream.verbs.init",
         "write a commented configuration to start from",
         "seqbayes init seqbayes.toml",
     ),
     "merge": Command(
-        "seqbayes.stream.commands.merge",
-        "make one store of several shards, the prior counted once",
+        "seqbayes.stream.verbs.merge",
+        "combine several stores into one, counting the prior once",
         "seqbayes merge a.db b.db -o c.db",
     ),
     "predict": Command(
-        "seqbayes.stream.commands.predict",
-        "tell what a belief expects of the next observation",
+        "seqbayes.stream.verbs.predict",
+        "print what a belief expects of the next observation",
         "seqbayes predict beliefs.db conversion A --value true",
     ),
     "replay": Command(
         "seqbayes.replay.command",
-        "tell a story one event at a time, with every belief in numbers",
+        "play a story one event at a time, with every belief in numbers",
         "seqbayes replay mms",
     ),
     "reset": Command(
-        "seqbayes.stream.commands.reset",
-        "let a store forget a belief, a key, or where a source stands",
+        "seqbayes.stream.verbs.reset",
+        "delete a belief, a key or the offset of a source from a store",
         "seqbayes reset beliefs.db conversion A",
     ),
     "run": Command(
-        "seqbayes.stream.commands.run",
-        "keep durable beliefs on a stream, through crashes, each event once",
+        "seqbayes.stream.verbs.run",
+        "learn durable beliefs from a stream, each event exactly once",
         "seqbayes run seqbayes.toml",
     ),
     "serve": Command(
         "seqbayes.dashboard.command",
-        "show beliefs on a page as they change, and answer programs over HTTP",
+        "show beliefs on a live page, and serve an HTTP API",
         "seqbayes serve seqbayes.toml --open",
     ),
     "show": Command(
-        "seqbayes.stream.commands.show",
+        "seqbayes.stream.verbs.show",
         "show what a store has learned, by belief and key",
         "seqbayes show beliefs.db",
     ),
     "watch": Command(
         "seqbayes.watch.command",
-        "keep beliefs on events from JSON Lines or CSV, a file or standard input",
+        "learn beliefs from JSON Lines or CSV, in a file or on standard input",
         "tail -f events.jsonl | seqbayes watch - --state beta --value converted --by variant",
     ),
 }
@@ -113,22 +109,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit: 0
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # a terminal or file that cannot show a character gets its escape
-        sys.stdout.reconfigure(errors="backslashreplace")
+    streams.prepare()
     name = next((word for word in arguments if not word.startswith("-")), "")
     prefix = f"seqbayes {name}" if name in COMMANDS else "seqbayes"
     try:
         status = _run(arguments, name)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _silence()
+        streams.discard_output()
         return PIPE_CLOSED
     except (SeqbayesError, OSError) as error:
-        _silence()
+        streams.discard_output()
         sys.stderr.write(f"{prefix}: {_line(error)}\n")
         return USAGE_ERROR
     return status
@@ -141,8 +134,8 @@ def _run(arguments: list[str], name: str) -> int:
         return 0
     args = parser.parse_args(arguments)
     if args.command is None:
-        parser.error("which command? See seqbayes --help")
-    status: int = importlib.import_module(COMMANDS[args.command].module).run(args)
+        parser.error("no command given; see seqbayes --help")
+    status: int = importlib.import_module(COMMANDS[args.command].module).command(args)
     return status
 
 
@@ -152,7 +145,7 @@ def build_parser(name: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqbayes",
         description="Streaming Bayes: exact beliefs that learn one observation at a time.",
-        epilog=f"examples:\n{examples}\n\nseqbayes COMMAND --help says more.",
+        epilog=f"examples:\n{examples}\n\nRun seqbayes COMMAND --help for details.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -176,14 +169,3 @@ def _line(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
     return " ".join(str(error).split("\n"))
-
-
-def _silence() -> None:
-    """Drop what is still buffered, so that the interpreter does not complain when it ends."""
-    try:
-        descriptor = sys.stdout.fileno()
-    except (AttributeError, OSError, ValueError):  # no stdout, or not a real file
-        return
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, descriptor)
-    os.close(devnull)

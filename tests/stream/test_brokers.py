@@ -185,8 +185,8 @@ def test_a_lost_server_is_told(broker, stream, tmp_path, nursery):
     broker.restart()
     broker.publish(stream, events(9, 6))
     if broker.kind != "kafka":  # whose client may be back before it says that it was away
-        wait("cannot be reached, and is tried again")
-        wait("can be reached again")
+        wait("cannot be reached, retrying")
+        wait("is reachable again")
     wait_until_committed(nursery, store, 18)
     assert nursery.kill(signal.SIGTERM) == 143
     assert "18 events: level learned 18" in nursery.said.read_text()

@@ -70,8 +70,8 @@ def test_init_check_run(tmp_path, monkeypatch, capsys):
     assert cli.main(["run", "seqbayes.toml", "--once"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [
-        "wrote seqbayes.toml and events.jsonl; now: seqbayes run seqbayes.toml --once",
-        "seqbayes.toml is good: conversion, seconds, kept in beliefs.db",
+        "wrote seqbayes.toml and events.jsonl; next: seqbayes run seqbayes.toml --once",
+        "seqbayes.toml is valid: conversion, seconds, stored in beliefs.db",
     ]
     assert "24 events: conversion learned 24, seconds learned 24" in err
     assert cli.main(["init"]) == 2

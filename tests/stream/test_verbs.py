@@ -13,7 +13,7 @@ import stat
 import pytest
 from memory import Listed, lines
 
-from seqbayes import Beta, Dirichlet, NormalInverseGamma, NormalInverseWishart, Product, cli
+from seqbayes import Beta, Dirichlet, NormalInverseGamma, NormalInverseWishart, Product, cli, stream
 from seqbayes.decay import Decayed
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
@@ -23,14 +23,13 @@ from seqbayes.stream import (
     DeadLetter,
     History,
     LeaseError,
+    MissingError,
     Pace,
     Pipeline,
     StoreError,
     open_store,
-    verbs,
 )
 from seqbayes.stream.store import Changes, SeenId
-from seqbayes.stream.verbs.answers import MissingError
 
 TRUTH = Belief("truth", Beta(2, 3), field="x", by="k")
 
@@ -60,12 +59,16 @@ def stored(url, belief="truth"):
         return {row.key: row.state for row in store.states(belief)}
 
 
-def test_every_verb_of_stores_is_a_command_and_a_function():
-    commands = {name.replace("-", "_") for name in cli.COMMANDS}
-    assert set(verbs.__all__) <= commands
-    assert commands - set(verbs.__all__) == {"completion", "replay", "serve", "watch"}
-    for name in verbs.__all__:
-        assert callable(getattr(verbs, name))
+VERBS = {"check", "dead_letters", "export", "init", "merge", "predict", "reset", "run", "show"}
+
+
+def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
+    commands = {name.replace("-", "_"): command for name, command in cli.COMMANDS.items()}
+    assert set(commands) - VERBS == {"completion", "replay", "serve", "watch"}
+    for name in VERBS:
+        function = getattr(stream, name)
+        assert name in stream.__all__
+        assert commands[name].module == function.__module__ == f"seqbayes.stream.verbs.{name}"
 
 
 # show
@@ -73,7 +76,7 @@ def test_every_verb_of_stores_is_a_command_and_a_function():
 
 def test_show_tells_what_was_learned(url, capsys):
     states = learn(url, sales())["truth"]
-    told = {answer.key["k"]: answer for answer in verbs.show(url)}
+    told = {answer.key["k"]: answer for answer in stream.show(url)}
     assert {key: answer.state for key, answer in told.items()} == states
     status, out, _ = said(capsys, "show", url, "--json", "--level", "0.5")
     assert status == 0
@@ -117,14 +120,14 @@ def test_a_wide_table_says_since_when_and_a_narrow_one_what_matters(tmp_path, ca
 def test_what_a_store_does_not_hold_is_status_1(url, capsys):
     learn(url, sales())
     for words, message in (
-        (["show", url, "lies"], "has no belief 'lies'; it has truth"),
+        (["show", url, "lies"], "has no belief 'lies'; beliefs: truth"),
         (["show", url, "truth", "z"], "belief 'truth' has no key 'z'"),
         (["show", url, "truth", "--rest"], "belief 'truth' has no pooled rest"),
         (["predict", url, "truth", "z"], "has no key 'z'"),
         (["export", url, "-", "--format", "csv", "--belief", "lies"], "has no belief 'lies'"),
         (["reset", url, "lies", "--yes"], "has no belief 'lies'"),
         (["reset", url, "truth", "z", "--yes"], "has no key 'z'"),
-        (["reset", url, "--source", "z", "--yes"], "has no source 'z'; it has listed"),
+        (["reset", url, "--source", "z", "--yes"], "has no source 'z'; sources: listed"),
     ):
         status, _, err = said(capsys, *words)
         assert (status, message in err) == (1, True), err
@@ -150,14 +153,14 @@ def test_a_store_is_read_while_a_runner_is_at_work(url):
     with Pipeline(source, [TRUTH], open_store(url), Pace(seconds=0)) as pipeline:
         steps = iter(pipeline)
         next(steps)
-        answers = verbs.show(url)
+        answers = stream.show(url)
         seen = next(answers).state.n_samples
         list(steps)
         seen += sum(answer.state.n_samples for answer in answers)
         assert seen == 10  # as of the moment when it was opened
-        assert sum(answer.state.n_samples for answer in verbs.show(url)) == 30
+        assert sum(answer.state.n_samples for answer in stream.show(url)) == 30
         with pytest.raises(LeaseError, match="one runner at a time"):
-            verbs.reset(url, "truth")
+            stream.reset(url, "truth")
 
 
 def test_a_store_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
@@ -166,7 +169,7 @@ def test_a_store_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     path.chmod(stat.S_IRUSR)
-    assert len(list(verbs.show(str(path)))) == 3
+    assert len(list(stream.show(str(path)))) == 3
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["b.db"]
     with (
@@ -232,7 +235,7 @@ def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_p
     assert set(told) == {belief.name for belief in VARIED}
     assert told["level"]["clock"].startswith("1970-01-01T00:00:3")
     assert set(told["mix"]["components"]) == {"lo", "hi"}
-    (counted,) = verbs.show(url, "open")
+    (counted,) = stream.show(url, "open")
     assert list(map(int, told["open"]["components"])) == [
         counted.state.names[k] for k in counted.state.ranking
     ]
@@ -256,16 +259,16 @@ def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_p
         rows = {}
         for form in ("parquet", "csv"):
             path = tmp_path / f"{what}.{form}"
-            rows[form] = verbs.export(url, str(path), what)
+            rows[form] = stream.export(url, str(path), what)
         assert (
             rows["parquet"]
             == rows["csv"]
             == parquet.read_table(tmp_path / f"{what}.parquet").num_rows
         )
         assert count is None or count == rows["csv"]
-        assert verbs.export(url, str(tmp_path / f"{what}.json"), what) <= rows["csv"]
+        assert stream.export(url, str(tmp_path / f"{what}.json"), what) <= rows["csv"]
     table = parquet.read_table(tmp_path / "beliefs.parquet").to_pylist()
-    state = next(verbs.show(url, "level", "b")).state
+    state = next(stream.show(url, "level", "b")).state
     (row,) = [r for r in table if (r["belief"], r["key.k"], r["part"]) == ("level", "b", "mean")]
     assert (row["n"], row["mean"], row["map"]) == (state.n_samples, state.mean.mean, state.map.mean)
     assert row["since"].year >= 2024
@@ -279,14 +282,14 @@ def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_p
 
 def test_predictions_are_those_of_the_state(url, capsys):
     state = learn(url, sales())["truth"]["a"]
-    told = verbs.predict(url, "truth", "a", [True])
+    told = stream.predict(url, "truth", "a", [True])
     assert told["prediction"] is state.predict_one()
     assert told["probabilities"] == {"false": state.predictive.p(0), "true": state.predictive.p(1)}
     assert told["values"] == [{"value": True, "log_predictive": state.log_predictive(True)}]
     out = said(capsys, "predict", url, "truth", "a", "--value", "1")[1]
-    assert out.startswith(f"truth a: {state.n_samples:g} seen\n")
+    assert out.startswith(f"truth a: n = {state.n_samples:g}\n")
     assert f"log predictive {state.log_predictive(1):.6g}" in out
-    assert verbs.predict(url, "truth", prior=True)["mean"] == pytest.approx(0.4)
+    assert stream.predict(url, "truth", prior=True)["mean"] == pytest.approx(0.4)
     for bad in ("2", "maybe", "nan"):
         status, _, err = said(capsys, "predict", url, "truth", "a", "--value", bad)
         assert (status, "expected" in err) == (2, True)
@@ -296,7 +299,7 @@ def test_a_mixture_tells_which_component_made_a_value(url, capsys):
     states = learn(url, various(), [b for b in VARIED if b.name in ("mix", "open")])
     for name, found in states.items():
         state = found[()]
-        assert verbs.predict(url, name, values=[9.0])["values"] == [
+        assert stream.predict(url, name, values=[9.0])["values"] == [
             {
                 "value": 9.0,
                 "prediction": state.predict_one(9.0),
@@ -317,7 +320,7 @@ def test_a_mixture_without_priors_is_shown_and_asked(url, capsys):
     clusters = Belief("clusters", DirichletProcessMixture(seed=1, buffer=9), ["y", "z"])
     state = learn(url, various(), [clusters])["clusters"][()]
     value = {"y": 9.0, "z": 0.0}
-    (told,) = verbs.predict(url, "clusters", values=[value])["values"]
+    (told,) = stream.predict(url, "clusters", values=[value])["values"]
     assert told["prediction"] == state.predict_one(value)
     status, out, _ = said(capsys, "predict", url, "clusters", "--value", json.dumps(value))
     assert (status, "log predictive" in out) == (0, True)
@@ -341,7 +344,7 @@ def test_shards_become_the_whole_and_the_prior_counts_once(url, tmp_path, capsys
     urls, whole = shards(tmp_path, TRUTH, sales(100), [30, 70])
     status, out, err = said(capsys, "merge", *urls, "-o", url)
     assert (status, out, err) == (0, f"{url}: 1 beliefs, 3 keys, 0 dead letters\n", "")
-    assert {a.key["k"]: a.state for a in verbs.show(url)} == whole
+    assert {a.key["k"]: a.state for a in stream.show(url)} == whole
     with open_store(url, "read") as store:
         assert [(p.source, p.events) for p in store.places()] == [
             ("shard 0", 30),
@@ -355,8 +358,8 @@ def test_a_merge_aligns_clocks(tmp_path):
     belief = Belief("level", Decayed(NormalInverseGamma(), 7.0, by="time"), "y", by="k", time="t")
     urls, whole = shards(tmp_path, belief, various(90), [20, 50])
     target = str(tmp_path / "all.db")
-    verbs.merge(list(reversed(urls)), target)
-    for answer in verbs.show(target):
+    stream.merge(list(reversed(urls)), target)
+    for answer in stream.show(target):
         state = whole[answer.key["k"]]
         assert answer.state.clock == state.clock
         assert answer.state.posterior == pytest.approx(state.posterior, rel=1e-12)
@@ -368,7 +371,7 @@ def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
     keep = [History(every=0.0)]
     learn(first, [*sales(20, keys="ab"), b"{"], pooled, "one", keep)
     learn(second, [b"[", *sales(20, 2, keys="ab")], pooled, "two", keep)
-    merged = verbs.merge([first, second], url)
+    merged = stream.merge([first, second], url)
     assert (merged.dead_letters, merged.warnings) == (2, [])
     with open_store(url, "read") as store:
         assert [(n, letter.source, letter.raw) for n, letter, _ in store.letters()] == [
@@ -376,11 +379,11 @@ def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
             (2, "two", b"["),
         ]
         assert len(list(store.points("truth"))) == 4
-    firsts = [answer.since for answer in verbs.show(first)]
-    assert {answer.since for answer in verbs.show(url, "truth", "a")} <= set(firsts)
-    (rest,) = verbs.show(url, "truth", rest=True)
+    firsts = [answer.since for answer in stream.show(first)]
+    assert {answer.since for answer in stream.show(url, "truth", "a")} <= set(firsts)
+    (rest,) = stream.show(url, "truth", rest=True)
     assert rest.key is None
-    total = sum(answer.state.n_samples for answer in verbs.show(url))
+    total = sum(answer.state.n_samples for answer in stream.show(url))
     assert total == 40
 
 
@@ -395,7 +398,7 @@ def test_a_merge_knows_the_events_that_came_by_http(url, tmp_path):
         with open_store(at) as store:
             store.acquire()
             store.commit(Changes("listed", 5, ids=ids))
-    verbs.merge(urls, url)
+    stream.merge(urls, url)
     with open_store(url, "read") as store:
         assert list(store.ids("listed")) == [
             SeenId("e:2", 1, ""),
@@ -427,9 +430,9 @@ def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
         learn(str(tmp_path / f"e{i}.db"), various(seed=i), VARIED[6])
     target = str(tmp_path / "all.db")
     with pytest.raises(StoreError, match="a ConjugateLinearRegression cannot be merged"):
-        verbs.merge([str(tmp_path / f"e{i}.db") for i in (1, 2)], target)
-    verbs.merge([str(tmp_path / f"{i}.db") for i in (1, 2)], target)
-    (answer,) = verbs.show(target)
+        stream.merge([str(tmp_path / f"e{i}.db") for i in (1, 2)], target)
+    stream.merge([str(tmp_path / f"{i}.db") for i in (1, 2)], target)
+    (answer,) = stream.show(target)
     assert answer.state.n_samples == 80
 
 
@@ -437,8 +440,8 @@ def test_a_source_at_different_places_is_not_read_by_mistake(url, tmp_path, caps
     first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
     learn(first, sales(5), name="same")
     learn(second, sales(9), name="same")
-    (warning,) = verbs.merge([first, second], url).warnings
-    assert "'same' stands at different places" in warning
+    (warning,) = stream.merge([first, second], url).warnings
+    assert "'same' has different offsets" in warning
     where = "in which 'same' stood at different places"
     with open_store(url) as store, pytest.raises(StoreError, match=where):
         Pipeline(Listed([], name="same"), [TRUTH], store)
@@ -446,8 +449,8 @@ def test_a_source_at_different_places_is_not_read_by_mistake(url, tmp_path, caps
     assert sum(s.n_samples for s in learn(url, sales(9), name="same")["truth"].values()) == 23
     other = str(tmp_path / "c.db")
     copy = shutil.copy(first, tmp_path / "d.db")
-    (warning,) = verbs.merge([first, str(copy)], other).warnings
-    assert "these count twice" in warning
+    (warning,) = stream.merge([first, str(copy)], other).warnings
+    assert "these now count twice" in warning
 
 
 # export
@@ -470,12 +473,49 @@ def test_an_export_is_whole_or_not_there(tmp_path, capsys, monkeypatch):
     assert said(capsys, "export", url, tmp_path / "no" / "x.csv")[0] == 2
 
 
+@pytest.mark.parametrize("kind", ["store", "log", "linked", "relative"])
+def test_an_export_never_replaces_its_own_store(kind, tmp_path, capsys, monkeypatch):
+    url = str(tmp_path / "b.db")
+    learn(url, sales())
+    if kind == "linked":
+        os.link(url, tmp_path / "hard")
+        os.symlink(url, tmp_path / "soft")
+    monkeypatch.chdir(tmp_path)
+    names = {"store": [url], "log": [f"{url}-wal", f"{url}-shm"], "linked": ["hard", "soft"]}
+    for name in names.get(kind, ["./b.db", f"../{tmp_path.name}/b.db"]):
+        status, _, err = said(capsys, "export", url, name, "--format", "csv")
+        assert (status, "belongs to the store" in err) == (2, True)
+    assert said(capsys, "export", f"sqlite:{url}", url, "--format", "csv")[0] == 2
+    assert len(list(stream.show(url))) == 3
+
+
+def test_an_export_replaces_nothing_but_regular_files(tmp_path, capsys):
+    url = str(tmp_path / "b.db")
+    learn(url, sales())
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    for target in (pipe, folder, "/dev/null"):
+        status, _, err = said(capsys, "export", url, target, "--format", "csv")
+        assert (status, "is not a regular file" in err) == (2, True)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    link, target = tmp_path / "link.csv", tmp_path / "target.csv"
+    link.symlink_to(target)
+    bystander = tmp_path / "target.csv.part"
+    bystander.write_text("mine")
+    assert said(capsys, "export", url, link)[0] == 0
+    assert link.is_symlink()
+    assert target.read_text().startswith("belief,key.k,")
+    assert bystander.read_text() == "mine"
+
+
 def test_pyarrow_is_asked_for_by_name(tmp_path, monkeypatch, capsys):
     url = str(tmp_path / "b.db")
     learn(url, sales(3))
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     status, _, err = said(capsys, "export", url, tmp_path / "x.parquet")
-    assert (status, "pip install 'seqbayes[parquet]'" in err) == (2, True)
+    assert (status, "[parquet]'" in err) == (2, True)
     assert not (tmp_path / "x.parquet").exists()
 
 
@@ -487,7 +527,7 @@ def test_a_reset_forgets_what_was_named_and_nothing_else(url, capsys, monkeypatc
     learn(url, sales(), [TRUTH, other], collectors=[History(every=0.0)])
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     status, _, err = said(capsys, "reset", url, "truth", "a")
-    assert (status, "give --yes" in err) == (2, True)
+    assert (status, "pass --yes" in err) == (2, True)
     assert len(stored(url)) == 3
     assert said(capsys, "reset", url, "truth", "a", "--yes")[0] == 0
     assert set(stored(url)) == {'["b"]', '["c"]'}
@@ -551,7 +591,7 @@ def config(path, url, more="", field="x", source=None):
 
 
 def numbers(url):
-    return [letter.number for letter in verbs.dead_letters(url)]
+    return [letter.number for letter in stream.dead_letters(url)]
 
 
 def test_letters_that_can_be_used_now_enter_their_beliefs_once(url, tmp_path, capsys):
@@ -563,9 +603,9 @@ def test_letters_that_can_be_used_now_enter_their_beliefs_once(url, tmp_path, ca
         assert cli.main(["dead-letters", url, "--retry", str(fixed)]) == status
         used, left = words
         assert f"{used} used, {left} left" in capsys.readouterr().err
-        states = {a.key["k"]: (a.state.n_samples, a.state.mle) for a in verbs.show(url)}
+        states = {a.key["k"]: (a.state.n_samples, a.state.mle) for a in stream.show(url)}
         assert states == {"a": (2.0, 1.0), "b": (3.0, 2.0 / 3.0)}
-        assert [(n.letter.raw) for n in verbs.dead_letters(url)] == [BAD[1], BAD[5]]
+        assert [(n.letter.raw) for n in stream.dead_letters(url)] == [BAD[1], BAD[5]]
     with open_store(url, "read") as store:
         assert [place.events for place in store.places()] == [7]
 
@@ -584,7 +624,7 @@ def test_letters_are_listed_and_dropped(url, tmp_path, capsys):
     assert letters[1]["raw"] == BAD[2].decode()
     assert letters[1]["reason"] == "field 'x': it is missing"
     out = said(capsys, "dead-letters", url, "--top", "2")[1]
-    assert out.endswith('{"y": 7, "k": "b"}\n4 dead letters, the last 2 of them above\n')
+    assert out.endswith('{"y": 7, "k": "b"}\n4 dead letters, the last 2 shown\n')
     assert said(capsys, "dead-letters", url, "--drop", "2", "3", "--yes")[0] == 0
     assert numbers(url) == [1, 4]
     assert said(capsys, "dead-letters", url, "--source", "other")[1] == "0 dead letters\n"
@@ -601,10 +641,10 @@ def test_an_event_that_could_not_be_decoded_is_for_all_beliefs(tmp_path):
         raw = b'{"x": true, "k": "c"}'
         store.commit(Changes(None, None, dead_letters=[DeadLetter(source, "9", "", raw, "odd")]))
     more = '[belief.other]\nstate = "beta"\nfield = "z"'
-    done = verbs.dead_letters(url).retry(verbs.check(config(tmp_path, url, more)))
+    done = stream.dead_letters(url).retry(stream.check(config(tmp_path, url, more)))
     assert (done.used, done.left) == (1, 4)
-    assert [a.state.n_samples for a in verbs.show(url, "truth", "c")] == [1.0]
-    last = list(verbs.dead_letters(url))[-1].letter
+    assert [a.state.n_samples for a in stream.show(url, "truth", "c")] == [1.0]
+    last = list(stream.dead_letters(url))[-1].letter
     assert (last.belief, last.raw, last.reason) == ("other", raw, "field 'z': it is missing")
 
 
@@ -614,9 +654,9 @@ def test_cells_of_csv_are_parsed_again(tmp_path):
     events.write_text("x,y,k\ntrue,false,a\nmaybe,true,a\nfalse,true,b,c\n")
     cli.main(["run", str(config(tmp_path, url, source=events))])
     assert numbers(url) == [1, 2]
-    done = verbs.dead_letters(url).retry(verbs.check(config(tmp_path, url, "", "y", events)))
+    done = stream.dead_letters(url).retry(stream.check(config(tmp_path, url, "", "y", events)))
     assert (done.used, done.left) == (1, 1)
-    (answer,) = verbs.show(url)
+    (answer,) = stream.show(url)
     assert answer.state.n_samples == 2.0
 
 
@@ -625,8 +665,8 @@ def test_a_retry_that_breaks_off_has_counted_nothing_twice(url, tmp_path, monkey
     rows = lines(*({"y": i % 2 == 0, "k": "a"} for i in range(50)))
     (tmp_path / "events.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
     assert cli.main(["run", str(path)]) == 1
-    fixed = verbs.check(config(tmp_path, url, field="y"))
-    monkeypatch.setattr("seqbayes.stream.verbs.letters.CHUNK", 20)
+    fixed = stream.check(config(tmp_path, url, field="y"))
+    monkeypatch.setattr("seqbayes.stream.verbs.dead_letters.CHUNK", 20)
     with open_store(url, "read") as store:
         kind = type(store)
     apply, calls = kind._apply, []
@@ -640,35 +680,35 @@ def test_a_retry_that_breaks_off_has_counted_nothing_twice(url, tmp_path, monkey
     monkeypatch.setattr(kind, "_apply", broken)
     for used, left in ((20, 30), (40, 10)):
         with pytest.raises(StoreError, match="plug"):
-            verbs.dead_letters(url).retry(fixed)
-        assert [a.state.n_samples for a in verbs.show(url)] == [used]
+            stream.dead_letters(url).retry(fixed)
+        assert [a.state.n_samples for a in stream.show(url)] == [used]
         assert len(numbers(url)) == left
-    verbs.dead_letters(url).retry(fixed)
-    (answer,) = verbs.show(url)
+    stream.dead_letters(url).retry(fixed)
+    (answer,) = stream.show(url)
     assert (answer.state.n_samples, answer.state.mle) == (50.0, 0.5)
     assert numbers(url) == []
 
 
 def test_verbs_from_a_configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [path.name for path in verbs.init()] == ["seqbayes.toml", "events.jsonl"]
-    assert [belief.name for belief in verbs.check("seqbayes.toml").beliefs] == [
+    assert [path.name for path in stream.init()] == ["seqbayes.toml", "events.jsonl"]
+    assert [belief.name for belief in stream.check("seqbayes.toml").beliefs] == [
         "conversion",
         "seconds",
     ]
-    assert verbs.run("seqbayes.toml", once=True).events == 24
-    assert len(list(verbs.show("beliefs.db"))) == 4
+    assert stream.run("seqbayes.toml", once=True).events == 24
+    assert len(list(stream.show("beliefs.db"))) == 4
     with pytest.raises(MissingError):
-        list(verbs.show("beliefs.db", "none"))
+        list(stream.show("beliefs.db", "none"))
 
 
 def test_keys_are_titled_alike(url, capsys):
     pooled = Belief("pooled", Beta(), field="x", by=["k", "l"], max_keys=1, over="pool")
     beliefs = [Belief("all", Beta(), field="x"), Belief("one", Beta(), field="x", by="k"), pooled]
     learn(url, lines({"x": True, "k": "", "l": "v"}, {"x": True, "k": "u", "l": ""}), beliefs)
-    assert said(capsys, "predict", url, "all")[1].startswith("all all: 2 seen\n")
-    assert said(capsys, "predict", url, "one", "")[1].startswith("one (empty): 1 seen\n")
-    assert said(capsys, "predict", url, "pooled", "--rest")[1].startswith("pooled (rest): 1 seen\n")
+    assert said(capsys, "predict", url, "all")[1].startswith("all all: n = 2\n")
+    assert said(capsys, "predict", url, "one", "")[1].startswith("one (empty): n = 1\n")
+    assert said(capsys, "predict", url, "pooled", "--rest")[1].startswith("pooled (rest): n = 1\n")
     out = said(capsys, "show", url)[1]
     for key in ("all", "(empty)", "(empty) / v", "(rest)"):
         assert re.search(rf"^{re.escape(key)} ", out, re.MULTILINE), (key, out)
@@ -679,20 +719,20 @@ def test_what_is_to_be_reset_must_be_named(url, capsys):
     learn(url, sales())
     for words in (["--yes"], ["--rest", "--yes"], ["truth", "--source", "listed", "--yes"]):
         status, _, err = said(capsys, "reset", url, *words)
-        assert (status, "name what is to be forgotten" in err) == (2, True)
+        assert (status, "name what to reset" in err) == (2, True)
     assert stored(url)
 
 
 def test_letters_of_another_source_are_not_dropped(url, capsys):
     learn(url, lines({"truth": 5, "k": "a"}), name="one")
     learn(url, lines({"truth": 5, "k": "a"}, {"truth": 6, "k": "a"}), name="two")
-    first, *others = [letter.number for letter in verbs.dead_letters(url)]
-    assert verbs.dead_letters(url, "two").drop([first]) == 0
-    assert verbs.dead_letters(url, "two").drop() == len(others) == 2
+    first, *others = [letter.number for letter in stream.dead_letters(url)]
+    assert stream.dead_letters(url, "two").drop([first]) == 0
+    assert stream.dead_letters(url, "two").drop() == len(others) == 2
     assert said(capsys, "dead-letters", url, "--drop", str(first), "--yes")[0] == 0
-    assert list(verbs.dead_letters(url)) == []
+    assert list(stream.dead_letters(url)) == []
 
 
 def test_one_event_is_one(url, capsys):
     learn(url, lines({"x": True, "k": "a"}))
-    assert "listed: 1 event, the last commit" in said(capsys, "show", url)[1]
+    assert "listed: 1 event, last commit" in said(capsys, "show", url)[1]

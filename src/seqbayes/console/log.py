@@ -1,8 +1,9 @@
-"""What a command has to say on standard error: sentences, JSON lines, or a line that moves."""
+"""Log lines and progress on standard error."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import os
 import sys
@@ -19,17 +20,19 @@ SHOW_EVERY = 0.2
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
-    """Declare the option that chooses how a command speaks."""
+    """Declare the option for the format of log lines."""
     parser.add_argument(
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="sentences, or a JSON object per line, on standard error (%(default)s)",
+        help="of log lines on standard error (%(default)s)",
     )
 
 
 class Log:
-    """Says what happens, a line each.
+    """Writes one line per event, and a progress line that is overwritten on a terminal.
+
+    Errors of the output, such as a full disk, are ignored: a log never ends a command.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ class Log:
     command
         The name of the command.
     out
-        Where to; standard error by default.
+        The stream; standard error by default.
     """
 
     def __init__(self, form: str = "text", command: str = "", out: TextIO | None = None) -> None:
@@ -48,54 +51,57 @@ class Log:
         self.moving = ""
 
     def say(self, event: str, text: str = "", level: str = "info", **values: Any) -> None:
-        """Say that something happened.
+        """Log an event.
 
         Parameters
         ----------
         event
-            What, as one word, for machines.
+            Its name, one word, for programs.
         text
-            The same as a sentence; by default the word and the values.
+            A sentence for people; by default, the name and the values.
         level
             "info", "warning" or "error".
         values
-            What belongs to it.
+            Details.
         """
         if self._json:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             line = {"time": now, "level": level, "event": event, **values}
             if text and level != "info":
                 line["message"] = text
-            self._out.write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
+            self._write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
         else:
             shown = text or " ".join([event, *(f"{k}={v}" for k, v in values.items())])
             self.move("")
-            self._out.write(f"seqbayes {self._command}: {shown}\n")
-        self._out.flush()
+            self._write(f"seqbayes {self._command}: {shown}\n")
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._out.write(text)
+            self._out.flush()
 
     @property
     def can_move(self) -> bool:
-        """Whether a line may be written over: on a terminal, and for people."""
+        """Whether the output is a terminal that can overwrite a line."""
         terminal = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
         return not self._json and self._out.isatty() and terminal
 
     def move(self, text: str) -> None:
-        """Write a line over the last one of this kind; nothing but on a terminal."""
+        """Overwrite the progress line; do nothing unless the output is a terminal."""
         if self.can_move and text != self.moving:
-            self._out.write(f"\r\x1b[K{text}")
-            self._out.flush()
+            self._write(f"\r\x1b[K{text}")
             self.moving = text
 
 
 class Tracker:
-    """Counts what passes, and tells rate and time left: on a terminal, after two seconds.
+    """Counts items and shows rate and time left, on a terminal after two seconds.
 
     Parameters
     ----------
     log
-        What says it; None for silence.
+        The log; None for no output.
     total
-        How many there are, 0 where nobody knows.
+        The number of items, 0 if unknown.
     now
         The time in seconds, monotonic.
 
@@ -124,7 +130,7 @@ class Tracker:
             yield item
 
     def tick(self) -> None:
-        """Show how far it is, if it is time."""
+        """Update the progress line if it is due."""
         if self._log is None:
             return
         now = self._now()
@@ -133,7 +139,7 @@ class Tracker:
             self._log.move(self.line())
 
     def line(self) -> str:
-        """Return count, rate and what is left, as one line."""
+        """Return count, rate and time left as one line."""
         elapsed = max(self._now() - self._start, 1e-9)
         parts = [f"{self.count:,}", f"{self.count / elapsed:,.0f}/s"]
         if self.total and self.count:
@@ -144,24 +150,13 @@ class Tracker:
         return "  ".join(parts)
 
     def done(self) -> None:
-        """Take the line away."""
+        """Remove the progress line."""
         if self._log is not None:
             self._log.move("")
 
 
-def count_events(count: int) -> str:
-    """Return how many events there are.
-
-    Examples
-    --------
-    >>> count_events(1), count_events(2500)
-    ('1 event', '2,500 events')
-    """
-    return f"{count:,} event{'' if count == 1 else 's'}"
-
-
 def bar(share: float, width: int = 20) -> str:
-    """Return a share of a whole as a bar.
+    """Draw a share as a bar.
 
     Examples
     --------
@@ -174,7 +169,7 @@ def bar(share: float, width: int = 20) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return a time in hours, minutes and seconds.
+    """Format a duration as hours, minutes and seconds.
 
     Examples
     --------

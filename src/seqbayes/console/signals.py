@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+STOP_SIGNALS = tuple(each for each in signal.Signals if each.name in _NAMES)
+"""Signals that end a command; Windows has no SIGHUP."""
+
 
 class Interruption:
-    """Whether somebody asked to stop, and which signal said so."""
+    """Whether a signal has asked the command to stop, and which."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -31,7 +36,7 @@ class Interruption:
             self._event.wait(seconds)
 
     def stop(self, number: int, frame: FrameType | None = None) -> None:
-        """Take note of a signal; the next one has its usual effect."""
+        """Record a signal; a second one has its default effect."""
         self.signal = number
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
@@ -41,14 +46,14 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Let Ctrl-C end the story between two steps, not within a line.
+    """Let Ctrl-C, SIGTERM and SIGHUP end a command between two steps of its work.
 
-    Signals that this process was started to ignore stay ignored.
+    Signals that this process was started to ignore, such as SIGHUP under nohup, stay ignored.
     """
     interruption = Interruption()
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             handler = signal.getsignal(number)
             if handler is not signal.SIG_IGN:
                 before[number] = handler

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and texts for display."""
 
 from __future__ import annotations
 
@@ -96,3 +96,14 @@ def printable(text: str, length: int = 60) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless it is one.
+
+    Examples
+    --------
+    >>> count_of(1, "event"), count_of(2500, "event")
+    ('1 event', '2,500 events')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 from seqbayes.console.log import Log, add_format
 from seqbayes.console.options import TOKEN, add_server
 from seqbayes.console.signals import Interruption, interruptible
+from seqbayes.console.status import FAILED, STORE_IN_USE, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.commands.check import load_or_tell
-from seqbayes.stream.commands.status import FAILED, HELD, WRONG
+from seqbayes.extras import missing_extra
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.store import LeaseError
+from seqbayes.stream.verbs.shared import load_or_report
 
 SWITCH = 0.0005
 """Seconds after which a busy thread lets others go on: who sends to many lets go at every one."""
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def command(args: argparse.Namespace) -> int:
     """Serve until a signal comes.
 
     Returns
@@ -70,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
     log = Log(args.log_format, "serve")
     if not is_config(args.what):
         return show(args, log, lambda: StoreOrigin(args.what))
-    config = load_or_tell(args.what)
+    config = load_or_report(args.what)
     if config is None:
-        return WRONG
+        return USAGE_ERROR
     feed = StateFeed()
     runner = PipelineThread(config, feed, (Progress(log),), log.say)
 
@@ -123,9 +124,7 @@ def needed() -> None:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise SeqbayesError(
-            f"the dashboard needs {error.name}: pip install 'seqbayes[dashboard]'"
-        ) from None
+        raise missing_extra("the dashboard", str(error.name), "dashboard") from None
 
 
 def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: str = "") -> int:
@@ -158,7 +157,7 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
         try:
             origin = begin()
         except LeaseError as error:
-            return _fail(log, error, HELD)
+            return _fail(log, error, STORE_IN_USE)
         except (SeqbayesError, OSError) as error:
             return _fail(log, error, FAILED)
         url = url_of(listening) + page

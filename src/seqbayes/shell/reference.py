@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
+from seqbayes.console.status import MEANINGS
 from seqbayes.shell.parsers import Node, Word, nodes
-from seqbayes.stream.commands.status import MEANINGS
 
 _HEAD = """\
 # The command line

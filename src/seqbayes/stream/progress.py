@@ -6,22 +6,23 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from seqbayes.console.log import SHOW_AFTER, SHOW_EVERY, Log, bar, clock, count_events
+from seqbayes.console.log import SHOW_AFTER, SHOW_EVERY, Log, bar, clock
+from seqbayes.console.text import count_of
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 
 class Progress:
-    """A collector that tells rate, lag and the time that is left: on a terminal as it goes.
+    """A collector that shows events, rate, lag and time left on a terminal.
 
-    Elsewhere, and as JSON, a line is said only when events become dead letters, and when a server
-    is lost and found again.
+    It also logs a line when events become dead letters, and when the connection to a server is lost
+    or restored.
 
     Parameters
     ----------
     log
-        What says it.
+        The log.
     now
         The time in seconds, monotonic.
     """
@@ -35,31 +36,31 @@ class Progress:
         self._trouble: str | None = None
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Show how far it is."""
+        """Update the progress line if it is due."""
         if self._first_lag is None:
             self._first_lag = pipeline.lag
-        self._tell_trouble(pipeline)
+        self._log_connection(pipeline)
         now = self._now()
         if now - self._start >= SHOW_AFTER and now - self._shown >= SHOW_EVERY:
             self._shown = now
             self._log.move(self.line(pipeline))
 
-    def _tell_trouble(self, pipeline: Pipeline) -> None:
+    def _log_connection(self, pipeline: Pipeline) -> None:
         trouble = pipeline.source.trouble
         if (trouble is None) == (self._trouble is None):
             return
         name = pipeline.source.name
         if trouble is not None:
-            text = f"{name} cannot be reached, and is tried again: {trouble}"
+            text = f"{name} cannot be reached, retrying: {trouble}"
             self._log.say("disconnected", text, "warning", source=name, reason=trouble)
         else:
-            self._log.say("connected", f"{name} can be reached again", source=name)
+            self._log.say("connected", f"{name} is reachable again", source=name)
         self._trouble = trouble
 
     def line(self, pipeline: Pipeline) -> str:
-        """Return events, rate, lag and what is left, as one line."""
+        """Return events, rate, lag and time left as one line."""
         elapsed = max(self._now() - self._start, 1e-9)
-        parts = [count_events(pipeline.events), f"{pipeline.events / elapsed:,.0f}/s"]
+        parts = [count_of(pipeline.events, "event"), f"{pipeline.events / elapsed:,.0f}/s"]
         if pipeline.lag is not None:
             parts.append(f"{pipeline.lag:,} behind")
             done = (self._first_lag or 0) - pipeline.lag
@@ -71,11 +72,11 @@ class Progress:
         return "  ".join(parts)
 
     def committing(self, pipeline: Pipeline, changes: Any) -> None:
-        """Say what is about to become a dead letter."""
+        """Log the events that become dead letters."""
         letters = changes.dead_letters
         if letters:
             self.dead_letters += len(letters)
-            count = f"{len(letters):,} event{'s' if len(letters) > 1 else ''}"
+            count = count_of(len(letters), "event")
             last = letters[-1]
             self._log.say(
                 "dead_letters",

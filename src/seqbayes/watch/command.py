@@ -107,7 +107,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def command(args: argparse.Namespace) -> int:
     """Read the events, and print the beliefs.
 
     Returns

@@ -1,18 +1,20 @@
-"""``merge``: several stores become one."""
+"""``merge``: combine several stores into one."""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
-from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from seqbayes.console.log import Tracker
+from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.sql import difference
 from seqbayes.stream.sql_reader import CLASH
@@ -26,12 +28,23 @@ from seqbayes.stream.store import (
     StoreError,
     open_store,
 )
-from seqbayes.stream.verbs.answers import Kept
+from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt, store_path
+from seqbayes.stream.verbs.stored import StoredBelief
+
+EXAMPLES = f"""\
+examples:
+  seqbayes merge monday.db tuesday.db -o week.db
+  seqbayes merge shard*.db -o postgresql://user@host/database
+
+The data of all stores are added key by key, and the prior counts once; beliefs with a half-life in
+time are decayed to the same time. The input stores do not change.
+
+{EPILOG}"""
 
 
 @dataclass
 class Merged:
-    """What was merged: numbers of beliefs, keys and dead letters, and what is to be known."""
+    """Result of a merge: numbers of beliefs, keys and dead letters, and warnings."""
 
     beliefs: int = 0
     keys: int = 0
@@ -40,34 +53,34 @@ class Merged:
 
 
 def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> Merged:
-    """Make one store of several, such as shards of one stream: all they have seen, the prior once.
+    """Combine several stores, such as shards of one stream: data are added, the prior counts once.
 
-    Each is read as of one moment. Beliefs that forget by time are brought to one clock. Dead
-    letters, history, the identities of events, and where the sources stand are taken along; a
-    source that stands at different places is marked, so that no run reads it by mistake.
+    Each store is read in one snapshot. Beliefs with a half-life in time are decayed to the same
+    time. Dead letters, history, idempotency ids and source offsets are copied; a source with
+    different offsets is marked, so that no run resumes it by mistake.
 
     Parameters
     ----------
     urls
-        Of two stores or more.
+        URLs or paths of two or more stores.
     target
-        URL of the new store.
+        URL or path of the new store.
     tracker
-        What tells how far it is.
+        Reports the progress.
 
     Raises
     ------
     StoreError
-        If a belief is declared differently in two stores, or states under one key cannot be merged,
-        or the target is not empty. It is left as it was then.
+        If a belief is declared differently in two stores, states under one key cannot be merged, or
+        the target is not empty. The target is then left unchanged.
 
     Notes
     -----
-    Mixtures that have learned from different events are matched component by component. The
-    estimators of River's interface cannot be merged: no two stores may have one under the same key.
+    Mixtures are matched component by component. Estimators of River's interface cannot be merged:
+    at most one store may have a state of them under each key.
     """
     if len({_identity(url) for url in urls}) < max(len(urls), 2):
-        raise SeqbayesError(f"expected two different stores or more, got {', '.join(urls)}")
+        raise SeqbayesError(f"expected at least two different stores, got {', '.join(urls)}")
     merged = Merged()
     with ExitStack() as opened:
         stores: list[Store] = []
@@ -96,27 +109,28 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
 
 
 def _identity(url: str) -> str:
-    return url if "://" in url else os.path.realpath(url.removeprefix("sqlite:"))
+    path = store_path(url)
+    return url if path is None else os.path.realpath(path)
 
 
 @contextmanager
 def _created(url: str) -> Iterator[Store]:
-    """Open a store to be filled; a file that was made for it goes where that fails."""
-    path = Path(url.removeprefix("sqlite:"))
-    new = "://" not in url and not path.exists()
+    """Open a new store; delete its file if filling it fails."""
+    path = store_path(url)
+    new = path is not None and not path.exists()
     store = open_store(url)
     try:
         with store:
             store.acquire()
             yield store
     except BaseException:
-        if new:
+        if path is not None and new:
             path.unlink(missing_ok=True)
         raise
 
 
 def _declarations(stores: Sequence[Store]) -> dict[str, list[Store]]:
-    """Return the stores that have each belief, which must be the same in all of them."""
+    """Return the stores that have each belief; raise an error if its declarations differ."""
     found: dict[str, list[Store]] = {}
     texts: dict[str, str] = {}
     for store in stores:
@@ -134,35 +148,35 @@ def _declarations(stores: Sequence[Store]) -> dict[str, list[Store]]:
 def _entries(
     declared: dict[str, list[Store]], merged: Merged, tracker: Tracker
 ) -> Iterator[StoredEntry]:
-    """Yield the states of all beliefs, in the order in which their keys were last used."""
+    """Yield the states of all beliefs, ordered by the last use of their keys."""
     for name, stores in declared.items():
-        kept = Kept(name, stores[0].declarations()[name])
+        stored = StoredBelief(name, stores[0].declarations()[name])
         entries: dict[str, StoredEntry] = {}
         for store in stores:
             for entry in tracker.track(store.entries(name)):
                 mine = entries.get(entry.key)
-                entries[entry.key] = entry if mine is None else _sum(kept, mine, entry)
+                entries[entry.key] = entry if mine is None else _sum(stored, mine, entry)
         ordered = sorted(entries.values(), key=lambda entry: (entry.updated, entry.used))
         merged.keys += len(ordered)
         for i, entry in enumerate(ordered, 1):
             yield entry._replace(used=i)
 
 
-def _sum(kept: Kept, mine: StoredEntry, theirs: StoredEntry) -> StoredEntry:
-    state, other = kept.state(mine), kept.state(theirs)
+def _sum(stored: StoredBelief, mine: StoredEntry, theirs: StoredEntry) -> StoredEntry:
+    state, other = stored.decode(mine), stored.decode(theirs)
     if not hasattr(state, "merge"):
         raise StoreError(
-            f"belief {kept.name!r} has {mine.key} in several stores, and a {type(state).__name__}"
+            f"belief {stored.name!r} has {mine.key} in several stores, and a {type(state).__name__}"
             f" cannot be merged"
         )
     try:
         state.merge(other)
     except SeqbayesError as error:
-        raise StoreError(f"belief {kept.name!r}, {mine.key}: {error}") from None
+        raise StoreError(f"belief {stored.name!r}, {mine.key}: {error}") from None
     return StoredEntry(
-        kept.name,
+        stored.name,
         mine.key,
-        kept.forms.write(state),
+        stored.forms.write(state),
         max(mine.used, theirs.used),
         min(mine.since, theirs.since),
         max(mine.updated, theirs.updated),
@@ -170,7 +184,7 @@ def _sum(kept: Kept, mine: StoredEntry, theirs: StoredEntry) -> StoredEntry:
 
 
 def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[Place]:
-    """Yield where each source stands, marked where that is not one place."""
+    """Yield the offset of each source, marked if the stores disagree."""
     everywhere = sorted(
         ((place, store.url) for store in stores for place in store.places()),
         key=lambda item: item[0].source,
@@ -188,23 +202,23 @@ def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[P
                 max(each.updated for each, _ in found),
             )
             merged.warnings.append(
-                f"source {source!r} stands at different places in {urls}: no run can go on with it"
+                f"source {source!r} has different offsets in {urls}: no run can resume it"
             )
         elif len(found) > 1 and shared:
             merged.warnings.append(
-                f"source {source!r} stands at the same place in {urls}: if they have read the same"
-                " events, these count twice now"
+                f"source {source!r} has the same offset in {urls}: if they have read the same"
+                " events, these now count twice"
             )
         yield place
 
 
 def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, SeenId]]:
-    """Yield what each source has seen in any store, so that a retry counts once here as well."""
+    """Yield the idempotency ids of each source over all stores, renumbered by age."""
     for source in sorted(sources):
         ages: list[tuple[int, SeenId]] = []
         for store in stores:
             ids = list(store.ids(source))
-            # numbers are a store's own: what is newest in any is newest in all
+            # numbers are relative to a store: the newest of each are taken as equally old
             ages += [(each.number - ids[-1].number, each) for each in ids]
         seen: dict[str, SeenId] = {}
         for _, each in sorted(ages, key=itemgetter(0)):
@@ -219,3 +233,40 @@ def _counted(stores: Sequence[Store], merged: Merged) -> Iterator[StoredLetter]:
         for letter in store.letters():
             merged.dead_letters += 1
             yield letter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("stores", metavar="STORE", nargs="+", help=STORE_HELP)
+    parser.add_argument(
+        "-o", "--output", metavar="STORE", required=True, help="the new store, which must be empty"
+    )
+    add_format(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Merge the stores and return the exit status."""
+    log = Log(args.log_format, "merge")
+    return attempt(log, lambda: _merge(args, log))
+
+
+def _merge(args: argparse.Namespace, log: Log) -> int:
+    tracker = Tracker(log)
+    try:
+        merged = merge(args.stores, args.output, tracker)
+    finally:
+        tracker.done()
+    for warning in merged.warnings:
+        log.say("places", warning, "warning")
+    counts: dict[str, Any] = {
+        "beliefs": merged.beliefs,
+        "keys": merged.keys,
+        "dead_letters": merged.dead_letters,
+    }
+    if args.log_format == "json":
+        log.say("merged", **counts, output=args.output)
+    else:
+        parts = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        sys.stdout.write(f"{args.output}: {', '.join(parts)}\n")
+    return 0

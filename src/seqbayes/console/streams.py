@@ -1,0 +1,79 @@
+"""Standard streams: what they can show, and diagnostics that never end a command."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+
+
+def can_draw() -> bool:
+    """Return whether standard output is a terminal that can move its cursor."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown")
+
+
+def ascii_only() -> bool:
+    """Return whether standard output cannot represent Unicode."""
+    return not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+
+
+class _Diagnostics(io.TextIOWrapper):
+    """Standard error that discards its output once it cannot be written."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text, or discard it."""
+        try:
+            return super().write(text)
+        except OSError:
+            discard(self.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered, or discard it."""
+        try:
+            super().flush()
+        except OSError:
+            discard(self.fileno())
+            super().flush()
+
+
+def prepare() -> None:
+    """Make the standard streams of this process safe to use.
+
+    A standard stream that was closed at the start gets a descriptor of its own, so that no other
+    file is opened under its number: what is then written to standard output fails, what is written
+    to standard error is discarded. A full disk or a closed pipe behind standard error is ignored.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY if descriptor == 2 else os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # characters that a terminal or file cannot represent are escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+        sys.stderr = _Diagnostics(
+            open(2, "wb", closefd=False),  # noqa: SIM115
+            encoding=encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+
+
+def discard(descriptor: int) -> None:
+    """Send everything written to a descriptor to the null device, including what is buffered."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)
+
+
+def discard_output() -> None:
+    """Discard what is buffered for standard output, so that the interpreter ends quietly."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not a real file
+        discard(sys.stdout.fileno())

@@ -1,1 +1,0 @@
-"""The verbs of the command line that work on streams and stores, a module each."""

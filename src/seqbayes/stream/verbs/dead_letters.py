@@ -1,0 +1,349 @@
+"""``dead-letters``: list, retry or drop the events that could not be used."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from seqbayes.console.log import Log, Tracker, add_format
+from seqbayes.console.options import positive_int
+from seqbayes.console.status import NO_RESULT, USAGE_ERROR
+from seqbayes.console.text import count_of, printable, shorten
+from seqbayes.events.fields import Layout
+from seqbayes.stream.config import Config
+from seqbayes.stream.pipeline import LONGEST_RAW
+from seqbayes.stream.store import (
+    Changes,
+    DeadLetter,
+    Store,
+    StoredLetter,
+    StoredState,
+    open_store,
+)
+from seqbayes.stream.table import Table
+from seqbayes.stream.verbs.shared import (
+    EPILOG,
+    add_store,
+    add_yes,
+    attempt,
+    confirmed,
+    load_or_report,
+)
+from seqbayes.stream.verbs.stored import timestamp
+
+CHUNK = 2000
+"""Number of letters learned in one transaction."""
+
+
+EXAMPLES = f"""\
+examples:
+  seqbayes dead-letters beliefs.db
+  seqbayes dead-letters beliefs.db --json > letters.jsonl
+  seqbayes dead-letters beliefs.db --retry seqbayes.toml
+  seqbayes dead-letters beliefs.db --drop 17 18
+
+With --retry, each event that the corrected configuration can use is learned exactly once: it is
+removed from the dead letters in the same transaction. The others remain.
+
+{EPILOG}"""
+
+
+@dataclass
+class Retried:
+    """Numbers of dead letters used, and left."""
+
+    used: int = 0
+    left: int = 0
+
+
+class DeadLetters:
+    """The dead letters of a store: events that could not be used.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    source
+        Only those of the source with this name.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read or written.
+    """
+
+    def __init__(self, url: str, source: str | None = None) -> None:
+        self.url = url
+        self.source = source
+
+    def __iter__(self) -> Iterator[StoredLetter]:
+        with open_store(self.url, "read") as store, store.snapshot():
+            yield from store.letters(self.source)
+
+    def drop(self, numbers: Sequence[int] | None = None) -> int:
+        """Delete dead letters, all by default.
+
+        Parameters
+        ----------
+        numbers
+            Their numbers. Letters of other sources than the selected one are kept.
+
+        Returns
+        -------
+        int
+            How many were deleted.
+        """
+        if numbers is None or self.source is not None:
+            asked = None if numbers is None else set(numbers)
+            found = [letter.number for letter in self]
+            numbers = [number for number in found if asked is None or number in asked]
+        with open_store(self.url, "open") as store:
+            return store.remove_letters(numbers)
+
+    def retry(self, config: Config, tracker: Tracker | None = None) -> Retried:
+        """Learn the dead letters that a corrected configuration can use.
+
+        Each event is learned exactly once, by its belief, or by all beliefs if it could not be
+        decoded: it is removed from the dead letters in the transaction that stores the belief. The
+        others remain. A belief with a half-life in time gives an event the weight that it would
+        have had; a belief that depends on the order of events learns it now.
+
+        Parameters
+        ----------
+        config
+            The configuration; its source is selected unless another one was.
+        tracker
+            Reports the progress.
+
+        Raises
+        ------
+        LeaseError
+            If another process is using the store.
+        """
+        with open_store(self.url, "open") as store:
+            source = config.open_source()
+            name, text = source.name, source.text
+            source.close()
+            retry = _Retry(store, config, text)
+            letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or name)))
+            if tracker is not None:
+                letters = iter(tracker.track(letters))
+            while chunk := list(itertools.islice(letters, CHUNK)):
+                retry.learn(chunk)
+            return retry.done
+
+
+class _Retry:
+    """The beliefs of a configuration, learning dead letters."""
+
+    def __init__(self, store: Store, config: Config, text: bool) -> None:
+        self.done = Retried()
+        self._store = store
+        self._text = text
+        slots = [slot for belief in config.beliefs for slot in belief.slots]
+        self._layout = Layout(slots, text)
+        self._tables = {belief.name: Table(belief, self._layout) for belief in config.beliefs}
+        store.acquire()
+        for name, table in self._tables.items():
+            store.declare(name, table.declaration)
+            table.restore((row.key, row.state, row.used) for row in store.states(name))
+
+    def learn(self, letters: Sequence[StoredLetter]) -> None:
+        """Learn the letters that can be used, and commit."""
+        records = {each.number: self._record(each.letter) for each in letters}
+        usable = [each for each in letters if records[each.number] is not None]
+        settled: list[int] = []
+        refused: list[DeadLetter] = []
+        for name in ("", *self._tables):
+            chosen = [each for each in usable if each.letter.belief == name]
+            batch: list[Any] = [records[each.number] for each in chosen]
+            bad: set[int] = set()
+            events, index = self._layout.decode(
+                batch,
+                lambda i, reason, bad=bad: bad.add(i),  # type: ignore[misc]
+            )
+            if name:
+                self._tables[name].learn(events, index, lambda i, reason, bad=bad: bad.add(i))  # type: ignore[misc]
+            else:
+                refused += self._learn_by_all(chosen, events, index)
+            settled += [each.number for i, each in enumerate(chosen) if i not in bad]
+        self._commit(settled, refused)
+        self.done.used += len(settled)
+        self.done.left += len(letters) - len(settled)
+
+    def _learn_by_all(
+        self, letters: Sequence[StoredLetter], events: Sequence[Any], index: Sequence[int]
+    ) -> list[DeadLetter]:
+        """Let all beliefs learn events that can be decoded now; return those that some reject."""
+        refused: list[DeadLetter] = []
+        for name, table in self._tables.items():
+            table.learn(
+                events,
+                index,
+                lambda i, why, name=name: refused.append(  # type: ignore[misc]
+                    letters[i].letter._replace(belief=name, reason=printable(why, 500))
+                ),
+            )
+        return refused
+
+    def _record(self, letter: DeadLetter) -> bytes | Mapping[str, Any] | None:
+        """Return the event as its source delivered it; None if it was truncated."""
+        if len(letter.raw) >= LONGEST_RAW:
+            return None
+        if not self._text:
+            return letter.raw
+        try:
+            return msgspec.json.decode(letter.raw, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    def _commit(self, settled: Sequence[int], refused: Sequence[DeadLetter]) -> None:
+        if not settled:
+            return
+        states = [
+            StoredState(name, *row)
+            for name, table in self._tables.items()
+            for row in table.changes()
+        ]
+        gone = [(name, key) for name, table in self._tables.items() for key in table.gone]
+        changes = Changes(None, None, 0, states, gone, refused, [], settled)
+        self._store.commit(changes)
+        for table in self._tables.values():
+            table.committed()
+
+
+def dead_letters(url: str, source: str | None = None) -> DeadLetters:
+    """Return the dead letters of a store, to iterate over, retry or drop.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    source
+        Only those of the source with this name.
+    """
+    return DeadLetters(url, source)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    add_store(parser)
+    parser.add_argument("--source", metavar="SOURCE", help="only those of this source")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument(
+        "--json", action="store_true", help="one JSON line per letter, with its raw text"
+    )
+    act.add_argument("--retry", metavar="CONFIG", help="learn those that can be used now")
+    act.add_argument(
+        "--drop",
+        metavar="NUMBER",
+        type=int,
+        nargs="*",
+        help="delete those with these numbers, or all (of --source), after confirmation",
+    )
+    parser.add_argument(
+        "--top",
+        type=positive_int,
+        default=20,
+        metavar="N",
+        help="number of letters shown (%(default)s)",
+    )
+    add_yes(parser)
+    add_format(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """List, retry or drop dead letters; return the exit status: 1, too, if none could be used.
+
+    Raises
+    ------
+    OSError
+        If the configuration cannot be read.
+    """
+    log = Log(args.log_format, "dead-letters")
+    if args.retry is not None:
+        return attempt(log, lambda: _retry(args, log))
+    if args.drop is not None:
+        return attempt(log, lambda: _drop(args))
+    return attempt(log, lambda: _list(args))
+
+
+def _list(args: argparse.Namespace) -> int:
+    letters = dead_letters(args.store, args.source)
+    if args.json:
+        for letter in letters:
+            sys.stdout.buffer.write(msgspec.json.encode(_document(letter)) + b"\n")
+        return 0
+    _draw(letters, args.top)
+    return 0
+
+
+def _document(stored: StoredLetter) -> dict[str, object]:
+    letter = stored.letter
+    return {
+        "number": stored.number,
+        "source": letter.source,
+        "position": msgspec.Raw(letter.position.encode()),
+        "belief": letter.belief or None,
+        "reason": letter.reason,
+        "raw": letter.raw.decode(errors="backslashreplace"),
+        "at": timestamp(stored.at),
+    }
+
+
+def _draw(letters: Iterable[StoredLetter], top: int) -> None:
+    """Print the last letters, each with its reason and the beginning of its text."""
+    count = 0
+    last: deque[StoredLetter] = deque(maxlen=top)
+    for stored in letters:
+        count += 1
+        last.append(stored)
+    width = max(shutil.get_terminal_size().columns, 40)
+    digits = len(str(last[-1].number)) if last else 0
+    for stored in last:
+        letter = stored.letter
+        place = f"{letter.belief or 'all beliefs'}, at {letter.position}"
+        sys.stdout.write(f"{stored.number:{digits}}  {place}: {letter.reason}\n")
+        raw = printable(letter.raw[:1000].decode(errors="backslashreplace"), 1000)
+        sys.stdout.write(f"{' ' * digits}  {shorten(raw, width - digits - 2)}\n")
+    more = f", the last {len(last)} shown" if count > len(last) else ""
+    sys.stdout.write(f"{count_of(count, 'dead letter')}{more}\n")
+
+
+def _retry(args: argparse.Namespace, log: Log) -> int:
+    config = load_or_report(args.retry)
+    if config is None:
+        return USAGE_ERROR
+    tracker = Tracker(log)
+    try:
+        done = dead_letters(args.store, args.source).retry(config, tracker)
+    finally:
+        tracker.done()
+    log.say(
+        "retried",
+        f"{done.used:,} used, {done.left:,} left in {args.store}",
+        used=done.used,
+        left=done.left,
+    )
+    return 0 if done.used or not done.left else NO_RESULT
+
+
+def _drop(args: argparse.Namespace) -> int:
+    letters = dead_letters(args.store, args.source)
+    numbers = args.drop or None
+    count = sum(1 for letter in letters if numbers is None or letter.number in numbers)
+    question = f"Delete {count_of(count, 'dead letter')} of {args.store}? This cannot be undone."
+    if not confirmed(question, args.yes):
+        return NO_RESULT
+    dropped = letters.drop(numbers)
+    sys.stdout.write(f"{args.store}: deleted {count_of(dropped, 'dead letter')}\n")
+    return 0 if dropped or not numbers else NO_RESULT

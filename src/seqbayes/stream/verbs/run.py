@@ -1,0 +1,137 @@
+"""``run``: keep the beliefs of a configuration up to date with its source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqbayes.console.log import Log, add_format
+from seqbayes.console.signals import Interruption, interruptible
+from seqbayes.console.status import FAILED, NO_RESULT, STORE_IN_USE, USAGE_ERROR
+from seqbayes.console.text import count_of
+from seqbayes.errors import SeqbayesError
+from seqbayes.stream.config import load_config
+from seqbayes.stream.pipeline import Collector, Pipeline
+from seqbayes.stream.progress import Progress
+from seqbayes.stream.schema import ConfigError
+from seqbayes.stream.store import LeaseError
+from seqbayes.stream.verbs.shared import add_config, fail, load_or_report
+
+SERVED = "source.kind: this source receives events over HTTP; start it with seqbayes serve"
+
+EXAMPLES = """\
+examples:
+  seqbayes run seqbayes.toml
+  seqbayes run seqbayes.toml --once --log-format json
+
+exit status: 0 if the source has ended or, with --once, all events present have been read; 1 if none
+of the events could be used; 2 for errors in the configuration; 3 if another process is using the
+store; 4 if the store or the source failed (everything committed before is kept, and the next run
+resumes there); 129 after SIGHUP, 130 after Ctrl-C, 143 after SIGTERM (everything read is committed
+first)
+"""
+
+
+def run(path: str | Path, once: bool = False, collectors: Sequence[Collector] = ()) -> Pipeline:
+    """Run the pipeline of a configuration until its source ends, and return it, closed.
+
+    Parameters
+    ----------
+    path
+        The TOML file.
+    once
+        Whether to stop when all events present have been read.
+    collectors
+        Observers of pipeline events.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has errors.
+    LeaseError
+        If another process is using the store.
+    StoreError, SourceError
+        If the store or the source fails; everything committed before is kept.
+    """
+    with load_config(path).open(collectors) as pipeline:
+        for step in pipeline:
+            if once and step.idle:
+                break
+    return pipeline
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    add_config(parser)
+    parser.add_argument(
+        "--once", action="store_true", help="stop when all events present have been read"
+    )
+    add_format(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Read, learn and commit until the source ends or a signal arrives.
+
+    Returns
+    -------
+    int
+        The exit status.
+
+    Raises
+    ------
+    OSError
+        If the configuration cannot be read.
+    """
+    config = load_or_report(args.config)
+    if config is None:
+        return USAGE_ERROR
+    log = Log(args.log_format, "run")
+    if config.source[0].served:
+        return fail(log, ConfigError(args.config, [SERVED]), USAGE_ERROR)
+    with interruptible() as interruption:
+        try:
+            with config.open([Progress(log)]) as pipeline:
+                _log_start(log, pipeline)
+                for step in pipeline:
+                    if interruption or (args.once and step.idle):
+                        break
+        except LeaseError as error:
+            return fail(log, error, STORE_IN_USE)
+        except (SeqbayesError, OSError) as error:
+            return fail(log, error, FAILED)
+    return _finish(log, pipeline, interruption)
+
+
+def _log_start(log: Log, pipeline: Pipeline) -> None:
+    """Log what is read, and from which offset."""
+    name, places = pipeline.source.name, pipeline.store.places()
+    before = next((place.events for place in places if place.source == name), 0)
+    resumed = f", resuming after {count_of(before, 'event')}" if before else ""
+    text = f"{name} into {pipeline.store.url}{resumed}"
+    log.say("started", text, **_names(pipeline), store=pipeline.store.url, before=before)
+
+
+def _names(pipeline: Pipeline) -> dict[str, Any]:
+    return {"source": pipeline.source.name, "beliefs": list(pipeline.tables)}
+
+
+def _finish(log: Log, pipeline: Pipeline, interruption: Interruption) -> int:
+    """Log how much was learned and return the exit status."""
+    used = {name: table.used for name, table in pipeline.tables.items()}
+    counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
+    log.say(
+        "stopped",
+        f"{count_of(pipeline.events, 'event')}: {counts}",
+        **_names(pipeline),
+        events=pipeline.events,
+        used=used,
+        commits=pipeline.commits,
+        signal=interruption.signal,
+    )
+    if interruption:
+        return interruption.status
+    filtered = sum(table.filtered for table in pipeline.tables.values())
+    return NO_RESULT if pipeline.events and not sum(used.values()) + filtered else 0

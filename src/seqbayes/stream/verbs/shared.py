@@ -1,0 +1,142 @@
+"""Arguments, questions and exit statuses shared by the verbs."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqbayes.console.log import Log
+from seqbayes.console.status import FAILED, NO_RESULT, STORE_IN_USE, USAGE_ERROR
+from seqbayes.errors import SeqbayesError
+from seqbayes.stream.config import Config, load_config
+from seqbayes.stream.schema import ConfigError
+from seqbayes.stream.source import SourceError
+from seqbayes.stream.store import LeaseError, StoreError
+
+STORE_HELP = "the file of a store, or postgresql://user@host/database"
+
+EPILOG = """\
+exit status: 0; 1 if the store does not contain what was requested; 2 for wrong usage; 3 if another
+process is using the store; 4 if the store cannot be read or written
+"""
+
+
+class MissingError(StoreError):
+    """The requested belief, key or source is not in the store."""
+
+
+def attempt(log: Log, action: Callable[[], int]) -> int:
+    """Run a command; report an error in the log and return its exit status."""
+    try:
+        return action()
+    except MissingError as error:
+        return fail(log, error, NO_RESULT)
+    except LeaseError as error:
+        return fail(log, error, STORE_IN_USE)
+    except (StoreError, SourceError) as error:
+        return fail(log, error, FAILED)
+    except SeqbayesError as error:
+        return fail(log, error, USAGE_ERROR)
+
+
+def fail(log: Log, error: Exception, status: int) -> int:
+    """Report an error and return the exit status."""
+    log.say("failed", str(error), "error")
+    return status
+
+
+def load_or_report(path: str) -> Config | None:
+    """Load a configuration; if it has errors, list them on standard error and return None."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+
+
+def store_path(url: str) -> Path | None:
+    """Return the file of a store, None if a database server holds it."""
+    return None if "://" in url else Path(url.removeprefix("sqlite:"))
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Declare the configuration file."""
+    parser.add_argument("config", metavar="CONFIG", help="a TOML file; seqbayes init writes one")
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Declare the store."""
+    parser.add_argument("store", metavar="STORE", help=STORE_HELP)
+
+
+def add_key(parser: argparse.ArgumentParser, optional: bool) -> None:
+    """Declare a belief and a key."""
+    nargs: Any = {"nargs": "?"} if optional else {}
+    parser.add_argument("belief", metavar="BELIEF", help="name of a belief", **nargs)
+    parser.add_argument(
+        "key", metavar="KEY", nargs="*", help="values of the fields that the belief is keyed by"
+    )
+    parser.add_argument(
+        "--rest", action="store_true", help="the pooled belief about all keys beyond the limit"
+    )
+
+
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that skips the confirmation."""
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def confirmed(question: str, yes: bool) -> bool:
+    """Ask for confirmation of an action that cannot be undone.
+
+    Raises
+    ------
+    SeqbayesError
+        If standard input is not a terminal.
+    """
+    if yes:
+        return True
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise SeqbayesError(f"{question} stdin is not a terminal; pass --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def add_as_of(parser: argparse.ArgumentParser) -> None:
+    """Declare the time at which decaying beliefs are evaluated."""
+    parser.add_argument(
+        "--as-of",
+        type=moment,
+        metavar="TIME",
+        help="decay beliefs that have a half-life in time to this time: now, seconds since 1970, or"
+        " an RFC 3339 time; by default, the time of the newest event they have learned",
+    )
+
+
+def moment(text: str) -> float:
+    """Parse a time into seconds since 1970.
+
+    Examples
+    --------
+    >>> moment("2024-01-01T00:00:00Z"), moment("1704067200")
+    (1704067200.0, 1704067200.0)
+    """
+    if text == "now":
+        return time.time()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected now, seconds since 1970 or a time such as 2024-05-01T12:00Z, got {text!r}"
+        ) from None
+    return (when if when.tzinfo else when.replace(tzinfo=datetime.UTC)).timestamp()

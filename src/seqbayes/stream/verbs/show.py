@@ -1,0 +1,249 @@
+"""``show``: what a store has learned, by belief and key."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import heapq
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from seqbayes.console.log import Log, Tracker
+from seqbayes.console.options import add_intervals, add_top
+from seqbayes.console.plain import plain
+from seqbayes.console.summary import View
+from seqbayes.console.text import count_of
+from seqbayes.events.durations import spell_duration
+from seqbayes.state import check_level
+from seqbayes.stream.forms import in_words
+from seqbayes.stream.store import Store, open_store
+from seqbayes.stream.verbs.shared import (
+    EPILOG,
+    MissingError,
+    add_as_of,
+    add_key,
+    add_store,
+    attempt,
+)
+from seqbayes.stream.verbs.stored import (
+    KeyState,
+    StoredBelief,
+    header,
+    key_states,
+    lines,
+    missing_key,
+    rows,
+    stored_beliefs,
+    timestamp,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+EXAMPLES = f"""\
+examples:
+  seqbayes show beliefs.db
+  seqbayes show beliefs.db conversion A --interval hdi
+  seqbayes show beliefs.db seconds --as-of now --csv > seconds.csv
+
+{EPILOG}"""
+
+
+def show(
+    url: str,
+    belief: str | None = None,
+    key: str | Sequence[str] = (),
+    rest: bool = False,
+    as_of: float | None = None,
+) -> Iterator[KeyState]:
+    """Yield what a store has learned, ordered by the last use of each key.
+
+    The store is read in one snapshot; another process may write to it meanwhile.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    belief
+        Name of a belief; all by default.
+    key
+        Values of a key; fewer than there are fields select all keys that begin with them.
+    rest
+        Whether to yield only the pooled rest.
+    as_of
+        Time in seconds since 1970 to which beliefs with a half-life in time are decayed.
+
+    Raises
+    ------
+    MissingError
+        If there is no such belief or key.
+    StoreError
+        If the store cannot be read.
+
+    Examples
+    --------
+    >>> import seqbayes, seqbayes.stream as stream, tempfile
+    >>> from seqbayes.stream.sources import Iterated
+    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
+    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
+    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
+    >>> with stream.Pipeline(source, [belief], stream.open_store(path)) as pipeline:
+    ...     _ = list(pipeline)
+    >>> [(found.key, found.state.mean) for found in show(path)]
+    [({'shop': 'north'}, 0.6666666666666666)]
+    """
+    with open_store(url, "read") as store, store.snapshot():
+        for stored in stored_beliefs(store, belief):
+            yield from _found(store, stored, key, rest, as_of)
+
+
+def _found(
+    store: Store,
+    stored: StoredBelief,
+    key: str | Sequence[str],
+    rest: bool,
+    as_of: float | None,
+) -> Iterator[KeyState]:
+    """Yield the states of a belief; raise an error if a requested key does not exist."""
+    empty = True
+    for found in key_states(store, stored, key, rest, as_of):
+        empty = False
+        yield found
+    if empty and (key or rest):
+        raise missing_key(stored, key, rest)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    add_store(parser)
+    add_key(parser, optional=True)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON line per key")
+    form.add_argument("--csv", action="store_true", help="one row per estimated number")
+    add_intervals(parser)
+    add_top(parser)
+    add_as_of(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Print posteriors, intervals, estimates, counts and times; return the exit status.
+
+    Raises
+    ------
+    ObservationError
+        If the level is invalid.
+    """
+    check_level(args.level, args.interval)
+    view = View(args.level, args.interval, args.top)
+    return attempt(Log("text", "show"), lambda: _show(args, view))
+
+
+def _show(args: argparse.Namespace, view: View) -> int:
+    with open_store(args.store, "read") as store, store.snapshot():
+        beliefs = stored_beliefs(store, args.belief)
+        tracker = Tracker(Log("text", "show"), sum(store.entry_count(b.name) for b in beliefs))
+
+        def states(stored: StoredBelief) -> Iterator[KeyState]:
+            return tracker.track(_found(store, stored, args.key, args.rest, args.as_of))
+
+        if args.json:
+            for found in (found for stored in beliefs for found in states(stored)):
+                sys.stdout.buffer.write(msgspec.json.encode(found.to_dict(view)) + b"\n")
+        elif args.csv:
+            _write_csv((found for stored in beliefs for found in states(stored)), view, beliefs)
+        else:
+            from seqbayes.console.screen import make_console
+
+            console = make_console()
+            for stored in beliefs:
+                console.print(_picture(states(stored), stored, view, console))
+            if args.belief is None:
+                for text in _footer(store):
+                    console.print(text, markup=False, style="dim")
+        tracker.done()
+    if not tracker.count:
+        raise MissingError(f"{args.store} has learned nothing yet")
+    return 0
+
+
+def _write_csv(states: Iterable[KeyState], view: View, beliefs: Iterable[StoredBelief]) -> None:
+    by = list(dict.fromkeys(name for stored in beliefs for name in stored.by))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header(by))
+    for found in states:
+        for *values, since, updated in rows(found, view, by):
+            writer.writerow([*map(plain, values), timestamp(since), timestamp(updated)])
+
+
+def _picture(
+    states: Iterable[KeyState], stored: StoredBelief, view: View, console: Console
+) -> RenderableType:
+    """Return the table of a belief: its keys with the most data."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from seqbayes.console.palette import ASCII, UNICODE
+    from seqbayes.console.table import draw
+
+    first, total = float("inf"), 0
+
+    def counted() -> Iterator[KeyState]:
+        nonlocal first, total
+        for found in states:
+            first = min(first, found.since)
+            total += 1
+            yield found
+
+    def n_samples(found: KeyState) -> float:
+        return float(getattr(found.state, "n_samples", 0.0))
+
+    chosen = heapq.nlargest(view.top, counted(), key=n_samples)
+    keys = count_of(total, "key")
+    shown = keys if len(chosen) == total else f"{len(chosen)} of {keys}"
+    title = Text.assemble((stored.name, "bold"), f" {stored.keyed}: {shown}")
+    if not chosen:
+        return Group(title, _prior(stored), "")
+    title.append(f", since {timestamp(first)[:16].replace('T', ' ')} UTC")
+    signs = ASCII if console.options.ascii_only else UNICODE
+    table = draw(
+        [line for each in chosen for line in lines(each, view)], view, console.width, signs
+    )
+    return Group(title, _prior(stored), "", table, "")
+
+
+def _prior(stored: StoredBelief) -> RenderableType:
+    """Return the line with prior and likelihood, each in its colour."""
+    from rich.text import Text
+
+    from seqbayes.console.palette import RULE
+
+    likelihood = getattr(stored.prior, "likelihood", None)
+    if likelihood is None:
+        words = in_words(stored.prior) or " ".join(repr(stored.prior).split())
+        return Text(words[:300], RULE["prior"])
+    text = Text.assemble(
+        (f"{str(stored.prior).partition(' + ')[0]} prior", RULE["prior"]),
+        ", ",
+        (f"{type(likelihood).__name__} likelihood", RULE["likelihood"]),
+    )
+    if hasattr(stored.prior, "half_life"):
+        life, by = stored.prior.half_life, stored.prior.by
+        text.append(f", half-life {spell_duration(life) if by == 'time' else f'{life:g} events'}")
+    return text
+
+
+def _footer(store: Store) -> Iterator[str]:
+    """Yield the progress of each source and the number of dead letters."""
+    for place in store.places():
+        when = timestamp(place.updated)[:16].replace("T", " ")
+        yield f"{place.source}: {count_of(place.events, 'event')}, last commit at {when} UTC"
+    letters = store.dead_letter_count()
+    if letters:
+        yield (
+            f"{count_of(letters, 'dead letter')}: seqbayes dead-letters {shlex.quote(store.url)}"
+        )

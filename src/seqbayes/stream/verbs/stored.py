@@ -1,0 +1,299 @@
+"""Beliefs as a store holds them, and as rows and JSON values."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from seqbayes.console.plain import describe, plain
+from seqbayes.console.summary import Line, View, name_key, summarise
+from seqbayes.decay import Decayed
+from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import REST, read_key, write_key
+from seqbayes.mixture.answers import Answers
+from seqbayes.stream.forms import Forms, read_state
+from seqbayes.stream.store import Store, StoredEntry, StoreError
+from seqbayes.stream.verbs.shared import MissingError
+
+VIEW = View()
+
+COLUMNS = ("part", "n", "mean", "low", "high", "mle", "map", "since", "updated")
+"""Columns of a row after belief and key."""
+
+
+class StoredBelief:
+    """A belief as declared in a store.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    declaration
+        The stored JSON of its declaration.
+
+    Attributes
+    ----------
+    prior
+        The state without data.
+    by
+        The fields that it is keyed by.
+
+    Raises
+    ------
+    StoreError
+        If the declaration cannot be read.
+    """
+
+    def __init__(self, name: str, declaration: str) -> None:
+        self.name = name
+        try:
+            found = msgspec.json.decode(declaration)
+            self.prior = read_state(found["state"])
+            self.by: list[str] = list(found["by"])
+        except (SeqbayesError, msgspec.MsgspecError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"the declaration of belief {name!r} cannot be read: {error}"
+            ) from None
+        self.forms = Forms(self.prior)
+
+    def decode(self, entry: StoredEntry) -> Any:
+        """Return the state of an entry.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
+        try:
+            return self.forms.read(entry.state)
+        except (SeqbayesError, msgspec.MsgspecError) as error:
+            what = f"{entry.key[:200]} of belief {self.name!r}"
+            raise StoreError(f"the stored state of {what} cannot be read: {error}") from None
+
+    def key_fields(self, key: Any) -> dict[str, str] | None:
+        """Return the values of a key by field; None for the pooled rest."""
+        if key is REST:
+            return None
+        return dict(zip(self.by, key if isinstance(key, tuple) else (key,), strict=True))
+
+    def key_values(self, key: str | Sequence[str]) -> tuple[str, ...]:
+        """Return a key, or its first values, as a tuple.
+
+        Raises
+        ------
+        SeqbayesError
+            If the key has more values than the belief has key fields.
+        """
+        values = (key,) if isinstance(key, str) else tuple(key)
+        if len(values) > len(self.by):
+            raise self._wrong_length(values)
+        return values
+
+    def encode_key(self, key: str | Sequence[str]) -> str:
+        """Return the JSON of a complete key.
+
+        Raises
+        ------
+        SeqbayesError
+            If the key does not have one value for each key field.
+        """
+        values = self.key_values(key)
+        if len(values) < len(self.by):
+            raise self._wrong_length(values)
+        return write_key(values)
+
+    def _wrong_length(self, values: tuple[str, ...]) -> SeqbayesError:
+        return SeqbayesError(f"belief {self.name!r} is {self.keyed}, got the key {list(values)}")
+
+    @property
+    def keyed(self) -> str:
+        """The key fields, as a phrase."""
+        return f"by {', '.join(self.by)}" if self.by else "one belief over all events"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What a store has learned under one key of a belief.
+
+    Attributes
+    ----------
+    belief
+        Name of the belief.
+    key
+        Values of the key by field; None for the pooled rest.
+    state
+        The state learned.
+    since, updated
+        Times of its first and last commit, in seconds since 1970.
+    """
+
+    belief: str
+    key: Mapping[str, str] | None
+    state: Any
+    since: float
+    updated: float
+
+    def to_dict(self, view: View = VIEW) -> dict[str, Any]:
+        """Return posterior, interval, estimates, counts and times as JSON values."""
+        found: dict[str, Any] = {"belief": self.belief, "key": self.key}
+        found |= describe_any(self.state, view)
+        if isinstance(self.state, Decayed) and self.state.by == "time":
+            clock = self.state.clock
+            if clock is not None:
+                found["clock"] = timestamp(clock)
+        return {**found, "since": timestamp(self.since), "updated": timestamp(self.updated)}
+
+
+def describe_any(state: Any, view: View) -> dict[str, Any]:
+    """Return a state, a mixture or an estimator as JSON values."""
+    if hasattr(state, "posterior"):
+        found = describe({}, state, view)
+        del found["key"]
+        return found
+    if isinstance(state, Answers):
+        return {
+            "n": state.n_samples,
+            "components": {
+                str(name): {"weight": weight, **describe_any(component, view)}
+                for name, weight, component in ranked_components(state)
+            },
+        }
+    return {"n": getattr(state, "n_samples", None), "document": plain(state.to_dict())}
+
+
+def ranked_components(mixture: Any) -> Iterator[tuple[Any, float, Any]]:
+    """Yield name, weight and state of each component of a mixture, the heaviest first."""
+    weights, components = mixture.weights, mixture.components
+    for k in mixture.ranking:
+        yield mixture.names[k], float(weights[k]), components[k]
+
+
+def timestamp(seconds: float) -> str:
+    """Format seconds since 1970 as an RFC 3339 time.
+
+    Examples
+    --------
+    >>> timestamp(1704067200.25), timestamp(1e18)
+    ('2024-01-01T00:00:00.250Z', '1e+18 s')
+    """
+    try:
+        when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g} s"
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def stored_beliefs(store: Store, belief: str | None = None) -> list[StoredBelief]:
+    """Return the beliefs of a store, or only the one with this name.
+
+    Raises
+    ------
+    MissingError
+        If there is no belief of this name.
+    """
+    declared = store.declarations()
+    if belief is not None and belief not in declared:
+        names = ", ".join(declared) or "none"
+        raise MissingError(f"{store.url} has no belief {belief!r}; beliefs: {names}")
+    return [StoredBelief(name, declared[name]) for name in declared if belief in (None, name)]
+
+
+def missing_key(stored: StoredBelief, key: str | Sequence[str], rest: bool) -> MissingError:
+    """Return the error for a key that a belief does not have."""
+    what = "pooled rest" if rest else f"key {' / '.join(stored.key_values(key))!r}"
+    return MissingError(f"belief {stored.name!r} has no {what}")
+
+
+def key_states(
+    store: Store,
+    stored: StoredBelief,
+    key: str | Sequence[str] = (),
+    rest: bool = False,
+    as_of: float | None = None,
+) -> Iterator[KeyState]:
+    """Yield what a store has learned of a belief, key by key.
+
+    Parameters
+    ----------
+    store
+        The store.
+    stored
+        The belief.
+    key
+        Values of a key; fewer than there are fields select all keys that begin with them.
+    rest
+        Whether to yield only the pooled rest.
+    as_of
+        Time in seconds since 1970 to which beliefs with a half-life in time are decayed, unless
+        their clocks are later.
+    """
+    wanted = stored.key_values(key)
+    whole = "null" if rest else write_key(wanted) if len(wanted) == len(stored.by) else None
+    for entry in store.entries(stored.name, whole):
+        found = read_key(entry.key)
+        values = found if isinstance(found, tuple) else (found,)
+        if whole is None and values[: len(wanted)] != wanted:
+            continue
+        state = _decayed(stored.decode(entry), as_of)
+        yield KeyState(stored.name, stored.key_fields(found), state, entry.since, entry.updated)
+
+
+def _decayed(state: Any, as_of: float | None) -> Any:
+    """Decay a state with a half-life in time to a time after its clock."""
+    if as_of is None or not isinstance(state, Decayed) or state.by != "time":
+        return state
+    clock = state.clock
+    return state if clock is None or as_of <= clock else state.as_of(as_of)
+
+
+def lines(found: KeyState, view: View) -> list[Line]:
+    """Return the lines of a table, one for each number that the state estimates."""
+    since = timestamp(found.since)[:10]
+    key = None if found.key is None else tuple(text or "(empty)" for text in found.key.values())
+    return [line._replace(since=since) for line in _lines(key, found.state, view)]
+
+
+def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
+    if isinstance(state, Answers):
+        for name, weight, component in ranked_components(state):
+            share = f"{name} weight"
+            yield Line(*_start(key, state), weight, None, None, None, share)._replace(part=share)
+            for line in summarise(key, component, view):
+                part = f"{name} {line.part or 'mean'}"
+                yield line._replace(part=part, scale=line.scale or "component")
+    elif hasattr(state, "posterior"):
+        yield from summarise(key, state, view)
+    else:
+        yield Line(*_start(key, state), None, None, None, None)
+
+
+def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
+    return name_key(key), type(state).__name__, getattr(state, "n_samples", None)
+
+
+def header(by: Sequence[str]) -> list[str]:
+    """Return the names of the columns, for beliefs keyed by these fields."""
+    return ["belief", *(f"key.{name}" for name in by), *COLUMNS]
+
+
+def rows(found: KeyState, view: View, by: Sequence[str]) -> Iterator[list[Any]]:
+    """Yield the values of these columns, a row for each number that the state estimates.
+
+    Key fields are None in the pooled rest, and where the belief is not keyed by the field.
+    """
+    key = found.key or {}
+    for line in lines(found, view):
+        low, high = line.interval or (None, None)
+        numbers = (line.n, line.mean, low, high, line.mle, line.map)
+        yield [
+            found.belief,
+            *(key.get(name) for name in by),
+            line.part,
+            *(None if number is None else float(number) for number in numbers),
+            found.since,
+            found.updated,
+        ]
