@@ -111,7 +111,7 @@ def test_a_slow_client_is_dropped_and_the_others_go_on():
         hub._loop = asyncio.get_running_loop()
         slow, *_ = await _connected(hub)
         quick, *_ = await _connected(hub)
-        for _ in range(hubs.MOST_FRAMES + 2):
+        for _ in range(hubs.MAX_FRAMES + 2):
             learn(hub.board, ['["1"]'])
             hub._groups[ALL].due = 0.0
             hub._tick()

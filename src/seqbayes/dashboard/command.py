@@ -141,13 +141,16 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
     page
         The path of the page to open.
     """
-    from seqbayes.dashboard.server.access import Access
+    from seqbayes.dashboard.server.access import MIN_TOKEN_LENGTH, Access
     from seqbayes.dashboard.server.app import Site
     from seqbayes.dashboard.server.listener import listen, serve, url_of
 
     token = args.token if args.token is not None else os.environ.get(TOKEN)
-    if token is not None and len(token) < 8:
-        raise SeqbayesError("expected a token of at least 8 characters")
+    if token is not None and len(token) < MIN_TOKEN_LENGTH:
+        raise SeqbayesError(
+            f"expected a token of at least {MIN_TOKEN_LENGTH} characters; without --token, a token"
+            " is generated"
+        )
     if any(c in ";,\r\n" for c in args.frame_ancestors):
         raise SeqbayesError(
             f"expected sources such as https://example.org, got {args.frame_ancestors!r}"
@@ -164,7 +167,7 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
         logging.getLogger("uvicorn").addHandler(_Said(log))
         sys.setswitchinterval(SWITCH)
         try:
-            site = Site(origin, access, args.frame_ancestors)  # type: ignore[arg-type]
+            site = Site(origin, access, args.frame_ancestors, log.say)  # type: ignore[arg-type]
             serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
         finally:
             origin.close()  # type: ignore[attr-defined]
@@ -190,7 +193,7 @@ def _say(
 ) -> None:
     token = access.token  # type: ignore[attr-defined]
     log.say("started", f"{url}", url=url)
-    if access.made:  # type: ignore[attr-defined]
+    if access.generated:  # type: ignore[attr-defined]
         log.say("token", f"the token for writing is {token}", token=token)
     if args.open and not interruption:
         webbrowser.open(url)

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -20,9 +20,10 @@ from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.live.trail import Happened
 from seqbayes.dashboard.views.figures import values
 
-MOST_CLIENTS = 200
-MOST_FRAMES = 40
-"""Frames that may wait for a slow client; with one more it is dropped."""
+MAX_CLIENTS = 200
+
+MAX_FRAMES = 40
+"""Frames that may wait for a slow client before it is dropped."""
 
 FASTEST = 20.0
 """Frames a second, at most."""
@@ -49,9 +50,16 @@ class Subscription(NamedTuple):
 
 
 class Connection:
-    """One connection; frames wait here until they are sent."""
+    """One connection; frames wait here until they are sent.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    host
+        Address of the client.
+    """
+
+    def __init__(self, host: str = "") -> None:
+        self.host = host
         self._frames: deque[tuple[int, bytes]] = deque()
         self._wake = asyncio.Event()
         self.closed = False
@@ -59,7 +67,7 @@ class Connection:
 
     def offer(self, number: int, data: bytes) -> None:
         """Take a frame; one too many drops the client."""
-        if len(self._frames) >= MOST_FRAMES:
+        if len(self._frames) >= MAX_FRAMES:
             self.dropped.set()
             self.close()
         elif not self.closed:
@@ -139,11 +147,16 @@ class Hub:
 
     # On the event loop.
 
-    def connect(self, subscription: Subscription) -> Connection | None:
-        """Return a new client; None where there are too many."""
-        if len(self.clients) >= MOST_CLIENTS or self._stop.is_set():
+    def connect(self, subscription: Subscription, host: str = "") -> Connection | None:
+        """Return a new connection, or None if there are too many.
+
+        If there are too many, the address with most of them makes room for an address with fewer.
+        """
+        if self._stop.is_set():
             return None
-        client = Connection()
+        if len(self.clients) >= MAX_CLIENTS and not self._make_room(host):
+            return None
+        client = Connection(host)
         self.clients.add(client)
         with self._lock:
             group = self._groups.get(subscription)
@@ -151,6 +164,17 @@ class Hub:
                 group = self._groups[subscription] = _Group(subscription)
             group.clients = group.clients | {client}
         return client
+
+    def _make_room(self, host: str) -> bool:
+        counts = Counter(client.host for client in self.clients)
+        busiest, most = counts.most_common(1)[0]
+        if most <= counts[host] + 1:
+            return False
+        client = next(client for client in self.clients if client.host == busiest)
+        client.dropped.set()
+        client.close()
+        self.clients.discard(client)
+        return True
 
     def disconnect(self, subscription: Subscription, client: Connection) -> None:
         """Forget a client."""

@@ -5,35 +5,54 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import math
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 SESSION_SECONDS = 30 * 86400
 
+MIN_TOKEN_LENGTH = 16
+
+FREE_GUESSES = 10
+"""Wrong tokens of a client before it has to wait: 1 s, and twice as long after each further one."""
+
+MAX_WAIT_SECONDS = 60.0
+
+MAX_REMEMBERED_CLIENTS = 10_000
+
 
 class Access:
-    """The rules of one server.
+    """Decide who may read and write on one server.
 
     Parameters
     ----------
     token
-        What writing asks for; made at random if none is given.
+        The token that writing requires; generated if it is None.
     host
-        What the server is bound to. Anything but loopback asks for the token for reading, too.
+        The address that the server is bound to. Unless it is a loopback address, reading requires
+        the token, too.
     names
-        Host names by which it is reached besides.
+        Further host names of the server.
+
+    Attributes
+    ----------
+    generated
+        Whether the token was generated.
+    guesses
+        Failed attempts to give the token, by client.
 
     Examples
     --------
-    >>> access = Access("secret", "127.0.0.1")
-    >>> access.reading_is_free, access.is_token("secret"), access.is_token("guess")
+    >>> access = Access("a token of tests", "127.0.0.1")
+    >>> access.reading_is_free, access.is_token("a token of tests"), access.is_token("guess")
     (True, True, False)
     >>> access.is_known_host("localhost:8000"), access.is_known_host("evil.example:8000")
     (True, False)
@@ -42,42 +61,110 @@ class Access:
     def __init__(
         self, token: str | None = None, host: str = "127.0.0.1", names: Sequence[str] = ()
     ) -> None:
-        self.made = token is None
+        self.generated = token is None
         self.token = secrets.token_urlsafe(24) if token is None else token
         self.reading_is_free = is_loopback(host)
+        self.guesses = Guesses()
         self._key = hashlib.sha256(b"seqbayes session " + self.token.encode()).digest()
+        self._revoked: dict[str, float] = {}
         own = {host, "localhost"}
         if not self.reading_is_free:
             own |= {socket.gethostname(), socket.getfqdn()}
         self._names = {name.lower().rstrip(".") for name in (*own, *names)}
 
     def is_token(self, given: str) -> bool:
-        """Whether it is the token; takes the same time for any of its length."""
+        """Compare with the token, in constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def make_session(self, now: float | None = None) -> str:
-        """Return the value of a cookie that stands for the token, until it expires."""
+        """Return the value of a session cookie, which replaces the token until it expires."""
         expires = int((time.time() if now is None else now) + SESSION_SECONDS)
-        return f"{expires}.{self._sign(str(expires))}"
+        text = f"{expires}.{secrets.token_urlsafe(12)}"
+        return f"{text}.{self._sign(text)}"
 
     def is_session(self, value: str, now: float | None = None) -> bool:
-        """Whether a cookie stands for the token."""
-        expires, _, signature = value.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(expires).encode()):
+        """Return whether a cookie is a valid session."""
+        text, _, signature = value.rpartition(".")
+        expires, _, name = text.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
             return False
-        return expires.isdecimal() and int(expires) > (time.time() if now is None else now)
+        valid = expires.isdecimal() and int(expires) > (time.time() if now is None else now)
+        return valid and name not in self._revoked
+
+    def revoke(self, value: str, now: float | None = None) -> None:
+        """End a session: its cookie is refused from now on, also from other browsers.
+
+        Examples
+        --------
+        >>> access = Access()
+        >>> session = access.make_session()
+        >>> access.revoke(session)
+        >>> access.is_session(session)
+        False
+        """
+        now = time.time() if now is None else now
+        if self.is_session(value, now):
+            expires, name, _ = value.split(".")
+            self._revoked = {n: until for n, until in self._revoked.items() if until > now}
+            self._revoked[name] = float(expires)
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     def is_known_host(self, header: str) -> bool:
-        """Whether a Host header is one of this server's names.
+        """Return whether a Host header names this server.
 
-        Addresses are: a page of somebody else's that gives its own name this server's address (DNS
-        rebinding) still says its own name.
+        IP addresses are accepted. A foreign page whose name was made to resolve to this server (DNS
+        rebinding) still sends its own name.
         """
         name = host_name(header)
         return bool(name) and (name in self._names or _address(name) is not None)
+
+
+class Guesses:
+    """Count wrong tokens by client, and make clients wait that sent many.
+
+    The same wrong token counts once, so that a program with an outdated token does not lock out
+    others at its address.
+
+    Parameters
+    ----------
+    now
+        Seconds.
+
+    Examples
+    --------
+    >>> guesses = Guesses(now=lambda: 0.0)
+    >>> for k in range(FREE_GUESSES + 2):
+    ...     guesses.wrong("192.0.2.1", f"guess {k}")
+    >>> guesses.wait("192.0.2.1"), guesses.wait("192.0.2.2")
+    (2.0, 0.0)
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._clients: OrderedDict[str, tuple[tuple[int, ...], int, float]] = OrderedDict()
+
+    def wrong(self, client: str, token: str) -> None:
+        """Count a wrong token."""
+        recent, count, until = self._clients.pop(client, ((), 0, 0.0))
+        name = hash(token)
+        if name not in recent:
+            recent, count = (*recent[-7:], name), count + 1
+            excess = count - FREE_GUESSES
+            wait = min(2.0 ** min(excess - 1, 30), MAX_WAIT_SECONDS) if excess > 0 else 0.0
+            until = self._now() + wait
+        self._clients[client] = recent, count, until
+        while len(self._clients) > MAX_REMEMBERED_CLIENTS:
+            self._clients.popitem(last=False)
+
+    def right(self, client: str) -> None:
+        """Forget the wrong tokens of a client that has sent the right one."""
+        self._clients.pop(client, None)
+
+    def wait(self, client: str) -> float:
+        """Return the seconds before the next token of a client is checked."""
+        return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
 
 
 def is_loopback(host: str) -> bool:
@@ -172,20 +259,28 @@ UNPRIVILEGED = ("/api/replay/", *FREE)
 
 
 class Guard:
-    """ASGI middleware.
+    """ASGI middleware that refuses forbidden requests and adds headers to all answers.
 
     Parameters
     ----------
     app
-        What answers.
+        The application.
     access
         The rules.
     frame_ancestors
-        Which pages may show ``/embed/`` in a frame, as Content-Security-Policy says it.
+        Pages that may show ``/embed/`` in a frame, as in Content-Security-Policy.
+    log
+        Called with the name of an event, its text and its level.
     """
 
-    def __init__(self, app: Any, access: Access, frame_ancestors: str = "'self'") -> None:
-        self._app, self._access, self._ancestors = app, access, frame_ancestors
+    def __init__(
+        self,
+        app: Any,
+        access: Access,
+        frame_ancestors: str = "'self'",
+        log: Callable[[str, str, str], None] = lambda event, text, level: None,
+    ) -> None:
+        self._app, self._access, self._ancestors, self._log = app, access, frame_ancestors, log
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, or refuse it."""
@@ -205,7 +300,8 @@ class Guard:
         elif isinstance(refusal, bytes):
             await _redirect(refusal, sending)
         else:
-            await _refuse(*refusal, sending)
+            status, reason, *more = refusal
+            await _refuse(status, reason, more[0] if more else {}, sending)
 
     def _headers(self, path: str) -> list[tuple[bytes, bytes]]:
         if path.startswith("/static/") and path.endswith(PARTS):
@@ -225,34 +321,79 @@ class Guard:
             headers["x-frame-options"] = "DENY"
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
-    def _refusal(self, scope: Any) -> tuple[int, str] | bytes | None:
-        """Return status and reason, or where to log in; None where all is well."""
+    def _refusal(self, scope: Any) -> tuple[Any, ...] | bytes | None:
+        """Return status, reason and headers, or where to log in; None if the request may pass."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         method, path = scope["method"], scope["path"]
+        if "transfer-encoding" in headers and "content-length" in headers:
+            reason = "expected either Content-Length or Transfer-Encoding, got both"
+            return 400, reason, {"connection": "close"}
         if not self._access.is_known_host(headers.get("host", "")):
             return 421, "this server is not known by that name; see --allow-host"
         writes = method not in SAFE
         if writes and not is_same_origin(headers):
             return 403, "a page of another origin cannot change anything here"
-        session = self._access.is_session(_cookie(headers, scope))
-        bearer = self._has_bearer(headers)
+        wait = self._wait(scope, headers, path)
+        if wait:
+            reason = f"too many wrong tokens from this address: try again in {wait} s"
+            return 429, reason, {"retry-after": str(wait)}
+        session = self._access.is_session(session_of(headers.get("cookie", ""), scope))
+        bearer = self._has_bearer(headers, scope)
         scope["state"] = {**scope.get("state", {}), "session": session or bearer}
         if path.startswith("/static/") or path in FREE:
             return None
         if writes and session and not bearer and not has_origin(headers):
-            return 403, "a browser that has logged in says where a request comes from"
+            return 403, "a request with a session must have an Origin or Sec-Fetch-Site header"
         free = self._access.reading_is_free and (not writes or path.startswith(UNPRIVILEGED))
         if free or session or bearer:
             return None
         if not writes and "text/html" in headers.get("accept", ""):
-            return b"/login"
+            return b"/login" + _next(scope)
         return 401, "a token is needed: Authorization: Bearer TOKEN, or log in at /login"
 
-    def _has_bearer(self, headers: dict[str, str]) -> bool:
+    def _wait(self, scope: Any, headers: dict[str, str], path: str) -> int:
+        """Return the seconds that a client has to wait before its next token is checked."""
+        guesses = "authorization" in headers or (path == "/login" and scope["method"] == "POST")
+        return math.ceil(self._access.guesses.wait(client_of(scope))) if guesses else 0
+
+    def _has_bearer(self, headers: dict[str, str], scope: Any) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._access.is_token(token.strip())
+        if scheme.lower() != "bearer":
+            return False
+        client = client_of(scope)
+        if self._access.is_token(token.strip()):
+            self._access.guesses.right(client)
+            return True
+        self._access.guesses.wrong(client, token)
+        self._log("refused", f"wrong token in a request from {client}", "warning")
+        return False
+
+
+def client_of(scope: Any) -> str:
+    """Return the address of the client of a request."""
+    return str((scope.get("client") or ("unknown",))[0])
+
+
+def _next(scope: Any) -> bytes:
+    """Return the query that lets a login return to the page of a request."""
+    page = scope["path"]
+    if scope.get("query_string"):
+        page += f"?{scope['query_string'].decode('latin-1')}"
+    return b"" if page == "/" else f"?{urlencode({'next': page})}".encode()
+
+
+def local_page(page: str) -> str:
+    """Return the path of a page of this server; ``/`` instead of any other address.
+
+    Examples
+    --------
+    >>> local_page("/health?x=1"), local_page("//evil.example"), local_page("https://evil.example")
+    ('/health?x=1', '/', '/')
+    """
+    local = page.startswith("/") and not page.startswith(("//", "/\\"))
+    return page if local and page.isprintable() else "/"
 
 
 def cookie_name(scope: Any) -> str:
@@ -261,19 +402,21 @@ def cookie_name(scope: Any) -> str:
     return f"seqbayes_{server[1]}"
 
 
-def _cookie(headers: dict[str, str], scope: Any) -> str:
+def session_of(header: str, scope: Any) -> str:
+    """Return the session in a Cookie header; empty if it has none."""
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(cookie_name(scope))
+        found = SimpleCookie(header).get(cookie_name(scope))
     except CookieError:
         return ""
     return "" if found is None else found.value
 
 
-async def _refuse(status: int, reason: str, send: Any) -> None:
+async def _refuse(status: int, reason: str, more: Mapping[str, str], send: Any) -> None:
     body = msgspec.json.encode({"error": reason})
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    headers += [(name.encode(), value.encode()) for name, value in more.items()]
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,15 +37,23 @@ class Site:
     access
         Who may do what.
     frame_ancestors
-        Which pages may frame ``/embed/``.
+        Pages that may show ``/embed/`` in a frame.
+    log
+        Called with the name of an event, its text and its level.
     """
 
-    def __init__(self, origin: Origin, access: Access, frame_ancestors: str = "'self'") -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        access: Access,
+        frame_ancestors: str = "'self'",
+        log: Callable[[str, str, str], None] = lambda event, text, level: None,
+    ) -> None:
         self.board = Board()
         self.hub = Hub(self.board, origin)
         self.stories = Stories()
         self.access = access
-        self._pages = Pages(access)
+        self._pages = Pages(access, log)
         inner = Starlette(
             routes=self._routes(),
             lifespan=self._lifespan,
@@ -55,7 +63,7 @@ class Site:
                 StoreError: _unreadable,
             },
         )
-        self.app = Guard(inner, access, frame_ancestors)
+        self.app = Guard(inner, access, frame_ancestors, log)
 
     def _routes(self) -> list[Route]:
         reads, streams, pages = Reads(self.hub), Streams(self.hub), self._pages

@@ -50,7 +50,7 @@ class Ingest:
         body = await body_of(request, source.longest)
         given = _request(body, kind, source.id, _key(request))
         outcome, again = await self._commit(source, given)
-        refused = outcome.unused > 0 and outcome.unused == outcome.accepted
+        refused = outcome.unused > 0 and outcome.accepted == 0
         headers = {"idempotent-replayed": "true"} if again else {}
         return answer(request, outcome, 422 if refused else 200, headers)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 import uvicorn
@@ -19,35 +19,65 @@ GRACE = 10
 """Seconds for answers under way when the server ends."""
 
 PATIENCE = 20.0
-"""Seconds in which a connection says what it wants."""
+"""Seconds in which a client sends the head of a request."""
 
-MOST_CONNECTIONS = 1000
+MAX_CONNECTIONS = 1000
+
+MAX_CLIENT_CONNECTIONS = 400
+"""Connections from one address."""
+
+MAX_CLIENT_WAITING = 64
+"""Connections from one address that are idle or have sent only part of a request."""
 
 _BUFFER = 1 << 18  # bytes that wait in the kernel for each client
 _UNSENT = 20_000  # milliseconds after which what a client does not take breaks its connection
 
 
-class Patient(H11Protocol):
-    """A connection that is given up when it does not say what it wants."""
+class LimitedProtocol(H11Protocol):
+    """A connection that ends if it stays silent, or if its client has too many of them.
+
+    When a client has too many unfinished requests, the oldest of them ends, so that neither it nor
+    others are shut out.
+    """
+
+    by_client: ClassVar[dict[str, dict[LimitedProtocol, None]]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait."""
+        """Start the timer, and enforce the limits of the client."""
         super().connection_made(transport)
-        self._waits = False
-        self._timer = self.loop.call_later(PATIENCE, self._look)
+        self._waited = False
+        self._timer = self.loop.call_later(PATIENCE, self._check)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        alike = self.by_client.setdefault(self._peer, {})
+        alike[self] = None
+        unfinished = [each for each in alike if each.is_unfinished()]
+        for each in unfinished[: max(len(unfinished) - MAX_CLIENT_WAITING, 0)]:
+            each.transport.abort()
+            alike.pop(each)
+        if len(alike) > MAX_CLIENT_CONNECTIONS:
+            transport.abort()
 
-    def _look(self) -> None:
-        """Give up what has not sent the head of a request since the last look."""
+    def is_unfinished(self) -> bool:
+        """Return whether the client has not sent a whole request."""
+        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+    def _check(self) -> None:
+        """Close the connection if no head of a request came since the last check."""
         waits = self.conn.their_state is h11.IDLE
-        if waits and (self._waits or self.cycle is None):
+        if waits and (self._waited or self.cycle is None):
             self.transport.close()
             return
-        self._waits = waits
-        self._timer = self.loop.call_later(PATIENCE, self._look)
+        self._waited = waits
+        self._timer = self.loop.call_later(PATIENCE, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop the timer."""
         self._timer.cancel()
+        alike = self.by_client.get(self._peer, {})
+        alike.pop(self, None)
+        if not alike:
+            self.by_client.pop(self._peer, None)
         super().connection_lost(exc)
 
 
@@ -72,8 +102,8 @@ class SiteServer(uvicorn.Server):
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=20,
             h11_max_incomplete_event_size=1 << 16,
-            limit_concurrency=MOST_CONNECTIONS,
-            http=Patient,
+            limit_concurrency=MAX_CONNECTIONS,
+            http=LimitedProtocol,
         )
         super().__init__(config)
         self._site, self._interruption = site, interruption

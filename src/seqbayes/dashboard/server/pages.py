@@ -5,15 +5,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from seqbayes.dashboard.server.access import SESSION_SECONDS, Access, cookie_name
+from seqbayes.dashboard.server.access import (
+    SESSION_SECONDS,
+    Access,
+    client_of,
+    cookie_name,
+    local_page,
+    session_of,
+)
 from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, body_of
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
@@ -81,8 +89,8 @@ class Pages:
         Knows the token.
     """
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, access: Access, log: Callable[[str, str, str], None]) -> None:
+        self._access, self._log = access, log
         self._files = Files(root())
 
     async def static(self, request: Request) -> Response:
@@ -109,20 +117,28 @@ class Pages:
         return self._files.response(request, "login.html")
 
     async def login(self, request: Request) -> Response:
-        """Begin a session for whoever knows the token."""
+        """Begin a session if the token is right, and return to the requested page."""
         body = (await body_of(request, 4096)).decode(errors="replace")
         given = parse_qs(body).get("token", [""])[0].strip()
+        page = local_page(request.query_params.get("next", "/"))
+        client, guesses = client_of(request.scope), self._access.guesses
         form = "text/html" in request.headers.get("accept", "")
         if not self._access.is_token(given):
+            guesses.wrong(client, given)
+            self._log("refused", f"wrong token in a login from {client}", "warning")
             if form:
-                return RedirectResponse("/login?wrong", 303)
+                again = {"wrong": "", **({} if page == "/" else {"next": page})}
+                return RedirectResponse(f"/login?{urlencode(again)}", 303)
             raise Refusal(401, "that is not the token")
-        done = RedirectResponse("/", 303) if form else answer(request, {"ok": True})
+        guesses.right(client)
+        self._log("login", f"login from {client}", "info")
+        done = RedirectResponse(page, 303) if form else answer(request, {"ok": True})
         self._set(done, request, self._access.make_session(), SESSION_SECONDS)
         return done
 
     async def logout(self, request: Request) -> Response:
-        """End the session of this browser."""
+        """End the session of this browser, also for copies of its cookie."""
+        self._access.revoke(session_of(request.headers.get("cookie", ""), request.scope))
         form = "text/html" in request.headers.get("accept", "")
         done: Response = RedirectResponse("/", 303) if form else answer(request, {"ok": True})
         self._set(done, request, "", 0)

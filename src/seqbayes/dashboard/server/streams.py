@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
+from seqbayes.dashboard.server.access import client_of
 from seqbayes.dashboard.server.responses import Refusal, whole
 
 MOST_KEYS = 200
@@ -87,7 +88,7 @@ class Streams:
         """Stream what changes."""
         subscription = _subscription(request)
         last = request.headers.get("last-event-id", "")[:100]
-        client = self._hub.connect(subscription)
+        client = self._hub.connect(subscription, client_of(request.scope))
         if client is None:
             raise Refusal(503, "too many clients watch already", {"retry-after": "5"})
         leave = partial(self._hub.disconnect, subscription, client)

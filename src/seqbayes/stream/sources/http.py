@@ -269,4 +269,4 @@ def _unused(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
 def _outcome(request: PostedRequest, refusals: list[dict[str, Any]], unused: int) -> Outcome:
     lines = {each["line"] for each in refusals}
     first = refusals[:MOST_REFUSALS]
-    return Outcome(len(request.records), request.duplicates, len(lines), first, unused)
+    return Outcome(len(request.records) - unused, request.duplicates, len(lines), first, unused)

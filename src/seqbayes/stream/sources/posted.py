@@ -36,7 +36,7 @@ class Outcome(msgspec.Struct):
     Parameters
     ----------
     accepted
-        Events that were read and committed, refused ones among them.
+        Events that at least one belief used, and that are committed.
     duplicates
         Events that had been read before, and were not read again.
     refused
