@@ -20,7 +20,7 @@ COMPILED = [
     "seqbayes.mixture.kernels.labels",
     "seqbayes.mixture.kernels.pairs",
     "seqbayes.mixture.rows",
-    "seqbayes.square_root",
+    "seqbayes.numerics.square_root",
     "seqbayes.statistics.base",
     "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",

@@ -15,7 +15,7 @@ from _shared import Screen, present
 from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta, Binomial
-from seqbayes.quadrature import beta_less
+from seqbayes.numerics.quadrature import beta_less
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

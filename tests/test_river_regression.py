@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from seqbayes import ObservationError, PriorError
+from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import ConjugateLinearRegression
-from seqbayes.square_root import SquareRoot
 
 
 def taught(model, rows, w=1.0):

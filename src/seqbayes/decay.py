@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 import seqbayes.families  # noqa: F401 - so that whatever was written down is known
-from seqbayes import arrays, codec
+from seqbayes import codec
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.state import State
+from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
 
 _UNITS = ("events", "time")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.arrays import items
 from seqbayes.errors import ObservationError
+from seqbayes.statistics.arrays import items
 
 
 def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:

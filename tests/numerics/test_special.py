@@ -7,8 +7,8 @@ from high_precision import log_beta, relative_error
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbayes import special
 from seqbayes.distributions.gamma import log_gamma_spread
+from seqbayes.numerics import special
 
 mp.mp.dps = 60
 

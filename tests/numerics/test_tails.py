@@ -17,7 +17,7 @@ from high_precision import (
     t_lower_tail,
 )
 
-from seqbayes import quadrature, tails
+from seqbayes.numerics import quadrature, tails
 
 mp.mp.dps = 60
 LEVELS = [1e-200, 1e-30, 1e-6, 0.025, 0.3, 0.5, 0.9]

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes import regions
-from seqbayes.special import Real, is_array
+from seqbayes.numerics import regions
+from seqbayes.numerics.special import Real, is_array
 
 _LARGEST_LOG = 709.78
 

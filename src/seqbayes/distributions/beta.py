@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import tails
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
-from seqbayes.special import (
+from seqbayes.numerics import tails
+from seqbayes.numerics.special import (
     DIRECT,
     Real,
     beta_difference,

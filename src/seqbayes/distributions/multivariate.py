@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import special
 from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import StudentT
+from seqbayes.numerics import special
 
 
 class MultivariateT(Distribution):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import tails
 from seqbayes.distributions.base import Distribution, choose, or_none, parameters
-from seqbayes.special import HALF_LOG_TWO_PI, Real, is_array, log_rising
+from seqbayes.numerics import tails
+from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, is_array, log_rising
 
 # df beyond this is the normal distribution to all digits.
 _NORMAL_DF = 1e300

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import distributions, likelihoods, special
+from seqbayes import distributions, likelihoods
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families.dirichlet_belief import (
@@ -18,6 +18,7 @@ from seqbayes.families.dirichlet_belief import (
     log_multivariate_beta,
 )
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
+from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
 

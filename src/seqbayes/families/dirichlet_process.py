@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import distributions, likelihoods, special
+from seqbayes import distributions, likelihoods
 from seqbayes.elicit import check_proportions
 from seqbayes.families.dirichlet import LabelState, by_label
 from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
+from seqbayes.numerics import special
 from seqbayes.state import Explanation
 
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import distributions, likelihoods, special
+from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between, match_interval
 from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 

@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.special import normal_quantile
+from seqbayes.numerics.special import normal_quantile
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 

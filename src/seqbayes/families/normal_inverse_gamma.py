@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import distributions, likelihoods, special
+from seqbayes import distributions, likelihoods
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU, move
 from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.special import is_array
+from seqbayes.numerics import special
+from seqbayes.numerics.special import is_array
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import special
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
@@ -31,6 +30,7 @@ from seqbayes.likelihoods import (
     check_parameter,
     check_vector,
 )
+from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
 

@@ -7,14 +7,14 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from seqbayes import arrays, codec, distributions, tables
+from seqbayes import codec, distributions, tables
 from seqbayes.distributions.product import some
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families.dirichlet import by_label
 from seqbayes.family import Family
 from seqbayes.likelihoods import Fields
 from seqbayes.state import Explanation, State, check_level
-from seqbayes.statistics import FieldStatistic, FieldSums, Statistics
+from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
 from seqbayes.tables import by_field
 
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqbayes import special
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
 from seqbayes.families.wishart_parameters import factor_of
+from seqbayes.numerics import special
 
 
 class MultivariateParameters(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive
+from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import Likelihood, check_parameter
-from seqbayes.statistics import LabelCounts, MultinomialCounts
+from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
 class LabelLikelihood(Likelihood):

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods.base import Likelihood
-from seqbayes.statistics import Scatter, is_missing
+from seqbayes.statistics import Scatter, arrays, is_missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive
+from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.base import Likelihood
-from seqbayes.statistics import Moments, Statistics
+from seqbayes.statistics import Moments, Statistics, arrays
 
 
 @dataclass(frozen=True, slots=True)

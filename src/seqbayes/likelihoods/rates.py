@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive
-from seqbayes.combinatorics import log_factorial
+from seqbayes import predictive
 from seqbayes.distributions import Distribution, StudentT
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums, scan_floats
+from seqbayes.numerics.combinatorics import log_factorial
+from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
 
 
 @dataclass(frozen=True, slots=True)

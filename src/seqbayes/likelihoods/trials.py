@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import arrays, predictive
-from seqbayes.combinatorics import log_choose
+from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.numerics.combinatorics import log_choose
 from seqbayes.statistics import (
     BernoulliSums,
     BinomialSums,
     NegativeBinomialSums,
+    arrays,
     count_ones,
 )
 

@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 from river import base
 
-from seqbayes import arrays, codec
+from seqbayes import codec
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.mixture import document
 from seqbayes.mixture.rows import HEAVIEST, as_weight
+from seqbayes.statistics import arrays
 
 
 class Durable(base.Clusterer):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import arrays, codec
+from seqbayes import codec
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import document, fitting, merging
@@ -18,7 +18,7 @@ from seqbayes.mixture.settings import check_buffer, check_settings, name_compone
 from seqbayes.mixture.trace import Trace
 from seqbayes.mixture.working import Working
 from seqbayes.state import State
-from seqbayes.statistics import read_weight
+from seqbayes.statistics import arrays, read_weight
 
 
 class Mixture(Answers):

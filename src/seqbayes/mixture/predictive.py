@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqbayes import special
 from seqbayes.families import NormalInverseGamma, NormalInverseWishart, Product
 from seqbayes.mixture.components import absorb, is_logarithmic
+from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics.moments import MomentStatistic
 from seqbayes.statistics.scatter import ScatterStatistic

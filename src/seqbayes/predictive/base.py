@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes import regions
 from seqbayes.distributions.base import Distribution, exponential
-from seqbayes.special import Real, normal_quantile
+from seqbayes.numerics import regions
+from seqbayes.numerics.special import Real, normal_quantile
 
 
 class DiscreteDistribution(Distribution):

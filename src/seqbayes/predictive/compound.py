@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import tails
 from seqbayes.distributions.base import (
     Distribution,
     choose,
@@ -17,8 +16,9 @@ from seqbayes.distributions.base import (
     parameters,
 )
 from seqbayes.distributions.gamma import log_gamma_moment, log_gamma_spread, power_limit
+from seqbayes.numerics import tails
+from seqbayes.numerics.special import Real, is_array, log_beta, log_beta_term, product_difference
 from seqbayes.predictive.transforms import Power, Transform
-from seqbayes.special import Real, is_array, log_beta, log_beta_term, product_difference
 
 
 class CompoundGamma(Distribution):

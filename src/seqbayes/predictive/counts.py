@@ -8,17 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import tails
 from seqbayes.distributions.base import choose, exponential, logarithm, parameters
-from seqbayes.predictive.base import DiscreteDistribution
-from seqbayes.predictive.mixed import (
-    SUMMED,
-    beta_binomial_cdf,
-    beta_negative_binomial_cdf,
-    beta_negative_binomial_sf,
-    log_beta_negative_binomial,
-)
-from seqbayes.special import (
+from seqbayes.numerics import tails
+from seqbayes.numerics.special import (
     DIRECT,
     Array,
     Real,
@@ -26,6 +18,14 @@ from seqbayes.special import (
     log_beta_binomial,
     log_binomial_term,
     product_difference,
+)
+from seqbayes.predictive.base import DiscreteDistribution
+from seqbayes.predictive.mixed import (
+    SUMMED,
+    beta_binomial_cdf,
+    beta_negative_binomial_cdf,
+    beta_negative_binomial_sf,
+    log_beta_negative_binomial,
 )
 
 

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqbayes.distributions.base import exponential, logarithm
+from seqbayes.numerics.special import Real, log_beta_binomial
 from seqbayes.predictive.base import DiscreteDistribution
-from seqbayes.special import Real, log_beta_binomial
 
 
 class _Labelled(DiscreteDistribution):

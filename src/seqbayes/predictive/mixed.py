@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from seqbayes.distributions.base import exponential, logarithm
-from seqbayes.quadrature import beta_less
-from seqbayes.special import Array, Real, log_beta_binomial
+from seqbayes.numerics.quadrature import beta_less
+from seqbayes.numerics.special import Array, Real, log_beta_binomial
 
 # Up to here tails are sums of probabilities, beyond they are integrals.
 SUMMED = 2000

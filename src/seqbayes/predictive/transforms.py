@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from seqbayes.distributions.base import exponential, logarithm, parameters
-from seqbayes.special import Real, is_array
+from seqbayes.numerics.special import Real, is_array
 
 
 class Transform(Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqbayes import codec
 from seqbayes.errors import PriorError
+from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river.features import KINDS, Feature, Kind
-from seqbayes.square_root import SquareRoot
 from seqbayes.state import State
 from seqbayes.statistics import Statistics
 

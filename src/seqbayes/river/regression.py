@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Self
 
 from river import base
 
-from seqbayes import codec, special
+from seqbayes import codec
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.numerics import special
+from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight
-from seqbayes.square_root import SquareRoot
 from seqbayes.state import check_level
 
 

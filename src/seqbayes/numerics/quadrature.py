@@ -7,8 +7,8 @@ import math
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import tails
-from seqbayes.special import (
+from seqbayes.numerics import tails
+from seqbayes.numerics.special import (
     Array,
     Real,
     is_array,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.special import Real, is_array, log_rising
-from seqbayes.tails.elementwise import select
+from seqbayes.numerics.elementwise_tails import select
+from seqbayes.numerics.special import Real, is_array, log_rising
 
 _LARGEST = 1e150
 

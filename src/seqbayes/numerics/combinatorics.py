@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes import special
+from seqbayes.numerics import special
 
 
 def log_factorial(k: Any) -> Any:

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.special import Real, beta_difference, deviance, is_array, log_beta, log_beta_term
-from seqbayes.tails.elementwise import SMALLEST_TAIL, select
-from seqbayes.tails.gamma import gamma_cdf, gamma_isf, gamma_ppf, gamma_sf
+from seqbayes.numerics.elementwise_tails import SMALLEST_TAIL, select
+from seqbayes.numerics.gamma_tails import gamma_cdf, gamma_isf, gamma_ppf, gamma_sf
+from seqbayes.numerics.special import (
+    Real,
+    beta_difference,
+    deviance,
+    is_array,
+    log_beta,
+    log_beta_term,
+)
 
 # From here on Temme's expansion is better than scipy.
 _LARGE = 1e10

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.special import Real, deviance, horner, is_array
-from seqbayes.tails.elementwise import SMALLEST_TAIL, select
+from seqbayes.numerics.elementwise_tails import SMALLEST_TAIL, select
+from seqbayes.numerics.special import Real, deviance, horner, is_array
 
 # From here on three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
 _LARGE = 1e5

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.special import Real, is_array
+from seqbayes.numerics.special import Real, is_array
 
 SMALLEST_TAIL = 1e-290
 """Of large parameters; smaller levels are read as this one."""

@@ -20,7 +20,7 @@ References
    Anal. 10, 1979; https://dlmf.nist.gov/8.12 and https://dlmf.nist.gov/8.18.
 """
 
-from seqbayes.tails.beta import (
+from seqbayes.numerics.beta_tails import (
     beta_cdf,
     beta_isf,
     beta_odds_isf,
@@ -28,8 +28,8 @@ from seqbayes.tails.beta import (
     beta_ppf,
     beta_sf,
 )
-from seqbayes.tails.gamma import gamma_cdf, gamma_isf, gamma_ppf, gamma_sf
-from seqbayes.tails.student import t_cdf, t_ppf
+from seqbayes.numerics.gamma_tails import gamma_cdf, gamma_isf, gamma_ppf, gamma_sf
+from seqbayes.numerics.student_tails import t_cdf, t_ppf
 
 __all__ = [
     "beta_cdf",

@@ -1,0 +1,1 @@
+"""Numerical functions that keep their digits where scipy.special loses them."""
