@@ -309,8 +309,8 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(postgres_url, monkeypa
     store.acquire()
     apply, done = store._apply, []
 
-    def commit_and_lose(changes):
-        apply(changes)
+    def commit_and_lose(changes, again):
+        apply(changes, again)
         if not done:
             done.append(changes)
             store._connection.execute("COMMIT")

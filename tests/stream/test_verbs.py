@@ -671,8 +671,8 @@ def test_a_retry_that_breaks_off_has_counted_nothing_twice(url, tmp_path, monkey
         kind = type(store)
     apply, calls = kind._apply, []
 
-    def broken(self, changes):
-        apply(self, changes)
+    def broken(self, changes, again):
+        apply(self, changes, again)
         calls.append(changes)
         if len(calls) in (2, 4):
             raise StoreError("the plug was pulled")

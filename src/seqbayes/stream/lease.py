@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from pathlib import Path
 
 import msgspec
 
+_held: set[str] = set()
+"""Tokens of the leases that this process holds."""
+
 
 class Holder(msgspec.Struct, frozen=True):
-    """A process, told apart from a later one that has its number.
+    """The holder of a lease: a process, and a token that no other lease has.
+
+    The start time distinguishes a process from a later one with the same number. Leases written by
+    versions before 4 of the tables have no token.
 
     Examples
     --------
     >>> holder = Holder.own()
+    >>> holder.keep()
     >>> holder.local, holder.lives
     (True, True)
+    >>> holder.drop()
+    >>> holder.lives
+    False
     """
 
     host: str
     boot: str
     pid: int
     started: str
+    token: str = ""
 
     @classmethod
     def own(cls) -> Holder:
-        """Return this process."""
-        return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()))
+        """Return this process with a new token."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), _boot(), pid, _started(pid), uuid.uuid4().hex)
+
+    def keep(self) -> None:
+        """Record that this process holds a lease with this token."""
+        _held.add(self.token)
+
+    def drop(self) -> None:
+        """Record that this process no longer holds the lease, even if the store still names it."""
+        _held.discard(self.token)
 
     @classmethod
     def read(cls, text: str) -> Holder:
@@ -47,7 +68,9 @@ class Holder(msgspec.Struct, frozen=True):
 
     @property
     def lives(self) -> bool:
-        """Whether the process, a local one, still runs."""
+        """Whether the process, a local one, still runs, and has not dropped the lease."""
+        if self.token and self.pid == os.getpid():
+            return self.token in _held
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

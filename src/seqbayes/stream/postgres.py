@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from seqbayes.stream.sql import SqlStore
-from seqbayes.stream.store import Changes, LeaseError, Mode, StoreError
+from seqbayes.stream.sql import LEASE, SqlStore, T
+from seqbayes.stream.store import Mode, StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,11 +46,13 @@ class PostgresStore(SqlStore):
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "bytes": "BYTEA",
     }
+    _for_update = " FOR UPDATE"
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
         self._psycopg = _driver()
         self._conninfo = url
         self._cursors = 0
+        self._unanswered = False
         super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url))
         self._connection: psycopg.Connection[tuple[Any, ...]] = self._connect()
         try:
@@ -84,6 +86,8 @@ class PostgresStore(SqlStore):
                 keepalives_interval=5,
                 keepalives_count=4,
             )
+        # a second runner must see what the first one has written to the row that it waited for
+        connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
         return connection
 
     @contextmanager
@@ -118,14 +122,14 @@ class PostgresStore(SqlStore):
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read all within it as of one moment, whatever is committed meanwhile."""
-        level = self._psycopg.IsolationLevel.REPEATABLE_READ
-        self._connection.isolation_level = level
+        levels = self._psycopg.IsolationLevel
+        self._connection.isolation_level = levels.REPEATABLE_READ
         try:
             with self._transaction():
                 yield
         finally:
             if not self._connection.closed:
-                self._connection.isolation_level = None
+                self._connection.isolation_level = levels.READ_COMMITTED
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         statement: Any = sql.replace("?", "%s") if parameters else sql
@@ -160,22 +164,6 @@ class PostgresStore(SqlStore):
             cursor.execute(statement, parameters)
             yield from cursor
 
-    def commit(self, changes: Changes) -> None:
-        """Store all changes, or none, through broken connections.
-
-        Raises
-        ------
-        StoreError
-            If that fails.
-        LeaseError
-            If another runner has taken the store.
-        """
-        self._persist(self._transaction, lambda: self._apply(changes))
-        self._serial += 1
-
-    def _persist_beat(self, pulse: str) -> None:
-        self._persist(self._unsynced, lambda: self._beat(pulse))
-
     def thin(self, belief: str, most: int) -> None:
         """Leave out every second point of long histories; some other time if it breaks off."""
         try:
@@ -184,42 +172,55 @@ class PostgresStore(SqlStore):
             if not self._is_lost(error):
                 raise
 
+    def _take(self, again: bool) -> tuple[int, int]:
+        self._limit_idle_transactions()
+        return super()._take(again)
+
+    def _limit_idle_transactions(self) -> None:
+        """Let the server end a transaction of a runner that is halted within it.
+
+        It would keep the row of the lease locked after the lease has expired.
+        """
+        self._run(f"SET idle_in_transaction_session_timeout = {LEASE * 1e3:.0f}")
+
     def _persist(
-        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[], None]
-    ) -> None:
-        """Do something in a fenced transaction, once, however often the connection breaks."""
-        for pause in (*_PAUSES, None):
+        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[bool], T]
+    ) -> T:
+        """Run a transaction once and return its result, however often the connection breaks.
+
+        Raises
+        ------
+        StoreError
+            If it fails, or an earlier one ended without an answer, so that it is not known whether
+            that one is stored.
+        """
+        if self._unanswered:
+            raise StoreError(f"{self.url}: the connection was lost; open the store again")
+        for attempt, pause in enumerate((*_PAUSES, None)):
             try:
                 with begin():
-                    act()
-                break
+                    return act(attempt > 0)
             except StoreError as error:
-                if pause is None or not self._is_lost(error):
+                if not self._is_lost(error):
+                    raise
+                if pause is None:
+                    self._unanswered = True
                     raise
             time.sleep(pause)
-            if self._reconnected() and self._is_stored():
-                break
+            self._reconnect()
+        raise AssertionError("the last attempt returns or raises")
 
     def _is_lost(self, error: StoreError) -> bool:
-        """Whether a failure was the connection's."""
-        return self._connection.broken and isinstance(
-            error.__cause__, (self._psycopg.OperationalError, self._psycopg.InterfaceError)
-        )
+        """Return whether an operation failed because the connection was lost."""
+        return self._connection.broken and isinstance(error.__cause__, self._psycopg.Error)
 
-    def _reconnected(self) -> bool:
-        try:
+    def _reconnect(self) -> None:
+        """Replace the broken connection, if the server can be reached."""
+        with suppress(StoreError):
             self._connection = self._connect()
-        except StoreError:
-            return False
-        return True
-
-    def _is_stored(self) -> bool:
-        """Whether the commit that broke off was done before the connection was lost."""
-        with self._transaction():
-            ((epoch, serial),) = self._run("SELECT epoch, serial FROM seqbayes_lease")
-        if epoch != self._epoch:
-            raise LeaseError(f"{self.url} was taken over by another runner")
-        return bool(serial == self._serial + 1)
+            if self._epoch is not None:
+                with self._translated():
+                    self._limit_idle_transactions()
 
 
 def _driver() -> Any:

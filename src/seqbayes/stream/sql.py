@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Self, TypeVar
 
 import msgspec
 
 from seqbayes.stream.lease import Holder
 from seqbayes.stream.sql_reader import SqlReader
 from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, Pulse, StoreError
+
+T = TypeVar("T")
 
 VERSION = 3
 """Version of the tables; older ones are brought up, newer ones refused."""
@@ -67,6 +69,8 @@ class SqlStore(SqlReader):
     """
 
     _connection: Any
+    _for_update = ""
+    """Ends a SELECT that locks its rows, where a transaction does not lock the whole database."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -117,21 +121,35 @@ class SqlStore(SqlReader):
         Raises
         ------
         LeaseError
-            If a runner that lives has it: one on this machine, or one on another whose lease has
-            not run out.
+            If it is held by this store, by a running process on this machine, or by a process on
+            another machine and has not expired.
         """
-        with self._transaction():
-            ((epoch, serial, holder, expires),) = self._run(
-                "SELECT epoch, serial, holder, expires FROM seqbayes_lease"
-            )
-            if holder is not None:
-                self._check_left(Holder.read(holder), expires)
-            self._run(
-                "UPDATE seqbayes_lease SET epoch = ?, holder = ?, expires = ?, pulse = NULL",
-                [epoch + 1, self._holder.write(), self._now() + LEASE],
-            )
-        self._epoch, self._serial = epoch + 1, serial
+        if self._epoch is not None:
+            raise LeaseError(f"{self.url} is held by this process: one runner at a time")
+        self._epoch, self._serial = self._persist(self._transaction, self._take)
+        self._holder.keep()
         self._renewed = time.monotonic()
+
+    def _take(self, again: bool) -> tuple[int, int]:
+        """Take the lease within a transaction; return its epoch and serial number.
+
+        The row stays locked until the transaction ends, so that of two runners which start at the
+        same time the second one reads what the first one wrote.
+        """
+        ((epoch, serial, holder, expires),) = self._run(
+            f"SELECT epoch, serial, holder, expires FROM seqbayes_lease{self._for_update}"
+        )
+        own = self._holder.write()
+        if again and holder == own:  # the answer to an earlier attempt was lost
+            return epoch, serial
+        if holder is not None:
+            self._check_left(Holder.read(holder), expires)
+        ((epoch, serial),) = self._run(
+            "UPDATE seqbayes_lease SET epoch = epoch + 1, holder = ?, expires = ?, pulse = NULL"
+            " RETURNING epoch, serial",
+            [own, self._now() + LEASE],
+        )
+        return epoch, serial
 
     def _check_left(self, holder: Holder, expires: float) -> None:
         if holder.local:
@@ -143,13 +161,60 @@ class SqlStore(SqlReader):
                 f"{self.url} is held by {holder}, whose lease runs out in {left:.0f} s"
             )
 
-    def _fence(self) -> None:
-        """Check, within a transaction, that nobody has taken the lease; and renew it."""
-        found = self._run(
-            "UPDATE seqbayes_lease SET serial = ?, expires = ? WHERE epoch = ? RETURNING id",
-            [self._serial + 1, self._now() + LEASE, self._epoch],
-        )
-        self._check_kept(found)
+    def _fence(self, again: bool = False) -> bool:
+        """Check within a transaction that the lease is still held, and renew it.
+
+        Parameters
+        ----------
+        again
+            Whether an earlier attempt at the same transaction ended without an answer.
+
+        Returns
+        -------
+        bool
+            Whether there is something left to do: False if that earlier attempt was stored.
+
+        Raises
+        ------
+        LeaseError
+            If anything that another runner would change has changed.
+        """
+        if self._run(
+            "UPDATE seqbayes_lease SET serial = serial + 1, expires = ?"
+            " WHERE epoch = ? AND holder = ? AND serial = ? RETURNING id",
+            [self._now() + LEASE, self._epoch, self._holder.write(), self._serial],
+        ):
+            return True
+        if again and self._run(
+            "SELECT id FROM seqbayes_lease WHERE epoch = ? AND holder = ? AND serial = ?",
+            [self._epoch, self._holder.write(), self._serial + 1],
+        ):
+            return False
+        raise LeaseError(f"{self.url} was taken over by another runner")
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """Begin a transaction that only the holder of the lease can commit."""
+        with self._transaction():
+            self._fence()
+            yield
+        self._serial += 1
+
+    def _persist(
+        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[bool], T]
+    ) -> T:
+        """Run a transaction once and return its result, whatever happens to the connection.
+
+        Parameters
+        ----------
+        begin
+            Begins the transaction.
+        act
+            Runs its statements; its argument is whether an earlier attempt ended without an
+            answer, so that it may have been committed.
+        """
+        with begin():
+            return act(False)
 
     def renew(self, pulse: Pulse) -> None:
         """Keep the lease, and leave word of how the runner does; a write every half second.
@@ -161,11 +226,8 @@ class SqlStore(SqlReader):
         """
         if time.monotonic() - self._renewed > BEAT:
             self._renewed = time.monotonic()
-            self._persist_beat(msgspec.json.encode(pulse).decode())
-
-    def _persist_beat(self, pulse: str) -> None:
-        with self._unsynced():
-            self._beat(pulse)
+            text = msgspec.json.encode(pulse).decode()
+            self._persist(self._unsynced, lambda again: self._beat(text))
 
     def _unsynced(self) -> AbstractContextManager[None]:
         """Begin a transaction that a loss of power may undo, unlike what is committed later."""
@@ -173,14 +235,11 @@ class SqlStore(SqlReader):
 
     def _beat(self, pulse: str) -> None:
         """Renew the lease within a transaction; it is no commit, so that nobody reads it all."""
-        found = self._run(
-            "UPDATE seqbayes_lease SET expires = ?, pulse = ? WHERE epoch = ? RETURNING id",
-            [self._now() + LEASE, pulse, self._epoch],
-        )
-        self._check_kept(found)
-
-    def _check_kept(self, found: Sequence[Any]) -> None:
-        if not found:
+        if not self._run(
+            "UPDATE seqbayes_lease SET expires = ?, pulse = ?"
+            " WHERE epoch = ? AND holder = ? RETURNING id",
+            [self._now() + LEASE, pulse, self._epoch, self._holder.write()],
+        ):
             raise LeaseError(f"{self.url} was taken over by another runner")
 
     def __enter__(self) -> Self:
@@ -198,15 +257,27 @@ class SqlStore(SqlReader):
             If the lease cannot be given back; the connection is closed all the same.
         """
         try:
-            self._release()
+            self.release()
         finally:
             self._connection.close()
 
-    def _release(self) -> None:
-        if self._epoch is not None:
-            with self._transaction():
-                self._run("UPDATE seqbayes_lease SET holder = NULL WHERE epoch = ?", [self._epoch])
-            self._epoch = None
+    def release(self) -> None:
+        """Give the lease back, if this store holds it.
+
+        Raises
+        ------
+        StoreError
+            If that fails; another store of this process can take the lease all the same.
+        """
+        if self._epoch is None:
+            return
+        self._holder.drop()
+        with self._transaction():
+            self._run(
+                "UPDATE seqbayes_lease SET holder = NULL WHERE epoch = ? AND holder = ?",
+                [self._epoch, self._holder.write()],
+            )
+        self._epoch = None
 
     # Beliefs.
 
@@ -250,12 +321,12 @@ class SqlStore(SqlReader):
         LeaseError
             If another runner has taken the store.
         """
-        with self._transaction():
-            self._apply(changes)
+        self._persist(self._transaction, lambda again: self._apply(changes, again))
         self._serial += 1
 
-    def _apply(self, changes: Changes) -> None:
-        self._fence()
+    def _apply(self, changes: Changes, again: bool) -> None:
+        if not self._fence(again):
+            return
         now = self._now()
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
@@ -332,23 +403,17 @@ class SqlStore(SqlReader):
         """
         of = "belief = ?" if key is None else "belief = ? AND key = ?"
         values = [belief] if key is None else [belief, key]
-        with self._transaction():
-            self._fence()
+        with self._fenced():
             if key is None:
                 self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
             self._run(f"DELETE FROM seqbayes_history WHERE {of}", values)
-            count = self._delete("states", of, values)
-        self._serial += 1
-        return count
+            return self._delete("states", of, values)
 
     def remove_place(self, source: str) -> int:
         """Forget where a source stands, so that it is read from its beginning."""
-        with self._transaction():
-            self._fence()
-            count = self._delete("sources", "name = ?", [source])
+        with self._fenced():
             self._delete("ids", "source = ?", [source])
-        self._serial += 1
-        return count
+            return self._delete("sources", "name = ?", [source])
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
         """Remove dead letters by their numbers; return how many there were."""

@@ -159,6 +159,9 @@ class Store(Protocol):
     def acquire(self) -> None:
         """Take the lease, which one living runner at a time can hold."""
 
+    def release(self) -> None:
+        """Give the lease back, if this store holds it."""
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Read all within it as of one moment, whatever is committed meanwhile."""
         ...

@@ -1,0 +1,342 @@
+"""At most one runner holds a store, however runners start, stop, halt and lose connections."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from killing import contents, events, write
+
+from seqbayes.stream import LeaseError, StoreError, open_store, sql
+from seqbayes.stream.readonly import StoreReader
+from seqbayes.stream.store import Changes, Pulse
+
+PAIRS = 200
+PATIENCE = 60.0
+
+
+def release(*stores):
+    for store in stores:
+        store.release()
+
+
+def test_of_two_runners_that_start_at_once_one_holds_the_store(url):
+    open_store(url).close()
+    start, end = threading.Barrier(2, timeout=PATIENCE), threading.Barrier(2, timeout=PATIENCE)
+    held = [[], []]
+    errors = []
+
+    def compete(n):
+        try:
+            with open_store(url) as store:
+                for _ in range(PAIRS):
+                    start.wait()
+                    try:
+                        store.acquire()
+                        store.commit(Changes("src", n, 1))
+                        held[n].append(True)
+                    except LeaseError:
+                        held[n].append(False)
+                    end.wait()
+                    store.release()
+        except BaseException as error:
+            errors.append(error)
+            start.abort()
+            end.abort()
+
+    threads = [threading.Thread(target=compete, args=[n]) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert [sum(pair) for pair in zip(*held, strict=True)] == [1] * PAIRS
+    with open_store(url) as store:
+        assert store.events("src") == PAIRS
+
+
+COMPETE = """
+import sys
+from seqbayes.stream import LeaseError, open_store
+with open_store(sys.argv[1]) as store:
+    for line in sys.stdin:
+        try:
+            store.acquire()
+            print("held", flush=True)
+        except LeaseError:
+            print("refused", flush=True)
+        sys.stdin.readline()
+        store.release()
+        print("released", flush=True)
+"""
+
+
+def test_of_two_processes_that_start_at_once_one_holds_the_store(url):
+    open_store(url).close()
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-c", COMPETE, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    def ask():
+        for process in pair:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        return sorted(process.stdout.readline().strip() for process in pair)
+
+    try:
+        for _ in range(PAIRS):
+            assert ask() == ["held", "refused"]
+            assert ask() == ["released", "released"]
+    finally:
+        for process in pair:
+            process.communicate()
+
+
+def test_a_runner_with_the_same_epoch_is_fenced_off(url):
+    with open_store(url) as first, open_store(url) as second:
+        first.acquire()
+        second._epoch, second._serial = first._epoch, first._serial
+        for act in (
+            lambda: second.commit(Changes("src", 1, 1)),
+            lambda: second.remove_place("src"),
+            lambda: second.remove_belief("b"),
+        ):
+            with pytest.raises(LeaseError, match="was taken over by another runner"):
+                act()
+        second.release()
+        first.commit(Changes("src", 2, 2))
+        assert (first.token("src"), first.events("src")) == (2, 2)
+
+
+def test_a_commit_that_another_runner_has_made_is_noticed(url):
+    with open_store(url) as store:
+        store.acquire()
+        store.commit(Changes("src", 1, 1))
+        store._serial -= 1
+        with pytest.raises(LeaseError):
+            store.commit(Changes("src", 1, 1))
+        assert store.events("src") == 1
+
+
+def test_a_store_is_acquired_once_and_again_after_its_release(url):
+    with open_store(url) as store, open_store(url) as other:
+        store.acquire()
+        for each in (store, other):
+            with pytest.raises(LeaseError, match="one runner at a time"):
+                each.acquire()
+        store.release()
+        other.acquire()
+        other.commit(Changes("src", 1, 1))
+        with pytest.raises(LeaseError):
+            store.commit(Changes("src", 2, 1))
+        other.release()
+        store.acquire()
+        store.commit(Changes("src", 3, 1))
+        assert (store.token("src"), store.events("src")) == (3, 2)
+
+
+def terminate(url, store):
+    """End the connection of a store on the server."""
+    with open_store(url)._connection as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid])
+
+
+def test_acquiring_survives_a_connection_that_is_lost_before_or_after_it(postgres_url, monkeypatch):
+    for committed in (False, True):
+        store = open_store(postgres_url)
+        take, attempts = store._take, []
+
+        def take_and_lose(again, store=store, take=take, attempts=attempts, committed=committed):
+            found = take(again)
+            attempts.append(again)
+            if len(attempts) == 1:
+                if committed:
+                    store._connection.execute("COMMIT")
+                terminate(postgres_url, store)
+            return found
+
+        monkeypatch.setattr(store, "_take", take_and_lose)
+        store.acquire()
+        assert attempts == [False, True]
+        with open_store(postgres_url) as other, pytest.raises(LeaseError):
+            other.acquire()
+        store.commit(Changes("src", 1, 1))
+        store.close()
+    with open_store(postgres_url) as store:
+        assert store.events("src") == 2
+
+
+def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgres_url, monkeypatch):
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    first.acquire()
+    terminate(postgres_url, first)
+    now = second._now()
+    monkeypatch.setattr(type(first._holder), "local", False)
+    monkeypatch.setattr(second, "_now", lambda: now + sql.LEASE + 1.0)
+    second.acquire()
+    with pytest.raises(LeaseError):
+        first.commit(Changes("src", 1, 1))
+    second.commit(Changes("src", 2, 1))
+    assert (second.token("src"), second.events("src")) == (2, 1)
+    first.close()
+    second.close()
+
+
+def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, monkeypatch):
+    store = open_store(postgres_url)
+    store.acquire()
+    monkeypatch.setattr("seqbayes.stream.postgres._PAUSES", ())
+    terminate(postgres_url, store)
+    with pytest.raises(StoreError):
+        store.commit(Changes("src", 1, 1))
+    with pytest.raises(StoreError, match="open the store again"):
+        store.commit(Changes("src", 2, 1))
+    with pytest.raises(StoreError):
+        store.close()
+    with open_store(postgres_url) as again:  # this process has dropped the lease
+        again.acquire()
+        assert again.token("src") is None
+
+
+def test_a_runner_halted_within_a_commit_blocks_others_no_longer_than_its_lease(
+    postgres_url, monkeypatch
+):
+    monkeypatch.setattr("seqbayes.stream.postgres.LEASE", 0.3)
+    monkeypatch.setattr(sql, "LEASE", 0.3)
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    first.acquire()
+    monkeypatch.setattr(type(first._holder), "local", False)
+    apply = first._apply
+
+    def halt(changes, again):
+        apply(changes, again)
+        if not again:
+            second.acquire()  # waits for the row that the commit has locked
+
+    monkeypatch.setattr(first, "_apply", halt)
+    with pytest.raises(LeaseError):
+        first.commit(Changes("src", 1, 1))
+    second.commit(Changes("src", 2, 1))
+    assert (second.token("src"), second.events("src")) == (2, 1)
+    first.close()
+    second.close()
+
+
+def test_the_lease_is_exclusive_under_another_default_isolation(postgres_url):
+    url = f"{postgres_url}%20-cdefault_transaction_isolation%3Dserializable"
+    with open_store(url) as first, open_store(url) as second:
+        first.acquire()
+        with pytest.raises(LeaseError):
+            second.acquire()
+        first.commit(Changes("src", 1, 1))
+
+
+RUN = """
+import socket, sys
+from seqbayes import cli
+from seqbayes.stream import sql
+sql.LEASE = 1.0
+if sys.argv[2].startswith("postgres"):
+    from seqbayes.stream import postgres
+    postgres.LEASE = 1.0
+name = sys.argv[1]
+socket.gethostname = lambda: name
+sys.exit(cli.main(["run", *sys.argv[3:]]))
+"""
+
+
+def start(host, url, *words):
+    """Start a runner as if on another machine, with a short lease."""
+    command = [sys.executable, "-c", RUN, host, url, *words]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(condition, *processes):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, [process.communicate()[1] for process in processes]
+        time.sleep(0.02)
+
+
+def halt(process, url):
+    """Stop a runner by a signal, outside of a transaction that would lock a whole file."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        if url.startswith("postgres"):
+            return
+        connection = sqlite3.connect(url, timeout=0.0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+            return
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+        finally:
+            connection.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
+def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(url, tmp_path):
+    log = tmp_path / "events.jsonl"
+    records = events(3000, 11)
+    source = {"kind": "file", "path": str(log), "follow": True}
+    config = write(tmp_path / "run.toml", url, source)
+    log.touch()
+
+    def publish(first, last):
+        with log.open("ab") as out:
+            out.write(b"".join(record + b"\n" for record in records[first:last]))
+
+    open_store(url).close()
+    reader = StoreReader(url)
+
+    def read():
+        return sum(source.events for source in reader.sources())
+
+    publish(0, 1000)
+    first = start("one", url, config)
+    wait_until(lambda: read() == 1000, first)
+    halt(first, url)
+    publish(1000, 2000)
+    wait_until(lambda: reader.runner().silent > 1.0, first)
+    second = start("two", url, config)
+    wait_until(lambda: read() == 2000, second)
+    first.send_signal(signal.SIGCONT)
+    assert "taken over by another runner" in first.communicate(timeout=PATIENCE)[1]
+    assert first.returncode == 3
+    second.kill()
+    second.communicate()
+    publish(2000, 3000)
+    third = start("two", url, config, "--once")
+    said = third.communicate(timeout=PATIENCE)[1]
+    assert third.returncode == 0, said
+    reader.close()
+
+    whole = str(tmp_path / "whole.db")
+    uninterrupted = start("one", whole, write(tmp_path / "whole.toml", whole, source), "--once")
+    uninterrupted.communicate()
+    found = contents(url)
+    assert found == contents(whole)
+    assert found[2][0][2] == len(records)
+
+
+def test_a_beat_of_a_runner_that_was_taken_over_is_refused(url, monkeypatch):
+    with open_store(url) as first, open_store(url) as second:
+        first.acquire()
+        second._epoch = first._epoch
+        monkeypatch.setattr(second, "_renewed", -1e9)
+        with pytest.raises(LeaseError):
+            second.renew(Pulse())
+        second._epoch = None
