@@ -109,7 +109,7 @@ class Config:
                 self.beliefs,
                 store,
                 self.pace,
-                (*history, *source.collectors, *collectors),
+                (*history, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
             opened.pop_all()  # from now on the pipeline closes both

@@ -91,6 +91,11 @@ class Pipeline:
         How much is left in the source, where that is known.
     read_at
         When events came last (seconds since 1970); None before.
+    unused
+        Indices of the records of the last batch that no belief learned; they are known if a client
+        waits for the commit, or if every belief selects its events (`where`).
+    unused_events
+        Number of such records.
     idle
         Whether nothing has come lately, and nothing more is there as far as the source knows.
 
@@ -116,11 +121,14 @@ class Pipeline:
         if not beliefs or len(set(names)) < len(names):
             raise PriorError(f"expected beliefs of different names, got {names}")
         self.source, self.store = source, store
-        self.pace, self.collectors = pace, tuple(collectors)
+        self.pace, self.collectors = pace, (*source.collectors, *collectors)
         self.events = self.commits = 0
         self.lag: int | None = None
         self.read_at: float | None = None
         self.idle = False
+        self.unused: Sequence[int] = ()
+        self.unused_events = 0
+        self._selective = all(belief.where for belief in beliefs)
         slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, source.text)
         self.tables: Mapping[str, Table] = {
@@ -167,8 +175,17 @@ class Pipeline:
         events, index = self._layout.decode(
             batch.records, lambda i, why: self._bury(batch, i, "", why)
         )
+        unused = set(range(len(batch.records)) if batch.prompt or self._selective else ())
         for name, table in self.tables.items():
-            table.learn(events, index, lambda i, why, by=name: self._bury(batch, i, by, why))  # type: ignore[misc]
+            learned = table.learn(
+                events,
+                index,
+                lambda i, why, by=name: self._bury(batch, i, by, why),  # type: ignore[misc]
+            )
+            if unused:
+                unused.difference_update(learned)
+        self.unused = sorted(unused)
+        self.unused_events += len(unused)
         for position, raw, reason in batch.refused:
             self._add_dead(position, "", raw, reason)
         read = len(batch.records) + len(batch.refused)

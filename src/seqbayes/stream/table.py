@@ -107,7 +107,7 @@ class Table:
             self._unread = False
         return self._states
 
-    def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
+    def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> Sequence[int]:
         """Learn events, one after the other; one that cannot be used changes nothing.
 
         Parameters
@@ -118,6 +118,11 @@ class Table:
             What `refuse` is to be told of each.
         refuse
             Called with the index of an event that cannot be used, and the reason.
+
+        Returns
+        -------
+        sequence of int
+            The indices of the events that were learned.
         """
         before = len(events)
         events, index = self._reader.select(events, index)
@@ -138,6 +143,7 @@ class Table:
         self.used += len(events) - len(rejected)
         if self.observer is not None:
             self._show(events, index, rejected)
+        return [i for i in index if i not in rejected] if rejected else index
 
     def _show(self, events: Sequence[Any], index: Sequence[int], rejected: set[int]) -> None:
         """Tell the observer what was learned."""

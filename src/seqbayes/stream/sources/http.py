@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 MOST_REFUSALS = 20
-"""Refused events of a request whose reasons are told."""
+"""Unused events of a request whose reasons are reported."""
 
 
 class Http(Source):
@@ -38,13 +38,13 @@ class Http(Source):
     name
         Its identity in the store.
     id
-        The field that identifies an event, if any: one that is posted again counts once.
+        The field that identifies an event, if any: an event that is posted again counts once.
     longest
         Most bytes of a request.
     waiting
-        Most events that wait to be learned; what comes then is refused for the moment.
+        Most events that wait to be learned; further requests are refused for the moment.
     rate
-        Most events a second, over a second; no limit by default.
+        Most events per second; no limit by default.
     remember
         How many identities of events and requests are remembered, the newest ones.
     linger
@@ -57,8 +57,9 @@ class Http(Source):
 
     Notes
     -----
-    A request is a batch, or part of one, so that its events are committed together with the
-    identities that are to be remembered: after a crash either all of it counts or nothing.
+    A request is a batch, or part of one, so that its events are committed together with their
+    identities: after a crash either the whole request counts or none of it. The identity of an
+    event is remembered only if at least one belief learned the event.
     """
 
     kind = "http"
@@ -81,8 +82,8 @@ class Http(Source):
                 raise PriorError(f"expected {limit} to be above 0, got {value!r}")
         self.name, self.id, self.longest = name, id, longest
         self._waiting, self._linger = waiting, linger
-        self._allowance = None if rate is None else RateLimit(float(rate))
-        self._memory = SeenIds(remember)
+        self._rate = None if rate is None else RateLimit(float(rate))
+        self._seen = SeenIds(remember)
         self._condition = threading.Condition()
         self._queue: deque[PostedRequest] = deque()
         self._taken: list[PostedRequest] = []
@@ -91,25 +92,25 @@ class Http(Source):
         self.collectors = (_Settlement(self),)
 
     def seek(self, token: Any) -> None:
-        """Count requests on from those that were committed."""
+        """Continue counting requests after those that were committed."""
         self._number = 0 if token is None else token
 
     def recall(self, ids: Iterable[SeenId]) -> None:
-        """Remember what was committed."""
+        """Load the identities that were committed."""
         with self._condition:
-            self._memory.recall(ids)
+            self._seen.recall(ids)
 
     def offer(self, request: PostedRequest) -> None:
-        """Take a request; it is told when it is done.
+        """Queue a request; its `done` is called when it is committed.
 
         Raises
         ------
         BusyError
-            If too much waits, or comes.
+            If the queue is full or the rate limit is exceeded.
         ReusedError
-            If its key came with another request.
+            If its key was used for another request.
         ClosedError
-            If nothing is read.
+            If the source is closed.
         """
         with self._condition:
             if self._closed:
@@ -127,38 +128,24 @@ class Http(Source):
         """Return the outcome of an earlier request with the same key, or that request."""
         if not request.key:
             return None
-        waits = self._memory.waits.get(request.key)
-        note = self._memory.note(request.key)
+        waits = self._seen.waits.get(request.key)
+        note = self._seen.note(request.key)
         digest = waits.digest if waits is not None else note.digest if note is not None else None
         if digest is not None and digest != request.digest:
             raise ReusedError("this Idempotency-Key came with another request")
         return waits if waits is not None or note is None else note.outcome
 
     def _accept(self, request: PostedRequest) -> None:
-        self._leave_out_known(request)
         count = len(request.records)
         if self._queued and self._queued + count > self._waiting:
             raise BusyError(f"{self._queued:,} events wait already", 1.0)
-        if self._allowance is not None:
-            self._allowance.take(count)
-        self._memory.begin(request)
+        if self._rate is not None:
+            self._rate.take(count)
+        if request.key:
+            self._seen.waits[request.key] = request
         self._queue.append(request)
         self._queued += count
         self._condition.notify()
-
-    def _leave_out_known(self, request: PostedRequest) -> None:
-        """Leave out events whose identities came before, in this request or another one."""
-        if not request.ids:
-            return
-        fresh: dict[str, int] = {}
-        for place, identity in enumerate(request.ids):
-            if not self._memory.has(identity):
-                fresh.setdefault(identity, place)
-        kept = list(fresh.values())
-        request.duplicates = len(request.records) - len(kept)
-        request.records = [request.records[place] for place in kept]
-        request.lines = [request.lines[place] for place in kept]
-        request.ids = list(fresh)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
         """Yield batches of whole requests, and None while none comes."""
@@ -177,15 +164,25 @@ class Http(Source):
             yield self._batch(requests) if requests else None
 
     def _take(self, size: int) -> list[PostedRequest]:
+        """Return requests from the queue that fit into a batch.
+
+        Two requests with the same identity never share a batch: whether the second one is a
+        duplicate depends on whether the first one is learned.
+        """
         requests: list[PostedRequest] = []
-        count = 0
-        while self._queue and (not requests or count + len(self._queue[0].records) <= size):
-            request = self._queue.popleft()
+        count, ids = 0, set[str]()
+        while self._queue:
+            request = self._queue[0]
+            fits = count + len(request.records) <= size and ids.isdisjoint(request.ids)
+            if requests and not fits:
+                break
+            self._queued -= len(request.records)
+            ids.update(request.ids)
+            self._seen.begin(self._queue.popleft())
             count += len(request.records)
             self._number += 1
             request.number = self._number
             requests.append(request)
-        self._queued -= count
         self._taken += requests
         return requests
 
@@ -194,34 +191,30 @@ class Http(Source):
         places = [[request.number, line] for request in requests for line in request.lines]
         return Batch(records, self._number, places, remaining=self._queued, prompt=True)
 
-    def note(self, changes: Changes, beliefs: int) -> None:
-        """Add to a commit what is to be remembered of its requests.
+    def mark_unused(self, positions: Iterable[tuple[int, int]]) -> None:
+        """Note which events, by number of the request and line, no belief has learned."""
+        requests = {request.number: request for request in self._taken}
+        for number, line in positions:
+            requests[number].unused.add(line)
 
-        Parameters
-        ----------
-        changes
-            What is committed.
-        beliefs
-            How many there are: an event that all of them refused may be posted again, corrected.
-        """
-        refusals = _refusals(changes)
+    def note(self, changes: Changes) -> None:
+        """Add to a commit the identities that are to be remembered."""
+        letters = _letters(changes)
         with self._condition:
             for request in self._taken:
-                told = refusals.get(request.number, [])
-                unused = _unused(told, beliefs)
-                self._memory.keep(request, _outcome(request, told, len(unused)), changes)
-                self._memory.let_go(request, unused, changes)
+                outcome = _outcome(request, letters.get(request.number, []))
+                self._seen.remember(request, outcome, changes)
 
     def settle(self) -> None:
-        """Tell all whose requests are committed."""
+        """Answer all requests that have been committed."""
         with self._condition:
             settled, self._taken = self._taken, []
-            told = [(request, self._memory.end(request)) for request in settled]
-        for request, outcome in told:
+            outcomes = [(request, self._seen.end(request)) for request in settled]
+        for request, outcome in outcomes:
             request.finish(outcome)
 
     def close(self) -> None:
-        """Tell all who wait that their requests were not committed."""
+        """Answer all waiting requests that they were not committed."""
         with self._condition:
             self._closed = True
             left = [*self._taken, *self._queue]
@@ -232,41 +225,57 @@ class Http(Source):
 
 
 class _Settlement:
-    """A collector that lets requests end with their commit."""
+    """A collector that answers requests once they are committed."""
 
     def __init__(self, source: Http) -> None:
         self._source = source
 
-    def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Do nothing."""
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """Note which events were not used."""
+        if batch is not None and pipeline.unused:
+            self._source.mark_unused(batch.positions[i] for i in pipeline.unused)
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add what is to be remembered."""
-        self._source.note(changes, len(pipeline.tables))
+        """Add the identities to remember."""
+        self._source.note(changes)
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Tell those who wait."""
+        """Answer the requests."""
         self._source.settle()
 
 
-def _refusals(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
-    """Return what could not be used, by the number of the request."""
+def _letters(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
+    """Return the refusals of a commit by the number of the request."""
     found: dict[int, list[dict[str, Any]]] = {}
     for letter in changes.dead_letters:
         number, line = msgspec.json.decode(letter.position)
-        told = {"line": line, "belief": letter.belief, "reason": letter.reason}
-        found.setdefault(number, []).append(told)
+        refusal = {"line": line, "belief": letter.belief, "reason": letter.reason}
+        found.setdefault(number, []).append(refusal)
     return found
 
 
-def _unused(refusals: list[dict[str, Any]], beliefs: int) -> set[int]:
-    """Return the lines that changed no belief."""
-    counts = Counter(each["line"] for each in refusals)
-    undecoded = {each["line"] for each in refusals if not each["belief"]}
-    return undecoded | {line for line, count in counts.items() if count >= beliefs}
-
-
-def _outcome(request: PostedRequest, refusals: list[dict[str, Any]], unused: int) -> Outcome:
-    lines = {each["line"] for each in refusals}
-    first = refusals[:MOST_REFUSALS]
-    return Outcome(len(request.records) - unused, request.duplicates, len(lines), first, unused)
+def _outcome(request: PostedRequest, letters: list[dict[str, Any]]) -> Outcome:
+    refused = {each["line"] for each in letters}
+    reasons = [
+        {"line": line, "belief": "", "reason": "no belief selects this event"}
+        for line in request.unused - refused
+    ]
+    # an event that repeats the identity of an unused one was not read: it must be sent again
+    again = [line for line, first in request.repeated.items() if first in request.unused]
+    reasons += [
+        {
+            "line": line,
+            "belief": "",
+            "reason": f"not read: line {request.repeated[line]}, which could not be used, has the"
+            " same identity; send this event again",
+        }
+        for line in again
+    ]
+    refusals = sorted([*letters, *reasons], key=lambda each: int(each["line"]))
+    return Outcome(
+        len(request.records) - len(request.unused),
+        request.duplicates + len(request.repeated) - len(again),
+        len(refused),
+        refusals[:MOST_REFUSALS],
+        len(request.unused) + len(again),
+    )

@@ -1,4 +1,4 @@
-"""Requests of events: what becomes of them, and what is remembered of them."""
+"""Requests that carry events: their outcome, and what is remembered of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqbayes.stream.store import Changes, SeenId
 
 
 class BusyError(SeqbayesError):
-    """Too much waits already; `seconds` is when to try again."""
+    """The queue is full or the rate limit is exceeded; retry after `seconds`."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -23,11 +23,11 @@ class BusyError(SeqbayesError):
 
 
 class ClosedError(SeqbayesError):
-    """Nothing is read at present."""
+    """The source is closed."""
 
 
 class ReusedError(SeqbayesError):
-    """An idempotency key came before, with another request."""
+    """An idempotency key was used before, for a request with other content."""
 
 
 class Outcome(msgspec.Struct):
@@ -36,15 +36,16 @@ class Outcome(msgspec.Struct):
     Parameters
     ----------
     accepted
-        Events that at least one belief used, and that are committed.
+        Events that at least one belief learned, and that are committed.
     duplicates
-        Events that had been read before, and were not read again.
+        Events that had been learned before and were not read again.
     refused
         Events that at least one belief could not use; they are dead letters.
     refusals
-        Line, belief and reason of the first of them.
+        Line, belief and reason of the first events that were not used.
     unused
-        Events that no belief could use.
+        Events that no belief learned: refused by every belief that selects them, or selected by
+        none. Their identities are not remembered, so they can be posted again.
     """
 
     accepted: int
@@ -55,34 +56,45 @@ class Outcome(msgspec.Struct):
 
 
 class RequestNote(msgspec.Struct):
-    """What the store keeps of a request with an idempotency key."""
+    """What the store keeps about a request with an idempotency key."""
 
     digest: str
     outcome: Outcome
 
 
 Done = Callable[[Outcome | None, bool], None]
-"""Told the outcome, None if it was not committed, and whether it is that of an earlier request."""
+"""Receives the outcome, None if it was not committed, and whether it is an earlier request's."""
 
 
 @dataclass
 class PostedRequest:
-    """Some events that are committed together.
+    """Events that are committed together.
 
     Parameters
     ----------
     records
-        A JSON object each.
+        One JSON object each.
     lines
         The place of each in the request, from 1.
     ids
-        The identity of each, where events have some.
+        The identity of each, if events have identities.
     key
         The request's idempotency key, if any.
     digest
-        Of its content, to tell another request with the same key.
+        Digest of the content, which detects another request with the same key.
     done
         Called once, in another thread.
+
+    Attributes
+    ----------
+    number
+        The place of the request among those that were read.
+    duplicates
+        Number of events left out because their identity is known.
+    repeated
+        For each line that repeats the identity of an earlier line, that earlier line.
+    unused
+        Lines that no belief learned.
     """
 
     records: Sequence[bytes]
@@ -91,37 +103,51 @@ class PostedRequest:
     key: str = ""
     digest: str = ""
     done: Done = lambda outcome, again: None
-    duplicates: int = 0
     number: int = 0
+    duplicates: int = 0
+    repeated: dict[int, int] = field(default_factory=dict)
+    unused: set[int] = field(default_factory=set)
     also: list[Done] = field(default_factory=list)
 
     def finish(self, outcome: Outcome | None) -> None:
-        """Tell everybody who waits."""
+        """Pass the outcome to every client that waits for it."""
         self.done(outcome, False)
         for done in self.also:
             done(outcome, True)
 
+    def keep(self, places: Sequence[int]) -> None:
+        """Keep only the events at these places."""
+        self.records = [self.records[place] for place in places]
+        self.lines = [self.lines[place] for place in places]
+        self.ids = [self.ids[place] for place in places]
+
 
 class SeenIds:
-    """The identities that came lately, and those that wait for their commit."""
+    """The identities of events that were learned lately, and the requests being processed.
+
+    Parameters
+    ----------
+    most
+        How many identities of events and requests are remembered, the newest ones.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
         self._number = 0
-        self._waiting: set[str] = set()
+        self._pending: set[str] = set()
         self._outcomes: dict[int, Outcome] = {}
         self.waits: dict[str, PostedRequest] = {}
 
     def recall(self, ids: Iterable[SeenId]) -> None:
-        """Remember what was committed, oldest first."""
+        """Load what was committed, oldest first."""
         for identity, number, note in ids:
             self._known[identity] = note
             self._number = number
 
     def has(self, identity: str) -> bool:
-        """Whether an event with this identity was committed, or waits for it."""
-        return f"e:{identity}" in self._known or identity in self._waiting
+        """Whether an event with this identity was learned, or is being learned."""
+        return f"e:{identity}" in self._known or identity in self._pending
 
     def note(self, key: str) -> RequestNote | None:
         """Return what is known of a committed request with this key."""
@@ -129,15 +155,24 @@ class SeenIds:
         return None if text is None else msgspec.json.decode(text, type=RequestNote)
 
     def begin(self, request: PostedRequest) -> None:
-        """Take note that a request waits for its commit."""
-        self._waiting.update(request.ids)
-        if request.key:
-            self.waits[request.key] = request
+        """Leave out events of a request that were learned before or repeat an earlier line."""
+        first: dict[str, int] = {}
+        for place, identity in enumerate(request.ids):
+            if self.has(identity):
+                request.duplicates += 1
+            elif identity in first:
+                request.repeated[request.lines[place]] = request.lines[first[identity]]
+            else:
+                first[identity] = place
+        if len(first) < len(request.ids):
+            request.keep(list(first.values()))
+        self._pending.update(first)
 
-    def keep(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
-        """Remember a request, in the commit as well as here."""
+    def remember(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
+        """Remember a request and its learned events, in the commit as well as here."""
         self._outcomes[request.number] = outcome
-        new = [(f"e:{identity}", "") for identity in request.ids]
+        ids = zip(request.ids, request.lines, strict=False)
+        new = [(f"e:{identity}", "") for identity, line in ids if line not in request.unused]
         if request.key:
             note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
             new.append((f"k:{request.key}", note))
@@ -148,16 +183,9 @@ class SeenIds:
         while len(self._known) > self._most:
             changes.forgotten.append(self._known.popitem(last=False)[0])
 
-    def let_go(self, request: PostedRequest, lines: set[int], changes: Changes) -> None:
-        """Forget the events of some lines."""
-        useless = {f"e:{i}" for i, n in zip(request.ids, request.lines, strict=False) if n in lines}
-        for identity in useless:
-            self._known.pop(identity, None)
-        changes.ids[:] = [each for each in changes.ids if each.id not in useless]
-
     def end(self, request: PostedRequest) -> Outcome:
-        """Take note that a request is committed, and return what became of it."""
-        self._waiting.difference_update(request.ids)
+        """Note that a request is committed, and return its outcome."""
+        self._pending.difference_update(request.ids)
         if self.waits.get(request.key) is request:
             del self.waits[request.key]
         return self._outcomes.pop(request.number)

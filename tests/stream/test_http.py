@@ -1,0 +1,121 @@
+"""Posted events: an identity is remembered only if a belief learned its event."""
+
+import json
+
+import pytest
+
+from seqbayes import Beta
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.sources.http import Http
+from seqbayes.stream.sources.posted import PostedRequest
+
+BELIEFS = [
+    Belief("north", Beta(), field="sold", where={"shop": "north"}),
+    Belief("south", Beta(), field="sold", where={"shop": "south"}),
+]
+
+
+class Server:
+    """Posts requests to a source, and takes steps of its pipeline."""
+
+    def __init__(self, store, beliefs=BELIEFS):
+        self.source = Http(id="id", linger=0.0)
+        self.pipeline = Pipeline(self.source, beliefs, store)
+        self.steps = iter(self.pipeline)
+
+    def offer(self, *events):
+        answers = []
+        records = [json.dumps(event).encode() for event in events]
+        ids = [str(event["id"]) for event in events]
+        request = PostedRequest(records, list(range(1, len(events) + 1)), ids)
+        request.done = lambda outcome, again: answers.append(outcome)
+        self.source.offer(request)
+        return answers
+
+    def step(self):
+        next(self.steps)
+
+    def post(self, *events):
+        answers = self.offer(*events)
+        self.step()
+        (outcome,) = answers
+        return outcome
+
+    @property
+    def learned(self):
+        return sum(table.used for table in self.pipeline.tables.values())
+
+
+@pytest.fixture
+def server():
+    return Server(open_store(":memory:"))
+
+
+GOOD = {"id": 1, "shop": "north", "sold": True}
+REFUSED = {"id": 1, "shop": "north", "sold": 7}
+UNSELECTED = {"id": 1, "shop": "nroth", "sold": True}
+
+
+@pytest.mark.parametrize(
+    ("event", "refused", "reason"),
+    [
+        (REFUSED, 1, "expected"),
+        (UNSELECTED, 0, "no belief selects this event"),
+        ({"id": 1, "shop": 5}, 0, "no belief selects this event"),
+    ],
+)
+def test_an_unused_event_is_reported_and_can_be_posted_again(server, event, refused, reason):
+    outcome = server.post(event)
+    assert (outcome.accepted, outcome.refused, outcome.unused) == (0, refused, 1)
+    assert reason in outcome.refusals[0]["reason"]
+    outcome = server.post(GOOD)
+    assert (outcome.accepted, outcome.duplicates, outcome.unused) == (1, 0, 0)
+    outcome = server.post(GOOD)
+    assert (outcome.accepted, outcome.duplicates) == (0, 1)
+    assert server.learned == 1
+
+
+@pytest.mark.parametrize("event", [REFUSED, UNSELECTED])
+def test_an_unused_event_is_not_remembered_by_the_store(tmp_path, event):
+    url = str(tmp_path / "b.db")
+    first = Server(open_store(url))
+    first.post(event)
+    first.post({**GOOD, "id": 2})
+    first.pipeline.close()
+    second = Server(open_store(url))
+    assert second.post({**GOOD, "id": 2}).duplicates == 1
+    assert second.post(GOOD).duplicates == 0
+    second.pipeline.close()
+
+
+@pytest.mark.parametrize("event", [REFUSED, UNSELECTED])
+def test_a_corrected_copy_counts_while_the_first_one_waits(server, event):
+    first, corrected, repeated = server.offer(event), server.offer(GOOD), server.offer(GOOD)
+    for _ in range(3):
+        server.step()
+    (first,), (corrected,), (repeated,) = first, corrected, repeated
+    assert (first.unused, corrected.duplicates, repeated.duplicates) == (1, 0, 1)
+    assert server.learned == 1
+
+
+@pytest.mark.parametrize("event", [REFUSED, UNSELECTED])
+def test_a_corrected_copy_in_the_same_request_is_reported(server, event):
+    outcome = server.post(event, GOOD)
+    assert (outcome.accepted, outcome.duplicates, outcome.unused) == (0, 0, 2)
+    assert outcome.refusals[-1]["line"] == 2
+    assert "send this event again" in outcome.refusals[-1]["reason"]
+    assert server.post(GOOD).duplicates == 0
+    assert server.learned == 1
+
+
+def test_an_event_that_one_of_its_beliefs_learned_is_remembered():
+    beliefs = [Belief("all", Beta(), field="sold"), *BELIEFS]
+    server = Server(open_store(":memory:"), beliefs)
+    assert server.post(UNSELECTED).unused == 0
+    assert server.post(GOOD).duplicates == 1
+
+
+def test_unused_events_are_counted():
+    server = Server(open_store(":memory:"))
+    server.post(GOOD, {**REFUSED, "id": 2}, {**UNSELECTED, "id": 3})
+    assert (server.pipeline.unused_events, server.pipeline.events) == (2, 3)
