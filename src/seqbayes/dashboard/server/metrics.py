@@ -1,9 +1,10 @@
-"""``/metrics``: the pipeline and the beliefs that have seen most, as Prometheus reads them."""
+"""``/metrics``: the pipeline and the keys with most data, in the text format of Prometheus."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,42 +12,63 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.live.entries import Entry
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live.about import About
 from seqbayes.dashboard.live.hub import Hub
 
 TOP = 20
-"""Keys of a belief that are told, those that have seen most: labels must not be without bound."""
+"""Keys of a belief that are exported, those with most data; this bounds the number of series."""
+
+_RESERVED = ("belief", "label", "part", "rest")
+"""Labels that do not come from the fields of a key."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SERVER = {
     "seqbayes_events_total": ("counter", "Events read and learned.", "events"),
-    "seqbayes_events_per_second": ("gauge", "Events a second, lately.", "rate"),
-    "seqbayes_lag": ("gauge", "What is left in the source, in its units.", "lag"),
+    "seqbayes_events_per_second": ("gauge", "Current events per second.", "rate"),
+    "seqbayes_lag": (
+        "gauge",
+        "Events, bytes or messages left in the source, in its own unit.",
+        "lag",
+    ),
     "seqbayes_commit_age_seconds": ("gauge", "Seconds since the last commit.", "commit_age"),
     "seqbayes_event_age_seconds": ("gauge", "Seconds since the last event.", "event_age"),
-    "seqbayes_dead_letters_total": ("counter", "Events that could not be used.", "dead_letters"),
-    "seqbayes_reconnects_total": ("counter", "Times the source was lost.", "reconnects"),
-    "seqbayes_quiet": ("gauge", "Whether events that were to be expected fail to come.", "quiet"),
-    "seqbayes_uptime_seconds": ("gauge", "Seconds since the server began.", "uptime"),
-    "seqbayes_clients": ("gauge", "Pages and programs that watch.", "clients"),
+    "seqbayes_dead_letters_total": (
+        "counter",
+        "Events that no belief or one of the beliefs could not use.",
+        "dead_letters",
+    ),
+    "seqbayes_reconnects_total": ("counter", "Reconnections of the source.", "reconnects"),
+    "seqbayes_quiet": ("gauge", "1 if expected events do not arrive.", "quiet"),
+    "seqbayes_uptime_seconds": ("gauge", "Seconds since the server started.", "uptime"),
+    "seqbayes_clients": ("gauge", "Connected pages and programs.", "clients"),
 }
 
-_KEYS: dict[str, tuple[str, Callable[[Entry], float | None]]] = {
-    "seqbayes_belief_observations": ("Weight of what was seen.", lambda e: e.n),
-    "seqbayes_belief_mean": ("Posterior mean.", lambda e: e.summary.mean),
-    "seqbayes_belief_low": ("Lower end of the 95 % interval.", lambda e: e.summary.low),
-    "seqbayes_belief_high": ("Upper end of the 95 % interval.", lambda e: e.summary.high),
+_MEASURES = {
+    False: {
+        "mean": "Posterior mean.",
+        "low": "Lower end of the 95 % interval.",
+        "high": "Upper end of the 95 % interval.",
+    },
+    True: {
+        "median": "Posterior estimate of the median of the observations.",
+        "median_low": "Lower end of the 95 % interval of the median.",
+        "median_high": "Upper end of the 95 % interval of the median.",
+    },
 }
+"""Names and help of mean, low and high, by whether the belief is about logarithms."""
+
+Sample = tuple[dict[str, str], float]
 
 
 class Metrics:
-    """The handler; the part about beliefs is made anew when they have changed.
+    """Export metrics; the part about beliefs is cached until they change.
 
     Parameters
     ----------
     hub
-        Has the board, and where it comes from.
+        The hub of the server.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -54,7 +76,7 @@ class Metrics:
         self._made = (-1, "")
 
     async def get(self, request: Request) -> Response:
-        """Tell all metrics."""
+        """Return all metrics."""
         text = await run_in_threadpool(self._text)
         return Response(text, 200, {"cache-control": "no-store"}, CONTENT_TYPE)
 
@@ -69,17 +91,55 @@ class Metrics:
     def _beliefs(self) -> Iterator[str]:
         board = self._hub.board
         with board.lock:
-            chosen = [(n, s.top(TOP), len(s.entries)) for n, s in board.shelves.items()]
-            keys = (({"belief": name}, float(count)) for name, _, count in chosen)
-            yield from family("seqbayes_belief_keys", "gauge", "Keys of a belief.", keys)
-            for name, (told, value) in _KEYS.items():
+            shelves = list(board.shelves.values())
+            keys = [({"belief": s.about.name}, float(len(s.entries))) for s in shelves]
+            entries = [
+                (labels_of(entry.names, shelf.about), entry.n, views.measures(entry.state))
+                for shelf in shelves
+                for entry in shelf.top(TOP)
+            ]
+        yield from family("seqbayes_belief_keys", "gauge", "Keys of a belief.", keys)
+        weights = [(labels, n) for labels, n, _ in entries]
+        name, help_text = "seqbayes_belief_observations", "Total weight of the observations."
+        yield from family(name, "gauge", help_text, weights)
+        for logarithmic, metrics in _MEASURES.items():
+            for k, (name, help_text) in enumerate(metrics.items()):
                 samples = [
-                    ({"belief": belief, "key": _key(entry)}, number)
-                    for belief, entries, _ in chosen
-                    for entry in entries
-                    if (number := value(entry)) is not None
+                    ({**labels, **measure.labels}, value)
+                    for labels, _, measures in entries
+                    for measure in measures
+                    if measure.logarithmic is logarithmic
+                    and (value := (measure.mean, measure.low, measure.high)[k]) is not None
                 ]
-                yield from family(name, "gauge", told, samples)
+                yield from family(f"seqbayes_belief_{name}", "gauge", help_text, samples)
+
+
+def labels_of(names: Sequence[str] | None, about: About) -> dict[str, str]:
+    """Return the labels of a key: the belief, and the value of each of its fields.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.events.belief import Belief
+    >>> from seqbayes.dashboard.live.about import of_belief
+    >>> about = of_belief(Belief("sales", Beta(), "sold", by=["shop no.", "belief"]))
+    >>> labels_of(["7", "a"], about)
+    {'belief': 'sales', 'shop_no_': '7', 'belief_2': 'a'}
+    >>> labels_of(None, about)
+    {'belief': 'sales', 'rest': 'true'}
+    """
+    if names is None:
+        return {"belief": about.name, "rest": "true"}
+    labels, taken = {"belief": about.name}, set(_RESERVED)
+    for field, value in zip(about.by, names, strict=True):
+        label = plain = re.sub(r"[^a-zA-Z0-9_]", "_", field).lstrip("_0123456789") or "field"
+        k = 1
+        while label in taken:
+            k += 1
+            label = f"{plain}_{k}"
+        taken.add(label)
+        labels[label] = value
+    return labels
 
 
 def _server(health: dict[str, Any]) -> Iterator[str]:
@@ -87,17 +147,10 @@ def _server(health: dict[str, Any]) -> Iterator[str]:
         if health[field] is not None:
             yield from family(name, kind, told, [({}, float(health[field]))])
     up = [({"status": s}, float(s == health["status"])) for s in ("ok", "stalled", "stopped")]
-    yield from family("seqbayes_status", "gauge", "1 for the present status.", up)
+    yield from family("seqbayes_status", "gauge", "1 for the current status.", up)
 
 
-def _key(entry: Entry) -> str:
-    names = entry.names
-    return "(rest)" if names is None else ", ".join(names)
-
-
-def family(
-    name: str, kind: str, told: str, samples: Iterable[tuple[dict[str, str], float]]
-) -> Iterator[str]:
+def family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:
     r"""Return the lines of one metric.
 
     Examples
@@ -109,7 +162,7 @@ def family(
     """
     lines = [f"{name}{_labels(labels)} {_number(value)}\n" for labels, value in samples]
     if lines:
-        yield f"# HELP {name} {told}\n# TYPE {name} {kind}\n"
+        yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
         yield from lines
 
 
@@ -126,4 +179,6 @@ def _escape(value: str) -> str:
 def _number(value: float) -> str:
     if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return msgspec.json.encode(value).decode() if math.isfinite(value) else "NaN"
+    if math.isfinite(value):
+        return msgspec.json.encode(value).decode()
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0.0 else "-Inf"

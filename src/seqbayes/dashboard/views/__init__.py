@@ -15,6 +15,7 @@ from seqbayes.dashboard.views.base import (
     CARD_POINTS,
     DETAIL_POINTS,
     Followed,
+    Measure,
     Path,
     Ranking,
     View,
@@ -32,6 +33,7 @@ from seqbayes.state import State
 
 __all__ = [
     "Followed",
+    "Measure",
     "Ranking",
     "View",
     "card",
@@ -43,6 +45,7 @@ __all__ = [
     "followed",
     "kind_of",
     "kinds",
+    "measures",
     "ranking",
     "rankings",
     "register_view",
@@ -174,6 +177,20 @@ def followable(state: Any) -> list[Followed]:
     ['n', 'colour = red', 'colour = blue']
     """
     return list(islice(view_of(state).followable(without_decay(state)), _MAX_FOLLOWABLE))
+
+
+def measures(state: Any) -> list[Measure]:
+    """Return the numbers of a belief for monitoring.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, Dirichlet
+    >>> measures(Beta(1, 1))[0].mean
+    0.5
+    >>> [each.labels for each in measures(Dirichlet({"red": 1, "blue": 1}))]
+    [{'label': 'red'}, {'label': 'blue'}]
+    """
+    return view_of(state).measures(without_decay(state))
 
 
 def step(state: Any, x: Any) -> dict[str, Any] | None:

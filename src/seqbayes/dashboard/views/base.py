@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 from seqbayes import families
@@ -18,6 +19,9 @@ LEVEL = 0.95
 
 CARD_POINTS = 64
 DETAIL_POINTS = 400
+
+MAX_MEASURES = 12
+"""Numbers of one key for monitoring."""
 
 Path = tuple[str | int, ...]
 
@@ -64,6 +68,26 @@ class Followed(NamedTuple):
 
 
 EMPTY = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
+
+
+class Measure(NamedTuple):
+    """A number for monitoring, with the labels that tell it from others of the same belief.
+
+    Attributes
+    ----------
+    labels
+        Names and values of labels.
+    mean, low, high
+        Mean and interval.
+    logarithmic
+        Whether the state learned logarithms; then they are those of the median.
+    """
+
+    labels: dict[str, str]
+    mean: float | None
+    low: float | None
+    high: float | None
+    logarithmic: bool = False
 
 
 class View:
@@ -118,6 +142,11 @@ class View:
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield all numbers whose history can be requested."""
         return iter(())
+
+    def measures(self, state: Any) -> list[Measure]:
+        """Return the numbers for monitoring."""
+        found = islice(self.followable(state), MAX_MEASURES)
+        return [Measure({"part": each.name}, each.mean, each.low, each.high) for each in found]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return a named estimate for each number that the belief is about."""

@@ -11,6 +11,7 @@ from seqbayes import distributions
 from seqbayes.dashboard.views.base import (
     LEVEL,
     Followed,
+    Measure,
     Path,
     Ranking,
     View,
@@ -76,6 +77,11 @@ class LabelsView(View):
         for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
             if total > 0.0:
                 yield _followed(label, weights[label], total)
+
+    def measures(self, state: Any) -> list[Measure]:
+        """Return the largest shares, each with its label."""
+        found = self.followable(state)
+        return [Measure({"label": each.name}, each.mean, each.low, each.high) for each in found]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the share of each label."""

@@ -16,6 +16,7 @@ from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import (
     LEVEL,
     Followed,
+    Measure,
     Path,
     Ranking,
     View,
@@ -100,6 +101,16 @@ class NumberView(View):
         if found is not None:
             yield found
 
+    def measures(self, state: Any) -> list[Measure]:
+        """Return mean and interval; of logarithms, those of the median."""
+        found = self.followed(state, ())
+        if found is None:
+            return []
+        ends = found.mean, found.low, found.high
+        if not is_of_logarithms(state):
+            return [Measure({}, *ends)]
+        return [Measure({}, *(None if e is None else _exp(e) for e in ends), logarithmic=True)]
+
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""
         told = _named_estimates(name, state.mean, state.interval(LEVEL), is_of_logarithms(state))
@@ -143,6 +154,13 @@ class NormalView(NumberView):
     def more(self, state: Any) -> dict[str, Any]:
         """Return the estimates of the variance."""
         return {"variance": _variance(state)}
+
+
+def _exp(number: float) -> float:
+    try:
+        return math.exp(number)
+    except OverflowError:
+        return math.inf
 
 
 def told_step(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
