@@ -24,7 +24,7 @@ from seqbayes.mixture import Mixture
 from seqbayes.river.summary import MOST
 from seqbayes.stream import open_store, verbs
 from seqbayes.stream.history import summarise
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
 
 def test_of_several_numbers_one_is_followed():

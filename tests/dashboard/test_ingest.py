@@ -59,7 +59,7 @@ def test_an_answer_means_that_it_is_committed(serve, tmp_path):
 def test_nothing_is_accepted_where_the_commit_fails(serve, monkeypatch, tmp_path):
     server = serve(HTTP)
     server.post([{"shop": "a", "sold": True}])
-    from seqbayes.stream.sqlite import SqliteStore
+    from seqbayes.stream.stores.sqlite import SqliteStore
 
     def fail(self, changes):
         raise StoreError("the disk is full")

@@ -12,7 +12,7 @@ from seqbayes import Dirichlet, Gamma, NormalInverseGamma, Poisson, Product, riv
 from seqbayes.mixture import Mixture
 from seqbayes.stream import open_store
 from seqbayes.stream.history import summarise
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 

@@ -9,7 +9,7 @@ import time
 from programs import command, environment, posix
 from seqbayes import Beta
 from seqbayes.stream import StoreError, open_store
-from seqbayes.stream.store import Changes, HistoryPoint, StoredState
+from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
 SALES = """
 store = "beliefs.db"

@@ -24,7 +24,8 @@ import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from seqbayes.cli import main
-from seqbayes.stream import config, history, postgres, sqlite
+from seqbayes.stream import config, history
+from seqbayes.stream.stores import postgres, sqlite
 from seqbayes.stream.verbs import run
 from seqbayes.stream.source import load_source, register_source, source_kinds
 register_source("lines", "memory:Lines")

@@ -11,17 +11,11 @@ import time
 import pytest
 from killing import contents, events, write
 
-from seqbayes.stream import LeaseError, StoreError, open_store, sql
-from seqbayes.stream.readonly import StoreReader
-from seqbayes.stream.store import Changes, Pulse
+from seqbayes.stream import LeaseError, StoreError, open_store
+from seqbayes.stream.stores import Changes, Pulse, StoreReader, sql
 
 PAIRS = 200
 PATIENCE = 60.0
-
-
-def release(*stores):
-    for store in stores:
-        store.release()
 
 
 def test_of_two_runners_that_start_at_once_one_holds_the_store(url):
@@ -195,7 +189,7 @@ def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgre
 def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, monkeypatch):
     store = open_store(postgres_url)
     store.acquire()
-    monkeypatch.setattr("seqbayes.stream.postgres._PAUSES", ())
+    monkeypatch.setattr("seqbayes.stream.stores.postgres._PAUSES", ())
     terminate(postgres_url, store)
     with pytest.raises(StoreError):
         store.commit(Changes("src", 1, 1))
@@ -211,7 +205,7 @@ def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, mon
 def test_a_runner_halted_within_a_commit_blocks_others_no_longer_than_its_lease(
     postgres_url, monkeypatch
 ):
-    monkeypatch.setattr("seqbayes.stream.postgres.LEASE", 0.3)
+    monkeypatch.setattr("seqbayes.stream.stores.postgres.LEASE", 0.3)
     monkeypatch.setattr(sql, "LEASE", 0.3)
     first, second = open_store(postgres_url), open_store(postgres_url)
     first.acquire()
@@ -244,10 +238,10 @@ def test_the_lease_is_exclusive_under_another_default_isolation(postgres_url):
 RUN = """
 import socket, sys
 from seqbayes import cli
-from seqbayes.stream import sql
+from seqbayes.stream.stores import sql
 sql.LEASE = 1.0
 if sys.argv[2].startswith("postgres"):
-    from seqbayes.stream import postgres
+    from seqbayes.stream.stores import postgres
     postgres.LEASE = 1.0
 name = sys.argv[1]
 socket.gethostname = lambda: name

@@ -7,8 +7,7 @@ import pytest
 
 from seqbayes import Beta
 from seqbayes.stream import DeadLetter, StoreError, open_store
-from seqbayes.stream.readonly import StoreReader
-from seqbayes.stream.store import Changes, HistoryPoint, Pulse, StoredState
+from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, StoredState, StoreReader
 
 
 @pytest.fixture

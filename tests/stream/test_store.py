@@ -9,10 +9,10 @@ import pytest
 from memory import Listed, lines
 
 from seqbayes import Beta, Gamma
-from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store, sql
-from seqbayes.stream.lease import Holder
-from seqbayes.stream.postgres import _public
-from seqbayes.stream.store import Changes, HistoryPoint, Pulse, SeenId, StoredState
+from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store
+from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, SeenId, StoredState, sql
+from seqbayes.stream.stores.lease import Holder
+from seqbayes.stream.stores.postgres import _public
 
 
 def states(store, belief="b"):

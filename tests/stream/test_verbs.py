@@ -29,7 +29,7 @@ from seqbayes.stream import (
     StoreError,
     open_store,
 )
-from seqbayes.stream.store import Changes, SeenId
+from seqbayes.stream.stores import Changes, SeenId
 
 TRUTH = Belief("truth", Beta(2, 3), field="x", by="k")
 

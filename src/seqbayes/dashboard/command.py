@@ -19,7 +19,7 @@ from seqbayes.console.status import FAILED, STORE_IN_USE, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
 from seqbayes.stream.progress import Progress
-from seqbayes.stream.store import LeaseError
+from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import load_or_report
 
 SWITCH = 0.0005

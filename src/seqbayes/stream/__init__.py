@@ -4,7 +4,7 @@ from seqbayes.events.belief import Belief, Times
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.source import Batch, Source, SourceError, register_source
-from seqbayes.stream.store import DeadLetter, LeaseError, Store, StoreError, open_store
+from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
 from seqbayes.stream.verbs.check import check
 from seqbayes.stream.verbs.dead_letters import dead_letters
 from seqbayes.stream.verbs.export import export

@@ -18,7 +18,7 @@ from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ConfigError, Mistakes, guess, join
 from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
-from seqbayes.stream.store import check_url, open_store
+from seqbayes.stream.stores import check_url, open_store
 
 _Duration = str | int | float
 

@@ -13,7 +13,7 @@ from seqbayes.console.plain import plain
 from seqbayes.events.keys import write_key
 from seqbayes.mixture.answers import Answers
 from seqbayes.river import summary
-from seqbayes.stream.store import Changes, HistoryPoint
+from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline

@@ -15,7 +15,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, write_record
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.store import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
+from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
 
 LONGEST_RAW = 1 << 20

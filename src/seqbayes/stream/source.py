@@ -14,7 +14,7 @@ from seqbayes.errors import SourceError as SourceError
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Collector
-    from seqbayes.stream.store import SeenId
+    from seqbayes.stream.stores import SeenId
 
 ENTRY_POINTS = "seqbayes.sources"
 """The group of entry points in which installed packages offer kinds of sources."""

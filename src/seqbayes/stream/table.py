@@ -19,7 +19,7 @@ from seqbayes.events.reader import Reader
 from seqbayes.events.values import Misfit
 from seqbayes.families import DirichletProcess
 from seqbayes.stream.forms import Forms, write_json
-from seqbayes.stream.store import StoreError
+from seqbayes.stream.stores import StoreError
 
 _ODD = (KeyError, AttributeError, TypeError, ValueError)
 """What is raised of an event that needs a closer look: an unknown key, a state not yet read, …"""

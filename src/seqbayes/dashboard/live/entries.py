@@ -18,7 +18,7 @@ from seqbayes.dashboard.live.about import About
 from seqbayes.dashboard.live.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.store import StoreError
+from seqbayes.stream.stores import StoreError
 
 RATE_SECONDS = 10.0
 """Over about how long the rate of a key is averaged."""

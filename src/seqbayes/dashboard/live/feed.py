@@ -14,7 +14,7 @@ import msgspec
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.dashboard.live.trail import copy_of
 from seqbayes.events.keys import read_key, write_key
-from seqbayes.stream.store import Changes, Pulse, Store
+from seqbayes.stream.stores import Changes, Pulse, Store
 from seqbayes.stream.table import Table
 
 if TYPE_CHECKING:

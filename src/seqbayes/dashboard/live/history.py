@@ -11,7 +11,7 @@ import msgspec
 from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.views.base import Followed, Path
 from seqbayes.dashboard.views.figures import finite, significant
-from seqbayes.stream.readonly import StoreReader
+from seqbayes.stream.stores import StoreReader
 
 _NUMBER = (int, float)
 

@@ -16,10 +16,9 @@ from seqbayes.dashboard.live.feed import StateFeed
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.config import Config
 from seqbayes.stream.pipeline import Collector, Pipeline
-from seqbayes.stream.readonly import Runner as StoredRunner
-from seqbayes.stream.readonly import StoreReader
 from seqbayes.stream.source import Source
-from seqbayes.stream.store import StoreError
+from seqbayes.stream.stores import Runner as StoredRunner
+from seqbayes.stream.stores import StoreError, StoreReader
 
 STALLED = 1.5
 """Seconds without a step of the pipeline, or an answer of the store, after which it is stalled."""

@@ -16,7 +16,7 @@ from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, columns, make_c
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.store import DeadLetter
+from seqbayes.stream.stores import DeadLetter
 
 BEST = ("highest", "lowest")
 MOST_CARDS = 1000

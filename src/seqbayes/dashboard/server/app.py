@@ -24,7 +24,7 @@ from seqbayes.dashboard.server.pages import Pages
 from seqbayes.dashboard.server.responses import Refusal, answer, refused
 from seqbayes.dashboard.server.stories import Stories
 from seqbayes.dashboard.server.streams import Streams
-from seqbayes.stream.store import StoreError
+from seqbayes.stream.stores import StoreError
 
 
 class Site:

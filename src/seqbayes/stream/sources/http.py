@@ -21,7 +21,7 @@ from seqbayes.stream.sources.posted import (
     ReusedError,
     SeenIds,
 )
-from seqbayes.stream.store import Changes, SeenId
+from seqbayes.stream.stores import Changes, SeenId
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.store import Changes, SeenId
+from seqbayes.stream.stores import Changes, SeenId
 
 
 class BusyError(SeqbayesError):

@@ -20,7 +20,7 @@ from seqbayes.console.text import count_of, printable, shorten
 from seqbayes.events.fields import Layout
 from seqbayes.stream.config import Config
 from seqbayes.stream.pipeline import LONGEST_RAW
-from seqbayes.stream.store import (
+from seqbayes.stream.stores import (
     Changes,
     DeadLetter,
     Store,

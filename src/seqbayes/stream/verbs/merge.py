@@ -16,9 +16,7 @@ import msgspec
 
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.sql import difference
-from seqbayes.stream.sql_reader import CLASH
-from seqbayes.stream.store import (
+from seqbayes.stream.stores import (
     Contents,
     Place,
     SeenId,
@@ -28,6 +26,8 @@ from seqbayes.stream.store import (
     StoreError,
     open_store,
 )
+from seqbayes.stream.stores.sql import difference
+from seqbayes.stream.stores.sql_reader import CLASH
 from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt, store_path
 from seqbayes.stream.verbs.stored import StoredBelief
 

@@ -18,7 +18,7 @@ from seqbayes.events.columns import kind_of
 from seqbayes.events.values import Misfit, coerce
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import check_level
-from seqbayes.stream.store import open_store
+from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
 from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
 

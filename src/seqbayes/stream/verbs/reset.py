@@ -10,7 +10,7 @@ from seqbayes.console.log import Log
 from seqbayes.console.status import NO_RESULT
 from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.store import Store, open_store
+from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     MissingError,

@@ -16,7 +16,7 @@ from seqbayes.stream.config import load_config
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.store import LeaseError
+from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import add_config, fail, load_or_report
 
 SERVED = "source.kind: this source receives events over HTTP; start it with seqbayes serve"

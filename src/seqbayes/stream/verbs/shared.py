@@ -16,7 +16,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.source import SourceError
-from seqbayes.stream.store import LeaseError, StoreError
+from seqbayes.stream.stores import LeaseError, StoreError
 
 STORE_HELP = "the file of a store, or postgresql://user@host/database"
 

@@ -20,7 +20,7 @@ from seqbayes.console.text import count_of
 from seqbayes.events.durations import spell_duration
 from seqbayes.state import check_level
 from seqbayes.stream.forms import in_words
-from seqbayes.stream.store import Store, open_store
+from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     MissingError,

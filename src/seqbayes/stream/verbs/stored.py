@@ -16,7 +16,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.mixture.answers import Answers
 from seqbayes.stream.forms import Forms, read_state
-from seqbayes.stream.store import Store, StoredEntry, StoreError
+from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
 
 VIEW = View()

@@ -260,10 +260,10 @@ def open_store(url: str, mode: Mode = "create") -> Store:
         If it cannot be opened, is of a newer version or holds something else.
     """
     if _is_server(url):
-        from seqbayes.stream.postgres import PostgresStore
+        from seqbayes.stream.stores.postgres import PostgresStore
 
         return PostgresStore(url, mode)
-    from seqbayes.stream.sqlite import SqliteStore
+    from seqbayes.stream.stores.sqlite import SqliteStore
 
     return SqliteStore(url.removeprefix("sqlite:"), mode)
 
@@ -283,7 +283,7 @@ def check_url(url: str) -> None:
     if not url.removeprefix("sqlite:"):
         raise StoreError("expected a file, or postgresql://user@host/database, got ''")
     if _is_server(url):
-        from seqbayes.stream.postgres import PostgresStore
+        from seqbayes.stream.stores.postgres import PostgresStore
 
         PostgresStore.check(url)
 

@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from seqbayes.stream.sql import LEASE, SqlStore, T
-from seqbayes.stream.store import Mode, StoreError
+from seqbayes.stream.stores.base import Mode, StoreError
+from seqbayes.stream.stores.sql import LEASE, SqlStore, T
 
 if TYPE_CHECKING:
     import psycopg

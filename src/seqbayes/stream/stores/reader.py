@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from seqbayes.stream.lease import Holder
-from seqbayes.stream.sql import LEASE
-from seqbayes.stream.store import DeadLetter, Pulse, StoreError, open_store
+from seqbayes.stream.stores.base import DeadLetter, Pulse, StoreError, open_store
+from seqbayes.stream.stores.lease import Holder
+from seqbayes.stream.stores.sql import LEASE
 
 
 class StoredRow(NamedTuple):
@@ -80,7 +80,7 @@ class StoreReader:
     --------
     >>> StoreReader("missing.db")
     Traceback (most recent call last):
-    seqbayes.stream.store.StoreError: missing.db: there is no such file
+    seqbayes.stream.stores.base.StoreError: missing.db: there is no such file
     """
 
     def __init__(self, url: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from seqbayes.stream.sql import SqlStore
-from seqbayes.stream.store import Mode, StoreError
+from seqbayes.stream.stores.base import Mode, StoreError
+from seqbayes.stream.stores.sql import SqlStore
 
 
 class SqliteStore(SqlStore):

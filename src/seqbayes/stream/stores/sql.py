@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from seqbayes.stream.lease import Holder
-from seqbayes.stream.sql_reader import SqlReader
-from seqbayes.stream.store import Changes, Contents, LeaseError, Mode, Pulse, StoreError
+from seqbayes.stream.stores.base import Changes, Contents, LeaseError, Mode, Pulse, StoreError
+from seqbayes.stream.stores.lease import Holder
+from seqbayes.stream.stores.sql_reader import SqlReader
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from seqbayes.stream.store import (
+from seqbayes.stream.stores.base import (
     DeadLetter,
     HistoryPoint,
     Place,

@@ -1,0 +1,51 @@
+"""Stores: durable beliefs with the position in the source, changed in one transaction."""
+
+from seqbayes.stream.stores.base import (
+    Changes,
+    Contents,
+    DeadLetter,
+    HistoryPoint,
+    LeaseError,
+    Mode,
+    Place,
+    Pulse,
+    SeenId,
+    Store,
+    StoredEntry,
+    StoredLetter,
+    StoredState,
+    StoreError,
+    check_url,
+    open_store,
+)
+from seqbayes.stream.stores.reader import (
+    Reason,
+    Runner,
+    StoredRow,
+    StoredSource,
+    StoreReader,
+)
+
+__all__ = [
+    "Changes",
+    "Contents",
+    "DeadLetter",
+    "HistoryPoint",
+    "LeaseError",
+    "Mode",
+    "Place",
+    "Pulse",
+    "Reason",
+    "Runner",
+    "SeenId",
+    "Store",
+    "StoreError",
+    "StoreReader",
+    "StoredEntry",
+    "StoredLetter",
+    "StoredRow",
+    "StoredSource",
+    "StoredState",
+    "check_url",
+    "open_store",
+]
