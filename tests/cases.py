@@ -13,7 +13,9 @@ import numpy as np
 
 import seqbayes as sb
 import seqbayes.likelihoods
-from seqbayes.family import FAMILIES
+from seqbayes import registry
+
+FAMILIES = registry.families()
 
 PRIORS = {
     "Beta": [{"alpha": 2.0, "beta": 3.0}, {"alpha": 0.5, "beta": 0.5}],

@@ -3,7 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seqbayes.errors import MergeError, ObservationError, PriorError, SeqbayesError
+from seqbayes.errors import (
+    MergeError,
+    ObservationError,
+    PriorError,
+    SeqbayesError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from seqbayes.families import (
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
         Rayleigh,
         Weibull,
     )
+    from seqbayes.registry import register
     from seqbayes.state import Explanation, State
 
 __version__ = "0.1.0"
@@ -74,11 +81,13 @@ __all__ = [
     "Rayleigh",
     "SeqbayesError",
     "State",
+    "UnsupportedError",
     "Weibull",
+    "register",
 ]
 
 # Imported when first asked for: the command line's help and completion wait for none of it.
-_HOMES = ("seqbayes.families", "seqbayes.likelihoods", "seqbayes.state")
+_HOMES = ("seqbayes.families", "seqbayes.likelihoods", "seqbayes.state", "seqbayes.registry")
 
 
 def __getattr__(name: str) -> Any:

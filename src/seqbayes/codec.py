@@ -105,20 +105,25 @@ class Document:
         except KeyError:
             raise PriorError(f"the state has no {key!r}") from None
 
-    def choose(self, key: str, choices: Mapping[str, Any]) -> Any:
-        """Return the choice that the field names."""
-        name = self._get(key)
-        if not isinstance(name, str) or name not in choices:
-            names = " or ".join(choices)
-            raise PriorError(f"expected {key} {names}, got {reprlib.repr(name)}")
-        return choices[name]
+    def choose(self, key: str, *choices: Callable[[], Mapping[str, Any]]) -> Any:
+        """Return what the field names.
 
-    def likelihood(self, kinds: Mapping[str, Any]) -> Any:
-        """Return the likelihood, made anew."""
+        Every one of `choices` returns some by name; later ones are called only if needed.
+        """
+        name = self._get(key)
+        known: Mapping[str, Any] = {}
+        for choice in choices:
+            known = choice()
+            if isinstance(name, str) and name in known:
+                return known[name]
+        raise PriorError(f"expected {key} {' or '.join(known)}, got {reprlib.repr(name)}")
+
+    def likelihood(self, find: Callable[[str], Any]) -> Any:
+        """Return the likelihood, made anew from the class that `find` returns for a name."""
         described = self._get("likelihood")
         try:
             name, parameters = described
-            kind, named = kinds[name], decode(parameters)
+            kind, named = find(name), decode(parameters)
             return kind(**named)
         except (KeyError, TypeError, ValueError) as error:
             shown = reprlib.repr(described)

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 
-import seqbayes.families  # noqa: F401 - so that whatever was written down is known
 from seqbayes import codec
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
@@ -75,6 +74,9 @@ class Decayed:
         self.half_life = check_parameter("half_life", half_life)
         self.by = by
         self._state = state.clone()
+        reason = self._state.unsupported.get("scale")
+        if reason is not None:
+            raise PriorError(f"a {type(state).__name__} cannot forget by half-life: {reason}")
         self._clock = 0.0 if by == "events" else None
         self._landmark = 0  # the whole half-lives as of which the sums are kept
         self._now: State | None = None
@@ -83,6 +85,16 @@ class Decayed:
     def clock(self) -> float | None:
         """The newest time that was learned, None before; or the number of events."""
         return self._clock
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether the state learns labels that are not known beforehand."""
+        return self._state.open_ended
+
+    @property
+    def vocabulary(self) -> Mapping[Any, Any]:
+        """The labels that an open-ended state has learned."""
+        return self._state.vocabulary
 
     def _split(self, t: float) -> tuple[int, float]:
         """Return the whole half-lives until `t`, and the growth of weights since then."""
@@ -334,7 +346,7 @@ class Decayed:
             If the dictionary describes no such thing, or is of a newer version.
         """
         document = codec.Document(data)
-        by = document.choose("decayed", {unit: unit for unit in _UNITS})
+        by = document.choose("decayed", lambda: {unit: unit for unit in _UNITS})
         state = State.from_dict(data.get("state", {}))
         decayed = cls(state, data.get("half_life", None), by)
         clock = data.get("clock")

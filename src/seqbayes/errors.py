@@ -15,6 +15,10 @@ class PriorError(SeqbayesError):
     """A prior, a hyperparameter or a fixed parameter of a likelihood makes no sense."""
 
 
+class UnsupportedError(SeqbayesError):
+    """The state's statistic does not support this operation, such as unlearning."""
+
+
 class MergeError(SeqbayesError):
     """Two states do not describe the same prior under the same likelihood."""
 

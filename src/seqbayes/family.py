@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from river import base
 
-from seqbayes import codec
+from seqbayes import codec, registry
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import Likelihood
 from seqbayes.statistics import Learner, Statistics
-
-FAMILIES: dict[str, Any] = {}
-"""Every family by its name."""
 
 
 class Family(base.Base, Learner):
@@ -42,8 +40,6 @@ class Family(base.Base, Learner):
         super().__init_subclass__(**kwargs)
         if cls.parameters:
             cls._given = attrgetter(*cls.parameters)
-        if cls.likelihoods and cls.__module__.startswith("seqbayes."):
-            FAMILIES[cls.__name__] = cls
 
     def _begin(self, likelihood: Likelihood | None, seed: int | None) -> None:
         """Finish construction: check and store the likelihood and the seed, and see nothing."""
@@ -141,17 +137,23 @@ class Family(base.Base, Learner):
         """
         document = codec.Document(data)
         family = document.choose(
-            "family", {n: c for n, c in FAMILIES.items() if issubclass(c, cls)}
+            "family", partial(cls._named_families, False), partial(cls._named_families, True)
         )
         state: Self = family._from_document(document)
         return state
 
     @classmethod
+    def _named_families(cls, plugins: bool) -> dict[str, Any]:
+        """Return this class, and the registered ones that derive from it, by name."""
+        own = {cls.__name__: cls} if cls.likelihoods else {}
+        known = registry.families(plugins)
+        return {name: kind for name, kind in known.items() if issubclass(kind, cls)} | own
+
+    @classmethod
     def _from_document(cls, document: codec.Document) -> Self:
-        kinds = {kind.__name__: kind for kind in cls.likelihoods}
         named: dict[str, Any] = {
             **document.prior(cls.parameters),
-            "likelihood": document.likelihood(kinds),
+            "likelihood": document.likelihood(partial(registry.find_likelihood, family=cls)),
             "seed": document.seed(),
         }
         state = cls(**named)

@@ -7,7 +7,7 @@ statistics, forgetting scales them, unlearning subtracts. A family supplies the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -49,6 +49,74 @@ class State(Family):
     Families (`Beta`, `Gamma`, …) inherit everything here; they supply the formulas of `Family`.
     """
 
+    # How other parts of the package handle states of a family. The defaults suit one number.
+
+    display_kind: ClassVar[str] = "number"
+    """How the parameter is shown.
+
+    "number" (its density; hyperparameters are numbers, or arrays of them), "labels" (the share of
+    each label), "normal" (a mean, with a variance), "vector" (see `coordinates`) or "product" (see
+    `parts`).
+    """
+
+    unit: ClassVar[str] = ""
+    """Unit of the parameter: "share" for probabilities, else empty."""
+
+    open_ended: ClassVar[bool] = False
+    """Whether labels that are not known beforehand are learned (see `vocabulary`)."""
+
+    component_adapter: ClassVar[str | None] = None
+    """Where the adapter is, "module:name", that makes states the components of a mixture."""
+
+    component_adapter_reason: ClassVar[str] = "its family declares no adapter for EM"
+    """Why states cannot be the components of a mixture, if there is no adapter."""
+
+    @classmethod
+    def plotted(cls, hyperparameters: Any) -> Any:
+        """Return the distribution whose density is shown; by default that of the parameter."""
+        return cls.belief(hyperparameters)
+
+    @property
+    def categories(self) -> tuple[Any, ...]:
+        """The known labels in their order; empty unless observations are labels."""
+        return ()
+
+    @property
+    def vocabulary(self) -> Mapping[Any, Any]:
+        """What an open-ended state knows: a mapping whose keys are labels. Otherwise empty."""
+        return {}
+
+    def label_weights(self) -> tuple[dict[Any, float], float]:
+        """Return the posterior weight of every label, and that of all others together."""
+        return {}, 0.0
+
+    def label_counts(self) -> dict[Any, float]:
+        """Return the total weight of the observations of every label."""
+        return {}
+
+    def parts(self) -> dict[Any, State]:
+        """Return independent parts of the belief by name, as states; empty if there are none."""
+        return {}
+
+    def coordinates(self) -> dict[Any, Any]:
+        """Return the distribution of every named number of a vector, None while improper."""
+        return {}
+
+    @property
+    def statistics(self) -> Statistics:
+        """The sufficient statistics of the observed data."""
+        return self._statistics
+
+    def new_statistics(self) -> Statistics:
+        """Return the statistics of no data."""
+        return self._accumulator()
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        """Reasons by operation ("unlearn", "scale", "merge"), for those not supported."""
+        reasons: Mapping[str, str] = self._statistics.unsupported
+        return reasons
+
     def observe(self, x: Any) -> Statistics:
         """Return the statistics of one observation, without learning it.
 
@@ -89,6 +157,7 @@ class State(Family):
             If the other state has another prior or likelihood.
         """
         self._check_mergeable(other)
+        self._statistics.check_supports("merge")
         self._statistics.merge(other._statistics)
 
     def _check_mergeable(self, other: Any) -> None:
@@ -120,6 +189,7 @@ class State(Family):
             share = check_parameter("factor", factor, open_low=False, high=1.0)
         except PriorError:
             raise ObservationError(f"expected a factor from 0 to 1, got {factor!r}") from None
+        self._statistics.check_supports("scale")
         self._statistics.scale(share)
 
     def rollover(self) -> None:

@@ -5,8 +5,9 @@ import pytest
 import seqbayes
 from cases import CASES, FIRST, LIKELIHOODS, PRIORS
 from oracles import GRIDS, LOG_DENSITIES, PRIOR_DRAWS
-from seqbayes.family import FAMILIES
+from seqbayes import registry
 
+FAMILIES = registry.families()
 PAIRS = {(name, kind) for name, family in FAMILIES.items() for kind in family.likelihoods}
 
 

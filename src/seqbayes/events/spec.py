@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
+from seqbayes import registry
 from seqbayes.errors import PriorError
-from seqbayes.events.columns import READABLE
-from seqbayes.families import FAMILIES
-from seqbayes.likelihoods import Likelihood, PairLikelihood
+from seqbayes.likelihoods import Likelihood
 from seqbayes.state import State
 
 
@@ -30,12 +29,14 @@ def spell(name: str) -> str:
 
 def families() -> dict[str, type[State]]:
     """Every family whose observations can be read, by the name of its option."""
-    return {spell(name): family for name, family in FAMILIES.items() if likelihoods_of(family)}
+    known = registry.families()
+    return {spell(name): family for name, family in known.items() if likelihoods_of(family)}
 
 
 def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
     """A family's likelihoods by the names of their option; the first is the default."""
-    return {spell(kind.__name__): kind for kind in family.likelihoods if issubclass(kind, READABLE)}
+    known = registry.likelihoods_of(family)
+    return {spell(name): kind for name, kind in known.items() if kind.columnar}
 
 
 def fixed_parameters() -> dict[str, list[str]]:
@@ -117,10 +118,8 @@ def make_likelihood(
             raise PriorError(f"{spell(kind.__name__)} has no parameter {parameter!r}{has}")
         none = own[parameter] and text.lower() == "none"
         arguments[parameter] = None if none else _number(parameter, text)
-    if values == 2 and issubclass(kind, PairLikelihood):
-        varying = [parameter for parameter, may_vary in own.items() if may_vary]
-        if varying and varying[0] not in fixed:
-            arguments[varying[0]] = None
+    if values == 2 and kind.varying is not None and kind.varying not in fixed:
+        arguments[kind.varying] = None
     return kind(**arguments)
 
 

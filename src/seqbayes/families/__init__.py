@@ -14,10 +14,8 @@ from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
 from seqbayes.families.product import Product, ProductHyperparameters
 from seqbayes.families.wishart_belief import MultivariateParameters
 from seqbayes.families.wishart_parameters import NormalInverseWishartHyperparameters
-from seqbayes.family import FAMILIES
 
 __all__ = [
-    "FAMILIES",
     "Beta",
     "BetaHyperparameters",
     "Dirichlet",

@@ -12,6 +12,7 @@ from seqbayes.elicit import between, match_interval
 from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 
@@ -23,6 +24,7 @@ class BetaHyperparameters(NamedTuple):
     beta: Any
 
 
+@register
 class Beta(State):
     """Belief about a probability.
 
@@ -67,6 +69,8 @@ class Beta(State):
         likelihoods.NegativeBinomial,
     )
     parameters = ("alpha", "beta")
+    unit = "share"
+    component_adapter = "seqbayes.mixture.components:PAIR"
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from seqbayes.families.dirichlet_belief import (
 )
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
 
@@ -55,8 +56,15 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
 class LabelState(State):
     """What the states over labels share: the categories belong to the prior."""
 
+    display_kind = "labels"
+    unit = "share"
+
     likelihood: LabelLikelihood
     _statistics: LabelCounts
+
+    def label_counts(self) -> dict[Any, float]:
+        """Return the total weight of the observations of every label."""
+        return self._statistics.counts
 
     def _categories(self) -> tuple[Any, ...] | None:
         raise NotImplementedError
@@ -78,6 +86,7 @@ class LabelState(State):
         return shares
 
 
+@register
 class Dirichlet(LabelState):
     """Belief about the shares of a closed set of categories.
 
@@ -117,6 +126,7 @@ class Dirichlet(LabelState):
 
     likelihoods = (likelihoods.Categorical, likelihoods.Multinomial)
     parameters = ("alpha",)
+    component_adapter = "seqbayes.mixture.components:LABELS"
 
     def __init__(
         self,
@@ -257,6 +267,10 @@ class Dirichlet(LabelState):
         return DirichletBelief(*hyperparameters)
 
     # Answers by label are computed in floats: for a few labels, arrays cost ten times as much.
+
+    def label_weights(self) -> tuple[dict[Any, float], float]:
+        """Return the posterior concentration of every category; there are no others."""
+        return self._concentrations(), 0.0
 
     def _concentrations(self) -> dict[Any, float]:
         counts = self._statistics.counts

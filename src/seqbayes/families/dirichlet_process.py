@@ -15,6 +15,7 @@ from seqbayes.families.dirichlet import LabelState, by_label
 from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
+from seqbayes.registry import register
 from seqbayes.state import Explanation
 
 
@@ -25,6 +26,7 @@ class DirichletProcessHyperparameters(NamedTuple):
     atoms: dict[Any, float]
 
 
+@register
 class DirichletProcess(LabelState):
     """Belief about the shares of an open vocabulary: a label joins when it is first seen.
 
@@ -68,6 +70,8 @@ class DirichletProcess(LabelState):
 
     likelihoods = (likelihoods.Categorical,)
     parameters = ("concentration", "atoms")
+    open_ended = True
+    component_adapter_reason = "the number of its labels is not fixed; use a Dirichlet"
 
     def __init__(
         self,
@@ -109,6 +113,17 @@ class DirichletProcess(LabelState):
     def categories(self) -> tuple[Any, ...]:
         """The labels known so far, in the order in which they came."""
         return tuple(self.posterior.atoms)
+
+    @property
+    def vocabulary(self) -> Mapping[Any, Any]:
+        """A mapping whose keys are the labels that were observed."""
+        cells: Mapping[Any, Any] = self._statistics.cells
+        return cells
+
+    def label_weights(self) -> tuple[dict[Any, float], float]:
+        """Return the weight of every known label, and that of all others together."""
+        concentration, atoms = self.posterior
+        return atoms, concentration
 
     @staticmethod
     def combine(

@@ -12,6 +12,7 @@ from seqbayes.elicit import between, match_interval
 from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 
@@ -23,6 +24,7 @@ class GammaHyperparameters(NamedTuple):
     rate: Any
 
 
+@register
 class Gamma(State):
     """Belief about a rate.
 
@@ -71,6 +73,7 @@ class Gamma(State):
         likelihoods.Maxwell,
     )
     parameters = ("shape", "rate")
+    component_adapter = "seqbayes.mixture.components:PAIR"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics.special import normal_quantile
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
@@ -29,6 +30,7 @@ class NormalHyperparameters(NamedTuple):
         return distributions.Normal(self.mean, self.variance + self.known_variance)
 
 
+@register
 class Normal(State):
     """Belief about the mean of data with a known variance.
 
@@ -67,6 +69,7 @@ class Normal(State):
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
     parameters = ("prior_mean", "prior_variance", "known_variance")
+    component_adapter = "seqbayes.mixture.components:KNOWN_VARIANCE"
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.numerics.special import is_array
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
@@ -127,6 +128,7 @@ class NormalInverseGammaBelief:
         return NormalParameters(mean, variance)
 
 
+@register
 class NormalInverseGamma(State):
     """Belief about the mean and the variance of Normal data.
 
@@ -167,6 +169,8 @@ class NormalInverseGamma(State):
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
     parameters = ("prior_mean", "kappa", "alpha", "beta")
+    display_kind = "normal"
+    component_adapter = "seqbayes.mixture.components:NORMAL"
 
     def __init__(
         self,
@@ -322,3 +326,8 @@ class NormalInverseGamma(State):
     def belief(hyperparameters: NormalInverseGammaHyperparameters) -> NormalInverseGammaBelief:
         """Return the joint distribution of mean and variance."""
         return NormalInverseGammaBelief(hyperparameters)
+
+    @classmethod
+    def plotted(cls, hyperparameters: Any) -> Any:
+        """Return the distribution of the mean."""
+        return cls.belief(hyperparameters).marginals.mean

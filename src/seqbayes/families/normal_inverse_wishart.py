@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqbayes.distributions import StudentT
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
@@ -31,10 +32,12 @@ from seqbayes.likelihoods import (
     check_vector,
 )
 from seqbayes.numerics import special
+from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
 
 
+@register
 class NormalInverseWishart(State):
     """Belief about the mean and the covariance of vectors that are jointly Normal.
 
@@ -83,6 +86,8 @@ class NormalInverseWishart(State):
 
     likelihoods = (MultivariateNormal,)
     parameters = ("prior_mean", "kappa", "df", "scale")
+    display_kind = "vector"
+    component_adapter = "seqbayes.mixture.components:MULTIVARIATE"
 
     likelihood: MultivariateNormal
     _statistics: Scatter
@@ -172,6 +177,18 @@ class NormalInverseWishart(State):
         if mine is None or mine.mean is None:
             return False
         return theirs is None or theirs.mean is None or tuple(mine.mean) > tuple(theirs.mean)
+
+    def coordinates(self) -> dict[Any, Any]:
+        """Return Student's t distribution of the mean of every coordinate, None while improper."""
+        names = self.likelihood.features or range(len(self.prior_mean))
+        posterior = self.posterior
+        if not self.is_proper(posterior):
+            return dict.fromkeys(names)
+        mean, kappa, df, scale = posterior
+        left = df - len(mean) + 1.0
+        widths = np.sqrt(np.diagonal(scale) / (kappa * left)).tolist()
+        each = zip(names, np.asarray(mean).tolist(), widths, strict=True)
+        return {name: StudentT(left, centre, width) for name, centre, width in each}
 
     @property
     def prior(self) -> NormalInverseWishartHyperparameters:

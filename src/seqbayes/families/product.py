@@ -13,6 +13,7 @@ from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families.dirichlet import by_label
 from seqbayes.family import Family
 from seqbayes.likelihoods import Fields
+from seqbayes.registry import register
 from seqbayes.state import Explanation, State, check_level
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
 from seqbayes.tables import by_field
@@ -32,6 +33,7 @@ class ProductHyperparameters(NamedTuple):
         ]
 
 
+@register
 class Product(State):
     """Belief about several named fields at once, independent of each other.
 
@@ -88,6 +90,8 @@ class Product(State):
 
     likelihoods = (Fields,)
     parameters = ("fields",)
+    display_kind = "product"
+    component_adapter = "seqbayes.mixture.components:FIELDS"
 
     likelihood: Fields
     _statistics: FieldSums
@@ -157,6 +161,10 @@ class Product(State):
         """Return a state for every field, which shares its accumulator with this one."""
         parts = self._statistics.parts
         return {name: _twin(state, parts[name]) for name, state in self.fields.items()}
+
+    def parts(self) -> dict[Any, State]:
+        """Return the belief about every field, as a state of its own."""
+        return {name: state._copy() for name, state in self._states().items()}
 
     def marginal(self, name: Any) -> State:
         """Return the belief about one field, as a state of its own.

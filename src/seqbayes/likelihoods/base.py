@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError
-from seqbayes.statistics import PairSums, Statistics, as_real
+from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 
 
 def check_parameter(
@@ -37,12 +37,44 @@ def check_parameter(
 
 
 class Likelihood:
-    """How one observation is made, given the parameter."""
+    """How one observation is made, given the parameter.
+
+    A subclass is a frozen dataclass of fixed parameters. It defines `statistics`, `predictive` and
+    `sample`; the rest has defaults.
+    """
 
     __slots__ = ()
 
     labelled: ClassVar[bool] = False
     """Whether observations are labels, predicted by the mode, not by the mean."""
+
+    columnar: ClassVar[bool] = True
+    """Whether an observation can be read from one column of a table, or from several of them."""
+
+    varying: ClassVar[str | None] = None
+    """The fixed parameter that may differ from one observation to the next.
+
+    If its value is None, every observation is a pair of a number and this parameter.
+    """
+
+    of_logarithm: ClassVar[bool] = False
+    """Whether the parameter is that of the observations' logarithm, such as its mean."""
+
+    @property
+    def observation_kind(self) -> str:
+        """How an observation is read from one field of a record.
+
+        "number", "boolean", "text" (a label), "counts" (a mapping from label to count), "pair" (two
+        numbers) or "any" (what JSON holds, such as a list).
+        """
+        if self.varying is not None and getattr(self, self.varying) is None:
+            return "pair"
+        return "number" if self.columnar else "any"
+
+    @property
+    def observation_fields(self) -> Mapping[Any, str]:
+        """The kinds of the named values of an observation that is a mapping; otherwise empty."""
+        return {}
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
@@ -50,7 +82,8 @@ class Likelihood:
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, checked as a whole."""
-        raise NotImplementedError
+        total: Statistics = observe_all(self.statistics(), xs, w)
+        return total
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation under hyperparameters."""
@@ -75,6 +108,25 @@ class Likelihood:
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+
+
+def observe_all(total: Any, xs: Iterable[Any], w: Any) -> Any:
+    """Return an accumulator after it has observed many observations, one at a time.
+
+    Raises
+    ------
+    ObservationError
+        If an observation is refused; the message gives its position.
+    """
+    items = list(arrays.items(xs))
+    weights = arrays.weights(w, len(items))
+    each = [1.0] * len(items) if weights is None else weights.tolist()
+    for i, (x, weight) in enumerate(zip(items, each, strict=True)):
+        try:
+            total.observe(x, weight)
+        except ObservationError as error:
+            raise ObservationError(f"{error} at position {i}") from None
+    return total
 
 
 class PairLikelihood(Likelihood):

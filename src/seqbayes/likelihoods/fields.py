@@ -40,6 +40,13 @@ class Fields(Likelihood):
 
     fields: Mapping[Any, Likelihood]
 
+    columnar = False
+
+    @property
+    def observation_fields(self) -> Mapping[Any, str]:
+        """The kinds of the fields by name."""
+        return {name: likelihood.observation_kind for name, likelihood in self.fields.items()}
+
     def __post_init__(self) -> None:
         given: Any = self.fields
         if not isinstance(given, Mapping) or not given:

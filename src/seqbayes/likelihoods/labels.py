@@ -12,7 +12,7 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
-from seqbayes.likelihoods.base import Likelihood, check_parameter
+from seqbayes.likelihoods.base import Likelihood, check_parameter, observe_all
 from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
@@ -23,6 +23,11 @@ class LabelLikelihood(Likelihood):
 
     labelled = True
 
+    @property
+    def observation_kind(self) -> str:
+        """A label, or a mapping from label to count."""
+        return "text" if self.labelled else "counts"
+
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator: closed over the categories, or open without."""
         raise NotImplementedError
@@ -31,7 +36,8 @@ class LabelLikelihood(Likelihood):
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
     ) -> LabelCounts:
         """Return the accumulator of many observations, checked as a whole."""
-        raise NotImplementedError
+        counts: LabelCounts = observe_all(self.statistics(categories), xs, w)
+        return counts
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
         """Return the distribution of the next observation.
@@ -116,19 +122,6 @@ class Multinomial(LabelLikelihood):
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator: closed over the categories, or open without."""
         return MultinomialCounts(categories, self.trials)
-
-    def summarise(
-        self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
-    ) -> LabelCounts:
-        """Return the accumulator of many observations, checked as a whole."""
-        total = self.statistics(categories)
-        items = list(arrays.items(xs))
-        weights = arrays.weights(w, len(items))
-        for item, weight in zip(
-            items, [1.0] * len(items) if weights is None else weights.tolist(), strict=True
-        ):
-            total.observe(item, weight)
-        return total
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
         """Return the Dirichlet-multinomial distribution (of one trial where `trials` is None)."""

@@ -40,6 +40,13 @@ class MultivariateNormal(Likelihood):
 
     features: tuple[Any, ...] | None = None
 
+    columnar = False
+
+    @property
+    def observation_fields(self) -> Mapping[Any, str]:
+        """The features, each a number; empty if they have no names."""
+        return dict.fromkeys(self.features or (), "number")
+
     def __post_init__(self) -> None:
         if self.features is None:
             return

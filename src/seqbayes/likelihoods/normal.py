@@ -63,6 +63,8 @@ class LogNormal(Likelihood):
     NormalHyperparameters(mean=0.0, variance=0.5, known_variance=1.0)
     """
 
+    of_logarithm = True
+
     def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
         return Moments(logarithm=True)

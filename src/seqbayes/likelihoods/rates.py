@@ -37,6 +37,8 @@ class Poisson(PairLikelihood):
 
     exposure: float | None = 1.0
 
+    varying = "exposure"
+
     def __post_init__(self) -> None:
         if self.exposure is not None:
             self._set("exposure", check_parameter("exposure", self.exposure))

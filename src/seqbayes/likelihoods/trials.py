@@ -40,6 +40,11 @@ class Bernoulli(PairLikelihood):
 
     labelled = True
 
+    @property
+    def observation_kind(self) -> str:
+        """A truth value: true, false, 1 or 0."""
+        return "boolean"
+
     def statistics(self) -> BernoulliSums:
         """Return a new, empty accumulator."""
         return BernoulliSums()
@@ -121,6 +126,8 @@ class Binomial(PairLikelihood):
     """
 
     trials: int | None = None
+
+    varying = "trials"
 
     def __post_init__(self) -> None:
         if self.trials is not None:

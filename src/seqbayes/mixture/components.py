@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,10 +50,14 @@ def adapter(state: State) -> Adapter:
     PriorError
         If states of its family cannot be components.
     """
-    found = _ADAPTERS.get(type(state).__name__)
-    if found is None:
-        names = ", ".join(_ADAPTERS)
-        raise PriorError(f"a {type(state).__name__} cannot be a component: expected one of {names}")
+    place = state.component_adapter
+    if place is None:
+        name = type(state).__name__
+        raise PriorError(
+            f"a {name} cannot be a component of a mixture: {state.component_adapter_reason}"
+        )
+    module, _, name = place.partition(":")
+    found: Adapter = getattr(import_module(module), name)
     return found
 
 
@@ -76,7 +81,7 @@ def _pair_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
     return kernels.Pair(row, at, (first, second), isinstance(state, families.Beta))
 
 
-_PAIR = Adapter(
+PAIR = Adapter(
     size=lambda state: 3,
     reading=lambda state: state.likelihood,
     reader=lambda state, row, at: rows.Pair(row, at, state._accumulator()),
@@ -99,7 +104,7 @@ def _known_variance_kernel(state: State, row: Any, at: int, covariance: str) -> 
     return kernels.KnownVariance(row, at, (mean, variance), known, is_logarithmic(state))
 
 
-_KNOWN_VARIANCE = Adapter(
+KNOWN_VARIANCE = Adapter(
     size=lambda state: 1,
     reading=_number,
     reader=_number_reader,
@@ -121,7 +126,7 @@ def _normal_raw(state: State, theta: Any) -> Any:
     return [_finite("mean", mean)], [[check_parameter("variance", variance)]]
 
 
-_NORMAL = Adapter(
+NORMAL = Adapter(
     size=lambda state: 1,
     reading=_number,
     reader=_number_reader,
@@ -151,7 +156,7 @@ def _multivariate_raw(state: State, theta: Any) -> Any:
     return mean, covariance
 
 
-_MULTIVARIATE = Adapter(
+MULTIVARIATE = Adapter(
     size=_dimension,
     reading=lambda state: ("vector", _dimension(state), _features(state)),
     reader=lambda state, row, at: rows.Vector(row, at, _dimension(state), _features(state)),
@@ -184,7 +189,7 @@ def _label_raw(state: Any, theta: Any) -> list[float]:
     return list(shares.values())
 
 
-_LABELS = Adapter(
+LABELS = Adapter(
     size=lambda state: len(state.prior.alpha) + 1 if _counts(state) else 1,
     reading=lambda state: ("labels", tuple(state._statistics.cells), state.likelihood),  # type: ignore[attr-defined]
     reader=_label_reader,
@@ -220,7 +225,7 @@ def _fields_kernel(state: State, row: Any, at: int, covariance: str) -> Kernel:
     return kernels.Fields(row, at, parts)
 
 
-_FIELDS = Adapter(
+FIELDS = Adapter(
     size=lambda state: sum(adapter(field).size(field) for field in _fields(state).values()),
     reading=_fields_reading,
     reader=_fields_reader,
@@ -233,16 +238,6 @@ _FIELDS = Adapter(
         for (name, field), part in zip(_fields(state).items(), raw, strict=True)
     },
 )
-
-_ADAPTERS = {
-    "Beta": _PAIR,
-    "Gamma": _PAIR,
-    "Normal": _KNOWN_VARIANCE,
-    "NormalInverseGamma": _NORMAL,
-    "NormalInverseWishart": _MULTIVARIATE,
-    "Dirichlet": _LABELS,
-    "Product": _FIELDS,
-}
 
 
 def absorb(kernel: Kernel, state: State, n: float) -> None:

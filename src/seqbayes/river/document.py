@@ -50,7 +50,7 @@ def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, 
     PriorError
         If the dictionary is of another class, or of a newer version.
     """
-    codec.Document(data).choose("estimator", {kind.__name__: kind})
+    codec.Document(data).choose("estimator", lambda: {kind.__name__: kind})
     parameters, seen = data.get("parameters"), data.get("seen")
     if not isinstance(parameters, Mapping) or not isinstance(seen, Mapping):
         raise PriorError(f"expected parameters and what was seen, got {reprlib.repr(data)}")

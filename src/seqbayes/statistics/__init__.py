@@ -7,7 +7,7 @@ double-double for second moments), so that windows, merges and long streams stay
 digits.
 """
 
-from seqbayes.statistics.base import Learner, Statistics
+from seqbayes.statistics.base import Learner, PythonStatistics, Statistics
 from seqbayes.statistics.factorials import log_choose
 from seqbayes.statistics.fields import FieldStatistic, FieldSums
 from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
@@ -41,6 +41,7 @@ __all__ = [
     "ParetoSums",
     "PoissonSums",
     "PowerSums",
+    "PythonStatistics",
     "Scatter",
     "ScatterStatistic",
     "Statistics",

@@ -11,5 +11,9 @@ cdef class Statistics:
     cdef int _subtract(self, double v) except -1
     cdef void _add_common(self, double n, double h) noexcept
 
+cdef class PythonStatistics(Statistics):
+    cdef public tuple sums
+    cdef object _term
+
 cdef class Learner:
     cdef public Statistics _statistics

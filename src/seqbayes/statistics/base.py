@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from seqbayes.errors import ObservationError
+from seqbayes.errors import ObservationError, UnsupportedError
 
 try:
     import cython
@@ -42,6 +43,11 @@ class Statistics:
     `_add` may refuse what overflows; where `_fits` says yes, it does not.
     """
 
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        """Reasons by operation ("unlearn", "scale" or "merge"), for those not supported."""
+        return {}
+
     def __init__(self) -> None:
         self._n = self._n_low = self._h = self._h_low = self._log_base = 0.0
 
@@ -54,6 +60,18 @@ class Statistics:
     def log_base(self) -> float:
         """Weighted sum of the log base measures of what was seen."""
         return self._h + self._h_low
+
+    def check_supports(self, operation: str) -> None:
+        """Refuse an operation that is not supported.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is in `unsupported`; the message gives the reason.
+        """
+        reason = self.unsupported.get(operation)
+        if reason is not None:
+            raise UnsupportedError(f"{type(self).__name__} statistics cannot {operation}: {reason}")
 
     def _read(self, x: object) -> cython.int:
         raise NotImplementedError
@@ -154,6 +172,113 @@ class Statistics:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}{self.dump()!r}"
+
+
+class PythonStatistics(Statistics):
+    """Base class of statistics that are written in plain Python.
+
+    A subclass declares `initial`, the sums of no observations, and defines `read`, `add`, `join`
+    and `value`. If an operation cannot be supported, `unsupported` gives the reason.
+
+    Examples
+    --------
+    >>> class Largest(PythonStatistics):
+    ...     initial = (0.0,)
+    ...     unsupported = {"unlearn": "the second largest is not kept"}
+    ...     def read(self, x):
+    ...         return float(x), 0.0
+    ...     def add(self, sums, x, w):
+    ...         return (max(sums[0], x),)
+    ...     def join(self, sums, others):
+    ...         return (max(sums[0], others[0]),)
+    ...     @property
+    ...     def value(self):
+    ...         return self.n, self.sums[0]
+    >>> largest = Largest()
+    >>> largest.observe(3)
+    >>> largest.value
+    (1.0, 3.0)
+    """
+
+    @property
+    def initial(self) -> tuple[float, ...]:
+        """The sums of no observations; a subclass may declare an attribute."""
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        Statistics.__init__(self)
+        self.sums = self.initial
+        self._term: Any = None
+
+    def read(self, x: Any) -> tuple[Any, float]:
+        """Return the sufficient statistic of an observation, and its log base measure.
+
+        Raises
+        ------
+        ObservationError
+            If the observation is outside the support.
+        """
+        raise NotImplementedError
+
+    def add(self, sums: tuple[float, ...], term: Any, w: float) -> tuple[float, ...]:
+        """Return the sums after one more observation; a negative weight takes it away."""
+        raise NotImplementedError
+
+    def join(self, sums: tuple[float, ...], others: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the sums of two sets of observations together; by default they are added."""
+        return tuple(mine + theirs for mine, theirs in zip(sums, others, strict=True))
+
+    def _read(self, x: object) -> cython.int:
+        self._term, self._log_base = self.read(x)
+        return 0
+
+    def _add(self, w: cython.double) -> cython.int:
+        if not (isfinite(self._n + w) and isfinite(self._h + w * self._log_base)):
+            raise ObservationError("the weight is too large: its sum overflows")
+        self._set_sums(self.add(self.sums, self._term, w))
+        self._add_common(w, w * self._log_base)
+        return 0
+
+    def _set_sums(self, sums: tuple[float, ...]) -> None:
+        for each in sums:
+            if not isfinite(each):
+                raise ObservationError("the observation is too large: its statistic overflows")
+        self.sums = sums
+
+    def _check_remove(self, v: cython.double) -> cython.int:
+        self.check_supports("unlearn")
+        Statistics._check_remove(self, v)
+        return 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        Statistics.clear(self)
+        self.sums = self.initial
+
+    def scale(self, factor: float) -> None:
+        """Multiply every sum by `factor`."""
+        self.check_supports("scale")
+        Statistics.scale(self, factor)
+        self.sums = tuple(factor * each for each in self.sums)
+
+    def merge(self, other: Any) -> None:
+        """Add what another accumulator of the same kind has seen."""
+        self.check_supports("merge")
+        n, n_low, h, h_low, *others = other.dump()
+        if not (isfinite(self._n + n) and isfinite(self._h + h)):
+            raise ObservationError("the statistics are too large: their sum overflows")
+        self._set_sums(self.join(self.sums, tuple(others)))
+        self._add_common(n, h)
+        self._add_common(n_low, h_low)
+
+    def dump(self) -> tuple[float, ...]:
+        """Return weight and log base measure, each with its rounding error, and the sums."""
+        return (self._n, self._n_low, self._h, self._h_low, *self.sums)
+
+    def load(self, dumped: Any) -> None:
+        """Restore what `dump` returned."""
+        self._n, self._n_low, self._h, self._h_low = dumped[:4]
+        self.sums = tuple(dumped[4:])
 
 
 class Learner:

@@ -61,6 +61,15 @@ class FieldSums(Statistics):
         self._reading = []  # the accumulators whose fields are in the observation
 
     @property
+    def unsupported(self) -> dict[str, str]:
+        """Reasons by operation, for those that some field does not support."""
+        return {
+            operation: f"field {reprlib.repr(name)}: {reason}"
+            for name, part in self.parts.items()
+            for operation, reason in part.unsupported.items()
+        }
+
+    @property
     def log_base(self) -> float:
         """Weighted sum of the log base measures of what was seen, of all fields."""
         return math.fsum(part.log_base for part in self.parts.values())

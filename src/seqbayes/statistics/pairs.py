@@ -45,6 +45,22 @@ class PairSums(Statistics):
         # what is left of unlearned fractions may have rounded below zero
         return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
 
+    def terms(self, x: Any) -> tuple[float, float, float]:
+        """Return (a, b, log base measure) of an observation.
+
+        A subclass in plain Python defines this; compiled ones override `_read`.
+
+        Raises
+        ------
+        ObservationError
+            If the observation is outside the support.
+        """
+        raise NotImplementedError
+
+    def _read(self, x: object) -> cython.int:
+        self._read_a, self._read_b, self._log_base = self.terms(x)
+        return 0
+
     def _add(self, w: cython.double) -> cython.int:
         self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)
         return 0

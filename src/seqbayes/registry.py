@@ -1,0 +1,214 @@
+"""Register and find prior families and their likelihoods.
+
+The built-in classes are registered with the same function that other packages use. An installed
+package lists the module that registers its classes as an entry point of the group
+`seqbayes.plugins`; such modules are imported when a name is not known, and by `families`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, TypeVar, overload
+
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods.base import Likelihood
+from seqbayes.statistics import Learner
+
+GROUP = "seqbayes.plugins"
+"""The entry-point group of packages that register families or likelihoods."""
+
+_BUILT_IN = "seqbayes.families"
+
+_Class = TypeVar("_Class", bound=type)
+
+_families: dict[str, Any] = {}
+_likelihoods: dict[str, type[Likelihood]] = {}
+_plugins_loaded = False
+
+
+@overload
+def register(cls: _Class, /, *, under: Any = None) -> _Class: ...
+
+
+@overload
+def register(cls: None = None, /, *, under: Any = None) -> Callable[[_Class], _Class]: ...
+
+
+def register(cls: Any = None, /, *, under: Any = None) -> Any:
+    """Register a prior family, or a likelihood under the families that are its conjugate priors.
+
+    Use it as a decorator or as a function. A registered class can be read from JSON, and named in
+    options and configuration files.
+
+    Parameters
+    ----------
+    cls
+        A subclass of `State`, with at least one likelihood in `likelihoods`, or a subclass of
+        `Likelihood`.
+    under
+        The family, or several, of a likelihood. None for a family.
+
+    Returns
+    -------
+    the class; a decorator where no class is given
+
+    Raises
+    ------
+    PriorError
+        If another class has the same name, or the class is neither a family nor a likelihood.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from seqbayes import Beta, register
+    >>> from seqbayes.likelihoods import Bernoulli
+    >>> @register(under=Beta)
+    ... @dataclass(frozen=True, slots=True)
+    ... class Coin(Bernoulli):
+    ...     "Heads (True) or tails (False)."
+    >>> Beta.from_dict(Beta(2, 3, likelihood=Coin()).to_dict()).likelihood
+    Coin()
+    """
+    if cls is None:
+        return lambda decorated: register(decorated, under=under)
+    if isinstance(cls, type) and issubclass(cls, Likelihood):
+        for each in under if isinstance(under, Iterable) else (under,):
+            _add_likelihood(cls, each)
+    elif under is None and isinstance(cls, type) and issubclass(cls, Learner):
+        _add_family(cls)
+    else:
+        raise PriorError(
+            f"expected a subclass of State, or a subclass of Likelihood and the families that it"
+            f" is registered under, got {cls!r} under {under!r}"
+        )
+    return cls
+
+
+def _add_family(cls: Any) -> None:
+    if not cls.likelihoods:
+        raise PriorError(f"the family {cls.__name__} has no likelihoods")
+    _check_free(_families, cls, "family")
+    for kind in cls.likelihoods:
+        _check_free(_likelihoods, kind, "likelihood")
+    _families[cls.__name__] = cls
+    _likelihoods.update((kind.__name__, kind) for kind in cls.likelihoods)
+
+
+def _add_likelihood(cls: type[Likelihood], family: Any) -> None:
+    if not (isinstance(family, type) and issubclass(family, Learner)):
+        raise PriorError(
+            f"expected the family of the likelihood {cls.__name__}, such as"
+            f" register({cls.__name__}, under=Gamma), got {family!r}"
+        )
+    _check_free(_likelihoods, cls, "likelihood")
+    _likelihoods[cls.__name__] = cls
+    others: Any = family
+    kept = tuple(kind for kind in others.likelihoods if kind.__name__ != cls.__name__)
+    others.likelihoods = (*kept, cls)
+
+
+def _check_free(known: dict[str, Any], cls: type, what: str) -> None:
+    """Refuse a name that another class has; a class that is defined again replaces itself."""
+    other = known.get(cls.__name__)
+    if other is not None and _path(other) != _path(cls):
+        raise PriorError(f"the {what} {_path(cls)} has the name of another: {_path(other)}")
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def families(plugins: bool = True) -> dict[str, Any]:
+    """Return every registered family by name.
+
+    Parameters
+    ----------
+    plugins
+        Whether to load installed packages first.
+
+    Examples
+    --------
+    >>> "Gamma" in families()
+    True
+    """
+    import_module(_BUILT_IN)
+    if plugins:
+        _load_plugins()
+    return dict(_families)
+
+
+def find_family(name: str) -> Any:
+    """Return the family of a name; installed packages are loaded if the name is not known.
+
+    Raises
+    ------
+    PriorError
+        If there is no such family.
+    """
+    found = families(plugins=False).get(name) or families().get(name)
+    if found is None:
+        raise PriorError(f"expected family {' or '.join(_families)}, got {name!r}")
+    return found
+
+
+def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likelihood]]:
+    """Return the likelihoods of a family by name, the default first.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> list(likelihoods_of(Beta))[:2]
+    ['Bernoulli', 'Binomial']
+    """
+    if plugins:
+        _load_plugins()
+    return {kind.__name__: kind for kind in family.likelihoods}
+
+
+def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
+    """Return the likelihood of a name; installed packages are loaded if the name is not known.
+
+    Parameters
+    ----------
+    name
+        The name of the class.
+    family
+        If given, the likelihood must be one of this family.
+
+    Raises
+    ------
+    PriorError
+        If there is no such likelihood.
+    """
+
+    def known(plugins: bool) -> dict[str, type[Likelihood]]:
+        if family is not None:
+            return likelihoods_of(family, plugins)
+        families(plugins)
+        return _likelihoods
+
+    found = known(False).get(name) or known(True).get(name)
+    if found is None:
+        raise PriorError(f"expected likelihood {' or '.join(known(True))}, got {name!r}")
+    return found
+
+
+def _load_plugins() -> None:
+    """Import what installed packages list in the entry-point group, once."""
+    global _plugins_loaded
+    if _plugins_loaded:
+        return
+    _plugins_loaded = True
+    import_module(_BUILT_IN)
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except Exception as error:
+            warnings.warn(
+                f"cannot load {entry.value!r}, a plug-in of seqbayes: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
