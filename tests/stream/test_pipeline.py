@@ -262,7 +262,13 @@ def test_a_record_that_one_belief_cannot_use_serves_the_others():
     states, dead = run(events, beliefs)
     assert states["b"][()].n_samples == 1.0
     assert states["labels"][()].n_samples == 2.0
-    assert dead == [(0, "b", "field 'x': expected a number, got 'yes'")]
+    assert dead == [
+        (
+            0,
+            "b",
+            "field 'x': expected true, false, 1 or 0 without quotation marks, got the text 'yes'",
+        )
+    ]
 
 
 def test_one_field_may_be_of_two_kinds():
@@ -430,7 +436,7 @@ def test_times_are_numbers_or_dates():
     states, dead = run(lines(*rows), timed(Times(unit=1e-3)))
     assert [place for place, _, _ in dead] == [1, 2, 3]
     assert states["b"]["a"].clock == 1704067200.0
-    assert "expected a time as RFC 3339 has it, got 'x'" in dead[0][2]
+    assert "expected a time in RFC 3339, got 'x'" in dead[0][2]
 
 
 def test_missing_late_and_future_times():

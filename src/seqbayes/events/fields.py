@@ -10,8 +10,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from seqbayes.console.text import printable
-from seqbayes.events.records import Block
-from seqbayes.events.values import coerce, spell_value
+from seqbayes.events.records import Block, Cells, replace_surrogates
+from seqbayes.events.values import (
+    LONE_SURROGATE,
+    InvalidValue,
+    coerce,
+    parse_column,
+    spell_value,
+)
 
 _STRICT: dict[str, Any] = {
     "number": float,
@@ -24,10 +30,10 @@ _STRICT: dict[str, Any] = {
     "feature": Any,
     "label": Any,
 }
-"""How a kind of field is decoded from JSON at full speed; what does not fit is looked at again."""
+"""The JSON type of each kind of field; a record that does not match is decoded again, slowly."""
 
 Slot = tuple[str, str]
-"""A field by its name, and the kind of what is read from it."""
+"""A field: its name and its kind."""
 
 Refuse = Callable[[int, str], None]
 
@@ -35,15 +41,15 @@ Refuse = Callable[[int, str], None]
 class Layout:
     """Decodes records into events that have an attribute for every slot.
 
-    A field that an event does not have is UNSET there, a null is None, and a value that does not
-    fit is a `Misfit`.
+    A field that is missing is UNSET, a null is None, and a value of another kind is an
+    `InvalidValue`.
 
     Parameters
     ----------
     slots
-        What is read, by all beliefs together.
+        The fields that all beliefs read.
     text
-        Whether decoded records hold cells of text, which are parsed.
+        Whether mappings hold cells of text that must be parsed, as rows of CSV always do.
 
     Examples
     --------
@@ -75,7 +81,7 @@ class Layout:
         self._decode_loose = msgspec.json.Decoder(loose).decode
         self._places = [names.index(name) for name, _ in self.slots]
         self._names = names
-        # a field that is read as two kinds has no one type
+        # a field that is read as two kinds does not have one type
         self._strict = len(names) == len(self.slots)
         decoder = msgspec.json.Decoder(event)
         self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
@@ -87,8 +93,10 @@ class Layout:
     def decode(self, records: Sequence[Any], refuse: Refuse) -> tuple[list[Any], Sequence[int]]:
         """Return the events that records hold, and the index of the record of each.
 
-        What cannot be decoded at all is refused, with its index and the reason.
+        A record that cannot be decoded is refused, with its index and the reason.
         """
+        if isinstance(records, Cells):
+            return self._parse(records), range(len(records))
         if self._strict and records:
             try:
                 events = self._decode_all(records)
@@ -101,18 +109,29 @@ class Layout:
             try:
                 events.append(self._read(record))
             except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-                refuse(i, explain(error))
+                refuse(i, explain(error, record))
                 continue
             index.append(i)
         return events, index
 
     def _decode_all(self, records: Sequence[Any]) -> list[Any]:
-        """Return the events; as many as there are records only if all of these are sound."""
+        """Return the events; as many as there are records only if all of them are valid."""
         if isinstance(records, Block):
             return self._decode_lines(records.whole)
         if isinstance(records[0], (bytes, bytearray, memoryview)):
             return list(map(self._decode, records))
         return []
+
+    def _parse(self, records: Cells) -> list[Any]:
+        """Return the events in rows of CSV, parsed column by column."""
+        columns = []
+        for name, kind in self.slots:
+            if name in records.header:
+                place = records.header.index(name)
+                columns.append(parse_column([row[place] for row in records.rows], kind))
+            else:
+                columns.append([_absent(name, records.header)] * len(records))
+        return list(map(self._event, *columns))
 
     def _read(self, record: Any) -> Any:
         if isinstance(record, Mapping):
@@ -132,6 +151,23 @@ class Layout:
         return self._event(*cells)
 
 
+def _absent(name: str, header: Sequence[str]) -> Any:
+    """Return what stands for the cells of a column that the header does not have."""
+    similar = similar_name(name, header)
+    return UNSET if similar is None else InvalidValue(f"it is missing; the header has {similar!r}")
+
+
+def similar_name(name: str, header: Sequence[str]) -> str | None:
+    """Return the column whose name differs only in blanks and case, if there is one.
+
+    Examples
+    --------
+    >>> similar_name("x", ["k", " x"])
+    ' x'
+    """
+    return next((n for n in header if n.strip().lower() == name.strip().lower()), None)
+
+
 def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:
     # two attributes cannot have one name; where they would, this type decodes nothing anyway
     shared = sum(name == other for other, _ in slots) > 1
@@ -139,7 +175,7 @@ def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:
 
 
 def write_record(record: Mapping[Any, Any]) -> bytes:
-    r"""Return a record as JSON; what JSON has no form for as Python spells it, to be read by eye.
+    r"""Return a record as JSON, or as Python's repr if JSON cannot represent a value.
 
     Examples
     --------
@@ -154,10 +190,32 @@ def write_record(record: Mapping[Any, Any]) -> bytes:
         return f"{{{', '.join(cells)}}}".encode()
 
 
-def explain(error: Exception) -> str:
-    """Return why a record could not be decoded."""
+def explain(error: Exception, record: Any = b"") -> str:
+    r"""Return the reason why a record could not be decoded.
+
+    Parameters
+    ----------
+    error
+        The decoder's error.
+    record
+        The record.
+
+    Examples
+    --------
+    >>> explain(ValueError("Number out of range"))
+    'a number is too large: expected at most 1.8e308'
+    """
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    return printable(str(error), 200)
+    text = str(error)
+    if isinstance(record, (bytes, bytearray, memoryview)):
+        data = bytes(record)
+        if b"\0" in data[:4]:
+            return "not UTF-8: it looks like UTF-16 or binary data"
+        if ("surrogate" in text or "truncated" in text) and replace_surrogates(data) != data:
+            return LONE_SURROGATE
+    if "out of range" in text:
+        return "a number is too large: expected at most 1.8e308"
+    return printable(text, 200)

@@ -1,4 +1,4 @@
-"""What runs once per event of a stream; compiled where a compiler is at hand."""
+"""Loops that run once per event of a stream; compiled if a compiler is available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler this file runs as it is
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -21,7 +21,7 @@ else:
 
 
 def learns_by_itself(state: Any) -> bool:
-    """Whether `learn_one` of a state does no more than its statistics do."""
+    """Whether `learn_one` of a state only updates its statistics."""
     return isinstance(state, Learner) and type(state).learn_one is Learner.learn_one
 
 
@@ -35,7 +35,7 @@ def learn_events(
     dirty: set[Any] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """Learn one attribute of events, by another, up to an event that needs a closer look.
+    """Learn an attribute of events by key, up to the first event that this loop cannot learn.
 
     Parameters
     ----------
@@ -44,24 +44,24 @@ def learn_events(
     events
         Objects with attributes.
     key_name
-        The attribute that holds the key, a text or an int that is spelled out; with None the key of
-        all is ``()``.
+        The attribute that holds the key, a text or an int that is converted to one; with None
+        every key is ``()``.
     name
         The attribute that is learned.
     labels
-        Whether that is a text as well, or an int that is spelled out.
+        Whether it is a text, too, or an int that is converted to one.
     kind
-        The class of states that `learns_by_itself`; None where they do not.
+        The class of the states if `learns_by_itself` is true for them, else None.
     dirty
-        Gets the keys of what was learned; with None nothing does.
+        Set to which the keys of learned events are added, or None.
     start
         The first to learn.
 
     Returns
     -------
     int
-        The place of the first that was not learned, for its key is not known or it was refused;
-        how many there are, where all were learned.
+        The index of the first event that was not learned, because its key is unknown or it was
+        refused; the number of events if all were learned.
 
     Examples
     --------
@@ -109,24 +109,24 @@ def learn_events(
 def line_starts(
     data: bytes, end: cython.Py_ssize_t, first: cython.longlong, longest: cython.Py_ssize_t
 ) -> array[int] | None:
-    r"""Return where the lines of a block begin, and its end, if each line is as usual.
+    r"""Return the offsets of the lines of a block, and of its end, if every line is plain.
 
-    A usual line begins with ``{``, ends with ``}`` and a newline, and is not too long. No value of
-    JSON lies in two such lines: between values there would be a comma, and texts have no newlines.
+    A plain line begins with ``{``, ends with ``}`` and a newline, and is not too long. No JSON
+    value spans two such lines: between values there would be a comma, and texts have no newlines.
 
     Parameters
     ----------
     data, end
-        Bytes, of which so many are whole lines.
+        Bytes, and how many of them are complete lines.
     first
-        Where the block begins itself.
+        Offset of the block.
     longest
         Most bytes of a line.
 
     Returns
     -------
     array of int
-        One more than there are lines. None where a line is unusual.
+        One more than there are lines. None if a line is not plain.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def line_starts(
     array('q', [100, 109, 112])
     >>> line_starts(b'{"x": 1}\n \n', 11, 100, 80)
     """
-    # seven times as fast as bytes.count, which looks for the next one again and again
+    # seven times as fast as bytes.count, which searches for each newline in turn
     count: cython.Py_ssize_t = int(np.count_nonzero(np.frombuffer(data, np.uint8, end) == 10))
     starts = array("q", bytes(8 * (count + 1)))
     if not cython.compiled:
@@ -165,13 +165,13 @@ def line_starts(
     return starts if place - begin == end else None
 
 
-def learn_until_odd(
+def learn_until_failure(
     states: dict[Any, Any],
     keys: list[Any],
     values: list[Any],
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """Learn observations one after the other, up to one that needs a closer look.
+    """Learn observations one after the other, up to the first that cannot be learned.
 
     Parameters
     ----------
@@ -185,14 +185,14 @@ def learn_until_odd(
     Returns
     -------
     int
-        The place of the first that was not learned, for its key is not known or it was refused;
-        how many there are, where all were learned.
+        The index of the first event that was not learned, because its key is unknown or it was
+        refused; the number of events if all were learned.
 
     Examples
     --------
     >>> from seqbayes import Beta
     >>> states = {"a": Beta()}
-    >>> learn_until_odd(states, ["a", "a", "b"], [True, False, True], 0)
+    >>> learn_until_failure(states, ["a", "a", "b"], [True, False, True], 0)
     2
     >>> print(states["a"])
     Beta(1, 1) + 2 seen (Bernoulli) = Beta(2, 2)
@@ -208,7 +208,7 @@ def learn_until_odd(
 
 
 def as_texts(values: list[Any], spell: Callable[[Any], Any]) -> list[Any]:
-    """Spell what is no text, in place, and return the list.
+    """Replace values that are not texts by `spell` of them, in place, and return the list.
 
     Examples
     --------

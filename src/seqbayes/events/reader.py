@@ -1,4 +1,4 @@
-"""Keys and observations of one belief, taken from decoded events."""
+"""Keys, observations, weights and times of one belief, taken from decoded events."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from msgspec import UNSET
 from seqbayes.errors import ObservationError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
+from seqbayes.events.keys import LONGEST_NAME
 from seqbayes.events.loops import as_texts
-from seqbayes.events.values import Misfit, parse_boolean, parse_number, seconds
-
-LONGEST_NAME = 1000
-"""Most characters of a key, or of a label of an open vocabulary."""
+from seqbayes.events.values import InvalidValue, parse_boolean, parse_number, seconds
 
 _ALL: tuple[()] = ()
-_MISSING = Misfit("it is missing")
+_MISSING = InvalidValue("it is missing")
+_NULL = InvalidValue("it is null")
 
 
 class Reader:
-    """Takes what a belief learns from the events of a layout.
+    """Takes keys and arguments for `learn_one` from the events of a layout.
 
     Parameters
     ----------
     belief
         The declaration.
     layout
-        What the events are decoded by.
+        The layout that decodes the events.
     """
 
     def __init__(self, belief: Belief, layout: Layout) -> None:
@@ -41,6 +40,8 @@ class Reader:
         self._labelled = [kind for _, kind in belief.values] == ["text"] and not belief.mapped
         self._by = [(name, attrgetter(layout.attribute((name, "text")))) for name in belief.by]
         self._mapped = belief.mapped
+        last = [] if belief.features else [belief.time or ""]
+        self._more = [*(belief.field if belief.features else ()), belief.weight or "", *last]
         self._weight = _getter(layout, belief.weight, "number")
         self._time = _getter(layout, belief.time, "time")
         self._where = [
@@ -51,10 +52,10 @@ class Reader:
         self._observe = None if columns is None or len(self._names) < 2 else columns.observe
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
-        """Whether an observation is all that `learn_one` is told."""
+        """Whether `learn_one` gets an observation and nothing else."""
         self.simple: tuple[str | None, str, bool] | None = None
-        """Attributes of the key (None where there is none) and of the observation, and whether
-        that is a text; None where more than one attribute makes either."""
+        """The attribute of the key (None without keys), the attribute of the observation, and
+        whether the observation is a text; None if either is made of several attributes."""
         if self.plain and not belief.mapped and len(self._by) < 2 and len(self._names) == 1:
             by = [layout.attribute((name, "text")) for name in belief.by]
             self.simple = (by[0] if by else None, self._attributes[0], self._labelled)
@@ -62,14 +63,14 @@ class Reader:
     def select(
         self, events: Sequence[Any], index: Sequence[int]
     ) -> tuple[Sequence[Any], Sequence[int]]:
-        """Return the events that the belief is about, with their indices."""
+        """Return the events that match `where`, with their indices."""
         for get, matches in self._where:
             chosen = [j for j, event in enumerate(events) if matches(get(event))]
             events, index = [events[j] for j in chosen], [index[j] for j in chosen]
         return events, index
 
     def keys(self, events: Sequence[Any]) -> list[Any]:
-        """Return the key of each event; one that is no key is, or has, a `Misfit`."""
+        """Return the key of each event; an invalid key is, or contains, an `InvalidValue`."""
         columns: list[list[Any]] = [
             as_texts(list(map(get, events)), _spell) for name, get in self._by
         ]
@@ -96,7 +97,7 @@ class Reader:
         return values
 
     def arguments(self, events: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
-        """Return what `learn_one` is to be told of each event."""
+        """Return the arguments for `learn_one` of each event."""
         if self._belief.features:
             return map(self._features, events)
         columns = [self.values(events)]
@@ -119,12 +120,12 @@ class Reader:
         latest = float("inf") if times.future is None else time.time() + times.future
         found = [seconds(each, times.unit) for each in raw]
         return [
-            Misfit(f"time {t!r} is in the future") if type(t) is float and t > latest else t
+            InvalidValue(_future(t, latest, times.unit)) if type(t) is float and t > latest else t
             for t in found
         ]
 
-    def check(self, key: Any, arguments: tuple[Any, ...], clock: Any) -> tuple[Any, ...]:
-        """Return the arguments, with what stands for a missing time.
+    def check(self, key: Any, arguments: tuple[Any, ...], clock: float | None) -> tuple[Any, ...]:
+        """Return the arguments, with the clock in place of a missing time if that is allowed.
 
         Parameters
         ----------
@@ -135,40 +136,70 @@ class Reader:
 
         Raises
         ------
+        MissingValueError
+            If the key or an argument is missing.
         ObservationError
-            If the key or an argument is of no use; it names the field.
+            If the key or an argument is invalid; the message names the field.
         """
         belief, (x, *more) = self._belief, arguments
+        timed = belief.time is not None and not belief.features
+        if timed and (more[1] is UNSET or more[1] is None) and belief.times.missing == "clock":
+            more[1] = UNSET if clock is None else clock
+        parts = [
+            *zip(belief.by, key if isinstance(key, tuple) else (key,), strict=False),
+            *self._named(x),
+            *zip(self._more, more, strict=False),
+        ]
+        missing = {}
+        for name, value in parts:
+            if value is None or value is UNSET or value is _NULL or value is _MISSING:
+                missing[name] = value is None or value is _NULL
+            elif isinstance(value, InvalidValue):
+                raise ObservationError(f"field {name!r}: {value.reason}")
+        if missing:
+            raise MissingValueError(missing)
         for name, part in zip(belief.by, key if isinstance(key, tuple) else (key,), strict=False):
-            _refuse_odd(name, part)
             if len(part) > LONGEST_NAME:
                 raise ObservationError(
                     f"expected {name!r} of at most {LONGEST_NAME} characters, got {len(part)}"
                 )
-        self._check_values(x)
-        if belief.features:
-            names = [*belief.field, belief.weight or ""]
-        else:
-            names = [belief.weight or "", belief.time or ""]
-        if belief.time is not None and not belief.features:
-            if more[1] is UNSET or more[1] is None:
-                more[1] = clock if belief.times.missing == "clock" and clock is not None else UNSET
-            _refuse_odd(belief.time, more[1])
-            late = belief.times.late
-            if late is not None and clock is not None and more[1] < clock - late:
-                raise ObservationError(f"time {more[1]!r} is late: the clock is at {clock!r}")
-        for name, value in zip(names, more, strict=False):
-            _refuse_odd(name, value)
+        late = belief.times.late
+        if timed and late is not None and clock is not None and more[1] < clock - late:
+            raise ObservationError(f"time {more[1]!r} is late: the clock is at {clock!r}")
         return x, *more
 
-    def _check_values(self, x: Any) -> None:
+    def _named(self, x: Any) -> Iterable[tuple[str, Any]]:
+        """Return the values of an observation by the names of their fields."""
         if isinstance(x, Mapping):
-            for name, value in x.items():
-                _refuse_odd(name, value)
-        else:
-            values = x if len(self._names) > 1 else (x,)
-            for name, value in zip(self._names, values, strict=True):
-                _refuse_odd(name, value)
+            return x.items()
+        return zip(self._names, x if len(self._names) > 1 else (x,), strict=True)
+
+
+class MissingValueError(ObservationError):
+    """An event lacks values.
+
+    Attributes
+    ----------
+    fields
+        Whether the value is null, and not absent, by the name of the field.
+    """
+
+    def __init__(self, fields: Mapping[str, bool]) -> None:
+        self.fields = fields
+        reasons = (
+            f"field {name!r}: it is {'null' if null else 'missing'}"
+            for name, null in fields.items()
+        )
+        super().__init__("; ".join(reasons))
+
+
+def _future(at: float, latest: float, unit: float) -> str:
+    """Return the reason why a time is refused, with a hint at the unit that it may have."""
+    reason = f"time {at!r} is in the future"
+    for name, seconds_ in (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
+        if unit == 1.0 and 1e8 < at * seconds_ <= latest:  # after 1973
+            return f"{reason}: if it is in {name}, set time_unit = {name!r}"
+    return reason
 
 
 def _getter(layout: Layout, name: str | None, kind: str) -> Callable[[Any], Any] | None:
@@ -179,18 +210,7 @@ def _spell(value: Any) -> Any:
     """Return the text of a key or label that was not read as one."""
     if type(value) is int:
         return str(value)
-    return value if isinstance(value, Misfit) else Misfit(_lacking(value))
-
-
-def _lacking(value: Any) -> str:
-    return "it is null" if value is None else "it is missing"
-
-
-def _refuse_odd(name: str, value: Any) -> None:
-    if isinstance(value, Misfit):
-        raise ObservationError(f"field {name!r}: {value.reason}")
-    if value is UNSET or value is None:
-        raise ObservationError(f"field {name!r}: {_lacking(value)}")
+    return value if isinstance(value, InvalidValue) else _NULL if value is None else _MISSING
 
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:

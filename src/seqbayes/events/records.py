@@ -1,13 +1,14 @@
-"""Whole records out of blocks of bytes: lines, or the rows of CSV."""
+"""Complete records from blocks of bytes: lines of JSON, or rows of CSV."""
 
 from __future__ import annotations
 
 import csv
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, islice, pairwise
-from typing import Any, overload
+from itertools import accumulate, pairwise
+from typing import Any, Protocol, overload
 
 import msgspec
 
@@ -15,48 +16,27 @@ from seqbayes.errors import SourceError
 from seqbayes.events.loops import line_starts
 
 LONGEST = 16 << 20
-"""Most bytes of a record; what is longer is refused, and passed over."""
-SHOWN = 1 << 20
-"""Bytes of what is refused which are kept, as many as of any dead letter."""
+"""Default limit of the bytes of a record; a longer one is refused."""
+KEPT = 1 << 20
+"""Bytes of a refused record that are kept, as many as of any dead letter."""
 MOST_LINES = 1000
-"""Lines that a row of CSV may run over; a quote that has no end within them is unbalanced."""
+"""Lines that a row of CSV may span; a quote that is not closed within them is unbalanced."""
 
 _BOM = b"\xef\xbb\xbf"
-
-
-@dataclass
-class Part:
-    """Records that lie one behind the other.
-
-    Attributes
-    ----------
-    records
-        Raw lines, or mappings from column to cell.
-    starts
-        Where each of them begins, in bytes.
-    end
-        Where the next record begins.
-    refused
-        Start, raw beginning and reason of what is no record.
-    """
-
-    records: Sequence[Any] = ()
-    starts: Sequence[int] = ()
-    end: int = 0
-    refused: list[tuple[int, bytes, str]] = field(default_factory=list)
+_LONE_CR = "a carriage return within the row (rows end with \\n or \\r\\n)"
 
 
 class Block(Sequence[bytes]):
-    r"""Lines that hold one JSON object each, in one piece.
+    r"""Lines that hold one JSON object each, kept in one piece so that they are decoded at once.
 
     Parameters
     ----------
     data
-        Bytes that hold them.
+        Bytes that hold the lines.
     first
-        Where the data begin, in bytes.
+        Offset at which the data begin.
     starts
-        Where the lines begin, and where the last one ends, with its newline.
+        Offsets at which the lines begin, and the offset after the last newline.
 
     Examples
     --------
@@ -70,7 +50,7 @@ class Block(Sequence[bytes]):
 
     @property
     def whole(self) -> bytes:
-        """The lines as they lie there."""
+        """All lines, with their newlines."""
         return self._data[self._starts[0] - self._first : self._starts[-1] - self._first]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -95,57 +75,98 @@ class Block(Sequence[bytes]):
         return self._data[self._starts[i] - self._first : self._starts[i + 1] - self._first - 1]
 
 
-class Starts(Sequence[int]):
-    """Where each of some records begins; computed when it is asked for, which is seldom.
+class Cells(Sequence[Mapping[str, str]]):
+    """Rows of CSV, each with one cell for every column of the header.
+
+    As a sequence it holds mappings from column to cell.
 
     Parameters
     ----------
-    records
-        The records, each but for the byte that ends it.
-    first
-        Where the first one begins.
+    header
+        Names of the columns.
+    rows
+        Lists of cells.
 
     Examples
     --------
-    >>> starts = Starts([b"ab", b"c", b"def"], 10)
-    >>> starts, starts[2], starts[1:]
-    ([10, 13, 15], 15, [13, 15])
+    >>> cells = Cells(["shop", "sold"], [["north", "1"], ["south", "0"]])
+    >>> cells[1], cells[:1].rows
+    ({'shop': 'south', 'sold': '0'}, [['north', '1']])
     """
 
-    def __init__(self, records: Sequence[bytes], first: int) -> None:
-        self._records = records
-        self._known = (0, first)
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self.header, self.rows = header, rows
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.rows)
 
     @overload
-    def __getitem__(self, place: int) -> int: ...
+    def __getitem__(self, place: int) -> dict[str, str]: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Starts: ...
+    def __getitem__(self, place: slice) -> Cells: ...
 
-    def __getitem__(self, place: int | slice) -> int | Starts:
+    def __getitem__(self, place: int | slice) -> dict[str, str] | Cells:
         if isinstance(place, slice):
-            start, stop, _ = place.indices(len(self))
-            return Starts(self._records[start:stop], self._at(start))
-        return self._at(range(len(self))[place])
+            return Cells(self.header, self.rows[place])
+        return dict(zip(self.header, self.rows[place], strict=True))
 
-    def _at(self, i: int) -> int:
-        known, offset = self._known
-        if i < known:
-            return offset - sum(map(len, self._records[i:known])) - (known - i)
-        offset += sum(map(len, self._records[known:i])) + i - known
-        self._known = (i, offset)
-        return offset
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
 
-    def __iter__(self) -> Iterator[int]:
-        lengths = map(len, self._records)
-        starts = accumulate(lengths, lambda at, n: at + n + 1, initial=self._at(0))
-        return islice(starts, len(self))
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+@dataclass
+class Part:
+    """Consecutive records of a source.
+
+    Attributes
+    ----------
+    records
+        Raw lines, or mappings from column to cell.
+    starts
+        Offset of each record, in bytes.
+    end
+        Offset of the next record.
+    refused
+        Offset, beginning and reason of everything that is not a record.
+    """
+
+    records: Sequence[Any] = ()
+    starts: Sequence[int] = ()
+    end: int = 0
+    refused: list[tuple[int, bytes, str]] = field(default_factory=list)
+    _data: bytes = b""
+    _first: int = 0
+    _line: int = 1
+
+    def place(self, data: bytes, first: int, line: int) -> Part:
+        """Remember the data of the records, their offset and their line, for `line_of`."""
+        self._data, self._first, self._line = data, first, line
+        return self
+
+    def line_of(self, offset: int) -> int:
+        """Return the number of the line at an offset, counted from where reading began."""
+        if offset < self._first:  # a record that is too long ends the line before
+            return self._line - 1
+        return self._line + self._data.count(b"\n", 0, offset - self._first)
+
+
+class Splitter(Protocol):
+    """Splits blocks of bytes into records."""
+
+    def split(self, block: bytes, last: bool = False) -> Part:
+        """Return the records that end in a block; the last block ends the record before it."""
+        ...
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether what remains is the beginning of a record that is still being written."""
+        ...
 
 
 class Lines:
@@ -154,7 +175,7 @@ class Lines:
     Parameters
     ----------
     offset
-        Where the first block begins; the beginning of a record.
+        Offset of the first block; the beginning of a record.
     longest
         Most bytes of a record.
 
@@ -170,31 +191,52 @@ class Lines:
 
     def __init__(self, offset: int, longest: int = LONGEST) -> None:
         self._end = offset
+        self._line = 1
         self._longest = longest
         self._rest = b""
         self._dropped = 0
 
     def split(self, block: bytes, last: bool = False) -> Part:
-        """Return the records that end in a block; in the last one what is left ends as well."""
+        """Return the records that end in a block; the last block ends the record before it.
+
+        Raises
+        ------
+        SourceError
+            If the input begins with bytes that are not text in UTF-8, or a header is invalid.
+        """
         if self._dropped:
-            return self._pass_over(block, last)
+            return self._skip(block, last)
         data = self._rest + block if self._rest else block
-        if not last and (part := self._usual(data)) is not None:
+        first, line = self._end, self._line
+        if first == 0:
+            check_start(data)
+        part = self._split(data, last)
+        self._line += data.count(b"\n", 0, self._end - first)
+        if len(self._rest) > self._longest:
+            self._dropped, self._rest = len(self._rest), self._rest[:KEPT]
+        return part.place(data, first, line)
+
+    def _split(self, data: bytes, last: bool) -> Part:
+        if not last and (part := self._split_plain(data)) is not None:
             return part
         records = data.split(b"\n")
         self._rest = b"" if last else records.pop()
-        starts: Sequence[int] = Starts(records, self._end)
+        starts = _starts(records, self._end)
         if self._end == 0 and records and records[0].startswith(_BOM):
-            starts = list(starts)
             records[0] = records[0][len(_BOM) :]
         self._end += len(data) - len(self._rest)
-        part = self._refine(records, starts)
-        if len(self._rest) > self._longest:
-            self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
+        part = Part(end=self._end)
+        kept = []
+        for record, start in zip(records, starts, strict=False):
+            if len(record) > self._longest:
+                part.refused.append(self._too_long(start, record, len(record)))
+            elif record.strip():
+                kept.append((record, start))
+        part.records, part.starts = [each[0] for each in kept], [each[1] for each in kept]
         return part
 
-    def _usual(self, data: bytes) -> Part | None:
-        """Return the lines in the data in one piece, if all are as usual and one ends."""
+    def _split_plain(self, data: bytes) -> Part | None:
+        """Return the lines in one piece; None if one is blank, too long or not an object."""
         end = data.rfind(b"\n") + 1
         if not end or len(data) - end > self._longest:
             return None
@@ -205,50 +247,40 @@ class Lines:
         self._rest, self._end = data[end:], first + end
         return Part(Block(data, first, starts), starts[:-1], self._end)
 
-    def _refine(self, records: list[bytes], starts: Sequence[int]) -> Part:
-        """Return the records that say something, and are not too long."""
-        part = Part(records, starts, self._end)
-        if records and (
-            max(map(len, records)) > self._longest or not all(map(bytes.strip, records))
-        ):
-            self._drop_empty(part)
-        return part
-
-    def _drop_empty(self, part: Part) -> None:
-        kept = []
-        for record, start in zip(part.records, part.starts, strict=True):
-            if len(record) > self._longest:
-                part.refused.append(self._too_long(start, record, len(record)))
-            elif record.strip():
-                kept.append((record, start))
-        part.records = [record for record, _ in kept]
-        part.starts = [start for _, start in kept]
-
     @property
     def is_cut_short(self) -> bool:
-        """Whether what is left is the beginning of a JSON object, and no whole one."""
+        """Whether what remains is the beginning of a JSON object that is still being written."""
         if self._dropped or not self._rest.lstrip().startswith(b"{"):
             return False
-        return any(map(_is_truncated, (self._rest, self._rest + b"0")))  # "-" is no number, "-0" is
+        text = replace_surrogates(self._rest)
+        return any(map(_is_truncated, (text, text + b"0")))  # "-" is no number, "-0" is
 
-    def _pass_over(self, block: bytes, last: bool) -> Part:
-        """Drop what is left of a record that is too long, up to its end."""
+    def _skip(self, block: bytes, last: bool) -> Part:
+        """Drop the rest of a record that is too long, up to its end."""
         i = block.find(b"\n")
-        self._rest += block[: len(block) if i < 0 else i][: SHOWN - len(self._rest)]
+        self._rest += block[: len(block) if i < 0 else i][: KEPT - len(self._rest)]
         if i < 0 and not last:
             self._dropped += len(block)
             return Part(end=self._end)
         length = self._dropped + (len(block) if i < 0 else i)
         refused = self._too_long(self._end, self._rest, length)
         self._end += length + (i >= 0)
+        self._line += 1
         self._dropped, self._rest = 0, b""
         part = Part(end=self._end) if i < 0 else self.split(block[i + 1 :], last)
+        if i < 0:
+            part.place(b"", self._end, self._line)
         part.refused.insert(0, refused)
         return part
 
     def _too_long(self, start: int, record: bytes, length: int) -> tuple[int, bytes, str]:
         reason = f"a record of {length:,} bytes: expected at most {self._longest:,}"
-        return start, record[:SHOWN], reason
+        return start, record[:KEPT], reason
+
+
+def _starts(records: Sequence[bytes], first: int) -> list[int]:
+    """Return the offsets of records that are each followed by one byte."""
+    return list(accumulate(map(len, records), lambda at, n: at + n + 1, initial=first))[:-1]
 
 
 def _is_truncated(data: bytes) -> bool:
@@ -259,21 +291,63 @@ def _is_truncated(data: bytes) -> bool:
     return False
 
 
-class Rows(Lines):
-    r"""Splits blocks into rows of CSV, mappings from the header's columns to cells of text.
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + rb"|" + _HIGH + rb"|" + _LOW)
 
-    Quoted cells may hold line breaks and delimiters (RFC 4180). Where a quote has no end within
-    `MOST_LINES` lines and `longest` bytes, or is not where quotes can be, the row's first line is
-    taken by itself, and the next one begins another row.
+
+def replace_surrogates(record: bytes) -> bytes:
+    r"""Return JSON in which every lone surrogate, half of a character, is replaced by one letter.
+
+    Examples
+    --------
+    >>> replace_surrogates(rb'{"k": "\ud800", "n": "\ud83d\ude00"}')
+    b'{"k": "\\ufffd", "n": "\\ud83d\\ude00"}'
+    """
+    return _ESCAPES.sub(lambda found: found[0] if len(found[0]) != 6 else rb"\ufffd", record)
+
+
+def check_start(data: bytes) -> None:
+    r"""Refuse an input that begins with something else than text in UTF-8.
+
+    Raises
+    ------
+    SourceError
+        If it is UTF-16 or compressed.
+
+    Examples
+    --------
+    >>> check_start("x,y\n".encode("utf-16"))
+    Traceback (most recent call last):
+    seqbayes.errors.SourceError: the input is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)
+    """
+    zeros = data[:4:2], data[1:4:2]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0\0" in zeros and any(data[:4])):
+        raise SourceError("the input is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)")
+    if data.startswith(b"\x1f\x8b"):
+        raise SourceError(
+            "the input is compressed: decompress it first (gunzip -c FILE | …), or name a file .gz"
+        )
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        raise SourceError(
+            "the input is compressed: decompress it first (zstd -dc FILE | …), or name a file .zst"
+        )
+
+
+class Rows(Lines):
+    r"""Splits blocks into rows of CSV.
+
+    Quoted cells may hold line breaks and delimiters (RFC 4180). If a quote is not closed within
+    `MOST_LINES` lines and `longest` bytes, or is misplaced, the first line of the row is refused,
+    and the next line begins another row.
 
     Parameters
     ----------
     offset, longest
-        As of `Lines`; at 0 the first row is the header.
+        As of `Lines`; at offset 0 the first row is the header.
     delimiter
-        What stands between cells.
+        The character between cells.
     header
-        The columns, where the first block does not begin with them.
+        The columns, if the first block does not begin with them.
 
     Examples
     --------
@@ -281,7 +355,7 @@ class Rows(Lines):
     >>> part.records
     [{'x': '2', 'y': 'b'}, {'x': '3', 'y': 'c'}]
     >>> part.refused
-    [(4, b'1,"a', 'no row of CSV: a quote has no end')]
+    [(4, b'1,"a', 'a quote is never closed')]
     """
 
     def __init__(
@@ -295,30 +369,23 @@ class Rows(Lines):
         self._delimiter = delimiter
         self.header = None if header is None else list(header)
 
-    def split(self, block: bytes, last: bool = False) -> Part:
-        """Return the rows that end in a block; in the last one what is left ends as well."""
-        if self._dropped:
-            return self._pass_over(block, last)
-        data = self._rest + block if self._rest else block
+    def _split(self, data: bytes, last: bool) -> Part:
         lines = data.split(b"\n")
-        told = self._all_sound(lines, last)
-        part, taken = self._one_by_one(lines, last) if told is None else told
+        part, taken = self._all_rows(data, lines, last) or self._one_by_one(lines, last)
         self._rest = b"\n".join(lines[taken:])
         self._end += len(data) - len(self._rest)
         part.end = self._end
-        if len(self._rest) > self._longest:
-            self._dropped, self._rest = len(self._rest), self._rest[:SHOWN]
         return part
 
     @property
     def is_cut_short(self) -> bool:
-        """Always false: of a row of CSV nobody can tell."""
+        """Always false: the beginning of a row of CSV may be a row."""
         return False
 
     def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
-        """Return the line behind the row that begins with line i.
+        """Return the line after the row that begins with line i.
 
-        It is i where a quote has no end, and None where that cannot be said yet.
+        It is i if a quote is never closed, and None if later blocks must tell.
         """
         quoted, length = False, -1
         for j in range(i, min(len(lines), i + MOST_LINES)):
@@ -332,77 +399,91 @@ class Rows(Lines):
                 return j + 1
         return i
 
-    def _all_sound(self, lines: list[bytes], last: bool) -> tuple[Part, int] | None:
-        """Return the rows and how many lines they are, if each of them is one."""
-        told = self._rows(lines, last)
-        if told is None or self.header is None:
+    def _all_rows(self, data: bytes, lines: list[bytes], last: bool) -> tuple[Part, int] | None:
+        """Return the rows and their number of lines; None if one of them must be refused."""
+        if self.header is None or b"\0" in data:
             return None
-        rows, taken = told
+        found = self._join(data, lines, last)
+        if found is None:
+            return None
+        rows, taken = found
         if last and rows and not rows[-1]:
-            rows.pop()  # what lies behind the last newline
-        if rows and (not all(rows) or max(map(len, rows)) > self._longest):
+            rows.pop()  # what follows the last newline
+        if not rows or not all(rows) or max(map(len, rows)) > self._longest:
             return None
-        records = self._parse(rows, self.header)
-        return None if records is None else (Part(records, list(Starts(rows, self._end))), taken)
+        cells = self._parse(rows, b'"' in data)
+        if cells is None:
+            return None
+        return Part(Cells(self.header, cells), _starts(rows, self._end)), taken
 
-    def _rows(self, lines: list[bytes], last: bool) -> tuple[list[bytes], int] | None:
-        """Return the rows and how many lines they are; None where a quote has no end."""
+    def _join(self, data: bytes, lines: list[bytes], last: bool) -> tuple[list[bytes], int] | None:
+        """Return rows and their number of lines; None if a quote is never closed."""
         i, whole = 0, len(lines) if last else len(lines) - 1
-        if not any(b'"' in line for line in lines):
+        if b'"' not in data:
             return lines[:whole], whole
         rows = []
         while i < whole:
             row, stop = lines[i], i + 1
             if row.count(b'"') % 2:
-                told = self._stop(lines, i, last)
-                if told is None:
+                end = self._stop(lines, i, last)
+                if end is None:
                     break
-                if told == i:
+                if end == i:
                     return None
-                row, stop = b"\n".join(lines[i:told]), told
+                row, stop = b"\n".join(lines[i:end]), end
             rows.append(row)
             i = stop
         return rows, i
 
-    def _parse(self, rows: Sequence[bytes], header: Sequence[str]) -> list[dict[str, str]] | None:
+    def _parse(self, rows: Sequence[bytes], quoted: bool) -> list[list[str]] | None:
+        """Return the cells of rows; None if one of them is not a row of the header's width."""
+        assert self.header is not None
         try:
-            texts = [row.decode() for row in rows]
-            parsed = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
+            if quoted:
+                texts = [row.decode() for row in rows]
+                parsed = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
+            else:
+                text = b"\n".join(rows).decode()
+                if "\r" in text:
+                    text = text.replace("\r\n", "\n").removesuffix("\r")
+                    if "\r" in text:
+                        return None
+                parsed = [row.split(self._delimiter) for row in text.split("\n")]
         except (UnicodeDecodeError, csv.Error):
             return None
-        count = len(header)
-        if len(parsed) < len(rows) or not all(len(cells) == count for cells in parsed):
+        count = len(self.header)
+        if len(parsed) < len(rows) or set(map(len, parsed)) != {count}:
             return None
         if count == 1 and not all(map(bytes.strip, rows)):
-            return None  # what is blank is no cell
-        return [dict(zip(header, cells, strict=True)) for cells in parsed]
+            return None  # a blank line is not a row
+        return parsed
 
     def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[Part, int]:
-        """Return the rows, what is none, and how many lines they are."""
-        records: list[Mapping[str, str]] = []
+        """Return the rows, what is refused, and their number of lines."""
+        rows: list[list[str]] = []
         starts: list[int] = []
         refused: list[tuple[int, bytes, str]] = []
         i, start = 0, self._end
         while i < len(lines) and (stop := self._stop(lines, i, last)) is not None:
-            row, told = self._row(lines, i, stop)
-            if isinstance(told, str):
-                refused.append((start, row[:SHOWN], told))
-            elif told is not None:
-                records.append(told)
+            row, cells = self._row(lines, i, stop)
+            if isinstance(cells, str):
+                refused.append((start, row[:KEPT], cells))
+            elif cells is not None:
+                rows.append(cells)
                 starts.append(start)
             i += row.count(b"\n") + 1
             start += len(row) + 1
-        return Part(records, starts, refused=refused), i
+        return Part(Cells(self.header or [], rows), starts, refused=refused), i
 
     def _row(
         self, lines: Sequence[bytes], i: int, stop: int
-    ) -> tuple[bytes, Mapping[str, str] | str | None]:
-        """Return a row and what it says, or why it is none; None where it says nothing."""
+    ) -> tuple[bytes, list[str] | str | None]:
+        """Return a row and its cells, the reason why it is refused, or None if it is blank."""
         if stop > i + 1:
             row = b"\n".join(lines[i:stop])
             try:
                 return row, self._read(row)
-            except csv.Error:  # the quote that it ends with is another cell's
+            except csv.Error:  # the quote at its end belongs to another row
                 pass
         row = lines[i]
         if len(row) > self._longest:
@@ -410,11 +491,9 @@ class Rows(Lines):
         try:
             return row, self._read(row)
         except csv.Error as error:
-            odd = row.count(b'"') % 2 == 1
-            return row, f"no row of CSV: {'a quote has no end' if odd else error}"
+            return row, _explain(row, error)
 
-    def _read(self, row: bytes) -> Mapping[str, str] | str | None:
-        """Return what a row says, or why it says nothing that fits the header."""
+    def _read(self, row: bytes) -> list[str] | str | None:
         if self.header is None:
             row = row.removeprefix(_BOM)
         if not row.strip():
@@ -422,22 +501,93 @@ class Rows(Lines):
         if self.header is None:
             self.header = self._columns(row)
             return None
+        if b"\0" in row:
+            return "a NUL byte"
         try:
             cells = self._cells(row)
-        except UnicodeDecodeError as error:
-            return f"no row of CSV: {error}"
+        except UnicodeDecodeError:
+            return "not UTF-8"
         if len(cells) != len(self.header):
-            return f"no row of CSV: expected {len(self.header)} cells, got {len(cells)}"
-        return dict(zip(self.header, cells, strict=True))
+            return f"expected {len(self.header)} cells, got {len(cells)}"
+        return cells
 
-    def _columns(self, record: bytes) -> list[str]:
+    def _columns(self, row: bytes) -> list[str]:
         try:
-            header = self._cells(record)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise SourceError(f"the header is no row of CSV: {error}") from None
-        if len(set(header)) < len(header):
-            raise SourceError(f"columns of CSV have one name: {', '.join(map(repr, header))}")
+            header = self._cells(row)
+        except UnicodeDecodeError:
+            raise SourceError("cannot read the header of CSV: not UTF-8") from None
+        except csv.Error as error:
+            if b"\r" in row.removesuffix(b"\r") and b'"' not in row:
+                raise SourceError(
+                    "the lines of the CSV end with a carriage return alone: convert it first"
+                    " (tr '\\r' '\\n')"
+                ) from None
+            raise SourceError(f"cannot read the header of CSV: {_explain(row, error)}") from None
+        repeated = list(dict.fromkeys(name for name in header if header.count(name) > 1))
+        if repeated:
+            raise SourceError(f"the header of CSV has several columns {repeated[0]!r}")
         return header
 
-    def _cells(self, record: bytes) -> list[str]:
-        return next(csv.reader([record.decode()], delimiter=self._delimiter, strict=True))
+    def _cells(self, row: bytes) -> list[str]:
+        return next(csv.reader([row.decode()], delimiter=self._delimiter, strict=True))
+
+
+def _explain(row: bytes, error: csv.Error) -> str:
+    if row.count(b'"') % 2 == 1:
+        return "a quote is never closed"
+    return _LONE_CR if "new-line character" in str(error) else str(error)
+
+
+class Sniffed:
+    r"""Splits blocks whose format is found by the first character that is not blank.
+
+    Parameters
+    ----------
+    longest
+        Most bytes of a record.
+    delimiter
+        The character between cells, if the input is CSV.
+
+    Examples
+    --------
+    >>> Sniffed().split(b"x,y\n1,2\n").records
+    [{'x': '1', 'y': '2'}]
+    """
+
+    def __init__(self, longest: int = LONGEST, delimiter: str = ",") -> None:
+        self._longest, self._delimiter = longest, delimiter
+        self._blank = b""
+        self._chosen: Splitter | None = None
+
+    def split(self, block: bytes, last: bool = False) -> Part:
+        """Return the records that end in a block; the last block ends the record before it."""
+        if self._chosen is None:
+            block = self._blank + block
+            check_start(block)
+            form = find_format(block)
+            if form is None and not last and len(block) <= self._longest:
+                self._blank = block
+                return Part()
+            self._chosen = (
+                Rows(0, self._longest, self._delimiter)
+                if form == "csv"
+                else Lines(0, self._longest)
+            )
+        return self._chosen.split(block, last)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether what remains is the beginning of a record that is still being written."""
+        return self._chosen is not None and self._chosen.is_cut_short
+
+
+def find_format(data: bytes) -> str | None:
+    """Return "jsonl" or "csv", by the first character that is not blank; None without one.
+
+    Examples
+    --------
+    >>> find_format(b' {"n": 1}'), find_format(b"n,m"), find_format(b" ")
+    ('jsonl', 'csv', None)
+    """
+    start = data.removeprefix(_BOM).lstrip()[:1]
+    return ("jsonl" if start in (b"{", b"[") else "csv") if start else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 import numbers
@@ -14,30 +15,33 @@ from msgspec import UNSET
 from seqbayes.console.text import printable, shorten
 from seqbayes.errors import ObservationError
 
+LONE_SURROGATE = "a text with a lone surrogate, half of a character"
+
 LONGEST_INTEGER = 4096
 """Most bits of an integer; Python spells no more than 4,300 digits."""
 
 
-class Misfit:
-    """What stands where a value was of no use, with the reason."""
+class InvalidValue:
+    """Stands for a value that cannot be used, with the reason."""
 
     __slots__ = ("reason",)
-    __hash__ = None  # type: ignore[assignment]  # so that it is no label either
+    __hash__ = None  # type: ignore[assignment]  # so that it cannot be a label
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def parse_number(cell: str) -> float | None:
-    """Return the number that a cell of text spells, all of it; None if the cell is blank.
+    """Parse a cell of text as a number; a blank cell is None.
 
     Raises
     ------
     ObservationError
-        If it spells none; Python's underscores and foreign digits are none.
+        If the cell is not a number, or is one beyond the range of a double. Underscores and
+        digits other than 0 to 9 are refused.
 
     Examples
     --------
@@ -47,27 +51,34 @@ def parse_number(cell: str) -> float | None:
     Traceback (most recent call last):
     seqbayes.errors.ObservationError: expected a number, got '12abc'
     """
-    try:
-        if "_" not in cell and cell.isascii():
-            return float(cell)
-    except ValueError:
-        pass
-    _check_blank(cell, "a number")
-    return None
+    number = None
+    if "_" not in cell and cell.isascii():
+        with contextlib.suppress(ValueError):
+            number = float(cell)
+    if number is None:
+        _check_blank(cell, "a number")
+    elif math.isinf(number) and any(map(str.isdigit, cell)):
+        raise ObservationError(too_large(cell))
+    return number
+
+
+def too_large(number: str) -> str:
+    """Return the reason why a number beyond the range of a double is refused."""
+    return f"the number {shorten(number)} is too large: expected at most 1.8e308"
 
 
 def parse_boolean(cell: str) -> bool | None:
-    """Return the truth that a cell spells: true, false, yes, no, 1 or 0; None if it is blank."""
-    truth = _TRUTH.get(cell)
-    if truth is None:
-        truth = _TRUTH.get(cell.strip().lower())
-    if truth is None:
+    """Parse a cell that holds true, false, yes, no, 1 or 0; a blank cell is None."""
+    found = _BOOLEANS.get(cell)
+    if found is None:
+        found = _BOOLEANS.get(cell.strip().lower())
+    if found is None:
         _check_blank(cell, "true, false, yes, no, 1 or 0")
-    return truth
+    return found
 
 
 def parse_text(cell: str) -> str | None:
-    """Return the cell as it is; None if it is blank."""
+    """Return a cell unchanged; a blank cell is None."""
     return cell if cell and not cell.isspace() else None
 
 
@@ -85,7 +96,7 @@ def spell_value(value: Any, spell: Callable[[Any], str] = repr) -> str:
 
 
 def coerce(value: Any, kind: str, text: bool = False) -> Any:
-    """Return a value as its kind has it; a `Misfit` where it does not fit.
+    """Convert a value to its kind; return an `InvalidValue` if that is impossible.
 
     Parameters
     ----------
@@ -93,9 +104,9 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
         What a decoded record holds.
     kind
         "number", "boolean", "text", "time", "pair", "counts", or "any"; of an estimator, "feature",
-        which is a number where a cell of text reads as one, or "label", which stays a text.
+        which is a number if a cell of text can be parsed as one, or "label", which remains a text.
     text
-        Whether a string is a cell of text, to be parsed.
+        Whether a string is a cell of text that must be parsed.
 
     Examples
     --------
@@ -104,27 +115,46 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     >>> coerce("0.5", "feature", text=True), coerce("0.5", "label", text=True)
     (0.5, '0.5')
     >>> coerce("0.5", "number").reason
-    "expected a number, got '0.5'"
+    "expected a number, got the text '0.5': remove its quotation marks"
     """
     if value is None or value is UNSET:
         return value
     try:
         return _COERCE[kind](value, text)
     except ObservationError as error:
-        return Misfit(str(error))
+        return InvalidValue(str(error))
 
 
 def _number(value: Any, text: bool) -> Any:
     if text and isinstance(value, str):
         return parse_number(value)
     if isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, bool):
-        return _storable(value)
-    raise _unfit("a number", value)
+        if isinstance(value, int) and value.bit_length() > 1024:
+            raise ObservationError(too_large(spell_value(value)))
+        return value
+    raise _quoted(value) or _unfit("a number", value)
+
+
+def _quoted(value: Any) -> ObservationError | None:
+    """Return the error for a number within quotation marks."""
+    try:
+        number = parse_number(value) if isinstance(value, str) else None
+    except ObservationError:
+        number = None
+    if number is None:
+        return None
+    expected = f"expected a number, got the text {shorten(value)!r}"
+    return ObservationError(f"{expected}: remove its quotation marks")
 
 
 def _boolean(value: Any, text: bool) -> Any:
     if text and isinstance(value, str):
         return parse_boolean(value)
+    if isinstance(value, str):
+        raise ObservationError(
+            f"expected true, false, 1 or 0 without quotation marks, got the text"
+            f" {printable(shorten(value))!r}"
+        )
     return value if isinstance(value, bool) else _number(value, text)
 
 
@@ -148,7 +178,7 @@ def _time(value: Any, text: bool) -> Any:
             return datetime.datetime.fromisoformat(value)
         except ValueError:
             if not text:
-                raise _unfit("a time as RFC 3339 has it", value) from None
+                raise _quoted(value) or _unfit("a time in RFC 3339", value) from None
     return _number(value, text)
 
 
@@ -172,20 +202,19 @@ def _any(value: Any, text: bool) -> Any:
 
 
 def _storable(value: Any) -> Any:
-    """Return a value if it can be written down.
+    """Return a value if it can be written as text.
 
     Raises
     ------
     ObservationError
-        If it is an integer of thousands of digits, which no state could tell of, or a text with
-        half of a character.
+        If it is an integer of thousands of digits, or a text with a lone surrogate.
     """
     if isinstance(value, str):
         if not value.isascii():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise ObservationError(f"expected a text, got {value[:60]!a}") from None
+                raise ObservationError(f"{LONE_SURROGATE}: {value[:60]!a}") from None
     elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
         raise ObservationError(f"expected a number below 2**{LONGEST_INTEGER}")
     return value
@@ -231,7 +260,7 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
     Parameters
     ----------
     value
-        A number of units, a `datetime`, or whatever stands for a missing time, which is returned.
+        A number of units, a `datetime`, or a marker of a missing time, which is returned.
     unit
         Seconds in a unit.
 
@@ -250,5 +279,32 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
         try:
             return float(value) * unit
         except (OverflowError, ValueError):  # over 1e308; a signalling decimal
-            return Misfit(f"expected a time, got {printable(repr(value))}")
+            return InvalidValue(f"expected a time, got {printable(repr(value))}")
     return value
+
+
+def parse_column(cells: list[str], kind: str) -> list[Any]:
+    """Parse the cells of a column; one that is invalid becomes an `InvalidValue`.
+
+    Examples
+    --------
+    >>> parse_column(["1", "2.5", " "], "number"), parse_column(["yes", "0"], "boolean")
+    ([1.0, 2.5, None], [True, False])
+    """
+    if kind == "text":
+        return [cell if cell and not cell.isspace() else None for cell in cells]
+    if kind == "number":
+        text = "".join(cells)
+        if text.isascii() and "_" not in text:
+            try:
+                numbers_ = list(map(float, cells))
+            except ValueError:
+                pass
+            else:
+                if math.inf not in numbers_ and -math.inf not in numbers_:
+                    return numbers_
+    if kind == "boolean":
+        known = list(map(_BOOLEANS.get, cells))
+        if None not in known:
+            return known
+    return [coerce(cell, kind, text=True) for cell in cells]

@@ -1,8 +1,9 @@
-"""The states of one belief, by key, at work."""
+"""The states of one belief by key, while events are learned."""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -14,34 +15,42 @@ from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
 from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
-from seqbayes.events.loops import learn_events, learn_until_odd, learns_by_itself
-from seqbayes.events.reader import Reader
-from seqbayes.events.values import Misfit
+from seqbayes.events.loops import learn_events, learn_until_failure, learns_by_itself
+from seqbayes.events.reader import MissingValueError, Reader
+from seqbayes.events.values import InvalidValue
 from seqbayes.families import DirichletProcess
 from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.stores import StoreError
 
-_ODD = (KeyError, AttributeError, TypeError, ValueError)
-"""What is raised of an event that needs a closer look: an unknown key, a state not yet read, …"""
+_FAILURES = (KeyError, AttributeError, TypeError, ValueError)
+"""Errors of an event that `_learn_one` handles: an unknown key, a state still in JSON, …"""
+
+
+class LimitError(ObservationError):
+    """A belief has no room for another key or label."""
 
 
 class Table:
-    """The states of a belief by key: what learns events, and knows what has changed since.
+    """The states of a belief by key; learns events and tracks which keys have changed.
 
     Parameters
     ----------
     belief
         The declaration.
     layout
-        What the events are decoded by.
+        The layout that decodes the events.
 
     Attributes
     ----------
     used, refused, filtered
-        Numbers of events learned, refused, and not asked for.
+        Numbers of events learned, refused, and excluded by `where`.
+    incomplete, over_limit
+        Numbers of refused events that lack a value, or need a key or label beyond `max_keys`.
+    missing, absent
+        How often each field lacked a value, and how often it was not there at all.
     observer
-        Called with the keys and arguments (of `learn_one`) of what was learned from a batch, in
-        order, where somebody looks on.
+        Called with the keys and the arguments (of `learn_one`) of the events learned from a batch,
+        in order.
     """
 
     observer: Callable[[Sequence[Any], Sequence[tuple[Any, ...]]], None] | None = None
@@ -49,9 +58,11 @@ class Table:
     def __init__(self, belief: Belief, layout: Layout) -> None:
         self.belief = belief
         self.forms = Forms(belief.state)
-        self._states: dict[Any, Any] = {}  # what no event has asked for yet is still JSON
+        self._states: dict[Any, Any] = {}  # a state that no event has needed yet is still JSON
         self._unread = False
-        self.used = self.refused = self.filtered = 0
+        self.used = self.refused = self.filtered = self.incomplete = self.over_limit = 0
+        self.missing: Counter[str] = Counter()
+        self.absent: Counter[str] = Counter()
         self._dirty: set[Any] = set()
         self._gone: set[Any] = set()
         self._uses = 0
@@ -64,13 +75,13 @@ class Table:
 
     @property
     def declaration(self) -> str:
-        """The JSON of what cannot change without becoming another belief: prior and keys."""
+        """The JSON of what cannot change while a store has states of the belief: prior and keys."""
         return write_json({"state": self.forms.empty, "by": list(self.belief.by)})
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """Take back states from their JSON: key, state and last use, least recently used first.
+        """Restore states from their JSON: key, state and last use, least recently used first.
 
-        A state is read when it is first asked for, so that a million keys are back at once.
+        A state is decoded when it is first needed, so that a million keys are restored at once.
         """
         for key, text, used in rows:
             name = read_key(key)
@@ -81,12 +92,12 @@ class Table:
         self._unread = True
 
     def state(self, key: Any) -> Any:
-        """Return the state of a key, None where there is none.
+        """Return the state of a key, or None.
 
         Raises
         ------
         StoreError
-            If what the store holds of it cannot be read.
+            If the stored state cannot be read.
         """
         found = self._states.get(key)
         if type(found) is not str:
@@ -100,7 +111,7 @@ class Table:
 
     @property
     def states(self) -> Mapping[Any, Any]:
-        """State by key: a text, a tuple of several, () of the only one, None of the pooled rest."""
+        """States by key: a text, a tuple of several, () without keys, None for the pooled rest."""
         if self._unread:
             for key in self._states:
                 self.state(key)
@@ -108,14 +119,14 @@ class Table:
         return self._states
 
     def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> Sequence[int]:
-        """Learn events, one after the other; one that cannot be used changes nothing.
+        """Learn events one after the other; an event that cannot be used changes nothing.
 
         Parameters
         ----------
         events
-            As the layout decodes them.
+            Events that the layout decoded.
         index
-            What `refuse` is to be told of each.
+            The index of each, for `refuse`.
         refuse
             Called with the index of an event that cannot be used, and the reason.
 
@@ -146,7 +157,7 @@ class Table:
         return [i for i in index if i not in rejected] if rejected else index
 
     def _show(self, events: Sequence[Any], index: Sequence[int], rejected: set[int]) -> None:
-        """Tell the observer what was learned."""
+        """Call the observer with the events that were learned."""
         if rejected:
             kept = [j for j, i in enumerate(index) if i not in rejected]
             events = [events[j] for j in kept]
@@ -164,11 +175,11 @@ class Table:
         labels: bool,
         refuse: Refuse,
     ) -> None:
-        """Learn one attribute of events, by another."""
+        """Learn one attribute of events by another one."""
         events = events if isinstance(events, list) else list(events)
         i = 0
         while True:
-            # the rest of the stream goes on with keys that have all changed, as a rule
+            # usually every key has changed already
             dirty = self._dirty if len(self._dirty) < len(self._states) else None
             i = learn_events(self._states, events, key, value, labels, self._kind, dirty, i)
             if i == len(events):
@@ -182,16 +193,16 @@ class Table:
         """Learn observations that have neither weight nor time."""
         keys, learned = self._reader.keys(events), list(self._reader.values(events))
         states = self._states
-        i = learn_until_odd(states, keys, learned, 0)
+        i = learn_until_failure(states, keys, learned, 0)
         whole = i == len(keys)
         while i < len(keys):
             self._learn_one(index[i], keys[i], (learned[i],), refuse)
-            i = learn_until_odd(states, keys, learned, i + 1)
-        # all at once, which is cheap; a key whose events were all refused does no harm
+            i = learn_until_failure(states, keys, learned, i + 1)
+        # all at once, which is fast; a key whose events were all refused does no harm
         self._dirty.update(keys if whole else [k for k in keys if _is_key(k) and k in states])
 
     def _learn_all(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
-        """Learn observations with all that there may be to them."""
+        """Learn observations with weights, times, open vocabularies or features."""
         rows = zip(index, self._reader.keys(events), self._reader.arguments(events), strict=False)
         states, touch, counts = self._states, self._dirty.add, self._counts
         drops, late = self.belief.over == "drop", self.belief.times.late is not None
@@ -202,7 +213,7 @@ class Table:
                     self._learn_one(i, key, arguments, refuse)
                     continue
                 state.learn_one(*arguments)
-            except _ODD:
+            except _FAILURES:
                 self._learn_one(i, key, arguments, refuse)
                 continue
             if drops:  # the most recently used one is the last
@@ -210,8 +221,8 @@ class Table:
             touch(key)
 
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
-        """Learn an event that needs a closer look: an odd one, or the first of its key."""
-        known = self.state(key) if _is_key(key) else None  # what is no key cannot be looked up
+        """Learn an event that is invalid, the first of its key, or subject to a limit."""
+        known = self.state(key) if _is_key(key) else None
         try:
             arguments = self._reader.check(key, arguments, getattr(known, "clock", None))
             if known is None:
@@ -224,6 +235,7 @@ class Table:
         except StoreError:
             raise
         except SeqbayesError as error:
+            self._count(error)
             refuse(i, str(error))
             return
         if self._counts is not None:
@@ -233,6 +245,14 @@ class Table:
         else:
             self._states[key] = state
         self._dirty.add(key)
+
+    def _count(self, error: SeqbayesError) -> None:
+        """Count a refused event by its reason."""
+        if isinstance(error, MissingValueError):
+            self.incomplete += 1
+            self.missing.update(error.fields)
+            self.absent.update(name for name, null in error.fields.items() if not null)
+        self.over_limit += isinstance(error, LimitError)
 
     def _put_last(self, key: Any, state: Any) -> None:
         """Keep a state as the most recently used one, and drop the least recently used."""
@@ -253,13 +273,13 @@ class Table:
             return key
         if self.belief.over == "pool":
             return REST
-        raise ObservationError(
+        raise LimitError(
             f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room for"
             f" {write_key(key)[:200]}"
         )
 
     def _check_label(self, known: Any, x: Any) -> None:
-        """Refuse a label that an open vocabulary has no room for."""
+        """Refuse a label for which an open vocabulary has no room."""
         names = {} if known is None else self._counts(known)  # type: ignore[misc]
         self._had = len(names)
         if x in names:
@@ -269,7 +289,7 @@ class Table:
                 f"expected a label of at most {LONGEST_NAME} characters, got {len(x)}"
             )
         if self._labels >= self.belief.max_keys:
-            raise ObservationError(
+            raise LimitError(
                 f"belief {self.belief.name!r} has its {self._labels:,} labels, and no room for more"
             )
 
@@ -279,9 +299,9 @@ class Table:
         return len(self._dirty) + len(self._gone)
 
     def changes(self) -> Iterator[tuple[str, str, int]]:
-        """Yield the key, state and last use of all that has changed."""
+        """Yield key, state and last use of every key that has changed."""
         keys: Iterable[Any] = self._dirty
-        if self.belief.over == "drop":  # those changed are the last ones, in order
+        if self.belief.over == "drop":  # the changed ones are last, in order
             tail = itertools.islice(reversed(self._states), len(self._dirty))
             keys = reversed(list(tail))
         for key in keys:
@@ -299,17 +319,19 @@ class Table:
         return list(self._dirty)
 
     def committed(self) -> None:
-        """Take note that all changes are stored."""
+        """Forget the changes, which are stored now."""
         self._dirty.clear()
         self._gone.clear()
 
 
 def _is_key(key: Any) -> bool:
-    return not any(isinstance(part, Misfit) for part in (key if isinstance(key, tuple) else (key,)))
+    return not any(
+        isinstance(part, InvalidValue) for part in (key if isinstance(key, tuple) else (key,))
+    )
 
 
 def _open_counts(template: Any) -> Callable[[Any], Mapping[Any, float]] | None:
-    """Return what gives the labels that a state of an open vocabulary has seen; None otherwise."""
+    """Return a function for the labels in a state of an open vocabulary, or None."""
     if isinstance(template, DirichletProcess):
         return attrgetter("_statistics.cells")
     if isinstance(template, Decayed) and isinstance(template.as_of(), DirichletProcess):

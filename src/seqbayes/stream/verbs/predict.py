@@ -15,7 +15,7 @@ from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.columns import kind_of
-from seqbayes.events.values import Misfit, coerce
+from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import check_level
 from seqbayes.stream.stores import open_store
@@ -201,7 +201,7 @@ def parse_value(text: str, state: Any) -> Any:
         except msgspec.MsgspecError:
             raise ObservationError(f"expected JSON, got {text!r}") from None
     found = coerce(value, kind, text=True)
-    if isinstance(found, Misfit):
+    if isinstance(found, InvalidValue):
         raise ObservationError(found.reason)
     if found is None:
         raise SeqbayesError(f"expected a value, got {text!r}")
