@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,6 +39,8 @@ class Batch:
         How much follows this batch, in events or bytes, if the source knows.
     prompt
         Whether a client is waiting for the commit.
+    line_of
+        Returns the number of the line at a position, if the records are lines of text.
     """
 
     records: Sequence[bytes] | Sequence[Mapping[str, Any]]
@@ -47,6 +49,7 @@ class Batch:
     refused: Sequence[tuple[Any, bytes, str]] = ()
     remaining: int | None = None
     prompt: bool = False
+    line_of: Callable[[Any], int] | None = None
 
 
 class Source:

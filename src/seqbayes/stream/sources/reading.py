@@ -46,7 +46,9 @@ class Format:
         name = name or FORMATS.get(suffix, "jsonl")
         if name not in ("jsonl", "csv"):
             raise PriorError(f"expected format 'jsonl' or 'csv', got {name!r}")
-        if delimiter is not None and len(delimiter) != 1:
+        if delimiter in ("tab", "\\t"):
+            delimiter = "\t"
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise PriorError(f"expected a delimiter of one character, got {delimiter!r}")
         if longest < 1:
             raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
@@ -147,6 +149,7 @@ class Reading:
                 part.starts[first:last],
                 here,
                 self.handle.left + more,
+                line_of=part.line_of,
             )
             first = last
 

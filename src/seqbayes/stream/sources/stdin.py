@@ -1,4 +1,4 @@
-"""Events from standard input."""
+"""Events from standard input and other pipes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,79 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from seqbayes.events.records import LONGEST, Part
+from seqbayes.events.records import LONGEST, Part, Splitter
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.reading import BLOCK, Format
 
 
-class Stdin(Source):
-    """Events from a pipe, which cannot be read again.
+class Pipe(Source):
+    """Events from an open file descriptor, which cannot be read again.
+
+    Parameters
+    ----------
+    descriptor
+        The file descriptor. It is not closed.
+    splitter
+        Splits the bytes into records.
+    name
+        Identity of the source in the store.
+    text
+        Whether the splitter returns rows of CSV.
+    """
+
+    def __init__(
+        self, descriptor: int, splitter: Splitter, name: str = "pipe", text: bool = False
+    ) -> None:
+        self.name, self.text = name, text
+        self._descriptor = descriptor
+        self._splitter = splitter
+        self._base = 0
+
+    def seek(self, token: Any) -> None:
+        """Continue to count from a token; what was read before is not read again."""
+        self._base = 0 if token is None else token
+
+    def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
+        """Yield batches, and None if nothing comes for a while.
+
+        Raises
+        ------
+        SourceError
+            If the input is closed or cannot be read.
+        """
+        base = self._base
+        while True:
+            try:
+                if not _is_ready(self._descriptor, timeout):
+                    yield None
+                    continue
+                block = os.read(self._descriptor, BLOCK)
+            except (OSError, ValueError) as error:
+                raise SourceError(f"cannot read {self.name}: {error}") from error
+            part = self._splitter.split(block, last=not block)
+            yield from _slices(part, size, base)
+            if not block:
+                return
+
+
+class Stdin(Pipe):
+    """Events from standard input, which cannot be read again.
 
     Parameters
     ----------
     format, delimiter, longest
         As of a file; by default JSON Lines.
     name
-        Its identity in the store.
+        Identity of the source in the store.
 
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
 
     Notes
     -----
-    An event counts at most once: what was read and not committed when the process is killed is
+    An event counts at most once: what was read but not committed when the process is killed is
     lost. A signal (Ctrl-C, SIGTERM) commits first. The token counts bytes over all runs.
     """
 
@@ -45,46 +95,54 @@ class Stdin(Source):
         name: str = "stdin",
     ) -> None:
         layout = Format(format, "-.jsonl", delimiter, longest)
-        self.name = name
-        self.text = layout.text
-        self._splitter = layout.splitter(Path("-"), 0)
-        self._base = 0
-
-    def seek(self, token: Any) -> None:
-        """Count on from a token; what was read before is not read again."""
-        self._base = 0 if token is None else token
+        super().__init__(-1, layout.splitter(Path("-"), 0), name, layout.text)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None while nothing comes.
+        """Yield batches, and None if nothing comes for a while.
 
         Raises
         ------
         SourceError
             If standard input is closed or cannot be read.
         """
-        base = self._base
-        while True:
-            try:
-                descriptor = sys.stdin.fileno()
-                if not select.select([descriptor], [], [], timeout)[0]:
-                    yield None
-                    continue
-                block = os.read(descriptor, BLOCK)
-            except (OSError, ValueError, AttributeError) as error:
-                raise SourceError(f"cannot read standard input: {error}") from error
-            part = self._splitter.split(block, last=not block)
-            yield from _slices(part, size, base)
-            if not block:
-                return
+        self._descriptor = open_stdin()
+        return super().batches(size, timeout)
+
+
+def open_stdin() -> int:
+    """Return the file descriptor of standard input.
+
+    Raises
+    ------
+    SourceError
+        If it is closed.
+    """
+    try:
+        descriptor = -1 if sys.stdin is None else sys.stdin.fileno()
+    except (OSError, ValueError):  # closed, or replaced by an object without a descriptor
+        descriptor = -1
+    if descriptor < 0:
+        raise SourceError("standard input is closed")
+    return descriptor
+
+
+def _is_ready(descriptor: int, timeout: float) -> bool:
+    if sys.platform == "win32":  # select waits for sockets only there
+        return True
+    return bool(select.select([descriptor], [], [], timeout)[0])
 
 
 def _slices(part: Part, size: int, base: int) -> Iterator[Batch]:
-    refused = [(base + start, raw, why) for start, raw, why in part.refused]
+    def line_of(position: int) -> int:
+        return part.line_of(position - base)
+
+    refused = [(base + start, raw, reason) for start, raw, reason in part.refused]
     starts = [base + start for start in part.starts]
     for first in range(0, len(starts), size):
         last = first + size
         end = starts[last] if last < len(starts) else base + part.end
-        yield Batch(part.records[first:last], end, starts[first:last], refused)
+        records = part.records[first:last]
+        yield Batch(records, end, starts[first:last], refused, line_of=line_of)
         refused = []
     if refused:
-        yield Batch([], base + part.end, [], refused)
+        yield Batch([], base + part.end, [], refused, line_of=line_of)
