@@ -117,7 +117,7 @@ def test_a_clock_that_jumps_changes_no_belief(tmp_path, monkeypatch):
         monkeypatch.setattr(time, "time", real)
         with open_store(url, "read") as store:
             assert len(store.history("b", "[]")) >= 2
-        (answer,) = verbs.show(url)
+        (answer,) = stream.show(url)
         return answer.state
 
     calm = learn(str(tmp_path / "calm.db"), [0.0] * 3)
@@ -137,7 +137,7 @@ def test_a_line_of_200_megabytes_is_a_dead_letter_and_takes_no_memory(place):
     status, err, peak = started("run", "c.toml")
     assert (status, "b learned 2" in err) == (0, True)
     assert peak - before < 100e6
-    (letter,) = (stored.letter for stored in verbs.dead_letters("b.db"))
+    (letter,) = (stored.letter for stored in stream.dead_letters("b.db"))
     assert letter.reason.startswith("a record of 209,715,2")
     assert len(letter.raw) <= 1 << 20
 
@@ -154,10 +154,10 @@ def test_bytes_that_are_no_text_and_other_odd_events(place):
     ]
     (place / "events.jsonl").write_bytes(b"\n".join([*odd, *good, b'{"x": true, "k": "\\u0000"}']))
     assert cli.main(["run", "c.toml"]) == 0
-    found = {answer.key["k"]: answer.state.posterior[:] for answer in verbs.show("b.db")}
+    found = {answer.key["k"]: answer.state.posterior[:] for answer in stream.show("b.db")}
     # of a field that occurs twice the last counts; the number 7 and the text are one key
     assert found == {"a": (1.0, 2.0), "7": (2.0, 2.0), "\x00": (2.0, 1.0)}
-    assert [stored.letter.raw for stored in verbs.dead_letters("b.db")] == sorted(
+    assert [stored.letter.raw for stored in stream.dead_letters("b.db")] == sorted(
         odd, key=lambda raw: b'"x": "' in raw
     )
 
@@ -179,7 +179,7 @@ def test_very_many_keys(place):
     status, err, peak = started("run", "c.toml")
     assert (status, "b learned 1" in err) == (0, True), err
     assert (peak - before - 60e6) / KEYS < 1000.0
-    (answer,) = verbs.show("b.db", "b", "key 5")
+    (answer,) = stream.show("b.db", "b", "key 5")
     assert answer.state.n_samples == 2.0
 
 
@@ -282,14 +282,14 @@ def test_an_event_executes_nothing(evil):
     ]
     (evil / "events.jsonl").write_bytes(b"\n".join(records))
     assert cli.main(["run", "c.toml"]) == 0
-    found = {answer.key["k"]: answer.state.n_samples for answer in verbs.show("b.db")}
+    found = {answer.key["k"]: answer.state.n_samples for answer in stream.show("b.db")}
     assert found == {**dict.fromkeys(NAMES, 1.0), "a": float(len(NAMES))}
     for name in NAMES:
-        assert verbs.predict("b.db", "b", name)["n"] == 1.0
-    assert verbs.export("b.db", "b.csv") == len(NAMES) + 1
+        assert stream.predict("b.db", "b", name)["n"] == 1.0
+    assert stream.export("b.db", "b.csv") == len(NAMES) + 1
     for name in NAMES:
-        assert verbs.reset("b.db", "b", name) == 1
-    assert len(list(verbs.dead_letters("b.db"))) == len(NAMES) + 5  # the pickle has four lines
+        assert stream.reset("b.db", "b", name) == 1
+    assert len(list(stream.dead_letters("b.db"))) == len(NAMES) + 5  # the pickle has four lines
 
 
 def test_a_store_executes_nothing(evil):
@@ -308,7 +308,7 @@ def test_a_store_executes_nothing(evil):
                 text = json.dumps({"state": document, "by": []})
                 store._run("UPDATE seqbayes_beliefs SET declaration = ?", [text])
             with pytest.raises(StoreError, match="declaration of belief 'b' cannot be read"):
-                list(verbs.show("b.db"))
+                list(stream.show("b.db"))
 
 
 def test_a_query_changes_nothing(tmp_path, postgres_url):
@@ -363,7 +363,7 @@ def test_any_order_of_arrival_gives_the_same_belief(tmp_path):
         for part in (events[:77], events[77:]):  # in two runs
             with Pipeline(Listed(lines(*part), f"{len(part)}", 9), [belief], open_store(url)) as p:
                 list(p)
-        found.append({a.key["k"]: (a.state.clock, *a.state.posterior) for a in verbs.show(url)})
+        found.append({a.key["k"]: (a.state.clock, *a.state.posterior) for a in stream.show(url)})
         rng.shuffle(events)
     for other in found[1:]:
         for key, numbers in found[0].items():
@@ -387,8 +387,8 @@ def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(url, monkeyp
     monkeypatch.setattr(sql, "MIGRATIONS", {1: [column]})
     with open_store(url, "read") as store:
         assert store._version() == 2
-    (answer,) = verbs.show(url)
+    (answer,) = stream.show(url)
     assert answer.state.n_samples == 1.0
     monkeypatch.setattr(sql, "VERSION", 1)
     with pytest.raises(StoreError, match="has version 2, and this seqbayes reads up to 1"):
-        list(verbs.show(url))
+        list(stream.show(url))
