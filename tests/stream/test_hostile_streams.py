@@ -11,7 +11,7 @@ import time
 import pytest
 from memory import Listed, lines
 
-from seqbayes import Beta, NormalInverseGamma, cli
+from seqbayes import Beta, NormalInverseGamma, cli, stream
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
 from seqbayes.stream import (
@@ -22,11 +22,10 @@ from seqbayes.stream import (
     SourceError,
     StoreError,
     open_store,
-    sql,
-    verbs,
 )
 from seqbayes.stream.forms import read_state
 from seqbayes.stream.sources import Query
+from seqbayes.stream.stores import sql
 
 CONFIG = """
 store = "b.db"
