@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.theme import Theme
-from seqbayes.replay.palette import RULE
+
+from seqbayes.console.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

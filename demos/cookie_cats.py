@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from _shared import Screen, present
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta, Binomial
+from seqbayes.console.palette import RULE
 from seqbayes.numerics.quadrature import beta_less
 
 if TYPE_CHECKING:

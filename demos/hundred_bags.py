@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, present
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta, Binomial, Dirichlet
+from seqbayes.console.palette import RULE
 from seqbayes.distributions import Beta as BetaDistribution
 from seqbayes.distributions import Normal
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, present
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Beta
+from seqbayes.console.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, curve, present
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Gamma, Poisson
+from seqbayes.console.palette import RULE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _shared import Screen, present
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Dirichlet
+from seqbayes.console.palette import RULE
 from seqbayes.datasets import COLOURS, factory_mixes, madison, walk_in_the_park
 from seqbayes.distributions import Beta
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from _shared import Screen, curve, present
 from hundred_bags import bags
-from seqbayes.replay.palette import RULE
 
 from seqbayes import Gamma, Poisson
+from seqbayes.console.palette import RULE
 from seqbayes.distributions import Gamma as GammaDistribution
 
 if TYPE_CHECKING:

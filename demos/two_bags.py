@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from _shared import Screen, present
-from seqbayes.replay.palette import RULE
 
+from seqbayes.console.palette import RULE
 from seqbayes.predictive import Categorical
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from _shared import Screen, present
-from seqbayes.replay.palette import COIN, RULE
 
 from seqbayes import Beta, Binomial, Dirichlet
+from seqbayes.console.palette import COIN, RULE
 from seqbayes.mixture import Iteration, Mixture, Trace
 
 if TYPE_CHECKING:
