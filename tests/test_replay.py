@@ -14,7 +14,7 @@ from programs import command, environment, on_a_terminal, posix, replay
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.datasets import COLOURS, factory_mixes, madison
-from seqbayes.replay.mms import Prior, Story
+from seqbayes.replay.mms import CandyStory, Prior
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def events(text):
 
 @pytest.fixture(scope="module")
 def story():
-    return Story(Prior.uniform(), seed=7, bags=3)
+    return CandyStory(Prior.uniform(), seed=7, bags=3)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_steps_cannot_be_changed_and_the_story_can_be_told_again(story, steps):
 @pytest.mark.parametrize("bags", [0, 49, -1])
 def test_there_are_48_bags(bags):
     with pytest.raises(PriorError, match=f"1 to 48 bags, got {bags}"):
-        Story(Prior.uniform(), bags=bags)
+        CandyStory(Prior.uniform(), bags=bags)
 
 
 # The priors.
@@ -158,15 +158,15 @@ def test_a_prior_that_names_all_colours_gets_nothing_added():
         ("red=.5,green=.4", None, r"sum to 0\.90"),
         ("red=1.5,green=-.5", None, "green"),
         ("red=nan,green=1", None, "red"),
-        ("red=.5,tan=.5", None, "no candy is 'tan'"),
+        ("red=.5,tan=.5", None, "unknown colour 'tan'"),
         ("red=.5,red=.5", None, "two shares"),
         ("red=half,green=.5", None, "colour=share"),
         ("red", None, "got 'red'"),
         ("", None, "uniform, jeffreys, park"),
-        ("red=1,green=0", None, "'green' could never be learned away"),
+        ("red=1,green=0", None, "'green' could never be revised by data"),
         ("park", 0.0, "strength"),
         ("park", math.inf, "strength"),
-        ("uniform", 3.0, "strength of its own"),
+        ("uniform", 3.0, "fixed strength"),
     ],
 )
 def test_refused_priors(text, strength, why):
@@ -176,7 +176,7 @@ def test_refused_priors(text, strength, why):
 
 def test_priors_wash_out():
     """Two far-apart beliefs, fed the same candies, meet: the total variation shrinks."""
-    told = [Story(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
+    told = [CandyStory(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
 
     def distance(one, other):
         pairs = zip(one.shares, other.shares, strict=True)
@@ -220,7 +220,7 @@ def test_all_bags_under_the_uniform_prior(told):
 
 def test_the_order_does_not_matter_in_the_end():
     counts = madison().counts
-    told = Story(Prior.jeffreys(), seed=2)
+    told = CandyStory(Prior.jeffreys(), seed=2)
     *_, last = told
     belief = last.belief
     assert [share.alpha for share in belief.shares] == [counts[c] + 0.5 for c in COLOURS]

@@ -14,8 +14,7 @@ import pytest
 from programs import command, environment, on_a_terminal, posix, replay
 from seqbayes import PriorError
 from seqbayes.cli import main
-from seqbayes.replay.coins import Kind, Story
-from seqbayes.replay.coins.summary import verdict
+from seqbayes.replay.coins import CoinStory, StepKind
 
 HEADS = [5, 9, 8, 4, 7]
 
@@ -191,7 +190,7 @@ def test_plain_lines_tell_the_founding_figures(told):
         assert line in text.splitlines()
     assert "= 0.45; A 2.2 heads, 2.2 tails; B 2.8 heads, 2.8 tails" in text
     assert "10 M-step A: 20.2 ÷ (20.2 + 5.1) = 0.80; B: 12.8 ÷ (12.8 + 11.9) = 0.52" in text
-    assert "the chance of heads is 0.80 for coin A and 0.52 for coin B" in text
+    assert "the probability of heads is 0.80 for coin A and 0.52 for coin B" in text
     assert "noted one for 5 of 5 sets" in text
     assert "\x1b" not in text
 
@@ -225,24 +224,24 @@ def test_plain_where_only_ascii_can_be_written():
 def last_sentence_of(story, number=None):
     steps = list(story)
     step = steps[-1] if number is None else steps[number - 1]
-    return " ".join(verdict(story.opening, step, number is not None))
+    return " ".join(story.summary(step, number is not None))
 
 
 def test_verdicts():
-    assert "a saddle, not a peak" in last_sentence_of(Story(start=(0.5, 0.5)))
-    assert "A and B exchanged" in last_sentence_of(Story(start=(0.4, 0.6)))
-    assert "Beta(2, 2)" in last_sentence_of(Story(prior="beta22"))
+    assert "a saddle, not a peak" in last_sentence_of(CoinStory(start=(0.5, 0.5)))
+    assert "A and B exchanged" in last_sentence_of(CoinStory(start=(0.4, 0.6)))
+    assert "Beta(2, 2)" in last_sentence_of(CoinStory(prior="beta22"))
     assert "picked with probability 0.52" in last_sentence_of(
-        Story(iterations=200, learn_weights=True)
+        CoinStory(iterations=200, learn_weights=True)
     )
 
 
 def test_verdicts_of_a_stopped_story():
-    story = Story()
-    assert verdict(story.opening, None, True) == ["Stopped before the first set."]
-    assert "still noted" in last_sentence_of(story, 3)
+    story = CoinStory()
+    assert story.summary(None, True) == ["Stopped before the first set."]
+    assert "while the coins are known" in last_sentence_of(story, 3)
     assert "0.80 for coin A and 0.45 for coin B" in last_sentence_of(story, 6)
-    assert "0.60 for coin A and 0.50 for coin B, a guess" in last_sentence_of(story, 9)
+    assert "0.60 for coin A and 0.50 for coin B, the initial guess" in last_sentence_of(story, 9)
     assert "Stopped after 1 iteration of 10" in last_sentence_of(story, 14)
 
 
@@ -252,7 +251,7 @@ def test_verdicts_of_a_stopped_story():
 @pytest.fixture(scope="module", params=["flat", "beta22"])
 def story(request):
     weights = request.param == "beta22"
-    return Story(prior=request.param, learn_weights=weights, iterations=30)
+    return CoinStory(prior=request.param, learn_weights=weights, iterations=30)
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +265,7 @@ def test_steps_come_in_order(steps):
     kinds = "".join(step.kind[0] for step in steps)
     assert kinds == "rrrrrd" + "h" + "rrrrr" + "sd" * 30
     for step in steps:
-        if step.kind == Kind.DIVIDE and step.iteration:
+        if step.kind == StepKind.DIVIDE and step.iteration:
             assert len(step.path) == step.iteration + 1
         assert [row.tosses.number for row in step.rows] == list(range(1, len(step.rows) + 1))
 
@@ -315,14 +314,14 @@ def test_refused_options(args, capsys):
 
 
 def test_refused_stories():
-    with pytest.raises(PriorError, match="no prior is 'beta33': expected flat or beta22"):
-        Story(prior="beta33")
+    with pytest.raises(PriorError, match="unknown prior 'beta33': expected flat or beta22"):
+        CoinStory(prior="beta33")
     with pytest.raises(PriorError, match=r"between 0 and 1, got \(0\.6, 1\.0\)"):
-        Story(start=(0.6, 1.0))
-    with pytest.raises(PriorError, match="two chances"):
-        Story(start=(0.6,))
+        CoinStory(start=(0.6, 1.0))
+    with pytest.raises(PriorError, match="two probabilities"):
+        CoinStory(start=(0.6,))
     with pytest.raises(PriorError, match="at least one iteration, got 0"):
-        Story(iterations=0)
+        CoinStory(iterations=0)
 
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])

@@ -8,15 +8,14 @@ import pytest
 from rich.console import Console
 
 from seqbayes.console.palette import ASCII, COIN, RULE, UNICODE
-from seqbayes.replay.coins import Story
-from seqbayes.replay.coins.command import reading
-from seqbayes.replay.coins.screen import Screen
+from seqbayes.replay.coins import CoinStory
+from seqbayes.replay.coins.story import reading
 
 
 @pytest.fixture(scope="module", params=["flat", "beta22"])
 def story(request):
     weights = request.param == "beta22"
-    return Story(prior=request.param, learn_weights=weights, iterations=30)
+    return CoinStory(prior=request.param, learn_weights=weights, iterations=30)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ SIZES = [(140, 50), (120, 40), (112, 30), (111, 29), (80, 24), (60, 24), (40, 20
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("signs", [UNICODE, ASCII])
 def test_screens_fit(story, steps, width, height, signs):
-    screen = Screen(story.opening, signs)
+    screen = story.screen(signs)
     for step in [None, *steps[:16], *steps[16::9], steps[-1]]:
         lines = drawn(screen, step, width, height)
         assert len(lines) <= height
@@ -46,8 +45,8 @@ def test_screens_fit(story, steps, width, height, signs):
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
 def test_everything_promised_is_on_every_screen(width, height):
-    story = Story()
-    steps, screen = list(story), Screen(story.opening, UNICODE)
+    story = CoinStory()
+    steps, screen = list(story), story.screen(UNICODE)
     told = ["\n".join(drawn(screen, step, width, height)) for step in steps]
     assert re.search(r"A: 24 ÷ \(24 \+ 6\) = 0\.80", told[5])
     assert "0.45" in told[5]
@@ -68,15 +67,15 @@ def test_everything_promised_is_on_every_screen(width, height):
 
 
 def test_ascii_screens_are_ascii():
-    story = Story(prior="beta22")
-    screen = Screen(story.opening, ASCII)
+    story = CoinStory(prior="beta22")
+    screen = story.screen(ASCII)
     for step in story:
         told = "\n".join(drawn(screen, step, 80, 24))
         assert told.replace("−", "-").isascii()  # the minus sign is the console's own business
 
 
 def test_table_that_stays(story, steps):
-    lines = [line.plain for line in Screen(story.opening, UNICODE).table(steps[-1], 40)]
+    lines = [line.plain for line in story.screen(UNICODE).table(steps[-1], 40)]
     assert max(map(len, lines)) <= 40
     thetas = [f"{theta:.4f}" for theta in steps[-1].thetas]
     assert lines[-1].split()[:3] == ["30", *thetas]
@@ -132,7 +131,7 @@ def test_coins_can_be_read_and_are_no_part_of_the_rule():
 
 
 def test_default_pace_ends_within_a_minute_and_quickens():
-    plan = Story().plan
+    plan = CoinStory().plan
     pace = reading(plan)
     shown = np.diff([0.0, *(pace(n) for n in range(len(plan) + 1))])
     assert np.all(shown > 0)

@@ -14,15 +14,15 @@ from seqbayes.console.palette import ASCII, CANDY, LETTER, RULE, UNICODE
 from seqbayes.console.signals import Interruption
 from seqbayes.datasets import COLOURS, madison
 from seqbayes.replay.command import add_arguments
-from seqbayes.replay.mms import Prior, Story
-from seqbayes.replay.mms.screen import Screen
-from seqbayes.replay.mms.summary import verdict
-from seqbayes.replay.pace import Clock, even, gathering
+from seqbayes.replay.mms import CandyStory, Prior
+from seqbayes.replay.mms.story import gathering
+from seqbayes.replay.player import Clock
+from seqbayes.replay.story import even
 
 
 @pytest.fixture(scope="module")
 def story():
-    return Story(Prior.uniform(), seed=7, bags=3)
+    return CandyStory(Prior.uniform(), seed=7, bags=3)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,10 @@ def drawn(screen, step, width, height):
 @pytest.mark.parametrize("text", ["uniform", "jeffreys", "park", "red=.5,green=.5"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_screens_fit(text, width, height):
-    story = Story(Prior.parse(text), bags=2)
+    story = CandyStory(Prior.parse(text), bags=2)
     moments = [None, *itertools.islice(story, 0, None, 9)]
     for signs in (UNICODE, ASCII):
-        screen = Screen(story.opening, signs)
+        screen = story.screen(signs)
         for step in moments:
             lines = drawn(screen, step, width, height)
             assert len(lines) <= height
@@ -57,7 +57,7 @@ def test_screens_fit(text, width, height):
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
 def test_everything_promised_is_on_every_screen(steps, story, width, height):
-    screen, step = Screen(story.opening, UNICODE), steps[100]
+    screen, step = story.screen(UNICODE), steps[100]
     told = "\n".join(drawn(screen, step, width, height))
     for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
         assert word in told
@@ -73,8 +73,8 @@ def test_everything_promised_is_on_every_screen(steps, story, width, height):
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
 def test_opening_says_what_the_prior_is_and_what_was_added(width, height):
-    opening = Story(Prior.parse("park", 20), bags=1).opening
-    told = " ".join(map(str.strip, drawn(Screen(opening, UNICODE), None, width, height)))
+    screen = CandyStory(Prior.parse("park", 20), bags=1).screen(UNICODE)
+    told = " ".join(map(str.strip, drawn(screen, None, width, height)))
     assert "Prior: walk in the park" in told
     if (width, height) == (80, 24):
         assert "worth 22 imagined candies (1 each for brown, orange)" in told
@@ -85,7 +85,7 @@ def test_opening_says_what_the_prior_is_and_what_was_added(width, height):
 
 def test_ascii_screens_are_ascii(steps, story):
     # the minus sign and the box are the console's own business
-    screen = Screen(story.opening, ASCII)
+    screen = story.screen(ASCII)
     told = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
     assert told.isascii()
 
@@ -134,7 +134,7 @@ def test_letters_tell_the_colours_apart():
 
 
 def test_default_pace_ends_within_a_minute_and_starts_slowly():
-    pace = gathering()
+    pace = gathering
     moments = [pace(n) for n in range(2621)]
     gaps = np.diff(moments)
     assert np.all(gaps > 0)
@@ -159,10 +159,10 @@ def test_clock_waits_for_what_is_left():
 
 
 def test_verdicts_of_a_stopped_and_of_a_lost_story(story, steps):
-    assert verdict(story.opening, None, True) == [
+    assert story.summary(None, True) == [
         "Stopped before the first candy: the belief is still the prior."
     ]
-    told = " ".join(verdict(story.opening, steps[9], True))
+    told = " ".join(story.summary(steps[9], True))
     assert "Stopped after 10 of" in told
     assert "10 candies" not in told
 
@@ -171,10 +171,10 @@ def test_verdict_names_another_mix_where_none_fits():
     """Under a strong prior for what the bags really hold, no published mix is likelier."""
     counts = madison().counts
     shares = {colour: count / 2620 for colour, count in counts.items()}
-    story = Story(Prior.from_proportions(shares, strength=1e6))
+    story = CandyStory(Prior.from_proportions(shares, strength=1e6))
     *_, last = story
     assert last.belief.favourite.log_bayes_factor < 0
-    told = " ".join(verdict(story.opening, last, False))
+    told = " ".join(story.summary(last, False))
     assert "less likely" in told
     assert "some other mix is the likeliest now" in told
 

@@ -1,97 +1,15 @@
-"""The command line: one module per command, imported only when it runs.
-
-A command module has ``add_arguments(parser)`` and ``command(args)``, which returns the exit status.
-"""
+"""The command line."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import seqbayes
 from seqbayes.console import streams
+from seqbayes.console.commands import COMMANDS, build_parser
 from seqbayes.console.status import INTERRUPTED, PIPE_CLOSED, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
-
-
-class Command(NamedTuple):
-    """The module of a command, what it does, and an example."""
-
-    module: str
-    summary: str
-    example: str
-
-
-COMMANDS = {
-    "check": Command(
-        "seqbayes.stream.verbs.check",
-        "list every error in a configuration file",
-        "seqbayes check seqbayes.toml",
-    ),
-    "completion": Command(
-        "seqbayes.shell.completion",
-        "print a script that completes commands in bash, zsh or fish",
-        "source <(seqbayes completion bash)",
-    ),
-    "dead-letters": Command(
-        "seqbayes.stream.verbs.dead_letters",
-        "list, retry or drop the events that could not be used",
-        "seqbayes dead-letters beliefs.db --retry seqbayes.toml",
-    ),
-    "export": Command(
-        "seqbayes.stream.verbs.export",
-        "write beliefs, history or dead letters as Parquet, CSV or JSON",
-        "seqbayes export beliefs.db beliefs.parquet",
-    ),
-    "init": Command(
-        "seqbayes.stream.verbs.init",
-        "write a commented configuration to start from",
-        "seqbayes init seqbayes.toml",
-    ),
-    "merge": Command(
-        "seqbayes.stream.verbs.merge",
-        "combine several stores into one, counting the prior once",
-        "seqbayes merge a.db b.db -o c.db",
-    ),
-    "predict": Command(
-        "seqbayes.stream.verbs.predict",
-        "print what a belief expects of the next observation",
-        "seqbayes predict beliefs.db conversion A --value true",
-    ),
-    "replay": Command(
-        "seqbayes.replay.command",
-        "play a story one event at a time, with every belief in numbers",
-        "seqbayes replay mms",
-    ),
-    "reset": Command(
-        "seqbayes.stream.verbs.reset",
-        "delete a belief, a key or the offset of a source from a store",
-        "seqbayes reset beliefs.db conversion A",
-    ),
-    "run": Command(
-        "seqbayes.stream.verbs.run",
-        "learn durable beliefs from a stream, each event exactly once",
-        "seqbayes run seqbayes.toml",
-    ),
-    "serve": Command(
-        "seqbayes.dashboard.command",
-        "show beliefs on a live page, and serve an HTTP API",
-        "seqbayes serve seqbayes.toml --open",
-    ),
-    "show": Command(
-        "seqbayes.stream.verbs.show",
-        "show what a store has learned, by belief and key",
-        "seqbayes show beliefs.db",
-    ),
-    "watch": Command(
-        "seqbayes.watch.command",
-        "learn beliefs from JSON Lines or CSV, in a file or on standard input",
-        "tail -f events.jsonl | seqbayes watch - --state beta --value converted --by variant",
-    ),
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,33 +53,13 @@ def _run(arguments: list[str], name: str) -> int:
     args = parser.parse_args(arguments)
     if args.command is None:
         parser.error("no command given; see seqbayes --help")
-    status: int = importlib.import_module(COMMANDS[args.command].module).command(args)
+    module = importlib.import_module(COMMANDS[args.command].module)
+    if args.command == "replay" and args.serve:
+        from seqbayes.dashboard.command import tell
+
+        return tell(args, module.page_options(args))
+    status: int = module.command(args)
     return status
-
-
-def build_parser(name: str = "") -> argparse.ArgumentParser:
-    """Return the parser, with the arguments of the command `name` alone."""
-    examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
-    parser = argparse.ArgumentParser(
-        prog="seqbayes",
-        description="Streaming Bayes: exact beliefs that learn one observation at a time.",
-        epilog=f"examples:\n{examples}\n\nRun seqbayes COMMAND --help for details.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"seqbayes {seqbayes.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for each, command in COMMANDS.items():
-        subparser = commands.add_parser(
-            each,
-            help=command.summary,
-            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        if each == name:
-            importlib.import_module(command.module).add_arguments(subparser)
-    return parser
 
 
 def _line(error: Exception) -> str:

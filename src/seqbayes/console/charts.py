@@ -91,9 +91,11 @@ def edges(left: str, right: str, width: int) -> Text:
     return fit(Text.assemble((left, "bold"), " " * gap, right), width)
 
 
-def foot(number: int, total: int, width: int, signs: Signs) -> Text:
-    """Return how far the story is."""
-    note = f" {number:,} of {total:,}" + ("  Ctrl-C ends" if width >= 60 else "")
+def foot(number: int, total: int, width: int, signs: Signs, keys: str = "") -> Text:
+    """Return a progress line, with a note on the keys if there is room."""
+    note = f" {number:,} of {total:,}"
+    if keys and len(note) + len(keys) + 22 <= width:
+        note += f"  {keys}"
     return progress(number / total, max(4, width - len(note)), signs) + Text(note)
 
 

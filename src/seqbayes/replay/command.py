@@ -1,62 +1,196 @@
-"""``seqbayes replay``: a story, told in the terminal."""
+"""``seqbayes replay``: play a story in the terminal."""
 
 from __future__ import annotations
 
 import argparse
-from types import ModuleType
+from contextlib import nullcontext
+from typing import Any
 
+from seqbayes.console.keyboard import open_keyboard
+from seqbayes.console.options import add_server, speed, whole
 from seqbayes.console.signals import interruptible
-from seqbayes.replay.coins import command as coins
-from seqbayes.replay.mms import command as mms
-from seqbayes.replay.pace import even
-from seqbayes.replay.telling import ascii_only, can_draw, write
+from seqbayes.console.streams import ascii_only, can_draw
+from seqbayes.replay.coins import CoinStory
+from seqbayes.replay.coins.steps import PRIORS
+from seqbayes.replay.mms import CandyStory, Prior
+from seqbayes.replay.player import LineOutput, Output, play
+from seqbayes.replay.story import Story, even
 
 EXAMPLES = """\
 examples:
   seqbayes replay mms
   seqbayes replay coins --plain
 
+keys in a terminal: space pauses and resumes, n or → shows the next step, q quits
+
 exit status: 0, 2 for a wrong option, 130 after Ctrl-C
 """
-
-STORIES: dict[str, ModuleType] = {"mms": mms, "coins": coins}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the stories and their options."""
     parser.epilog = EXAMPLES
     stories = parser.add_subparsers(dest="story", metavar="STORY", required=True)
-    for story in STORIES.values():
-        story.add_story(stories)
+    _add_candies(
+        stories.add_parser(
+            "mms",
+            help="2,620 real M&M's, eaten one at a time",
+            description="Eat real M&M's one at a time and watch Bayes' rule at work: the belief"
+            " about each colour, the prediction of the next candy, and the factory they came from.",
+            allow_abbrev=False,
+        )
+    )
+    _add_coins(
+        stories.add_parser(
+            "coins",
+            help="two coins with unknown labels: EM, step by step",
+            description="Five sets of ten tosses, each with one of two coins. First the coins are"
+            " known; then EM estimates them: divide each set between the coins (E-step), divide"
+            " heads by tosses (M-step), repeat.",
+            allow_abbrev=False,
+        )
+    )
 
 
-def command(args: argparse.Namespace) -> int:
-    """Tell the story and return the exit status.
+def _add_candies(parser: argparse.ArgumentParser) -> None:
+    _add_speed(parser, "candies")
+    parser.add_argument(
+        "--seed", type=whole(0), default=1, help="seed for dealing the candies into bags (1)"
+    )
+    parser.add_argument("--bags", type=whole(1, 48), metavar="N", help="how many of the 48 bags")
+    parser.add_argument(
+        "--prior",
+        default="uniform",
+        help="uniform (the default), jeffreys, park (a guess made on a walk in the park), or"
+        " proportions that sum to 1, such as green=.40,red=.25,yellow=.15,blue=.20",
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="N",
+        help="number of imagined candies behind park or the proportions (100)",
+    )
+    _add_forms(parser, "candy")
 
-    Returns
-    -------
-    int
-        0, or 128 and its number if a signal ended the story: 130 for Ctrl-C.
+
+def _add_coins(parser: argparse.ArgumentParser) -> None:
+    _add_speed(parser, "steps")
+    parser.add_argument(
+        "--iterations", type=whole(1, 1000), default=10, metavar="N", help="of EM, up to 1000 (10)"
+    )
+    parser.add_argument(
+        "--start",
+        type=_start,
+        default=(0.6, 0.5),
+        metavar="A,B",
+        help="initial probabilities of heads (.6,.5)",
+    )
+    parser.add_argument(
+        "--prior",
+        choices=PRIORS,
+        default="flat",
+        help="of each coin: flat (the default) for maximum likelihood, beta22 for MAP-EM with"
+        " Beta(2, 2)",
+    )
+    parser.add_argument(
+        "--learn-weights",
+        action="store_true",
+        help="also learn the probabilities of picking each coin, instead of fixing them at one"
+        " half",
+    )
+    _add_forms(parser, "step")
+
+
+def _add_speed(parser: argparse.ArgumentParser, steps: str) -> None:
+    parser.add_argument(
+        "--speed",
+        type=speed(steps),
+        metavar="N",
+        help=f"{steps} per second, or max; by default slow at first, and over within a minute",
+    )
+
+
+def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
+    """Declare how a story is shown, given the name of its steps."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--plain", action="store_true", help=f"print one line per {step}; the default in a pipe"
+    )
+    form.add_argument("--json", action="store_true", help="print one JSON event per line")
+    form.add_argument("--serve", action="store_true", help="show the story in the browser")
+    add_server(parser, sparing=True)
+
+
+def _start(text: str) -> tuple[float, float]:
+    try:
+        a, b = map(float, text.split(","))
+    except ValueError:
+        message = f"expected two probabilities of heads such as .6,.5, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+    return a, b
+
+
+def make_story(args: argparse.Namespace) -> Story[Any]:
+    """Return the story that the options describe.
 
     Raises
     ------
     PriorError
-        If the prior or the start is refused.
+        If the prior or the start is invalid.
     """
-    if args.serve:
-        from seqbayes.dashboard.command import tell
+    if args.story == "mms":
+        return CandyStory(Prior.parse(args.prior, args.strength), args.seed, args.bags)
+    return CoinStory(args.iterations, args.start, args.prior, args.learn_weights)
 
-        STORIES[args.story].tale(args)  # refuses what makes no story
-        return tell(args, STORIES[args.story].words(args))
+
+def page_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as the page of the story takes them.
+
+    Raises
+    ------
+    PriorError
+        If the prior or the start is invalid.
+    """
+    make_story(args)
+    if args.story == "mms":
+        names = ("seed", "bags", "prior", "strength")
+        return {name: value for name, value in vars(args).items() if name in names and value}
+    return {
+        "iterations": args.iterations,
+        "start": ",".join(map(str, args.start)),
+        "prior": args.prior,
+        "learn_weights": str(args.learn_weights).lower(),
+    }
+
+
+def command(args: argparse.Namespace) -> int:
+    """Play the story and return the exit status.
+
+    Returns
+    -------
+    int
+        0, or 128 plus the number of the signal that ended the story: 130 after Ctrl-C.
+
+    Raises
+    ------
+    PriorError
+        If the prior or the start is invalid.
+    """
     with interruptible() as interruption:
-        tale = STORIES[args.story].tale(args)
-        pace = None if args.speed is None else even(args.speed)
-        if args.json:
-            write(tale.steps, tale.json(), pace, interruption)
-        elif args.plain or not can_draw():
-            write(tale.steps, tale.plain(ascii_only()), pace, interruption)
-        else:
-            from seqbayes.replay.terminal import show
+        story = make_story(args)
+        drawn = can_draw() and not (args.json or args.plain)
+        keyboard = open_keyboard()
+        schedule = story.schedule if drawn else even(0.0)
+        if args.speed is not None:
+            schedule = even(args.speed)
+        output: Output[Any]
+        if drawn:
+            from seqbayes.replay.screen import ScreenOutput
 
-            show(tale, pace, interruption)
+            output = ScreenOutput(story)
+        else:
+            flush = args.speed is not None or keyboard is not None
+            output = LineOutput(story, args.json, ascii_only(), flush)
+        with keyboard or nullcontext():
+            play(story, output, schedule, interruption, keyboard)
         return interruption.status

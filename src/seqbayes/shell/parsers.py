@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from seqbayes import cli
+from seqbayes.console import commands
 
 FILES = ("STORE", "CONFIG", "CONFIG_OR_STORE", "FILE")
 """The names of arguments that are files."""
@@ -51,9 +51,9 @@ def nodes() -> Iterator[Node]:
     >>> [" ".join(node.path) for node in nodes()][:4]
     ['', 'check', 'completion', 'dead-letters']
     """
-    yield from _nodes((), "", cli.build_parser(), deep=False)
-    for name, command in cli.COMMANDS.items():
-        parser = _subparsers(cli.build_parser(name))[0].choices[name]
+    yield from _nodes((), "", commands.build_parser(), deep=False)
+    for name, command in commands.COMMANDS.items():
+        parser = _subparsers(commands.build_parser(name))[0].choices[name]
         yield from _nodes((name,), command.summary, parser)
 
 

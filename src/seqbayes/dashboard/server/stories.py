@@ -19,11 +19,11 @@ from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
 from seqbayes.dashboard.server.streams import EventStream
 from seqbayes.datasets import factory_mixes
 from seqbayes.errors import SeqbayesError
-from seqbayes.replay.coins import lines as coin_lines
-from seqbayes.replay.coins import story as coins
-from seqbayes.replay.coins.endless import Endless
-from seqbayes.replay.mms import Prior, Story
-from seqbayes.replay.mms import lines as candy_lines
+from seqbayes.replay.coins import CoinStory
+from seqbayes.replay.coins.endless import EndlessCoins
+from seqbayes.replay.mms import CandyStory, Prior
+from seqbayes.replay.player import encode
+from seqbayes.replay.story import Story
 
 MOST_STORIES = 16
 """Stories that are kept; those told longest ago are forgotten, and told anew when asked for."""
@@ -58,34 +58,34 @@ class CoinOptions(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = 1
 
 
-class Told:
-    """One story, told as far as somebody has asked."""
+class StoryBuffer:
+    """The steps of one story that have been requested so far, as JSON."""
 
-    def __init__(self, story: Any, lines: Any, total: int) -> None:
+    def __init__(self, story: Story[Any]) -> None:
+        self._story = story
         self._steps = iter(story)
-        self._lines = lines
-        self._told: list[str] = []
+        self._encoded: list[str] = []
         self._lock = threading.Lock()
-        self.opening = next(iter(lines.opening()))
-        self.total = total
+        self.opening = story.opening_event()
+        self.total = story.total
 
     def steps(self, first: int, count: int) -> bytes:
         """Return steps, counted from 0, as JSON."""
         with self._lock:
-            while len(self._told) < first + count:
+            while len(self._encoded) < first + count:
                 step = next(self._steps, None)
                 if step is None:
                     break
-                self._told += self._lines.step(step)
-            told = self._told[first : first + count]
-        return f'{{"steps": [{", ".join(told)}], "total": {self.total}}}'.encode()
+                self._encoded.append(encode(self._story.step_event(step)))
+            steps = self._encoded[first : first + count]
+        return f'{{"steps": [{", ".join(steps)}], "total": {self.total}}}'.encode()
 
 
 class Stories:
     """The handlers of ``/api/replay/``."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, Told] = OrderedDict()
+        self._told: OrderedDict[str, StoryBuffer] = OrderedDict()
         self._lock = threading.Lock()
         self._endless = 0
         self.closing = asyncio.Event()
@@ -104,9 +104,9 @@ class Stories:
         identity = f"{name}-{msgspec.json.encode(options, order='deterministic').hex()}"
         told = await run_in_threadpool(self._find, identity)
         mixes = {"mixes": _mixes()} if name == "mms" else {}
-        return answer(request, {"id": identity, **msgspec.json.decode(told.opening), **mixes})
+        return answer(request, {"id": identity, **told.opening, **mixes})
 
-    def _find(self, identity: str) -> Told:
+    def _find(self, identity: str) -> StoryBuffer:
         with self._lock:
             found = self._told.get(identity)
         if found is None:
@@ -134,7 +134,9 @@ class Stories:
         if self._endless >= MOST_ENDLESS:
             raise Refusal(503, "too many endless stories are told already", {"retry-after": "5"})
         try:
-            endless = Endless(options.start, options.prior, options.learn_weights, options.seed)
+            endless = EndlessCoins(
+                options.start, options.prior, options.learn_weights, options.seed
+            )
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         self._endless += 1
@@ -143,7 +145,7 @@ class Stories:
     def _ended(self) -> None:
         self._endless -= 1
 
-    async def _sets(self, endless: Endless, after: int) -> AsyncIterator[bytes]:
+    async def _sets(self, endless: EndlessCoins, after: int) -> AsyncIterator[bytes]:
         sets = iter(endless)
         await run_in_threadpool(lambda: deque(islice(sets, after), maxlen=0))
         for told in sets:
@@ -174,7 +176,7 @@ def _options(identity: str) -> CandyOptions | CoinOptions:
     return options
 
 
-def _tell(identity: str) -> Told:
+def _tell(identity: str) -> StoryBuffer:
     options = _options(identity)
     try:
         if isinstance(options, CandyOptions):
@@ -184,11 +186,11 @@ def _tell(identity: str) -> Told:
         raise Refusal(422, str(error)) from None
 
 
-def _candies(options: CandyOptions) -> Told:
+def _candies(options: CandyOptions) -> StoryBuffer:
     if not 0 <= options.seed < 1 << 63:
         raise Refusal(422, f"expected a seed >= 0, got {options.seed}")
-    story = Story(_prior(options.prior, options.strength), options.seed, options.bags)
-    return Told(story, candy_lines.Json(story.opening), story.opening.total)
+    prior = _prior(options.prior, options.strength)
+    return StoryBuffer(CandyStory(prior, options.seed, options.bags))
 
 
 def _prior(given: str | Mapping[str, float], strength: float | None) -> Prior:
@@ -197,8 +199,9 @@ def _prior(given: str | Mapping[str, float], strength: float | None) -> Prior:
     return Prior.from_proportions(given, *(() if strength is None else (strength,)))
 
 
-def _coins(options: CoinOptions) -> Told:
+def _coins(options: CoinOptions) -> StoryBuffer:
     if not 1 <= options.iterations <= 1000:
         raise Refusal(422, f"expected 1 to 1000 iterations, got {options.iterations}")
-    story = coins.Story(options.iterations, options.start, options.prior, options.learn_weights)
-    return Told(story, coin_lines.Json(story.opening), len(story.plan))
+    return StoryBuffer(
+        CoinStory(options.iterations, options.start, options.prior, options.learn_weights)
+    )

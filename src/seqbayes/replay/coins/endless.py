@@ -1,4 +1,4 @@
-"""The coins without end: sets of tosses, learned one at a time by online EM."""
+"""An endless stream of coin tosses, learned one set at a time by online EM."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy as np
 from seqbayes.families import Beta, Dirichlet
 from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import Mixture
-from seqbayes.replay.coins.story import COINS, PRIORS, SETS, Story
+from seqbayes.replay.coins.steps import COINS, PRIORS, SETS, Coins
 
 BURN_IN = 20
-"""Sets that are collected before the coins move for the first time."""
+"""Sets collected before the first estimate."""
 
 
-class Endless:
+class EndlessCoins:
     """An endless stream of sets, each tossed with a coin picked at random.
 
     Parameters
     ----------
     start
-        Chances of heads of A and B to begin with.
+        Initial probabilities of heads of A and B.
     prior
         ``flat``, or ``beta22``.
     learn_weights
-        Whether how often a coin is picked is learned too.
+        Whether to learn the probabilities of picking each coin too.
     seed
-        Picks and tosses.
+        Seed of the picks and tosses.
 
     Raises
     ------
     PriorError
-        As `Story` does.
+        If `prior` or `start` is invalid.
 
     Examples
     --------
-    >>> first = next(iter(Endless(seed=1)))
+    >>> first = next(iter(EndlessCoins(seed=1)))
     >>> first["number"], len(first["tosses"]), sorted(first["thetas"])
     (1, 10, ['A', 'B'])
     """
@@ -49,7 +49,7 @@ class Endless:
         learn_weights: bool = False,
         seed: int = 1,
     ) -> None:
-        self.truth = Story(1, start, prior, learn_weights).opening.known
+        self.truth = Coins(1, start, prior, learn_weights).opening.known
         a, b = PRIORS[prior]
         self._trials = len(SETS[0].sequence)
         coin = Beta(a, b, likelihood=Binomial(trials=self._trials))

@@ -1,4 +1,4 @@
-"""How one moment of the coins looks in a terminal of any size."""
+"""The story of the two coins in a terminal of any size."""
 
 from __future__ import annotations
 
@@ -10,64 +10,79 @@ from rich.text import Text
 
 from seqbayes.console.charts import curve, edges, fit, foot, panel, spread
 from seqbayes.console.palette import COIN, RULE, Signs
-from seqbayes.console.text import density, signed
-from seqbayes.replay.coins.story import COINS, Kind, Opening, Portion, Row, Standing, Step, Tosses
-from seqbayes.replay.coins.wording import chance, climbed, divisions, height, plural
+from seqbayes.console.text import count_of, density, signed
+from seqbayes.replay.coins.steps import (
+    COINS,
+    CoinOpening,
+    CoinStep,
+    EmState,
+    Portion,
+    SetRow,
+    StepKind,
+    TossSet,
+)
+from seqbayes.replay.coins.story import chance, divisions, objective, objective_name
 
 _NARROW = 72
 _FULL = 60
-"""The widest table of shares needs so much."""
+"""Width of the full table."""
 _STRIP = 12
-"""Letters that share a set out, beside its numbers."""
+"""Number of letters that show the division of a set."""
 
 
-class Screen:
+class CoinScreen:
     """Draws the story.
 
     Parameters
     ----------
     opening
-        What all screens of a story have in common.
+        The data that all screens share.
     signs
-        What to draw with.
+        Characters to draw with.
     """
 
-    def __init__(self, opening: Opening, signs: Signs) -> None:
+    def __init__(self, opening: CoinOpening, signs: Signs) -> None:
         self._opening = opening
         self._signs = signs
 
-    def draw(self, step: Step | None, width: int, height: int) -> RenderableType:
+    def draw(
+        self, step: CoinStep | None, width: int, height: int, keys: str = ""
+    ) -> RenderableType:
         """Return the screen after a step, or before the first."""
+        number = 0 if step is None else step.number
+        progress = foot(number, self._total, width, self._signs, keys)
         if width >= 112 and height >= 30:
-            return self._large(step, width, height)
+            return self._large(step, width, height, progress)
         parts = [
             self._head(step, width),
             self._shares(step, width),
             self._detail(step, width),
             self._standing(step, width),
-            [foot(_number(step), self._total(step), width, self._signs)],
+            [progress],
         ]
         lines = [fit(line, width) for line in spread(parts, height)]
-        # on a tiny screen what goes is the middle, never where the story is
+        # a tiny screen keeps the last line
         return Text("\n").join(lines if len(lines) <= height else [*lines[: height - 1], lines[-1]])
 
-    def table(self, step: Step, width: int) -> list[Text]:
-        """Return the last E-step and the way to the estimates."""
+    def table(self, step: CoinStep, width: int) -> list[Text]:
+        """Return the last E-step and the path of the estimates."""
         lines = self._shares(step, width)
         if step.path:
             lines += [Text(), *self._path(step, width, rows=16)]
         return [fit(line, width) for line in lines]
 
-    def _large(self, step: Step | None, width: int, height: int) -> RenderableType:
+    def _large(
+        self, step: CoinStep | None, width: int, height: int, progress: Text
+    ) -> RenderableType:
         left = 79 if width >= 134 else 66
         right = width - left - 2
         rows = min(height - 19, self._opening.iterations + 1)
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_row(
-            panel("Who tossed this?", self._shares(step, left - 4), left, 11),
+            panel("Which coin was tossed?", self._shares(step, left - 4), left, 11),
             panel(_title(step), self._detail(step, right - 4), right, 11),
         )
-        path = [Text("Nowhere yet: the coins are noted.", "dim")]
+        path = [Text("No iteration yet: the coins are known.", "dim")]
         if step is not None and step.path:
             path = self._path(step, width - 4, rows)
         return Group(
@@ -75,29 +90,30 @@ class Screen:
             Text(),
             grid,
             Text(),
-            panel("Where EM has been", path, width, rows + 3),
-            foot(_number(step), self._total(step), width, self._signs),
+            panel("Iterations of EM", path, width, rows + 3),
+            progress,
         )
 
-    def _total(self, step: Step | None) -> int:
+    @property
+    def _total(self) -> int:
         return 2 * len(self._opening.sets) + 2 + 2 * self._opening.iterations
 
-    # The pieces: each a few lines, none wider than asked.
+    # Parts of the screen: a few lines each, at most `width` wide.
 
-    def _head(self, step: Step | None, width: int) -> list[Text]:
-        """Where the story is."""
+    def _head(self, step: CoinStep | None, width: int) -> list[Text]:
+        """Return the title and the current step."""
         iterations = self._opening.iterations
         if step is None or step.iteration == 0:
-            right = "the coins are noted"
+            right = "the coins are known"
         elif width >= _NARROW:
-            right = f"nobody noted them: iteration {step.iteration} of {iterations}"
+            right = f"the coins are unknown: iteration {step.iteration} of {iterations}"
         else:
             right = f"iteration {step.iteration}/{iterations}"
-        title = "The two coins" if width < _NARROW else "The two coins: who tossed this?"
+        title = "The two coins" if width < _NARROW else "The two coins: which was tossed?"
         return [edges(title, right, width), fit(Text(_title(step), "italic"), width)]
 
-    def _shares(self, step: Step | None, width: int) -> list[Text]:
-        """The table of the E-step: what each coin gets of each set."""
+    def _shares(self, step: CoinStep | None, width: int) -> list[Text]:
+        """Return the table of the E-step: the share of each coin in each set."""
         full = width >= _FULL
         label, cell = (18, 20) if full else (8, 14)
         names = Text(" " * label)
@@ -113,7 +129,7 @@ class Screen:
                 columns.append(" ")
         lines = [names, columns]
         rows = {row.tosses.number: row for row in step.rows} if step is not None else {}
-        last = max(rows, default=0) if step is not None and step.kind == Kind.ROW else 0
+        last = max(rows, default=0) if step is not None and step.kind == StepKind.ROW else 0
         for tosses in self._opening.sets:
             known = step is None or step.iteration == 0
             lines.append(
@@ -126,7 +142,7 @@ class Screen:
                 sums.append(" " * i + cells, f"bold {COIN[coin]}")
         return [fit(line, width) for line in (*lines, sums)]
 
-    def _row(self, tosses: Tosses, row: Row | None, now: bool, known: bool, width: int) -> Text:
+    def _row(self, tosses: TossSet, row: SetRow | None, now: bool, known: bool, width: int) -> Text:
         full = width >= _FULL
         mark = ">" if now else " "
         noted = f" {tosses.noted}" if known else " ?"
@@ -148,23 +164,23 @@ class Screen:
             line.append("  ").append("A" * a, COIN["A"]).append("B" * (_STRIP - a), COIN["B"])
         return line
 
-    def _thetas(self, step: Step | None) -> tuple[float | None, float | None]:
-        """The chances that the table is made with."""
+    def _thetas(self, step: CoinStep | None) -> tuple[float | None, float | None]:
+        """Return the probabilities of heads that the table is based on."""
         if step is None or step.thetas is None:
             return None, None
-        if step.kind == Kind.DIVIDE and len(step.path) > 1:
+        if step.kind == StepKind.DIVIDE and len(step.path) > 1:
             return step.path[-2].thetas
         return step.thetas
 
-    def _detail(self, step: Step | None, width: int) -> list[Text]:
-        """What this step does, in at most ten lines."""
+    def _detail(self, step: CoinStep | None, width: int) -> list[Text]:
+        """Describe the step in at most ten lines."""
         if step is None:
             lines = self._introduction(width)
-        elif step.kind == Kind.HIDE:
+        elif step.kind == StepKind.HIDE:
             lines = self._guess(step, width)
-        elif step.kind == Kind.ROW:
+        elif step.kind == StepKind.ROW:
             lines = self._rule(step.rows[-1], width)
-        elif step.kind == Kind.SUMS:
+        elif step.kind == StepKind.SUMS:
             lines = self._sums(width)
         else:
             lines = self._division(step, width)
@@ -173,34 +189,38 @@ class Screen:
     def _introduction(self, width: int) -> list[Text]:
         n, tosses = len(self._opening.sets), len(self._opening.sets[0].sequence)
         return _prose(
-            f"Two coins, A and B, and each has its own chance of heads. {n} times one of them was"
-            f" picked and tossed {tosses} times. Somebody noted which: this is the easy case.",
+            f"Two coins, A and B, each with its own probability of heads. {n} times one of them was"
+            f" picked and tossed {tosses} times. At first it is known which: the easy case.",
             width,
         )
 
-    def _guess(self, step: Step, width: int) -> list[Text]:
+    def _guess(self, step: CoinStep, width: int) -> list[Text]:
         a, b = step.path[0].thetas
         lines = _prose(
-            "Now forget who tossed what. Guess two chances,"
+            "Now remove the labels. Guess two probabilities,"
             f" {chance(a)} for A and {chance(b)} for B, and then:",
             width,
         )
-        lines += _prose("E-step: how probable is each coin for each set? Share it so.", width)
-        lines += _prose("M-step: divide as if the shares were counts. Repeat.", width)
+        lines += _prose(
+            "E-step: how probable is each coin for each set? Divide the set accordingly.", width
+        )
+        lines += _prose(
+            "M-step: treat the shares as counts and estimate both coins. Repeat.", width
+        )
         return lines
 
-    def _rule(self, row: Row, width: int) -> list[Text]:
-        """Bayes' rule for both coins, and what follows for the heads."""
+    def _rule(self, row: SetRow, width: int) -> list[Text]:
+        """Return Bayes' rule for both coins, and the resulting shares of heads and tails."""
         tosses, portions = row
-        heads, tails = plural("head", tosses.heads), plural("tail", tosses.tails)
+        heads, tails = count_of(tosses.heads, "head"), count_of(tosses.tails, "tail")
         rules = [portion.rule for portion in portions if portion.rule is not None]
         if not rules:
             return _prose(
-                f"Coin {tosses.noted} was noted: all {heads} and {tails} count for it.", width
+                f"Coin {tosses.noted} is known: all {heads} and {tails} count for it.", width
             )
         times, over = self._signs.times, self._signs.over
         if width >= _NARROW:
-            said = (": how often it is picked", f" of {heads}", ": either coin", ": it was this")
+            said = (": it is picked", f" of {heads}", ": either coin", ": it was this")
         else:
             said = ("", "", "", "")
         name = max(14, 11 + max(map(len, said)))
@@ -227,12 +247,12 @@ class Screen:
 
     def _sums(self, width: int) -> list[Text]:
         return _prose(
-            "Every set is shared out. The sums are what each coin is expected to have shown.",
+            "Every set is divided. The sums are the expected heads and tails of each coin.",
             width,
         )
 
-    def _division(self, step: Step, width: int) -> list[Text]:
-        """The M-step in numbers."""
+    def _division(self, step: CoinStep, width: int) -> list[Text]:
+        """Return the M-step in numbers."""
         lines = []
         for said in divisions(step, self._opening):
             said = said.replace("÷", self._signs.over)
@@ -241,19 +261,19 @@ class Screen:
             a, b = self._opening.hyperparameters
             lines.append(Text(f"with the prior Beta({a:g}, {b:g}) on both", RULE["prior"]))
         if step.path:
-            was, now = (height(one, self._opening) for one in step.path[-2:])
+            was, now = (objective(one, self._opening) for one in step.path[-2:])
             lines += _prose(
-                f"The {climbed(self._opening)} rose by {density(now - was)}."
+                f"The {objective_name(self._opening)} rose by {density(now - was)}."
                 if now > was
-                else f"The {climbed(self._opening)} stays.",
+                else f"The {objective_name(self._opening)} stays.",
                 width,
             )
         else:
-            lines += _prose("Heads by tosses of each coin: nothing to it.", width)
+            lines += _prose("For each coin, heads divided by tosses.", width)
         return lines
 
-    def _standing(self, step: Step | None, width: int) -> list[Text]:
-        """The present estimates on a line, and how high EM has climbed."""
+    def _standing(self, step: CoinStep | None, width: int) -> list[Text]:
+        """Return the current estimates on a line, and the progress of EM."""
         if step is None or step.thetas is None:
             return []
         lines = [self._places(step.thetas, width)]
@@ -264,16 +284,16 @@ class Screen:
             last = step.path[-1]
             if self._opening.learn_weights:
                 said.append(f"A picked {chance(last.weights[0])}")
-            if width < _NARROW and step.kind in (Kind.HIDE, Kind.ROW):
-                said = Text()  # the table says it, and rows are scarce
+            if width < _NARROW and step.kind in (StepKind.HIDE, StepKind.ROW):
+                said = Text()  # the table shows it, and there is little room
             lines += [*([said] if said else []), self._climb(step.path, width)]
         else:
             lines.append(said)
         return [fit(line, width) for line in lines]
 
-    def _climb(self, path: tuple[Standing, ...], width: int) -> Text:
-        heights = [height(one, self._opening) for one in path]
-        line = Text(f"{climbed(self._opening)} {signed(heights[-1])} ", RULE["evidence"])
+    def _climb(self, path: tuple[EmState, ...], width: int) -> Text:
+        heights = [objective(one, self._opening) for one in path]
+        line = Text(f"{objective_name(self._opening)} {signed(heights[-1])} ", RULE["evidence"])
         room = width - line.cell_len
         if len(path) > 1 and room >= 8:
             shown = heights[-room:]
@@ -283,7 +303,7 @@ class Screen:
         return line
 
     def _places(self, thetas: tuple[float, float], width: int) -> Text:
-        """A line from 0 to 1 with the letters of the coins on it."""
+        """Return a line from 0 to 1 with the letters of the coins on it."""
         room = max(8, width - 4)
         a, b = (min(room - 1, int(theta * room)) for theta in thetas)
         line = Text("0 ") + Text(self._signs.free * room, "dim") + Text(" 1")
@@ -293,12 +313,16 @@ class Screen:
             line = line[: 2 + place] + Text(letter, style) + line[3 + place :]
         return line
 
-    def _path(self, step: Step, width: int, rows: int) -> list[Text]:
-        """A line for every iteration: the start, and the last ones as far as there is room."""
+    def _path(self, step: CoinStep, width: int, rows: int) -> list[Text]:
+        """Return a line per iteration: the start, and as many of the last ones as fit."""
         numbered = list(enumerate(step.path))
         shown = numbered if len(numbered) <= rows else numbered[:1] + numbered[1 - rows :]
         full = width >= 56
-        name = f"{climbed(self._opening):>17}" if full else f"{climbed(self._opening)[4:]:>11}"
+        name = (
+            f"{objective_name(self._opening):>17}"
+            if full
+            else f"{objective_name(self._opening)[4:]:>11}"
+        )
         header = Text("  i")
         for coin in COINS:
             header.append(f"{'coin ' + coin:>8}", COIN[coin])
@@ -308,29 +332,25 @@ class Screen:
             line = Text(f"{i:>3}")
             for coin, theta in zip(COINS, one.thetas, strict=True):
                 line.append(f"{theta:>8.4f}", COIN[coin])
-            line.append(f"{signed(height(one, self._opening)):>{len(name)}}", RULE["evidence"])
+            line.append(f"{signed(objective(one, self._opening)):>{len(name)}}", RULE["evidence"])
             if full:
                 line += Text("   ") + self._places(one.thetas, width - line.cell_len - 3)
             lines.append(line)
         return [fit(line, width) for line in lines]
 
 
-def _number(step: Step | None) -> int:
-    return 0 if step is None else step.number
-
-
-def _title(step: Step | None) -> str:
-    """What this step is called."""
+def _title(step: CoinStep | None) -> str:
+    """Return the title of a step."""
     if step is None:
         return "Two coins, five sets of tosses"
-    if step.kind == Kind.HIDE:
-        return "The labels are gone"
-    if step.kind == Kind.ROW:
+    if step.kind == StepKind.HIDE:
+        return "Without labels"
+    if step.kind == StepKind.ROW:
         row = step.rows[-1].tosses.number
         return f"Set {row}, with its label" if step.iteration == 0 else f"E-step, set {row}"
-    if step.kind == Kind.SUMS:
+    if step.kind == StepKind.SUMS:
         return f"E-step {step.iteration}: expected heads and tails"
-    return "The coins, known" if step.iteration == 0 else f"M-step {step.iteration}: new chances"
+    return "The coins, known" if step.iteration == 0 else f"M-step {step.iteration}: new estimates"
 
 
 def _portion(portion: Portion, full: bool) -> str:

@@ -1,346 +1,369 @@
-"""Who tossed this? Two coins with the labels, then without them, as a sequence of events."""
+"""The story of the two coins in words and as JSON values."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
 
-from seqbayes.errors import PriorError
-from seqbayes.families import Beta, Dirichlet
-from seqbayes.likelihoods import Binomial
-from seqbayes.mixture import Iteration, Mixture, Trace
-
-COINS = ("A", "B")
-
-PRIORS = {"flat": (1.0, 1.0), "beta22": (2.0, 2.0)}
-"""Hyperparameters of both coins, by name."""
-
-SOURCE = "Do and Batzoglou, Nature Biotechnology 26 (2008), 897-899"
-
-Pair = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Tosses:
-    """Tosses in a row with one coin.
-
-    Attributes
-    ----------
-    number : int
-    sequence : str
-        H for heads, T for tails.
-    noted : str
-        The coin it was, which EM is not told.
-    """
-
-    number: int
-    sequence: str
-    noted: str
-
-    @property
-    def heads(self) -> int:
-        """How many fell heads."""
-        return self.sequence.count("H")
-
-    @property
-    def tails(self) -> int:
-        """How many fell tails."""
-        return self.sequence.count("T")
-
-
-SETS = (
-    Tosses(1, "HTTTHHTHTH", "B"),
-    Tosses(2, "HHHHTHHHHH", "A"),
-    Tosses(3, "HTHHHHHTHH", "A"),
-    Tosses(4, "HTHTTTHHTT", "B"),
-    Tosses(5, "THHHTHHHTH", "A"),
+from seqbayes.console.palette import Signs
+from seqbayes.console.text import count_of, density, signed
+from seqbayes.replay.coins.steps import (
+    COINS,
+    CoinOpening,
+    Coins,
+    CoinStep,
+    CoinSums,
+    EmState,
+    PlannedStep,
+    SetRow,
+    StepKind,
 )
+from seqbayes.replay.story import Schedule, Story, StoryScreen
 
 
-class Rule(NamedTuple):
-    """Bayes' rule for one coin and one set: prior × likelihood ÷ evidence = posterior."""
-
-    prior: float
-    likelihood: float
-    evidence: float
-    posterior: float
-
-
-class Portion(NamedTuple):
-    """What one coin gets of one set: its responsibility, and that share of heads and tails."""
-
-    share: float
-    heads: float
-    tails: float
-    rule: Rule | None
-
-
-class Row(NamedTuple):
-    """One set, shared out between A and B."""
-
-    tosses: Tosses
-    portions: tuple[Portion, Portion]
-
-
-class Sums(NamedTuple):
-    """What one coin got of all sets: how many of them, and of their heads and tails."""
-
-    sets: float
-    heads: float
-    tails: float
-
-
-class Standing(NamedTuple):
-    """Where EM stands: parameters, what they are worth, and the E-step they give.
-
-    Attributes
-    ----------
-    thetas : (float, float)
-        Chances of heads.
-    weights : (float, float)
-        How often each coin is picked.
-    log_likelihood, log_posterior : float
-        Of all sets; the second is what EM climbs.
-    shares : tuple of float
-        Probability of coin A for every set.
-    """
-
-    thetas: Pair
-    weights: Pair
-    log_likelihood: float
-    log_posterior: float
-    shares: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The story before its first step."""
-
-    sets: tuple[Tosses, ...]
-    source: str
-    prior: str
-    hyperparameters: Pair
-    start: Pair
-    learn_weights: bool
-    iterations: int
-    known: Pair
-    """Chances of heads, learned with the labels."""
-
-    @property
-    def flat(self) -> bool:
-        """Whether the prior is."""
-        return self.hyperparameters == (1.0, 1.0)
-
-
-class Kind(StrEnum):
-    """What a step does."""
-
-    ROW = "row"
-    """Shares out one set."""
-    HIDE = "hide"
-    """Takes the labels away and guesses."""
-    SUMS = "sums"
-    """Adds up the shares."""
-    DIVIDE = "divide"
-    """Divides heads by tosses: the M-step."""
-
-
-class Moment(NamedTuple):
-    """What happens in a step; iteration 0 knows the coins."""
-
-    kind: Kind
-    iteration: int
-    shown: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step.
-
-    Attributes
-    ----------
-    number, total : int
-        Which step of how many, from 1.
-    kind : Kind
-    iteration : int
-        From 1; 0 where the coins are known.
-    rows : tuple of Row
-        The sets shared out so far in this iteration.
-    sums : (Sums, Sums) or None
-        Of all rows, once they are added up.
-    path : tuple of Standing
-        Where EM has been, the start first; empty where the coins are known.
-    thetas : (float, float) or None
-        The present estimates.
-    """
-
-    number: int
-    total: int
-    kind: Kind
-    iteration: int
-    rows: tuple[Row, ...]
-    sums: tuple[Sums, Sums] | None
-    path: tuple[Standing, ...]
-    thetas: Pair | None
-
-
-class Story:
-    """Two coins, learned with their labels and then without.
+class CoinStory(Coins, Story[CoinStep]):
+    """Two coins, learned with their labels and then without them.
 
     Parameters
     ----------
     iterations
-        How many EM takes.
+        Number of EM iterations.
     start
-        Chances of heads of A and B to begin with.
+        Initial probabilities of heads of A and B.
     prior
         ``flat``, or ``beta22`` for MAP-EM.
     learn_weights
-        Whether how often a coin is picked is learned too, under the same kind of prior.
+        Whether to learn the probabilities of picking each coin too, with the same kind of prior.
 
     Raises
     ------
     PriorError
-        If there is no such prior, or the start is not two chances between 0 and 1.
+        If `prior`, `start` or `iterations` is invalid.
 
     Examples
     --------
-    >>> *_, last = Story()
+    >>> from seqbayes.replay.coins import CoinStory
+    >>> *_, last = CoinStory(iterations=10)
     >>> print("A {:.2f}, B {:.2f}".format(*last.thetas))
     A 0.80, B 0.52
     """
 
-    def __init__(
-        self,
-        iterations: int = 10,
-        start: Sequence[float] = (0.6, 0.5),
-        prior: str = "flat",
-        learn_weights: bool = False,
-    ) -> None:
-        if prior not in PRIORS:
-            raise PriorError(f"no prior is {prior!r}: expected {' or '.join(PRIORS)}")
-        if len(start) != 2 or not all(0.0 < theta < 1.0 for theta in start):
-            raise PriorError(f"expected two chances of heads between 0 and 1, got {start!r}")
-        if iterations < 1:
-            raise PriorError(f"expected at least one iteration, got {iterations!r}")
-        a, b = PRIORS[prior]
-        guess = (float(start[0]), float(start[1]))
-        self._coin = Beta(a, b, likelihood=Binomial(trials=len(SETS[0].sequence)))
-        self.opening = Opening(
-            SETS, SOURCE, prior, (a, b), guess, learn_weights, iterations, self._known_coins()
-        )
-        mixture = Mixture(
-            dict.fromkeys(COINS, self._coin),
-            weights=Dirichlet({"A": a, "B": b}) if learn_weights else (0.5, 0.5),
-            start=start,
-        )
-        heads = [tosses.heads for tosses in SETS]
-        self.trace: Trace = mixture.fit(heads, iterations=iterations, tol=0.0)
-        self._path = tuple(map(_standing, self.trace))
-        self.plan = tuple(_plan(iterations))
+    name = "coins"
 
-    def __iter__(self) -> Iterator[Step]:
-        for number, (kind, iteration, shown) in enumerate(self.plan, 1):
-            rows = self._rows(iteration) if shown else ()
-            adds = kind in (Kind.SUMS, Kind.DIVIDE)
-            reached = iteration + (kind == Kind.DIVIDE) if iteration else 0
-            path = self._path[:reached]
-            thetas = path[-1].thetas if path else None
-            if (kind, iteration) == (Kind.DIVIDE, 0):
-                thetas = self.opening.known
-            yield Step(
-                number=number,
-                total=len(self.plan),
-                kind=kind,
-                iteration=iteration,
-                rows=rows[:shown],
-                sums=self._sums(iteration) if adds else None,
-                path=path,
-                thetas=thetas,
+    @property
+    def total(self) -> int:  # type: ignore[override]
+        """Number of steps."""
+        return len(self.plan)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Time to read what is new, and less for each repetition."""
+        return reading(self.plan)
+
+    def screen(self, signs: Signs) -> StoryScreen[CoinStep]:
+        """Return what draws the story with these characters."""
+        from seqbayes.replay.coins.screen import CoinScreen  # imports rich
+
+        return CoinScreen(self.opening, signs)
+
+    def opening_lines(self) -> Iterator[str]:
+        """Yield the lines printed before the first step."""
+        sets = self.opening.sets
+        a, b = self.opening.hyperparameters
+        yield (
+            f"Two coins, {len(sets)} sets of {len(sets[0].sequence)} tosses,"
+            f" each with one of them. {self.opening.source}"
+        )
+        yield f"Prior of the probability of heads of each coin: Beta({a:g}, {b:g})"
+        yield "1. The coins are known: count heads and tails of each"
+
+    def step_lines(self, step: CoinStep) -> Iterator[str]:
+        """Yield the line of one step."""
+        where = "known"
+        if step.iteration:
+            where = f"{step.iteration} {'M-step' if step.kind == StepKind.DIVIDE else 'E-step'}"
+        if step.kind == StepKind.HIDE:
+            start = step.path[0]
+            a, b = map(chance, start.thetas)
+            yield "# 2. The coins are unknown: divide every set, update the coins, repeat"
+            yield f"start A {a}, B {b}; {self._objective(start)}"
+        elif step.kind == StepKind.ROW:
+            yield f"{where} {_describe_row(step.rows[-1])}"
+        elif step.kind == StepKind.SUMS:
+            assert step.sums is not None
+            sums = "; ".join(
+                f"{coin} {one.heads:.1f} heads, {one.tails:.1f} tails"
+                for coin, one in zip(COINS, step.sums, strict=True)
             )
+            yield f"{where} sums: {sums}"
+        else:
+            line = "; ".join(divisions(step, self.opening))
+            if step.path:
+                before, after = (objective(one, self.opening) for one in step.path[-2:])
+                line += f"; {objective_name(self.opening)} {signed(before)} → {signed(after)}"
+            yield f"{where} {line}"
 
-    def _known_coins(self) -> Pair:
-        """Learn each coin from the sets that are noted as its own."""
-        a, b = (self._coin.clone() for _ in COINS)
-        for tosses in SETS:
-            (a if tosses.noted == "A" else b).learn_one(tosses.heads)
-        return a.map, b.map
+    def _objective(self, state: EmState) -> str:
+        return f"{objective_name(self.opening)} {signed(objective(state, self.opening))}"
 
-    def _rows(self, iteration: int) -> tuple[Row, ...]:
-        if iteration == 0:
-            return tuple(
-                _row(tosses, (float(tosses.noted == "A"), float(tosses.noted == "B")))
-                for tosses in SETS
-            )
-        step = self.trace[iteration - 1]
-        return tuple(
-            _row(tosses, (float(shares[0]), float(shares[1])), self._rules(step, tosses, shares))
-            for tosses, shares in zip(SETS, step.responsibilities, strict=True)
-        )
+    def opening_event(self) -> dict[str, Any]:
+        """Return the event before the first step."""
+        opening = self.opening
+        return {
+            "event": "start",
+            "story": self.name,
+            "source": opening.source,
+            "sets": [tosses.sequence for tosses in opening.sets],
+            "noted": [tosses.noted for tosses in opening.sets],
+            "prior": {"name": opening.prior, "hyperparameters": list(opening.hyperparameters)},
+            "start": _by_coin(opening.start),
+            "learn_weights": opening.learn_weights,
+            "iterations": opening.iterations,
+        }
 
-    def _rules(self, step: Iteration, tosses: Tosses, shares: Pair) -> tuple[Rule, Rule]:
-        """Take the E-step of one set apart."""
-        one = self._coin.observe(tosses.heads)
-        a, b = (
-            math.exp(self._coin.log_likelihood(theta, one.value) + one.log_base)
-            for theta in step.parameters
-        )
-        evidence = step.weights[0] * a + step.weights[1] * b
+    def step_event(self, step: CoinStep) -> dict[str, Any]:
+        """Return the event of one step."""
+        event: dict[str, Any] = {"event": step.kind.value, "number": step.number}
+        event["iteration"] = step.iteration
+        if step.kind == StepKind.ROW:
+            event |= _encode_row(step.rows[-1])
+        if step.sums is not None:
+            event["sums"] = _by_coin([one._asdict() for one in step.sums])
+        if step.kind == StepKind.SUMS:
+            event["rows"] = [_encode_row(row) for row in step.rows]
+        if step.thetas is not None:
+            event["thetas"] = _by_coin(step.thetas)
+        if step.path:
+            event |= _encode_state(step.path[-1])
+        return event
+
+    def closing_event(self, step: CoinStep | None) -> dict[str, Any]:
+        """Return the state of EM after the last step."""
+        last = step.path[-1] if step is not None and step.path else None
+        return {
+            "iterations": 0 if step is None else max(0, len(step.path) - 1),
+            "thetas": None if last is None else _by_coin(last.thetas),
+            **({} if last is None else _encode_state(last)),
+        }
+
+    def summary(self, step: CoinStep | None, stopped: bool) -> list[str]:
+        """Return what was learned, in sentences."""
+        opening = self.opening
+        if step is None:
+            return ["Stopped before the first set."]
+        if not step.path:
+            text = "Stopped while the coins are known." if stopped else "The coins are known."
+            return [text, *_known(step)]
+        first, last = step.path[0], step.path[-1]
+        taken = len(step.path) - 1
+        if taken == 0:
+            return [
+                f"Stopped in the first iteration of {opening.iterations}: {_estimates(last)},"
+                " the initial guess."
+            ]
+        return [
+            _done(opening, step, taken, stopped),
+            _climb(opening, first, last),
+            _clusters(opening, last),
+            _prior(opening, last),
+        ]
+
+
+def reading(plan: tuple[PlannedStep, ...]) -> Schedule:
+    """Return a schedule with time to read what is new, and less for each repetition."""
+    until = list(accumulate(map(_seconds, plan), initial=4.0))
+    return lambda number: until[number]
+
+
+def _seconds(step: PlannedStep) -> float:
+    kind, iteration, shown = step
+    if iteration > 1:
+        return 3.0 / iteration
+    if kind == StepKind.ROW:
+        return (5.0 if shown == 1 else 2.5) if iteration else 1.2
+    return {StepKind.HIDE: 5.0, StepKind.SUMS: 3.0, StepKind.DIVIDE: 4.0}[kind]
+
+
+def chance(p: float) -> str:
+    """Format a probability in four characters, never rounded to certainty.
+
+    Examples
+    --------
+    >>> chance(0.449149), chance(1.0), chance(0.9999), chance(0.001)
+    ('0.45', '1.00', '>.99', '<.01')
+    """
+    text = f"{p:.2f}"
+    if p not in (0.0, 1.0) and text in ("0.00", "1.00"):
+        return "<.01" if p < 0.5 else ">.99"
+    return text
+
+
+def count(number: float) -> str:
+    """Format a count, with one decimal unless it is whole.
+
+    Examples
+    --------
+    >>> count(2.245745), count(24.0)
+    ('2.2', '24')
+    """
+    return f"{number:.0f}" if number == int(number) else f"{number:.1f}"
+
+
+def division(sums: CoinSums, theta: float, opening: CoinOpening) -> str:
+    """Format the M-step of one coin: heads divided by tosses, including those of the prior."""
+    a, b = opening.hyperparameters
+    heads, tails = count(sums.heads), count(sums.tails)
+    if opening.flat:
+        return f"{heads} ÷ ({heads} + {tails}) = {chance(theta)}"
+    return f"({heads} + {a - 1:g}) ÷ ({heads} + {tails} + {a + b - 2:g}) = {chance(theta)}"
+
+
+def picking(sums: CoinSums, weight: float, opening: CoinOpening) -> str:
+    """Format the M-step of one weight: its sets divided by all sets, including the prior."""
+    a, b = opening.hyperparameters
+    n = len(opening.sets)
+    if opening.flat:
+        return f"{sums.sets:.2f} ÷ {n} = {chance(weight)}"
+    return f"({sums.sets:.2f} + {a - 1:g}) ÷ ({n} + {a + b - 2:g}) = {chance(weight)}"
+
+
+def divisions(step: CoinStep, opening: CoinOpening) -> list[str]:
+    """Format the M-step of both coins, and of their weights if they are learned."""
+    assert step.sums is not None
+    assert step.thetas is not None
+    lines = [
+        f"{coin}: {division(sums, theta, opening)}"
+        for coin, sums, theta in zip(COINS, step.sums, step.thetas, strict=True)
+    ]
+    if opening.learn_weights and step.path:
+        lines += [
+            f"{coin} picked: {picking(sums, weight, opening)}"
+            for coin, sums, weight in zip(COINS, step.sums, step.path[-1].weights, strict=True)
+        ]
+    return lines
+
+
+def objective_name(opening: CoinOpening) -> str:
+    """Return the name of the quantity that EM maximises."""
+    return "log likelihood" if opening.flat else "log posterior"
+
+
+def objective(state: EmState, opening: CoinOpening) -> float:
+    """Return the quantity that EM maximises."""
+    return state.log_likelihood if opening.flat else state.log_posterior
+
+
+def _describe_row(row: SetRow) -> str:
+    tosses, (a, b) = row
+    said = f"set {tosses.number} {tosses.sequence}"
+    if a.rule is None:
+        heads, tails = count_of(tosses.heads, "head"), count_of(tosses.tails, "tail")
+        return f"{said} coin {tosses.noted}: {heads}, {tails}"
+    rule = a.rule
+    return (
+        f"{said}: P(A) {density(rule.prior)} × {density(rule.likelihood)}"
+        f" ÷ {density(rule.evidence)} = {chance(a.share)};"
+        f" A {a.heads:.1f} heads, {a.tails:.1f} tails;"
+        f" B {b.heads:.1f} heads, {b.tails:.1f} tails"
+    )
+
+
+def _by_coin(pair: Any) -> dict[str, Any]:
+    return dict(zip(COINS, pair, strict=True))
+
+
+def _encode_row(row: SetRow) -> dict[str, Any]:
+    portions = [
+        {
+            "responsibility": portion.share,
+            "heads": portion.heads,
+            "tails": portion.tails,
+            **({} if portion.rule is None else {"rule": portion.rule._asdict()}),
+        }
+        for portion in row.portions
+    ]
+    return {"set": row.tosses.number, "tosses": row.tosses.sequence, **_by_coin(portions)}
+
+
+def _encode_state(state: EmState) -> dict[str, Any]:
+    return {
+        "weights": _by_coin(state.weights),
+        "log_likelihood": state.log_likelihood,
+        "log_posterior": state.log_posterior,
+        "shares_of_A": list(state.shares),
+    }
+
+
+def _estimates(state: EmState) -> str:
+    return " and ".join(
+        f"{chance(theta)} for coin {coin}" for coin, theta in zip(COINS, state.thetas, strict=True)
+    )
+
+
+def _known(step: CoinStep) -> list[str]:
+    if step.kind != StepKind.DIVIDE or step.thetas is None:
+        return []
+    a, b = map(chance, step.thetas)
+    return [f"Heads divided by tosses: {a} for coin A and {b} for coin B."]
+
+
+def _done(opening: CoinOpening, step: CoinStep, taken: int, stopped: bool) -> str:
+    last = step.path[-1]
+    if stopped:
+        of = f"Stopped after {count_of(taken, 'iteration')} of {opening.iterations}"
+    else:
+        of = f"EM took {count_of(taken, 'iteration')}"
+    start = " and ".join(f"{theta:g}" for theta in opening.start)
+    known = " and ".join(map(chance, opening.known))
+    return (
+        f"{of} from {start}: the probability of heads is {_estimates(last)} (with labels: {known})."
+    )
+
+
+def _climb(opening: CoinOpening, first: EmState, last: EmState) -> str:
+    was, now = objective(first, opening), objective(last, opening)
+    if opening.start[0] == opening.start[1]:
         return (
-            Rule(step.weights[0], a, evidence, float(shares[0])),
-            Rule(step.weights[1], b, evidence, float(shares[1])),
+            f"The {objective_name(opening)} went from {signed(was)} to {signed(now)} and stays"
+            " there. Both coins started with the same value, so every set is divided evenly between"
+            " them: this is a saddle, not a peak. Any difference in the start resolves it."
         )
-
-    def _sums(self, iteration: int) -> tuple[Sums, Sums]:
-        if iteration == 0:
-            a, b = (_sums([row.portions[coin] for row in self._rows(0)]) for coin in range(2))
-            return a, b
-        step = self.trace[iteration - 1]
-        sets = step.responsibilities.sum(axis=0).tolist()
-        a, b = (
-            Sums(n, float(counts.a), float(counts.b))
-            for n, counts in zip(sets, step.counts, strict=True)
-        )
-        return a, b
-
-
-def _plan(iterations: int) -> Iterator[Moment]:
-    """Yield the moments: every row of the first table, then two moments an iteration."""
-    n = len(SETS)
-    rows = range(1, n + 1)
-    yield from (Moment(Kind.ROW, 0, shown) for shown in rows)
-    yield Moment(Kind.DIVIDE, 0, n)
-    yield Moment(Kind.HIDE, 1, 0)
-    yield from (Moment(Kind.ROW, 1, shown) for shown in rows)
-    for iteration in range(1, iterations + 1):
-        yield Moment(Kind.SUMS, iteration, n)
-        yield Moment(Kind.DIVIDE, iteration, n)
-
-
-def _row(tosses: Tosses, shares: Pair, rules: tuple[Rule, Rule] | None = None) -> Row:
-    a, b = (
-        Portion(share, share * tosses.heads, share * tosses.tails, rule)
-        for share, rule in zip(shares, rules or (None, None), strict=True)
-    )
-    return Row(tosses, (a, b))
-
-
-def _sums(portions: Sequence[Portion]) -> Sums:
-    return Sums(
-        sum(portion.share for portion in portions),
-        sum(portion.heads for portion in portions),
-        sum(portion.tails for portion in portions),
+    return (
+        f"The {objective_name(opening)} rose from {signed(was)} to {signed(now)}. No iteration can"
+        " lower it; where it ends depends on where it starts."
     )
 
 
-def _standing(step: Iteration) -> Standing:
-    return Standing(
-        thetas=(float(step.parameters[0]), float(step.parameters[1])),
-        weights=(float(step.weights[0]), float(step.weights[1])),
-        log_likelihood=step.log_likelihood,
-        log_posterior=step.log_posterior,
-        shares=tuple(step.responsibilities[:, 0].tolist()),
+def _clusters(opening: CoinOpening, last: EmState) -> str:
+    shares = [
+        f"{chance(share)} (set {tosses.number})"
+        for tosses, share in zip(opening.sets, last.shares, strict=True)
+    ]
+    said = f"Who tossed which set? Coin A with probability {', '.join(shares)}."
+    if last.thetas[0] == last.thetas[1]:
+        return said
+    likelier = ["A" if share > 0.5 else "B" for share in last.shares]
+    agree = sum(c == tosses.noted for c, tosses in zip(likelier, opening.sets, strict=True))
+    n = len(opening.sets)
+    if agree < n - agree:
+        return (
+            f"{said} The likelier coins are the noted ones for {n - agree} of {n} sets, with A and"
+            " B exchanged: only the start determines which coin is called A."
+        )
+    return f"{said} The likelier coin is the noted one for {agree} of {n} sets."
+
+
+def _prior(opening: CoinOpening, last: EmState) -> str:
+    a, b = opening.hyperparameters
+    picked = "Both coins are picked with the same probability, which is not learned."
+    if opening.learn_weights:
+        picked = (
+            f"Coin A is picked with probability {chance(last.weights[0])}, which is learned too."
+        )
+    if opening.flat:
+        return f"{picked} The prior is flat, so that its MAP is the maximum of the likelihood."
+    return (
+        f"{picked} The prior of each coin is Beta({a:g}, {b:g}), equivalent to {a - 1:g} head and"
+        f" {b - 1:g} tail observed before. The M-step takes the mode of the posterior (MAP)."
     )

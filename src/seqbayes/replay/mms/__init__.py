@@ -1,6 +1,7 @@
 """The M&M story: real candies, eaten one at a time."""
 
 from seqbayes.replay.mms.priors import Prior
-from seqbayes.replay.mms.story import Opening, Snapshot, Step, Story
+from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep
+from seqbayes.replay.mms.story import CandyStory
 
-__all__ = ["Opening", "Prior", "Snapshot", "Step", "Story"]
+__all__ = ["CandyBelief", "CandyOpening", "CandyStep", "CandyStory", "Prior"]

@@ -1,4 +1,4 @@
-"""The beliefs that a candy story can start from, each with the words that say what it is."""
+"""Priors of the candy story, each with a description."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
 
 STRENGTH = 100.0
-"""How many imagined candies stand behind proportions, unless told."""
+"""Default number of imagined candies behind proportions."""
 
 UNNAMED = 1.0
-"""Imagined candies of a colour that the proportions leave out: it can happen all the same."""
+"""Imagined candies of a colour that the proportions omit, so that it remains possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Prior:
     alpha : mapping of str to float
         Concentrations, read as imagined candies.
     notes : tuple of str
-        What it says and what was added to it, in whole sentences.
+        What it means and what was added to it, in sentences.
     unnamed : tuple of str
-        The colours that the proportions leave out, each with one imagined candy.
+        The colours that the proportions omit, each with one imagined candy.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Prior:
     >>> prior.alpha
     {'blue': 4.0, 'brown': 1.0, 'green': 8.0, 'orange': 1.0, 'red': 5.0, 'yellow': 3.0}
     >>> print(prior.notes[-1])
-    It does not name brown and orange: 1 imagined candy of each was added, for they can happen.
+    It does not name brown and orange: 1 imagined candy of each was added, as they can occur.
     >>> Prior.parse("red=.30,green=.20,blue=.25,yellow=.35")
     Traceback (most recent call last):
     seqbayes.errors.PriorError: proportions must sum to 1, these sum to 1.10
@@ -53,11 +53,11 @@ class Prior:
 
     @property
     def strength(self) -> float:
-        """How many imagined candies it is worth."""
+        """The number of imagined candies that it is worth."""
         return math.fsum(self.alpha.values())
 
     def state(self) -> Dirichlet:
-        """Return the belief with nothing seen."""
+        """Return the belief without data."""
         return Dirichlet(self.alpha)
 
     @classmethod
@@ -69,7 +69,7 @@ class Prior:
     @classmethod
     def jeffreys(cls) -> Self:
         """Return Jeffreys' prior."""
-        note = "The same belief however shares are measured: worth 3 candies, half of each colour."
+        note = "Invariant under reparametrisation: worth 3 imagined candies, half of each colour."
         return cls("Jeffreys", dict.fromkeys(COLOURS, 0.5), (note,))
 
     @classmethod
@@ -92,13 +92,13 @@ class Prior:
     def _proportions(cls, name: str, shares: Mapping[str, float], strength: float) -> Self:
         for colour in shares:
             if colour not in COLOURS:
-                raise PriorError(f"no candy is {colour!r}: expected {', '.join(COLOURS)}")
+                raise PriorError(f"unknown colour {colour!r}: expected {', '.join(COLOURS)}")
         strength = check_parameter("strength", strength)
         for colour, share in check_proportions(shares).items():
             if share == 0.0:
                 raise PriorError(
-                    f"a share of 0 for {colour!r} could never be learned away:"
-                    " give it a positive share, or leave it out"
+                    f"a share of 0 for {colour!r} could never be revised by data:"
+                    " give it a positive share, or omit it"
                 )
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
         said = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
@@ -108,32 +108,30 @@ class Prior:
             each = "" if len(unnamed) == 1 else " of each"
             notes.append(
                 f"It does not name {' and '.join(unnamed)}: {UNNAMED:g} imagined candy{each} was"
-                f" added, for {'it' if len(unnamed) == 1 else 'they'} can happen."
+                f" added, as {'it' if len(unnamed) == 1 else 'they'} can occur."
             )
         return cls(name, alpha, tuple(notes), unnamed)
 
     @classmethod
     def parse(cls, text: str, strength: float | None = None) -> Self:
-        """Return the prior that a command line names.
+        """Parse a prior from a command-line argument.
 
         Parameters
         ----------
         text
             ``uniform``, ``jeffreys``, ``park``, or proportions such as ``red=.3,green=.7``.
         strength
-            Imagined candies behind proportions, 100 by default; the first two have their own.
+            Imagined candies behind proportions, 100 by default; not for the first two.
 
         Raises
         ------
         PriorError
-            If the text names no prior, or the proportions make none.
+            If the prior or its proportions are invalid.
         """
         name = text.strip().lower()
         if name in ("uniform", "jeffreys"):
             if strength is not None:
-                raise PriorError(
-                    f"the {name} prior has a strength of its own: leave --strength out"
-                )
+                raise PriorError(f"the {name} prior has a fixed strength: omit --strength")
             return cls.uniform() if name == "uniform" else cls.jeffreys()
         strength = STRENGTH if strength is None else strength
         if name == "park":

@@ -1,4 +1,4 @@
-"""How one moment of the story looks in a terminal of any size."""
+"""The M&M story in a terminal of any size."""
 
 from __future__ import annotations
 
@@ -24,45 +24,48 @@ from seqbayes.console.charts import (
 from seqbayes.console.palette import CANDY, LETTER, RULE, Signs
 from seqbayes.console.text import density, percent, probability, signed
 from seqbayes.replay.mms.priors import UNNAMED
-from seqbayes.replay.mms.story import Opening, Snapshot, Step
+from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep
 from seqbayes.state import Explanation
 
 AXIS = 0.5
 """The curves of Bayes' rule show shares from 0 to this."""
 
 
-class Screen:
+class CandyScreen:
     """Draws the story.
 
     Parameters
     ----------
     opening
-        What all screens of a story have in common.
+        The data that all screens share.
     signs
-        What to draw with.
+        Characters to draw with.
     """
 
-    def __init__(self, opening: Opening, signs: Signs) -> None:
+    def __init__(self, opening: CandyOpening, signs: Signs) -> None:
         self._opening = opening
         self._signs = signs
 
-    def draw(self, step: Step | None, width: int, height: int) -> RenderableType:
+    def draw(
+        self, step: CandyStep | None, width: int, height: int, keys: str = ""
+    ) -> RenderableType:
         """Return the screen after a step, or before the first."""
+        foot = self._foot(step, width, keys)
         if width >= 108 and height >= 34:
-            return self._large(step, width, rows=3 if height >= 38 else 2)
+            return self._large(step, width, foot, rows=3 if height >= 38 else 2)
         if width >= 72 and height >= 24:
-            parts = self._medium(step, width, height)
+            parts = self._medium(step, width, height, foot)
         else:
-            parts = self._small(step, width, height)
+            parts = self._small(step, width, height, foot)
         return Text("\n").join(parts[:height])
 
-    def table(self, step: Step, width: int) -> list[Text]:
-        """Return the belief about every colour, a line each under a header."""
+    def table(self, step: CandyStep, width: int) -> list[Text]:
+        """Return the belief about each colour, one per line under a header."""
         return self._shares(step.belief, width, full=width >= 72)
 
     # The three sizes.
 
-    def _large(self, step: Step | None, width: int, rows: int) -> RenderableType:
+    def _large(self, step: CandyStep | None, width: int, foot: Text, rows: int) -> RenderableType:
         belief = self._belief(step)
         half = (width - 2) // 2
         inner = half - 4
@@ -87,10 +90,10 @@ class Screen:
             grid,
             panel("What is believed about every colour", table, 2 * half + 2, len(table) + 2),
             Text(),
-            self._foot(step, width),
+            foot,
         )
 
-    def _medium(self, step: Step | None, width: int, height: int) -> list[Text]:
+    def _medium(self, step: CandyStep | None, width: int, height: int, foot: Text) -> list[Text]:
         belief = self._belief(step)
         parts = [
             [self._head(step, width), *self._prior(width, lines=1)],
@@ -98,30 +101,30 @@ class Screen:
             self._rule(step, width),
             self._shares(belief, width, full=True),
             self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),
-            [self._foot(step, width)],
+            [foot],
         ]
         return spread(parts, height)
 
-    def _small(self, step: Step | None, width: int, height: int) -> list[Text]:
+    def _small(self, step: CandyStep | None, width: int, height: int, foot: Text) -> list[Text]:
         belief = self._belief(step)
-        head, foot = [self._head(step, width)], [self._foot(step, width)]
+        head = [self._head(step, width)]
         table = self._shares(belief, width, full=False)
         if step is None:
-            parts = [head, self._prior(width, lines=5), self._introduction(), table, foot]
+            parts = [head, self._prior(width, lines=5), self._introduction(), table, [foot]]
         else:
             rest = [*self._predictions(step, width, one_line=False), self._evidence(belief)]
             rest += self._favourite(belief)
             rule = self._rule_in_words(step)
-            parts = [head, self._candy(step, width)[:1], rule, table, rest, foot]
+            parts = [head, self._candy(step, width)[:1], rule, table, rest, [foot]]
         lines = [fit(line, width) for line in spread(parts, height)]
-        return lines if len(lines) <= height else lines[: height - 1] + foot
+        return lines if len(lines) <= height else [*lines[: height - 1], foot]
 
-    def _belief(self, step: Step | None) -> Snapshot:
+    def _belief(self, step: CandyStep | None) -> CandyBelief:
         return self._opening.belief if step is None else step.belief
 
-    # The pieces: each a few lines, none wider than asked.
+    # Parts of the screen: a few lines each, at most `width` wide.
 
-    def _head(self, step: Step | None, width: int) -> Text:
+    def _head(self, step: CandyStep | None, width: int) -> Text:
         opening = self._opening
         bag = 0 if step is None else step.bag
         if width >= 72:
@@ -132,7 +135,7 @@ class Screen:
         return edges(left, right, width)
 
     def _prior(self, width: int, lines: int) -> list[Text]:
-        """What the belief starts from, in at most so many lines."""
+        """Describe the prior in at most so many lines."""
         prior = self._opening.prior
         short = f"Prior: {prior.name}, worth {prior.strength:g} imagined candies"
         if prior.unnamed:
@@ -148,7 +151,7 @@ class Screen:
         first.stylize(RULE["prior"], 0, named)
         return [fit(line, width) for line in (first, *map(Text, said[1:lines]))]
 
-    def _candy(self, step: Step | None, width: int) -> list[Text]:
+    def _candy(self, step: CandyStep | None, width: int) -> list[Text]:
         if step is None:
             total, bags = self._opening.total, self._opening.bags
             line = Text(f"{total:,} real M&M's, in {bags} closed {'bag' if bags == 1 else 'bags'}.")
@@ -167,8 +170,8 @@ class Screen:
             line.append(f"  Candy {step.number:,} of {step.total:,}.")
         return [fit(line, width), fit(self._bag(step), width)]
 
-    def _bag(self, step: Step) -> Text:
-        """The bag: a letter for what was eaten, the last one in reverse."""
+    def _bag(self, step: CandyStep) -> Text:
+        """Return the bag: a letter for each candy eaten, the last one reversed."""
         strip = Text(f"Bag {step.bag:>2} ")
         for i, colour in enumerate(step.contents):
             if i >= step.place:
@@ -179,13 +182,13 @@ class Screen:
                 strip.append(LETTER[colour], CANDY[colour])
         return strip
 
-    def _rule(self, step: Step | None, width: int, rows: int = 1) -> list[Text]:
-        """Bayes' rule with a curve for each of its factors that has one."""
+    def _rule(self, step: CandyStep | None, width: int, rows: int = 1) -> list[Text]:
+        """Return Bayes' rule with a curve for each factor that has one."""
         if step is None:
             return [fit(line, width) for line in self._introduction()]
         rule, again, signs = step.rule, step.again, self._signs
         curves = rule_curves(rule, again, width - 25, AXIS, signs, rows)
-        chance = [Text(f"chance of {step.colour}, all told", RULE["evidence"])]
+        chance = [Text(f"probability of {step.colour}", RULE["evidence"])]
         factors = [
             ("  prior", "prior", rule.prior, curves["prior"]),
             (f"{signs.times} likelihood", "likelihood", rule.likelihood, curves["likelihood"]),
@@ -205,16 +208,16 @@ class Screen:
         lines.append(self._conclusion(step))
         return [fit(line, width) for line in lines]
 
-    def _claim(self, step: Step) -> str:
+    def _claim(self, step: CandyStep) -> str:
         claim = percent(step.rule.at, 0)
         return f"Are {claim} % of all candies {step.colour}, as Mars said in 2008?"
 
-    def _conclusion(self, step: Step) -> Text:
+    def _conclusion(self, step: CandyStep) -> Text:
         factor = step.rule.likelihood / step.rule.evidence
         return Text.assemble(
             "This candy makes it ",
             (f"{density(factor)} times as", "bold"),
-            " believable.",
+            " as probable.",
         )
 
     def _introduction(self) -> list[Text]:
@@ -227,8 +230,8 @@ class Screen:
             Text("= posterior: how believable it is now", RULE["posterior"]),
         ]
 
-    def _rule_in_words(self, step: Step) -> list[Text]:
-        """Bayes' rule in four short lines."""
+    def _rule_in_words(self, step: CandyStep) -> list[Text]:
+        """Return Bayes' rule in short lines."""
         rule, signs = step.rule, self._signs
         return [
             Text(f"Are {percent(rule.at, 0)} % {step.colour}, as Mars said?"),
@@ -242,8 +245,8 @@ class Screen:
             ),
         ]
 
-    def _shares(self, belief: Snapshot, width: int, full: bool) -> list[Text]:
-        """One row a colour: estimates, and a bar with its 95 % interval."""
+    def _shares(self, belief: CandyBelief, width: int, full: bool) -> list[Text]:
+        """Return a row per colour: estimates, and a bar with the 95 % interval."""
         top = scale(max(share.high for share in belief.shares))
         fixed = 47 if full else 26
         room = max(4, width - fixed)
@@ -260,7 +263,7 @@ class Screen:
             row = Text.assemble(
                 (LETTER[share.colour], f"bold {style}"),
                 f" {share.colour:<6} ",
-                f"{share.seen:>5} " if full else "",
+                f"{share.count:>5} " if full else "",
                 f"{percent(share.mle):>5} {percent(share.map):>5} {percent(share.mean):>5} ",
                 f"{percent(share.low):>6} to {percent(share.high):>5} " if full else "",
             )
@@ -268,7 +271,7 @@ class Screen:
             lines.append(fit(row + Text(" ") + bar, width))
         return lines
 
-    def _predictions(self, step: Step | None, width: int, one_line: bool) -> list[Text]:
+    def _predictions(self, step: CandyStep | None, width: int, one_line: bool) -> list[Text]:
         guess = self._belief(step).next
         tied = f" ({guess.tied} equally likely)" if guess.tied > 1 else ""
         coming = Text(f"Next: {guess.colour}, {percent(guess.probability)} %{tied}", RULE["next"])
@@ -282,22 +285,22 @@ class Screen:
             return [fit(coming + Text(f". {score}"), width)]
         return [fit(coming, width), fit(Text(score), width)]
 
-    def _evidence(self, belief: Snapshot) -> Text:
+    def _evidence(self, belief: CandyBelief) -> Text:
         return Text(f"log evidence {signed(belief.log_evidence)}", RULE["evidence"])
 
-    def _factories(self, belief: Snapshot, width: int) -> list[Text]:
-        """The mixes as rows with bars."""
+    def _factories(self, belief: CandyBelief, width: int) -> list[Text]:
+        """Return the mixes as rows with bars."""
         room = max(4, width - 42)
         lines = [Text(f"{'mix':<15}{'log Bayes factor':>16}  probable")]
         rows = [(rival.title, rival.log_bayes_factor, rival.probability) for rival in belief.rivals]
         for title, factor, p in (*rows, ("some other mix", 0.0, belief.other)):
             row = Text(f"{title:<15}{signed(factor):>16}{probability(p):>10} ")
             lines.append(row + share_bar(p, room, RULE["posterior"], self._signs))
-        lines.append(Text("Above 0 the candies speak for the mix."))
+        lines.append(Text("Above 0, the candies favour the mix."))
         return [fit(line, width) for line in lines]
 
-    def _factory_cells(self, belief: Snapshot, width: int) -> list[Text]:
-        """The mixes side by side, in two lines under a header."""
+    def _factory_cells(self, belief: CandyBelief, width: int) -> list[Text]:
+        """Return the mixes side by side, in two lines under a header."""
         header = Text("Which factory? Log Bayes factor (> 0: for it), probability. ")
         cells = [
             f"{mix.title} {signed(mix.log_bayes_factor, 1)}, {probability(mix.probability, 0)}"
@@ -312,16 +315,16 @@ class Screen:
         lines[-1].stylize(RULE["evidence"], 2 * wide)
         return [fit(line, width) for line in lines]
 
-    def _favourite(self, belief: Snapshot) -> list[Text]:
+    def _favourite(self, belief: CandyBelief) -> list[Text]:
         best = belief.favourite
         return [
             Text(f"Best factory: {best.title}, {probability(best.probability)}"),
             Text(f"log Bayes factor {signed(best.log_bayes_factor)} (> 0: for)"),
         ]
 
-    def _foot(self, step: Step | None, width: int) -> Text:
+    def _foot(self, step: CandyStep | None, width: int, keys: str) -> Text:
         number = 0 if step is None else step.number
-        return foot(number, self._opening.total, width, self._signs)
+        return foot(number, self._opening.total, width, self._signs, keys)
 
 
 def rule_curves(

@@ -1,261 +1,241 @@
-"""The M&M story as events: one opening, then one immutable step a candy. Nothing is drawn here."""
+"""The M&M story in words and as JSON values."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from seqbayes.datasets import COLOURS, factory_mixes, madison
-from seqbayes.errors import PriorError
-from seqbayes.families import Beta, Dirichlet
-from seqbayes.replay.mms.priors import Prior
-from seqbayes.state import Explanation
-
-LEVEL = 0.95
+from seqbayes.console.palette import Signs
+from seqbayes.console.text import count_of, density, percent, probability, signed, times
+from seqbayes.replay.mms.steps import Candies, CandyBelief, CandyStep
+from seqbayes.replay.story import Schedule, Story, StoryScreen
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What is believed about the share of one colour; an estimate that does not exist is None."""
-
-    colour: str
-    seen: int
-    alpha: float
-    mle: float | None
-    map: float | None
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The likeliest next candy; the first of `tied` equally likely ones."""
-
-    colour: str
-    probability: float
-    tied: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """A mix that might have made these candies.
-
-    `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
-    positive where the candies speak for the mix. `probability` is the posterior one, where all
-    mixes and the learned belief ("some other mix") were equally probable at first.
-    """
-
-    name: str
-    title: str
-    log_likelihood: float
-    log_bayes_factor: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything believed at one moment."""
-
-    shares: tuple[Share, ...]
-    next: Prediction
-    log_evidence: float
-    rivals: tuple[Rival, ...]
-    other: float
-    """Posterior probability of some other mix than the rivals."""
-
-    def share(self, colour: str) -> Share:
-        """Return what is believed about one colour."""
-        return self.shares[COLOURS.index(colour)]
-
-    @property
-    def favourite(self) -> Rival:
-        """The likeliest of the rivals."""
-        return max(self.rivals, key=lambda rival: rival.log_likelihood)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The story before its first candy."""
-
-    prior: Prior
-    seed: int
-    bags: int
-    total: int
-    source: str
-    belief: Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One candy, eaten.
-
-    Attributes
-    ----------
-    number, total, bag, bags : int
-        Which candy of how many, out of which bag of how many; all count from 1.
-    contents : tuple of str
-        The bag.
-    place : int
-        Which candy of this bag.
-    colour : str
-    predicted : Prediction
-        Made before it was seen.
-    hits : int
-        Predictions that came true so far.
-    rule : Explanation
-        Bayes' rule for this colour's share, at the share that Mars published.
-    again : Explanation
-        The same, were the next candy of this colour too.
-    belief : Snapshot
-        After it.
-    """
-
-    number: int
-    total: int
-    bag: int
-    bags: int
-    contents: tuple[str, ...]
-    place: int
-    colour: str
-    predicted: Prediction
-    hits: int
-    rule: Explanation
-    again: Explanation
-    belief: Snapshot
-
-    @property
-    def came_true(self) -> bool:
-        """Whether the prediction did."""
-        return self.predicted.colour == self.colour
-
-
-class Story:
+class CandyStory(Candies, Story[CandyStep]):
     """Real candies, eaten one at a time.
 
     Parameters
     ----------
     prior
-        What is believed before the first.
+        The prior of the belief.
     seed
-        Deals the published totals into bags.
+        Seed for dealing the published totals into bags.
     bags
-        How many of the 48 bags are eaten.
+        How many of the 48 bags to eat; all by default.
 
     Raises
     ------
     PriorError
-        If there are not that many bags.
+        If there are fewer bags.
 
     Examples
     --------
-    >>> story = Story(Prior.uniform(), seed=1, bags=1)
-    >>> steps = list(story)
-    >>> story.opening.total == len(steps) == steps[-1].number
-    True
-    >>> first = steps[0].rule
-    >>> abs(first.prior * first.likelihood / first.evidence - first.posterior) < 1e-12
+    >>> from seqbayes.replay.mms import CandyStory, Prior
+    >>> story = CandyStory(Prior.uniform(), seed=1, bags=1)
+    >>> *_, last = story
+    >>> story.total == last.number
     True
     """
 
-    def __init__(self, prior: Prior, seed: int = 1, bags: int | None = None) -> None:
-        count = madison()
-        dealt = count.deal(seed)
-        bags = len(dealt) if bags is None else bags
-        if not 1 <= bags <= len(dealt):
-            raise PriorError(f"expected 1 to {len(dealt)} bags, got {bags!r}")
-        self._bags = dealt[:bags]
-        mixes = factory_mixes()
-        self._claims = mixes["mars_2008"].shares
-        even = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
-        self._mixes = [(mix.name, mix.title, mix.shares) for mix in mixes.values()]
-        self._mixes.append(("equal", "equal shares", even))
-        self._log_shares = np.log([[mix[c] for c in COLOURS] for _, _, mix in self._mixes])
-        total = sum(map(len, self._bags))
-        belief = self._snapshot(prior.state(), np.zeros(len(COLOURS)))
-        self.opening = Opening(prior, seed, bags, total, count.source, belief)
+    name = "mms"
 
-    def __iter__(self) -> Iterator[Step]:
-        state = self.opening.prior.state()
-        seen = np.zeros(len(COLOURS))
-        belief = self.opening.belief
-        number = hits = 0
-        for bag, contents in enumerate(self._bags, 1):
-            for place, colour in enumerate(contents, 1):
-                predicted = belief.next
-                rule, again = self._explain(belief, colour)
-                state.learn_one(colour)
-                seen[COLOURS.index(colour)] += 1.0
-                belief = self._snapshot(state, seen)
-                number += 1
-                hits += predicted.colour == colour
-                yield Step(
-                    number=number,
-                    total=self.opening.total,
-                    bag=bag,
-                    bags=self.opening.bags,
-                    contents=contents,
-                    place=place,
-                    colour=colour,
-                    predicted=predicted,
-                    hits=hits,
-                    rule=rule,
-                    again=again,
-                    belief=belief,
-                )
+    @property
+    def total(self) -> int:  # type: ignore[override]
+        """Number of candies."""
+        return self.opening.total
 
-    def _explain(self, belief: Snapshot, colour: str) -> tuple[Explanation, Explanation]:
-        """Apply Bayes' rule to one colour, whose share has a Beta marginal."""
-        alpha = belief.share(colour).alpha
-        rest = sum(share.alpha for share in belief.shares) - alpha
-        claim = self._claims[colour]
-        rule = Beta(alpha, rest).explain(True, at=claim)
-        return rule, Beta(alpha + 1.0, rest).explain(True, at=claim)
+    @property
+    def schedule(self) -> Schedule:
+        """Slow at first, over within a minute."""
+        return gathering
 
-    def _snapshot(self, state: Dirichlet, seen: np.ndarray) -> Snapshot:
-        probabilities = state.predict_proba_one()
-        likeliest = state.predict_one()
-        top = probabilities[likeliest]
-        log_evidence = state.log_evidence
-        if log_evidence is None:
-            raise PriorError(f"an improper prior has no evidence: {state.prior}")
-        log_likelihoods = self._log_shares @ seen
-        factors = log_likelihoods - log_evidence
-        ceiling = max(0.0, float(factors.max()))
-        weights = np.exp(factors - ceiling)
-        other = float(np.exp(-ceiling))
-        whole = weights.sum() + other
-        rivals = tuple(
-            Rival(name, title, float(loglik), float(factor), float(weight / whole))
-            for (name, title, _), loglik, factor, weight in zip(
-                self._mixes, log_likelihoods, factors, weights, strict=True
-            )
-        )
-        return Snapshot(
-            shares=_shares(state, seen, probabilities),
-            next=Prediction(likeliest, top, sum(p == top for p in probabilities.values())),
-            log_evidence=log_evidence,
-            rivals=rivals,
-            other=other / float(whole),
+    def screen(self, signs: Signs) -> StoryScreen[CandyStep]:
+        """Return what draws the story with these characters."""
+        from seqbayes.replay.mms.screen import CandyScreen  # imports rich
+
+        return CandyScreen(self.opening, signs)
+
+    def opening_lines(self) -> Iterator[str]:
+        """Yield the lines printed before the first candy."""
+        opening = self.opening
+        yield f"{opening.total:,} real M&M's out of {count_of(opening.bags, 'bag')}"
+        yield f"totals: {opening.source}; dealt into bags with seed {opening.seed}"
+        yield f"Prior: {opening.prior.name}."
+        yield from opening.prior.notes
+        yield (
+            "P(p | colour) at p, the share that Mars published in 2008 ="
+            " prior × likelihood ÷ evidence"
         )
 
-
-def _shares(
-    state: Dirichlet, seen: np.ndarray, probabilities: dict[str, float]
-) -> tuple[Share, ...]:
-    mle, mode, intervals = state.mle, state.map, state.interval(LEVEL)
-    alphas = state.posterior.alpha.tolist()
-    return tuple(
-        Share(
-            colour,
-            int(seen[i]),
-            alphas[i],
-            None if mle is None else mle[colour],
-            None if mode is None else mode[colour],
-            probabilities[colour],  # the mean of a share is the chance of the next candy
-            *intervals[colour],
+    def step_lines(self, step: CandyStep) -> Iterator[str]:
+        """Yield the line of one candy."""
+        rule, share = step.rule, step.belief.share(step.colour)
+        favourite = step.belief.favourite
+        outcome = "yes" if step.came_true else f"no, {step.predicted.colour}"
+        yield (
+            f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
+            f" at {percent(rule.at, 0)} %: {density(rule.prior)} × {density(rule.likelihood)}"
+            f" ÷ {density(rule.evidence)} = {density(rule.posterior)};"
+            f" mean {percent(share.mean)} % [{percent(share.low)}, {percent(share.high)}];"
+            f" log evidence {signed(step.belief.log_evidence)};"
+            f" {favourite.title} {signed(favourite.log_bayes_factor)}"
         )
-        for i, colour in enumerate(COLOURS)
+
+    def opening_event(self) -> dict[str, Any]:
+        """Return the event before the first candy."""
+        opening = self.opening
+        return {
+            "event": "start",
+            "story": self.name,
+            "source": opening.source,
+            "seed": opening.seed,
+            "bags": opening.bags,
+            "candies": opening.total,
+            "prior": {
+                "name": opening.prior.name,
+                "alpha": dict(opening.prior.alpha),
+                "notes": list(opening.prior.notes),
+            },
+            "belief": _belief(opening.belief),
+        }
+
+    def step_event(self, step: CandyStep) -> dict[str, Any]:
+        """Return the event of one candy."""
+        rule, predicted = step.rule, step.predicted
+        return {
+            "event": "candy",
+            "number": step.number,
+            "bag": step.bag,
+            "colour": step.colour,
+            "predicted": {
+                "colour": predicted.colour,
+                "probability": predicted.probability,
+                "tied": predicted.tied,
+                "came_true": step.came_true,
+            },
+            "hits": step.hits,
+            "rule": {
+                "share": rule.at,
+                "prior": rule.prior,
+                "likelihood": rule.likelihood,
+                "evidence": rule.evidence,
+                "posterior": rule.posterior,
+                "next_posterior": step.again.posterior,
+            },
+            "belief": _belief(step.belief),
+        }
+
+    def closing_event(self, step: CandyStep | None) -> dict[str, Any]:
+        """Return the belief after the last candy eaten."""
+        return {
+            "candies": 0 if step is None else step.number,
+            "hits": 0 if step is None else step.hits,
+            "belief": _belief(self.opening.belief if step is None else step.belief),
+        }
+
+    def summary(self, step: CandyStep | None, stopped: bool) -> list[str]:
+        """Return what was learned, in sentences."""
+        if step is None:
+            return ["Stopped before the first candy: the belief is still the prior."]
+        return [
+            _eaten(step, stopped),
+            _colours(step.belief),
+            _factory(step.belief),
+            _predictions(step),
+            self._prior(step),
+        ]
+
+    def _prior(self, step: CandyStep) -> str:
+        prior = self.opening.prior
+        weight = prior.strength / (prior.strength + step.number)
+        return (
+            f"The prior ({prior.name}) was worth {prior.strength:g} imagined candies:"
+            f" {percent(weight)} % of the belief now."
+            f"{' ' + prior.notes[-1] if prior.unnamed else ''}"
+            f" Log evidence of all candies: {signed(step.belief.log_evidence)}."
+        )
+
+
+def gathering(number: int) -> float:
+    """Return when a step is due: two seconds per step at first, twice as fast every five seconds.
+
+    A belief learns with the logarithm of the number of observations, and so does the viewer.
+
+    Examples
+    --------
+    >>> print(", ".join(f"{gathering(n):.0f} s" for n in (1, 55, 550, 2620)))
+    4 s, 22 s, 38 s, 49 s
+    """
+    first, growth = 0.5, 0.14
+    return 2.0 if number < 1 else 2.0 + math.log1p(number * growth / first) / growth
+
+
+def _belief(belief: CandyBelief) -> dict[str, Any]:
+    shares = belief.shares
+    return {
+        "alpha": {share.colour: share.alpha for share in shares},
+        "seen": {share.colour: share.count for share in shares},
+        "mle": {share.colour: share.mle for share in shares},
+        "map": {share.colour: share.map for share in shares},
+        "mean": {share.colour: share.mean for share in shares},
+        "interval": {share.colour: [share.low, share.high] for share in shares},
+        "next": {"colour": belief.next.colour, "probability": belief.next.probability},
+        "log_evidence": belief.log_evidence,
+        "mixes": {
+            rival.name: {
+                "log_likelihood": rival.log_likelihood,
+                "log_bayes_factor": rival.log_bayes_factor,
+                "probability": rival.probability,
+            }
+            for rival in belief.rivals
+        },
+        "some_other_mix": belief.other,
+    }
+
+
+def _eaten(step: CandyStep, stopped: bool) -> str:
+    if stopped:
+        return (
+            f"Stopped after {step.number:,} of {step.total:,} candies,"
+            f" in bag {step.bag} of {step.bags}."
+        )
+    return f"{step.number:,} candies eaten, {count_of(step.bags, 'bag')} empty."
+
+
+def _colours(belief: CandyBelief) -> str:
+    most = belief.share(belief.next.colour)
+    least = min(belief.shares, key=lambda share: share.mean)
+    return (
+        f"The belief: {most.colour} is the most common colour, {percent(most.mean)} % of all"
+        f" candies ({percent(most.low)} to {percent(most.high)} % with 95 % probability), and"
+        f" {least.colour} the rarest, {percent(least.mean)} % ({percent(least.low)} to"
+        f" {percent(least.high)} %)."
+    )
+
+
+def _factory(belief: CandyBelief) -> str:
+    """Compare the mixes by their Bayes factors against the learned belief."""
+    best = belief.favourite
+    factor = best.log_bayes_factor
+    against = "likelier" if factor >= 0.0 else "less likely"
+    sentence = (
+        f"Which factory made these? Of the mixes compared, {best.title} fits best: these candies"
+        f" are {times(abs(factor))} times {against} under it than under a mix learned from the"
+        f" prior (log Bayes factor {signed(factor)})."
+    )
+    if belief.other > best.probability:
+        conclusion = f"some other mix is the likeliest now, {probability(belief.other)}."
+    else:
+        conclusion = f"it is the likeliest now, {probability(best.probability)}."
+    return f"{sentence} All being equally probable at first, {conclusion}"
+
+
+def _predictions(step: CandyStep) -> str:
+    common = max(step.belief.shares, key=lambda share: share.count)
+    return (
+        f"Predictions came true {count_of(step.hits, 'time')} out of {step.number:,}"
+        f" ({percent(step.hits / step.number)} %). Blind guessing gets 16.7 %; always saying"
+        f" {common.colour}, {percent(common.count / step.number)} %, but only who has counted them"
+        " knows that."
     )

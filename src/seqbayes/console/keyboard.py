@@ -1,0 +1,88 @@
+"""Single keys from a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+if sys.platform != "win32":
+    import signal
+    import termios
+    import tty
+
+_FORWARD = re.compile(r"\x1b[\[O]C")  # the right arrow
+_SEQUENCE = re.compile(r"\x1b(?:[\[O][0-9;]*[ -/]*[@-~]?)?")
+
+
+class Keyboard:
+    """Reads single keys without echo, and discards what was typed when it is closed.
+
+    Parameters
+    ----------
+    descriptor
+        The terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._keys: deque[str] = deque()
+        self._saved: list[Any] | None = None
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        self._saved = termios.tcgetattr(self._descriptor)
+        self._resume_handler = signal.signal(signal.SIGCONT, self._resume)
+        self._resume()
+        return self
+
+    def _resume(self, *_: object) -> None:
+        """Switch line buffering and echo off, at the start and after a suspension."""
+        tty.setcbreak(self._descriptor, termios.TCSADRAIN)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGCONT, self._resume_handler)
+        if self._saved is not None:
+            # TCSAFLUSH discards keys that were not read: the shell must not get them
+            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._saved)
+
+    def read(self, seconds: float) -> str:
+        """Wait for a key and return it, or an empty text after `seconds`; → is returned as n."""
+        if not self._keys and not self._ended:
+            ready, _, _ = select.select([self._descriptor], [], [], max(seconds, 0.0))
+            if ready:
+                typed = os.read(self._descriptor, 1024).decode("utf-8", "replace")
+                self._ended = not typed
+                self._keys.extend(_SEQUENCE.sub("", _FORWARD.sub("n", typed)))
+        elif not self._keys:
+            select.select([], [], [], max(seconds, 0.0))
+        return self._keys.popleft() if self._keys else ""
+
+
+def open_keyboard() -> Keyboard | None:
+    """Return the keyboard of the terminal that runs this command, None if there is none.
+
+    Standard input and output must be terminals, and the command must be in the foreground.
+    """
+    if sys.platform == "win32" or sys.stdin is None:
+        return None
+    try:
+        descriptor = sys.stdin.fileno()
+        if not (os.isatty(descriptor) and sys.stdout.isatty()):
+            return None
+    except (OSError, ValueError):
+        return None
+    try:
+        foreground = os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # not the controlling terminal, so there is no background
+        foreground = True
+    return Keyboard(descriptor) if foreground else None

@@ -1,0 +1,261 @@
+"""The M&M story as data: an opening, then one immutable step per candy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqbayes.datasets import COLOURS, factory_mixes, madison
+from seqbayes.errors import PriorError
+from seqbayes.families import Beta, Dirichlet
+from seqbayes.replay.mms.priors import Prior
+from seqbayes.state import Explanation
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class ColourShare:
+    """Belief about the share of one colour; an estimate that does not exist is None."""
+
+    colour: str
+    count: int
+    alpha: float
+    mle: float | None
+    map: float | None
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable next candy; the first of `tied` equally probable ones."""
+
+    colour: str
+    probability: float
+    tied: int
+
+
+@dataclass(frozen=True, slots=True)
+class RivalMix:
+    """A mix that might have made these candies.
+
+    `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
+    positive if the candies favour the mix. `probability` is its posterior probability, if all mixes
+    and the learned belief ("some other mix") are equally probable at first.
+    """
+
+    name: str
+    title: str
+    log_likelihood: float
+    log_bayes_factor: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandyBelief:
+    """The belief after a step."""
+
+    shares: tuple[ColourShare, ...]
+    next: Prediction
+    log_evidence: float
+    rivals: tuple[RivalMix, ...]
+    other: float
+    """Posterior probability of a mix other than the rivals."""
+
+    def share(self, colour: str) -> ColourShare:
+        """Return the belief about one colour."""
+        return self.shares[COLOURS.index(colour)]
+
+    @property
+    def favourite(self) -> RivalMix:
+        """The mix with the highest likelihood."""
+        return max(self.rivals, key=lambda rival: rival.log_likelihood)
+
+
+@dataclass(frozen=True, slots=True)
+class CandyOpening:
+    """The story before the first candy."""
+
+    prior: Prior
+    seed: int
+    bags: int
+    total: int
+    source: str
+    belief: CandyBelief
+
+
+@dataclass(frozen=True, slots=True)
+class CandyStep:
+    """One candy.
+
+    Attributes
+    ----------
+    number, total, bag, bags : int
+        Numbers of the candy and of its bag, from 1, and how many there are.
+    contents : tuple of str
+        All candies of the bag.
+    place : int
+        Place of the candy in the bag, from 1.
+    colour : str
+    predicted : Prediction
+        The prediction made before it was eaten.
+    hits : int
+        Number of correct predictions so far.
+    rule : Explanation
+        Bayes' rule for the share of this colour, evaluated at the share that Mars published.
+    again : Explanation
+        The same for one more candy of this colour.
+    belief : CandyBelief
+        The belief after it.
+    """
+
+    number: int
+    total: int
+    bag: int
+    bags: int
+    contents: tuple[str, ...]
+    place: int
+    colour: str
+    predicted: Prediction
+    hits: int
+    rule: Explanation
+    again: Explanation
+    belief: CandyBelief
+
+    @property
+    def came_true(self) -> bool:
+        """Whether the prediction was correct."""
+        return self.predicted.colour == self.colour
+
+
+class Candies:
+    """Real candies, eaten one at a time.
+
+    Parameters
+    ----------
+    prior
+        The prior of the belief.
+    seed
+        Seed for dealing the published totals into bags.
+    bags
+        How many of the 48 bags to eat; all by default.
+
+    Raises
+    ------
+    PriorError
+        If there are fewer bags.
+
+    Examples
+    --------
+    >>> story = Candies(Prior.uniform(), seed=1, bags=1)
+    >>> steps = list(story)
+    >>> story.opening.total == len(steps) == steps[-1].number
+    True
+    >>> first = steps[0].rule
+    >>> abs(first.prior * first.likelihood / first.evidence - first.posterior) < 1e-12
+    True
+    """
+
+    def __init__(self, prior: Prior, seed: int = 1, bags: int | None = None) -> None:
+        count = madison()
+        dealt = count.deal(seed)
+        bags = len(dealt) if bags is None else bags
+        if not 1 <= bags <= len(dealt):
+            raise PriorError(f"expected 1 to {len(dealt)} bags, got {bags!r}")
+        self._bags = dealt[:bags]
+        mixes = factory_mixes()
+        self._claims = mixes["mars_2008"].shares
+        even = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
+        self._mixes = [(mix.name, mix.title, mix.shares) for mix in mixes.values()]
+        self._mixes.append(("equal", "equal shares", even))
+        self._log_shares = np.log([[mix[c] for c in COLOURS] for _, _, mix in self._mixes])
+        total = sum(map(len, self._bags))
+        belief = self._snapshot(prior.state(), np.zeros(len(COLOURS)))
+        self.opening = CandyOpening(prior, seed, bags, total, count.source, belief)
+
+    def __iter__(self) -> Iterator[CandyStep]:
+        state = self.opening.prior.state()
+        seen = np.zeros(len(COLOURS))
+        belief = self.opening.belief
+        number = hits = 0
+        for bag, contents in enumerate(self._bags, 1):
+            for place, colour in enumerate(contents, 1):
+                predicted = belief.next
+                rule, again = self._explain(belief, colour)
+                state.learn_one(colour)
+                seen[COLOURS.index(colour)] += 1.0
+                belief = self._snapshot(state, seen)
+                number += 1
+                hits += predicted.colour == colour
+                yield CandyStep(
+                    number=number,
+                    total=self.opening.total,
+                    bag=bag,
+                    bags=self.opening.bags,
+                    contents=contents,
+                    place=place,
+                    colour=colour,
+                    predicted=predicted,
+                    hits=hits,
+                    rule=rule,
+                    again=again,
+                    belief=belief,
+                )
+
+    def _explain(self, belief: CandyBelief, colour: str) -> tuple[Explanation, Explanation]:
+        """Apply Bayes' rule to the share of one colour, whose marginal is a Beta distribution."""
+        alpha = belief.share(colour).alpha
+        rest = sum(share.alpha for share in belief.shares) - alpha
+        claim = self._claims[colour]
+        rule = Beta(alpha, rest).explain(True, at=claim)
+        return rule, Beta(alpha + 1.0, rest).explain(True, at=claim)
+
+    def _snapshot(self, state: Dirichlet, seen: np.ndarray) -> CandyBelief:
+        probabilities = state.predict_proba_one()
+        likeliest = state.predict_one()
+        top = probabilities[likeliest]
+        log_evidence = state.log_evidence
+        if log_evidence is None:
+            raise PriorError(f"an improper prior has no evidence: {state.prior}")
+        log_likelihoods = self._log_shares @ seen
+        factors = log_likelihoods - log_evidence
+        ceiling = max(0.0, float(factors.max()))
+        weights = np.exp(factors - ceiling)
+        other = float(np.exp(-ceiling))
+        whole = weights.sum() + other
+        rivals = tuple(
+            RivalMix(name, title, float(loglik), float(factor), float(weight / whole))
+            for (name, title, _), loglik, factor, weight in zip(
+                self._mixes, log_likelihoods, factors, weights, strict=True
+            )
+        )
+        return CandyBelief(
+            shares=_shares(state, seen, probabilities),
+            next=Prediction(likeliest, top, sum(p == top for p in probabilities.values())),
+            log_evidence=log_evidence,
+            rivals=rivals,
+            other=other / float(whole),
+        )
+
+
+def _shares(
+    state: Dirichlet, seen: np.ndarray, probabilities: dict[str, float]
+) -> tuple[ColourShare, ...]:
+    mle, mode, intervals = state.mle, state.map, state.interval(LEVEL)
+    alphas = state.posterior.alpha.tolist()
+    return tuple(
+        ColourShare(
+            colour,
+            int(seen[i]),
+            alphas[i],
+            None if mle is None else mle[colour],
+            None if mode is None else mode[colour],
+            probabilities[colour],  # the mean of a share is the probability of the next candy
+            *intervals[colour],
+        )
+        for i, colour in enumerate(COLOURS)
+    )

@@ -1,0 +1,251 @@
+"""Playing a story: its pace, the keys that control it, and its output line by line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Generic, Protocol, Self
+
+from seqbayes.console.keyboard import Keyboard
+from seqbayes.console.signals import Interruption
+from seqbayes.replay.story import NumberedStep, S, S_contra, Schedule, Story
+
+KEYS = "space pauses, n steps, q quits"
+PAUSED_KEYS = "paused: space resumes, n steps, q quits"
+
+_SLICE = 0.1  # seconds between two looks at the keyboard and at signals
+
+
+class Output(Protocol[S_contra]):
+    """Where a story is shown; a context manager from its opening to its end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, step: S_contra | None, left: float, keys: str) -> None:
+        """Show a step, or the opening.
+
+        Parameters
+        ----------
+        step
+            The step; None for the opening.
+        left
+            Seconds for which it is shown.
+        keys
+            Note on the keys that can be pressed.
+        """
+        ...
+
+    def close(self, step: S_contra | None, stopped: bool) -> None:
+        """Show the summary after the last step."""
+        ...
+
+
+class Clock:
+    """Waits until a step is due, and obeys the keys.
+
+    Parameters
+    ----------
+    schedule
+        When each step is due.
+    interruption
+        A signal, which ends the story.
+    keyboard
+        Keys; None if there are none.
+    now
+        Returns the time in seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        interruption: Interruption,
+        keyboard: Keyboard | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._schedule = schedule
+        self._interruption = interruption
+        self._keyboard = keyboard
+        self._now = now
+        self._start = now()
+        self._paused_at: float | None = None
+        self._quit = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal or a key has ended the story."""
+        return self._quit or bool(self._interruption)
+
+    @property
+    def keys(self) -> str:
+        """The note on the keys that can be pressed now."""
+        if self._keyboard is None:
+            return "Ctrl-C ends"
+        return KEYS if self._paused_at is None else PAUSED_KEYS
+
+    def left(self, number: int) -> float:
+        """Return for how many more seconds step `number` is shown, were the story not paused."""
+        now = self._now() if self._paused_at is None else self._paused_at
+        return self._schedule(number) - (now - self._start)
+
+    def hold(self, number: int, changed: Callable[[], None] = lambda: None) -> None:
+        """Wait until step `number` has been shown for its time, or a key asks for the next one.
+
+        Parameters
+        ----------
+        number
+            Number of the step.
+        changed
+            Called when the story is paused or resumed.
+        """
+        if self._keyboard is None:
+            self._interruption.wait(self.left(number))
+            return
+        while not self.stopped:
+            left = _SLICE if self._paused_at is not None else self.left(number)
+            key = self._keyboard.read(min(max(left, 0.0), _SLICE))
+            if key in ("q", "Q"):
+                self._quit = True
+            elif key == " ":
+                self._toggle()
+                changed()
+            elif key in ("n", "\n", "\r"):
+                if self._paused_at is None:
+                    self._toggle()
+                self._jump(number)
+                return
+            elif not key and self._paused_at is None and self.left(number) <= 0.0:
+                return
+
+    def _toggle(self) -> None:
+        """Pause, or resume where the story was paused."""
+        now = self._now()
+        if self._paused_at is None:
+            self._paused_at = now
+        else:
+            self._start += now - self._paused_at
+            self._paused_at = None
+
+    def _jump(self, number: int) -> None:
+        """Shift the schedule so that step `number` has been shown for its time."""
+        self._start -= max(self.left(number), 0.0)
+
+
+def play(
+    story: Story[S],
+    output: Output[S],
+    schedule: Schedule,
+    interruption: Interruption,
+    keyboard: Keyboard | None = None,
+) -> None:
+    """Show a story step by step until it ends, or a signal or a key stops it."""
+    last: S | None = None
+    with output:
+        clock = Clock(schedule, interruption, keyboard)
+
+        def show() -> None:
+            output.show(last, clock.left(0 if last is None else last.number), clock.keys)
+
+        show()
+        clock.hold(0, show)
+        for step in story:
+            if clock.stopped:
+                break
+            last = step
+            show()
+            clock.hold(step.number, show)
+    output.close(last, clock.stopped and (last is None or last.number < last.total))
+
+
+class LineOutput(Generic[S]):
+    """A story as lines of text or JSON on standard output.
+
+    Parameters
+    ----------
+    story
+        The story.
+    as_json
+        Whether to write one JSON object per line.
+    in_ascii
+        Whether to write text in ASCII only.
+    flush
+        Whether to write each step at once.
+    """
+
+    def __init__(self, story: Story[S], as_json: bool, in_ascii: bool, flush: bool) -> None:
+        self._story = story
+        self._json = as_json
+        self._ascii = in_ascii
+        self._flush = flush
+        self._shown: NumberedStep | None = None
+
+    def __enter__(self) -> Self:
+        story = self._story
+        self._write(
+            [encode(story.opening_event())]
+            if self._json
+            else (f"# {line}" for line in story.opening_lines())
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, step: S | None, left: float, keys: str) -> None:
+        """Write a step once."""
+        if step is None or step is self._shown:
+            return
+        self._shown = step
+        story = self._story
+        self._write([encode(story.step_event(step))] if self._json else story.step_lines(step))
+
+    def close(self, step: S | None, stopped: bool) -> None:
+        """Write the summary."""
+        summary = self._story.summary(step, stopped)
+        if not self._json:
+            self._write(f"# {sentence}" for sentence in summary)
+            return
+        closing = self._story.closing_event(step)
+        self._write(
+            [encode({"event": "end", "interrupted": stopped, **closing, "summary": summary})]
+        )
+
+    def _write(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            sys.stdout.write(f"{spell(line, self._ascii)}\n")
+        if self._flush:
+            sys.stdout.flush()
+
+
+def spell(text: str, in_ascii: bool) -> str:
+    """Return a text as it is, or transliterated to ASCII.
+
+    Examples
+    --------
+    >>> spell("½ × 0.6 → −1", in_ascii=True)
+    '1/2 * 0.6 -> -1'
+    """
+    if not in_ascii:
+        return text
+    for sign, ascii_sign in (("×", "*"), ("÷", "/"), ("−", "-"), ("→", "->"), ("½", "1/2")):
+        text = text.replace(sign, ascii_sign)
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def encode(event: dict[str, object]) -> str:
+    """Return an event as one line of JSON."""
+    return json.dumps(event, allow_nan=False, separators=(", ", ": "))

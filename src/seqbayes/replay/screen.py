@@ -1,0 +1,68 @@
+"""A story on the whole screen of a terminal, and its summary below it afterwards."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Generic, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from seqbayes.console.palette import ASCII, UNICODE
+from seqbayes.console.screen import make_console
+from seqbayes.replay.story import S, Story
+
+FRAME = 1.0 / 12.0
+"""Shortest time in seconds between two pictures; steps that come faster are skipped."""
+
+
+class ScreenOutput(Generic[S]):
+    """Draws each step, as long as the eye can follow.
+
+    Parameters
+    ----------
+    story
+        The story.
+    console
+        The terminal; standard output by default.
+    """
+
+    def __init__(self, story: Story[S], console: Console | None = None) -> None:
+        self._console = make_console() if console is None else console
+        self._story = story
+        self._screen = story.screen(ASCII if self._console.options.ascii_only else UNICODE)
+        self._live = Live(console=self._console, screen=True, auto_refresh=False)
+        self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, step: S | None, left: float, keys: str) -> None:
+        """Draw a step, unless it is shown for too short a time."""
+        now = time.monotonic()
+        last = step is None or step.number == step.total
+        if left >= FRAME or now - self._drawn >= FRAME or last:
+            picture = self._screen.draw(step, *self._console.size, keys)
+            self._live.update(picture, refresh=True)
+            self._drawn = now
+
+    def close(self, step: S | None, stopped: bool) -> None:
+        """Print the last figures and the summary."""
+        width = self._console.width
+        if step is not None:
+            for line in self._screen.table(step, width):
+                self._console.print(line)
+            self._console.print()
+        for sentence in self._story.summary(step, stopped):
+            self._console.print(Text(sentence), width=min(width, 100))

@@ -1,0 +1,165 @@
+"""Keys in a terminal control a story, and nothing that is typed reaches the shell."""
+
+import os
+import pty
+import select
+import signal
+import termios
+
+import pytest
+
+from programs import command, environment
+from seqbayes.console.keyboard import Keyboard
+from seqbayes.console.signals import Interruption
+from seqbayes.replay.player import Clock
+from seqbayes.replay.story import even
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+
+
+class Shell:
+    """A program in the foreground of a pseudo-terminal, started by a parent as a shell would."""
+
+    def __init__(self, *words):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            # like a shell, the parent outlives the program; it prints what was left unread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            program = os.spawnvpe(
+                os.P_WAIT, command()[0], command(*words), environment(COLUMNS="80", LINES="24")
+            )
+            settings = termios.tcgetattr(0)
+            echo = bool(settings[3] & termios.ECHO and settings[3] & termios.ICANON)
+            os.set_blocking(0, False)
+            try:
+                left = os.read(0, 1000)
+            except BlockingIOError:
+                left = b""
+            os.write(1, f"<status {program} echo {echo} left {left!r}>".encode())
+            os._exit(0)
+        self.written = b""
+
+    def wait_for(self, text):
+        """Read until the program has written a text, and return what it wrote."""
+        start = len(self.written)
+        while text not in self.written[start:]:
+            ready, _, _ = select.select([self.terminal], [], [], 60)
+            assert ready, f"no {text!r} in {self.written[-2000:]!r}"
+            self.written += os.read(self.terminal, 65536)
+        return self.written[start:]
+
+    def type(self, text):
+        os.write(self.terminal, text)
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def shell(request):
+    shells = []
+
+    def start(*words):
+        shells.append(Shell(*words))
+        return shells[-1]
+
+    yield start
+    for each in shells:
+        each.close()
+
+
+@pytest.mark.parametrize("story", ["mms", "coins"])
+def test_a_story_is_paused_stepped_and_quit(story, shell):
+    terminal = shell("replay", story, "--speed", "0.01")
+    terminal.wait_for(b"space pauses")
+    terminal.type(b" ")
+    terminal.wait_for(b"paused")
+    terminal.type(b"n")
+    terminal.wait_for(b" 1 of ")
+    terminal.type(b"\x1b[C")
+    terminal.wait_for(b" 2 of ")
+    terminal.type(b"rm -rf /\rq")
+    end = terminal.wait_for(b"left b''>")
+    assert b"<status 0 echo True" in end
+    assert b"Stopped" in end
+
+
+def test_typed_text_never_reaches_the_shell(shell):
+    terminal = shell("replay", "coins", "--speed", "20", "--iterations", "1")
+    terminal.wait_for(b" 1 of ")
+    for _ in range(20):
+        terminal.type(b"ls; ls\x1b[A\x1b[B")
+    assert b"<status 0 echo True" in terminal.wait_for(b"left b''>")
+
+
+def test_ctrl_c_restores_the_terminal(shell):
+    terminal = shell("replay", "mms", "--speed", "0.01")
+    terminal.wait_for(b"space pauses")
+    terminal.type(b"abc\x03")
+    assert b"<status 130 echo True" in terminal.wait_for(b"left b''>")
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = os.openpty()
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_single_keys_are_read_without_echo(pair):
+    ours, theirs = pair
+    before = termios.tcgetattr(theirs)
+    with Keyboard(theirs) as keyboard:
+        os.write(ours, b"a \x1b[C\x1b[3~\x1bOPq")
+        assert [keyboard.read(5.0) for _ in range(4)] == ["a", " ", "n", "q"]
+        assert keyboard.read(0.0) == ""
+        assert not select.select([ours], [], [], 0.0)[0]  # nothing was echoed
+    assert termios.tcgetattr(theirs) == before
+
+
+def test_what_was_not_read_is_discarded(pair):
+    ours, theirs = pair
+    with Keyboard(theirs):
+        os.write(ours, b"ls\n")
+        assert select.select([theirs], [], [], 5.0)[0]
+    assert not select.select([theirs], [], [], 0.0)[0]
+
+
+class Keys:
+    """A keyboard on which keys are pressed at given times."""
+
+    def __init__(self, presses):
+        self.now = 0.0
+        self.presses = sorted(presses)
+
+    def read(self, seconds):
+        if self.presses and self.presses[0][0] <= self.now + seconds:
+            at, key = self.presses.pop(0)
+            self.now = max(at, self.now)
+            return key
+        self.now += max(seconds, 1e-3)
+        return ""
+
+
+def shown(presses, steps=5, speed=1.0):
+    """Return the times at which each step was over, and whether the story was stopped."""
+    keys = Keys(presses)
+    clock = Clock(even(speed), Interruption(), keys, lambda: keys.now)
+    ends = []
+    for number in range(steps):
+        clock.hold(number)
+        if clock.stopped:
+            break
+        ends.append(round(keys.now, 1))
+    return ends, clock.stopped
+
+
+def test_the_clock_obeys_the_keys():
+    assert shown([]) == ([1.0, 2.0, 3.0, 4.0, 5.0], False)
+    assert shown([(1.5, " "), (9.5, " ")]) == ([1.0, 10.0, 11.0, 12.0, 13.0], False)
+    # n shows the next step at once and stays paused; the space bar resumes
+    assert shown([(0.2, "n"), (5.0, "n"), (9.0, " ")]) == ([0.2, 5.0, 10.0, 11.0, 12.0], False)
+    assert shown([(2.5, "q")]) == ([1.0, 2.0], True)
