@@ -6,7 +6,7 @@ import json
 import pytest
 
 from seqbayes import Beta, decay
-from seqbayes.dashboard.live import entries as shelf
+from seqbayes.dashboard.live import entries
 from seqbayes.dashboard.live import hub as hubs
 from seqbayes.dashboard.live.about import of_belief
 from seqbayes.dashboard.live.board import Board, Health
@@ -242,7 +242,7 @@ def test_a_key_that_was_dropped_in_between_tells_nothing_wrong():
 
 
 def test_trails_are_kept_of_the_keys_that_had_events_last(monkeypatch):
-    monkeypatch.setattr(shelf, "TRAILS", 3)
+    monkeypatch.setattr(entries, "TRAILS", 3)
     board = made(keys=0).board
     for i in (0, 1, 2, 0, 3, 4):
         learn(board, [f'["{i}"]'], happened=[(True,)], watched=False)
@@ -269,3 +269,25 @@ def test_decayed_states_and_dead_rates_are_told():
     entry = hub.board.entry("b", '["0"]')
     assert entry.rate(entry.updated) > 0.0
     assert entry.rate(entry.updated + 1000.0) == 0.0
+
+
+def test_the_rate_of_a_key_that_nobody_looked_at_is_that_of_its_events():
+    entry = entries.Entry(of_belief(Belief("sales", Beta(), "sold")), "[]", 0.0)
+
+    def commit(at, n):
+        entry.replace(entries.Update(stored(n), at))
+
+    def stored(n):
+        state = Beta()
+        state.learn_many([True] * n)
+        return state
+
+    commit(0.0, 0)
+    assert entry.n == 0.0
+    for at in range(1, 301):  # 3.4 events a second for five minutes, unwatched
+        commit(float(at), round(3.4 * at))
+    assert entry.rate(300.0) == pytest.approx(3.4, rel=1e-3)
+    for at in range(301, 400):  # watched: each commit is counted
+        commit(float(at), round(3.4 * at))
+        entry.rate(float(at))
+    assert entry.rate(399.0) == pytest.approx(3.4, rel=0.1)

@@ -113,7 +113,8 @@ class Entry:
         self.seeded = False
         self.trail: Trail | None = None
         self._n: float | None = None
-        self._before: float | None = None  # what had been seen when it was last counted
+        # weight of the data when it was last counted, and the time of that state
+        self._before: tuple[float, float] | None = None
         self._summary: views.Ranking | None = None
         self._card: dict[str, Any] | None = None
         self._collated: tuple[Any, ...] | None = None
@@ -126,8 +127,8 @@ class Entry:
     def replace(self, update: Update) -> None:
         """Take a newer copy."""
         self._rate = self._faded(update.updated) + update.events / RATE_SECONDS
-        if update.events == 0.0 and self._before is None:
-            self._before = self._n  # a store does not tell how many events came
+        if update.events == 0.0 and self._before is None and self._n is not None:
+            self._before = self._n, self.updated  # a store does not say how many events came
         self.rated = self.updated = update.updated
         self._state, self._n, self._summary, self._card = update.state, None, None, None
         if update.last is not None:
@@ -150,9 +151,9 @@ class Entry:
     def rate(self, now: float) -> float:
         """Return events a second, lately."""
         if self._before is not None:
-            before, self._before = self._before, None
-            with suppress(StoreError):  # its card says so
-                self._rate += max(self.n - before, 0.0) / RATE_SECONDS
+            (before, at), self._before = self._before, None
+            with suppress(StoreError):  # its card reports the error
+                self._rate += _recent_rate(max(self.n - before, 0.0), self.updated - at)
         rate = self._faded(now)
         return rate if rate > LEAST_RATE else 0.0
 
@@ -301,6 +302,19 @@ class Entry:
         if self._collated is None:
             self._collated = collated(self.names)
         return self._collated
+
+
+def _recent_rate(events: float, seconds: float) -> float:
+    """Return what events that came evenly within some seconds add to a fading rate.
+
+    Examples
+    --------
+    >>> round(_recent_rate(3400.0, 1000.0), 2), round(_recent_rate(1.0, 0.0), 2)
+    (3.4, 0.1)
+    """
+    if seconds <= 0.0:
+        return events / RATE_SECONDS
+    return -events * math.expm1(-seconds / RATE_SECONDS) / seconds
 
 
 def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:

@@ -109,7 +109,8 @@ class NumberView(View):
         ends = found.mean, found.low, found.high
         if not is_of_logarithms(state):
             return [Measure({}, *ends)]
-        return [Measure({}, *(None if e is None else _exp(e) for e in ends), logarithmic=True)]
+        mean, low, high = (None if end is None else _exp(end) for end in ends)
+        return [Measure({}, mean, low, high, logarithmic=True)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""

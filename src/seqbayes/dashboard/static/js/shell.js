@@ -19,6 +19,7 @@ const STATES = {
   quiet: "Quiet",
   stalled: "Stalled",
   stopped: "Stopped",
+  ended: "Ended",
   silent: "No signal",
   lost: "Offline",
 };
@@ -31,6 +32,7 @@ const SHAPES = {
   stalled: "M6 1.5 11 10.5H1z",
   silent: "M6 1.5 11 10.5H1z",
   stopped: "M2.5 2.500h7v7h-7z",
+  ended: "M2.5 2.500h7v7h-7z",
   lost: "M2.5 2.500l7 7M9.5 2.500l-7 7",
 };
 
@@ -187,7 +189,9 @@ export class Shell {
 
   #show() {
     const now = this.#now();
-    const sign = now === "live" && this.app.live.health?.quiet ? "quiet" : now;
+    const { health } = this.app.live;
+    const ended = now === "stopped" && !health?.error; // nothing is wrong
+    const sign = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
     if (this.live.dataset.state !== sign) {
       this.live.dataset.state = sign;
       setText(this.state, STATES[sign] ?? sign);
@@ -218,7 +222,8 @@ export class Shell {
       const why = live.reason
         ? `The server refuses: ${live.reason}`
         : "The connection to the server is lost.";
-      return `${why} What you see may be old; this page keeps trying.`;
+      const heard = new Date(live.heard).toLocaleTimeString("en-GB");
+      return `${why} What you see is as of ${heard}; this page keeps trying.`;
     }
     if (now === "silent") return "Nothing was heard from the server for two seconds.";
     const error = live.health?.error;

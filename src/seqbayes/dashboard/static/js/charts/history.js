@@ -52,6 +52,23 @@ function filled(counts) {
   return counts.map((n) => (last = n ?? last));
 }
 
+const GAP = 5; // times the usual distance between two points
+
+/** Nothing changes while no event comes: before the end of a gap the values are those before it. */
+export function held(columns) {
+  const [xs] = columns;
+  const steps = xs.slice(1).map((x, i) => x - xs[i]);
+  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)];
+  const found = columns.map(() => []);
+  xs.forEach((x, i) => {
+    const gap = i ? steps[i - 1] : 0;
+    if (gap > GAP * usual)
+      columns.forEach((ys, k) => found[k].push(k ? ys[i - 1] : x - 0.02 * usual));
+    columns.forEach((ys, k) => found[k].push(ys[i]));
+  });
+  return found;
+}
+
 export class History {
   constructor() {
     this.by = "t";
@@ -135,8 +152,10 @@ export class History {
     const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
     const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
     const take = (ys) => kept.map((i) => ys[i] ?? null);
-    this.counts = filled(take(n));
-    return [take(xs), take(high), take(low), take(mean)];
+    const data = [take(xs), take(high), take(low), take(mean), filled(take(n))];
+    const drawn = this.by === "t" ? held(data) : data;
+    this.counts = drawn.pop();
+    return drawn;
   }
 
   #draw(anew) {

@@ -58,9 +58,10 @@ export class Surprise {
     line.style.bottom = height(rare);
     const count = values.filter((value) => value > rare).length;
     const told = `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`;
-    const which = count
-      ? `${count} of the last ${this.events.length} events ${count === 1 ? "was" : "were"} rare (purple)`
-      : `none of the last ${this.events.length} events was rare`;
+    const known = this.events.length;
+    const some = `${count} of the last ${known} events ${count === 1 ? "was" : "were"} rare (purple)`;
+    const one = `the last event was ${count ? "rare (purple)" : "not rare"}`;
+    const which = known === 1 ? one : count ? some : `none of the last ${known} events was rare`;
     this.plot.replaceChildren(
       h(
         "div",

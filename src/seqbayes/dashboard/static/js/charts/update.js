@@ -6,6 +6,7 @@ import { greatest, line, linear } from "./axis.js";
 const HEIGHT = 132;
 const FOOT = 18;
 const POINTS = 160;
+const POLE = 8; // times the other densities, up to which the prior is shown whole
 
 export class Update {
   constructor() {
@@ -70,7 +71,10 @@ export class Update {
     const after = density(alpha, rest, rule.posterior);
     const next = density(alpha + 1, rest, rule.next_posterior);
     const sx = linear([0, widest], [0, width]);
-    const sy = linear([0, 1.06 * greatest(after, next)], [floor, 6]);
+    // A prior with a pole at an end of the axis has no highest point.
+    const highest = greatest(after, next);
+    const top = Math.max(highest, Math.min(greatest(before), POLE * highest));
+    const sy = linear([0, 1.06 * top], [floor, 6]);
     const clamp = (y) => Math.max(-20, sy(y));
     setAttribute(this.prior, "d", line(xs, before, sx, clamp));
     setAttribute(this.posterior, "d", line(xs, after, sx, clamp));

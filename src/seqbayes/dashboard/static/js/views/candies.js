@@ -110,10 +110,10 @@ export class Wash {
     const strength = COLOURS.reduce((sum, colour) => sum + prior.alpha[colour], 0);
     const weight = strength / (strength + eaten);
     this.mine.style.width = percent(weight);
-    const imagined = `${strength.toLocaleString("en")} imagined candies`;
+    const imagined = `${strength.toLocaleString("en")} imagined ${strength === 1 ? "candy" : "candies"}`;
     setText(
       this.says,
-      `${prior.name}: ${imagined}, ${count(eaten)} real ones. The prior has ${probability(weight)} of the say.`,
+      `${prior.name}: ${imagined}, ${count(eaten)} real ${eaten === 1 ? "one" : "ones"}. The prior has ${probability(weight)} of the say.`,
     );
   }
 }

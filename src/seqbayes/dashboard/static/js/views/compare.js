@@ -16,6 +16,8 @@ const BEST = [
   ["lowest", "Lowest is best"],
 ];
 const KINDS = ["number", "normal", "labels"];
+const LOWER =
+  /(^|[^a-z])(seconds?|minutes?|hours?|ms|time|latency|duration|delay|wait(ing)?|cost|price|errors?|failures?|faults?|loss|churn)($|[^a-z])/i;
 const NO_SHARE = { mean: null, interval: null, density: null };
 const panel = (head, ...children) =>
   h("section", { class: "panel" }, h("header", null, ...head), ...children);
@@ -28,7 +30,7 @@ export class Compare {
     this.app = app;
     this.name = search.get("belief");
     this.ids = [...new Set(search.getAll("keys"))].slice(0, MOST);
-    this.lowest = search.get("best") === "lowest";
+    this.wanted = search.get("best");
     this.label = search.get("label");
     this.cards = new Map();
     this.shares = new Map();
@@ -50,6 +52,7 @@ export class Compare {
       this.known = new Map(this.beliefs.map(({ name, keys }) => [name, keys]));
       if (!this.known.has(this.name))
         this.name = (this.beliefs.find(({ keys }) => keys > 1) ?? this.beliefs[0]).name;
+      this.lowest = this.#lowestIsBest();
       this.#listen();
       this.#build();
       await this.#load();
@@ -62,6 +65,13 @@ export class Compare {
 
   get belief() {
     return this.beliefs.find((belief) => belief.name === this.name);
+  }
+
+  // As the address says, as it was chosen last, or as the name suggests: of times the lowest is best.
+  #lowestIsBest() {
+    if (this.wanted) return this.wanted === "lowest";
+    const { name, field } = this.belief;
+    return [name, ...(field ?? [])].some((each) => LOWER.test(each));
   }
 
   get labelled() {
@@ -152,7 +162,8 @@ export class Compare {
     this.best = h("div");
     this.differences = h("div");
     this.question = h("h2");
-    const much = [h("h2", null, "By how much?"), h("p", null, "difference, 95 % interval")];
+    this.much = h("p");
+    const much = [h("h2", null, "By how much?"), this.much];
     this.results = h(
       "div",
       { class: "columns" },
@@ -179,7 +190,7 @@ export class Compare {
   }
 
   #remember() {
-    const best = this.lowest ? "lowest" : null;
+    const best = this.lowest ? "lowest" : LOWER.test(this.name) ? "highest" : null;
     const label = this.labelled ? this.label : null;
     const asked = query({ belief: this.name, keys: this.ids, best, label });
     history.replaceState(history.state, "", `/compare${asked}`);
@@ -188,18 +199,18 @@ export class Compare {
   async #load() {
     this.#remember();
     this.app.live.watch(this.ids.map((id) => [this.name, id]));
+    const wanted = this.ids;
+    const answers = await Promise.allSettled(
+      wanted.map((id) => get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal)),
+    );
+    if (this.stop.signal.aborted || wanted !== this.ids) return;
     const kept = [];
-    for (const id of this.ids) {
-      try {
-        const path = `/api/beliefs/${part(this.name)}/${part(id)}`;
-        this.cards.set(id, await get(path, this.stop.signal));
-        kept.push(id);
-      } catch (error) {
-        if (error.name === "AbortError") return;
-        if (error.status !== 404) throw error; // a key that is gone is left out
-        this.app.shell.say(error.message);
-      }
-    }
+    answers.forEach(({ value, reason }, i) => {
+      if (value) this.cards.set(wanted[i], value);
+      else if (reason.status === 404) this.app.shell.say(reason.message); // a key that is gone
+      else if (!this.cards.has(wanted[i])) throw reason;
+      if (value || reason.status !== 404) kept.push(wanted[i]);
+    });
     this.ids = kept;
     this.shares = new Map();
     this.#enough();
@@ -351,7 +362,8 @@ export class Compare {
     try {
       answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
     } catch (error) {
-      if (error.name !== "AbortError")
+      const away = error.status === 0 && this.answered; // the banner says that it is old
+      if (error.name !== "AbortError" && !away)
         this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
       return;
     }
@@ -359,6 +371,7 @@ export class Compare {
   }
 
   #answered({ keys, p_best: chances, differences, shares }) {
+    this.answered = true;
     if (shares) {
       this.shares = new Map(keys.map((id, i) => [id, shares[i]]));
       this.#draw();
@@ -371,6 +384,7 @@ export class Compare {
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
     const pairs = differences.filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
     const written = scale(this.family, pairs[0]?.interval);
+    setText(this.much, `${written.log ? "ratio" : "difference"}, 95 % interval`);
     this.differences.replaceChildren(forest(pairs, named, written));
   }
 

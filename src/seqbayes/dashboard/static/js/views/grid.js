@@ -100,6 +100,12 @@ export class Grid extends Block {
     }
   }
 
+  /** Put all cards that are loaded on the page while it is printed. */
+  print(printing) {
+    this.printing = printing;
+    this.layout();
+  }
+
   /** Take news of a card; false if it is none of these. */
   patch(card) {
     const before = this.known.get(card.id);
@@ -126,6 +132,7 @@ export class Grid extends Block {
     const last = Math.min(rows, Math.ceil((innerHeight - top) / pitch) + OVERSCAN);
     const from = first * this.columns;
     this.span = [from, Math.max(from, Math.min(places, last * this.columns))];
+    if (this.printing) this.span = [0, Math.min(this.order.length, places)];
     this.#show(cell, pitch);
   }
 

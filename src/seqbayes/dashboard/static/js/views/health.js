@@ -62,6 +62,15 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
   return `${runs}; no event comes now, the last one came ${age(event)} ago${odd}.`;
 }
 
+const MANY = 0.01; // of all events
+
+/** What is said of dead letters if they are many, else an empty text. */
+function refusing({ events, dead_letters: refused }) {
+  if (!(refused > MANY * events)) return "";
+  const share = events ? ` of ${count(events)} events (${Math.round((100 * refused) / events)} %)` : "";
+  return `There are ${count(refused)} dead letters${share}; the reasons are below.`;
+}
+
 let rates = []; // [ms, rate], kept from view to view; without a rate where nothing was heard
 
 /** The points between gaps. */
@@ -197,9 +206,9 @@ export class Health {
     setText(
       this.word,
       {
-        ok: this.health.quiet ? "Quiet" : "All is well",
+        ok: this.health.quiet ? "Quiet" : refusing(this.health) ? "Events are refused" : "All is well",
         stalled: "Stalled",
-        stopped: "Stopped",
+        stopped: this.health.error ? "Stopped" : "Ended",
         silent: "No signal",
         lost: "Offline",
         connecting: "Connecting",
@@ -208,7 +217,8 @@ export class Health {
     const error = this.health.error && state === "live" ? ` ${sentence(this.health.error)}` : "";
     const { live } = this.app;
     const aged = { ...this.health, event_age: live.aged(this.health.event_age) };
-    setText(this.says, (now === "ok" ? well(aged) : (SAYS[now] ?? "")) + error);
+    const lost = refusing(this.health) ? ` ${refusing(this.health)}` : "";
+    setText(this.says, (now === "ok" ? well(aged) : (SAYS[now] ?? "")) + lost + error);
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health, live));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);

@@ -31,6 +31,11 @@ const SPEEDS = [
   ["max", "As fast as it goes", 3000],
 ];
 
+function sharesOf(alpha) {
+  const sum = Object.values(alpha).reduce((total, weight) => total + weight, 0);
+  return Object.fromEntries(Object.entries(alpha).map(([name, weight]) => [name, weight / sum]));
+}
+
 export class Candies {
   title = "M&M’s";
 
@@ -61,7 +66,7 @@ export class Candies {
     this.jars = new Jars(COLOURS);
     this.rule = new Rule();
     this.update = new Update();
-    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior));
+    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior), this.first);
     this.race = new Lines({
       series: [
         { name: "mean", style: "of-mean", sign: "mean" },
@@ -86,6 +91,7 @@ export class Candies {
     try {
       const story = await post("/api/replay/mms", { ...this.asked, ...prior }, this.abort.signal);
       this.form.refuse(null);
+      if (!this.start && this.form.kind === "own") this.form.adopt(sharesOf(story.prior.alpha));
       this.start = story;
       this.mixes = story.mixes ?? {};
       this.#show();

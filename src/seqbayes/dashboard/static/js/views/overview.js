@@ -112,6 +112,10 @@ export class Overview {
     };
     addEventListener("scroll", relayout, { signal, passive: true });
     addEventListener("resize", relayout, { signal });
+    for (const type of ["beforeprint", "afterprint"])
+      addEventListener(type, () => this.grids.forEach((grid) => grid.print(type === "beforeprint")), {
+        signal,
+      });
     addEventListener("resize", () => this.pins.fit(), { signal });
     addEventListener("pins", () => this.#pinsChanged(), { signal });
     addEventListener("keydown", (event) => this.#key(event), { signal });
@@ -236,7 +240,7 @@ export class Overview {
     const due = grown.length > 0 || performance.now() - (this.sorted ?? performance.now()) > RESORT;
     this.sorted ??= performance.now();
     const busy = this.sections.matches(":hover, :focus-within") || document.hidden;
-    if (!due || busy) return;
+    if (!due || busy || this.app.live.state !== "live") return;
     this.sorted = performance.now();
     for (const grid of this.grids.filter((one) => one.stale)) {
       grid.stale = false;

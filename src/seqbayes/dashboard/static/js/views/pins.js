@@ -90,6 +90,7 @@ export class Pins extends Block {
       card.update(data);
     } catch (error) {
       if (error.name === "AbortError") return;
+      if (error.status !== 404 && card.data) return; // it shows what is known; the banner says the rest
       card.element.classList.add("gone");
       card.update({ key: [id], n: null, mean: null, interval: null, rate: 0, updated: null });
       card.element.title = error.message;

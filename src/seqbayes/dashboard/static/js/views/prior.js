@@ -17,11 +17,14 @@ export class PriorForm {
   /**
    * @param {string[]} colours
    * @param {Function} start called with {prior, strength}
+   * @param {{prior: string, strength?: number}} first what the page begins with
    */
-  constructor(colours, start) {
+  constructor(colours, start, { prior = "uniform", strength } = {}) {
+    const known = { walk: "park" }[prior] ?? prior;
+    const kind = PRESETS.some(([name]) => name === known) ? known : "own";
     this.colours = colours;
     this.start = start;
-    this.kind = "uniform";
+    this.kind = kind;
     this.sliders = new Map();
     this.sum = h("output", { class: "sum", "aria-live": "off" });
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
@@ -38,9 +41,9 @@ export class PriorForm {
         this.sum,
       ),
     );
-    this.strength = this.#strength();
+    this.strength = this.#strength(strength);
     this.go = button("Start with this prior", { kind: "primary", onclick: () => this.submit() });
-    this.choice = segments("Prior", PRESETS, "uniform", (kind) => this.#choose(kind));
+    this.choice = segments("Prior", PRESETS, kind, (kind) => this.#choose(kind));
     this.element = h(
       "form",
       { class: "prior" },
@@ -55,7 +58,13 @@ export class PriorForm {
       event.preventDefault();
       this.submit();
     });
-    this.#choose("uniform");
+    this.#choose(kind);
+  }
+
+  /** Set the sliders to the shares of a prior that was given as text. */
+  adopt(shares) {
+    for (const [colour, { input }] of this.sliders) input.value = String(shares[colour] ?? 0);
+    this.#moved();
   }
 
   #slider(colour) {
@@ -81,7 +90,7 @@ export class PriorForm {
     );
   }
 
-  #strength() {
+  #strength(candies = 100) {
     const value = h("output", { for: "strength" });
     const input = h("input", {
       type: "range",
@@ -89,7 +98,7 @@ export class PriorForm {
       min: 0,
       max: 3.4,
       step: 0.05,
-      value: "2",
+      value: String(Math.log10(Math.max(candies, 1))),
     });
     const element = h(
       "label",
@@ -99,8 +108,8 @@ export class PriorForm {
       value,
     );
     const read = () => {
-      const candies = 10 ** Number(input.value);
-      return candies < 10 ? Math.round(candies * 2) / 2 : Math.round(candies);
+      const worth = 10 ** Number(input.value);
+      return worth < 10 ? Math.round(worth * 2) / 2 : Math.round(worth);
     };
     const say = () => {
       setText(value, `${read().toLocaleString("en")} candies`);

@@ -41,7 +41,7 @@ export class Section {
         this.#told();
         changed();
       },
-      failed: (error) => this.wrong.replaceChildren(failure(error, () => this.grid.refresh())),
+      failed: (error) => this.#failed(error),
     });
     this.element = this.#element();
   }
@@ -66,6 +66,18 @@ export class Section {
     );
   }
 
+  // Content that is there stays, marked as old; the next answer removes the mark.
+  #failed(error) {
+    if (this.grid.total === null) {
+      this.wrong.replaceChildren(failure(error, () => this.grid.refresh()));
+      return;
+    }
+    this.element.classList.add("outdated");
+    this.wrong.replaceChildren(
+      h("p", { class: "hint outdated-note", role: "status" }, `Not up to date. ${error.message}`),
+    );
+  }
+
   #told() {
     const { total, asked } = this.grid;
     setText(this.number, `${count(total)} ${total === 1 ? "key" : "keys"}`);
@@ -73,6 +85,7 @@ export class Section {
     this.nothing.hidden = total !== 0;
     setText(this.nothing, "Nothing was seen yet: the first event brings a card.");
     this.wrong.replaceChildren();
+    this.element.classList.remove("outdated");
     this.pack();
   }
 
