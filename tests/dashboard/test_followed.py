@@ -22,7 +22,7 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
 from seqbayes.mixture import Mixture
 from seqbayes.river.summary import MOST
-from seqbayes.stream import open_store, verbs
+from seqbayes.stream import export, open_store
 from seqbayes.stream.history import summarise
 from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
@@ -244,7 +244,7 @@ def test_estimators_have_a_history(learned, serve, tmp_path):
 
 def test_the_history_of_estimators_is_exported(learned, tmp_path):
     learned.stop()
-    assert verbs.export("beliefs.db", "history.csv", "history") > 9
+    assert export("beliefs.db", "history.csv", "history") > 9
     with open("history.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     parts = {(row["belief"], row["part"]) for row in rows}
@@ -254,7 +254,7 @@ def test_the_history_of_estimators_is_exported(learned, tmp_path):
     }
     for row in rows:
         assert float(row["low"]) < float(row["mean"]) < float(row["high"])
-    verbs.export("beliefs.db", "history.jsonl", "history", belief="kind")
+    export("beliefs.db", "history.jsonl", "history", belief="kind")
     with open("history.jsonl", encoding="utf-8") as file:
         documents = [json.loads(line) for line in file]
     assert documents[-1]["mean"].keys() == documents[-1]["interval"].keys() == {"red", "blue"}

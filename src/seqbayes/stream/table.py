@@ -109,6 +109,12 @@ class Table:
             raise StoreError(f"the stored state of {name} cannot be read: {error}") from None
         return state
 
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._states
+
     @property
     def states(self) -> Mapping[Any, Any]:
         """States by key: a text, a tuple of several, () without keys, None for the pooled rest."""

@@ -80,15 +80,15 @@ class Entry:
     __slots__ = (
         "_about",
         "_before",
-        "_card",
         "_collated",
         "_followed",
         "_gap",
         "_n",
         "_rate",
         "_state",
-        "_summary",
         "key",
+        "known_card",
+        "known_ranking",
         "last",
         "rated",
         "seeded",
@@ -115,8 +115,8 @@ class Entry:
         self._n: float | None = None
         # weight of the data when it was last counted, and the time of that state
         self._before: tuple[float, float] | None = None
-        self._summary: views.Ranking | None = None
-        self._card: dict[str, Any] | None = None
+        self.known_ranking: views.Ranking | None = None
+        self.known_card: dict[str, Any] | None = None
         self._collated: tuple[Any, ...] | None = None
 
     @property
@@ -130,7 +130,7 @@ class Entry:
         if update.events == 0.0 and self._before is None and self._n is not None:
             self._before = self._n, self.updated  # a store does not say how many events came
         self.rated = self.updated = update.updated
-        self._state, self._n, self._summary, self._card = update.state, None, None, None
+        self._state, self._n, self.known_ranking, self.known_card = update.state, None, None, None
         if update.last is not None:
             self.last = update.last[0]
 
@@ -185,11 +185,11 @@ class Entry:
         return self._n
 
     @property
-    def summary(self) -> views.Ranking:
+    def ranking(self) -> views.Ranking:
         """What keys are ranked by."""
-        if self._summary is None:
-            self._summary = views.ranking(self.state)
-        return self._summary
+        if self.known_ranking is None:
+            self.known_ranking = views.ranking(self.state)
+        return self.known_ranking
 
     @property
     def kind(self) -> str:
@@ -198,9 +198,9 @@ class Entry:
 
     def follow(self) -> views.Followed | None:
         """Return what the sparkline is about, and what it is now; None where there is nothing."""
-        if self.kind in ("number", "normal"):
+        if views.is_numeric(self.kind):
             summary = self.summary
-            return views.Followed("", (), summary.mean, summary.low, summary.high)
+            return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
         held = self._followed
         found = views.followed(self.state, () if held is None else held.path)
         if found is not None and held is not None and found.path != held.path:
@@ -259,9 +259,9 @@ class Entry:
         since
             Without the sparkline if it has no point newer than that.
         """
-        if self._card is None:
+        if self.known_card is None:
             make_cards([self])
-        assert self._card is not None
+        assert self.known_card is not None
         self.note(now)
         told = {
             "belief": self._about.name,
@@ -270,7 +270,7 @@ class Entry:
             "rate": round(self.rate(now), 3),
             "updated": self.updated,
             "since": self.since,
-            **self._card,
+            **self.known_card,
         }
         if self.sparked > since or since == 0.0:
             told["spark"] = columns(self.spark)
@@ -326,20 +326,20 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
 
 def make_cards(entries: Iterable[Entry]) -> None:
     """Make the cards of entries of one belief that have none yet, all at once."""
-    bare = [entry for entry in entries if entry._card is None]
+    bare = [entry for entry in entries if entry.known_card is None]
     made = views.cards([entry.state for entry in bare], [entry.last for entry in bare])
     for entry, card in zip(bare, made, strict=True):
-        entry._card = card
-        if entry._summary is None and card["kind"] in ("number", "normal"):
+        entry.known_card = card
+        if entry.known_ranking is None and views.is_numeric(card["kind"]):
             ends = card["interval"] or (None, None)
-            entry._summary = views.Ranking(card["n"], card["mean"], *ends)
+            entry.known_ranking = views.Ranking(card["n"], card["mean"], *ends)
 
 
-def make_summaries(entries: Iterable[Entry]) -> None:
+def make_rankings(entries: Iterable[Entry]) -> None:
     """Make the summaries of entries of one belief that have none yet, all at once."""
-    bare = [entry for entry in entries if entry._summary is None]
+    bare = [entry for entry in entries if entry.known_ranking is None]
     for entry, summary in zip(bare, views.rankings([e.state for e in bare]), strict=True):
-        entry._summary = summary
+        entry.known_ranking = summary
 
 
 class Shelf:
@@ -391,14 +391,14 @@ class Shelf:
         found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
         rank: Mapping[str, Callable[[Entry], Any]] = {
             "n": lambda e: e.n,
-            "mean": lambda e: e.summary.mean,
-            "width": lambda e: e.summary.width,
+            "mean": lambda e: e.ranking.mean,
+            "width": lambda e: e.ranking.width,
             "rate": lambda e: e.rate(now),
             "updated": lambda e: e.updated,
             "key": lambda e: e.collated,
         }
         if sort in ("mean", "width"):
-            make_summaries(found)
+            make_rankings(found)
         of = rank[sort]
         ranked = [(of(entry), entry) for entry in found]
         known = [pair for pair in ranked if pair[0] is not None]

@@ -49,9 +49,9 @@ class _Observer:
 
     def __call__(self, keys: Sequence[Any], arguments: Sequence[tuple[Any, ...]]) -> None:
         table = self.table
-        if len(table._states) >= table.belief.max_keys:
+        if len(table) >= table.belief.max_keys:
             # an event beyond the limit was learned under another key
-            keys = [key if key in table._states else None for key in keys]
+            keys = [key if key in table else None for key in keys]
         self.last.update(zip(keys, arguments, strict=True))
         self.counts.update(keys)
         self._total += len(keys)
@@ -165,17 +165,17 @@ class StateFeed:
         self.ready.set()
 
     def _changes(self, observer: _Observer, at: float) -> dict[str, Update]:
-        states, counts, events = observer.table._states, observer.counts, observer.events()
+        table, counts, events = observer.table, observer.counts, observer.events()
         changed: dict[str, Update] = {}
         for key, arguments in observer.last.items():
-            state = states.get(key)
+            state = table.state(key)
             if state is not None:
                 watched, happened = key in observer.watched, events.get(key, ())
                 changed[write_key(key)] = Update(
                     copy_of(state), at, None, arguments, counts[key], happened, watched
                 )
-        for key in observer.table._gone:
-            changed.setdefault(write_key(key), Update(None, at))
+        for text in table.gone:
+            changed.setdefault(text, Update(None, at))
         return changed
 
     @staticmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.dashboard import views
 from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.views.base import Followed, Path
 from seqbayes.dashboard.views.figures import finite, significant
@@ -33,7 +34,7 @@ def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
 
 def _seed(reader: StoreReader, entry: Entry) -> None:
     path: Path = ()
-    if entry.kind not in ("number", "normal"):
+    if not views.is_numeric(entry.kind):
         if entry.followed is None and entry.follow() is None:
             return
         path = entry.followed.path if entry.followed else ()

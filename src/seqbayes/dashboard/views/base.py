@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
-from seqbayes import families
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
-from seqbayes.likelihoods import LogNormal
+from seqbayes.families import Beta
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import State
 
@@ -97,7 +96,7 @@ class View:
     them available.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[str] = "other"
 
     numeric: ClassVar[bool] = False
     """Whether the belief is about one number, so that its mean and interval are the estimate."""
@@ -121,7 +120,7 @@ class View:
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return the fields of one card."""
-        raise NotImplementedError
+        return {**EMPTY, "fields": self.estimates("", state)}
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return what the keys of one belief are sorted by."""
@@ -172,7 +171,7 @@ class View:
         """
         raise PriorError("only beliefs about a number can be compared")
 
-    def share_of(self, state: Any, label: str) -> families.Beta:
+    def share_of(self, state: Any, label: str) -> Beta:
         """Return the belief about the share of one label.
 
         Raises
@@ -220,6 +219,11 @@ def kinds() -> list[str]:
     return list(_VIEWS)
 
 
+def is_numeric(kind: str) -> bool:
+    """Return whether beliefs of a kind are about one number."""
+    return kind in _VIEWS and _VIEWS[kind].numeric
+
+
 def kind_of(state: Any) -> str:
     """Return the kind of a belief.
 
@@ -231,30 +235,14 @@ def kind_of(state: Any) -> str:
     ('number', 'normal', 'mixture')
     """
     state = without_decay(state)
-    declared: list[tuple[Any, str]] = [
-        ((families.Dirichlet, families.DirichletProcess), "labels"),
-        (families.NormalInverseGamma, "normal"),
-        (families.NormalInverseWishart, "vector"),
-        (families.Product, "product"),
-        (Answers, "mixture"),
-        (State, "number"),
-    ]
-    return next((kind for types, kind in declared if isinstance(state, types)), "estimator")
+    if isinstance(state, State):
+        return state.display_kind
+    return "mixture" if isinstance(state, Answers) else "estimator"
 
 
 def view_of(state: Any) -> View:
-    """Return the view of a belief."""
-    return _VIEWS[kind_of(state)]
-
-
-def is_share(state: Any) -> bool:
-    """Return whether the numbers of a belief are shares, written in percent."""
-    return isinstance(state, (families.Beta, families.Dirichlet, families.DirichletProcess))
-
-
-def is_of_logarithms(state: Any) -> bool:
-    """Return whether means are those of the logarithms of the observations."""
-    return isinstance(getattr(state, "likelihood", None), LogNormal)
+    """Return the view of a belief; of a kind that has none, one that shows its text."""
+    return _VIEWS.get(kind_of(state)) or View()
 
 
 def without_decay(state: Any) -> Any:

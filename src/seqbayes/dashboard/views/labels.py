@@ -22,7 +22,7 @@ from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import told_step
 from seqbayes.dashboard.views.predictives import bars, predictive_of
 from seqbayes.errors import PriorError
-from seqbayes.families import Beta, DirichletProcess
+from seqbayes.families import Beta
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
@@ -47,7 +47,7 @@ class LabelsView(View):
 
     @staticmethod
     def _ranking(state: Any) -> Ranking:
-        weights, unseen = concentrations(state)
+        weights, unseen = state.label_weights()
         total = sum(weights.values()) + unseen
         top = max(weights.values(), default=0.0)
         return Ranking(weight_of(state), top / total if total > 0.0 else None)
@@ -58,7 +58,7 @@ class LabelsView(View):
 
     def followed(self, state: Any, held: Path) -> Followed | None:
         """Return the largest share, or the one followed before while it may be as large."""
-        weights, unseen = concentrations(state)
+        weights, unseen = state.label_weights()
         total = sum(weights.values()) + unseen
         if not (weights and total > 0.0):
             return None
@@ -72,7 +72,7 @@ class LabelsView(View):
 
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield the largest shares."""
-        weights, unseen = concentrations(state)
+        weights, unseen = state.label_weights()
         total = sum(weights.values()) + unseen
         for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
             if total > 0.0:
@@ -103,7 +103,7 @@ class LabelsView(View):
 
     def share_of(self, state: Any, label: str) -> Beta:
         """Return the belief about the share of one label."""
-        weights, unseen = concentrations(state)
+        weights, unseen = state.label_weights()
         total = math.fsum(weights.values()) + unseen
         weight = math.fsum(each for name, each in weights.items() if str(name) == label)
         if not 0.0 < weight < total:
@@ -117,7 +117,7 @@ class LabelsView(View):
             terms = step.prior, step.likelihood, step.evidence, step.posterior
             return told_step(x, step.at, *terms)
         state.observe(x)  # refuse an invalid label
-        weights, unseen = concentrations(state)
+        weights, unseen = state.label_weights()
         known = x in weights
         weight = weights[x] if known else unseen
         rest = sum(weights.values()) + unseen - weight
@@ -130,27 +130,11 @@ class LabelsView(View):
         return {**step, "of": str(x) if known else None}
 
 
-def concentrations(state: State) -> tuple[dict[Any, float], float]:
-    """Return the weight of each label, and that of all labels that have not occurred."""
-    if isinstance(state, DirichletProcess):
-        posterior = state.posterior
-        return posterior.atoms, float(posterior.concentration)
-    alpha, categories = state.posterior
-    return dict(zip(categories, alpha.tolist(), strict=True)), 0.0
-
-
-def _counts(state: State) -> dict[Any, float]:
-    value = state._statistics.value
-    if isinstance(value, dict):
-        return value
-    return dict(zip(state.prior.categories, value.tolist(), strict=True))
-
-
 def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
     """Return the labels with the largest mean shares, and what remains for all others."""
-    weights, unseen = concentrations(state)
+    weights, unseen = state.label_weights()
     total = math.fsum(weights.values()) + unseen
-    counts = _counts(state)
+    counts = state.label_counts()
     data = math.fsum(counts.values())
     modes = state.map or {}
     top = heapq.nlargest(most, weights, key=weights.__getitem__)

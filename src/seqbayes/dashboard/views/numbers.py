@@ -7,7 +7,7 @@ little more than one number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +20,6 @@ from seqbayes.dashboard.views.base import (
     Path,
     Ranking,
     View,
-    is_of_logarithms,
-    is_share,
     register_view,
     weight_of,
 )
@@ -50,20 +48,16 @@ class NumberView(View):
             return told
         chosen = [states[k] for k in proper]
         ends = self.intervals(chosen)
-        densities = _densities(self.drawn, chosen, [lasts[k] for k in proper], ends, points)
+        densities = _densities(chosen, [lasts[k] for k in proper], ends, points)
         for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
             told[k]["interval"], told[k]["density"] = pair((low, high)), density
             told[k] |= self.more(states[k])
         return told
 
-    def drawn(self, state: Any, hyperparameters: Any) -> Any:
-        """Return the distribution that is drawn."""
-        return state.belief(hyperparameters)
-
     def intervals(self, states: Sequence[Any]) -> Any:
         """Return the ends of the intervals of proper states of one family, each (K,)."""
         posteriors = columns([state.posterior for state in states])
-        return np.asarray(self.drawn(states[0], posteriors).interval(LEVEL), float)
+        return np.asarray(states[0].plotted(posteriors).interval(LEVEL), float)
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return further fields of the card of a proper belief."""
@@ -91,9 +85,9 @@ class NumberView(View):
         if not state.is_proper(state.posterior):
             return None
         low, high = self.intervals([state])[:, 0].tolist()
-        name = "mean of the log" if is_of_logarithms(state) else self.followed_name
+        name = "mean of the log" if state.likelihood.of_logarithm else self.followed_name
         ends = finite(low), finite(high)
-        return Followed(name, self.followed_path, _first(state.mean), *ends, is_share(state))
+        return Followed(name, self.followed_path, _first(state.mean), *ends, state.unit == "share")
 
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield the mean."""
@@ -107,15 +101,17 @@ class NumberView(View):
         if found is None:
             return []
         ends = found.mean, found.low, found.high
-        if not is_of_logarithms(state):
+        if not state.likelihood.of_logarithm:
             return [Measure({}, *ends)]
         mean, low, high = (None if end is None else _exp(end) for end in ends)
         return [Measure({}, mean, low, high, logarithmic=True)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""
-        told = _named_estimates(name, state.mean, state.interval(LEVEL), is_of_logarithms(state))
-        return [{**each, "unit": "share"} for each in told] if is_share(state) else told
+        told = _named_estimates(
+            name, state.mean, state.interval(LEVEL), state.likelihood.of_logarithm
+        )
+        return [{**each, "unit": "share"} for each in told] if state.unit == "share" else told
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution."""
@@ -128,7 +124,7 @@ class NumberView(View):
             raise PriorError(
                 f"{state.posterior} is improper: it cannot be compared before it has more data"
             )
-        return self.drawn(state, state.posterior)
+        return state.plotted(state.posterior)
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return the step at the posterior mean."""
@@ -147,10 +143,6 @@ class NormalView(NumberView):
     kind = "normal"
     followed_name = "mean"
     followed_path = ("mean",)
-
-    def drawn(self, state: Any, hyperparameters: Any) -> Any:
-        """Return the marginal distribution of the mean."""
-        return state.belief(hyperparameters).marginals.mean
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return the estimates of the variance."""
@@ -219,7 +211,6 @@ def _variance(state: State) -> dict[str, Any]:
 
 
 def _densities(
-    drawn: Callable[[Any, Any], Any],
     states: Sequence[State],
     lasts: Sequence[Any],
     ends: Any,
@@ -227,11 +218,11 @@ def _densities(
 ) -> list[dict[str, Any] | None]:
     """Return the densities of posterior and prior and the likelihood of the last event."""
     state, posteriors = states[0], [state.posterior for state in states]
-    narrow, wide = drawn(state, columns(posteriors)), drawn(state, columns(posteriors, True))
+    narrow, wide = state.plotted(columns(posteriors)), state.plotted(columns(posteriors, True))
     x = curves.grids(narrow, wide, ends, points)
     with np.errstate(all="ignore"):
         posterior = wide.pdf(x)
-        prior = drawn(state, state.prior).pdf(x) if state.is_proper(state.prior) else None
+        prior = state.plotted(state.prior).pdf(x) if state.is_proper(state.prior) else None
     peaks = posterior.max(axis=-1, keepdims=True)
     likelihoods = _likelihoods(states, lasts, x, peaks)
     curves_ = [rounded(posterior, peaks), None if prior is None else rounded(prior, peaks)]

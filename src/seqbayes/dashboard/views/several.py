@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,6 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, heights, pair, places
 from seqbayes.dashboard.views.numbers import told_step
 from seqbayes.dashboard.views.predictives import lines, predictive_of
-from seqbayes.distributions import StudentT
 
 _POINTS = 100
 _MAX_MARGINALS = 12
@@ -56,12 +55,13 @@ class VectorView(SeveralView):
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return mean and interval of each coordinate."""
-        names = [within(name, feature) for feature in coordinates(state)]
-        if not state.is_proper(state.posterior):
-            return [{"name": each, "mean": None, "interval": None} for each in names]
         return [
-            {"name": each, "mean": finite(mean.mean), "interval": pair(mean.interval(LEVEL))}
-            for each, mean in zip(names, means(state), strict=True)
+            {
+                "name": within(name, feature),
+                "mean": None if mean is None else finite(mean.mean),
+                "interval": None if mean is None else pair(mean.interval(LEVEL)),
+            }
+            for feature, mean in state.coordinates().items()
         ]
 
     def followed(self, state: Any, held: Path) -> Followed | None:
@@ -70,20 +70,19 @@ class VectorView(SeveralView):
 
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield the mean of each coordinate."""
-        if state.is_proper(state.posterior):
-            each = zip(coordinates(state), means(state), strict=True)
-            for place, (name, mean) in enumerate(each):
+        for place, (name, mean) in enumerate(state.coordinates().items()):
+            if mean is not None:
                 low, high = mean.interval(LEVEL)
                 ends = finite(mean.mean), finite(low), finite(high)
                 yield Followed(str(name), ("mean", place), *ends)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield the density of the mean of each coordinate."""
-        proper = state.is_proper(state.posterior)
-        after = means(state) if proper else []
-        blank = state.clone()
-        before = means(blank) if blank.is_proper(blank.posterior) else [None] * len(after)
-        for feature, belief, prior in zip(coordinates(state), after, before, strict=False):
+        before = state.clone().coordinates()
+        for feature, belief in state.coordinates().items():
+            if belief is None:
+                continue
+            prior = before[feature]
             yield {
                 "name": within(name, feature),
                 "family": "Normal",
@@ -99,7 +98,7 @@ class VectorView(SeveralView):
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution of each coordinate."""
-        found, names = predictive_of(state), coordinates(state)
+        found, names = predictive_of(state), state.coordinates()
         marginals = [None] * len(names) if found is None else found.marginals
         for feature, marginal in zip(names, marginals, strict=True):
             yield within(name, feature), marginal
@@ -114,36 +113,31 @@ class ProductView(SeveralView):
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the named estimates of all fields."""
         told: list[dict[str, Any]] = []
-        for field, inner in _fields(state):
+        for field, inner in state.parts().items():
             told += view_of(inner).estimates(within(name, field), inner)
         return told
 
     def followed(self, state: Any, held: Path) -> Followed | None:
         """Return the number of the first field that has one."""
-        return followed_field(_fields(state), held)
+        return followed_field(state.parts().items(), held)
 
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield the numbers of all fields."""
-        for field, inner in _fields(state):
+        for field, inner in state.parts().items():
             for found in view_of(inner).followable(inner):
                 yield _inside(field, inner, found)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield the small cards of all fields."""
         observed = last if isinstance(last, Mapping) else {}
-        for field, inner in _fields(state):
+        for field, inner in state.parts().items():
             found = view_of(inner).marginals(within(name, field), inner, observed.get(field))
             yield from found
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distributions of all fields."""
-        for field, inner in _fields(state):
+        for field, inner in state.parts().items():
             yield from view_of(inner).predictive_parts(within(name, field), inner)
-
-
-def _fields(state: Any) -> Iterator[tuple[str, Any]]:
-    for field in state.fields:
-        yield str(field), state.marginal(field)
 
 
 def within(name: str, field: Any) -> str:
@@ -165,33 +159,6 @@ def _inside(field: Any, inner: Any, found: Followed) -> Followed:
     """Return a number of a field as a number of the whole."""
     name = f"{field}{view_of(inner).link}{found.name}".strip()
     return found._replace(name=name, path=(str(field), *found.path))
-
-
-def coordinates(state: Any) -> Sequence[Any]:
-    """Return the names of the coordinates of a vector, or their positions."""
-    return state.likelihood.features or range(len(state.prior_mean))
-
-
-def means(state: Any) -> list[StudentT]:
-    """Return the marginal distribution of the mean of each coordinate.
-
-    The marginals of the belief include all covariances, which take much longer.
-
-    Examples
-    --------
-    >>> from seqbayes import NormalInverseWishart
-    >>> vector = NormalInverseWishart([0.0, 1.0], df=6.0)
-    >>> low, high = vector.interval(0.95).mean
-    >>> means(vector)[1].interval(0.95) == (low[1], high[1])
-    True
-    """
-    mean, kappa, df, scale = state.posterior
-    left = df - len(mean) + 1.0
-    widths = np.sqrt(np.diagonal(scale) / (kappa * left))
-    return [
-        StudentT(left, centre, width)
-        for centre, width in zip(np.asarray(mean).tolist(), widths.tolist(), strict=True)
-    ]
 
 
 def _density(belief: Any, prior: Any) -> dict[str, Any] | None:

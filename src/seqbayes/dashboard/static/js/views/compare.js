@@ -70,6 +70,10 @@ export class Compare {
   // As the address says, as it was chosen last, or as the name suggests: of times the lowest is best.
   #lowestIsBest() {
     if (this.wanted) return this.wanted === "lowest";
+    return this.#isTimeOrLoss();
+  }
+
+  #isTimeOrLoss() {
     const { name, field } = this.belief;
     return [name, ...(field ?? [])].some((each) => LOWER.test(each));
   }
@@ -190,7 +194,7 @@ export class Compare {
   }
 
   #remember() {
-    const best = this.lowest ? "lowest" : LOWER.test(this.name) ? "highest" : null;
+    const best = this.lowest ? "lowest" : this.#isTimeOrLoss() ? "highest" : null;
     const label = this.labelled ? this.label : null;
     const asked = query({ belief: this.name, keys: this.ids, best, label });
     history.replaceState(history.state, "", `/compare${asked}`);
