@@ -199,7 +199,7 @@ class Entry:
     def follow(self) -> views.Followed | None:
         """Return what the sparkline is about, and what it is now; None where there is nothing."""
         if views.is_numeric(self.kind):
-            summary = self.summary
+            ranking = self.ranking
             return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
         held = self._followed
         found = views.followed(self.state, () if held is None else held.path)
@@ -325,7 +325,7 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
 
 
 def make_cards(entries: Iterable[Entry]) -> None:
-    """Make the cards of entries of one belief that have none yet, all at once."""
+    """Compute the missing cards of entries of one belief together."""
     bare = [entry for entry in entries if entry.known_card is None]
     made = views.cards([entry.state for entry in bare], [entry.last for entry in bare])
     for entry, card in zip(bare, made, strict=True):
@@ -336,7 +336,7 @@ def make_cards(entries: Iterable[Entry]) -> None:
 
 
 def make_rankings(entries: Iterable[Entry]) -> None:
-    """Make the summaries of entries of one belief that have none yet, all at once."""
+    """Compute the missing rankings of entries of one belief together."""
     bare = [entry for entry in entries if entry.known_ranking is None]
     for entry, summary in zip(bare, views.rankings([e.state for e in bare]), strict=True):
         entry.known_ranking = summary

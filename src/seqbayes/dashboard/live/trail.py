@@ -106,6 +106,8 @@ def copy_of(state: Any) -> Any:
     >>> belief.n_samples, copied.n_samples
     (0.0, 1.0)
     """
-    if isinstance(state, (State, Decayed, Answers)):
+    if isinstance(state, (State, Decayed)):
+        return state._copy()
+    if isinstance(state, Answers):
         return state.clone(include_attributes=True)
     return copy.deepcopy(state)
