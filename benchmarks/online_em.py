@@ -48,7 +48,7 @@ def coins_by_batch(heads: Any) -> Any:
 
 
 def coins() -> Iterator[Row]:
-    coin = sb.Beta(likelihood=sb.Binomial(trials=10))
+    coin = sb.Beta(likelihood=sb.likelihoods.Binomial(trials=10))
     kinds: dict[str, dict[str, Any]] = {
         "from (.6, .5)": {"start": (0.6, 0.5)},
         "from the data": {},

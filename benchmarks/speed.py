@@ -174,25 +174,28 @@ def bulk_cases() -> dict[str, Bulk]:
         "Bernoulli, int64": Bulk(sb.Beta, trials.astype(np.int64), np.sum, "x.sum()"),
         "Bernoulli, float64": Bulk(sb.Beta, trials.astype(float), np.sum, "x.sum()"),
         "Geometric, int64": Bulk(
-            lambda: sb.Beta(likelihood=sb.Geometric()), rng.geometric(0.3, N), np.sum, "x.sum()"
+            lambda: sb.Beta(likelihood=sb.likelihoods.Geometric()),
+            rng.geometric(0.3, N),
+            np.sum,
+            "x.sum()",
         ),
         "Poisson, int64": Bulk(sb.Gamma, counts, log_factorials, tallied),
         "Poisson, float64": Bulk(sb.Gamma, counts.astype(float), log_factorials, tallied),
-        "Exponential": Bulk(gamma(sb.Exponential()), waits, np.sum, "x.sum()"),
+        "Exponential": Bulk(gamma(sb.likelihoods.Exponential()), waits, np.sum, "x.sum()"),
         "Weibull": Bulk(
-            gamma(sb.Weibull(1.5)),
+            gamma(sb.likelihoods.Weibull(1.5)),
             waits,
             lambda x: ((x**1.5).sum(), np.log(x).sum()),
             "(x**k).sum(), log(x).sum()",
         ),
         "Pareto": Bulk(
-            gamma(sb.Pareto(2.0)),
+            gamma(sb.likelihoods.Pareto(2.0)),
             2.0 + waits,
             lambda x: np.log(x / 2.0).sum(),
             "log(x / scale).sum()",
         ),
         "Normal precision": Bulk(
-            gamma(sb.NormalPrecision(10.0)),
+            gamma(sb.likelihoods.NormalPrecision(10.0)),
             numbers,
             lambda x: ((x - 10.0) ** 2).sum(),
             "((x - mean)**2).sum()",

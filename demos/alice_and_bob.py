@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from _shared import Screen, curve, present
 
-from seqbayes import Beta, Binomial
+from seqbayes import Beta
 from seqbayes.console.palette import RULE
+from seqbayes.likelihoods import Binomial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

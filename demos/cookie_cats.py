@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from _shared import Screen, present
 
-from seqbayes import Beta, Binomial
+from seqbayes import Beta
 from seqbayes.console.palette import RULE
+from seqbayes.likelihoods import Binomial
 from seqbayes.numerics.quadrature import beta_less
 
 if TYPE_CHECKING:

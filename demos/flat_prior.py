@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from _shared import Screen, curve, present
 
-from seqbayes import (
-    Beta,
-    Dirichlet,
-    Exponential,
-    Gamma,
-    Geometric,
-    Normal,
-    NormalInverseGamma,
-    Poisson,
-    State,
-)
+from seqbayes import Beta, Dirichlet, Gamma, Normal, NormalInverseGamma, State
 from seqbayes.distributions import Beta as BetaDistribution
+from seqbayes.likelihoods import Exponential, Geometric, Poisson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

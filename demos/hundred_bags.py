@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from _shared import Screen, present
 
-from seqbayes import Beta, Binomial, Dirichlet
+from seqbayes import Beta, Dirichlet
 from seqbayes.console.palette import RULE
 from seqbayes.distributions import Beta as BetaDistribution
 from seqbayes.distributions import Normal
+from seqbayes.likelihoods import Binomial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from _shared import Screen, present
 
-from seqbayes import MultivariateNormal, NormalInverseWishart
+from seqbayes import NormalInverseWishart
+from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 
 if TYPE_CHECKING:

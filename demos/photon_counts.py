@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from _shared import Screen, curve, present
 
-from seqbayes import Gamma, Poisson
+from seqbayes import Gamma
 from seqbayes.console.palette import RULE
+from seqbayes.likelihoods import Poisson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,9 +13,10 @@ import numpy as np
 from _shared import Screen, curve, present
 from hundred_bags import bags
 
-from seqbayes import Gamma, Poisson
+from seqbayes import Gamma
 from seqbayes.console.palette import RULE
 from seqbayes.distributions import Gamma as GammaDistribution
+from seqbayes.likelihoods import Poisson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

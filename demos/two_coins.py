@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from _shared import Screen, present
 
-from seqbayes import Beta, Binomial, Dirichlet
+from seqbayes import Beta, Dirichlet
 from seqbayes.console.palette import COIN, RULE
+from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import Iteration, Mixture, Trace
 
 if TYPE_CHECKING:

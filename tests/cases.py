@@ -64,25 +64,25 @@ PRIORS = {
         {
             "fields": {
                 "size": sb.Product({"width": sb.Normal(1.0, 4.0, 2.25), "even": sb.Beta(2.0, 3.0)}),
-                "pause": sb.Gamma(2.5, 1.5, likelihood=sb.Exponential()),
+                "pause": sb.Gamma(2.5, 1.5, likelihood=sb.likelihoods.Exponential()),
             }
         },
     ],
 }
 
 LIKELIHOODS = {
-    sb.Binomial: [{"trials": 7}, {"trials": None}],
-    sb.Geometric: [{"start": 1}, {"start": 0}],
-    sb.NegativeBinomial: [{"successes": 3}, {"successes": 2.5}],
-    sb.Multinomial: [{"trials": 5}, {"trials": None}],
-    sb.Poisson: [{"exposure": 1.0}, {"exposure": 3.5}, {"exposure": None}],
-    sb.GammaShape: [{"shape": 2.5}, {"shape": 0.4}],
-    sb.Weibull: [{"shape": 1.7}, {"shape": 0.6}],
-    sb.InverseGamma: [{"shape": 3.0}],
-    sb.Pareto: [{"scale": 2.0}],
-    sb.NormalPrecision: [{"mean": -3.0}],
-    sb.Laplace: [{"location": 1.5}],
-    sb.MultivariateNormal: [{}, {"features": ("x", "y")}],
+    sb.likelihoods.Binomial: [{"trials": 7}, {"trials": None}],
+    sb.likelihoods.Geometric: [{"start": 1}, {"start": 0}],
+    sb.likelihoods.NegativeBinomial: [{"successes": 3}, {"successes": 2.5}],
+    sb.likelihoods.Multinomial: [{"trials": 5}, {"trials": None}],
+    sb.likelihoods.Poisson: [{"exposure": 1.0}, {"exposure": 3.5}, {"exposure": None}],
+    sb.likelihoods.GammaShape: [{"shape": 2.5}, {"shape": 0.4}],
+    sb.likelihoods.Weibull: [{"shape": 1.7}, {"shape": 0.6}],
+    sb.likelihoods.InverseGamma: [{"shape": 3.0}],
+    sb.likelihoods.Pareto: [{"scale": 2.0}],
+    sb.likelihoods.NormalPrecision: [{"mean": -3.0}],
+    sb.likelihoods.Laplace: [{"location": 1.5}],
+    sb.likelihoods.MultivariateNormal: [{}, {"features": ("x", "y")}],
 }
 
 

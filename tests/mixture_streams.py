@@ -7,18 +7,14 @@ import pytest
 
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
-    Exponential,
     Gamma,
-    LogNormal,
-    Multinomial,
-    MultivariateNormal,
     Normal,
     NormalInverseGamma,
     NormalInverseWishart,
     Product,
 )
+from seqbayes.likelihoods import Binomial, Exponential, LogNormal, Multinomial, MultivariateNormal
 from seqbayes.mixture import HalfLife, engine
 
 COIN = Beta(likelihood=Binomial(trials=10))

@@ -157,13 +157,13 @@ def test_named_priors():
     assert sb.Beta.flat().prior == (1, 1)
     assert sb.Beta.jeffreys().prior == (0.5, 0.5)
     # where successes are waited for, sqrt of the Fisher information is p**-1 (1 - p)**-1/2
-    assert sb.Beta.jeffreys(sb.Geometric()).prior == (0.0, 0.5)
-    assert sb.Beta.jeffreys(sb.NegativeBinomial(3)).prior == (0.0, 0.5)
+    assert sb.Beta.jeffreys(sb.likelihoods.Geometric()).prior == (0.0, 0.5)
+    assert sb.Beta.jeffreys(sb.likelihoods.NegativeBinomial(3)).prior == (0.0, 0.5)
     assert sb.Beta.haldane().prior == (0, 0)
     assert sb.Gamma.jeffreys().prior == (0.5, 0)
-    assert sb.Gamma.jeffreys(sb.Poisson(exposure=2)).prior == (0.5, 0)
-    assert sb.Gamma.jeffreys(sb.Exponential()).prior == (0, 0)
-    assert sb.Gamma.jeffreys(sb.Rayleigh()).prior == (0, 0)
+    assert sb.Gamma.jeffreys(sb.likelihoods.Poisson(exposure=2)).prior == (0.5, 0)
+    assert sb.Gamma.jeffreys(sb.likelihoods.Exponential()).prior == (0, 0)
+    assert sb.Gamma.jeffreys(sb.likelihoods.Rayleigh()).prior == (0, 0)
     assert sb.Dirichlet.jeffreys("abc").alpha == dict.fromkeys("abc", 0.5)
     assert sb.Dirichlet.symmetric(range(3), 2).alpha == {0: 2.0, 1: 2.0, 2: 2.0}
     assert sb.Normal.jeffreys(4.0).prior == (0.0, math.inf, 4.0)
@@ -186,7 +186,7 @@ def test_other_ways_to_say_the_normal_prior():
 
 
 def test_elicited_priors_go_with_their_likelihood():
-    likelihood = sb.Geometric(start=0)
+    likelihood = sb.likelihoods.Geometric(start=0)
     for state in (
         sb.Beta.flat(likelihood),
         sb.Beta.from_mean(0.3, 5, likelihood, seed=3),
@@ -194,4 +194,4 @@ def test_elicited_priors_go_with_their_likelihood():
     ):
         assert state.likelihood == likelihood
     with pytest.raises(PriorError, match="Poisson"):
-        sb.Beta.flat(sb.Poisson())
+        sb.Beta.flat(sb.likelihoods.Poisson())

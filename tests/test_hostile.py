@@ -93,20 +93,20 @@ MISSING = {
 }
 
 OUTSIDE = {
-    sb.Bernoulli: [2, -1, 0.5],
-    sb.Binomial: [8, -1, 2.5],
-    sb.Geometric: [-1, 1.5],
-    sb.NegativeBinomial: [-1, 1.5],
-    sb.Poisson: [-1, 0.5],
-    sb.Exponential: [-1e-300],
-    sb.GammaShape: [-1.0, 0.0],
-    sb.Weibull: [-1.0, 0.0],
-    sb.InverseGamma: [-1.0, 0.0],
-    sb.Pareto: [1.999, -3.0],
-    sb.Rayleigh: [-1.0, 0.0],
-    sb.Maxwell: [-1.0, 0.0],
-    sb.LogNormal: [0.0, -1.0],
-    sb.Multinomial: [{"nothing": 1}, {}],
+    sb.likelihoods.Bernoulli: [2, -1, 0.5],
+    sb.likelihoods.Binomial: [8, -1, 2.5],
+    sb.likelihoods.Geometric: [-1, 1.5],
+    sb.likelihoods.NegativeBinomial: [-1, 1.5],
+    sb.likelihoods.Poisson: [-1, 0.5],
+    sb.likelihoods.Exponential: [-1e-300],
+    sb.likelihoods.GammaShape: [-1.0, 0.0],
+    sb.likelihoods.Weibull: [-1.0, 0.0],
+    sb.likelihoods.InverseGamma: [-1.0, 0.0],
+    sb.likelihoods.Pareto: [1.999, -3.0],
+    sb.likelihoods.Rayleigh: [-1.0, 0.0],
+    sb.likelihoods.Maxwell: [-1.0, 0.0],
+    sb.likelihoods.LogNormal: [0.0, -1.0],
+    sb.likelihoods.Multinomial: [{"nothing": 1}, {}],
 }
 
 
@@ -125,7 +125,7 @@ def refused(case):
     if case.dimension:
         return refused_vectors(case, bad)
     labels = list(case.prior.get("alpha", [])) if case.family is sb.Dirichlet else []
-    if isinstance(case.likelihood, sb.Categorical):
+    if isinstance(case.likelihood, sb.likelihoods.Categorical):
         return {k: v for k, v in bad.items() if not is_among(v, labels)}
     for i, x in enumerate(OUTSIDE.get(type(case.likelihood), [])):
         if x == {} and case.likelihood.trials is None:
@@ -295,9 +295,9 @@ def test_an_error_names_the_value_and_what_was_expected():
     with pytest.raises(ObservationError, match=r"'purple'.*'red', 'blue'"):
         sb.Dirichlet.flat(["red", "blue"]).learn_one("purple")
     with pytest.raises(ObservationError, match="-7"):
-        sb.Gamma(likelihood=sb.Laplace(1.0)).learn_many([1.0, -7 * 10**400])
+        sb.Gamma(likelihood=sb.likelihoods.Laplace(1.0)).learn_many([1.0, -7 * 10**400])
     with pytest.raises(ObservationError, match="got -inf at position 1"):
-        sb.Gamma(likelihood=sb.Laplace(1.0)).learn_many([1.0, -math.inf])
+        sb.Gamma(likelihood=sb.likelihoods.Laplace(1.0)).learn_many([1.0, -math.inf])
     with pytest.raises(ObservationError, match="expected 2 weights, got 3"):
         sb.Beta().learn_many([True, False], w=[1, 2, 3])
 
@@ -400,10 +400,10 @@ def test_priors_are_checked(family, name):
         (sb.DirichletProcess, {"atoms": {"a": 0.0}}),
         (sb.Dirichlet, {"alpha": {"a": 1.0}}),
         (sb.Dirichlet, {"alpha": []}),
-        (sb.Beta, {"likelihood": sb.Poisson()}),
-        (sb.Beta, {"likelihood": sb.Bernoulli}),
+        (sb.Beta, {"likelihood": sb.likelihoods.Poisson()}),
+        (sb.Beta, {"likelihood": sb.likelihoods.Bernoulli}),
         (sb.Beta, {"likelihood": "Bernoulli"}),
-        (sb.Gamma, {"likelihood": sb.Categorical()}),
+        (sb.Gamma, {"likelihood": sb.likelihoods.Categorical()}),
         (sb.Beta, {"seed": "7"}),
         (sb.Beta, {"seed": -1}),
         (sb.Beta, {"seed": 1.5}),
@@ -415,17 +415,17 @@ def test_impossible_priors_are_refused(family, changed):
 
 
 LIKELIHOODS = [
-    (sb.Binomial, "trials"),
-    (sb.Multinomial, "trials"),
-    (sb.NegativeBinomial, "successes"),
-    (sb.Geometric, "start"),
-    (sb.Poisson, "exposure"),
-    (sb.GammaShape, "shape"),
-    (sb.Weibull, "shape"),
-    (sb.InverseGamma, "shape"),
-    (sb.NormalPrecision, "mean"),
-    (sb.Laplace, "location"),
-    (sb.Pareto, "scale"),
+    (sb.likelihoods.Binomial, "trials"),
+    (sb.likelihoods.Multinomial, "trials"),
+    (sb.likelihoods.NegativeBinomial, "successes"),
+    (sb.likelihoods.Geometric, "start"),
+    (sb.likelihoods.Poisson, "exposure"),
+    (sb.likelihoods.GammaShape, "shape"),
+    (sb.likelihoods.Weibull, "shape"),
+    (sb.likelihoods.InverseGamma, "shape"),
+    (sb.likelihoods.NormalPrecision, "mean"),
+    (sb.likelihoods.Laplace, "location"),
+    (sb.likelihoods.Pareto, "scale"),
 ]
 
 

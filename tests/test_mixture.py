@@ -8,16 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from seqbayes import (
-    Beta,
-    Binomial,
-    Dirichlet,
-    Gamma,
-    NormalInverseGamma,
-    ObservationError,
-    PriorError,
-)
+from seqbayes import Beta, Dirichlet, Gamma, NormalInverseGamma, ObservationError, PriorError
 from seqbayes.families import Normal
+from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import Mixture
 
 HEADS = [5, 9, 8, 4, 7]

@@ -14,13 +14,13 @@ from mixture_streams import COMPILED, long_stream
 from seqbayes import (
     Dirichlet,
     Gamma,
-    MultivariateNormal,
     NormalInverseGamma,
     NormalInverseWishart,
     ObservationError,
     Product,
 )
 from seqbayes.families import MultivariateParameters, NormalParameters
+from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 
 KAPPA, DF = 0.5, 6.0

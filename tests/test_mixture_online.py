@@ -12,7 +12,6 @@ import pytest
 from mixture_streams import COIN, COMPILED, clusters, long_stream, streams, tosses
 from seqbayes import (
     Beta,
-    Binomial,
     DirichletProcess,
     MergeError,
     NormalInverseGamma,
@@ -20,6 +19,7 @@ from seqbayes import (
     ObservationError,
     PriorError,
 )
+from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import Constant, HalfLife, Mixture, Power
 
 

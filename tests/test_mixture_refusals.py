@@ -7,7 +7,6 @@ import pytest
 
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
     DirichletProcess,
     Gamma,
@@ -18,6 +17,7 @@ from seqbayes import (
     ObservationError,
     PriorError,
 )
+from seqbayes.likelihoods import Binomial
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 
 COIN = Beta(likelihood=Binomial(trials=10))

@@ -17,13 +17,13 @@ from seqbayes import (
     Dirichlet,
     DirichletProcess,
     Gamma,
-    MultivariateNormal,
     NormalInverseGamma,
     NormalInverseWishart,
     ObservationError,
     PriorError,
     Product,
 )
+from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as some
 
 import seqbayes as sb
 from cases import agree
-from seqbayes import MultivariateNormal, NormalInverseGamma, NormalInverseWishart
+from seqbayes import NormalInverseGamma, NormalInverseWishart
 from seqbayes.distributions import Covariance
+from seqbayes.likelihoods import MultivariateNormal
 
 WHO = "NormalInverseWishart"
 

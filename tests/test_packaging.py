@@ -116,7 +116,7 @@ def run(code):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["seqbayes", "seqbayes.decay", "seqbayes.events.spec"])
+@pytest.mark.parametrize("module", ["seqbayes", "seqbayes.forgetting", "seqbayes.events.spec"])
 def test_whatever_reads_documents_knows_every_family(module):
     known = run(
         f"import {module} as m; getattr(m, 'State', None);"

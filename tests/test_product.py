@@ -16,17 +16,15 @@ from seqbayes import (
     Beta,
     Dirichlet,
     DirichletProcess,
-    Exponential,
-    Fields,
     Gamma,
     MergeError,
     NormalInverseGamma,
     NormalInverseWishart,
     ObservationError,
-    Poisson,
     PriorError,
     Product,
 )
+from seqbayes.likelihoods import Exponential, Fields, Poisson
 from seqbayes.statistics import FieldSums
 
 
@@ -58,7 +56,11 @@ def test_fields_are_priors_by_name():
     assert list(state.fields) == ["wait", "page", "clicks"]
     assert state.fields["clicks"] == Gamma()
     assert state.likelihood == Fields(
-        {"wait": NormalInverseGamma().likelihood, "page": sb.Categorical(), "clicks": Poisson()}
+        {
+            "wait": NormalInverseGamma().likelihood,
+            "page": sb.likelihoods.Categorical(),
+            "clicks": Poisson(),
+        }
     )
     state.learn_one(X)
     assert state.fields["clicks"] == Gamma(), "the prior keeps to itself what was seen"
@@ -217,7 +219,7 @@ class LargeSums(sb.Gamma):
         ([Gamma(), NormalInverseGamma()], [3, 1e200], [4, -1e200]),
         ([DirichletProcess(), NormalInverseGamma()], ["a", 1e200], ["b", -1e200]),
         (
-            [Dirichlet.flat("ab", sb.Multinomial()), Gamma(likelihood=Exponential())],
+            [Dirichlet.flat("ab", sb.likelihoods.Multinomial()), Gamma(likelihood=Exponential())],
             [{"a": 1}, 1e308],
             [{"b": 2}, 1.5e308],
         ),

@@ -92,24 +92,24 @@ class TestCandies:
     @pytest.mark.parametrize("mix", MIXES)
     def test_madison_against_fixed_mixes(self, mix):
         shares, wanted = MIXES[mix]
-        state = sb.Dirichlet.flat(MADISON, likelihood=sb.Multinomial())
+        state = sb.Dirichlet.flat(MADISON, likelihood=sb.likelihoods.Multinomial())
         state.learn_one(MADISON)
         ways = state.observe(MADISON).log_base
         fixed = math.fsum(n * math.log(p) for n, p in zip(MADISON.values(), shares, strict=True))
         assert fixed - (state.log_evidence - ways) == pytest.approx(wanted, abs=6e-4)
 
     def test_red_of_madison(self):
-        red = sb.Beta(likelihood=sb.Binomial())
+        red = sb.Beta(likelihood=sb.likelihoods.Binomial())
         red.learn_one((372, 2620))
         assert red.posterior == (373, 2249)
         # 2253 = 2620 - 372 + 5: the marginal of Dirichlet(1, ..., 1) on six colours
-        marginal = sb.Beta(1, 5, likelihood=sb.Binomial())
+        marginal = sb.Beta(1, 5, likelihood=sb.likelihoods.Binomial())
         marginal.learn_one((372, 2620))
         assert marginal.posterior == (373, 2253)
         assert marginal.interval() == pytest.approx((0.12895, 0.15564), abs=1e-5)
         inverse = [sc.betaincinv(373, 2253, q) for q in (0.025, 0.975)]
         assert marginal.interval() == pytest.approx(inverse, rel=1e-12)
-        six = sb.Dirichlet.flat(MADISON, likelihood=sb.Multinomial())
+        six = sb.Dirichlet.flat(MADISON, likelihood=sb.likelihoods.Multinomial())
         six.learn_one(MADISON)
         assert six.interval()["red"] == pytest.approx(marginal.interval(), rel=1e-10)
 
@@ -149,7 +149,7 @@ class TestFrequentismAndBayesianism:
         """5 : 3, first to 6: Bob wins with 1/11, not (3/8)**3 = .0527."""
         bob = sb.Beta()
         bob.learn_many([True] * 3 + [False] * 5)
-        wins = sb.Beta(*bob.posterior, likelihood=sb.Binomial(trials=3))
+        wins = sb.Beta(*bob.posterior, likelihood=sb.likelihoods.Binomial(trials=3))
         assert wins.predictive.p(3) == pytest.approx(float(Fraction(1, 11)), rel=1e-13)
         assert bob.mle**3 == pytest.approx(0.0527, abs=5e-5)
         chain = math.exp(sum(one_more(bob) for _ in range(3)))
@@ -190,7 +190,7 @@ class TestFrequentismAndBayesianism:
     def test_cookie_cats(self):
         """Day-7 retention: P(gate_30 > gate_40) = .99922, log Bayes factor of two rates -.03."""
         data = {30: (8502, 44700), 40: (8279, 45489)}
-        gates = {gate: sb.Beta(likelihood=sb.Binomial()) for gate in data}
+        gates = {gate: sb.Beta(likelihood=sb.likelihoods.Binomial()) for gate in data}
         for gate, (kept, players) in data.items():
             gates[gate].learn_one((kept, players))
         low, high = gates[30].interval(1 - 1e-13)
@@ -218,7 +218,7 @@ class TestWhereOthersGoWrong:
     """Known errors of other libraries: wrong rules, cancellation, and priors counted twice."""
 
     def test_exponential_is_not_poisson(self):
-        state = sb.Gamma(3, 2, likelihood=sb.Exponential())
+        state = sb.Gamma(3, 2, likelihood=sb.likelihoods.Exponential())
         # Lomax with shape 3 and scale 2
         lomax = [3 / 2 * (1 + x / 2) ** -4 for x in (0.1, 1.0, 3.0)]
         densities = [state.predictive.pdf(x) for x in (0.1, 1.0, 3.0)]
@@ -229,7 +229,7 @@ class TestWhereOthersGoWrong:
         assert round(state.mean, 4) == 1.0909
 
     def test_geometric_sums_to_one(self):
-        predictive = sb.Beta(2, 3, likelihood=sb.Geometric()).predictive
+        predictive = sb.Beta(2, 3, likelihood=sb.likelihoods.Geometric()).predictive
         pmf = [predictive.pmf(x) for x in (1, 2, 3)]
         assert pmf == pytest.approx([0.4, 0.2, 0.114286], abs=5e-7)
         exact = [Fraction(2, 5), Fraction(1, 5), Fraction(4, 35)]
@@ -239,7 +239,7 @@ class TestWhereOthersGoWrong:
 
     def test_exposure_changes_the_rate_only(self):
         alpha, beta = 2.5, 1.5
-        state = sb.Gamma(alpha, beta, likelihood=sb.Poisson(exposure=3))
+        state = sb.Gamma(alpha, beta, likelihood=sb.likelihoods.Poisson(exposure=3))
         for x in range(8):
             wanted = mp.quad(
                 lambda t, x=x: (
@@ -322,11 +322,13 @@ class TestWhereOthersGoWrong:
         Oracle: the hypergeometric likelihood over every number of marked ones, in fractions.
         """
         for (alpha, beta), wanted in {(2, 3): 8.0, (1, 1): 8.428571}.items():
-            drawn = sb.Beta(alpha, beta, likelihood=sb.Binomial(trials=5))
+            drawn = sb.Beta(alpha, beta, likelihood=sb.likelihoods.Binomial(trials=5))
             drawn.learn_one(2)
-            left = sb.Beta(*drawn.posterior, likelihood=sb.Binomial(trials=15)).predictive
+            left = sb.Beta(
+                *drawn.posterior, likelihood=sb.likelihoods.Binomial(trials=15)
+            ).predictive
             assert 2 + left.mean == pytest.approx(wanted, abs=5e-7)
-            before = sb.Beta(alpha, beta, likelihood=sb.Binomial(trials=20)).predictive
+            before = sb.Beta(alpha, beta, likelihood=sb.likelihoods.Binomial(trials=20)).predictive
             prior = [
                 math.comb(20, k)
                 * Fraction(math.factorial(alpha + k - 1) * math.factorial(beta + 19 - k))

@@ -22,10 +22,10 @@ from seqbayes import (
     Normal,
     NormalInverseGamma,
     ObservationError,
-    Poisson,
     PriorError,
     Product,
 )
+from seqbayes.likelihoods import Poisson
 from seqbayes.river import (
     ConjugateLinearRegression,
     ConjugateNB,

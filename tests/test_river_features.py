@@ -9,15 +9,8 @@ import pytest
 from river import datasets
 from sklearn.metrics import roc_auc_score
 
-from seqbayes import (
-    Beta,
-    Dirichlet,
-    Exponential,
-    Gamma,
-    NormalInverseGamma,
-    ObservationError,
-    PriorError,
-)
+from seqbayes import Beta, Dirichlet, Gamma, NormalInverseGamma, ObservationError, PriorError
+from seqbayes.likelihoods import Exponential
 from seqbayes.river import ConjugateNB, PredictiveSurprise
 
 PETS = [

@@ -150,7 +150,7 @@ def test_long_windows_keep_their_digits(w):
     xs = (1e6 + np.cumsum(rng.normal(0.0, 1.0, 100_000))).tolist()
     labels = rng.integers(0, 5, 100_000).tolist()
     normal, shares = sb.NormalInverseGamma(), sb.DirichletProcess()
-    waits = sb.Gamma(likelihood=sb.Exponential())
+    waits = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for i, (x, label) in enumerate(zip(xs, labels, strict=True)):
         for state, seen in ((normal, xs), (shares, labels), (waits, xs)):
             state.learn_one(x if seen is xs else label, w)
@@ -172,22 +172,22 @@ def test_long_windows_keep_their_digits(w):
         waits.unlearn_one(x, w)
     assert normal == sb.NormalInverseGamma()
     assert shares == sb.DirichletProcess()
-    assert waits == sb.Gamma(likelihood=sb.Exponential())
+    assert waits == sb.Gamma(likelihood=sb.likelihoods.Exponential())
 
 
 def test_long_streams_keep_their_digits():
     """A hundred thousand tenths are ten thousand; a small number next to a large one stays."""
-    tenths = sb.Gamma(likelihood=sb.Exponential())
+    tenths = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for _ in range(100_000):
         tenths.learn_one(0.1)
     exact = 100_000 * Fraction(0.1)
     assert tenths._statistics.value.b == pytest.approx(float(exact), rel=1e-15)
-    mixed = sb.Gamma(likelihood=sb.Exponential())
+    mixed = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for x in (1.0, 1e100, 1.0):
         mixed.learn_one(x)
     mixed.unlearn_one(1e100)
     assert mixed._statistics.value == (2.0, pytest.approx(2.0, abs=1.0))
-    near = sb.Gamma(likelihood=sb.Exponential())
+    near = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for x in (1.0, 1e16, 1.0):
         near.learn_one(x)
     near.unlearn_one(1e16)
@@ -238,7 +238,7 @@ def test_moments_at_any_scale(exponent, offset):
 @pytest.mark.parametrize("exponent", [-150, -8, 8, 150])
 def test_rates_at_any_scale(exponent):
     unit = 10.0**exponent
-    state = sb.Gamma.flat(sb.Exponential())
+    state = sb.Gamma.flat(sb.likelihoods.Exponential())
     state.learn_many([0.5 * unit, 1.5 * unit])
     assert state.mle == pytest.approx(1.0 / unit, rel=1e-15)
     assert state.map == pytest.approx(1.0 / unit, rel=1e-15)
@@ -250,10 +250,10 @@ def test_what_overflows_is_refused_and_changes_nothing():
     for state, first, bad in (
         (sb.NormalInverseGamma(), 1e200, -1e200),
         (sb.NormalInverseGamma(), 1e308, -1e308),
-        (sb.Gamma(likelihood=sb.Rayleigh()), 1.0, 1e200),
-        (sb.Gamma(likelihood=sb.Weibull(3.0)), 1.0, 1e200),
-        (sb.Gamma(likelihood=sb.InverseGamma(2.0)), 1.0, 1e-320),
-        (sb.Gamma(likelihood=sb.Exponential()), 1e308, 1e308),
+        (sb.Gamma(likelihood=sb.likelihoods.Rayleigh()), 1.0, 1e200),
+        (sb.Gamma(likelihood=sb.likelihoods.Weibull(3.0)), 1.0, 1e200),
+        (sb.Gamma(likelihood=sb.likelihoods.InverseGamma(2.0)), 1.0, 1e-320),
+        (sb.Gamma(likelihood=sb.likelihoods.Exponential()), 1e308, 1e308),
         (sb.Gamma(), 3, 10**307),
     ):
         state.learn_one(first)

@@ -13,19 +13,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from seqbayes import (
-    Beta,
-    Binomial,
-    Dirichlet,
-    DirichletProcess,
-    Gamma,
-    Normal,
-    NormalInverseGamma,
-)
+from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Normal, NormalInverseGamma
 from seqbayes.console.palette import ASCII, UNICODE
 from seqbayes.console.summary import PARTS, View, summarise
 from seqbayes.console.table import draw
 from seqbayes.events.columns import choose_columns
+from seqbayes.likelihoods import Binomial
 from seqbayes.watch.beliefs import Beliefs
 from seqbayes.watch.display import Screen
 

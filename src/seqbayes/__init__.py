@@ -1,4 +1,23 @@
-"""Sequential Bayes on streams: conjugate states that learn one observation at a time."""
+"""Sequential Bayes on streams: conjugate states that learn one observation at a time.
+
+A state holds a prior and what was learned, under a likelihood:
+
+>>> from seqbayes import Beta
+>>> belief = Beta(1, 1)
+>>> belief.learn_one(True)
+>>> round(belief.mean, 3)
+0.667
+
+Where to find what:
+
+- `seqbayes`: the prior families (`Beta`, `Gamma`, `Dirichlet`, `Normal`, …), the wrappers `Product`
+  (several fields) and `Decayed` (forgetting by half-life), and `register` for your own classes
+- `seqbayes.likelihoods`: what observations are (`Bernoulli`, `Binomial`, `Poisson`, …)
+- `seqbayes.mixture`: mixtures that learn by EM
+- `seqbayes.river`: estimators with River's interface
+- `seqbayes.stream`: pipelines with durable beliefs, and the verbs of the command line
+- `seqbayes.datasets`: data sets that are used in the examples
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,6 +31,8 @@ from seqbayes.errors import (
 )
 
 if TYPE_CHECKING:
+    from seqbayes import datasets, likelihoods, mixture, river, stream
+    from seqbayes.explanation import Explanation
     from seqbayes.families import (
         Beta,
         Dirichlet,
@@ -22,82 +43,58 @@ if TYPE_CHECKING:
         NormalInverseWishart,
         Product,
     )
-    from seqbayes.likelihoods import (
-        Bernoulli,
-        Binomial,
-        Categorical,
-        Exponential,
-        Fields,
-        GammaShape,
-        Geometric,
-        InverseGamma,
-        Laplace,
-        LogNormal,
-        Maxwell,
-        Multinomial,
-        MultivariateNormal,
-        NegativeBinomial,
-        NormalPrecision,
-        Pareto,
-        Poisson,
-        Rayleigh,
-        Weibull,
-    )
+    from seqbayes.forgetting import Decayed
     from seqbayes.registry import register
-    from seqbayes.state import Explanation, State
+    from seqbayes.state import State
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Bernoulli",
     "Beta",
-    "Binomial",
-    "Categorical",
+    "Decayed",
     "Dirichlet",
     "DirichletProcess",
     "Explanation",
-    "Exponential",
-    "Fields",
     "Gamma",
-    "GammaShape",
-    "Geometric",
-    "InverseGamma",
-    "Laplace",
-    "LogNormal",
-    "Maxwell",
     "MergeError",
-    "Multinomial",
-    "MultivariateNormal",
-    "NegativeBinomial",
     "Normal",
     "NormalInverseGamma",
     "NormalInverseWishart",
-    "NormalPrecision",
     "ObservationError",
-    "Pareto",
-    "Poisson",
     "PriorError",
     "Product",
-    "Rayleigh",
     "SeqbayesError",
     "State",
     "UnsupportedError",
-    "Weibull",
+    "datasets",
+    "likelihoods",
+    "mixture",
     "register",
+    "river",
+    "stream",
 ]
 
-# Imported when first asked for: the command line's help and completion wait for none of it.
-_HOMES = ("seqbayes.families", "seqbayes.likelihoods", "seqbayes.state", "seqbayes.registry")
+# Imported on first use: the command line's help and completion need none of it.
+_MODULES = ("datasets", "likelihoods", "mixture", "river", "stream")
+_HOMES = {
+    "Decayed": "seqbayes.forgetting",
+    "Explanation": "seqbayes.explanation",
+    "State": "seqbayes.state",
+    "register": "seqbayes.registry",
+}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name in __all__:
-        for home in map(import_module, _HOMES):
-            if hasattr(home, name):
-                globals()[name] = found = getattr(home, name)
-                return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(_HOMES.get(name, "seqbayes.families")), name)
+        globals()[name] = found
+        return found
+    from seqbayes.misplaced import missing
+
+    raise missing(__name__, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

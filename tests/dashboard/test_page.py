@@ -470,7 +470,8 @@ def test_health_says_how_the_stream_fares(open_page, site, shoot):
 
 def kinds():
     """Return beliefs of all kinds that a configuration does not name, by name."""
-    from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseWishart, Poisson, Product
+    from seqbayes import Beta, DirichletProcess, Gamma, NormalInverseWishart, Product
+    from seqbayes.likelihoods import Poisson
     from seqbayes.mixture import DirichletProcessMixture, Mixture
 
     rng = random.Random(3)

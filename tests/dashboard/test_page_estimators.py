@@ -8,7 +8,8 @@ import time
 import pytest
 from served import Site
 
-from seqbayes import Dirichlet, Gamma, NormalInverseGamma, Poisson, Product, river
+from seqbayes import Dirichlet, Gamma, NormalInverseGamma, Product, river
+from seqbayes.likelihoods import Poisson
 from seqbayes.mixture import Mixture
 from seqbayes.stream import open_store
 from seqbayes.stream.history import summarise

@@ -9,22 +9,24 @@ from scipy import optimize, stats
 
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
-    Exponential,
     Gamma,
-    Geometric,
-    LogNormal,
     Normal,
     NormalInverseGamma,
     NormalInverseWishart,
-    Poisson,
     Product,
 )
 from seqbayes.dashboard import views
 from seqbayes.dashboard.views.predictives import Blend, blend
 from seqbayes.distributions import StudentT
-from seqbayes.likelihoods import MultivariateNormal
+from seqbayes.likelihoods import (
+    Binomial,
+    Exponential,
+    Geometric,
+    LogNormal,
+    MultivariateNormal,
+    Poisson,
+)
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.predictive import Categorical
 

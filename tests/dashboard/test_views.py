@@ -10,12 +10,9 @@ import pytest
 from cases import CASES
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
     DirichletProcess,
     Gamma,
-    LogNormal,
-    Multinomial,
     Normal,
     NormalInverseGamma,
     NormalInverseWishart,
@@ -27,6 +24,7 @@ from seqbayes import (
 )
 from seqbayes.dashboard import views
 from seqbayes.dashboard.views import curves
+from seqbayes.likelihoods import Binomial, LogNormal, Multinomial
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 
 

@@ -211,14 +211,18 @@ def test_unlearning_refuses_what_was_not_learned(case):
     ("state", "seen", "strange"),
     [
         (sb.Beta(), [True, True], False),
-        (sb.Beta(likelihood=sb.Binomial(5)), [5, 4], 0),
+        (sb.Beta(likelihood=sb.likelihoods.Binomial(5)), [5, 4], 0),
         (sb.Gamma(), [3, 4], 9),
-        (sb.Gamma(likelihood=sb.Exponential()), [1.0, 2.0], 3.5),
+        (sb.Gamma(likelihood=sb.likelihoods.Exponential()), [1.0, 2.0], 3.5),
         (sb.Normal(), [0.0, 1.0, 2.0], 100.0),
         (sb.NormalInverseGamma(), [1e6, 1e6 + 1.0], 1e6 + 3.0),
         (sb.Normal(), [5.0], 6.0),
         (sb.Dirichlet.flat("ab"), ["a", "a"], "b"),
-        (sb.Dirichlet.flat("ab", sb.Multinomial()), [{"a": 2}, {"a": 1, "b": 1}], {"b": 2}),
+        (
+            sb.Dirichlet.flat("ab", sb.likelihoods.Multinomial()),
+            [{"a": 2}, {"a": 1, "b": 1}],
+            {"b": 2},
+        ),
         (sb.DirichletProcess(), ["a"], "b"),
     ],
     ids=str,
@@ -272,7 +276,7 @@ def test_rivers_names_do_the_same(case):
 def expected(state):
     if isinstance(state, sb.Product):
         return {name: expected(state.marginal(name)) for name in state.fields}
-    return state.mean if hasattr(state, "categories") else state.predictive.mean
+    return state.mean if state.display_kind == "labels" else state.predictive.mean
 
 
 @every

@@ -303,11 +303,11 @@ def check_moments(case, predictive):
                 assert predictive.mean[name] == field.mean
                 assert predictive.var[name] == field.var
         return
-    if case.likelihood.labelled and not isinstance(case.likelihood, sb.Bernoulli):
+    if case.likelihood.labelled and not isinstance(case.likelihood, sb.likelihoods.Bernoulli):
         with pytest.raises(NotImplementedError, match="labels"):
             _ = predictive.mean
         return
-    if isinstance(case.likelihood, sb.Multinomial):
+    if isinstance(case.likelihood, sb.likelihoods.Multinomial):
         xs = list(compositions(predictive))
         for label in xs[0]:
             first, second = (sum(predictive.p(x) * x[label] ** m for x in xs) for m in (1, 2))

@@ -9,20 +9,17 @@ from memory import Lines, Listed, lines
 
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
-    Exponential,
     Gamma,
-    Geometric,
-    MultivariateNormal,
     Normal,
     NormalInverseGamma,
     NormalInverseWishart,
     PriorError,
     Product,
 )
-from seqbayes.decay import Decayed
 from seqbayes.events.durations import parse_duration, parse_half_life
+from seqbayes.forgetting import Decayed
+from seqbayes.likelihoods import Binomial, Exponential, Geometric, MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store

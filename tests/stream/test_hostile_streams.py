@@ -12,8 +12,8 @@ import pytest
 from memory import Listed, lines
 
 from seqbayes import Beta, NormalInverseGamma, cli, stream
-from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
+from seqbayes.forgetting import Decayed
 from seqbayes.stream import (
     Belief,
     History,

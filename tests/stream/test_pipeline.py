@@ -11,17 +11,15 @@ from memory import Listed, lines
 from cases import FIRST
 from seqbayes import (
     Beta,
-    Binomial,
     Dirichlet,
     DirichletProcess,
     Gamma,
-    Multinomial,
     Normal,
     NormalInverseWishart,
-    Poisson,
     PriorError,
 )
-from seqbayes.decay import Decayed
+from seqbayes.forgetting import Decayed
+from seqbayes.likelihoods import Binomial, Multinomial, Poisson
 from seqbayes.river import (
     ConjugateLinearRegression,
     ConjugateNB,

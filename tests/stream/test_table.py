@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbayes import Beta, Dirichlet, NormalInverseGamma
-from seqbayes.decay import Decayed
 from seqbayes.events.fields import Layout
+from seqbayes.forgetting import Decayed
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 from seqbayes.stream.forms import Forms

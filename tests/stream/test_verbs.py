@@ -14,7 +14,7 @@ import pytest
 from memory import Listed, lines
 
 from seqbayes import Beta, Dirichlet, NormalInverseGamma, NormalInverseWishart, Product, cli, stream
-from seqbayes.decay import Decayed
+from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.river import ConjugateLinearRegression, ConjugateNB

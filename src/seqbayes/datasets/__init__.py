@@ -1,5 +1,7 @@
 """Real data that ship with seqbayes, each with its source."""
 
+from typing import Any
+
 from seqbayes.datasets.candies import (
     COLOURS,
     Count,
@@ -9,6 +11,7 @@ from seqbayes.datasets.candies import (
     walk_in_the_park,
     wicklin,
 )
+from seqbayes.misplaced import missing
 
 __all__ = [
     "COLOURS",
@@ -19,3 +22,7 @@ __all__ = [
     "walk_in_the_park",
     "wicklin",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

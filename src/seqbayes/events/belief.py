@@ -10,10 +10,10 @@ from typing import Any
 
 from river import base
 
-from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.columns import Columns, choose_columns, kind_of
 from seqbayes.events.fields import Slot
+from seqbayes.forgetting import Decayed
 from seqbayes.state import State
 
 POLICIES = ("refuse", "drop", "pool")

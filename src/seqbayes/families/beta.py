@@ -9,11 +9,10 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between, match_interval
-from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State
+from seqbayes.state import State, all_positive
 from seqbayes.statistics import PairStatistic
 
 

@@ -11,12 +11,12 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import check_proportions
+from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import LabelState, by_label
 from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import Explanation
 
 
 class DirichletProcessHyperparameters(NamedTuple):

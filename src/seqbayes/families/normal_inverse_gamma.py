@@ -12,12 +12,11 @@ from seqbayes import distributions, likelihoods
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU, move
-from seqbayes.family import all_positive
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.numerics.special import is_array
 from seqbayes.registry import register
-from seqbayes.state import State
+from seqbayes.state import State, all_positive
 from seqbayes.statistics import MomentStatistic
 
 

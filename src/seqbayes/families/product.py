@@ -7,14 +7,14 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from seqbayes import codec, distributions, tables
+from seqbayes import distributions, serialization, tables
 from seqbayes.distributions.product import some
 from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
-from seqbayes.family import Family
 from seqbayes.likelihoods import Fields
 from seqbayes.registry import register
-from seqbayes.state import Explanation, State, check_level
+from seqbayes.state import State, check_level
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
 from seqbayes.tables import by_field
 
@@ -23,9 +23,9 @@ class ProductHyperparameters(NamedTuple):
     """Hyperparameters of every field by name, and the families that they belong to, in order."""
 
     fields: dict[Any, Any]
-    families: tuple[type[Family], ...]
+    families: tuple[type[State], ...]
 
-    def members(self) -> list[tuple[Any, type[Family], Any]]:
+    def members(self) -> list[tuple[Any, type[State], Any]]:
         """Return name, family and hyperparameters of every field."""
         return [
             (name, family, h)
@@ -380,9 +380,11 @@ class Product(State):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as a versioned dictionary of JSON values, with one for every field."""
-        named = [[codec.encode(name), state.to_dict()] for name, state in self._states().items()]
+        named = [
+            [serialization.encode(name), state.to_dict()] for name, state in self._states().items()
+        ]
         return {
-            "seqbayes": codec.VERSION,
+            "seqbayes": serialization.VERSION,
             "family": type(self).__name__,
             "fields": {"pairs": named},
             "statistics": list(self._statistics.dump()[:2]),
@@ -390,7 +392,7 @@ class Product(State):
         }
 
     @classmethod
-    def _from_document(cls, document: codec.Document) -> Self:
+    def _from_document(cls, document: serialization.Document) -> Self:
         states = document.states(State.from_dict)
         n = document.numbers("statistics", 2)
         product = cls._restore(by_label(states, "states"), n, document.seed())

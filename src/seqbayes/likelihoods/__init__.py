@@ -4,6 +4,8 @@ A likelihood is a small immutable value. It makes the accumulators of `seqbayes.
 whole arrays, gives the predictive distribution under its conjugate prior, and draws observations.
 """
 
+from typing import Any
+
 from seqbayes.likelihoods.base import (
     Likelihood,
     PairLikelihood,
@@ -45,6 +47,7 @@ from seqbayes.likelihoods.trials import (
     Geometric,
     NegativeBinomial,
 )
+from seqbayes.misplaced import missing
 
 __all__ = [
     "Bernoulli",
@@ -75,3 +78,7 @@ __all__ = [
     "check_parameter",
     "check_vector",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -32,7 +32,7 @@ class Fields(Likelihood):
     Examples
     --------
     >>> import numpy as np
-    >>> from seqbayes import Fields, Geometric, Poisson
+    >>> from seqbayes.likelihoods import Fields, Geometric, Poisson
     >>> visits = Fields({"clicks": Poisson(), "tries": Geometric()})
     >>> sorted(visits.sample({"clicks": 2.5, "tries": 0.5}, np.random.default_rng(1)))
     ['clicks', 'tries']

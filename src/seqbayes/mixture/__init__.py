@@ -1,5 +1,8 @@
 """Mixtures of states: which component made an observation, and what the components are."""
 
+from typing import Any
+
+from seqbayes.misplaced import missing
 from seqbayes.mixture.dirichlet_process import DirichletProcessMixture
 from seqbayes.mixture.model import Mixture
 from seqbayes.mixture.prequential import Prequential
@@ -16,3 +19,7 @@ __all__ = [
     "Prequential",
     "Trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.mixture import document, revising
 from seqbayes.mixture.buffering import plain
 from seqbayes.mixture.forecasting import Forecast
@@ -217,7 +217,7 @@ class Census:
             ],
             "known": None if self._known is None else self._known.to_dict(),
             "failed": [[list(key), at] for key, at in self._failed.items()],
-            "window": [[codec.encode(x), w] for x, w in self._window],
+            "window": [[serialization.encode(x), w] for x, w in self._window],
             "trials": [trial.to_dict() for trial in self._trials],
         }
 
@@ -232,7 +232,7 @@ class Census:
         self._failed = {tuple(map(int, key)): float(at) for key, at in seen["failed"]}
         self._window.clear()
         for each, w in seen["window"]:
-            x = codec.decode(each)
+            x = serialization.decode(each)
             working.reader.read(x)
             self._window.append((plain(x), read_weight(w)))
         self._trials = [Trial.from_dict(each, self._prior, working) for each in seen["trials"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import document
@@ -212,7 +212,7 @@ class DirichletProcessMixture(Answers, OneByOne):
     def _learned(self) -> dict[str, Any]:
         working = self._working
         if working is None:
-            return {"buffer": [[codec.encode(x), w] for x, w in self._buffer]}
+            return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
         return {
             "learned": {
                 "component": working.priors[0].to_dict(),
@@ -224,7 +224,7 @@ class DirichletProcessMixture(Answers, OneByOne):
     def _restore(self, seen: Mapping[str, Any]) -> None:
         if "learned" not in seen:
             for x, w in seen["buffer"]:
-                self._buffer.add(codec.decode(x), read_weight(w))
+                self._buffer.add(serialization.decode(x), read_weight(w))
             return
         learned = seen["learned"]
         component = _check_component(State.from_dict(learned["component"]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.mixture.steps import STEPS
 from seqbayes.mixture.working import Working
@@ -97,7 +97,7 @@ def encode_parameter(name: str, value: Any) -> Any:
     """
     if name == "components" and not isinstance(value, int):
         named = value.items() if isinstance(value, Mapping) else enumerate(value)
-        return [[codec.encode(key), state.to_dict()] for key, state in named]
+        return [[serialization.encode(key), state.to_dict()] for key, state in named]
     if name == "step" and value is not None:
         if isinstance(value, (int, float)):
             return float(value)
@@ -107,7 +107,7 @@ def encode_parameter(name: str, value: Any) -> Any:
         return [type(value).__name__, fields]
     if isinstance(value, State):
         return value.to_dict()
-    return codec.encode(value)
+    return serialization.encode(value)
 
 
 def decode_parameter(name: str, value: Any) -> Any:
@@ -120,7 +120,7 @@ def decode_parameter(name: str, value: Any) -> Any:
     """
     try:
         if name == "components" and not isinstance(value, int):
-            return {codec.decode(key): State.from_dict(state) for key, state in value}
+            return {serialization.decode(key): State.from_dict(state) for key, state in value}
         if name == "step" and isinstance(value, (list, tuple)):
             kind, fields = value
             return STEPS[kind](**fields)
@@ -128,4 +128,4 @@ def decode_parameter(name: str, value: Any) -> Any:
         raise PriorError(f"cannot read {name} of the mixture: {error}") from None
     if isinstance(value, Mapping) and "family" in value:
         return State.from_dict(value)
-    return codec.decode(value)
+    return serialization.decode(value)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from river import base
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.mixture import document
 from seqbayes.mixture.rows import HEAVIEST, as_weight
@@ -100,7 +100,7 @@ class Durable(base.Clusterer):
             If a step is a function that has no name here.
         """
         return {
-            "seqbayes": codec.VERSION,
+            "seqbayes": serialization.VERSION,
             "model": type(self).__name__,
             "parameters": {name: self._encode(name, value) for name, value in self._given.items()},
             **self._learned(),
@@ -115,7 +115,7 @@ class Durable(base.Clusterer):
         PriorError
             If the dictionary describes no such thing, or is of a newer version.
         """
-        codec.Document(data)
+        serialization.Document(data)
         name, model = cls.__name__, data.get("model")
         if model != name or not isinstance(data.get("parameters"), Mapping):
             raise PriorError(f"expected a dictionary of a {name}, got model {model!r}")

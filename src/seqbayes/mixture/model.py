@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import document, fitting, merging
@@ -89,7 +89,8 @@ class Mixture(Answers):
     --------
     Five sets of ten tosses, each with one of two coins, and nobody noted which:
 
-    >>> from seqbayes import Beta, Binomial
+    >>> from seqbayes import Beta
+    >>> from seqbayes.likelihoods import Binomial
     >>> from seqbayes.mixture import Mixture
     >>> coin = Beta(likelihood=Binomial(trials=10))
     >>> coins = Mixture({"A": coin, "B": coin}, weights=(0.5, 0.5), start=(0.6, 0.5))
@@ -315,7 +316,7 @@ class Mixture(Answers):
 
     def _learned(self) -> dict[str, Any]:
         if self._working is None:
-            return {"buffer": [[codec.encode(x), w] for x, w in self._buffer]}
+            return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
         return {"learned": self._working_document()}
 
     def _working_document(self) -> dict[str, Any]:
@@ -334,7 +335,7 @@ class Mixture(Answers):
             self._take(seen["learned"], priors)
             return
         for x, w in seen["buffer"]:
-            self._fill(codec.decode(x), read_weight(w))
+            self._fill(serialization.decode(x), read_weight(w))
 
     def _take(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
         if priors is None or len(priors) != len(self.names):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
@@ -251,13 +251,15 @@ class Prequential(OneByOne):
     @staticmethod
     def _encode(name: str, value: Any) -> Any:
         if name == "mixtures" and not isinstance(value, int):
-            return [[codec.encode(key), mixture.to_dict()] for key, mixture in value.items()]
+            return [
+                [serialization.encode(key), mixture.to_dict()] for key, mixture in value.items()
+            ]
         return Durable._encode(name, value)
 
     @staticmethod
     def _decode(name: str, value: Any) -> Any:
         if name == "mixtures" and not isinstance(value, int):
-            return {codec.decode(key): Mixture.from_dict(each) for key, each in value}
+            return {serialization.decode(key): Mixture.from_dict(each) for key, each in value}
         return Durable._decode(name, value)
 
     def _learned(self) -> dict[str, Any]:

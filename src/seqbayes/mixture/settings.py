@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.family import check_seed
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.components import adapter
 from seqbayes.mixture.kernels import SHAPES
 from seqbayes.mixture.steps import Constant, HalfLife, Power
-from seqbayes.state import State
+from seqbayes.state import State, check_seed
 
 BURN_IN = 10
 """Observations per component before the first M-step, where there is a start."""

@@ -1,5 +1,8 @@
 """River estimators on top of the conjugate states: they learn from feature dicts, one at a time."""
 
+from typing import Any
+
+from seqbayes.misplaced import missing
 from seqbayes.river.anomaly import PredictiveSurprise
 from seqbayes.river.mixture_discriminant import MixtureDiscriminant
 from seqbayes.river.naive_bayes import ConjugateNB
@@ -11,3 +14,7 @@ __all__ = [
     "MixtureDiscriminant",
     "PredictiveSurprise",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

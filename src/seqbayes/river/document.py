@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river.features import KINDS, Feature, Kind
@@ -24,7 +24,7 @@ def describe(estimator: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the dictionary of an estimator that has seen this."""
     parameters = inspect.signature(type(estimator)).parameters
     return {
-        "seqbayes": codec.VERSION,
+        "seqbayes": serialization.VERSION,
         "estimator": type(estimator).__name__,
         "parameters": {name: _parameter(getattr(estimator, name)) for name in parameters},
         "seen": dict(seen),
@@ -34,12 +34,12 @@ def describe(estimator: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
 def _parameter(value: Any) -> Any:
     if isinstance(value, Mapping):
         return [
-            [codec.encode(name), kind.to_dict() if isinstance(kind, State) else kind]
+            [serialization.encode(name), kind.to_dict() if isinstance(kind, State) else kind]
             for name, kind in value.items()
         ]
     if isinstance(value, Sequence) and any(isinstance(each, State) for each in value):
         return [each.to_dict() for each in value]
-    return codec.encode(value)
+    return serialization.encode(value)
 
 
 def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
@@ -50,7 +50,7 @@ def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, 
     PriorError
         If the dictionary is of another class, or of a newer version.
     """
-    codec.Document(data).choose("estimator", lambda: {kind.__name__: kind})
+    serialization.Document(data).choose("estimator", lambda: {kind.__name__: kind})
     parameters, seen = data.get("parameters"), data.get("seen")
     if not isinstance(parameters, Mapping) or not isinstance(seen, Mapping):
         raise PriorError(f"expected parameters and what was seen, got {reprlib.repr(data)}")
@@ -65,10 +65,10 @@ def _value(value: Any) -> Any:
         if value and all(isinstance(each, Mapping) for each in value):
             return tuple(State.from_dict(each) for each in value)
         return {
-            codec.decode(name): State.from_dict(kind) if isinstance(kind, Mapping) else kind
+            serialization.decode(name): State.from_dict(kind) if isinstance(kind, Mapping) else kind
             for name, kind in read_lists(value)
         }
-    return codec.decode(value)
+    return serialization.decode(value)
 
 
 def read_lists(value: Any, length: int = 2) -> list[Any]:
@@ -88,7 +88,7 @@ def read_lists(value: Any, length: int = 2) -> list[Any]:
 
 def write_statistics(statistics: Statistics) -> Any:
     """Return all sums as JSON values."""
-    return codec.encode(statistics.dump())
+    return serialization.encode(statistics.dump())
 
 
 def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
@@ -99,7 +99,9 @@ def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
     PriorError
         If they are no such sums.
     """
-    codec.Document({"seqbayes": codec.VERSION, "statistics": dumped}).load(statistics)
+    serialization.Document({"seqbayes": serialization.VERSION, "statistics": dumped}).load(
+        statistics
+    )
     return statistics
 
 
@@ -108,10 +110,13 @@ def write_features(features: Mapping[Any, Feature]) -> list[Any]:
     names = {id(kind): name for name, kind in KINDS.items()}
     return [
         [
-            codec.encode(name),
+            serialization.encode(name),
             names.get(id(feature.kind), _OWN),
             write_statistics(feature.seen),
-            [[codec.encode(c), write_statistics(own)] for c, own in feature.by_class.items()],
+            [
+                [serialization.encode(c), write_statistics(own)]
+                for c, own in feature.by_class.items()
+            ],
         ]
         for name, feature in features.items()
     ]
@@ -126,14 +131,14 @@ def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any
         If one is of no known kind, or has no such sums.
     """
     for name, kind, seen, by_class in read_lists(written, 4):
-        key = codec.decode(name)
+        key = serialization.decode(name)
         model = asked.get(key) if kind == _OWN else KINDS.get(kind)
         if model is None:
             raise PriorError(f"expected a kind of feature {key!r}, got {reprlib.repr(kind)}")
         feature = Feature(model)
         read_statistics(feature.seen, seen)
         for label, own in read_lists(by_class):
-            feature.by_class[codec.decode(label)] = read_statistics(model.statistics(), own)
+            feature.by_class[serialization.decode(label)] = read_statistics(model.statistics(), own)
         yield key, feature
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from seqbayes import codec, likelihoods
+from seqbayes import likelihoods, serialization
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
@@ -248,11 +248,15 @@ class MixtureDiscriminant(GenerativeClassifier):
                 "classes": document.write_statistics(self._classes),
                 "features": document.write_features(self._features),
                 "mixtures": [
-                    [codec.encode(label), codec.encode(each.numbers), each.mixture.to_dict()]
+                    [
+                        serialization.encode(label),
+                        serialization.encode(each.numbers),
+                        each.mixture.to_dict(),
+                    ]
                     for label, each in self._mixtures.items()
                 ],
                 "buffers": [
-                    [codec.encode(label), [[codec.encode(x), w] for x, w in kept]]
+                    [serialization.encode(label), [[serialization.encode(x), w] for x, w in kept]]
                     for label, kept in self._buffers.items()
                 ],
             },
@@ -274,16 +278,16 @@ class MixtureDiscriminant(GenerativeClassifier):
         model._features.update(document.read_features(written, model._kinds))
         for label, numbers, mixture in document.read_lists(seen.get("mixtures"), 3):
             known = None if model._prototypes is not None else model._features
-            found = class_mixture.read(mixture, codec.decode(numbers), known)
-            model._mixtures[codec.decode(label)] = found
+            found = class_mixture.read(mixture, serialization.decode(numbers), known)
+            model._mixtures[serialization.decode(label)] = found
         for label, kept in document.read_lists(seen.get("buffers")):
-            model._buffers[codec.decode(label)] = model._read_kept(kept)
+            model._buffers[serialization.decode(label)] = model._read_kept(kept)
         return model
 
     def _read_kept(self, written: Any) -> list[tuple[dict[Any, Any], float]]:
         kept = []
         for x, w in document.read_lists(written):
-            row = codec.decode(x)
+            row = serialization.decode(x)
             if not isinstance(row, dict):
                 raise PriorError(f"expected an observation, got {row!r}")
             try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from river import base
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
@@ -358,7 +358,7 @@ class ConjugateLinearRegression(base.Regressor):
             self,
             {
                 "root": document.write_root(self._root),
-                "columns": [codec.encode(name) for name in self._columns],
+                "columns": [serialization.encode(name) for name in self._columns],
                 "sums": [self._n, self._target_origin, *self._origin],
             },
         )
@@ -375,7 +375,7 @@ class ConjugateLinearRegression(base.Regressor):
         model: Self
         model, seen = document.revive(cls, data)
         root = document.read_root(seen.get("root"))
-        columns = codec.decode(seen.get("columns"))
+        columns = serialization.decode(seen.get("columns"))
         n, target, *origin = document.read_numbers(seen.get("sums"), root.size + 2)
         first = 1 if model.intercept and origin else 0
         if not isinstance(columns, tuple) or len(set(columns)) != root.size - first:

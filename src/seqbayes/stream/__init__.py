@@ -1,6 +1,9 @@
 """Events from a stream: sources, durable beliefs, nothing lost, nothing counted twice."""
 
+from typing import Any
+
 from seqbayes.events.belief import Belief, Times
+from seqbayes.misplaced import missing
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.source import Batch, Source, SourceError, register_source
@@ -43,3 +46,7 @@ __all__ = [
     "run",
     "show",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

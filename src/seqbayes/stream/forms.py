@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
-from seqbayes import codec, river
-from seqbayes.decay import Decayed
+from seqbayes import river, serialization
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
-from seqbayes.family import Family
+from seqbayes.forgetting import Decayed
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 
@@ -91,7 +90,7 @@ class Forms:
         self._head = self._tail = ""
         if isinstance(template, State):
             self.make = spec.factory(self._template)
-        if getattr(type(template), "to_dict", None) is Family.to_dict:
+        if getattr(type(template), "to_dict", None) is State.to_dict:
             # all states of a belief have the same JSON around their statistics
             form = {**self._template.to_dict(), "statistics": None}
             # labels are within quotes, and these are escaped within a text: this is the key alone
@@ -110,7 +109,7 @@ class Forms:
             sums = state._statistics.dump()
             text = write_json(sums) if set(map(type, sums)) == _FLOATS else "null"
             if "null" in text:  # which stands for infinity, too
-                text = write_json(codec.encode(sums))
+                text = write_json(serialization.encode(sums))
             return f"{self._head}{text}{self._tail}"
         return write_json(state.to_dict())
 
@@ -126,7 +125,9 @@ class Forms:
         if head and text.startswith(head) and text.endswith(tail):
             state = self.make()
             seen = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
-            codec.Document({"seqbayes": codec.VERSION, "statistics": seen}).load(state._statistics)
+            serialization.Document({"seqbayes": serialization.VERSION, "statistics": seen}).load(
+                state._statistics
+            )
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
 
@@ -134,4 +135,4 @@ class Forms:
 def write_json(value: Any) -> str:
     """Return the JSON of a document."""
     # numpy's numbers, which documents may hold as floats, are written as floats are
-    return msgspec.json.encode(value, enc_hook=codec.encode).decode()
+    return msgspec.json.encode(value, enc_hook=serialization.encode).decode()

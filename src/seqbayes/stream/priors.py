@@ -9,11 +9,11 @@ from typing import Any, Literal
 import msgspec
 
 from seqbayes import river
-from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.durations import parse_half_life
 from seqbayes.families import NormalInverseWishart, Product
+from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from seqbayes.decay import Decayed
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
@@ -19,6 +18,7 @@ from seqbayes.events.loops import learn_events, learn_until_failure, learns_by_i
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
 from seqbayes.families import DirichletProcess
+from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.stores import StoreError
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.views.base import without_decay
-from seqbayes.decay import Decayed
 from seqbayes.events.belief import Belief
+from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, in_words, read_state
 
 _EXAMPLES: dict[str, Any] = {

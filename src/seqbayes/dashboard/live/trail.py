@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.decay import Decayed
+from seqbayes.forgetting import Decayed
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import State
 

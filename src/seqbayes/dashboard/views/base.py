@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 from seqbayes.dashboard.views.figures import finite
-from seqbayes.decay import Decayed
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
+from seqbayes.forgetting import Decayed
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import State
 

@@ -103,7 +103,8 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
 
     Examples
     --------
-    >>> from seqbayes import Beta, Binomial
+    >>> from seqbayes import Beta
+    >>> from seqbayes.likelihoods import Binomial
     >>> from seqbayes.mixture import Mixture
     >>> coin = Beta(likelihood=Binomial(trials=10))
     >>> coins = Mixture({"A": coin, "B": coin}, weights=(0.5, 0.5), start=(0.6, 0.5))

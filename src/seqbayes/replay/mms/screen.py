@@ -23,9 +23,9 @@ from seqbayes.console.charts import (
 )
 from seqbayes.console.palette import CANDY, LETTER, RULE, Signs
 from seqbayes.console.text import density, percent, probability, signed
+from seqbayes.explanation import Explanation
 from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep
-from seqbayes.state import Explanation
 
 AXIS = 0.5
 """The curves of Bayes' rule show shares from 0 to this."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from seqbayes.datasets import COLOURS, factory_mixes, madison
 from seqbayes.errors import PriorError
+from seqbayes.explanation import Explanation
 from seqbayes.families import Beta, Dirichlet
 from seqbayes.replay.mms.priors import Prior
-from seqbayes.state import Explanation
 
 LEVEL = 0.95
 

@@ -11,9 +11,9 @@ import msgspec
 
 from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import Line, View, name_key, summarise
-from seqbayes.decay import Decayed
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
+from seqbayes.forgetting import Decayed
 from seqbayes.mixture.answers import Answers
 from seqbayes.stream.forms import Forms, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError

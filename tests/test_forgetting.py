@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cases import FIRST, agree
 from seqbayes import Beta, Gamma, MergeError, Normal, ObservationError, PriorError
-from seqbayes.decay import Decayed
+from seqbayes.forgetting import Decayed
 
 SUSPECTS = "decay.Decayed, Statistics.scale"
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import codec
+from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.state import State
@@ -329,7 +329,7 @@ class Decayed:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as a small versioned dictionary of JSON values."""
         return {
-            "seqbayes": codec.VERSION,
+            "seqbayes": serialization.VERSION,
             "decayed": self.by,
             "half_life": self.half_life,
             "clock": self._clock,
@@ -345,7 +345,7 @@ class Decayed:
         PriorError
             If the dictionary describes no such thing, or is of a newer version.
         """
-        document = codec.Document(data)
+        document = serialization.Document(data)
         by = document.choose("decayed", lambda: {unit: unit for unit in _UNITS})
         state = State.from_dict(data.get("state", {}))
         decayed = cls(state, data.get("half_life", None), by)

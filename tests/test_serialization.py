@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import seqbayes as sb
-from seqbayes import PriorError, codec
+from seqbayes import PriorError, serialization
 
 scalars = some.one_of(
     some.none(), some.booleans(), some.integers(), some.floats(allow_nan=False), some.text()
@@ -25,8 +25,8 @@ values = some.recursive(
 
 @given(values)
 def test_values_survive(value):
-    text = json.dumps(codec.encode(value), allow_nan=False)
-    decoded = codec.decode(json.loads(text))
+    text = json.dumps(serialization.encode(value), allow_nan=False)
+    decoded = serialization.decode(json.loads(text))
     assert decoded == value
     assert repr(decoded) == repr(value)  # 1, 1.0 and True are told apart
 
@@ -44,16 +44,16 @@ def test_values_survive(value):
     ],
 )
 def test_numpy_becomes_plain(value, encoded):
-    assert codec.encode(value) == encoded
-    json.dumps(codec.encode(value), allow_nan=False)
+    assert serialization.encode(value) == encoded
+    json.dumps(serialization.encode(value), allow_nan=False)
 
 
 @pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}, 1j, np.datetime64("2020-01-01")])
 def test_what_has_no_json_form_is_refused(value):
     with pytest.raises(PriorError, match="no JSON form"):
-        codec.encode(value)
+        serialization.encode(value)
     with pytest.raises(PriorError, match="no JSON form"):
-        codec.encode({"label": (value,)})
+        serialization.encode({"label": (value,)})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_has_no_json_form_is_refused(value):
 )
 def test_other_documents_are_refused(value):
     with pytest.raises(PriorError):
-        codec.decode(value)
+        serialization.decode(value)
 
 
 @given(some.lists(keys.filter(lambda k: k is not None), min_size=1, max_size=6))
@@ -126,8 +126,8 @@ def test_numpy_labels_come_back_plain():
 
 def test_versions():
     document = sb.Beta().to_dict()
-    assert document["seqbayes"] == codec.VERSION
-    for version in (codec.VERSION + 1, 0, -1, "1", 1.0, True, None):
+    assert document["seqbayes"] == serialization.VERSION
+    for version in (serialization.VERSION + 1, 0, -1, "1", 1.0, True, None):
         with pytest.raises(PriorError):
             sb.State.from_dict({**document, "seqbayes": version})
     for key in ("seqbayes", "family", "prior", "likelihood", "statistics"):

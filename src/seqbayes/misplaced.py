@@ -1,0 +1,36 @@
+"""Errors about public names that are imported from the wrong module."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+_PUBLIC = (
+    "seqbayes",
+    "seqbayes.likelihoods",
+    "seqbayes.mixture",
+    "seqbayes.river",
+    "seqbayes.stream",
+    "seqbayes.datasets",
+)
+
+
+def missing(module: str, name: str) -> Exception:
+    """Return the error for a name that a module lacks; it names the public module that has it.
+
+    That is an ImportError, since Python replaces the message of an AttributeError when a name is
+    imported.
+
+    Examples
+    --------
+    >>> from seqbayes.likelihoods import Poisson
+    Traceback (most recent call last):
+    ImportError: cannot import name 'Poisson' from 'seqbayes': it is in seqbayes.likelihoods
+    """
+    if not name.startswith("_") and find_spec(f"{module}.{name}") is None:
+        for home in _PUBLIC:
+            if home != module and name in import_module(home).__all__:
+                return ImportError(
+                    f"cannot import name {name!r} from {module!r}: it is in {home}", name=name
+                )
+    return AttributeError(f"module {module!r} has no attribute {name!r}")
