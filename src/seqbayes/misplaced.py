@@ -23,7 +23,7 @@ def missing(module: str, name: str) -> Exception:
 
     Examples
     --------
-    >>> from seqbayes.likelihoods import Poisson
+    >>> from seqbayes import Poisson
     Traceback (most recent call last):
     ImportError: cannot import name 'Poisson' from 'seqbayes': it is in seqbayes.likelihoods
     """
