@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.theme import Theme
 
 from seqbayes.console.palette import RULE
+from seqbayes.extras import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +134,7 @@ def present(
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        parser.exit(1, "--plot needs matplotlib: pip install 'seqbayes[plot]'\n")
+        parser.exit(1, f"--plot needs matplotlib: {install_command('plot')}\n")
     except OSError as error:
         parser.exit(1, f"--plot: {error}\n")
     if plot:

@@ -4,13 +4,15 @@ import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import seqbayes
-from seqbayes import cli
+from seqbayes import cli, extras
 from seqbayes.console import streams
 from seqbayes.errors import PriorError
+from seqbayes.statistics import base
 
 
 def run(*words, **kwargs):
@@ -31,7 +33,8 @@ def test_no_arguments_print_help(capsys):
 def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--version"])
-    assert capsys.readouterr().out == f"seqbayes {seqbayes.__version__}\n"
+    compiled = "not compiled" if base.__file__.endswith(".py") else "compiled"
+    assert capsys.readouterr().out == f"seqbayes {seqbayes.__version__} ({compiled})\n"
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -100,7 +103,8 @@ def test_json_imports_no_terminal():
 
 def test_the_module_is_the_command():
     done = run("--version")
-    assert (done.returncode, done.stdout) == (0, f"seqbayes {seqbayes.__version__}\n")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"seqbayes {seqbayes.__version__} (")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's full device")
@@ -116,3 +120,60 @@ def test_a_full_disk_is_one_line():
         )
     assert done.returncode == 2
     assert done.stderr == b"seqbayes watch: no space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell and signals")
+@pytest.mark.parametrize("words", ["--help", "watch --help", "completion bash", "replay mms"])
+def test_a_closed_output_pipe_is_status_141(words):
+    # the reader ends before the program writes
+    shell = f"{sys.executable} -m seqbayes {words}"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        shell.split(), stdout=write, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors")
+def test_a_closed_standard_output_is_one_line():
+    code = "import sys; from seqbayes.cli import main; sys.exit(main(['completion', 'bash']))"
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, code], capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == b"seqbayes completion: bad file descriptor\n"
+
+
+def test_an_install_command_names_this_interpreter_and_its_source(monkeypatch, tmp_path):
+    class Recorded:
+        def __init__(self, text):
+            self.text = text
+
+        def read_text(self, name):
+            return self.text
+
+    def command(text, pip):
+        monkeypatch.setattr(extras.metadata, "distribution", lambda name: Recorded(text))
+        monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: pip)
+        return extras.install_command("kafka")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr(extras.shutil, "which", lambda name: "/usr/bin/python3")
+    here = f'{{"url": "{tmp_path.as_uri()}", "dir_info": {{"editable": true}}}}'
+    assert command(here, None) == "python3 -m pip --python .venv/bin/python install -e '.[kafka]'"
+    assert command(None, "pip") == ".venv/bin/python -m pip install 'seqbayes[kafka]'"
+    monkeypatch.setattr(extras.shutil, "which", lambda name: str(tmp_path / ".venv/bin/python3"))
+    monkeypatch.setattr(sys, "base_prefix", "/opt/python")
+    moved = f'{{"url": "{(tmp_path / "gone").as_uri()}", "dir_info": {{}}}}'
+    expected = "/opt/python/bin/python3 -m pip --python .venv/bin/python install 'seqbayes[kafka]'"
+    assert command(moved, None) == expected
+
+
+def test_no_message_names_an_install_command_of_its_own():
+    sources = Path(seqbayes.__file__).parent.rglob("*.py")
+    found = [path for path in sources if "pip install" in path.read_text("utf-8")]
+    assert [path.name for path in found if path.name != "extras.py"] == []

@@ -50,7 +50,10 @@ def _run(arguments: list[str], name: str) -> int:
     if not arguments:
         parser.print_help()
         return 0
-    args = parser.parse_args(arguments)
+    try:
+        args = parser.parse_args(arguments)
+    finally:
+        sys.stdout.flush()  # the help, while errors are still reported
     if args.command is None:
         parser.error("no command given; see seqbayes --help")
     module = importlib.import_module(COMMANDS[args.command].module)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-WITHOUT = "the dashboard's tests need its extra: pip install 'seqbayes[dashboard]' httpx"
+WITHOUT = "the dashboard's tests need the extra test (see CONTRIBUTING.md)"
 for name in ("starlette", "uvicorn", "httpx"):
     pytest.importorskip(name, reason=WITHOUT)
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from typing import NamedTuple
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import seqbayes
 
@@ -89,17 +92,37 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports a closed output pipe, which argparse ignores."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (sys.stderr if file is None else file).write(message)
+
+
+def version() -> str:
+    """Return the version, and whether the installation is compiled.
+
+    Examples
+    --------
+    >>> version().startswith(seqbayes.__version__)
+    True
+    """
+    module = Path(seqbayes.__file__).parent / "statistics" / "base"
+    compiled = any(Path(f"{module}{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
+    return f"{seqbayes.__version__} ({'compiled' if compiled else 'not compiled'})"
+
+
 def build_parser(name: str = "") -> argparse.ArgumentParser:
     """Return the parser, with the arguments of the command `name` alone."""
     examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seqbayes",
         description="Streaming Bayes: exact beliefs that learn one observation at a time.",
         epilog=f"examples:\n{examples}\n\nRun seqbayes COMMAND --help for details.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"seqbayes {seqbayes.__version__}")
+    parser.add_argument("--version", action="version", version=f"seqbayes {version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for each, command in COMMANDS.items():
         subparser = commands.add_parser(

@@ -1,4 +1,4 @@
 """Beliefs on a page that people keep open, and an API for pages of their own.
 
-Needs the extra: ``pip install 'seqbayes[dashboard]'``.
+Needs the extra ``dashboard``.
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from seqbayes.extras import install_command
 from seqbayes.stream.source import SourceError
 
 HEAD = 1024
@@ -56,7 +57,7 @@ class Handle:
                 import zstandard
             except ModuleNotFoundError:
                 raise SourceError(
-                    f"{self.path} needs zstandard: pip install 'seqbayes[zstd]'"
+                    f"{self.path} needs zstandard: {install_command('zstd')}"
                 ) from None
             return _Zstandard(self._raw, zstandard.ZstdDecompressor())
         return self._raw

@@ -9,11 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.extras import install_command
+
 try:
     import confluent_kafka as kafka
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "Kafka needs confluent-kafka: pip install 'seqbayes[kafka]'", name=error.name
+        f"Kafka needs confluent-kafka: {install_command('kafka')}", name=error.name
     ) from None
 
 from seqbayes.errors import PriorError

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from seqbayes.extras import install_command
+
 try:
     import nats
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "NATS JetStream needs nats-py: pip install 'seqbayes[nats]'", name=error.name
+        f"NATS JetStream needs nats-py: {install_command('nats')}", name=error.name
     ) from None
 
 from nats.errors import Error as NatsError

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from seqbayes.errors import PriorError
+from seqbayes.extras import install_command
 from seqbayes.stream.source import Batch, Source, SourceError
 
 
@@ -102,9 +103,7 @@ class Query(Source):
             names = [column[0] for column in found.description]
             return names, found.fetchall()
         except ModuleNotFoundError:
-            raise SourceError(
-                f"{self.name} needs psycopg: pip install 'seqbayes[postgres]'"
-            ) from None
+            raise SourceError(f"{self.name} needs psycopg: {install_command('postgres')}") from None
         except Exception as error:
             if not isinstance(error, sqlite3.Error) and not _is_psycopg(error):
                 raise

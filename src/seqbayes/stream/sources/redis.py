@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from seqbayes.extras import install_command
+
 try:
     import redis
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "Redis Streams need redis-py: pip install 'seqbayes[redis]'", name=error.name
+        f"Redis Streams need redis-py: {install_command('redis')}", name=error.name
     ) from None
 
 from redis.backoff import NoBackoff

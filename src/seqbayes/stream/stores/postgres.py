@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from seqbayes.extras import install_command
 from seqbayes.stream.stores.base import Mode, StoreError
 from seqbayes.stream.stores.sql import LEASE, SqlStore, T
 
@@ -227,7 +228,7 @@ def _driver() -> Any:
     try:
         import psycopg
     except ImportError:
-        raise StoreError("PostgreSQL needs psycopg: pip install 'seqbayes[postgres]'") from None
+        raise StoreError(f"PostgreSQL needs psycopg: {install_command('postgres')}") from None
     return psycopg
 
 

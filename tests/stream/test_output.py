@@ -1,0 +1,117 @@
+"""Problems with output never cost an event: the runner continues, or commits and ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from seqbayes import stream
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and signals")
+
+EVENTS = 30_000
+SEQBAYES = f"{sys.executable} -m seqbayes"
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    events = tmp_path / "events.jsonl"
+    # one event in a thousand cannot be used, so that there is something to log
+    events.write_text(
+        "".join(
+            f'{{"x": {"7" if i % 1000 == 0 else "true" if i % 3 else "false"}}}\n'
+            for i in range(EVENTS)
+        )
+    )
+    path = tmp_path / "c.toml"
+    path.write_text(
+        f"""
+        store = '{tmp_path / "b.db"}'
+        source = {{ kind = "file", path = '{events}', follow = FOLLOW }}
+        [belief.b]
+        state = "beta"
+        field = "x"
+        """
+    )
+    return path
+
+
+def learned(configuration):
+    (found,) = stream.show(str(configuration.parent / "b.db"))
+    return found.state.n_samples
+
+
+def choose(configuration, follow):
+    configuration.write_text(configuration.read_text().replace("FOLLOW", follow))
+
+
+@pytest.mark.parametrize(
+    "redirection", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"]
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_runner_survives_the_loss_of_its_output(redirection, form, configuration):
+    if "/dev/full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    choose(configuration, "false")
+    done = subprocess.run(
+        f"{SEQBAYES} run {configuration} --log-format {form} {redirection}", shell=True, check=False
+    )
+    assert done.returncode == 0
+    assert learned(configuration) == EVENTS - EVENTS // 1000
+
+
+def test_a_runner_survives_a_reader_that_leaves(configuration):
+    choose(configuration, "false")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*SEQBAYES.split(), "run", configuration], stdout=write, stderr=write, check=False
+    )
+    os.close(write)
+    assert done.returncode == 0
+    assert learned(configuration) == EVENTS - EVENTS // 1000
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_commits_and_then_ends(number, configuration):
+    choose(configuration, "true")
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from seqbayes.cli import main; sys.exit(main())"
+    )
+    words = [sys.executable, "-c", program, "run", configuration, "--log-format", "json"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as runner:
+        assert b'"started"' in runner.stderr.readline()
+        assert b'"dead_letters"' in runner.stderr.readline()
+        runner.send_signal(number)
+        assert b'"stopped"' in runner.stderr.read()
+        assert runner.wait() == 128 + number
+    with stream.open_store(str(configuration.parent / "b.db"), "read") as store:
+        (place,) = store.places()
+        letters = store.dead_letter_count()
+    assert learned(configuration) == place.events - letters > 0
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(configuration):
+    choose(configuration, "false")
+    done = subprocess.run(
+        ["sh", "-c", f"trap '' HUP; {SEQBAYES} run {configuration} & kill -HUP $!; wait $!"],
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0
+    assert learned(configuration) == EVENTS - EVENTS // 1000
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+def test_show_into_a_closed_pipe_is_status_141(form, configuration):
+    choose(configuration, "false")
+    stream.run(configuration)
+    read, write = os.pipe()
+    os.close(read)
+    words = [*SEQBAYES.split(), "show", str(configuration.parent / "b.db"), *form.split()]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
