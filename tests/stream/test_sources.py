@@ -456,12 +456,12 @@ def test_files_of_equal_lines_are_told_apart(suffix, unit, log):
     os.utime(log, ns=(0, now - 3 * 10**9))
     count, token = finish(log)
     assert count == 500
-    log.rename(log.with_name("events.jsonl.1"))
+    log.rename(log.with_name("events.jsonl.2"))
     log.write_bytes(200 * same)
     os.utime(log, ns=(0, now))
     count, token = finish(log, token)
     assert count == 200
-    packed = log.with_name("events.jsonl.2" + suffix)
+    packed = log.with_name("events.jsonl.1" + suffix)
     packed.write_bytes(SUFFIXES[suffix](log.read_bytes() + 3 * same))
     os.utime(packed, ns=(0, now - now % unit))
     log.unlink()

@@ -1,9 +1,8 @@
-"""A file of events: read once, or followed as it grows, is rotated and cut short."""
+"""A file of events: read once, or followed while it grows, is rotated and truncated."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Any, Literal
 from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
 from seqbayes.stream.source import Batch, Source, SourceError
-from seqbayes.stream.sources.handle import Handle
-from seqbayes.stream.sources.reading import BLOCK, Format, Reading
+from seqbayes.stream.sources import rotation
+from seqbayes.stream.sources.reading import Format, Reading, check_regular
+from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
-"""Seconds for which a file that was rotated is still read: who writes to it may not know yet."""
+"""Seconds for which a rotated file is read before the next one: its writer may not know yet."""
+MOST_TAILS = 2
+"""Rotated files that are still watched for late writes."""
 _POLL = 0.05
-_ROTATED = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)(\.gz|\.zst)?")
-"""What rotation puts behind a name: a number or a date; other copies are none of its files."""
 
 
 class File(Source):
@@ -32,28 +32,30 @@ class File(Source):
     follow
         Whether to wait for more at its end, as ``tail -F`` does.
     format
-        "jsonl" or "csv"; by default what the suffix says.
+        "jsonl" or "csv"; by default given by the suffix.
     delimiter
-        What stands between cells of CSV; by default a comma, or a tab in ``.tsv``.
+        The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
-        Most bytes of a record; one that is longer is a dead letter.
+        Most bytes of a record; a longer one is a dead letter.
     lost
-        Where the file that was being read is not to be found any more: "stop" fails, "restart"
-        reads the present one from its beginning.
+        What to do if the file that was being read cannot be found: "stop" fails, "restart" reads
+        the present file from its beginning and adds a dead letter about the gap.
     name
         Its identity in the store; by default its absolute path.
 
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid, or the path is not a regular file.
 
     Notes
     -----
-    The token holds the inode, the offset, fingerprints of the file's beginning and of what lies
-    before the offset, and when the file was last written to. With them a file that was rotated
-    while nobody read it is found again beside the path (``events.jsonl.1``, or ``.1.gz``), and read
-    to its end before what came after it.
+    The token holds the inode, the offset, fingerprints of the file's beginning and of the bytes
+    before the offset, and the file's modification time. They identify a file that was rotated,
+    truncated after copying, or compressed, while it was followed or between two runs: it is found
+    beside the path (``events.jsonl.1``, ``events.jsonl.1.gz``, ``events-2024-05-01.jsonl``) and
+    read to its end, before the files that were written after it. Rotated files are watched for
+    late writes until two more rotations have happened.
 
     Examples
     --------
@@ -82,32 +84,35 @@ class File(Source):
             raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
         if follow and self._path.suffix in (".gz", ".zst"):
             raise PriorError(f"cannot follow {path}: it is compressed, and does not grow")
+        check_regular(self._path)
         self._restart = lost == "restart"
         self.name = name or f"file:{os.path.abspath(path)}"
         self.finite = not follow
         self.text = self._layout.text
         self._reading: Reading | None = None
-        self._rotated: list[Path] = []  # which are to be read before the path itself
-        self._since: float | None = None
+        self._tails: list[Reading] = []  # rotated files that are watched
+        self._since: float | None = None  # when the path was first seen to be another file
+        self._missing = False  # whether there was no file at the path when it was last looked at
+        self._older: list[list[int]] = []  # files known to be older than the one at the path
+        self._listed = 0  # when the directory changed before it was last listed
+        self._size = 0  # of the file that is read, when it was last looked at
+        self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume behind the record that had this token; None is the beginning."""
+        """Resume after the record that had this token; None is the beginning."""
         self.close()
-        self._rotated = []
-        if token is None or not token["offset"]:
+        self._older, self._listed = [] if token is None else token.get("older", []), 0
+        if token is None:
             return
-        found = self._find(token)
+        found = rotation.find(self._path, token)
         if found is None:
-            if not self._restart:
-                raise SourceError(
-                    f"cannot find the file that was read up to byte {token['offset']:,}: neither"
-                    f" {self._path} nor a file that was rotated holds what was read; events may be"
-                    " lost. lost = 'restart' reads the present file from its beginning"
-                )
+            self._lose(token["offset"])
             return
-        self._reading = self._open(found, token["offset"])
-        if found != self._path:
-            self._rotated = self._later(self._reading.handle.identity)
+        self._reading = self._open(found.path, token["offset"])
+        for tail in token.get("tails", ()):
+            late = rotation.find(self._path, tail)
+            if late is not None and late.path != found.path:
+                self._tails.append(self._open(late.path, tail["offset"]))
 
     def _open(self, path: Path, offset: int = 0) -> Reading:
         try:
@@ -115,106 +120,181 @@ class File(Source):
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
-    def _find(self, token: Any) -> Path | None:
-        """Return the file that the token is of: by its inode, or else by what it holds.
-
-        Of several that hold the same it is the oldest of those that are not older than the token,
-        since what came after it is newer; or else the newest.
-        """
-        files = self._beside()
-        plain = [p for p in files if _identity(p) == tuple(token["file"])]
-        newer = [p for p, at in files.items() if not _is_older(at, token.get("changed", 0))]
-        return next((p for p in [*plain, *newer, *reversed(files)] if _has(p, token)), None)
-
-    def _beside(self) -> dict[Path, int]:
-        """Return the path and the files that rotation made of it, the oldest first, and when."""
-        told = []
-        with os.scandir(self._path.parent) as entries:
-            for entry in entries:
-                if self._is_named_after(entry.name) and entry.is_file():
-                    told.append((entry.stat().st_mtime_ns, entry.name))
-        return {self._path.parent / name: at for at, name in sorted(told)}
-
-    def _is_named_after(self, name: str) -> bool:
-        """Whether a file has the path's name, or one that rotation makes of it."""
-        own = self._path.name
-        return name == own or (
-            name.startswith(own) and _ROTATED.fullmatch(name, len(own)) is not None
+    def _lose(self, offset: int) -> None:
+        """Begin the present file and note the gap, or fail: the file that was read is gone."""
+        reason = (
+            f"cannot find the file that was read up to byte {offset:,}: neither {self._path} nor a"
+            " rotated file holds what was read; events may be lost"
         )
-
-    def _later(self, identity: Any) -> list[Path]:
-        """Return the files that were rotated after the one of this identity, but for the path."""
-        files = list(self._beside())
-        places = [i for i, p in enumerate(files) if _identity(p) == identity]
-        if not places:
-            return []
-        different = [files[places[0]]]
-        for path in files[places[0] + 1 :]:
-            if path != self._path and not any(_is_copy(path, other) for other in different):
-                different.append(path)
-        return different[1:]
+        if not self._restart:
+            raise SourceError(
+                f"{reason}. lost = 'restart' reads the present file from its beginning"
+            )
+        self._gap = (offset, b"", reason)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; where the file is followed, None while nothing comes.
+        """Yield batches; if the file is followed, None while nothing comes.
 
         Raises
         ------
         SourceError
-            If the file cannot be read.
+            If the file cannot be read, or the file that comes next cannot be found.
         """
         while True:
-            if self._reading is None:
-                if not self.finite and not self._path.exists():
-                    time.sleep(timeout)
-                    yield None
-                    continue
-                self._reading = self._open(self._path)
-            reading = self._reading
-            part = None if self._is_replaced(reading) else reading.advance()
+            reading = self._reading = self._reading or self._begin()
+            if reading is None:
+                time.sleep(timeout)
+                yield None
+                continue
+            if self._gap is not None:
+                gap, self._gap = self._gap, None
+                yield Batch([], self._token(reading.offset), [], [gap], reading.handle.left)
+            if self._is_truncated(reading):
+                self._recover(reading)
+                continue
+            part = reading.advance()
             if part is not None:
-                self._since = None
                 yield from reading.batches(part, size, self._token)
-            elif self._is_done(reading):
-                at_end = self.finite and not self._rotated and reading.path == self._path
-                if not (at_end and reading.is_cut_short):  # the next run reads that line whole
+                continue
+            yield from self._read_tails(size)
+            if self.finite and reading.path == self._path:
+                if not reading.is_cut_short:  # the next run reads an incomplete line whole
                     yield from reading.batches(reading.finish(), size, self._token)
-                if at_end:
-                    self.close()
-                    return
-                self._next()
-            else:
-                yield from self._wait(timeout)
+                self.close()
+                return
+            if self._is_complete(reading):
+                yield from reading.batches(reading.finish(), size, self._token)
+                self._next(reading)
+            if self._reading is reading:
+                yield from self._wait(reading, timeout)
 
-    def _is_replaced(self, reading: Reading) -> bool:
-        """Whether there are other bytes in the file than those that were read."""
-        return not self.finite and reading.path == self._path and reading.handle.is_changed()
+    def _begin(self) -> Reading | None:
+        """Open the path; None if it is followed and does not exist yet."""
+        if not self.finite and not self._path.exists():
+            return None
+        return self._open(self._path)
 
-    def _is_done(self, reading: Reading) -> bool:
-        """Whether nothing more will come from the file that is being read."""
-        if self.finite or reading.path != self._path or reading.handle.is_changed():
+    def _is_truncated(self, reading: Reading) -> bool:
+        """Whether the file has other bytes than those that were read."""
+        if reading.path != self._path:
+            return False
+        if self.finite:
+            self._look_around(reading)
+            return False
+        if reading.handle.is_changed():
+            return True
+        self._size = reading.handle.offset + reading.handle.left
+        self._look_around(reading)
+        return False
+
+    def _look_around(self, reading: Reading) -> None:
+        """Note which rotated files are older than the one at the path."""
+        try:
+            changed = self._path.parent.stat().st_mtime_ns
+        except OSError:
+            return
+        if changed != self._listed:
+            older = rotation.neighbours(self._path)
+            if _identity(self._path) == reading.handle.identity:
+                self._older, self._listed = older, changed
+
+    def _recover(self, reading: Reading) -> None:
+        """Go on in the copy of a truncated file; without one, begin the file again.
+
+        Nothing is known to be lost without a copy if the file had been read to its end.
+        """
+        copy = rotation.find(self._path, self._token(reading.offset))
+        unread = self._size > reading.offset
+        self._drop(reading)
+        if copy is not None:
+            self._reading = self._open(copy.path, reading.offset)
+        elif unread:
+            self._lose(reading.offset)
+
+    def _start(self, reading: Reading | None) -> None:
+        self._reading, self._since, self._size, self._missing = reading, None, 0, False
+
+    def _drop(self, reading: Reading) -> None:
+        reading.close()
+        self._start(None)
+
+    def _is_complete(self, reading: Reading) -> bool:
+        """Whether nothing more is expected in the file that is being read."""
+        if self.finite or reading.path != self._path:
             return True
         identity = _identity(self._path)
-        if identity is None or identity == reading.handle.identity:
-            self._since = None
+        if identity is None:
+            self._missing = True
+            return False
+        if identity == reading.handle.identity:
+            self._since, self._missing = None, False
             return False
         self._since = self._since or time.monotonic()
         return time.monotonic() - self._since >= GRACE
 
-    def _next(self) -> None:
-        assert self._reading is not None
-        if self._since is not None:  # it was rotated while it was read
-            self._rotated = self._later(self._reading.handle.identity)
-        self._reading.close()
-        self._since = None
-        path = self._rotated.pop(0) if self._rotated else self._path
-        exists = path.exists() or self.finite
-        self._reading = self._open(path) if exists else None
+    def _next(self, reading: Reading) -> None:
+        """Open the file that was written after the one that is complete."""
+        current = self._locate(reading)
+        if current is None:
+            if not self._is_deleted(reading):
+                self._lose(reading.offset)
+            self._drop(reading)
+            return
+        if current.identity != reading.handle.identity:  # compressed or copied, maybe with more
+            self._drop(reading)
+            self._reading = self._open(current.path, reading.offset)
+            return
+        following = self._open_after(current)
+        if following is None:
+            if self.finite:
+                raise SourceError(f"cannot read {self._path}: it does not exist")
+            return
+        self._start(following)
+        self._tails.append(reading)
+        while len(self._tails) > MOST_TAILS:
+            self._tails.pop(0).close()
 
-    def _wait(self, timeout: float) -> Iterator[None]:
-        """Wait for more, at most that long; then say that there was none."""
-        assert self._reading is not None
+    def _is_deleted(self, reading: Reading) -> bool:
+        """Whether the file was seen to be deleted, and no rotated file can hold what came after."""
+        return self._missing and not any(
+            each.scheme != "path" and each.changed >= reading.handle.changed
+            for each in rotation.generations(self._path)
+        )
+
+    def _locate(self, reading: Reading) -> Generation | None:
+        """Return where the file that is complete is now."""
+        identity = reading.handle.identity
+        for each in rotation.generations(self._path):
+            if each.identity == identity:
+                return each
+        return rotation.find(self._path, self._token(reading.offset))
+
+    def _open_after(self, current: Generation) -> Reading | None:
+        """Open the file after another one; names may change meanwhile."""
+        while True:
+            found = rotation.successor(self._path, current, self._older)
+            if found is None:
+                return None  # the path does not exist yet
+            opened = self._open(found.path)
+            if opened.handle.identity == found.identity:
+                return opened
+            opened.close()
+            current = self._refresh(current)
+
+    def _refresh(self, current: Generation) -> Generation:
+        files = rotation.generations(self._path)
+        return next((each for each in files if each.identity == current.identity), current)
+
+    def _read_tails(self, size: int) -> Iterator[Batch]:
+        """Yield what was written late to rotated files."""
+        for tail in self._tails:
+            while (part := tail.advance()) is not None:
+                yield from tail.batches(part, size, self._token_of_tails)
+
+    def _wait(self, reading: Reading, timeout: float) -> Iterator[None]:
+        """Wait for more until the timeout, then yield None if there is none."""
         until = time.monotonic() + timeout
-        while not self._reading.handle.left and not self._reading.handle.is_changed():
+        while not reading.handle.left and not reading.handle.is_changed():
             if time.monotonic() >= until:
                 yield None
                 return
@@ -222,58 +302,29 @@ class File(Source):
 
     def _token(self, offset: int) -> dict[str, Any]:
         assert self._reading is not None
-        handle = self._reading.handle
-        place = {"file": list(handle.identity), "changed": handle.changed, "offset": offset}
-        return place | handle.marks(offset)
+        files = [*(tail.token(tail.offset) for tail in self._tails), self._reading.token(offset)]
+        if offset == 0 and self._tails:
+            files.pop()  # nothing of it was read: it is found after the last rotated file
+        *tails, token = files
+        more = {"tails": tails, "older": self._older}
+        return token | {key: value for key, value in more.items() if value}
+
+    def _token_of_tails(self, offset: int) -> dict[str, Any]:
+        return self._token(0 if self._reading is None else self._reading.offset)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close all files."""
+        for reading in self._tails:
+            reading.close()
+        self._tails = []
         if self._reading is not None:
-            self._reading.close()
-            self._reading = None
+            self._drop(self._reading)
+        self._gap = None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        told = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return told.st_dev, told.st_ino
-
-
-def _is_copy(path: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes, one of them maybe compressed."""
-    try:
-        with Handle(path) as one, Handle(other) as another:
-            if not (one.compressed or another.compressed) and one.left != another.left:
-                return False
-            while (block := _fill(one)) == _fill(another):
-                if not block:
-                    return True
-    except (OSError, SourceError):
-        # a compression of it that is not finished
-        return path.suffix in (".gz", ".zst") and path.stem == other.name
-    return False
-
-
-def _fill(handle: Handle) -> bytes:
-    """Return the next bytes of a file, fewer than a block only at its end."""
-    parts, missing = [], BLOCK
-    while missing and (part := handle.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
-
-
-def _has(path: Path, token: Any) -> bool:
-    try:
-        with Handle(path) as handle:
-            return handle.has(token)
-    except (OSError, SourceError):
-        return False
-
-
-def _is_older(at: int, other: int) -> bool:
-    """Whether a time comes before another, as exactly as it is given: compressors round it."""
-    unit = next(unit for unit in (10**9, 10**3, 1) if at % unit == 0)
-    return at < other - other % unit
+    return status.st_dev, status.st_ino

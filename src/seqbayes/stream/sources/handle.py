@@ -38,6 +38,8 @@ class Handle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and not path.is_file():  # to open a FIFO would wait for its writer
+            raise SourceError(f"cannot read {path}: it is not a regular file")
         self._raw = path.open("rb", buffering=0)
         self.compressed = path.suffix in (".gz", ".zst")
         try:

@@ -73,6 +73,23 @@ class Format:
         return Rows(offset, self._longest, self._delimiter, header)
 
 
+def check_regular(path: Path) -> None:
+    """Refuse a path that exists and cannot be read again.
+
+    Raises
+    ------
+    PriorError
+        If it is a directory, a FIFO or another special file.
+    """
+    if path.is_dir():
+        raise PriorError(f"{path} is a directory; expected a file, or kind = 'directory'")
+    if path.exists() and not path.is_file():
+        raise PriorError(
+            f"{path} is not a regular file, and cannot be read again after a restart; with"
+            f" kind = 'stdin' it is read once: seqbayes run CONFIG < {path}"
+        )
+
+
 class Reading:
     """A file from an offset on.
 
@@ -152,6 +169,12 @@ class Reading:
                 line_of=part.line_of,
             )
             first = last
+
+    def token(self, offset: int) -> dict[str, Any]:
+        """Return what identifies the file, and the place in it."""
+        handle = self.handle
+        place = {"file": list(handle.identity), "changed": handle.changed, "offset": offset}
+        return place | handle.marks(offset)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,368 @@
+"""Rotated files: every record once, whatever rotation does and whenever it happens."""
+
+import gzip
+import itertools
+import json
+import os
+import shutil
+from contextlib import closing
+
+import pytest
+
+from seqbayes import PriorError
+from seqbayes.stream import SourceError
+from seqbayes.stream.sources import File, file, reading
+from seqbayes.stream.sources.rotation import generations, successor
+
+
+def line(i):
+    return json.dumps({"i": i}).encode() + b"\n"
+
+
+class Log:
+    """A log file with a writer, numbered records, and a rotation scheme."""
+
+    def __init__(self, directory, scheme, kept):
+        self.path = directory / "e.jsonl"
+        self.scheme, self.kept = scheme, kept
+        self.written = self.rotations = 0
+
+    def write(self, count):
+        with self.path.open("ab") as out:
+            for i in range(self.written, self.written + count):
+                out.write(line(i))
+        self.written += count
+
+    def rotate(self):
+        self.rotations += 1
+        getattr(self, f"_{self.scheme}")()
+
+    def _numbered(self, n, suffix=""):
+        return self.path.with_name(f"e.jsonl.{n}{suffix}")
+
+    def _shift(self):
+        """Rename ``.2`` to ``.3`` and so on, so that ``.1`` is free."""
+        for n in range(9, 0, -1):
+            for suffix in ("", ".gz"):
+                if (old := self._numbered(n, suffix)).exists():
+                    old.rename(self._numbered(n + 1, suffix))
+
+    def _compress(self, plain):
+        packed = plain.with_name(plain.name + ".gz")
+        packed.write_bytes(gzip.compress(plain.read_bytes()))
+        if self.kept:
+            shutil.copystat(plain, packed)
+        plain.unlink()
+
+    def _rename(self):
+        self._shift()
+        self.path.rename(self._numbered(1))
+
+    def _copytruncate(self):
+        self._shift()
+        (shutil.copy2 if self.kept else shutil.copyfile)(self.path, self._numbered(1))
+        os.truncate(self.path, 0)
+
+    def _delayed(self):
+        self._rename()
+        if self._numbered(2).exists():
+            self._compress(self._numbered(2))
+
+    def _compressed(self):
+        self._rename()
+        self._compress(self._numbered(1))
+
+    def _copytruncated(self):
+        self._copytruncate()
+        self._compress(self._numbered(1))
+
+    def _dated(self):
+        self.path.rename(self.path.with_name(f"e.jsonl-2024050{self.rotations}"))
+
+    def _infix(self):
+        self.path.rename(self.path.with_name(f"e-2024050{self.rotations}.jsonl"))
+
+    def _infix_delayed(self):
+        self._infix()
+        if (old := self.path.with_name(f"e-2024050{self.rotations - 1}.jsonl")).exists():
+            self._compress(old)
+
+    def _infix_number(self):
+        for n in range(9, 0, -1):
+            if (old := self.path.with_name(f"e.{n}.jsonl")).exists():
+                old.rename(self.path.with_name(f"e.{n + 1}.jsonl"))
+        self.path.rename(self.path.with_name("e.1.jsonl"))
+
+    def _ascending(self):
+        self.path.rename(self._numbered(self.rotations))
+
+
+SCHEMES = [
+    name.removeprefix("_")
+    for name in vars(Log)
+    if name.startswith("_") and name not in ("__init__", "_numbered", "_shift", "_compress")
+]
+SCHEMES = [name for name in SCHEMES if not name.startswith("_")]
+
+
+class Reader:
+    """Reads a log step by step; `stop` closes the source, the next step reopens it."""
+
+    def __init__(self, path, size=5000, **options):
+        self.path, self.size, self.options = str(path), size, options
+        self.found, self.refused, self.token = [], [], None
+        self.source = None
+
+    def step(self):
+        if self.source is None:
+            self.source = File(self.path, follow=True, **self.options)
+            self.source.seek(self.token)
+            self.batches = self.source.batches(self.size, timeout=0.0)
+        batch = next(self.batches)
+        if batch is not None:
+            self.found += [json.loads(record)["i"] for record in batch.records]
+            self.refused += batch.refused
+            self.token = json.loads(json.dumps(batch.token))
+        return batch
+
+    def read(self, steps=100):
+        """Read until nothing has come for a few steps."""
+        silent = 0
+        for _ in range(steps):
+            silent = silent + 1 if self.step() is None else 0
+            if silent == 5:
+                return
+        raise AssertionError("there is no end")
+
+    def stop(self):
+        if self.source is not None:
+            self.batches.close()
+            self.source.close()
+            self.source = None
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch):
+    monkeypatch.setattr(file, "GRACE", 0.0)
+    monkeypatch.setattr(file, "_POLL", 0.0)
+
+
+WHEN = ["behind", "caught up", "stopped", "stopped behind"]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["times kept", "times lost"])
+@pytest.mark.parametrize("rotations", [1, 2, 3])
+@pytest.mark.parametrize("when", WHEN)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_record_is_read_once(scheme, when, rotations, kept, tmp_path):
+    log = Log(tmp_path, scheme, kept)
+    behind = "behind" in when
+    reader = Reader(log.path, size=3 if behind else 5000)
+    for _ in range(2):  # rotations that happened before count as well
+        log.write(5)
+        reader.read()
+        log.rotate()
+    log.write(10)
+    if behind:
+        while len(reader.found) < 13:
+            reader.step()
+    else:
+        reader.read()
+    if when.startswith("stopped"):
+        reader.stop()
+    for _ in range(rotations):
+        log.write(4)
+        log.rotate()
+        if "caught" not in when:
+            log.write(3)
+    log.write(2)
+    reader.read()
+    assert reader.found == list(range(log.written))
+    reader.stop()
+    reader.read()
+    assert reader.found == list(range(log.written))
+    reader.stop()
+
+
+@pytest.mark.parametrize("scheme", ["rename", "delayed", "dated", "infix", "copytruncate"])
+def test_rotations_while_each_file_is_read(scheme, tmp_path):
+    """The names change while the reader is in the middle of an older file."""
+    log = Log(tmp_path, scheme, False)
+    reader = Reader(log.path, size=2)
+    log.write(9)
+    reader.step()
+    for _ in range(4):
+        log.rotate()
+        log.write(9)
+        if scheme != "copytruncate" or log.rotations == 1:
+            reader.step()
+    reader.read()
+    assert reader.found == list(range(log.written))
+    reader.stop()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_writer_that_keeps_the_old_file(stopped, tmp_path):
+    path = tmp_path / "e.jsonl"
+    reader = Reader(path)
+    with path.open("ab", buffering=0) as old:
+        old.write(line(0))
+        reader.read()
+        path.rename(tmp_path / "e.jsonl.1")
+        path.write_bytes(line(1))
+        reader.read()
+        assert reader.found == [0, 1]
+        if stopped:
+            reader.stop()
+        old.write(line(2))
+        reader.read()
+        (tmp_path / "e.jsonl.1").rename(tmp_path / "e.jsonl.2")
+        path.rename(tmp_path / "e.jsonl.1")
+        path.write_bytes(line(3))
+        reader.read()
+        if stopped:
+            reader.stop()
+        old.write(line(4))
+        reader.read()
+    assert reader.found == [0, 1, 2, 3, 4]
+    reader.stop()
+
+
+def test_a_late_write_before_anything_of_the_next_file(tmp_path):
+    path = tmp_path / "e.jsonl"
+    reader = Reader(path)
+    with path.open("ab", buffering=0) as old:
+        old.write(line(0))
+        reader.read()
+        path.rename(tmp_path / "e.jsonl.1")
+        path.touch()
+        reader.read()
+        old.write(line(1))
+        reader.read()
+        reader.stop()
+        path.rename(tmp_path / "e.jsonl-20240501")
+        path.write_bytes(line(2))
+        reader.read()
+    assert reader.found == [0, 1, 2]
+    reader.stop()
+
+
+@pytest.mark.parametrize("when", ["behind", "caught up", "stopped"])
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+def test_a_gap_stops_the_run_or_becomes_a_dead_letter(when, lost, tmp_path):
+    """Rotations that delete files: it cannot be known what was written in between."""
+    log = Log(tmp_path, "rename", False)
+    log.write(6)
+    reader = Reader(log.path, size=2 if when == "behind" else 5000, lost=lost)
+    reader.step()
+    if when != "behind":
+        reader.read()
+    if when == "stopped":
+        reader.stop()
+    keep = log.path.open("rb")  # so that the inode is not used again
+    log.path.unlink()
+    log.write(3)
+    hold = log.path.open("rb")
+    log.path.unlink()
+    log.write(2)
+    with keep, hold:
+        if lost == "stop":
+            with pytest.raises(SourceError, match="events may be lost"):
+                reader.read()
+            reader.stop()
+        else:
+            reader.read()
+            assert reader.found[-2:] == [9, 10]
+            ((_, _, reason),) = reader.refused
+            assert "events may be lost" in reason
+            reader.stop()
+            reader.read()
+            assert len(reader.refused) == 1
+            reader.stop()
+
+
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+def test_a_truncation_that_loses_unread_bytes(lost, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", 2 * len(line(0)))
+    log = Log(tmp_path, "rename", False)
+    log.write(6)
+    reader = Reader(log.path, lost=lost)
+    reader.step()
+    log.path.write_bytes(line(6))
+    if lost == "stop":
+        with pytest.raises(SourceError, match="events may be lost"):
+            reader.read()
+    else:
+        reader.read()
+        assert (reader.found, len(reader.refused)) == ([0, 1, 6], 1)
+    reader.stop()
+
+
+def test_a_truncation_after_everything_was_read_loses_nothing(tmp_path):
+    log = Log(tmp_path, "rename", False)
+    log.write(6)
+    reader = Reader(log.path)
+    reader.read()
+    log.path.write_bytes(line(6))
+    reader.read()
+    assert reader.found == list(range(7))
+    reader.stop()
+
+
+def test_a_file_that_counts_up_is_not_taken_for_one_that_counts_down(tmp_path):
+    for n, time in ((1, 5), (2, 3), (10, 1)):
+        (tmp_path / f"e.jsonl.{n}").write_bytes(line(n))
+        os.utime(tmp_path / f"e.jsonl.{n}", ns=(time, time))
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(b"")
+    order = [each.path.name for each in generations(path)]
+    assert order == ["e.jsonl.10", "e.jsonl.2", "e.jsonl.1", "e.jsonl"]
+    order = [each.path.name for each in generations(path, ascending=True)]
+    assert order == ["e.jsonl.1", "e.jsonl.2", "e.jsonl.10", "e.jsonl"]
+
+
+@pytest.mark.parametrize("times", list(itertools.permutations([1, 2, 3])))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["e.jsonl.3.gz", "e.jsonl.2", "e.jsonl.1"],
+        ["e.jsonl-20230101", "e.jsonl-20240101.gz", "e.jsonl-20240102"],
+        ["e.2023-12-31.jsonl", "e.2024-01-01.jsonl", "e.2024-01-02.jsonl"],
+    ],
+)
+def test_names_give_the_order_whatever_the_times(names, times, tmp_path):
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(b"")
+    for name, time in zip(names, times, strict=True):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, ns=(time, time))
+    chain = generations(path)
+    assert [each.path.name for each in chain] == [*names, "e.jsonl"]
+    for one, other in itertools.pairwise(chain):
+        assert successor(path, one).path == other.path
+
+
+def test_infix_names_are_other_data_unless_the_file_has_one(tmp_path):
+    log = Log(tmp_path, "rename", False)
+    log.write(3)
+    reader = Reader(log.path)
+    reader.read()
+    (tmp_path / "e-2099.jsonl").write_bytes(line(77))
+    log.rotate()
+    log.write(1)
+    reader.read()
+    assert reader.found == [0, 1, 2, 3]
+    reader.stop()
+
+
+def test_a_file_that_is_no_regular_file_is_refused_at_once(tmp_path):
+    fifo = tmp_path / "fifo.jsonl"
+    os.mkfifo(fifo)
+    with pytest.raises(PriorError, match="kind = 'stdin'"):
+        File(str(fifo))
+    with pytest.raises(PriorError, match="kind = 'directory'"):
+        File(str(tmp_path))
+    late = File(str(tmp_path / "late.jsonl"), follow=True)
+    os.mkfifo(tmp_path / "late.jsonl")
+    with closing(late), pytest.raises(SourceError, match="not a regular file"):
+        next(late.batches(timeout=0.0))
