@@ -445,7 +445,7 @@ def test_plot_without_matplotlib(capsys, monkeypatch, tmp_path):
     assert stopped.value.code == 1
     printed = capsys.readouterr()
     assert "20/27" in printed.out
-    assert "seqbayes[plot]" in printed.err
+    assert "[plot]" in printed.err
 
 
 @pytest.mark.parametrize("name", NAMES)

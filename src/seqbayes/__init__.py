@@ -1,22 +1,34 @@
-"""Sequential Bayes on streams: conjugate states that learn one observation at a time.
+"""Streaming Bayesian inference with exact conjugate states.
 
-A state holds a prior and what was learned, under a likelihood:
+A state is a prior, the sufficient statistics of the data learned so far, and a likelihood. It learns
+one observation at a time, as River's models do:
 
 >>> from seqbayes import Beta
 >>> belief = Beta(1, 1)
->>> belief.learn_one(True)
->>> round(belief.mean, 3)
-0.667
+>>> for converted in [True, False, True]:
+...     belief.learn_one(converted)
+>>> belief.posterior
+BetaHyperparameters(alpha=3.0, beta=2.0)
+>>> belief.mean, belief.mle, belief.predict_one()
+(0.6, 0.6666666666666666, True)
 
-Where to find what:
+States
+    Beta, Gamma, Normal, NormalInverseGamma, NormalInverseWishart, Dirichlet, DirichletProcess and
+    Product. Each has `learn_one`, `learn_many`, `unlearn_one`, `merge`, `forget`, `predict_one`,
+    `log_predictive`, `posterior`, `interval`, `mle`, `map`, `log_evidence`, `explain` and
+    `to_dict`; see ``help(seqbayes.Beta)``.
+Decayed
+    A state that forgets old data with a half-life.
 
-- `seqbayes`: the prior families (`Beta`, `Gamma`, `Dirichlet`, `Normal`, …), the wrappers `Product`
-  (several fields) and `Decayed` (forgetting by half-life), and `register` for your own classes
-- `seqbayes.likelihoods`: what observations are (`Bernoulli`, `Binomial`, `Poisson`, …)
-- `seqbayes.mixture`: mixtures that learn by EM
-- `seqbayes.river`: estimators with River's interface
-- `seqbayes.stream`: pipelines with durable beliefs, and the verbs of the command line
-- `seqbayes.datasets`: data sets that are used in the examples
+Modules
+    likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))``
+    mixture      mixtures fitted by EM, learned online, and the number of their components
+    river        classifiers, regressors and anomaly detectors on feature dictionaries
+    stream       durable beliefs on files, queues and databases: Pipeline, run, show, predict
+    datasets     the data of the examples
+
+The command line has a verb for each task: ``seqbayes --help``. Errors derive from `SeqbayesError`;
+invalid observations and priors are also ValueErrors.
 """
 
 from importlib import import_module

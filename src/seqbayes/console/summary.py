@@ -12,12 +12,12 @@ import numpy as np
 from seqbayes.console.text import printable
 
 PARTS = 12
-"""Most components of one parameter that the table shows."""
+"""Largest number of components of a parameter that a table shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the beliefs is told: the interval's level and kind, and how many keys."""
+    """How beliefs are displayed: level and kind of the intervals, and the number of keys."""
 
     level: float = 0.95
     kind: str = "equal-tailed"
@@ -39,9 +39,9 @@ class Line(NamedTuple):
 
 
 def name_key(key: Any) -> str:
-    """Return a key as a text that is safe to print.
+    """Return a key as text that is safe to print.
 
-    It is ``all`` where there is only one belief, ``(rest)`` where the key is None.
+    It is ``all`` if there is only one belief, ``(rest)`` if the key is None.
     """
     if key is None:
         return "(rest)"
@@ -51,15 +51,15 @@ def name_key(key: Any) -> str:
 
 
 def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the components of a parameter, or of its interval, by name; a number has none.
+    """Return the components of a parameter, or of its interval, by name; '' for a number.
 
     Parameters
     ----------
     value
-        A number, a mapping, a named tuple, an array, or these within each other. Of a matrix the
-        upper triangle is told.
+        A number, a mapping, a named tuple, an array, or these within each other. Of a matrix,
+        the upper triangle is returned.
     axes
-        Names for the places in arrays.
+        Names of the axes of arrays.
 
     Examples
     --------
@@ -96,18 +96,18 @@ def _places(array: Any, axes: Sequence[str] | None) -> dict[str, Any]:
 
 
 def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
-    """Return the lines of one belief, those of most components by their mean."""
-    axes = getattr(getattr(state, "likelihood", None), "features", None)
+    """Return the lines of one belief; of many categories, those with the largest means."""
+    by_name, fields = isinstance(state.mean, Mapping), state.likelihood.observation_fields
+    axes = list(fields) if fields and not by_name else None
     mean, interval, mle, mode = (
         parts(value, axes)
         for value in (state.mean, state.interval(view.level, view.kind), state.mle, state.map)
     )
     names = list(dict.fromkeys([*mean, *mle, *mode])) or [""]
-    if len(names) > PARTS and isinstance(state.mean, Mapping):
+    if len(names) > PARTS and by_name:
         names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
     label, n = name_key(key), state.n_samples
-    # shares have one scale, but a mean and a variance have not
-    shares = isinstance(state.mean, Mapping) and not hasattr(state.likelihood, "fields")
+    shares = by_name and not fields  # unlike a mean and a variance, shares have a common scale
     return [
         Line(
             label,

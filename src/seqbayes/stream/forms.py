@@ -20,11 +20,11 @@ _MODELS: dict[str, Any] = {
     "DirichletProcessMixture": DirichletProcessMixture,
     **{name: getattr(river, name) for name in river.__all__},
 }
-"""What is no state by the name that its document gives."""
+"""Mixtures and estimators by the name in their documents."""
 
 
 def read_state(document: Mapping[str, Any]) -> Any:
-    """Return what a document describes: a state, one with a half-life, a mixture or an estimator.
+    """Return the state, mixture or estimator that a document describes.
 
     Raises
     ------
@@ -43,12 +43,12 @@ def read_state(document: Mapping[str, Any]) -> Any:
     elif name in _MODELS:
         kind = _MODELS[name]
     else:
-        raise PriorError(f"no model {name!r}; there are {', '.join(_MODELS)}")
+        raise PriorError(f"unknown model {name!r}; expected one of {', '.join(_MODELS)}")
     return kind.from_dict(document)
 
 
 def in_words(state: Any) -> str | None:
-    """Return what a state or a mixture is before it learns, briefly; None of an estimator.
+    """Return a short name of a state or mixture without data; None for an estimator.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from seqbayes.mixture.answers import Answers
 from seqbayes.state import check_level
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
-from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
+from seqbayes.stream.verbs.stored import is_state, key_states, missing_key, stored_beliefs
 
 _DIGITS = re.compile(r"\d+\.\d{6,}(e[+-]?\d+)?")
 
@@ -95,7 +95,7 @@ def predict(
     result: dict[str, Any] = {"belief": belief, "key": name}
     if prior:
         result["prior"] = True
-    if hasattr(state, "posterior"):
+    if is_state(state):
         return {**result, **_expect(state, values, level)}
     if isinstance(state, Answers):
         return {**result, **_expect_mixture(state, values)}
@@ -188,7 +188,7 @@ def parse_value(text: str, state: Any) -> Any:
     >>> parse_value("3", Dirichlet({"3": 1, "4": 1}))
     '3'
     """
-    likelihood = getattr(state, "likelihood", None)
+    likelihood = state.likelihood if is_state(state) else None
     if isinstance(state, Answers):
         likelihood = state.components[0].likelihood if state.components else None
     kind = "any" if likelihood is None else kind_of(likelihood)

@@ -18,6 +18,7 @@ from seqbayes.console.plain import plain
 from seqbayes.console.summary import View
 from seqbayes.console.text import count_of
 from seqbayes.events.durations import spell_duration
+from seqbayes.forgetting import Decayed
 from seqbayes.state import check_level
 from seqbayes.stream.forms import in_words
 from seqbayes.stream.stores import Store, open_store
@@ -32,7 +33,9 @@ from seqbayes.stream.verbs.shared import (
 from seqbayes.stream.verbs.stored import (
     KeyState,
     StoredBelief,
+    count_samples,
     header,
+    is_state,
     key_states,
     lines,
     missing_key,
@@ -200,7 +203,7 @@ def _picture(
             yield found
 
     def n_samples(found: KeyState) -> float:
-        return float(getattr(found.state, "n_samples", 0.0))
+        return count_samples(found.state) or 0.0
 
     chosen = heapq.nlargest(view.top, counted(), key=n_samples)
     keys = count_of(total, "key")
@@ -222,16 +225,15 @@ def _prior(stored: StoredBelief) -> RenderableType:
 
     from seqbayes.console.palette import RULE
 
-    likelihood = getattr(stored.prior, "likelihood", None)
-    if likelihood is None:
+    if not is_state(stored.prior):
         words = in_words(stored.prior) or " ".join(repr(stored.prior).split())
         return Text(words[:300], RULE["prior"])
     text = Text.assemble(
         (f"{str(stored.prior).partition(' + ')[0]} prior", RULE["prior"]),
         ", ",
-        (f"{type(likelihood).__name__} likelihood", RULE["likelihood"]),
+        (f"{type(stored.prior.likelihood).__name__} likelihood", RULE["likelihood"]),
     )
-    if hasattr(stored.prior, "half_life"):
+    if isinstance(stored.prior, Decayed):
         life, by = stored.prior.half_life, stored.prior.by
         text.append(f", half-life {spell_duration(life) if by == 'time' else f'{life:g} events'}")
     return text

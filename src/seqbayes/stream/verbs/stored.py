@@ -15,6 +15,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.forgetting import Decayed
 from seqbayes.mixture.answers import Answers
+from seqbayes.state import State
 from seqbayes.stream.forms import Forms, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
@@ -148,9 +149,15 @@ class KeyState:
         return {**found, "since": timestamp(self.since), "updated": timestamp(self.updated)}
 
 
+def count_samples(state: Any) -> float | None:
+    """Return the weight of the data of a state or estimator; None if it does not count it."""
+    count: float | None = getattr(state, "n_samples", None)
+    return count
+
+
 def describe_any(state: Any, view: View) -> dict[str, Any]:
     """Return a state, a mixture or an estimator as JSON values."""
-    if hasattr(state, "posterior"):
+    if is_state(state):
         found = describe({}, state, view)
         del found["key"]
         return found
@@ -162,7 +169,12 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
                 for name, weight, component in ranked_components(state)
             },
         }
-    return {"n": getattr(state, "n_samples", None), "document": plain(state.to_dict())}
+    return {"n": count_samples(state), "document": plain(state.to_dict())}
+
+
+def is_state(state: Any) -> bool:
+    """Return whether a belief is a conjugate state, with or without decay."""
+    return isinstance(state, (State, Decayed))
 
 
 def ranked_components(mixture: Any) -> Iterator[tuple[Any, float, Any]]:
@@ -265,14 +277,14 @@ def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
             for line in summarise(key, component, view):
                 part = f"{name} {line.part or 'mean'}"
                 yield line._replace(part=part, scale=line.scale or "component")
-    elif hasattr(state, "posterior"):
+    elif is_state(state):
         yield from summarise(key, state, view)
     else:
         yield Line(*_start(key, state), None, None, None, None)
 
 
 def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
-    return name_key(key), type(state).__name__, getattr(state, "n_samples", None)
+    return name_key(key), type(state).__name__, count_samples(state)
 
 
 def header(by: Sequence[str]) -> list[str]:
