@@ -1,7 +1,7 @@
 """Streaming Bayesian inference with exact conjugate states.
 
-A state is a prior, the sufficient statistics of the data learned so far, and a likelihood. It learns
-one observation at a time, as River's models do:
+A state is a prior, the sufficient statistics of the data learned so far, and a likelihood. It
+learns one observation at a time, as River's models do:
 
 >>> from seqbayes import Beta
 >>> belief = Beta(1, 1)

@@ -1,4 +1,4 @@
-"""Bars and curves made of characters, and lines that fit the screen."""
+"""Bars, curves and panels made of characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCALES = (0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 def scale(highest: float) -> float:
-    """Return a round upper end of an axis that shows `highest`.
+    """Return a round upper limit for an axis that includes `highest`.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def scale(highest: float) -> float:
 def interval_bar(
     low: float, middle: float, high: float, top: float, width: int, style: str, signs: Signs
 ) -> Text:
-    """Return a bar up to the low end of an interval, its range, and a mark in between."""
+    """Return a bar up to the lower end of an interval, its range, and a mark at the middle."""
     edges = [min(width - 1, int(value / top * width)) for value in (low, middle, high)]
     first, mark, last = edges
     cells = [signs.full] * first + [signs.range] * (last - first + 1)
@@ -38,13 +38,13 @@ def interval_bar(
 
 
 def share_bar(share: float, width: int, style: str, signs: Signs) -> Text:
-    """Return a bar of `share` of the width."""
+    """Return a bar that fills `share` of the width."""
     filled = round(share * width)
     return Text.assemble((signs.full * filled, style), " " * (width - filled))
 
 
 def progress(share: float, width: int, signs: Signs) -> Text:
-    """Return a line of which `share` is done."""
+    """Return a progress bar."""
     done = int(share * width)
     return Text.assemble((signs.done * done, "bold"), (signs.todo * (width - done), "dim"))
 
@@ -52,7 +52,7 @@ def progress(share: float, width: int, signs: Signs) -> Text:
 def curve(
     heights: Sequence[float], top: float, mark: int, style: str, signs: Signs, rows: int = 1
 ) -> list[Text]:
-    """Return a curve, `rows` lines high, with the column `mark` in reverse."""
+    """Return a curve, `rows` lines high, with column `mark` reversed."""
     steps = len(signs.levels) - 1
     eighths = [
         max(1 if h > top * 0.02 else 0, min(steps * rows, round(h / top * steps * rows)))
@@ -75,7 +75,7 @@ def fit(line: Text, width: int) -> Text:
 
 
 def spread(parts: list[list[Text]], height: int) -> list[Text]:
-    """Put empty lines between the parts, those in the middle first, as far as there is room."""
+    """Put empty lines between the parts, in the middle first, as far as there is room."""
     spare = height - sum(map(len, parts))
     gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
     empty = set(gaps[: max(0, spare)])
@@ -86,7 +86,7 @@ def spread(parts: list[list[Text]], height: int) -> list[Text]:
 
 
 def edges(left: str, right: str, width: int) -> Text:
-    """Return a bold title to the left and a note to the right."""
+    """Return a line with a bold title on the left and a note on the right."""
     gap = max(1, width - len(left) - len(right))
     return fit(Text.assemble((left, "bold"), " " * gap, right), width)
 
@@ -100,7 +100,7 @@ def foot(number: int, total: int, width: int, signs: Signs, keys: str = "") -> T
 
 
 def panel(title: str, lines: Iterable[Text], width: int, height: int) -> Panel:
-    """Return lines in a frame with a title."""
+    """Return lines in a titled frame."""
     return Panel(
         Text("\n").join(lines), title=title, title_align="left", width=width, height=height
     )

@@ -1,4 +1,4 @@
-"""Options that several commands have, and their readers."""
+"""Options shared by several commands, and their parsers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 TOKEN = "SEQBAYES_TOKEN"
-"""The variable that a token is taken from."""
+"""The environment variable that holds the token."""
 
 
 def speed(steps: str) -> Callable[[str], float]:
-    """Return a reader of a number of steps a second, or max."""
+    """Return a parser of a number of steps per second, or max."""
 
     def read(text: str) -> float:
         if text == "max":
@@ -22,14 +22,14 @@ def speed(steps: str) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not number >= 0.0:
-            raise argparse.ArgumentTypeError(f"expected {steps} a second or max, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected {steps} per second or max, got {text!r}")
         return number
 
     return read
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a reader of whole numbers in a range."""
+    """Return a parser of whole numbers in a range."""
 
     def read(text: str) -> int:
         try:
@@ -45,27 +45,30 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options that every server has; a sparing help leaves out the rarer ones."""
+    """Declare the options of a server; with `sparing`, the help omits the less common ones."""
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=_port, default=8765, help="the port, 0 for any that is free (%(default)s)"
+        "--port", type=_port, default=8765, help="the port, 0 for any free one (%(default)s)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument("--token", help=rare or f"what writing asks for; or the variable {TOKEN}")
+    parser.add_argument(
+        "--token",
+        help=rare or f"token required for writing (default: ${TOKEN})",
+    )
     parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help=rare or "a host name by which the server is reached besides; may be repeated",
+        help=rare or "an additional host name of the server; may be repeated",
     )
     parser.add_argument(
         "--frame-ancestors",
         default="'self'",
         metavar="SOURCES",
         help=rare
-        or "which pages may frame /embed/, as Content-Security-Policy says it (%(default)s)",
+        or "pages that may frame /embed/, in the syntax of Content-Security-Policy (%(default)s)",
     )
 
 
@@ -76,7 +79,7 @@ def _port(text: str) -> int:
 
 
 def add_intervals(group: Any) -> None:
-    """Declare which intervals are told."""
+    """Declare the options of intervals."""
     group.add_argument(
         "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
     )
@@ -89,18 +92,18 @@ def add_intervals(group: Any) -> None:
 
 
 def add_top(group: Any) -> None:
-    """Declare how many keys are told."""
+    """Declare the number of keys shown."""
     group.add_argument(
         "--top",
         type=positive_int,
         default=20,
         metavar="N",
-        help="keys in the table, those with most events (%(default)s)",
+        help="number of keys in the table, those with the most data (%(default)s)",
     )
 
 
 def positive(text: str) -> float:
-    """Return a number above 0."""
+    """Parse a number above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -111,7 +114,7 @@ def positive(text: str) -> float:
 
 
 def positive_int(text: str) -> int:
-    """Return a whole number above 0."""
+    """Parse a whole number above 0."""
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)

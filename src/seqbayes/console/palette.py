@@ -1,4 +1,4 @@
-"""Colours and signs. Every colour stands beside a word that says the same."""
+"""Colours and drawing characters. No colour is the only carrier of meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RULE = {
     "posterior": "#c25400",
     "next": "#2574d8",
 }
-"""Bayes' rule: text in these has a contrast of 4.5 and more on black and on white."""
+"""Colours of Bayes' rule, with a contrast of at least 4.5 on black and on white."""
 
 CANDY = {
     "blue": "#2f80ed",
@@ -21,19 +21,19 @@ CANDY = {
     "red": "#d83a3a",
     "yellow": "#b38f00",
 }
-"""Bars and dots: a contrast of 3 and more on black and on white."""
+"""Colours of bars and dots, with a contrast of at least 3 on black and on white."""
 
 LETTER = {"blue": "B", "brown": "N", "green": "G", "orange": "O", "red": "R", "yellow": "Y"}
-"""One letter a colour; N is for browN."""
+"""One letter per colour; N stands for brown."""
 
 
 COIN = {"A": "#6060fc", "B": "#9c6c00"}
-"""Text in these has the contrast of the rule's; blue against yellow, told apart by any eye."""
+"""Colours of text with a contrast of at least 4.5, distinguishable without red and green."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What lines are drawn with."""
+    """Characters for drawing."""
 
     full: str = "█"
     range: str = "▒"
@@ -48,5 +48,5 @@ class Signs:
 
 
 ASCII = Signs("#", "-", "|", "*", ".", "x", "/", "=", "-", " .:-=+*#@")
-"""For terminals that show nothing else."""
+"""For terminals without Unicode."""
 UNICODE = Signs()

@@ -15,7 +15,7 @@ from seqbayes.state import State
 def plain(value: Any) -> Any:
     """Return a parameter, estimate or interval as JSON values.
 
-    What does not exist is None; numbers that JSON lacks are the strings "inf" and "-inf".
+    Estimates that do not exist are None; infinities, which JSON lacks, are "inf" and "-inf".
 
     Examples
     --------

@@ -16,7 +16,7 @@ from seqbayes.console.summary import Line, View
 from seqbayes.console.text import printable
 
 _NARROWEST_BAR, _WIDEST_BAR = 10, 40
-_PADDING = 2  # a column's, with its share of the rules
+_PADDING = 2  # of a column, including the rule
 
 
 _ASCII_RULES = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
@@ -34,9 +34,9 @@ class _Column(NamedTuple):
 
 
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
-    """Return the table of some lines; what a narrow terminal has no room for is left out.
+    """Return a table of lines; columns that a narrow terminal has no room for are omitted.
 
-    Since when goes first, then MAP, MLE, the bar, the number of events, and the interval.
+    They are omitted in this order: since, MAP, MLE, bar, number of events, interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
     table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -49,7 +49,7 @@ def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
 
 
 def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> list[_Column]:
-    """Return the columns that there is room for."""
+    """Return the columns that fit."""
     posterior, likelihood = RULE["posterior"], RULE["likelihood"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
     part = _Column("", [_spell(printable(line.part, 20), signs) for line in lines], "", "left")
@@ -91,7 +91,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
 
 
 def _bars(lines: Sequence[Line], size: int, signs: Signs) -> _Column:
-    """Return the intervals drawn to scale, with the ends of the scale where there is only one."""
+    """Return the intervals drawn to scale; a common scale is labelled with its ends."""
     scales: dict[str, tuple[float, float]] = {}
     for line in lines:
         if line.interval is not None and all(map(math.isfinite, line.interval)):
@@ -134,7 +134,7 @@ def _spell(text: str, signs: Signs) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """Return the text in at most so many cells of the terminal."""
+    """Truncate a text to a number of terminal cells."""
     cut = Text(text)
     cut.truncate(width, overflow="ellipsis")
     return cut.plain
@@ -145,7 +145,7 @@ def _count(n: float | None) -> str:
 
 
 def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:
-    """Return how many digits tell the ends of an interval apart, and not only just."""
+    """Return the number of digits that clearly distinguishes the ends of an interval."""
     if interval is None:
         return least
     low, high = interval
@@ -156,7 +156,7 @@ def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    """Return a number with so many digits; of more than four, zeros at the end stay.
+    """Format a number with significant digits; trailing zeros are kept beyond four digits.
 
     Examples
     --------

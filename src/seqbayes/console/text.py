@@ -6,7 +6,7 @@ import math
 
 
 def signed(number: float, digits: int = 3) -> str:
-    """Return a number with a sign that is one, not a hyphen; zero has none.
+    """Format a number with a minus or plus sign; zero has none.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def signed(number: float, digits: int = 3) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share in percent, without the sign; a dash where there is none.
+    """Format a share in percent, without the sign; None is a dash.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def probability(p: float, digits: int = 1) -> str:
-    """Return a probability in percent that is never rounded to certainty.
+    """Format a probability in percent, never rounded to 0 or 100.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def probability(p: float, digits: int = 1) -> str:
 
 
 def density(number: float) -> str:
-    """Return a positive number to three digits, in at most seven characters.
+    """Format a positive number with three digits, in at most seven characters.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def density(number: float) -> str:
 
 
 def times(log_factor: float) -> str:
-    """Return how many times likelier something is, for a log Bayes factor >= 0.
+    """Format a Bayes factor of at least 1, given its logarithm.
 
     Examples
     --------
@@ -80,12 +80,12 @@ def times(log_factor: float) -> str:
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """Return the text, or its beginning."""
+    """Truncate a text."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
 def printable(text: str, length: int = 60) -> str:
-    r"""Return the beginning of a text in which nothing can move a cursor.
+    r"""Truncate a text and escape its control characters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""M&M's: counted bags, the mixes that the factories published, and one guess."""
+"""M&M's: counted bags, the mixes published by the factories, and a guess."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 
 COLOURS = ("blue", "brown", "green", "orange", "red", "yellow")
-"""The six colours since 1995, in the order of the alphabet."""
+"""The six colours since 1995, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Mix:
     ----------
     name, title, source : str
     shares : mapping of str to float
-        The share of every colour that the source names; they sum to 1 as published.
+        Share of each colour that the source names; they sum to 1.
 
     Raises
     ------
@@ -46,17 +46,17 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Candies that somebody counted.
+    """Published counts of candies.
 
     Attributes
     ----------
     name, title, source : str
     counts : mapping of str to int
-        Candies of every colour.
+        Number of candies of each colour.
     bags : int or None
-        How many bags they came in, where that is known.
+        Number of bags, if published.
     bag_size : (int, int) or None
-        The smallest and the largest bag.
+        Sizes of the smallest and the largest bag.
     """
 
     name: str
@@ -68,14 +68,14 @@ class Count:
 
     @property
     def total(self) -> int:
-        """How many candies there are."""
+        """Total number of candies."""
         return sum(self.counts.values())
 
     def deal(self, seed: int | None = None) -> tuple[tuple[str, ...], ...]:
-        """Deal all candies, without replacement, into as many bags as there were.
+        """Deal all candies, without replacement, into the published number of bags.
 
         Only the totals are published. The order and the size of each bag, between the smallest
-        and the largest, are drawn: every free place in a bag is as likely to be filled.
+        and the largest, are random: each free place in a bag is filled with the same probability.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Count:
         Raises
         ------
         PriorError
-            If it is not known how many bags there were.
+            If the number of bags was not published.
 
         Examples
         --------
@@ -98,7 +98,7 @@ class Count:
         (48, 2620, True)
         """
         if self.bags is None or self.bag_size is None:
-            raise PriorError(f"nobody published the bags of {self.title}")
+            raise PriorError(f"the number of bags of {self.title} was not published")
         rng = np.random.default_rng(seed)
         smallest, largest = self.bag_size
         free = [largest - smallest] * self.bags
@@ -180,7 +180,7 @@ def factory_mixes() -> Mapping[str, Mix]:
 
 @cache
 def walk_in_the_park() -> Mix:
-    """Return the guess of the story that all this began with; it names only four colours.
+    """Return the guess of the story on Cross Validated; it names only four colours.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""What is made of the command line's parsers: completion for shells, and the reference."""
+"""Shell completion and the reference, generated from the parsers of the command line."""

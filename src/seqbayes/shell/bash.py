@@ -39,7 +39,7 @@ complete -F _seqbayes seqbayes
 
 
 def script(nodes: Sequence[Node]) -> str:
-    """Return a script that completes commands, options, their values and names of files."""
+    """Return a script that completes commands, options, their values and file names."""
     walk, values, options, arguments = [], [], [], []
     for node in nodes:
         path = " ".join(node.path)
@@ -67,7 +67,7 @@ def script(nodes: Sequence[Node]) -> str:
 
 def _case(names: str | Sequence[str], act: str, more: str = "") -> str:
     names = [names] if isinstance(names, str) else names
-    if more:  # an argument that is repeated: whatever place comes now
+    if more:  # a repeated argument, at any place
         names = [names[0].rpartition(":")[0] + ":"]
     return f"{' | '.join(_quote(name) + more for name in names)}) {act} ;;"
 

@@ -1,4 +1,4 @@
-"""``seqbayes completion``: a script by which a shell completes commands, options and files."""
+"""``seqbayes completion``: a script that makes a shell complete commands, options and files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,12 @@ exit status: 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the shell."""
+    """Declare the arguments."""
     parser.epilog = EXAMPLES
     parser.add_argument("shell", metavar="SHELL", choices=tuple(SHELLS), help=", ".join(SHELLS))
 
 
 def command(args: argparse.Namespace) -> int:
-    """Print the script.
-
-    Returns
-    -------
-    int
-        0.
-    """
+    """Print the script and return 0."""
     sys.stdout.write(SHELLS[args.shell](list(nodes())))
     return 0

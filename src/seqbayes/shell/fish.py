@@ -14,7 +14,7 @@ complete -c seqbayes -f
 
 
 def script(nodes: Sequence[Node]) -> str:
-    """Return a script that completes commands, options, their values and names of files."""
+    """Return a script that completes commands, options, their values and file names."""
     return _HEAD + "\n".join(line for node in nodes for line in _lines(node)) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The commands, options and arguments that the parsers know."""
+"""Commands, options and arguments, read from the parsers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 from seqbayes.console import commands
 
 FILES = ("STORE", "CONFIG", "CONFIG_OR_STORE", "FILE")
-"""The names of arguments that are files."""
+"""Names of arguments that are files."""
 
 
 class Word(NamedTuple):
     """An option, or an argument without `flags`.
 
-    `value` names what it is given, empty for a switch; `choices` are what that can be. An argument
-    may be `repeated`, or left out.
+    `value` is the name of its value, empty for a switch; `choices` are the possible values. An
+    argument may be `repeated`, or optional.
     """
 
     flags: Sequence[str]
@@ -28,12 +28,12 @@ class Word(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether it is given a file."""
+        """Whether its value is a file."""
         return self.value in FILES
 
 
 class Node(NamedTuple):
-    """A command by its path of words, with those that it has below it."""
+    """A command by its path of words, and its subcommands."""
 
     path: Sequence[str]
     summary: str
@@ -44,7 +44,7 @@ class Node(NamedTuple):
 
 
 def nodes() -> Iterator[Node]:
-    """Yield every command, the bare program first.
+    """Yield all commands, the program itself first.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The reference of the command line, made from its parsers."""
+"""The reference of the command line, generated from its parsers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from seqbayes.shell.parsers import Node, Word, nodes
 _HEAD = """\
 # The command line
 
-Made from the parsers by `python -m seqbayes.shell.reference > docs/cli.md`.
+Generated from the parsers with `python -m seqbayes.shell.reference > docs/cli.md`.
 
-Commands complete their words in bash, zsh and fish: `source <(seqbayes completion bash)`; see
+Completion is available for bash, zsh and fish: `source <(seqbayes completion bash)`; see
 [completion](#seqbayes-completion).
 
 ## Exit status
@@ -24,7 +24,7 @@ Commands complete their words in bash, zsh and fish: `source <(seqbayes completi
 
 
 def reference() -> str:
-    """Return the page in Markdown."""
+    """Return the reference as Markdown."""
     found = list(nodes())
     statuses = "\n".join(f"| {status} | {meaning} |" for status, meaning in MEANINGS.items())
     program, *commands = found

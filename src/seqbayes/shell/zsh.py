@@ -22,7 +22,7 @@ fi
 
 
 def script(nodes: Sequence[Node]) -> str:
-    """Return a script that completes commands, options, their values and names of files."""
+    """Return a script that completes commands, options, their values and file names."""
     return "\n".join([_HEAD, *(_function(node) for node in nodes), _TAIL])
 
 
@@ -31,7 +31,7 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _function(node: Node) -> str:
-    """Return the function that completes what follows a command."""
+    """Return the function that completes the arguments of a command."""
     lines = [f"{_name(node.path)}() {{", "    local curcontext=$curcontext state line"]
     specs = [spec for word in node.options for spec in _option(word)]
     specs += [_argument(word) for word in node.arguments]
@@ -72,5 +72,5 @@ def _action(word: Word) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text without what has a meaning within a specification."""
+    """Escape the characters that are special in a specification."""
     return "".join(f"\\{c}" if c in "[]:\\" else c for c in text)
