@@ -3,6 +3,7 @@
 import pytest
 from serving import HTTP
 
+from seqbayes.dashboard import generate, views
 from seqbayes.dashboard.server import openapi
 
 
@@ -95,3 +96,14 @@ def test_answers_are_as_the_document_says(serve):
             ask()
     assert {path for _, path, status in asked if status == 200} >= {"/api/beliefs", "/api/health"}
     assert 422 in {status for _, _, status in asked}
+
+
+def test_the_generated_files_are_up_to_date():
+    assert generate.KINDS.read_text(encoding="utf-8") == generate.kinds()
+    assert generate.METHODS.read_text(encoding="utf-8") == generate.client_methods()
+
+
+def test_the_kinds_of_the_document_are_those_of_the_views():
+    schemas = openapi.document()["components"]["schemas"]
+    for name in ("BeliefInfo", "Card", "Detail", "Marginal"):
+        assert schemas[name]["properties"]["kind"]["enum"] == views.kinds()

@@ -315,7 +315,7 @@ def test_the_coins_are_told_and_go_on_without_end(serve):
         ("mms", {"sed": 1}, "unknown field `sed`"),
         ("coins", {"start": [0, 1]}, "between 0 and 1"),
         ("coins", {"iterations": 5000}, "1 to 1000 iterations"),
-        ("coins", {"prior": "none"}, "no prior is 'none'"),
+        ("coins", {"prior": "none"}, "unknown prior 'none'"),
     ],
 )
 def test_stories_are_refused_with_the_reason(serve, story, options, reason):

@@ -22,8 +22,9 @@ from seqbayes import (
     distributions,
     river,
 )
-from seqbayes.dashboard import views
-from seqbayes.dashboard.views import curves
+from seqbayes.dashboard import generate, views
+from seqbayes.dashboard.server import openapi
+from seqbayes.dashboard.views import base, curves
 from seqbayes.likelihoods import Binomial, LogNormal, Multinomial
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 
@@ -511,3 +512,51 @@ def test_the_far_tail_of_p_best_is_as_precise_as_the_rest(a, b, c, d):
     low, high = views.compare([Normal(0.0, 1.0), Normal(16.0, 1.0)])["p_best"]
     assert low == pytest.approx(0.5 * math.erfc(8.0), rel=1e-8)
     assert high == pytest.approx(1.0)
+
+
+class Throughput(Gamma):
+    """A family of another package, which declares nothing new."""
+
+
+class Gauge(Gamma):
+    """A family of another package, of a kind that has no view."""
+
+    display_kind = "gauge"
+
+
+def test_a_family_of_another_package_is_shown_by_its_kind():
+    state = Throughput(2, 1)
+    state.learn_many([3, 5, 4])
+    shown = told(state, 4)
+    assert shown["kind"] == "number"
+    assert shown["density"]["likelihood"] is not None
+    assert shown["interval"] == pytest.approx(list(state.interval()))
+    assert shown["predictive"]["kind"] == "pmf"
+    assert views.followed(state).mean == state.mean
+    assert views.step(state, 4)["posterior"] is not None
+    assert views.compare([state, Throughput(1, 1)])["best"] == 0
+
+
+def test_a_new_kind_is_one_registration(monkeypatch):
+    state = Gauge(2, 1)
+    state.learn_one(3)
+    shown = told(state, 3)  # without a view there are no numbers, but text and parameters
+    assert (shown["kind"], shown["fields"], shown["mean"]) == ("gauge", [], None)
+    assert list(shown["posterior"].values()) == [5.0, 2.0]
+    assert views.surprise(state, (3,)) == pytest.approx(-state.log_predictive(3))
+    monkeypatch.setattr(base, "_VIEWS", views.all_views())
+
+    @views.register_view
+    class GaugeView(views.View):
+        kind = "gauge"
+
+        def estimates(self, name, state):
+            return [{"name": f"{name} level".strip(), "mean": state.mean, "interval": None}]
+
+    assert told(state)["fields"] == [{"name": "level", "mean": 2.5, "interval": None}]
+    inside = told(Product({"tank": state.clone(), "ok": Beta()}))["fields"]
+    assert [line["name"] for line in inside] == ["tank level", "ok"]
+    assert (
+        "gauge" in openapi.document()["components"]["schemas"]["Card"]["properties"]["kind"]["enum"]
+    )
+    assert 'gauge: { numeric: false, compares: "" }' in generate.kinds()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from seqbayes.dashboard import schema
+from seqbayes.dashboard.client_methods import ClientMethods, T
 from seqbayes.errors import SeqbayesError
-
-T = TypeVar("T")
 
 
 class ApiError(SeqbayesError):
@@ -23,7 +22,7 @@ class ApiError(SeqbayesError):
         self.status, self.retry_after = status, retry_after
 
 
-class Client:
+class Client(ClientMethods):
     """Talks to a server of ``seqbayes serve``; not for several threads at once.
 
     Parameters
@@ -50,37 +49,6 @@ class Client:
         self._host, self._timeout = parts.netloc, timeout
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._connection = self._kind(self._host, timeout=timeout)
-
-    def beliefs(self) -> schema.BeliefList:
-        """Return what beliefs there are."""
-        return self._get("/api/beliefs", schema.BeliefList)
-
-    def cards(self, belief: str, **query: Any) -> schema.Cards:
-        """Return keys of a belief; `query`: sort, order, search, offset, limit."""
-        return self._get(f"/api/beliefs/{quote(belief, '')}?{urlencode(query)}", schema.Cards)
-
-    def detail(self, belief: str, key: str) -> schema.Detail:
-        """Return all that is known of a key, given by its id."""
-        return self._get(f"/api/beliefs/{quote(belief, '')}/{quote(key, '')}", schema.Detail)
-
-    def compare(
-        self, belief: str, keys: Iterable[str], best: str = "highest", label: str | None = None
-    ) -> schema.Comparison:
-        """Return which key is best, the `"highest"` or the `"lowest"`, and by how much.
-
-        Beliefs about labels are compared by the share of a label.
-        """
-        about = {"best": best} if label is None else {"best": best, "label": label}
-        query = urlencode([*(("keys", key) for key in keys), *about.items()])
-        return self._get(f"/api/compare/{quote(belief, '')}?{query}", schema.Comparison)
-
-    def dead_letters(self, limit: int = 50) -> schema.DeadLetterList:
-        """Return the newest events that could not be used, and the reasons of all."""
-        return self._get(f"/api/dead-letters?limit={limit}", schema.DeadLetterList)
-
-    def health(self) -> schema.Health:
-        """Return how pipeline and server do."""
-        return self._get("/api/health", schema.Health)
 
     def post(self, events: Iterable[Mapping[str, Any]], key: str | None = None) -> schema.Outcome:
         """Post events, and return when they are committed.
@@ -140,7 +108,8 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _get(self, path: str, kind: type[T]) -> T:
+    def get(self, path: str, kind: type[T]) -> T:
+        """Return the answer at a path, decoded as a type."""
         return _read(self._send(self._connection, "GET", path, None, self._headers), kind)
 
     @staticmethod

@@ -11,7 +11,9 @@ from seqbayes.stream.sources.posted import Outcome as Outcome
 
 Number = float | None
 Interval = tuple[Number, Number] | None
-Kind = Literal["number", "normal", "labels", "vector", "product", "mixture", "estimator"]
+
+Kind = str
+"""How a belief is shown; the OpenAPI document lists the kinds, which `register_view` extends."""
 
 
 class Error(Struct):

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the types of the answers."""
+"""The OpenAPI document, generated from the types of the answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import seqbayes
-from seqbayes.dashboard import schema
+from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
 from seqbayes.dashboard.server.api import BEST, MOST_CARDS, MOST_LETTERS
@@ -21,18 +21,18 @@ from seqbayes.dashboard.server.streams import MOST_KEYS
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 
 _WHY = {
-    401: "A token is needed.",
-    403: "It comes from a page of another origin.",
-    404: "There is no such thing.",
-    408: "The body comes too slowly.",
-    409: "No events are taken here.",
+    401: "A token is required.",
+    403: "The request comes from a page of another origin.",
+    404: "Not found.",
+    408: "The body was not sent in time.",
+    409: "This server does not accept events.",
     413: "The body is too long.",
-    415: "The body is of another type.",
-    421: "The server is not known by that name.",
-    422: "Something in it is not as expected; it says what, and where.",
-    429: "Too much waits already, or comes: try again after Retry-After seconds.",
-    500: "What the store holds cannot be read.",
-    503: "It cannot be done at present: try again.",
+    415: "The body has another content type.",
+    421: "The server is not known by this host name.",
+    422: "Something in the request is invalid; the answer says what, and where.",
+    429: "Too many events are waiting, or too many tokens were wrong: try again after Retry-After.",
+    500: "The store cannot be read.",
+    503: "Not available at present: try again.",
 }
 
 
@@ -60,7 +60,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "seqbayes",
             "version": seqbayes.__version__,
-            "description": "Beliefs that learn from a stream, and events for them.",
+            "description": "Beliefs that learn from a stream, and events for them to learn.",
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
         "servers": [{"url": "/"}],
@@ -75,6 +75,10 @@ def _components() -> dict[str, Any]:
     _, options = msgspec.json.schema_components(
         (CandyOptions, CoinOptions), ref_template="#/components/schemas/{name}"
     )
+    for schema_ in found.values():
+        kind = schema_.get("properties", {}).get("kind", {})
+        if kind == {"type": "string"} and "mode" not in schema_["properties"]:
+            kind["enum"] = views.kinds()
     return {**found, **options}
 
 
@@ -91,7 +95,7 @@ def _responses(good: dict[str, Any], *statuses: int) -> dict[str, Any]:
         str(status): {"description": _WHY[status], "content": _content(schema.Error)}
         for status in (401, 421, *statuses)
     }
-    return {"200": {"description": "It is answered.", **good}, **refusals}
+    return {"200": {"description": "The answer.", **good}, **refusals}
 
 
 def _get(
@@ -117,7 +121,7 @@ def _in_query(name: str, told: str, **of: Any) -> dict[str, Any]:
 
 
 _NAME = _in_path("name", "The name of a belief.")
-_KEY = _in_path("key", "The id of a key: a JSON array of texts, or null for the pooled rest.")
+_KEY = _in_path("key", "The id of a key: a JSON array of strings, or null for the pooled rest.")
 
 
 def _whole(low: int, high: int, default: int) -> dict[str, Any]:
@@ -130,42 +134,53 @@ def _texts(most: int) -> dict[str, Any]:
 
 def _reading() -> dict[str, Any]:
     pages = [
-        _in_query("sort", "What keys are sorted by.", type="string", enum=list(SORTS), default="n"),
-        _in_query("order", "Which come first.", type="string", enum=["desc", "asc"]),
-        _in_query("search", "A text in the key.", type="string"),
-        _in_query("offset", "Keys to pass over.", **_whole(0, 10**9, 0)),
-        _in_query("limit", "Keys to return.", **_whole(0, MOST_CARDS, 100)),
+        _in_query("sort", "Sort order of the keys.", type="string", enum=list(SORTS), default="n"),
+        _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
+        _in_query("search", "Text that the key contains.", type="string"),
+        _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
+        _in_query("limit", "Number of keys to return.", **_whole(0, MOST_CARDS, 100)),
     ]
-    part = _in_query("part", "Of several numbers the one of the history.", type="string")
+    part = _in_query(
+        "part", "Number whose history is returned, if there are several.", type="string"
+    )
     keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
-    best = _in_query("best", "Which is best.", type="string", enum=list(BEST), default=BEST[0])
+    best = _in_query(
+        "best",
+        "Whether the highest or the lowest is best.",
+        type="string",
+        enum=list(BEST),
+        default=BEST[0],
+    )
     label = _in_query("label", "Compare the shares of this label.", type="string")
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
-        "summary": "Tell metrics in the text form of Prometheus.",
+        "summary": "Return metrics in the text format of Prometheus.",
         "responses": _responses(text),
     }
     one, compared = "/api/beliefs/{name}/{key}", "/api/compare/{name}"
     return {
-        "/api/beliefs": _get("beliefs", "Tell what beliefs there are.", schema.BeliefList, []),
+        "/api/beliefs": _get("beliefs", "Return the beliefs.", schema.BeliefList, []),
         "/api/beliefs/{name}": _get(
-            "cards", "Tell keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
+            "cards", "Return keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
         ),
         one: _get(
-            "detail", "Tell all of a key.", schema.Detail, [_NAME, _KEY, part], 404, 422, 500
+            "detail", "Return everything about a key.", schema.Detail,
+            [_NAME, _KEY, part], 404, 422, 500,
         ),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison,
             [_NAME, {**keys, "required": True}, best, label], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
-            "dead_letters", "Tell events that could not be used.", schema.DeadLetterList,
+            "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
             [_in_query("limit", "Letters to return.", **_whole(0, MOST_CARDS, MOST_LETTERS))],
             422, 500,
         ),
-        "/api/health": _get("health", "Tell how pipeline and server do.", schema.Health, [], 500),
-        "/api/session": _get("session", "Tell what a browser may do.", schema.Session, []),
+        "/api/health": _get(
+            "health", "Return the state of pipeline and server.", schema.Health, [], 500
+        ),
+        "/api/session": _get("session", "Return what this browser may do.", schema.Session, []),
         "/metrics": {"get": metrics},
         "/api/stream": {"get": _stream()},
     }  # fmt: skip
@@ -177,17 +192,17 @@ def _stream() -> dict[str, Any]:
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
         "operationId": "stream",
-        "summary": "Stream what changes, as server-sent events: hello, cards, step, health.",
+        "summary": "Stream changes as server-sent events: hello, cards, step, health.",
         "parameters": [
             last,
             _in_query("belief", "Beliefs; all by default.", **_texts(MOST_KEYS)),
             _in_query(
-                "key", "Keys besides: ID of the one belief, or NAME/ID.", **_texts(MOST_KEYS)
+                "key", "Further keys: ID of the one belief, or NAME/ID.", **_texts(MOST_KEYS)
             ),
             _in_query(
-                "top", "Keys of each belief, those that have seen most.", **_whole(0, 500, 50)
+                "top", "Number of keys of each belief, those with most data.", **_whole(0, 500, 50)
             ),
-            _in_query("hz", "Frames a second at most.", **hz),
+            _in_query("hz", "Maximum number of frames per second.", **hz),
         ],
         "responses": _responses(events, 422, 503),
     }
@@ -198,7 +213,7 @@ def _writing() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a retry count once.",
+        "description": "Makes a retried request count once.",
         "schema": {"type": "string", "maxLength": 255},
     }
     outcome = _content(schema.Outcome)
@@ -209,7 +224,7 @@ def _writing() -> dict[str, Any]:
         "/api/events": {
             "post": {
                 "operationId": "events",
-                "summary": "Post events; it is answered when they are committed.",
+                "summary": "Post events; the answer comes when they are committed.",
                 "security": [{"bearer": []}],
                 "parameters": [key],
                 "requestBody": {
@@ -226,10 +241,10 @@ def _writing() -> dict[str, Any]:
 
 
 def _telling() -> dict[str, Any]:
-    story = _in_path("id", "What beginning a story has returned.")
-    first = _in_query("from", "Steps to pass over.", **_whole(0, 10**6, 0))
-    after = _in_query("after", "Sets to pass over.", **_whole(0, MOST_SKIPPED, 0))
-    count = _in_query("count", "Steps to return.", **_whole(0, MOST_STEPS, 100))
+    story = _in_path("id", "The id that starting the story returned.")
+    first = _in_query("from", "Number of steps to skip.", **_whole(0, 10**6, 0))
+    after = _in_query("after", "Number of sets to skip.", **_whole(0, MOST_SKIPPED, 0))
+    count = _in_query("count", "Number of steps to return.", **_whole(0, MOST_STEPS, 100))
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
         **{
@@ -244,17 +259,17 @@ def _telling() -> dict[str, Any]:
                 }
             }
             for name, told, options in (
-                ("mms", "Begin the story of the candies.", CandyOptions),
-                ("coins", "Begin the story of the coins.", CoinOptions),
+                ("mms", "Start the story of the candies.", CandyOptions),
+                ("coins", "Start the story of the coins.", CoinOptions),
             )
         },
         "/api/replay/{id}/steps": _get(
-            "steps", "Tell steps of a story.", schema.Steps, [story, first, count], 404, 422
+            "steps", "Return steps of a story.", schema.Steps, [story, first, count], 404, 422
         ),
         "/api/replay/{id}/stream": {
             "get": {
                 "operationId": "endless",
-                "summary": "Go on with the coins without end, as server-sent events: replay.",
+                "summary": "Continue the coins without end, as server-sent events: replay.",
                 "parameters": [story, after],
                 "responses": _responses(events, 404, 422, 503),
             }

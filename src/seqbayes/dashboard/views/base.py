@@ -101,6 +101,9 @@ class View:
     numeric: ClassVar[bool] = False
     """Whether the belief is about one number, so that its mean and interval are the estimate."""
 
+    compares: ClassVar[str] = ""
+    """What a comparison of such beliefs is about: "number", "share" (of a label), or nothing."""
+
     link: ClassVar[str] = "."
     """Text between the name of a field and the name of a number inside it."""
 
@@ -195,7 +198,7 @@ class View:
 
     def head(self, state: Any) -> dict[str, Any]:
         """Return the kind of a belief and the weight of its data."""
-        return {"kind": self.kind, "n": finite(weight_of(state))}
+        return {"kind": kind_of(state), "n": finite(weight_of(state))}
 
 
 _VIEWS: dict[str, View] = {}
@@ -205,6 +208,11 @@ def register_view(view: type[View]) -> type[View]:
     """Make a view available for the beliefs of its kind; usable as a decorator."""
     _VIEWS[view.kind] = view()
     return view
+
+
+def all_views() -> dict[str, View]:
+    """Return all views by kind."""
+    return dict(_VIEWS)
 
 
 def kinds() -> list[str]:

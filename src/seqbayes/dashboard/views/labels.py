@@ -35,6 +35,7 @@ class LabelsView(View):
     """Show a belief about the shares of labels."""
 
     kind = "labels"
+    compares = "share"
     link = " = "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class NumberView(View):
 
     kind = "number"
     numeric = True
+    compares = "number"
     link = " "
     followed_name: ClassVar[str] = ""
     followed_path: ClassVar[Path] = ()

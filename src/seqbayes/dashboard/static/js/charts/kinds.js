@@ -1,14 +1,25 @@
-// Which chart shows which beliefs.
+// Which chart shows which beliefs: a new kind gets its chart here.
 
+import { KINDS } from "../kinds.js";
 import { Fields, Shares } from "./bars.js";
 import { Components } from "./components.js";
 import { Density } from "./density.js";
 
-/** The chart that shows beliefs of a kind, or null where there is none. */
+// A card has room for few lines above the plot over time.
+const CHARTS = {
+  number: (full) => new Density({ full }),
+  normal: (full) => new Density({ full }),
+  labels: (full) => new Shares({ most: full ? 13 : 6, estimates: true, full }),
+  mixture: (full) => new Components({ full }),
+};
+
+/** The chart that shows beliefs of a kind; named estimates for those without a chart. */
 export function chartOf(kind, full = false) {
-  if (kind === "number" || kind === "normal") return new Density({ full });
-  // A card has room for so many lines above what is followed over time.
-  if (kind === "labels") return new Shares({ most: full ? 13 : 6, estimates: true, full });
-  if (kind === "mixture") return new Components({ full });
-  return new Fields({ most: full ? 24 : 3 });
+  return CHARTS[kind]?.(full) ?? new Fields({ most: full ? 24 : 3 });
 }
+
+/** Whether beliefs of a kind are about one number. */
+export const isNumeric = (kind) => KINDS[kind]?.numeric ?? false;
+
+/** What a comparison of beliefs of a kind is about: "number", "share", or empty if there is none. */
+export const compares = (kind) => KINDS[kind]?.compares ?? "";

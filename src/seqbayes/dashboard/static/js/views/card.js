@@ -2,7 +2,7 @@
 
 import { detailPath } from "../api.js";
 import { percentOf } from "../charts/density.js";
-import { chartOf } from "../charts/kinds.js";
+import { chartOf, isNumeric } from "../charts/kinds.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
 import { faded } from "../fade.js";
@@ -48,7 +48,7 @@ export class Card {
     this.n = h("b");
     this.rate = h("span", { class: "rate" });
     this.last = h("span", { class: "last" });
-    const comparable = belief.kind === "number" || belief.kind === "normal";
+    const comparable = isNumeric(belief.kind);
     this.pin = h(
       "button",
       { type: "button", class: "corner pin", onclick: () => togglePin(belief.name, id) },
@@ -136,7 +136,7 @@ export class Card {
       setText(this.value, written.text(card.mean));
       setText(
         this.range,
-        this.belief.kind === "number" || this.belief.kind === "normal"
+        isNumeric(this.belief.kind)
           ? written.log
             ? written.mean
             : ""

@@ -2,6 +2,7 @@
 
 import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
+import { compares } from "../charts/kinds.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
 import { h, icon, segments, setText, svg, table } from "../dom.js";
 import { count, keyName, measure, nameless, scale, visible } from "../format.js";
@@ -15,7 +16,6 @@ const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
-const KINDS = ["number", "normal", "labels"];
 const LOWER =
   /(^|[^a-z])(seconds?|minutes?|hours?|ms|time|latency|duration|delay|wait(ing)?|cost|price|errors?|failures?|faults?|loss|churn)($|[^a-z])/i;
 const NO_SHARE = { mean: null, interval: null, density: null };
@@ -42,7 +42,7 @@ export class Compare {
     this.element.replaceChildren(loading("Loading beliefs"));
     try {
       const { beliefs } = await get("/api/beliefs", this.stop.signal);
-      this.beliefs = beliefs.filter(({ kind }) => KINDS.includes(kind));
+      this.beliefs = beliefs.filter(({ kind }) => compares(kind));
       if (!this.beliefs.length) {
         this.app.live.watch([]);
         const why = "Beliefs about one number, or labels, can be compared; this server keeps none.";
@@ -79,7 +79,7 @@ export class Compare {
   }
 
   get labelled() {
-    return this.belief.kind === "labels";
+    return compares(this.belief.kind) === "share";
   }
 
   get family() {

@@ -3,7 +3,7 @@
 import { get, part, query } from "../api.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
 import { History } from "../charts/history.js";
-import { chartOf } from "../charts/kinds.js";
+import { chartOf, compares, isNumeric } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
@@ -76,9 +76,9 @@ export class Detail {
 
   #build() {
     const { kind, likelihood } = this.belief;
-    this.numeric = kind === "number" || kind === "normal";
+    this.numeric = isNumeric(kind);
     // Bayes' rule of the others is no four numbers, and a store has no single events.
-    this.stepwise = (this.numeric || kind === "labels") && !this.store;
+    this.stepwise = compares(kind) && !this.store;
     this.measure = measure(this.belief);
     this.said = observed(likelihood);
     this.chart = chartOf(kind, true);

@@ -1,5 +1,6 @@
 // All beliefs: a section each, with a card a key.
 
+import { isNumeric } from "../charts/kinds.js";
 import { ApiError, get, query } from "../api.js";
 import { drawn, legend } from "../charts/density.js";
 import { h, icon, setText } from "../dom.js";
@@ -166,7 +167,7 @@ export class Overview {
     const alone = beliefs.length === 1;
     this.shown = this.pinnedOnly ? [] : beliefs.map((belief) => this.#section(belief, alone));
     this.grids = this.shown.map(({ grid }) => grid);
-    const curves = beliefs.some(({ kind }) => kind === "number" || kind === "normal");
+    const curves = beliefs.some(({ kind }) => isNumeric(kind));
     this.signs = curves ? legend(drawn(this.source?.mode === "store")) : "";
     const sections = this.shown.map(({ element }) => element);
     this.sections.replaceChildren(this.signs, this.pins.element, ...sections);
