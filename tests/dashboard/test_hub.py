@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from seqbayes import Beta, decay
+from seqbayes import Beta, Decayed
 from seqbayes.dashboard.live import entries
 from seqbayes.dashboard.live import hub as hubs
 from seqbayes.dashboard.live.about import of_belief
@@ -265,7 +265,7 @@ def test_a_failure_is_told_and_survived(monkeypatch):
 
 
 def test_decayed_states_and_dead_rates_are_told():
-    hub = made(decay.Decayed(Beta(), 10.0))
+    hub = made(Decayed(Beta(), 10.0))
     entry = hub.board.entry("b", '["0"]')
     assert entry.rate(entry.updated) > 0.0
     assert entry.rate(entry.updated + 1000.0) == 0.0

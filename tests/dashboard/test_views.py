@@ -10,6 +10,7 @@ import pytest
 from cases import CASES
 from seqbayes import (
     Beta,
+    Decayed,
     Dirichlet,
     DirichletProcess,
     Gamma,
@@ -18,7 +19,6 @@ from seqbayes import (
     NormalInverseWishart,
     PriorError,
     Product,
-    decay,
     distributions,
     river,
 )
@@ -317,7 +317,7 @@ def test_a_regression_tells_every_weight_with_its_interval():
 
 
 def test_a_state_that_forgets_is_told_as_of_its_clock():
-    state = decay.Decayed(Beta(), half_life=60.0, by="time")
+    state = Decayed(Beta(), half_life=60.0, by="time")
     state.learn_one(True, t=0.0)
     state.learn_one(False, t=60.0)
     assert told(state)["n"] == pytest.approx(1.5)
