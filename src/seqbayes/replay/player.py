@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Generic, Protocol, Self
+from typing import Generic, Protocol
 
 from seqbayes.console.keyboard import Keyboard
 from seqbayes.console.signals import Interruption
@@ -20,16 +20,11 @@ _SLICE = 0.1  # seconds between two looks at the keyboard and at signals
 
 
 class Output(Protocol[S_contra]):
-    """Where a story is shown; a context manager from its opening to its end."""
+    """Where a story is shown."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def open(self) -> None:
+        """Prepare the output."""
+        ...
 
     def show(self, step: S_contra | None, left: float, keys: str) -> None:
         """Show a step, or the opening.
@@ -45,7 +40,11 @@ class Output(Protocol[S_contra]):
         """
         ...
 
-    def close(self, step: S_contra | None, stopped: bool) -> None:
+    def close(self) -> None:
+        """Restore the output; called even after an error."""
+        ...
+
+    def summarise(self, step: S_contra | None, stopped: bool) -> None:
         """Show the summary after the last step."""
         ...
 
@@ -86,11 +85,16 @@ class Clock:
         return self._quit or bool(self._interruption)
 
     @property
+    def paused(self) -> bool:
+        """Whether the story waits for a key."""
+        return self._paused_at is not None
+
+    @property
     def keys(self) -> str:
         """The note on the keys that can be pressed now."""
         if self._keyboard is None:
             return "Ctrl-C ends"
-        return KEYS if self._paused_at is None else PAUSED_KEYS
+        return PAUSED_KEYS if self.paused else KEYS
 
     def left(self, number: int) -> float:
         """Return for how many more seconds step `number` is shown, were the story not paused."""
@@ -111,7 +115,7 @@ class Clock:
             self._interruption.wait(self.left(number))
             return
         while not self.stopped:
-            left = _SLICE if self._paused_at is not None else self.left(number)
+            left = _SLICE if self.paused else self.left(number)
             key = self._keyboard.read(min(max(left, 0.0), _SLICE))
             if key in ("q", "Q"):
                 self._quit = True
@@ -119,11 +123,12 @@ class Clock:
                 self._toggle()
                 changed()
             elif key in ("n", "\n", "\r"):
-                if self._paused_at is None:
+                if not self.paused:
                     self._toggle()
-                self._jump(number)
+                # shift the schedule as if step `number` had been shown for its time
+                self._start -= max(self.left(number), 0.0)
                 return
-            elif not key and self._paused_at is None and self.left(number) <= 0.0:
+            elif not key and not self.paused and self.left(number) <= 0.0:
                 return
 
     def _toggle(self) -> None:
@@ -135,10 +140,6 @@ class Clock:
             self._start += now - self._paused_at
             self._paused_at = None
 
-    def _jump(self, number: int) -> None:
-        """Shift the schedule so that step `number` has been shown for its time."""
-        self._start -= max(self.left(number), 0.0)
-
 
 def play(
     story: Story[S],
@@ -149,11 +150,13 @@ def play(
 ) -> None:
     """Show a story step by step until it ends, or a signal or a key stops it."""
     last: S | None = None
-    with output:
+    output.open()
+    try:
         clock = Clock(schedule, interruption, keyboard)
 
         def show() -> None:
-            output.show(last, clock.left(0 if last is None else last.number), clock.keys)
+            left = clock.left(0 if last is None else last.number)
+            output.show(last, math.inf if clock.paused else left, clock.keys)
 
         show()
         clock.hold(0, show)
@@ -163,7 +166,9 @@ def play(
             last = step
             show()
             clock.hold(step.number, show)
-    output.close(last, clock.stopped and (last is None or last.number < last.total))
+    finally:
+        output.close()
+    output.summarise(last, clock.stopped and (last is None or last.number < last.total))
 
 
 class LineOutput(Generic[S]):
@@ -188,22 +193,15 @@ class LineOutput(Generic[S]):
         self._flush = flush
         self._shown: NumberedStep | None = None
 
-    def __enter__(self) -> Self:
-        story = self._story
-        self._write(
-            [encode(story.opening_event())]
-            if self._json
-            else (f"# {line}" for line in story.opening_lines())
-        )
-        return self
+    def open(self) -> None:
+        """Write the opening."""
+        if self._json:
+            self._write([encode(self._story.opening_event())])
+        else:
+            self._write(f"# {line}" for line in self._story.opening_lines())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
+    def close(self) -> None:
+        """Do nothing."""
 
     def show(self, step: S | None, left: float, keys: str) -> None:
         """Write a step once."""
@@ -213,7 +211,7 @@ class LineOutput(Generic[S]):
         story = self._story
         self._write([encode(story.step_event(step))] if self._json else story.step_lines(step))
 
-    def close(self, step: S | None, stopped: bool) -> None:
+    def summarise(self, step: S | None, stopped: bool) -> None:
         """Write the summary."""
         summary = self._story.summary(step, stopped)
         if not self._json:

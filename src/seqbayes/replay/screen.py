@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Generic, Self
+from typing import Generic
 
 from rich.console import Console
 from rich.live import Live
@@ -36,16 +35,12 @@ class ScreenOutput(Generic[S]):
         self._live = Live(console=self._console, screen=True, auto_refresh=False)
         self._drawn = 0.0
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Switch to the alternate screen."""
         self._live.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Switch back."""
         self._live.stop()
 
     def show(self, step: S | None, left: float, keys: str) -> None:
@@ -57,7 +52,7 @@ class ScreenOutput(Generic[S]):
             self._live.update(picture, refresh=True)
             self._drawn = now
 
-    def close(self, step: S | None, stopped: bool) -> None:
+    def summarise(self, step: S | None, stopped: bool) -> None:
         """Print the last figures and the summary."""
         width = self._console.width
         if step is not None:

@@ -188,30 +188,7 @@ class CoinStep:
 
 
 class Coins:
-    """Two coins, learned with their labels and then without them.
-
-    Parameters
-    ----------
-    iterations
-        Number of EM iterations.
-    start
-        Initial probabilities of heads of A and B.
-    prior
-        ``flat``, or ``beta22`` for MAP-EM.
-    learn_weights
-        Whether to learn the probabilities of picking each coin too, with the same kind of prior.
-
-    Raises
-    ------
-    PriorError
-        If `prior`, `start` or `iterations` is invalid.
-
-    Examples
-    --------
-    >>> *_, last = Coins()
-    >>> print("A {:.2f}, B {:.2f}".format(*last.thetas))
-    A 0.80, B 0.52
-    """
+    """The steps of the story of two coins; see `CoinStory`."""
 
     def __init__(
         self,

@@ -133,32 +133,7 @@ class CandyStep:
 
 
 class Candies:
-    """Real candies, eaten one at a time.
-
-    Parameters
-    ----------
-    prior
-        The prior of the belief.
-    seed
-        Seed for dealing the published totals into bags.
-    bags
-        How many of the 48 bags to eat; all by default.
-
-    Raises
-    ------
-    PriorError
-        If there are fewer bags.
-
-    Examples
-    --------
-    >>> story = Candies(Prior.uniform(), seed=1, bags=1)
-    >>> steps = list(story)
-    >>> story.opening.total == len(steps) == steps[-1].number
-    True
-    >>> first = steps[0].rule
-    >>> abs(first.prior * first.likelihood / first.evidence - first.posterior) < 1e-12
-    True
-    """
+    """The candies of a story and the belief after each; see `CandyStory`."""
 
     def __init__(self, prior: Prior, seed: int = 1, bags: int | None = None) -> None:
         count = madison()
