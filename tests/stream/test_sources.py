@@ -566,7 +566,7 @@ def test_files_that_arrive(tmp_path):
         (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(map(line, range(4 * i, 4 * i + 4))))
     (tmp_path / ".hidden.jsonl").write_bytes(b"no")
     (tmp_path / "other.txt").write_bytes(b"no")
-    assert_whole(lambda: Directory(str(tmp_path)), 12)
+    assert_whole(lambda: Directory(str(tmp_path), settle=0.0), 12)
     source = Directory(str(tmp_path), follow=True, settle=0.0)
     source.seek(None)
     batches = source.batches(timeout=0.01)
@@ -575,15 +575,12 @@ def test_files_that_arrive(tmp_path):
     assert found[-1] is None
     (tmp_path / "aa.jsonl").write_bytes(line(12))
     assert numbers([next(batches)]) == [12]
-    again = Directory(str(tmp_path))
+    again = Directory(str(tmp_path), settle=0.0)
     again.seek(found[8].token)
     assert numbers(again.batches()) == [12]
     source.close()
     with pytest.raises(SourceError, match="cannot read"):
         list(Directory(str(tmp_path / "none")).batches())
-    (tmp_path / "a.jsonl").write_bytes(b"x" * 1000)
-    with pytest.raises(SourceError, match="other bytes"):
-        again.seek(found[0].token)
     again.close()
 
 

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
 from seqbayes.stream.source import Batch, Source, SourceError
+from seqbayes.stream.sources.handle import HEAD, Handle
 from seqbayes.stream.sources.reading import Format, Reading
+from seqbayes.stream.sources.rotation import COMPRESSED
 
+MOST_GONE = 1000
+"""Files that are remembered after they were removed."""
+_REPLACED = "/"
+"""Precedes the name of a file that was replaced by another one; no file name contains it."""
 _POLL = 0.2
+_PATIENCE = 60.0
+"""Seconds, at least, for which a run that is not followed waits for files that keep changing."""
+
+
+class Known(NamedTuple):
+    """How far a file was read, and what identifies it.
+
+    `size` and `changed` are those of the file when it was opened. `state` is 0 while the file is
+    read, 1 after its end, 2 if it vanished before its end and that was reported.
+    """
+
+    size: int
+    changed: int
+    inode: int
+    state: int
+    offset: int
+    length: int
+    head: str
+    tail: str | None = None
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """Return what `Handle.has` compares."""
+        marks = {"offset": self.offset, "length": self.length, "head": self.head}
+        return marks if self.tail is None else marks | {"tail": self.tail}
 
 
 class Directory(Source):
@@ -24,26 +57,28 @@ class Directory(Source):
     path
         The directory.
     pattern
-        Which of its files to read, as a shell would; hidden ones are passed over.
+        Which of its files to read, as in a shell; hidden files are ignored.
     follow
         Whether to wait for more files.
     settle
-        Seconds since its last change after which a file is taken to be complete; 0 where files are
-        renamed into the directory.
+        Seconds without a change after which a file is considered complete; 0 if files are renamed
+        into the directory.
     format, delimiter, longest
-        As of a file; the format is by default what the pattern's suffix says.
+        As of a file; the format is by default given by the pattern's suffix.
     name
         Its identity in the store; by default its absolute path and the pattern.
 
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
 
     Notes
     -----
-    A file that arrives with a name before one that was already read is read all the same, later.
-    Names that were read are kept in the token while the files are there.
+    The token holds size, modification time and fingerprints of every file that was read. A file
+    that grows afterwards is read on; other content under a known name is another file; a file that
+    was renamed or compressed is not read again. A file that vanishes before its end leaves a dead
+    letter, and is read on if it comes back.
     """
 
     kind = "directory"
@@ -59,6 +94,8 @@ class Directory(Source):
         longest: int = LONGEST,
         name: str | None = None,
     ) -> None:
+        if not settle >= 0.0:
+            raise PriorError(f"expected settle >= 0 seconds, got {settle!r}")
         self._path = Path(path)
         self._pattern = pattern
         self._settle = settle
@@ -66,49 +103,42 @@ class Directory(Source):
         self.name = name or f"directory:{os.path.join(os.path.abspath(path), pattern)}"
         self.finite = not follow
         self.text = self._layout.text
-        self._done: set[str] = set()
+        self._known: dict[str, Known] = {}
+        self._there: dict[str, os.stat_result] = {}
         self._reading: Reading | None = None
+        self._waiting_since: float | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume behind the record that had this token; None is the beginning."""
+        """Resume after the record that had this token; None is the beginning."""
         self.close()
-        self._done = set() if token is None else set(token["done"])
-        if token is None or token["file"] is None:
-            return
-        path = self._path / token["file"]
-        self._reading = self._open(path, token["offset"])
-        if not self._reading.handle.has(token):
-            raise SourceError(f"{path} holds other bytes than when it was read: events may be lost")
+        if token is None:
+            self._known = {}
+        elif "done" in token:
+            self._known = self._earlier(token)
+        else:
+            self._known = {name: Known(*values) for name, values in token["files"].items()}
 
-    def _open(self, path: Path, offset: int = 0) -> Reading:
-        try:
-            return Reading(path, self._layout, offset)
-        except OSError as error:
-            raise SourceError(f"cannot read {path}: {error.strerror}") from error
-
-    def _waiting(self) -> list[tuple[str, int]]:
-        """Return names and sizes of the complete files that were not read."""
-        now = time.time()
-        found, there = [], set()
-        try:
-            with os.scandir(self._path) as entries:
-                for entry in entries:
-                    hidden = entry.name.startswith(".")
-                    if hidden or not fnmatch(entry.name, self._pattern) or not entry.is_file():
-                        continue
-                    there.add(entry.name)
-                    told = entry.stat()
-                    # a clock that was set back makes nothing wait for ever
-                    settled = abs(now - told.st_mtime) >= self._settle
-                    if entry.name not in self._done and (settled or self.finite):
-                        found.append((entry.name, told.st_size))
-        except OSError as error:
-            raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
-        self._done &= there
-        return sorted(found)
+    def _earlier(self, token: Mapping[str, Any]) -> dict[str, Known]:
+        """Return the files that a token of an earlier version names."""
+        known = {}
+        for name in token["done"]:
+            path = self._path / name
+            try:
+                status = path.stat()
+                with Handle(path) as handle:
+                    offset = 0 if handle.compressed else status.st_size
+                    handle.skip_to(offset)
+                    known[name] = _known(handle, offset, 1)
+            except OSError:
+                pass
+        if token["file"] is not None:
+            offset, length, head = (token[key] for key in ("offset", "length", "head"))
+            tail = token.get("tail")
+            known[token["file"]] = Known(-1, -1, -1, 0, offset, length, head, tail)
+        return known
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; where more files may come, None while none does.
+        """Yield batches; if more files may come, None while none does.
 
         Raises
         ------
@@ -116,42 +146,154 @@ class Directory(Source):
             If the directory or a file cannot be read.
         """
         while True:
-            if self._reading is None:
-                waiting = self._waiting()
-                if not waiting:
-                    if self.finite:
-                        return
-                    time.sleep(max(timeout, _POLL))
-                    yield None
-                    continue
-                self._reading = self._open(self._path / waiting[0][0])
-            yield from self._read(self._reading, size)
+            waiting = self._scan()
+            opened = 0
+            for name in waiting:
+                self._reading = self._open(name)
+                if self._reading is not None:
+                    opened += 1
+                    more = sum(n for other, n in waiting.items() if other > name)
+                    yield from self._read(self._reading, name, size, more)
+            if opened:
+                continue
+            gaps = self._vanished()
+            if gaps:
+                yield Batch([], self._token(), [], gaps)
+            if self.finite and self.caught_up:
+                return
+            time.sleep(max(timeout, _POLL))
+            yield None
 
-    def _read(self, reading: Reading, size: int) -> Iterator[Batch]:
-        name = reading.path.name
-        more = sum(length for other, length in self._waiting() if other != name)
+    def _scan(self) -> dict[str, int]:
+        """Return names and sizes of the complete files of which something is not read."""
+        try:
+            with os.scandir(self._path) as entries:
+                self._there = {
+                    entry.name: entry.stat()
+                    for entry in entries
+                    if not entry.name.startswith(".")
+                    and fnmatch(entry.name, self._pattern)
+                    and entry.is_file()
+                }
+        except OSError as error:
+            raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
+        self._forget()
+        changed = {name: s for name, s in self._there.items() if not self._is_read(name, s)}
+        settled = {name: s.st_size for name, s in changed.items() if self._is_settled(s)}
+        self.caught_up = len(settled) == len(changed)
+        if settled or self.caught_up:
+            self._waiting_since = None
+        elif self.finite:
+            now = time.monotonic()
+            self._waiting_since = self._waiting_since or now
+            if now - self._waiting_since > max(_PATIENCE, 10.0 * self._settle):
+                settled = {name: s.st_size for name, s in changed.items()}  # what is there so far
+                self.caught_up = True
+        return dict(sorted(settled.items()))
+
+    def _is_read(self, name: str, status: os.stat_result) -> bool:
+        known = self._known.get(name)
+        return (
+            known is not None
+            and known.state == 1
+            and (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
+        )
+
+    def _is_settled(self, status: os.stat_result) -> bool:
+        # a clock that was set back must not make a file wait for ever
+        return abs(time.time() - status.st_mtime) >= self._settle
+
+    def _forget(self) -> None:
+        """Forget files that were removed long ago, unless all are gone: it may be unmounted."""
+        gone = [name for name in self._known if name not in self._there]
+        if len(gone) > MOST_GONE and len(gone) < len(self._known):
+            for name in gone[:-MOST_GONE]:
+                del self._known[name]
+
+    def _open(self, name: str) -> Reading | None:
+        """Open a file after what was read of it; None if it cannot be read yet, or is gone."""
+        path = self._path / name
+        plain = _without_suffix(name)
+        try:
+            for known in self._candidates(name):
+                with Handle(path) as handle:
+                    if handle.has(known.marks):
+                        return Reading(path, self._layout, known.offset)
+            if name in self._known:  # it has other content now, and may have another name
+                self._known[_REPLACED + name] = self._known.pop(name)
+            return Reading(path, self._layout)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        except SourceError:
+            if plain == name or plain not in self._there:
+                raise
+            self.caught_up = False  # the plain file is still being compressed
+            return None
+
+    def _candidates(self, name: str) -> list[Known]:
+        """Return what is known of files that may be this one: under this name or an earlier one."""
+        status = self._there[name]
+
+        def may_be(other: str, known: Known) -> bool:
+            if other not in self._there and (
+                (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
+                or (known.inode == status.st_ino and known.length == HEAD)
+            ):
+                return True
+            return _without_suffix(other) == _without_suffix(name)
+
+        return [
+            known for other, known in self._known.items() if known.offset and may_be(other, known)
+        ]
+
+    def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
+        """Yield the rest of a file."""
+        for other, known in list(self._known.items()):  # its earlier name
+            if other != name and other not in self._there and _is_same(known, reading):
+                del self._known[other]
+        status = reading.handle.status
 
         def token(offset: int) -> dict[str, Any]:
-            place = {"done": sorted(self._done), "file": name, "offset": offset}
-            return place | reading.handle.marks(offset)
+            self._known[name] = _known(reading.handle, offset, 0, status)
+            return self._token()
 
         while (part := reading.advance()) is not None:
             yield from self._placed(reading.batches(part, size, token, more), name)
+        # an incomplete line is a dead letter, but is read again if the file grows
+        cut, start = reading.is_cut_short, reading.offset
         yield from self._placed(reading.batches(reading.finish(), size, token, more), name)
-        self._done.add(name)
+        end = start if cut else reading.offset
+        self._known[name] = _known(reading.handle, end, 1, status)
         self.close()
-        yield Batch([], {"done": sorted(self._done), "file": None}, [], (), more)
+        yield Batch([], self._token(), [], (), more)
+
+    def _vanished(self) -> list[tuple[Any, bytes, str]]:
+        """Return a dead letter for each file that vanished before it was read to its end."""
+        gaps = []
+        for name, known in self._known.items():
+            if name not in self._there and known.state == 0:
+                self._known[name] = known._replace(state=2)
+                reason = (
+                    f"the file vanished after byte {known.offset:,} of {known.size:,} was read:"
+                    " events may be lost"
+                )
+                gaps.append(([name.removeprefix(_REPLACED), known.offset], b"", reason))
+        return gaps
+
+    def _token(self) -> dict[str, Any]:
+        return {"files": {name: list(known) for name, known in self._known.items()}}
 
     @staticmethod
     def _placed(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-        """Yield batches whose positions say in which file they are."""
+        """Yield batches whose positions name the file."""
         for batch in batches:
-            yield Batch(
-                batch.records,
-                batch.token,
-                [[name, start] for start in batch.positions],
-                [([name, start], raw, why) for start, raw, why in batch.refused],
-                batch.remaining,
+            yield dataclasses.replace(
+                batch,
+                positions=[[name, start] for start in batch.positions],
+                refused=[([name, start], raw, why) for start, raw, why in batch.refused],
+                line_of=None,
             )
 
     def close(self) -> None:
@@ -159,3 +301,31 @@ class Directory(Source):
         if self._reading is not None:
             self._reading.close()
             self._reading = None
+
+
+def _known(handle: Handle, offset: int, state: int, status: os.stat_result | None = None) -> Known:
+    status = status or handle.status
+    marks = handle.marks(offset)
+    return Known(
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ino,
+        state,
+        offset,
+        marks["length"],
+        marks["head"],
+        marks.get("tail"),
+    )
+
+
+def _is_same(known: Known, reading: Reading) -> bool:
+    """Whether a file goes on where a known one ended."""
+    if known.offset != reading.offset or not known.offset:
+        return False
+    return {"offset": known.offset, **reading.handle.marks(known.offset)} == known.marks
+
+
+def _without_suffix(name: str) -> str:
+    for suffix in COMPRESSED:
+        name = name.removesuffix(suffix)
+    return name

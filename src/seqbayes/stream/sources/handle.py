@@ -65,10 +65,15 @@ class Handle:
         return self._raw
 
     @property
+    def status(self) -> os.stat_result:
+        """Size, times and inode of the file."""
+        return os.fstat(self._raw.fileno())
+
+    @property
     def identity(self) -> tuple[int, int]:
         """Device and inode."""
-        told = os.fstat(self._raw.fileno())
-        return told.st_dev, told.st_ino
+        status = self.status
+        return status.st_dev, status.st_ino
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, up to `size`; none where there is no more at present.
