@@ -1,13 +1,18 @@
-"""Every registered family under every likelihood of its own: what the laws are instantiated over.
+"""Every registered family under each of its likelihoods: the cases that the laws are checked for.
 
 Nothing here names a pair. A family or a likelihood that joins the registry is tested with its
-defaults at once; settings below add parameters worth testing.
+defaults at once; the settings below add parameters worth testing.
+
+SEQBAYES_LAWS names a module with settings and oracles (see tests/plugin_example/example_oracles.py)
+for the classes of an installed package; the laws are then checked for these classes only.
 """
 
 import math
+import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 
@@ -148,7 +153,7 @@ class Case:
     @property
     def dimension(self):
         """The length of the vectors that are observed; 0 where they are none."""
-        return len(self.prior["prior_mean"]) if "scale" in self.prior else 0
+        return len(self.prior["prior_mean"]) if self.family.display_kind == "vector" else 0
 
     def rng(self, salt=0):
         return np.random.default_rng([zlib.crc32(self.id.encode()), salt])
@@ -241,6 +246,25 @@ def _shares(labels, rng):
     return dict(zip(labels, rng.dirichlet(np.full(len(labels), 3.0)).tolist(), strict=True))
 
 
+_PLUGIN = import_module(os.environ["SEQBAYES_LAWS"]) if "SEQBAYES_LAWS" in os.environ else None
+
+
+def extend(settings, name):
+    """Add what the module of SEQBAYES_LAWS declares under a name to our own settings."""
+    settings.update(getattr(_PLUGIN, name, {}))
+
+
+for _settings, _name in ((PRIORS, "PRIORS"), (LIKELIHOODS, "LIKELIHOODS"), (TRUTHS, "TRUTHS")):
+    extend(_settings, _name)
+
+
+def is_tested(case):
+    """Whether a case is of this package, or of the package that SEQBAYES_LAWS is about."""
+    modules = (case.family.__module__, type(case.likelihood).__module__)
+    foreign = any(not module.startswith("seqbayes.") for module in modules)
+    return foreign is (_PLUGIN is not None)
+
+
 def _all_cases():
     for name, family in FAMILIES.items():
         if family is sb.Product:  # its likelihood is that of its fields
@@ -254,8 +278,12 @@ def _all_cases():
                         yield case
 
 
-CASES = list(_all_cases())
+CASES = [case for case in _all_cases() if is_tested(case)]
 """All of them."""
+
+CAN_UNLEARN = [case for case in CASES if "unlearn" not in case.new().unsupported]
+CAN_SCALE = [case for case in CASES if "scale" not in case.new().unsupported]
+"""Those whose statistic supports the operation."""
 
 FIRST = list({(case.family, case.likelihood): case for case in reversed(CASES)}.values())
 """One prior for every family and likelihood: the first one."""

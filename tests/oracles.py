@@ -17,6 +17,8 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats as st
 
+from cases import extend
+
 
 def log_choose(n, k):
     return math.log(math.comb(n, k))
@@ -339,3 +341,11 @@ def urn(prior, labels):
         probability *= weights.get(label, fresh) / (sum(weights.values()) + fresh)
         weights[label] = weights.get(label, Fraction(0)) + 1
     return probability
+
+
+for _settings, _name in (
+    (LOG_DENSITIES, "LOG_DENSITIES"),
+    (GRIDS, "GRIDS"),
+    (PRIOR_DRAWS, "PRIOR_DRAWS"),
+):
+    extend(_settings, _name)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree
+from cases import CAN_SCALE, CAN_UNLEARN, CASES, agree
 from seqbayes import MergeError, ObservationError
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+unlearned = pytest.mark.parametrize("case", CAN_UNLEARN, ids=lambda case: case.id)
+scaled = pytest.mark.parametrize("case", CAN_SCALE, ids=lambda case: case.id)
 WEIGHTS = [1.0, 0.0, 2.5, 0.125, 3.0, 1.0, 0.3, 1e-3]
 
 
@@ -150,7 +152,7 @@ def test_merging_refuses_what_is_not_alike(case):
     assert state.to_dict() == before
 
 
-@every
+@unlearned
 def test_unlearning_inverts_learning(case):
     xs = case.observations(30, salt=8)
     state = case.new(xs)
@@ -159,7 +161,7 @@ def test_unlearning_inverts_learning(case):
     same("unlearn ∘ learn", case, "statistics.remove", state, case.new(xs[17:]), 1e-11)
 
 
-@every
+@unlearned
 def test_unlearning_inverts_weights(case):
     xs = case.observations(len(WEIGHTS), salt=9)
     state = case.new(xs, WEIGHTS)
@@ -171,7 +173,7 @@ def test_unlearning_inverts_weights(case):
 
 
 @pytest.mark.parametrize("w", [1.0, 0.1, 1e-13, 1e13])
-@every
+@unlearned
 def test_emptying_is_the_empty_state(case, w):
     xs = case.observations(7, salt=10)
     for order in (xs, xs[::-1]):
@@ -181,7 +183,7 @@ def test_emptying_is_the_empty_state(case, w):
         assert state == case.new(), f"{case.id}: emptied, but {state._statistics!r} is left"
 
 
-@every
+@unlearned
 def test_unlearning_a_little_leaves_the_rest(case):
     """However unequal the weights, what is left is what was not taken away."""
     x, y = case.observations(2, salt=11)
@@ -193,7 +195,7 @@ def test_unlearning_a_little_leaves_the_rest(case):
         agree("its weight", case, "statistics.remove", state.n_samples, light, 0.1)
 
 
-@every
+@unlearned
 def test_unlearning_refuses_what_was_not_learned(case):
     xs = case.observations(3, salt=12)
     empty = case.new()
@@ -254,12 +256,33 @@ def test_weight_zero_is_nothing(case):
     state = case.new()
     for x in case.observations(4, salt=14):
         state.learn_one(x, 0.0)
-        state.unlearn_one(x, 0.0)
+        if case in CAN_UNLEARN:
+            state.unlearn_one(x, 0.0)
     state.learn_many(case.observations(4, salt=14), w=0.0)
     assert state == case.new()
 
 
 @every
+def test_unsupported_operations_are_refused_with_the_reason(case):
+    xs = case.observations(4, salt=22)
+    state = case.new(xs)
+    operations = {
+        "unlearn": lambda: state.unlearn_one(xs[0]),
+        "scale": lambda: state.forget(0.5),
+        "merge": lambda: state.merge(case.new(xs)),
+    }
+    for operation, reason in state.unsupported.items():
+        with pytest.raises(sb.UnsupportedError, match=reason):
+            operations[operation]()
+        assert state == case.new(xs)
+    if "scale" in state.unsupported:
+        with pytest.raises(sb.PriorError, match=state.unsupported["scale"]):
+            sb.Decayed(case.new(), half_life=10.0)
+    else:
+        sb.Decayed(case.new(), half_life=10.0).learn_one(xs[0])
+
+
+@unlearned
 def test_rivers_names_do_the_same(case):
     xs = case.observations(6, salt=15)
     state, other = case.new(xs), case.new()
@@ -279,7 +302,7 @@ def expected(state):
     return state.mean if state.display_kind == "labels" else state.predictive.mean
 
 
-@every
+@scaled
 def test_forgetting(case):
     xs = case.observations(10, salt=16)
     state = case.new(xs)
@@ -292,7 +315,7 @@ def test_forgetting(case):
     assert state == case.new(), f"{case.id}: forget(0) is the prior, not {state!r}"
 
 
-@every
+@scaled
 def test_forgetting_goes_on(case):
     """Decay by .9 at each step is a weight of .9**age."""
     xs = case.observations(30, salt=17)

@@ -24,9 +24,7 @@ def marginals(state):
 
 
 def test_every_family_with_a_density_has_a_flat_prior():
-    assert {case.family.__name__ for case in CASES} - {case.family.__name__ for case in FLAT} == {
-        "DirichletProcess"
-    }
+    assert {case.family for case in CASES if case not in FLAT} <= {sb.DirichletProcess}
 
 
 @pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
@@ -110,7 +108,8 @@ def test_tails_and_quantiles_agree(case):
         theta = state.ppf(q)
         below, above = (entries(tail(theta), theta) for tail in (state.cdf, state.sf))
         for name in below:
-            agree(f"cdf(ppf({q}))", case, "ppf, cdf", below[name], q, 1e-9)
+            # near an edge of the support, a rounded quantile alone costs 1e-9
+            agree(f"cdf(ppf({q}))", case, "ppf, cdf", below[name], q, 3e-9)
             agree("sf = 1 - cdf", case, "sf, cdf", above[name], 1.0 - q, 1e-9)
 
 

@@ -241,6 +241,9 @@ def expectation(predictive, function):
         return float((predictive.p(k) * function(k.astype(float))).sum())
     levels = [1e-14, 1e-9, 1e-5, 1e-2, 0.1]
     knots = [*map(predictive.ppf, levels), predictive.ppf(0.5), *map(predictive.isf, levels[::-1])]
+    # the density may have a kink at its mode
+    if predictive.mode is not None and knots[0] < predictive.mode < knots[-1]:
+        knots = sorted({*knots, predictive.mode})
     # positive observations may range over many orders of magnitude
     positive = predictive.support[0] >= 0.0
     total = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree, components
+from cases import CASES, agree, components, extend
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 # labels that come along make dicts, not arrays
@@ -177,6 +177,7 @@ LOG_Z = {
         for inner, family in zip(h.fields.values(), h.families, strict=True)
     ),
 }
+extend(LOG_Z, "LOG_Z")
 
 
 @pytest.mark.parametrize(
