@@ -1,4 +1,4 @@
-"""Runs ``seqbayes`` as a program of its own, in a pipe or on a terminal."""
+"""Run ``seqbayes`` as a separate process, in a pipe or on a terminal."""
 
 import os
 import select
@@ -29,7 +29,7 @@ def environment(**more):
 
 
 def replay(story, *args, **more):
-    """Run the program and return how it ended and what it wrote."""
+    """Run the program; return the completed process."""
     return subprocess.run(
         command("replay", story, *args),
         capture_output=True,
@@ -40,7 +40,7 @@ def replay(story, *args, **more):
 
 
 def on_a_terminal(story, *args, columns=80, lines=24, until=None, **more):
-    """Run the program on a pseudo-terminal; return its status and all that it wrote.
+    """Run the program on a pseudo-terminal; return its exit status and its output.
 
     It is interrupted as soon as it has written `until`.
     """

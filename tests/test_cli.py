@@ -1,4 +1,4 @@
-"""The command line's manners: help, versions, errors, and nothing imported too early."""
+"""The command line: help, version, errors, streams and imports."""
 
 import importlib
 import os
@@ -50,7 +50,7 @@ def test_every_command_is_a_module_with_help(name, capsys):
 @pytest.mark.parametrize(
     "words", [["nonsense"], ["--nonsense"], ["watch"], ["watch", "--nonsense"]]
 )
-def test_wrong_words_are_status_2(words, capsys):
+def test_wrong_usage_is_status_2(words, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(words)
     assert "usage: seqbayes" in capsys.readouterr().err
@@ -78,7 +78,7 @@ def test_errors_are_one_line(error, status, message, capsys, monkeypatch):
     assert capsys.readouterr().err == message
 
 
-def test_help_imports_no_command_and_nothing_heavy():
+def test_help_imports_neither_commands_nor_large_packages():
     code = (
         "import sys\nfrom seqbayes.cli import main\nmain([])\n"
         "print([name for name in sys.modules if name.split('.')[0] in"
@@ -89,7 +89,7 @@ def test_help_imports_no_command_and_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_json_imports_no_terminal():
+def test_json_output_does_not_import_rich():
     code = (
         "import sys\nfrom seqbayes.cli import main\n"
         "main(['watch', '-', '--state', 'beta', '--value', 'c', '--json'])\n"
@@ -101,7 +101,7 @@ def test_json_imports_no_terminal():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_module_is_the_command():
+def test_the_package_can_be_run_as_a_module():
     done = run("--version")
     assert done.returncode == 0
     assert done.stdout.startswith(f"seqbayes {seqbayes.__version__} (")
@@ -173,7 +173,7 @@ def test_an_install_command_names_this_interpreter_and_its_source(monkeypatch, t
     assert command(moved, None) == expected
 
 
-def test_no_message_names_an_install_command_of_its_own():
+def test_install_commands_are_made_in_one_place():
     sources = Path(seqbayes.__file__).parent.rglob("*.py")
     found = [path for path in sources if "pip install" in path.read_text("utf-8")]
     assert [path.name for path in found if path.name != "extras.py"] == []

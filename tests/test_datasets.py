@@ -37,7 +37,7 @@ def test_mixes():
     } == MIXES
 
 
-def test_published_shares_sum_to_one_and_none_was_rescaled():
+def test_published_shares_sum_to_one_without_rescaling():
     text = resources.files("seqbayes.datasets").joinpath("candies.toml").read_text("utf-8")
     tables = tomllib.loads(text)
     for entry in (*tables["mixes"].values(), *tables["guesses"].values()):
@@ -58,14 +58,14 @@ def test_everything_names_its_source():
         assert item.title
 
 
-def test_a_mix_that_is_none_is_refused():
+def test_an_invalid_mix_is_rejected():
     # the frequentist's bags of the story: 30 % red, 20 % green, 25 % blue, 35 % yellow
     published = {"red": 0.30, "green": 0.20, "blue": 0.25, "yellow": 0.35}
     with pytest.raises(PriorError, match=r"sum to 1\.10"):
         Mix("bags", "100 bags", "the story", published)
 
 
-def test_data_cannot_be_changed_by_a_reader():
+def test_data_are_immutable():
     with pytest.raises(TypeError):
         madison().counts["blue"] = 0
     with pytest.raises(TypeError):
@@ -85,13 +85,13 @@ def test_other_seeds_deal_other_bags():
     assert madison().deal(1) != madison().deal(2)
 
 
-def test_every_bag_size_happens():
+def test_every_bag_size_occurs():
     sizes = {len(bag) for seed in range(20) for bag in madison().deal(seed)}
     assert sizes == {52, 53, 54, 55, 56, 57}
 
 
 def test_candies_are_shuffled_within_and_between_bags():
-    """The first candy of a bag is of each colour about as often as there are such candies."""
+    """The colour frequencies of first candies are close to the totals."""
     first = Counter(bag[0] for seed in range(100) for bag in madison().deal(seed))
     for colour, count in MADISON.items():
         p = count / 2620

@@ -1,4 +1,4 @@
-"""The M&M story: what happens in it, what the program prints, and how it ends."""
+"""The M&M story: its steps, its output and its exit status."""
 
 import dataclasses
 import itertools
@@ -19,7 +19,7 @@ from seqbayes.replay.mms import CandyStory, Prior
 
 @pytest.fixture
 def told(capsys):
-    """Run the program in here and return what it prints."""
+    """Run the program in this process and return its output."""
 
     def run(*args):
         assert main(["replay", "mms", *args]) == 0
@@ -55,7 +55,7 @@ def test_bayes_rule_holds_at_every_candy(steps):
             )
 
 
-def test_the_factors_of_the_rule_are_what_they_are_called(steps):
+def test_the_factors_of_bayes_rule_match_their_definitions(steps):
     mars = factory_mixes()["mars_2008"].shares
     seen = Counter()
     for step in steps:
@@ -71,7 +71,7 @@ def test_the_factors_of_the_rule_are_what_they_are_called(steps):
 
 
 def test_tonights_posterior_is_tomorrows_prior(steps):
-    """The posterior of a colour is its prior when it comes next, if no other came between."""
+    """The posterior of a colour is the prior of its next candy, if no other candy comes between."""
     pairs = [(a, b) for a, b in itertools.pairwise(steps) if a.colour == b.colour]
     assert pairs
     for one, other in pairs:
@@ -86,7 +86,7 @@ def test_log_evidence_is_the_sum_of_log_predictions(steps):
         assert math.isclose(step.belief.log_evidence, total, rel_tol=1e-12)
 
 
-def test_predictions_are_made_before_the_candy_is_seen(story, steps):
+def test_predictions_are_made_before_the_candy_is_learned(story, steps):
     belief, hits = story.opening.belief, 0
     for step in steps:
         means = {share.colour: share.mean for share in belief.shares}
@@ -98,7 +98,7 @@ def test_predictions_are_made_before_the_candy_is_seen(story, steps):
         belief = step.belief
 
 
-def test_mix_probabilities_sum_to_one_and_go_with_the_bayes_factors(steps):
+def test_mix_probabilities_sum_to_one_and_are_ordered_as_the_bayes_factors(steps):
     for step in steps:
         belief = step.belief
         assert math.isclose(math.fsum(r.probability for r in belief.rivals) + belief.other, 1.0)
@@ -117,7 +117,7 @@ def test_bags_are_eaten_in_order(steps):
     assert all(step.contents[step.place - 1] == step.colour for step in steps)
 
 
-def test_steps_cannot_be_changed_and_the_story_can_be_told_again(story, steps):
+def test_steps_are_immutable_and_the_story_can_be_repeated(story, steps):
     with pytest.raises(dataclasses.FrozenInstanceError):
         steps[0].colour = "tan"
     assert list(story) == steps
@@ -145,7 +145,7 @@ def test_named_priors():
     assert "brown and orange" in park.notes[1]
 
 
-def test_a_prior_that_names_all_colours_gets_nothing_added():
+def test_nothing_is_added_to_a_prior_that_names_all_colours():
     prior = Prior.parse("blue=.24,brown=.13,green=.16,orange=.20,red=.13,yellow=.14", 50)
     assert prior.strength == pytest.approx(50)
     assert len(prior.notes) == 1
@@ -169,13 +169,13 @@ def test_a_prior_that_names_all_colours_gets_nothing_added():
         ("uniform", 3.0, "fixed strength"),
     ],
 )
-def test_refused_priors(text, strength, why):
+def test_invalid_priors_are_rejected(text, strength, why):
     with pytest.raises(PriorError, match=why):
         Prior.parse(text, strength)
 
 
 def test_priors_wash_out():
-    """Two far-apart beliefs, fed the same candies, meet: the total variation shrinks."""
+    """The total variation distance of two beliefs that learn the same candies shrinks."""
     told = [CandyStory(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
 
     def distance(one, other):
@@ -192,7 +192,7 @@ def test_priors_wash_out():
 
 
 def test_all_bags_under_the_uniform_prior(told):
-    """The figures of the whole story, through the program itself."""
+    """The figures of the whole story, from the output of the program."""
     start, *candies, end = events(told("--json", "--prior", "uniform"))
     assert (start["event"], end["event"]) == ("start", "end")
     assert [event["number"] for event in candies] == list(range(1, 2621))
@@ -218,7 +218,7 @@ def test_all_bags_under_the_uniform_prior(told):
     assert math.isclose(total, belief["log_evidence"], rel_tol=1e-12)
 
 
-def test_the_order_does_not_matter_in_the_end():
+def test_the_final_belief_does_not_depend_on_the_order():
     counts = madison().counts
     told = CandyStory(Prior.jeffreys(), seed=2)
     *_, last = told
@@ -229,13 +229,13 @@ def test_the_order_does_not_matter_in_the_end():
     assert math.isclose(belief.log_evidence, log_evidence, rel_tol=1e-11)
 
 
-def test_same_seed_same_story(told):
+def test_the_seed_determines_the_story(told):
     first, again = (told("--json", "--bags", "1", "--seed", "5") for _ in range(2))
     assert first == again
     assert first != told("--json", "--bags", "1", "--seed", "6")
 
 
-def test_plain_is_one_line_a_candy(told):
+def test_plain_output_has_one_line_per_candy(told):
     text = told("--plain", "--bags", "2", "--prior", "park", "--strength", "20")
     candies = [line for line in text.splitlines() if not line.startswith("#")]
     assert [int(line.split()[0]) for line in candies] == list(range(1, len(candies) + 1))
@@ -245,13 +245,13 @@ def test_plain_is_one_line_a_candy(told):
     assert "brown and orange: 1 imagined candy of each was added" in text
 
 
-def test_a_pipe_gets_plain_lines_unasked(told):
+def test_plain_output_is_the_default_in_a_pipe(told):
     done = replay("mms", "--bags", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == told("--bags", "1", "--plain")
 
 
-def test_plain_where_only_ascii_can_be_written():
+def test_plain_output_in_ascii():
     done = replay("mms", "--bags", "1", "--prior", "park", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
@@ -269,7 +269,7 @@ def test_bayes_rule_holds_in_the_json(told):
 # The program: refusals and ends.
 
 
-def test_proportions_that_are_none_are_refused_with_their_sum():
+def test_invalid_proportions_are_rejected_with_their_sum():
     done = replay("mms", "--prior", "red=.30,green=.20,blue=.25,yellow=.35")
     assert done.returncode == 2
     assert done.stdout == ""
@@ -291,7 +291,7 @@ def test_proportions_that_are_none_are_refused_with_their_sum():
         ("--strength", "3"),
     ],
 )
-def test_refused_options(args, capsys):
+def test_invalid_options_are_rejected(args, capsys):
     try:
         status = main(["replay", "mms", *args])
     except SystemExit as refusal:
@@ -317,7 +317,7 @@ def test_closed_pipe_ends_quietly(form):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @posix
-def test_interrupted_between_two_lines_with_a_summary(number, status):
+def test_an_interruption_ends_between_two_lines_with_a_summary(number, status):
     with subprocess.Popen(
         command("replay", "mms", "--json", "--speed", "20"),
         stdout=subprocess.PIPE,
@@ -339,7 +339,7 @@ def test_interrupted_between_two_lines_with_a_summary(number, status):
 
 
 @posix
-def test_on_a_terminal_it_draws_and_then_sums_up():
+def test_on_a_terminal_a_summary_follows_the_screens():
     status, written = on_a_terminal("mms", "--bags", "2", "--speed", "max")
     assert status == 0
     screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
@@ -350,7 +350,7 @@ def test_on_a_terminal_it_draws_and_then_sums_up():
 
 
 @posix
-def test_interrupted_on_a_terminal_it_sums_up():
+def test_an_interruption_on_a_terminal_prints_a_summary():
     status, written = on_a_terminal("mms", "--speed", "20", until=b"Predicted")
     assert status == 130
     after = written.rpartition("\x1b[?1049l")[2]
@@ -360,7 +360,7 @@ def test_interrupted_on_a_terminal_it_sums_up():
 
 
 @posix
-def test_without_colour():
+def test_no_color_is_respected():
     status, written = on_a_terminal("mms", "--bags", "1", "--speed", "max", NO_COLOR="1")
     assert status == 0
     assert "38;" not in written

@@ -1,4 +1,4 @@
-"""The story of the two coins: its figures, what the program prints, and how it ends.
+"""The story of the two coins: its figures, its output and its exit status.
 
 Published figures are from Do and Batzoglou (2008), with more digits recomputed by hand-written EM.
 """
@@ -43,7 +43,7 @@ ITERATIONS = [
 
 @pytest.fixture
 def told(capsys):
-    """Run the program in here and return what it prints."""
+    """Run the program in this process and return its output."""
 
     def run(*args):
         assert main(["replay", "coins", *args]) == 0
@@ -73,7 +73,7 @@ def thetas(event):
 # Figures, through the program itself.
 
 
-def test_coins_that_are_noted(events):
+def test_known_coins(events):
     all_events = events()
     assert all_events[0]["noted"] == list("BAABA")
     rows = of(all_events, "row", 0)
@@ -178,7 +178,7 @@ def test_map_iterations(events):
     assert climb == sorted(climb)
 
 
-def test_plain_lines_tell_the_founding_figures(told):
+def test_plain_lines_show_the_published_figures(told):
     text = told("--plain")
     for line in (
         "known A: 24 ÷ (24 + 6) = 0.80; B: 9 ÷ (9 + 11) = 0.45",
@@ -204,13 +204,13 @@ def test_plain_m_step_with_a_prior_and_weights(told):
     assert "EM took 1 iteration from" in text
 
 
-def test_a_pipe_gets_plain_lines_unasked(told):
+def test_plain_output_is_the_default_in_a_pipe(told):
     done = replay("coins", "--iterations", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == told("--iterations", "2", "--plain")
 
 
-def test_plain_where_only_ascii_can_be_written():
+def test_plain_output_in_ascii():
     done = replay("coins", "--prior", "beta22", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
@@ -227,7 +227,7 @@ def last_sentence_of(story, number=None):
     return " ".join(story.summary(step, number is not None))
 
 
-def test_verdicts():
+def test_summaries():
     assert "a saddle, not a peak" in last_sentence_of(CoinStory(start=(0.5, 0.5)))
     assert "A and B exchanged" in last_sentence_of(CoinStory(start=(0.4, 0.6)))
     assert "Beta(2, 2)" in last_sentence_of(CoinStory(prior="beta22"))
@@ -236,7 +236,7 @@ def test_verdicts():
     )
 
 
-def test_verdicts_of_a_stopped_story():
+def test_summaries_of_a_stopped_story():
     story = CoinStory()
     assert story.summary(None, True) == ["Stopped before the first set."]
     assert "while the coins are known" in last_sentence_of(story, 3)
@@ -259,7 +259,7 @@ def steps(story):
     return list(story)
 
 
-def test_steps_come_in_order(steps):
+def test_steps_are_numbered_in_order(steps):
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
     assert {step.total for step in steps} == {len(steps)}
     kinds = "".join(step.kind[0] for step in steps)
@@ -303,7 +303,7 @@ def test_rows_add_up(steps):
         ("--bags", "3"),
     ],
 )
-def test_refused_options(args, capsys):
+def test_invalid_options_are_rejected(args, capsys):
     try:
         status = main(["replay", "coins", *args])
     except SystemExit as refusal:
@@ -313,7 +313,7 @@ def test_refused_options(args, capsys):
     assert err.startswith(("usage:", "seqbayes replay:"))
 
 
-def test_refused_stories():
+def test_invalid_stories_are_rejected():
     with pytest.raises(PriorError, match="unknown prior 'beta33': expected flat or beta22"):
         CoinStory(prior="beta33")
     with pytest.raises(PriorError, match=r"between 0 and 1, got \(0\.6, 1\.0\)"):
@@ -339,7 +339,7 @@ def test_closed_pipe_ends_quietly(form):
 
 
 @posix
-def test_interrupted_between_two_lines_with_a_summary():
+def test_an_interruption_ends_between_two_lines_with_a_summary():
     with subprocess.Popen(
         command("replay", "coins", "--json", "--speed", "20", "--iterations", "1000"),
         stdout=subprocess.PIPE,
@@ -360,7 +360,7 @@ def test_interrupted_between_two_lines_with_a_summary():
 
 @posix
 @pytest.mark.parametrize("columns", [40, 120])
-def test_on_a_terminal_it_draws_and_then_sums_up(columns):
+def test_on_a_terminal_a_summary_follows_the_screens(columns):
     status, written = on_a_terminal("coins", "--speed", "max", columns=columns, lines=40)
     assert status == 0
     screens, _, after = written.rpartition("\x1b[?1049l")  # the alternate screen is left
@@ -372,7 +372,7 @@ def test_on_a_terminal_it_draws_and_then_sums_up(columns):
 
 
 @posix
-def test_interrupted_on_a_terminal_it_sums_up():
+def test_an_interruption_on_a_terminal_prints_a_summary():
     status, written = on_a_terminal(
         "coins", "--speed", "20", "--iterations", "500", until=b"iteration 3 of"
     )
@@ -384,7 +384,7 @@ def test_interrupted_on_a_terminal_it_sums_up():
 
 
 @posix
-def test_without_colour():
+def test_no_color_is_respected():
     status, written = on_a_terminal("coins", "--speed", "max", NO_COLOR="1")
     assert status == 0
     assert "38;" not in written

@@ -1,4 +1,4 @@
-"""How the two coins look on screens of any size, their colours and their pace."""
+"""The two coins on screens of any size: layout, colours and pace."""
 
 import io
 import re
@@ -24,7 +24,7 @@ def steps(story):
 
 
 def drawn(screen, step, width, height):
-    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
+    """Return the lines of a screen, drawn on a wider console so that nothing is wrapped."""
     console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
     console.print(screen.draw(step, width, height), soft_wrap=True)
     return console.file.getvalue().rstrip("\n").split("\n")
@@ -44,7 +44,7 @@ def test_screens_fit(story, steps, width, height, signs):
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_everything_promised_is_on_every_screen(width, height):
+def test_every_screen_shows_all_parts(width, height):
     story = CoinStory()
     steps, screen = list(story), story.screen(UNICODE)
     told = ["\n".join(drawn(screen, step, width, height)) for step in steps]
@@ -116,12 +116,12 @@ def lab(rgb):
 
 
 @pytest.mark.parametrize("eye", EYES)
-def test_any_eye_tells_the_coins_apart(eye):
+def test_the_coins_are_distinguishable_with_colour_vision_deficiency(eye):
     a, b = (lab(np.array(EYES[eye]) @ linear(colour)) for colour in COIN.values())
     assert np.linalg.norm(a - b) > 50  # about 2 is just noticeable
 
 
-def test_coins_can_be_read_and_are_no_part_of_the_rule():
+def test_coin_colours_have_enough_contrast_and_differ_from_the_rule():
     for colour in COIN.values():
         luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
         assert 1.05 / (luminance + 0.05) >= 4.5
@@ -130,7 +130,7 @@ def test_coins_can_be_read_and_are_no_part_of_the_rule():
             assert np.linalg.norm(lab(linear(colour)) - lab(linear(other))) > 20
 
 
-def test_default_pace_ends_within_a_minute_and_quickens():
+def test_default_pace_ends_within_a_minute_and_accelerates():
     plan = CoinStory().plan
     pace = reading(plan)
     shown = np.diff([0.0, *(pace(n) for n in range(len(plan) + 1))])

@@ -1,4 +1,4 @@
-"""How the M&M story looks on screens of any size, its pace and its words."""
+"""The M&M story on screens of any size: layout, pace and summary."""
 
 import argparse
 import io
@@ -36,7 +36,7 @@ SIZES = [(120, 40), (108, 34), (107, 33), (80, 24), (72, 24), (71, 50), (40, 20)
 
 
 def drawn(screen, step, width, height):
-    """Return the lines of a screen on a console that is wider, so that nothing is wrapped."""
+    """Return the lines of a screen, drawn on a wider console so that nothing is wrapped."""
     console = Console(width=300, height=height, file=io.StringIO(), color_system=None)
     console.print(screen.draw(step, width, height), soft_wrap=True)
     return console.file.getvalue().rstrip("\n").split("\n")
@@ -56,7 +56,7 @@ def test_screens_fit(text, width, height):
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_everything_promised_is_on_every_screen(steps, story, width, height):
+def test_every_screen_shows_all_parts(steps, story, width, height):
     screen, step = story.screen(UNICODE), steps[100]
     told = "\n".join(drawn(screen, step, width, height))
     for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
@@ -72,7 +72,7 @@ def test_everything_promised_is_on_every_screen(steps, story, width, height):
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
-def test_opening_says_what_the_prior_is_and_what_was_added(width, height):
+def test_the_opening_describes_the_prior_and_additions(width, height):
     screen = CandyStory(Prior.parse("park", 20), bags=1).screen(UNICODE)
     told = " ".join(map(str.strip, drawn(screen, None, width, height)))
     assert "Prior: walk in the park" in told
@@ -103,7 +103,7 @@ def test_curves_and_progress():
 
 
 def contrast(one, other):
-    """WCAG 2 contrast of two colours."""
+    """Return the WCAG 2 contrast of two colours."""
 
     def luminance(colour):
         channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
@@ -117,7 +117,7 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("paper", ["#000000", "#ffffff"])
-def test_colours_can_be_read_on_dark_and_light(paper):
+def test_colours_have_enough_contrast_on_dark_and_light(paper):
     assert list(RULE) == ["prior", "likelihood", "evidence", "posterior", "next"]
     for colour in RULE.values():
         assert contrast(colour, paper) >= 4.5
@@ -125,7 +125,7 @@ def test_colours_can_be_read_on_dark_and_light(paper):
         assert contrast(colour, paper) >= 3.0
 
 
-def test_letters_tell_the_colours_apart():
+def test_each_colour_has_its_own_letter():
     assert set(LETTER) == set(CANDY) == set(COLOURS)
     assert len(set(LETTER.values())) == 6
 
@@ -148,7 +148,7 @@ def test_even_pace(speed, after):
     assert even(speed)(9) == after
 
 
-def test_clock_waits_for_what_is_left():
+def test_the_clock_returns_the_remaining_time():
     times = iter([100.0, 100.5, 107.0])
     clock = Clock(even(1.0), Interruption(), now=lambda: next(times))
     assert clock.left(2) == 2.5
@@ -158,7 +158,7 @@ def test_clock_waits_for_what_is_left():
 # Words.
 
 
-def test_verdicts_of_a_stopped_and_of_a_lost_story(story, steps):
+def test_summaries_of_a_stopped_story(story, steps):
     assert story.summary(None, True) == [
         "Stopped before the first candy: the belief is still the prior."
     ]
@@ -167,8 +167,8 @@ def test_verdicts_of_a_stopped_and_of_a_lost_story(story, steps):
     assert "10 candies" not in told
 
 
-def test_verdict_names_another_mix_where_none_fits():
-    """Under a strong prior for what the bags really hold, no published mix is likelier."""
+def test_the_summary_prefers_another_mix_if_no_published_one_fits():
+    """With a strong prior on the true shares, no published mix is more probable."""
     counts = madison().counts
     shares = {colour: count / 2620 for colour, count in counts.items()}
     story = CandyStory(Prior.from_proportions(shares, strength=1e6))
@@ -179,7 +179,7 @@ def test_verdict_names_another_mix_where_none_fits():
     assert "some other mix is the likeliest now" in told
 
 
-def test_help_tells_every_option():
+def test_help_describes_every_option():
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(["mms"])

@@ -1,4 +1,4 @@
-"""Completion as shells do it, and the reference of the command line."""
+"""Completion in real shells, and the reference of the command line."""
 
 import os
 import select
@@ -18,7 +18,7 @@ from seqbayes.shell.reference import reference
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_reference_is_what_the_parsers_say():
+def test_the_reference_matches_the_parsers():
     page = ROOT / "docs" / "cli.md"
     assert page.read_text(encoding="utf-8") == reference(), (
         "python -m seqbayes.shell.reference > docs/cli.md"
@@ -47,7 +47,7 @@ def installed(shell):
 
 
 class Terminal:
-    """A shell at the other end of a pseudo-terminal."""
+    """A shell on a pseudo-terminal."""
 
     def __init__(self, command, directory):
         import pty
@@ -62,7 +62,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def wait(self, text, seconds=20.0):
-        """Read on until a text has come."""
+        """Read until a text has been written."""
         end = time.monotonic() + seconds
         while text not in self.seen:
             ready, _, _ = select.select([self.master], [], [], max(end - time.monotonic(), 0.0))
@@ -95,7 +95,7 @@ TYPED = {
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
 @pytest.mark.parametrize("shell", START)
-def test_words_are_completed_as_they_are_typed(shell, tmp_path, capsys):
+def test_words_are_completed(shell, tmp_path, capsys):
     words, first = START[shell]
     program = installed(shell)
     work = tmp_path / "work"
@@ -118,7 +118,7 @@ def test_words_are_completed_as_they_are_typed(shell, tmp_path, capsys):
         terminal.close()
 
 
-def test_fish_completes_the_same(tmp_path, capsys):
+def test_fish_completes_the_same_words(tmp_path, capsys):
     program, path = installed("fish"), script("fish", tmp_path, capsys)
     (tmp_path / "store.db").touch()
     for typed, wanted in {
@@ -141,7 +141,7 @@ def test_fish_completes_the_same(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_scripts_are_made_of_words_alone(shell, tmp_path, capsys):
+def test_scripts_name_all_commands_and_have_valid_syntax(shell, tmp_path, capsys):
     text = script(shell, tmp_path, capsys).read_text()
     for name in cli.COMMANDS:
         assert name in text
@@ -153,7 +153,7 @@ def test_scripts_are_made_of_words_alone(shell, tmp_path, capsys):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_completion_costs_nothing_at_the_start():
+def test_the_command_line_does_not_import_the_completion():
     code = "import sys, seqbayes.cli; print('seqbayes.shell' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

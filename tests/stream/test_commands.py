@@ -33,7 +33,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def config(directory, url=None, more="", source="", records=None):
-    """Write a configuration, and events where they are given; return its path."""
+    """Write a configuration, and events if given; return its path."""
     events = directory / "events.jsonl"
     if records is not None:
         events.write_bytes(b"".join(record + b"\n" for record in records))
@@ -78,7 +78,7 @@ def test_init_check_run(tmp_path, monkeypatch, capsys):
     assert "seqbayes.toml: file exists" in capsys.readouterr().err
 
 
-def test_mistakes_are_status_2(tmp_path, capsys):
+def test_errors_in_the_configuration_are_status_2(tmp_path, capsys):
     path = tmp_path / "c.toml"
     path.write_text("stor = 1\n")
     for verb in ("check", "run"):
@@ -93,7 +93,7 @@ def test_mistakes_are_status_2(tmp_path, capsys):
         assert "none.toml: no such file" in capsys.readouterr().err
 
 
-def test_a_run_goes_on_where_the_last_one_ended(tmp_path, capsys):
+def test_a_run_resumes_where_the_last_one_ended(tmp_path, capsys):
     path = config(tmp_path, records=[*events(50), b"{"])
     for read in (51, 0):
         assert cli.main(["run", path]) == 0
@@ -102,11 +102,11 @@ def test_a_run_goes_on_where_the_last_one_ended(tmp_path, capsys):
         assert ("1 event could not be used; the last, at 50: Input data" in err) == (read > 0)
 
 
-def test_nothing_used_is_status_1(tmp_path):
+def test_no_usable_event_is_status_1(tmp_path):
     assert cli.main(["run", config(tmp_path, records=[b"{", b"[]"])]) == 1
 
 
-def test_a_held_store_is_status_3(tmp_path, capsys):
+def test_a_store_in_use_is_status_3(tmp_path, capsys):
     path = config(tmp_path, records=events(3))
     holder = open_store(str(tmp_path / "b.db"))
     holder.acquire()
@@ -128,7 +128,7 @@ def test_failures_are_status_4(tmp_path, capsys):
     assert "events.jsonl" in capsys.readouterr().err
 
 
-def test_once_stops_where_an_endless_source_is_read(tmp_path):
+def test_once_stops_at_the_present_end_of_an_endless_source(tmp_path):
     path = config(tmp_path, records=events(9), source=", endless = true")
     assert cli.main(["run", path, "--once"]) == 0
     assert contents(str(tmp_path / "b.db"))[2] == [(str(tmp_path / "events.jsonl"), "9", 9)]
@@ -146,7 +146,7 @@ def test_json_logs(tmp_path, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_commits_what_was_read(tmp_path, number):
+def test_a_signal_commits_everything_read(tmp_path, number):
     path = config(
         tmp_path, more='commit = { every = "1 h" }', records=events(40), source=", endless = true"
     )
@@ -166,7 +166,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_for_terminals(monkeypatch):
+def test_progress_is_shown_on_terminals_only(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     clock = iter(range(100))
     for out, moving in ((Terminal(), True), (io.StringIO(), False)):

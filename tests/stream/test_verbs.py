@@ -43,7 +43,7 @@ def learn(url, records, beliefs=TRUTH, name="listed", collectors=()):
 
 
 def said(capsys, *words):
-    """Run a command; return its status, output and messages."""
+    """Run a command; return its exit status, standard output and standard error."""
     status = cli.main([str(word) for word in words])
     out, err = capsys.readouterr()
     return status, out, err
@@ -74,7 +74,7 @@ def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
 # show
 
 
-def test_show_tells_what_was_learned(url, capsys):
+def test_show_prints_what_was_learned(url, capsys):
     states = learn(url, sales())["truth"]
     told = {answer.key["k"]: answer for answer in stream.show(url)}
     assert {key: answer.state for key, answer in told.items()} == states
@@ -105,7 +105,7 @@ def test_show_tells_what_was_learned(url, capsys):
     assert said(capsys, "show", url, "--top", "2")[1].count("2 of 3 keys") == 1
 
 
-def test_a_wide_table_says_since_when_and_a_narrow_one_what_matters(tmp_path, capsys, monkeypatch):
+def test_a_narrow_table_omits_the_less_important_columns(tmp_path, capsys, monkeypatch):
     url = str(tmp_path / "b.db")
     learn(url, sales())
     monkeypatch.setenv("COLUMNS", "120")
@@ -117,7 +117,7 @@ def test_a_wide_table_says_since_when_and_a_narrow_one_what_matters(tmp_path, ca
         assert "mean" in out
 
 
-def test_what_a_store_does_not_hold_is_status_1(url, capsys):
+def test_a_missing_belief_key_or_source_is_status_1(url, capsys):
     learn(url, sales())
     for words, message in (
         (["show", url, "lies"], "has no belief 'lies'; beliefs: truth"),
@@ -135,7 +135,7 @@ def test_what_a_store_does_not_hold_is_status_1(url, capsys):
     assert said(capsys, "predict", url, "truth")[0] == 2
 
 
-def test_a_store_that_is_not_there_is_not_made(tmp_path, postgres_url, capsys):
+def test_a_missing_store_is_not_created(tmp_path, postgres_url, capsys):
     path = tmp_path / "none.db"
     for words in (["show"], ["predict"], ["reset"], ["dead-letters", "--drop", "--yes"]):
         belief = ["b"] if words[0] in ("predict", "reset") else []
@@ -148,7 +148,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path, postgres_url, capsys):
     assert said(capsys, "show", path)[::2] == (4, f"seqbayes show: {path} holds no beliefs\n")
 
 
-def test_a_store_is_read_while_a_runner_is_at_work(url):
+def test_a_store_can_be_read_while_another_process_writes_it(url):
     source = Listed(sales(30), size=10)
     with Pipeline(source, [TRUTH], open_store(url), Pace(seconds=0)) as pipeline:
         steps = iter(pipeline)
@@ -163,7 +163,7 @@ def test_a_store_is_read_while_a_runner_is_at_work(url):
             stream.reset(url, "truth")
 
 
-def test_a_store_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
+def test_a_read_only_store_can_be_read(tmp_path, monkeypatch):
     path = tmp_path / "b.db"
     learn(str(path), sales())
     before = path.read_bytes()
@@ -214,7 +214,7 @@ def various(n=40, seed=3):
     )
 
 
-def test_all_that_can_be_believed_can_be_shown_predicted_and_exported(url, tmp_path, capsys):
+def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path, capsys):
     parquet = pytest.importorskip("pyarrow.parquet")
     learn(url, various(), VARIED, collectors=[History(every=0.0)])
     status, out, err = said(capsys, "show", url)
@@ -295,7 +295,7 @@ def test_predictions_are_those_of_the_state(url, capsys):
         assert (status, "expected" in err) == (2, True)
 
 
-def test_a_mixture_tells_which_component_made_a_value(url, capsys):
+def test_predict_returns_the_responsibilities_of_a_mixture(url, capsys):
     states = learn(url, various(), [b for b in VARIED if b.name in ("mix", "open")])
     for name, found in states.items():
         state = found[()]
@@ -316,7 +316,7 @@ def test_a_mixture_tells_which_component_made_a_value(url, capsys):
     assert sum(part.endswith(" weight") for part in parts) == len(weights) > 1
 
 
-def test_a_mixture_without_priors_is_shown_and_asked(url, capsys):
+def test_a_mixture_without_priors_can_be_shown_and_predicted(url, capsys):
     clusters = Belief("clusters", DirichletProcessMixture(seed=1, buffer=9), ["y", "z"])
     state = learn(url, various(), [clusters])["clusters"][()]
     value = {"y": 9.0, "z": 0.0}
@@ -340,7 +340,7 @@ def shards(directory, belief, records, cuts):
     return urls, learn(":memory:", records, belief)[belief.name]
 
 
-def test_shards_become_the_whole_and_the_prior_counts_once(url, tmp_path, capsys):
+def test_merged_shards_equal_the_whole_with_the_prior_counted_once(url, tmp_path, capsys):
     urls, whole = shards(tmp_path, TRUTH, sales(100), [30, 70])
     status, out, err = said(capsys, "merge", *urls, "-o", url)
     assert (status, out, err) == (0, f"{url}: 1 beliefs, 3 keys, 0 dead letters\n", "")
@@ -365,7 +365,7 @@ def test_a_merge_aligns_clocks(tmp_path):
         assert answer.state.posterior == pytest.approx(state.posterior, rel=1e-12)
 
 
-def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
+def test_a_merge_keeps_dead_letters_history_times_and_the_rest(url, tmp_path):
     pooled = Belief("truth", Beta(2, 3), field="x", by="k", max_keys=1, over="pool")
     first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
     keep = [History(every=0.0)]
@@ -387,7 +387,7 @@ def test_a_merge_keeps_letters_history_times_and_the_rest(url, tmp_path):
     assert total == 40
 
 
-def test_a_merge_knows_the_events_that_came_by_http(url, tmp_path):
+def test_a_merge_keeps_idempotency_ids(url, tmp_path):
     seen = {
         "a": [SeenId("e:1", 1, ""), SeenId("k:x", 2, "first")],
         "b": [SeenId("e:2", 1, ""), SeenId("k:x", 3, "second"), SeenId("e:3", 4, "")],
@@ -408,7 +408,7 @@ def test_a_merge_knows_the_events_that_came_by_http(url, tmp_path):
         ]
 
 
-def test_other_declarations_are_refused_and_nothing_is_left(url, tmp_path, capsys):
+def test_different_declarations_are_rejected_and_leave_no_file(url, tmp_path, capsys):
     first, second, third = (str(tmp_path / f"{name}.db") for name in "abc")
     learn(first, sales(5))
     learn(second, sales(5), Belief("truth", Beta(2, 4), field="x", by="k"))
@@ -436,7 +436,7 @@ def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
     assert answer.state.n_samples == 80
 
 
-def test_a_source_at_different_places_is_not_read_by_mistake(url, tmp_path, capsys):
+def test_a_source_with_different_offsets_cannot_be_resumed_by_mistake(url, tmp_path, capsys):
     first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
     learn(first, sales(5), name="same")
     learn(second, sales(9), name="same")
@@ -456,7 +456,7 @@ def test_a_source_at_different_places_is_not_read_by_mistake(url, tmp_path, caps
 # export
 
 
-def test_an_export_is_whole_or_not_there(tmp_path, capsys, monkeypatch):
+def test_an_export_is_written_completely_or_not_at_all(tmp_path, capsys, monkeypatch):
     url = str(tmp_path / "b.db")
     learn(url, sales())
     target = tmp_path / "out.csv"
@@ -510,7 +510,7 @@ def test_an_export_replaces_nothing_but_regular_files(tmp_path, capsys):
     assert bystander.read_text() == "mine"
 
 
-def test_pyarrow_is_asked_for_by_name(tmp_path, monkeypatch, capsys):
+def test_a_missing_pyarrow_is_reported_with_the_install_command(tmp_path, monkeypatch, capsys):
     url = str(tmp_path / "b.db")
     learn(url, sales(3))
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
@@ -522,7 +522,7 @@ def test_pyarrow_is_asked_for_by_name(tmp_path, monkeypatch, capsys):
 # reset
 
 
-def test_a_reset_forgets_what_was_named_and_nothing_else(url, capsys, monkeypatch):
+def test_a_reset_deletes_only_what_was_named(url, capsys, monkeypatch):
     other = Belief("other", Beta(), field="x")
     learn(url, sales(), [TRUTH, other], collectors=[History(every=0.0)])
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
@@ -543,7 +543,7 @@ def test_a_reset_forgets_what_was_named_and_nothing_else(url, capsys, monkeypatc
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("no\n", 1), ("", 1)])
-def test_a_terminal_is_asked(answer, status, tmp_path, capsys, monkeypatch):
+def test_a_reset_asks_for_confirmation_on_a_terminal(answer, status, tmp_path, capsys, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -594,7 +594,7 @@ def numbers(url):
     return [letter.number for letter in stream.dead_letters(url)]
 
 
-def test_letters_that_can_be_used_now_enter_their_beliefs_once(url, tmp_path, capsys):
+def test_a_retry_learns_usable_dead_letters_exactly_once(url, tmp_path, capsys):
     assert cli.main(["run", str(config(tmp_path, url))]) == 0
     assert numbers(url) == [1, 2, 3, 4]
     fixed = config(tmp_path, url, field="y")
@@ -610,7 +610,7 @@ def test_letters_that_can_be_used_now_enter_their_beliefs_once(url, tmp_path, ca
         assert [place.events for place in store.places()] == [7]
 
 
-def test_letters_are_listed_and_dropped(url, tmp_path, capsys):
+def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):
     cli.main(["run", str(config(tmp_path, url))])
     capsys.readouterr()
     status, out, _ = said(capsys, "dead-letters", url, "--json")
@@ -632,7 +632,7 @@ def test_letters_are_listed_and_dropped(url, tmp_path, capsys):
     assert numbers(url) == []
 
 
-def test_an_event_that_could_not_be_decoded_is_for_all_beliefs(tmp_path):
+def test_a_retry_of_an_undecoded_event_is_learned_by_all_beliefs(tmp_path):
     url = str(tmp_path / "b.db")
     cli.main(["run", str(config(tmp_path, url))])
     with open_store(url) as store:
@@ -660,7 +660,7 @@ def test_cells_of_csv_are_parsed_again(tmp_path):
     assert answer.state.n_samples == 2.0
 
 
-def test_a_retry_that_breaks_off_has_counted_nothing_twice(url, tmp_path, monkeypatch):
+def test_an_interrupted_retry_counts_no_event_twice(url, tmp_path, monkeypatch):
     path = config(tmp_path, url)
     rows = lines(*({"y": i % 2 == 0, "k": "a"} for i in range(50)))
     (tmp_path / "events.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
@@ -702,7 +702,7 @@ def test_verbs_from_a_configuration(tmp_path, monkeypatch):
         list(stream.show("beliefs.db", "none"))
 
 
-def test_keys_are_titled_alike(url, capsys):
+def test_show_and_predict_title_keys_alike(url, capsys):
     pooled = Belief("pooled", Beta(), field="x", by=["k", "l"], max_keys=1, over="pool")
     beliefs = [Belief("all", Beta(), field="x"), Belief("one", Beta(), field="x", by="k"), pooled]
     learn(url, lines({"x": True, "k": "", "l": "v"}, {"x": True, "k": "u", "l": ""}), beliefs)
@@ -715,7 +715,7 @@ def test_keys_are_titled_alike(url, capsys):
     assert list(csv.reader(said(capsys, "show", url, "one", "--csv")[1].splitlines()))[1][1] == ""
 
 
-def test_what_is_to_be_reset_must_be_named(url, capsys):
+def test_a_reset_without_a_target_is_rejected(url, capsys):
     learn(url, sales())
     for words in (["--yes"], ["--rest", "--yes"], ["truth", "--source", "listed", "--yes"]):
         status, _, err = said(capsys, "reset", url, *words)
@@ -723,7 +723,7 @@ def test_what_is_to_be_reset_must_be_named(url, capsys):
     assert stored(url)
 
 
-def test_letters_of_another_source_are_not_dropped(url, capsys):
+def test_dead_letters_of_another_source_are_not_deleted(url, capsys):
     learn(url, lines({"truth": 5, "k": "a"}), name="one")
     learn(url, lines({"truth": 5, "k": "a"}, {"truth": 6, "k": "a"}), name="two")
     first, *others = [letter.number for letter in stream.dead_letters(url)]
@@ -733,6 +733,6 @@ def test_letters_of_another_source_are_not_dropped(url, capsys):
     assert list(stream.dead_letters(url)) == []
 
 
-def test_one_event_is_one(url, capsys):
+def test_one_event_is_singular(url, capsys):
     learn(url, lines({"x": True, "k": "a"}))
     assert "listed: 1 event, last commit" in said(capsys, "show", url)[1]
