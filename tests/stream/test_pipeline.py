@@ -204,7 +204,7 @@ def test_an_error_in_mid_batch_commits_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline.tables["b"], "learn", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         list(pipeline)
-    with pytest.raises(StoreError, match="learned in part"):
+    with pytest.raises(StoreError, match="learned only in part"):
         pipeline.commit()
     pipeline.close()
     states, _ = run(records, belief, url)

@@ -85,7 +85,7 @@ COMMANDS = {
         "seqbayes show beliefs.db",
     ),
     "watch": Command(
-        "seqbayes.watch.command",
+        "seqbayes.stream.watch",
         "learn beliefs from JSON Lines or CSV, in a file or on standard input",
         "tail -f events.jsonl | seqbayes watch - --state beta --value converted --by variant",
     ),

@@ -6,12 +6,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from river import base
 
-from seqbayes.errors import PriorError, SeqbayesError
-from seqbayes.events.columns import Columns, choose_columns, kind_of
+from seqbayes.errors import PriorError
 from seqbayes.events.fields import Slot
 from seqbayes.forgetting import Decayed
 from seqbayes.state import State
@@ -21,19 +20,19 @@ POLICIES = ("refuse", "drop", "pool")
 
 @dataclass(frozen=True)
 class Times:
-    """What is done with event times.
+    """How event times are used.
 
     Parameters
     ----------
     unit
         Seconds in a unit of a time that is a number.
     missing
-        "refuse" an event without a time, or let it enter at the "clock" of its belief.
+        "refuse" an event without a time, or learn it at the "clock" of its belief.
     late
         Seconds behind the clock of its belief after which an event is refused; None for never.
     future
-        Seconds ahead of this machine's clock after which an event is refused; None for never. One
-        wrong time far ahead would make a belief forget all that came before.
+        Seconds ahead of this machine's clock after which an event is refused; None for never. A
+        single wrong time far ahead would make a belief forget everything before it.
     """
 
     unit: float = 1.0
@@ -48,39 +47,40 @@ class Times:
 
 @dataclass(frozen=True)
 class Belief:
-    """A belief about events, one for each value of its keys.
+    """A declaration of beliefs about events, one for each key.
 
     Parameters
     ----------
     name
         Its name in the store.
     state
-        The prior, never changed: a state, one in a `Decayed`, or whatever has `learn_one`, `clone`,
-        `to_dict` and `from_dict`, such as a `Mixture` or an estimator.
+        The prior, which is never changed: a state, a `Decayed`, or any object with `learn_one`,
+        `clone`, `to_dict` and `from_dict`, such as a `Mixture` or an estimator.
     field
-        The field that is observed; several for a pair, or for counts.
+        The observed field; several for a pair, or for counts.
     by
-        Fields whose values are the key; none for one belief over all.
+        Fields whose values are the key; without them there is one belief about all events.
     weight
         Field of the weight.
     time
         Field of the event time, which a `Decayed` by time needs.
     times
-        What is done with event times.
+        How event times are used.
     where
-        Values that fields must have for the event to count; a sequence is any of them.
+        Values that fields must have for the event to be learned; a sequence lists alternatives.
     features
         Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
     max_keys
-        Most keys. With an open vocabulary, most labels, too, over all keys.
+        Limit of the number of keys. With an open vocabulary, it limits the labels of all keys, too.
     over
-        What becomes of events with further keys: "refuse" them as dead letters; "drop" the key that
-        was used least recently, with all it has learned; "pool" them in one belief about the rest.
+        How events of further keys are treated: "refuse" makes them dead letters; "drop" removes the
+        least recently used key with everything it has learned; "pool" learns them in one belief
+        about the rest.
 
     Raises
     ------
     PriorError
-        If these do not go together.
+        If the parameters are invalid or contradict each other.
 
     Examples
     --------
@@ -110,18 +110,18 @@ class Belief:
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
-        for key, text in odd_parts(self.by, self.features, self.where, self.max_keys):
+        for key, text in find_errors(self):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
         timed = isinstance(self.state, Decayed) and self.state.by == "time"
         if timed != (self.time is not None):
             raise PriorError(
-                f"belief {self.name!r} forgets by event time, and has no field for it"
+                f"belief {self.name!r} has a half-life of time, and needs the field of the event"
+                " time"
                 if timed
-                else f"belief {self.name!r} has an event time, and no half-life that needs it"
+                else f"belief {self.name!r} has an event time, which needs a half-life of time"
             )
         if not (self.field or self.features or self.named):
             raise PriorError(f"belief {self.name!r} has no field to observe")
-        self.columns  # noqa: B018 - refuses what does not go together
         for name, _ in self.slots:
             if any(c in '"\\' or c < " " for c in name):
                 raise PriorError(
@@ -131,7 +131,7 @@ class Belief:
 
     @property
     def likelihood(self) -> Any:
-        """The likelihood of the observed field; None of an estimator."""
+        """The likelihood of the observed field; None for an estimator."""
         if isinstance(self.state, (State, Decayed)):
             return self.state.likelihood
         if self.features:
@@ -142,12 +142,10 @@ class Belief:
 
     @property
     def named(self) -> list[Slot]:
-        """The slots of an observation that is several named values by itself."""
+        """The slots of an observation that is a dictionary by its likelihood."""
         likelihood = self.likelihood
-        fields = getattr(likelihood, "fields", None)
-        if isinstance(fields, Mapping):
-            return [(str(name), kind_of(each)) for name, each in fields.items()]
-        return [(str(name), "number") for name in getattr(likelihood, "features", None) or ()]
+        fields = {} if likelihood is None else likelihood.observation_fields
+        return [(str(name), kind) for name, kind in fields.items()]
 
     @property
     def mapped(self) -> bool:
@@ -155,27 +153,37 @@ class Belief:
         return bool(self.features or self.named or self.likelihood is None)
 
     @property
-    def columns(self) -> Columns | None:
-        """How an observation is read from its fields; None where it is a dictionary of them."""
-        if self.mapped:
-            return None
-        try:
-            return choose_columns(self.likelihood, self.field, (), None)
-        except SeqbayesError as error:
-            text = str(error).replace("--value column", "field")
-            raise PriorError(f"belief {self.name!r}: {text}") from None
+    def counted(self) -> bool:
+        """Whether several fields hold the count of a label each."""
+        return (
+            not self.mapped and len(self.field) > 1 and self.likelihood.observation_kind == "counts"
+        )
 
     @property
     def values(self) -> list[Slot]:
-        """The slots of the observation."""
-        columns = self.columns
-        if columns is not None:
-            return [(column.name, column.kind) for column in columns.values]
-        return self.named or self._learned
+        """The slots of the observation.
+
+        Raises
+        ------
+        PriorError
+            If an observation has another number of fields.
+        """
+        if self.mapped:
+            return self.named or self._learned
+        kind = self.likelihood.observation_kind
+        if len(self.field) == 1:
+            return [(self.field[0], kind)]
+        expected = {"pair": 2, "counts": len(self.field)}.get(kind, 1)
+        if len(self.field) == expected:
+            return [(name, "number") for name in self.field]
+        raise PriorError(
+            f"belief {self.name!r}: a {type(self.likelihood).__name__} observation has"
+            f" {'one field' if expected == 1 else 'two fields'}, not {len(self.field)}"
+        )
 
     @property
     def _learned(self) -> list[Slot]:
-        """The slots of what an estimator, or a mixture without priors, learns from."""
+        """The slots from which an estimator, or a mixture without priors, learns."""
         if not self.features:
             return [(name, "feature") for name in self.field]
         target = "number" if isinstance(self.state, base.Regressor) else "label"
@@ -185,7 +193,7 @@ class Belief:
 
     @property
     def slots(self) -> list[Slot]:
-        """All that is read from an event."""
+        """All fields that are read from an event."""
         slots = [*self.values, *((name, "text") for name in self.by)]
         if self.weight is not None:
             slots.append((self.weight, "number"))
@@ -194,32 +202,57 @@ class Belief:
         return [*slots, *((name, "any") for name in self.where)]
 
 
-def odd_parts(
-    by: str | Sequence[str], features: Sequence[str], where: Mapping[str, Any], max_keys: int
-) -> Iterator[tuple[str, str]]:
-    """Yield the mistakes of a declaration that are none of its state, each with its key.
+class Declared(Protocol):
+    """The parts of a declaration that `find_errors` checks."""
+
+    @property
+    def field(self) -> str | Sequence[str]: ...
+    @property
+    def by(self) -> str | Sequence[str]: ...
+    @property
+    def features(self) -> Sequence[str]: ...
+    @property
+    def weight(self) -> str | None: ...
+    @property
+    def where(self) -> Mapping[str, Any]: ...
+    @property
+    def max_keys(self) -> int: ...
+
+
+def find_errors(declared: Declared) -> Iterator[tuple[str, str]]:
+    """Yield the errors of a declaration that do not concern its state, each with its key.
 
     Examples
     --------
-    >>> list(odd_parts(["k", "k"], [], {}, 1))
-    [('by', "expected every field once, got 'k' again")]
+    >>> from types import SimpleNamespace as Table
+    >>> table = Table(field="x", by=["k", "k"], features=[], weight="x", where={}, max_keys=1)
+    >>> for key, text in find_errors(table):
+    ...     print(key, "-", text)
+    by - expected every field once, got 'k' again
+    weight - expected another field than the observed one, got 'x'
     """
-    for key, names in (("by", by), ("features", features)):
+    field = [declared.field] if isinstance(declared.field, str) else declared.field
+    for key, names in (("field", field), ("by", declared.by), ("features", declared.features)):
         for name, times in Counter([names] if isinstance(names, str) else names).items():
             if times > 1:
                 yield key, f"expected every field once, got {name!r} again"
-    for name, wanted in where.items():
+    if declared.weight is not None and declared.weight in field:
+        yield "weight", f"expected another field than the observed one, got {declared.weight!r}"
+    for name, wanted in declared.where.items():
         if isinstance(wanted, (list, tuple)) and not wanted:
-            yield "where", f"expected some values of {name!r}: no event has one of none"
-    if type(max_keys) is not int or max_keys < 1:
-        yield "max_keys", f"expected a whole number above 0, got {max_keys}"
+            yield (
+                "where",
+                f"expected at least one value of {name!r}: an empty list matches no event",
+            )
+    if type(declared.max_keys) is not int or declared.max_keys < 1:
+        yield "max_keys", f"expected a whole number above 0, got {declared.max_keys}"
 
 
 def _kind_of_feature(model: Any) -> str:
-    """Return how a feature is read of which an estimator was told a model; None of no model.
+    """Return the kind of a feature for which an estimator has a model, or None.
 
-    A label may look like a number, such as 01234, and must not become one.
+    A label may look like a number, such as 01234, and must remain a text.
     """
     if isinstance(model, State):
-        model = "categorical" if kind_of(model.likelihood) == "text" else None
+        model = "categorical" if model.likelihood.observation_kind == "text" else None
     return "label" if model == "categorical" else "feature"

@@ -48,8 +48,7 @@ class Reader:
             (attrgetter(layout.attribute((name, "any"))), _matcher(wanted, layout.text))
             for name, wanted in belief.where.items()
         ]
-        columns = belief.columns
-        self._observe = None if columns is None or len(self._names) < 2 else columns.observe
+        self._counted = belief.counted
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
         """Whether `learn_one` gets an observation and nothing else."""
@@ -84,8 +83,8 @@ class Reader:
             return map(self._mapping, events)
         if self._labelled:
             return as_texts(list(map(self._get, events)), _spell)
-        if self._observe is not None:
-            return map(self._observe, map(self._get, events))
+        if self._counted:
+            return [dict(zip(self._names, self._get(event), strict=True)) for event in events]
         return map(self._get, events)
 
     def _mapping(self, event: Any) -> dict[str, Any]:

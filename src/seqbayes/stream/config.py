@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from seqbayes.events.belief import Belief, Times, odd_parts
+from seqbayes.events.belief import Belief, Times, find_errors
 from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
@@ -267,7 +267,7 @@ def _belief(
 ) -> Belief | None:
     times = _times(path, table, mistakes)
     state = make_state(path, table, given, mistakes)
-    for key, text in odd_parts(table.by, table.features, table.where, table.max_keys):
+    for key, text in find_errors(table):
         mistakes.note(join(path, key), text)
     if state is None or len(mistakes.found) > before:  # what does not go together may follow
         return None

@@ -13,13 +13,14 @@ from seqbayes.console.plain import plain
 from seqbayes.events.keys import write_key
 from seqbayes.mixture.answers import Answers
 from seqbayes.river import summary
+from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 
-class History:
+class History(Collector):
     """Adds summaries of beliefs to commits, now and then.
 
     Parameters
@@ -45,9 +46,6 @@ class History:
         self._now = now
         self._last = -float("inf")
         self._thin_in = 0
-
-    def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Do nothing."""
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
         """Add a point for each of the beliefs that have changed, if it is time."""

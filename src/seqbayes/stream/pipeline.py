@@ -1,4 +1,4 @@
-"""From a source to durable beliefs: an iterator that one can read."""
+"""Pipelines from a source to durable beliefs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -14,6 +14,7 @@ from seqbayes.console.text import printable
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, write_record
+from seqbayes.stream.collector import Collector as Collector
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
@@ -45,50 +46,37 @@ class Pace:
     raw: int = 1 << 24
 
 
-class Collector(Protocol):
-    """What looks on: a live table, history, metrics, alarms."""
-
-    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """See a batch that was learned; None where nothing came for a while."""
-
-    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """See what is about to be committed; history may be added to it."""
-
-    def committed(self, pipeline: Pipeline) -> None:
-        """See that it was committed."""
-
-
 class Pipeline:
-    """Source, events, beliefs, commit: each step learns a batch, and now and then commits.
+    """Learns the events of a source and commits the beliefs; an iterator over batches.
 
-    A commit holds the beliefs, the place in the source and the dead letters together, so that every
-    event counts exactly once, whenever this process ends and how.
+    A commit stores beliefs, the position in the source and dead letters in one transaction, so that
+    every event counts exactly once, whenever and however this process ends.
 
     Parameters
     ----------
     source
-        Where events come from.
+        The source of events.
     beliefs
-        What is learned from them.
+        The beliefs to learn.
     store
-        Where beliefs are kept; its lease is taken.
+        The store of the beliefs; the pipeline acquires its lease.
     pace
         When to commit.
     collectors
-        What looks on.
+        Observers of pipeline events.
     size
         Most events of a batch.
     most_dead_letters
-        How many dead letters the store may hold; the pipeline stops rather than lose one.
+        Limit of the dead letters in the store; the pipeline stops at it without losing events.
 
     Attributes
     ----------
     tables
-        The states at work, by the name of the belief.
+        The states by the name of the belief.
     events, commits
         Numbers of events read, and of commits.
     lag
-        How much is left in the source, where that is known.
+        How much is left in the source, if it knows.
     read_at
         When events came last (seconds since 1970); None before.
     unused
@@ -97,14 +85,14 @@ class Pipeline:
     unused_events
         Number of such records.
     idle
-        Whether nothing has come lately, and nothing more is there as far as the source knows.
+        Whether nothing came lately, and the source has nothing more to read.
 
     Raises
     ------
     PriorError
-        If there is no belief, or two have one name.
+        If there is no belief, or two have the same name.
     StoreError
-        If the store cannot be used, or keeps another belief under one of the names.
+        If the store cannot be used, or has a belief of the same name with another prior or keys.
     """
 
     def __init__(
@@ -139,7 +127,7 @@ class Pipeline:
         self._room = most_dead_letters - store.dead_letter_count()
 
     def _open(self) -> None:
-        """Take the lease, the states and the place in the source from the store."""
+        """Acquire the lease, and restore states and the position in the source from the store."""
         self.store.acquire()
         for name, table in self.tables.items():
             self.store.declare(name, table.declaration)
@@ -170,7 +158,7 @@ class Pipeline:
         self.commit()
 
     def _learn(self, batch: Batch) -> None:
-        """Learn the events of a batch one after the other; what is of no use is a dead letter."""
+        """Learn the events of a batch; those that cannot be used become dead letters."""
         self._whole = False
         events, index = self._layout.decode(
             batch.records, lambda i, why: self._bury(batch, i, "", why)
@@ -187,7 +175,7 @@ class Pipeline:
         self.unused = sorted(unused)
         self.unused_events += len(unused)
         for position, raw, reason in batch.refused:
-            self._add_dead(position, "", raw, reason)
+            self._add_dead(batch, position, "", raw, reason)
         read = len(batch.records) + len(batch.refused)
         self._token, self._moved, self._whole = batch.token, True, True
         self._prompt = self._prompt or batch.prompt
@@ -197,25 +185,27 @@ class Pipeline:
 
     @property
     def pulse(self) -> Pulse:
-        """How source and pipeline do."""
+        """The condition of the source and the pipeline."""
         source = self.source
         return Pulse(self.lag, source.reconnects, source.trouble, self.read_at)
 
     def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]
         raw = write_record(record) if isinstance(record, Mapping) else record
-        self._add_dead(batch.positions[i], belief, bytes(raw), reason)
+        self._add_dead(batch, batch.positions[i], belief, bytes(raw), reason)
 
-    def _add_dead(self, position: Any, belief: str, raw: bytes, reason: str) -> None:
+    def _add_dead(self, batch: Batch, position: Any, belief: str, raw: bytes, reason: str) -> None:
         place = msgspec.json.encode(position).decode()
         reason = printable(reason, 500)
         letter = DeadLetter(self.source.name, place, belief, raw[:LONGEST_RAW], reason)
         self._dead.append(letter)
         self._raw += len(letter.raw)
+        for collector in self.collectors:
+            collector.refused(self, batch, letter)
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:
-        """The dead letters that are not committed yet."""
+        """Dead letters that are not committed yet."""
         return self._dead
 
     def _due(self) -> bool:
@@ -235,11 +225,11 @@ class Pipeline:
         Raises
         ------
         StoreError
-            If that fails, or there is no room for more dead letters. Nothing is stored then, and
-            the next run begins where the last commit ended.
+            If the commit fails, or there is no room for more dead letters. Nothing is stored then,
+            and the next run resumes from the last commit.
         """
         if not self._whole:
-            raise StoreError("a batch was learned in part: go on from the last commit")
+            raise StoreError("a batch was learned only in part; resume from the last commit")
         if not self._moved:
             return
         if len(self._dead) > self._room:
@@ -255,6 +245,7 @@ class Pipeline:
                 StoredState(name, *row)
                 for name, table in self.tables.items()
                 for row in table.changes()
+                if self.store.retains
             ],
             [(name, key) for name, table in self.tables.items() for key in table.gone],
             self._dead,
@@ -272,7 +263,7 @@ class Pipeline:
             collector.committed(self)
 
     def close(self) -> None:
-        """Release source and store; what was not committed will be read again."""
+        """Close source and store; events that were not committed will be read again."""
         try:
             self.source.close()
         finally:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from seqbayes.console.log import SHOW_AFTER, SHOW_EVERY, Log, bar, clock
 from seqbayes.console.text import count_of
+from seqbayes.stream.collector import Collector
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 
-class Progress:
+class Progress(Collector):
     """A collector that shows events, rate, lag and time left on a terminal.
 
     It also logs a line when events become dead letters, and when the connection to a server is lost
@@ -87,6 +88,3 @@ class Progress:
                 belief=last.belief,
                 reason=last.reason,
             )
-
-    def committed(self, pipeline: Pipeline) -> None:
-        """Do nothing."""

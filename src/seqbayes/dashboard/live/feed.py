@@ -14,6 +14,7 @@ import msgspec
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.dashboard.live.trail import copy_of
 from seqbayes.events.keys import read_key, write_key
+from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, Pulse, Store
 from seqbayes.stream.table import Table
 
@@ -84,7 +85,7 @@ class _Observer:
         return {key: each for key, each in found.items() if len(each) <= MOST_EVENTS}
 
 
-class StateFeed:
+class StateFeed(Collector):
     """A collector that hands copies of changed states over; other threads take them.
 
     Parameters

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.errors import PriorError
+from seqbayes.stream.collector import Collector
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.posted import (
     BusyError,
@@ -224,7 +225,7 @@ class Http(Source):
             request.finish(None)
 
 
-class _Settlement:
+class _Settlement(Collector):
     """A collector that answers requests once they are committed."""
 
     def __init__(self, source: Http) -> None:

@@ -49,11 +49,11 @@ class Format:
         if delimiter in ("tab", "\\t"):
             delimiter = "\t"
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-            raise PriorError(f"expected a delimiter of one character, got {delimiter!r}")
+            raise PriorError(f"expected one character as delimiter, got {delimiter!r}")
         if longest < 1:
             raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
         self.text = name == "csv"
-        self._delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
+        self.delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
         self._longest = longest
 
     def splitter(self, path: Path, offset: int) -> Lines:
@@ -63,14 +63,14 @@ class Format:
         header = None
         if offset > 0:
             with Handle(path) as handle:
-                rows = Rows(0, self._longest, self._delimiter)
+                rows = Rows(0, self._longest, self.delimiter)
                 while rows.header is None:
                     block = handle.read(BLOCK)
                     rows.split(block, last=not block)
                     if not block:
                         break
                 header = rows.header
-        return Rows(offset, self._longest, self._delimiter, header)
+        return Rows(offset, self._longest, self.delimiter, header)
 
 
 def check_regular(path: Path) -> None:

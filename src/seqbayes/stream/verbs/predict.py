@@ -14,7 +14,6 @@ from seqbayes.console.log import Log
 from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
-from seqbayes.events.columns import kind_of
 from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.mixture.answers import Answers
 from seqbayes.state import check_level
@@ -191,7 +190,7 @@ def parse_value(text: str, state: Any) -> Any:
     likelihood = state.likelihood if is_state(state) else None
     if isinstance(state, Answers):
         likelihood = state.components[0].likelihood if state.components else None
-    kind = "any" if likelihood is None else kind_of(likelihood)
+    kind = "any" if likelihood is None else likelihood.observation_kind
     if kind == "text":
         return text
     value: Any = text

@@ -1,12 +1,12 @@
-"""The table of beliefs on a console, once or as the events come."""
+"""Beliefs on a console: a table that is printed once, or drawn again while events arrive."""
 
 from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,28 +15,38 @@ from rich.text import Text
 from seqbayes.console.palette import ASCII, RULE, UNICODE
 from seqbayes.console.summary import View, summarise
 from seqbayes.console.table import draw
+from seqbayes.console.text import count_of
 from seqbayes.state import State
-from seqbayes.watch.beliefs import Beliefs
 
 
 class Screen:
-    """Draws beliefs.
+    """Draws beliefs with the counts of their events.
 
     Parameters
     ----------
-    beliefs
-        What is drawn.
+    states
+        State by key.
+    counts
+        Returns the number of events learned, and other counts by their description.
     prior
-        The state before anything was seen.
+        The state before it learned anything.
     view
-        What of the beliefs.
+        The interval and the number of keys to show.
     console
-        Where.
+        The console to draw on.
     """
 
-    def __init__(self, beliefs: Beliefs, prior: State, view: View, console: Console) -> None:
+    def __init__(
+        self,
+        states: Mapping[Any, State],
+        counts: Callable[[], tuple[int, Mapping[str, int]]],
+        prior: State,
+        view: View,
+        console: Console,
+    ) -> None:
         self.console = console
-        self._beliefs = beliefs
+        self._states = states
+        self._counts = counts
         self._view = view
         self._signs = ASCII if console.options.ascii_only else UNICODE
         self._prior = Text.assemble(
@@ -45,17 +55,22 @@ class Screen:
             (f"{type(prior.likelihood).__name__} likelihood", RULE["likelihood"]),
         )
 
+    @property
+    def used(self) -> int:
+        """The number of events learned."""
+        return self._counts()[0]
+
     def picture(
         self, rate: float | None = None, notice: str = "", fit: bool = False
     ) -> RenderableType:
-        """Return the table with what was counted below it.
+        """Return the table with the counts below it.
 
         Parameters
         ----------
         rate
-            Events a second, shown where given.
+            Events per second, shown if given.
         notice
-            Shown below.
+            A text to show below.
         fit
             Whether to keep to the height of the terminal.
         """
@@ -63,54 +78,40 @@ class Screen:
         footer = [self._prior, *([Text(notice)] if notice else [])]
         room = height - 5 - sum(1 + text.cell_len // width for text in footer) if fit else None
         top = self._view.top if room is None else max(min(self._view.top, room), 1)
-        chosen = heapq.nlargest(
-            top, self._beliefs.states.items(), key=lambda item: item[1].n_samples
-        )
+        chosen = heapq.nlargest(top, self._states.items(), key=lambda item: item[1].n_samples)
         lines = [line for key, state in chosen for line in summarise(key, state, self._view)]
-        footer.insert(0, Text(self._counts(len(chosen), rate)))
+        footer.insert(0, Text(self._summary(len(chosen), rate)))
         if not lines:
             return Group(*footer)
         return Group(draw(lines[:room], self._view, width, self._signs), "", *footer)
 
-    def _counts(self, shown: int, rate: float | None) -> str:
-        beliefs = self._beliefs
-        said = [f"{beliefs.used:,} event{'' if beliefs.used == 1 else 's'}"]
-        if rate is not None:
-            said[0] += f" ({rate:,.0f}/s)"
-        said += [
-            f"{count:,} {what}"
-            for count, what in (
-                (beliefs.malformed, "malformed"),
-                (beliefs.incomplete, "incomplete"),
-                (beliefs.over_limit, "beyond --max-keys"),
-            )
-            if count
-        ]
-        if shown < len(beliefs.states):
-            said.append(f"{shown} of {len(beliefs.states):,} keys")
-        return ", ".join(said)
+    def _summary(self, shown: int, rate: float | None) -> str:
+        used, others = self._counts()
+        speed = "" if rate is None else f" ({rate:,.0f}/s)"
+        parts = [f"{count_of(used, 'event')}{speed}"]
+        parts += [f"{count:,} {what}" for what, count in others.items() if count]
+        if shown < len(self._states):
+            parts.append(f"{shown} of {len(self._states):,} keys")
+        return ", ".join(parts)
 
 
 class LiveScreen:
-    """Redraws a screen while events come, but never spends more than a tenth of the time on it.
+    """Draws a screen again while events arrive, in at most a tenth of the time.
 
     Parameters
     ----------
     screen
-        What is drawn.
-    used
-        Returns how many events were learned so far.
+        The screen.
     every
         Seconds between two pictures.
     """
 
-    def __init__(self, screen: Screen, used: Callable[[], int], every: float) -> None:
+    def __init__(self, screen: Screen, every: float) -> None:
         self._screen = screen
-        self._used = used
         self._every = every
         self._live = Live(console=screen.console, auto_refresh=False, screen=True)
         self._drawn = self._next = time.monotonic()
-        self._seen = 0
+        self._before = 0
         self._rate = 0.0
 
     def __enter__(self) -> Self:
@@ -126,13 +127,13 @@ class LiveScreen:
         self._live.stop()
 
     def tick(self, notice: str = "") -> None:
-        """Redraw if it is time."""
+        """Draw the screen if it is time."""
         now = time.monotonic()
         if now < self._next:
             return
-        used = self._used()
+        used = self._screen.used
         if now > self._drawn:
-            self._rate = (used - self._seen) / (now - self._drawn)
+            self._rate = (used - self._before) / (now - self._drawn)
         self._live.update(self._screen.picture(self._rate, notice, fit=True), refresh=True)
-        self._drawn, self._seen = now, used
+        self._drawn, self._before = now, used
         self._next = now + max(self._every, 10.0 * (time.monotonic() - now))

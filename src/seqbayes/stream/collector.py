@@ -1,0 +1,29 @@
+"""The contract of observers of a pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Pipeline
+    from seqbayes.stream.source import Batch
+    from seqbayes.stream.stores import Changes, DeadLetter
+
+
+class Collector:
+    """Base class of observers of pipeline events, such as a live table, history or metrics.
+
+    Every method does nothing by default.
+    """
+
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """Handle a batch after it was learned; None if nothing came for a while."""
+
+    def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
+        """Handle an event that could not be used, before `learned` gets its batch."""
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """Handle changes before they are committed; history may be added to them."""
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Handle the end of a commit."""

@@ -1,0 +1,423 @@
+"""``watch``: learn beliefs from the events of a file or of standard input, and show them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from seqbayes.console.options import add_intervals, add_top, positive, positive_int
+from seqbayes.console.plain import describe
+from seqbayes.console.signals import Interruption, interruptible
+from seqbayes.console.status import NO_RESULT
+from seqbayes.console.streams import can_draw
+from seqbayes.console.summary import View
+from seqbayes.console.text import count_of, printable
+from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.events import spec
+from seqbayes.events.belief import Belief
+from seqbayes.events.fields import similar_name
+from seqbayes.events.records import LONGEST, Cells, Sniffed, find_format
+from seqbayes.state import State, check_level
+from seqbayes.stream.pipeline import Collector, Pipeline
+from seqbayes.stream.source import Batch, Source
+from seqbayes.stream.sources.file import File
+from seqbayes.stream.sources.reading import FORMATS, Format
+from seqbayes.stream.sources.stdin import Pipe, open_stdin
+from seqbayes.stream.stores import DeadLetter, MemoryStore
+
+if TYPE_CHECKING:
+    from seqbayes.console.live import LiveScreen, Screen
+
+SHOWN = 5
+"""Malformed records that are shown with their reasons."""
+REMEMBERED = 100
+"""Objects whose field names are remembered, for the message about an unknown field."""
+PATIENCE = 1000
+"""Objects without a field after which a notice is shown."""
+PROGRESS_EVERY = 10.0
+"""Seconds between two lines of ``--progress``."""
+
+_EXAMPLES = """\
+examples:
+  seqbayes watch events.jsonl --state beta --value converted --by variant
+  tail -f events.jsonl | seqbayes watch - --state gamma --value errors --by host
+  seqbayes watch shops.csv --state beta --likelihood binomial --value sold --value shown --json
+  seqbayes watch sweets.csv --state dirichlet --prior green=40,red=25,blue=20 --value colour
+  seqbayes watch waits.csv --state gamma --likelihood exponential --prior jeffreys --value seconds
+
+exit status: 0 if events were used, 1 if none could be used, 2 for a wrong option, file or column,
+130 after Ctrl-C (what was learned so far is printed first)
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; families and likelihoods name their own."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("file", metavar="FILE", help="events, or - for standard input")
+    belief = parser.add_argument_group("the belief")
+    belief.add_argument("--state", required=True, metavar="FAMILY", help=", ".join(spec.families()))
+    belief.add_argument(
+        "--likelihood", metavar="NAME", help="how events are made; the family's first by default"
+    )
+    for name, owners in spec.fixed_parameters().items():
+        belief.add_argument(
+            f"--{name}", dest=f"fixed_{name}", metavar="X", help=f"of {', '.join(owners)}"
+        )
+    belief.add_argument(
+        "--prior",
+        metavar="PRIOR",
+        help="alpha=2,beta=3, or a named one: flat, jeffreys, from-mean:mean=.2,strength=9",
+    )
+    belief.add_argument(
+        "--categories", metavar="A,B,…", help="labels of a dirichlet whose prior does not name them"
+    )
+    _add_input(parser.add_argument_group("the events"))
+    _add_output(parser.add_argument_group("the answer"))
+
+
+def _add_input(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--value",
+        action="append",
+        required=True,
+        metavar="COLUMN",
+        help="the observation; twice for a pair, such as successes and trials",
+    )
+    group.add_argument(
+        "--by", action="append", default=[], metavar="COLUMN", help="a belief for each; repeatable"
+    )
+    group.add_argument("--weight", metavar="COLUMN", help="the weight of the event, >= 0")
+    group.add_argument(
+        "--format", choices=("jsonl", "csv"), help="by default as the input's name or start says"
+    )
+    group.add_argument("--delimiter", metavar="C", help="of CSV cells: a character, or tab")
+    group.add_argument(
+        "--max-keys",
+        type=positive_int,
+        default=100_000,
+        metavar="N",
+        help="events of keys (or labels of an open vocabulary) after the first N are counted, and"
+        " not used (%(default)s)",
+    )
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--json", action="store_true", help="one JSON line per key at the end")
+    add_intervals(group)
+    add_top(group)
+    group.add_argument(
+        "--every",
+        type=positive,
+        default=0.5,
+        metavar="S",
+        help="seconds between two pictures in a terminal (%(default)s)",
+    )
+    group.add_argument(
+        "--progress", action="store_true", help="a line on standard error every ten seconds"
+    )
+
+
+def command(args: argparse.Namespace) -> int:
+    """Learn the events, and print the beliefs.
+
+    Returns
+    -------
+    int
+        0; 1 if no event could be used; 128 and its number if a signal ended it.
+
+    Raises
+    ------
+    SeqbayesError
+        If an option is invalid, or the input has no such column.
+    OSError
+        If the input cannot be read.
+    """
+    check_level(args.level, args.interval)
+    belief = _declare(args)
+    with interruptible() as interruption, _open(args) as source:
+        return _Watch(args, belief, source).run(interruption)
+
+
+def _declare(args: argparse.Namespace) -> Belief:
+    """Return the belief that the options describe."""
+    families = spec.families()
+    family = families.get(spec.spell(args.state))
+    if family is None:
+        raise SeqbayesError(f"no state {args.state!r}: expected one of {', '.join(families)}")
+    fixed = {
+        name.removeprefix("fixed_"): text
+        for name, text in vars(args).items()
+        if name.startswith("fixed_") and text is not None
+    }
+    named = [*args.value, *args.by, *([] if args.weight is None else [args.weight])]
+    name, times = Counter(named).most_common(1)[0]
+    if times > 1:
+        raise SeqbayesError(f"column {name!r} is asked for {times} times")
+    likelihood = spec.make_likelihood(family, args.likelihood, fixed, len(args.value))
+    categories = None if args.categories is None else args.categories.split(",")
+    counted = likelihood.observation_kind == "counts" and len(args.value) > 1
+    if categories is None and args.prior is None and counted:
+        categories = args.value
+    state = spec.make_prior(family, args.prior, likelihood, categories)
+    try:
+        return Belief("watch", state, args.value, args.by, args.weight, max_keys=args.max_keys)
+    except PriorError as error:
+        text = str(error).removeprefix("belief 'watch': ").removeprefix("belief 'watch', ")
+        text = text.replace("one field", "one --value column")
+        raise SeqbayesError(text.replace("two fields", "two --value columns")) from None
+
+
+@contextlib.contextmanager
+def _open(args: argparse.Namespace) -> Iterator[Source]:
+    """Open a file, a pipe or standard input as a source."""
+    path, delimiter = args.file, args.delimiter
+    form = args.format
+    if path != "-" and stat.S_ISREG(_mode(path)):
+        if form is None and not any(suffix in FORMATS for suffix in Path(path.lower()).suffixes):
+            with open(path, "rb") as start:
+                form = find_format(start.read(LONGEST))
+        source = File(path, format=form, delimiter=delimiter)
+        try:
+            yield source
+        finally:
+            source.close()
+        return
+    layout = Format(form, path.lower(), delimiter)
+    splitter = layout.splitter(Path("-"), 0) if form else Sniffed(LONGEST, layout.delimiter)
+    if path != "-":
+        with open(path, "rb", buffering=0) as pipe:
+            yield Pipe(pipe.fileno(), splitter, path)
+        return
+    descriptor = open_stdin()
+    if os.isatty(descriptor):
+        _say("reading events from the terminal; Ctrl-D ends them")
+    yield Pipe(descriptor, splitter, "standard input")
+
+
+def _mode(path: str) -> int:
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return mode
+
+
+class _Watch(Collector):
+    """One run of the command: observes the pipeline, and prints the beliefs and what was refused."""
+
+    def __init__(self, args: argparse.Namespace, belief: Belief, source: Source) -> None:
+        self._args = args
+        self._belief = belief
+        self._source = source
+        self._prior: State = belief.state
+        self._view = View(args.level, args.interval, args.top)
+        self._started = self._reported = time.monotonic()
+        self._warned: set[str] = set()
+        self._malformed = self._others = 0
+        self._first: list[tuple[int, DeadLetter]] = []
+        self._began = False
+        self._objects = 0
+        self._fields: dict[str, None] = {}
+
+    def run(self, interruption: Interruption) -> int:
+        """Learn until the source ends or a signal arrives, then print the beliefs."""
+        store = MemoryStore(retain=False)
+        with Pipeline(
+            self._source, [self._belief], store, collectors=[self], most_dead_letters=sys.maxsize
+        ) as pipeline:
+            return self._run(pipeline, interruption)
+
+    def _run(self, pipeline: Pipeline, interruption: Interruption) -> int:
+        self._table = pipeline.tables[self._belief.name]
+        typed = self._args.file == "-" and sys.stdin.isatty()  # the live table would hide the input
+        live = can_draw() and not typed
+        screen = None if self._args.json and not live else self._screen()
+        with self._live(screen) if live and screen else nullcontext() as picture:
+            self._consume(pipeline, interruption, picture)
+        try:
+            if not interruption:
+                self._check_fields()
+            if self._table.used:
+                self._answer(screen, live)
+        finally:
+            for text in self._losses():
+                _say(text)
+        if interruption:
+            return interruption.status
+        if not self._table.used:
+            _say("no event could be used" if self._began else "the input is empty")
+            return NO_RESULT
+        return 0
+
+    def _consume(
+        self, pipeline: Pipeline, interruption: Interruption, picture: LiveScreen | None
+    ) -> None:
+        """Read to the end, or until a signal arrives."""
+        for _ in pipeline:
+            if picture is not None:
+                picture.tick(self._notice())
+            else:
+                self._report()
+            if interruption:
+                break
+
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """Check that the input has the fields of the belief, and count its lines."""
+        if batch is None:
+            return
+        self._began = True
+        if self._table.used:
+            return
+        if isinstance(batch.records, Cells):
+            self._check_header(batch.records.header)
+        elif self._table.absent and self._objects < REMEMBERED:
+            for record in batch.records[: REMEMBERED - self._objects]:
+                self._objects += 1
+                with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+                    names = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+                    self._fields.update(dict.fromkeys(names))
+
+    def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
+        """Count a malformed record, and remember the first ones with their lines."""
+        others = self._table.incomplete + self._table.over_limit
+        if others > self._others:
+            self._others = others
+            return
+        self._malformed += 1
+        if len(self._first) < SHOWN:
+            position = msgspec.json.decode(letter.position)
+            offset = position if batch.line_of is None else batch.line_of(position)
+            self._first.append((offset, letter))
+
+    def _check_header(self, header: Sequence[str]) -> None:
+        for name, kind in self._belief.slots:
+            if kind not in ("number", "boolean", "text"):
+                raise SeqbayesError(
+                    f"a CSV cell cannot hold a {kind}: name the columns, each with its own --value"
+                )
+            if name not in header:
+                raise SeqbayesError(_unknown(name, header, "column"))
+
+    def _unknown_field(self, patience: int = 1) -> str:
+        """Return a message for a field that no object has had, if there were enough of them."""
+        table = self._table
+        if table.used or table.incomplete < patience:
+            return ""
+        for name, times in table.absent.items():
+            if times == table.incomplete:
+                return _unknown(name, list(self._fields), "field")
+        return ""
+
+    def _check_fields(self) -> None:
+        message = self._unknown_field()
+        if message:
+            raise SeqbayesError(message)
+        first = self._first[0][1].raw.lstrip() if self._first else b""
+        if first.startswith(b"[") and not (self._table.used or self._table.incomplete):
+            raise SeqbayesError(
+                "the input is a JSON array, not an object per line: convert it first (jq -c '.[]')"
+            )
+
+    def _answer(self, screen: Screen | None, live: bool) -> None:
+        """Print the beliefs, as a table or as JSON lines."""
+        if self._args.json or screen is None:
+            for key, state in self._table.states.items():
+                texts = key if isinstance(key, tuple) else (key,)
+                named = dict(zip(self._belief.by, texts, strict=True))
+                line = msgspec.json.encode(describe(named, state, self._view))
+                sys.stdout.buffer.write(line + b"\n")
+        else:
+            elapsed = max(time.monotonic() - self._started, 1e-9)
+            screen.console.print(screen.picture(self._table.used / elapsed if live else None))
+        sys.stdout.flush()
+
+    def _screen(self) -> Screen:
+        from seqbayes.console.live import Screen
+        from seqbayes.console.screen import make_console
+
+        states = self._table.states
+        return Screen(states, self._counts, self._prior, self._view, make_console())
+
+    def _counts(self) -> tuple[int, dict[str, int]]:
+        table = self._table
+        return table.used, {
+            "malformed": self._malformed,
+            "incomplete": table.incomplete,
+            "beyond --max-keys": table.over_limit,
+        }
+
+    def _live(self, screen: Screen) -> LiveScreen:
+        from seqbayes.console.live import LiveScreen
+
+        return LiveScreen(screen, self._args.every)
+
+    def _notice(self) -> str:
+        """Return what the user should know before the end."""
+        if unknown := self._unknown_field(PATIENCE):
+            return f"so far {unknown}"
+        if self._table.over_limit:
+            return f"--max-keys {self._args.max_keys:,} is reached: later ones are not used"
+        return ""
+
+    def _report(self) -> None:
+        """Print on standard error what a picture would show."""
+        notice = self._notice()
+        if notice and notice not in self._warned:
+            self._warned.add(notice)
+            _say(notice)
+        now = time.monotonic()
+        if self._args.progress and now >= self._reported + PROGRESS_EVERY:
+            self._reported = now
+            rate = self._table.used / (now - self._started)
+            events = count_of(self._table.used, "event")
+            _say(f"{events} ({rate:,.0f}/s), {self._malformed:,} malformed")
+
+    def _losses(self) -> list[str]:
+        """Return what could not be used, and why, as lines of text."""
+        table, lines = self._table, []
+        if self._malformed:
+            lines.append(f"{count_of(self._malformed, 'malformed line')} not used:")
+            for number, letter in self._first:
+                start = printable(letter.raw[:200].decode(errors="backslashreplace"))
+                reason = printable(letter.reason, 200)
+                lines.append(f"  line {number:,}: {reason}" + (f" in {start}" if start else ""))
+            rest = self._malformed - len(self._first)
+            lines += [f"  and {rest:,} more"] if rest else []
+        if table.incomplete:
+            columns = ", ".join(f"{name!r} {n:,}" for name, n in table.missing.items())
+            events = count_of(table.incomplete, "incomplete event")
+            lines.append(f"{events} not used; missing: {columns}")
+        if table.over_limit:
+            lines.append(
+                f"{count_of(table.over_limit, 'event')} not used: their keys or labels came after"
+                f" the first {self._args.max_keys:,} (--max-keys)"
+            )
+        return lines
+
+
+def _unknown(name: str, existing: Sequence[str], kind: str) -> str:
+    """Return the message for a column or field that the input does not have."""
+    shown = ", ".join(printable(each, 40) for each in existing[:20]) or "none"
+    more = f", … ({len(existing)} in all)" if len(existing) > 20 else ""
+    hint = ""
+    if (similar := similar_name(name, existing)) is not None:
+        hint = f" (did you mean {similar!r}?)"
+    elif len(existing) == 1 and kind == "column":
+        likely = next((each for each in ";\t|," if each in existing[0]), None)
+        hint = "" if likely is None else f" (should it be --delimiter {likely!r}?)"
+    return f"the input has no {kind} {name!r}; its {kind}s are: {shown}{more}{hint}"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text if text.startswith(' ') else f'seqbayes watch: {text}'}\n")
