@@ -14,13 +14,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Normal, NormalInverseGamma
+from seqbayes.console.live import Screen
 from seqbayes.console.palette import ASCII, UNICODE
 from seqbayes.console.summary import PARTS, View, summarise
 from seqbayes.console.table import draw
-from seqbayes.events.columns import choose_columns
 from seqbayes.likelihoods import Binomial
-from seqbayes.watch.beliefs import Beliefs
-from seqbayes.watch.display import Screen
 
 
 def rendered(lines, width, signs=UNICODE, view=None):
@@ -112,15 +110,15 @@ def test_ascii():
 
 
 def test_a_screen_keeps_to_the_height_and_says_what_was_not_used():
-    columns = choose_columns(BETA.likelihood, ["c"], ["k"], None)
-    beliefs = Beliefs(Beta, columns, most=100)
-    for k in range(150):
-        beliefs.take(k, (True, f"key {k % 120}"))
-    beliefs.refuse(7, "reason", b"")
-    beliefs.take(8, (None, "key 1"))
+    states = {f"key {k}": Beta() for k in range(100)}
+    for state in states.values():
+        state.learn_one(True)
+    for k in range(30):
+        states[f"key {k}"].learn_one(True)
+    others = {"malformed": 1, "incomplete": 1, "beyond --max-keys": 20}
     for height in (8, 12, 40):
         console = Console(file=io.StringIO(), width=60, height=height, legacy_windows=False)
-        screen = Screen(beliefs, Beta(), View(top=50), console)
+        screen = Screen(states, lambda: (130, others), Beta(), View(top=50), console)
         console.print(screen.picture(1234.5, "a notice", fit=True))
         shown = console.file.getvalue().splitlines()
         assert len(shown) <= height

@@ -242,7 +242,7 @@ def find_errors(declared: Declared) -> Iterator[tuple[str, str]]:
         if isinstance(wanted, (list, tuple)) and not wanted:
             yield (
                 "where",
-                f"expected at least one value of {name!r}: an empty list matches no event",
+                f"expected a value of {name!r}: an empty list matches no event",
             )
     if type(declared.max_keys) is not int or declared.max_keys < 1:
         yield "max_keys", f"expected a whole number above 0, got {declared.max_keys}"

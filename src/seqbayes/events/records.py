@@ -501,12 +501,12 @@ class Rows(Lines):
         if self.header is None:
             self.header = self._columns(row)
             return None
-        if b"\0" in row:
-            return "a NUL byte"
         try:
             cells = self._cells(row)
         except UnicodeDecodeError:
             return "not UTF-8"
+        if b"\0" in row:
+            return "a NUL byte"
         if len(cells) != len(self.header):
             return f"expected {len(self.header)} cells, got {len(cells)}"
         return cells
@@ -529,7 +529,10 @@ class Rows(Lines):
         return header
 
     def _cells(self, row: bytes) -> list[str]:
-        return next(csv.reader([row.decode()], delimiter=self._delimiter, strict=True))
+        text = row.decode(errors="surrogateescape")  # quotes are checked first
+        cells = next(csv.reader([text], delimiter=self._delimiter, strict=True))
+        row.decode()
+        return cells
 
 
 def _explain(row: bytes, error: csv.Error) -> str:

@@ -256,7 +256,7 @@ class Table:
         """Count a refused event by its reason."""
         if isinstance(error, MissingValueError):
             self.incomplete += 1
-            self.missing.update(error.fields)
+            self.missing.update(list(error.fields))
             self.absent.update(name for name, null in error.fields.items() if not null)
         self.over_limit += isinstance(error, LimitError)
 

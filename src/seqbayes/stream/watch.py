@@ -30,12 +30,13 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import LONGEST, Cells, Sniffed, find_format
 from seqbayes.state import State, check_level
+from seqbayes.stream.memstub import MemoryStore
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.reading import FORMATS, Format
 from seqbayes.stream.sources.stdin import Pipe, open_stdin
-from seqbayes.stream.stores import DeadLetter, MemoryStore
+from seqbayes.stream.stores import DeadLetter
 
 if TYPE_CHECKING:
     from seqbayes.console.live import LiveScreen, Screen
@@ -214,7 +215,7 @@ def _mode(path: str) -> int:
 
 
 class _Watch(Collector):
-    """One run of the command: observes the pipeline, and prints the beliefs and what was refused."""
+    """One run of the command: observes the pipeline, and prints beliefs and refusals."""
 
     def __init__(self, args: argparse.Namespace, belief: Belief, source: Source) -> None:
         self._args = args
@@ -225,7 +226,8 @@ class _Watch(Collector):
         self._started = self._reported = time.monotonic()
         self._warned: set[str] = set()
         self._malformed = self._others = 0
-        self._first: list[tuple[int, DeadLetter]] = []
+        self._first: list[tuple[int, DeadLetter]] = []  # with their lines
+        self._recent: list[tuple[int, DeadLetter]] = []  # of the batch, with their positions
         self._began = False
         self._objects = 0
         self._fields: dict[str, None] = {}
@@ -276,13 +278,16 @@ class _Watch(Collector):
         """Check that the input has the fields of the belief, and count its lines."""
         if batch is None:
             return
-        self._began = True
+        header = isinstance(batch.records, Cells)
+        self._began = self._began or header or len(batch.records) + len(batch.refused) > 0
+        self._remember(batch)
         if self._table.used:
             return
         if isinstance(batch.records, Cells):
             self._check_header(batch.records.header)
         elif self._table.absent and self._objects < REMEMBERED:
-            for record in batch.records[: REMEMBERED - self._objects]:
+            records: Sequence[Any] = batch.records
+            for record in records[: REMEMBERED - self._objects]:
                 self._objects += 1
                 with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
                     names = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
@@ -296,9 +301,16 @@ class _Watch(Collector):
             return
         self._malformed += 1
         if len(self._first) < SHOWN:
-            position = msgspec.json.decode(letter.position)
-            offset = position if batch.line_of is None else batch.line_of(position)
-            self._first.append((offset, letter))
+            self._recent.append((msgspec.json.decode(letter.position), letter))
+
+    def _remember(self, batch: Batch) -> None:
+        """Keep the first malformed records of a batch, with their lines."""
+        if self._recent:
+            self._recent.sort(key=lambda item: item[0])
+            for position, letter in self._recent[: SHOWN - len(self._first)]:
+                line = position if batch.line_of is None else batch.line_of(position)
+                self._first.append((line, letter))
+            self._recent.clear()
 
     def _check_header(self, header: Sequence[str]) -> None:
         for name, kind in self._belief.slots:
