@@ -342,26 +342,26 @@ def test_every_mistake_is_named():
         """
     )
     for place, text in [
-        ("stor", "unknown key: is it 'store'?"),
+        ("stor", "unknown key: did you mean 'store'?"),
         ("store", "it is missing"),
         ("dead_letters", "expected"),
-        ("source.paht", "unknown key: is it 'path'?"),
+        ("source.paht", "unknown key: did you mean 'path'?"),
         ("source.path", "it is missing"),
         ("source.pause", "expected a number, got a text"),
         ("commit.every", "expected a duration such as"),
         ("commit.keys", "above 0"),
         ("history.keys", "expected a whole number, got a text"),
-        ("belief.a.halflife", "unknown key: is it 'half_life'?"),
+        ("belief.a.halflife", "unknown key: did you mean 'half_life'?"),
         ("belief.b.where.x[1]", "expected"),
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "it is missing"),
         ("belief.d.field", "expected a text or a list, got a whole number"),
-        ("belief.e", "forgets by event time, and has no field for it"),
+        ("belief.e", "has a half-life of time, and needs the field of the event time"),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
         ("belief.g.prior", "expected a number as prior_mean, got 'x'"),
         ("belief.g.late", "expected a duration such as"),
-        ("belief.a.state", "no state 'bta': is it 'beta'?"),
+        ("belief.a.state", "no state 'bta': did you mean 'beta'?"),
         ("belief.b.prior", "expected alpha >= 0, got -1"),
     ]:
         assert any(each.startswith(f"{place}: ") and text in each for each in found), (place, found)
@@ -380,7 +380,7 @@ def test_every_mistake_is_named():
         ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),
         (
             f"{BASE}belief.b = {{state = 'bta', field = 'x'}}",
-            "belief.b.state: no state 'bta': is it 'beta'\\?",
+            "belief.b.state: no state 'bta': did you mean 'beta'\\?",
         ),
         (
             f"{BASE}belief.b = {{state = 'x', field = 'x'}}",
@@ -422,7 +422,7 @@ def test_every_mistake_is_named():
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'produkt'}}}}",
-            "belief.b.components.a.state: no state 'produkt': is it 'product'",
+            "belief.b.components.a.state: no state 'produkt': did you mean 'product'",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'mixture'}}}}",
@@ -444,7 +444,7 @@ def test_every_mistake_is_named():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', time = 't'}}",
-            "belief.b: belief 'b' has an event time, and no half-life that needs it",
+            "belief.b: belief 'b' has an event time, which needs a half-life of time",
         ),
     ],
 )
@@ -470,7 +470,10 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ('kind = "file", path = "x", delimiter = "ab"', "a delimiter of one character, got 'ab'"),
+        (
+            'kind = "file", path = "x", delimiter = "ab"',
+            "expected one character as delimiter, got 'ab'",
+        ),
         ('kind = "redis", url = "http://h", stream = "s"', "expected url 'redis://host:port/db'"),
         ('kind = "redis", url = "redis://h", stream = ""', "expected the key of a stream"),
         ('kind = "redis", url = "redis://${NONE}@h", stream = "s"', "no variable 'NONE'"),

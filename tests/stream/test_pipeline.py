@@ -548,8 +548,8 @@ def test_wrong_declarations():
         ({"over": "explode"}, "over"),
         ({"max_keys": 0}, "max_keys"),
         ({"field": ()}, "no field"),
-        ({"time": "t"}, "no half-life"),
-        ({"state": Decayed(Beta(), 1.0, by="time")}, "no field for it"),
+        ({"time": "t"}, "needs a half-life"),
+        ({"state": Decayed(Beta(), 1.0, by="time")}, "needs the field of the event time"),
         ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
         ({"field": ("x", "x"), "state": Beta(likelihood=Binomial())}, "'x' is asked for 2 times"),
     ]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from river import base
 
@@ -110,7 +110,7 @@ class Belief:
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
-        for key, text in find_errors(self):
+        for key, text in find_errors(self.field, self.by, self.features, self.where, self.max_keys):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
         timed = isinstance(self.state, Decayed) and self.state.by == "time"
         if timed != (self.time is not None):
@@ -202,50 +202,29 @@ class Belief:
         return [*slots, *((name, "any") for name in self.where)]
 
 
-class Declared(Protocol):
-    """The parts of a declaration that `find_errors` checks."""
-
-    @property
-    def field(self) -> str | Sequence[str]: ...
-    @property
-    def by(self) -> str | Sequence[str]: ...
-    @property
-    def features(self) -> Sequence[str]: ...
-    @property
-    def weight(self) -> str | None: ...
-    @property
-    def where(self) -> Mapping[str, Any]: ...
-    @property
-    def max_keys(self) -> int: ...
-
-
-def find_errors(declared: Declared) -> Iterator[tuple[str, str]]:
+def find_errors(
+    field: str | Sequence[str],
+    by: str | Sequence[str],
+    features: Sequence[str],
+    where: Mapping[str, Any],
+    max_keys: int,
+) -> Iterator[tuple[str, str]]:
     """Yield the errors of a declaration that do not concern its state, each with its key.
 
     Examples
     --------
-    >>> from types import SimpleNamespace as Table
-    >>> table = Table(field="x", by=["k", "k"], features=[], weight="x", where={}, max_keys=1)
-    >>> for key, text in find_errors(table):
-    ...     print(key, "-", text)
-    by - expected every field once, got 'k' again
-    weight - expected another field than the observed one, got 'x'
+    >>> list(find_errors("x", ["k", "k"], [], {}, 1))
+    [('by', "expected every field once, got 'k' again")]
     """
-    field = [declared.field] if isinstance(declared.field, str) else declared.field
-    for key, names in (("field", field), ("by", declared.by), ("features", declared.features)):
+    for key, names in (("field", field), ("by", by), ("features", features)):
         for name, times in Counter([names] if isinstance(names, str) else names).items():
             if times > 1:
                 yield key, f"expected every field once, got {name!r} again"
-    if declared.weight is not None and declared.weight in field:
-        yield "weight", f"expected another field than the observed one, got {declared.weight!r}"
-    for name, wanted in declared.where.items():
+    for name, wanted in where.items():
         if isinstance(wanted, (list, tuple)) and not wanted:
-            yield (
-                "where",
-                f"expected a value of {name!r}: an empty list matches no event",
-            )
-    if type(declared.max_keys) is not int or declared.max_keys < 1:
-        yield "max_keys", f"expected a whole number above 0, got {declared.max_keys}"
+            yield "where", f"expected a value of {name!r}: an empty list matches no event"
+    if type(max_keys) is not int or max_keys < 1:
+        yield "max_keys", f"expected a whole number above 0, got {max_keys}"
 
 
 def _kind_of_feature(model: Any) -> str:

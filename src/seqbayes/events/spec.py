@@ -125,7 +125,7 @@ def make_likelihood(
 
 def make_prior(
     family: type[State],
-    prior: str | None,
+    prior: str | Mapping[str, Any] | None,
     likelihood: Likelihood,
     categories: Sequence[str] | None = None,
 ) -> State:
@@ -138,8 +138,8 @@ def make_prior(
     prior
         Hyperparameters ``name=value,…``, a named prior ``flat``, or one with arguments,
         ``from-mean:mean=0.2,strength=10``. ``name.label=value`` is an entry of a mapping; where a
-        mapping is all that there is, ``label=value``. The pairs may also be a JSON object. None
-        for the family's default.
+        prior has only a mapping, ``label=value``. The pairs may also be a JSON object, or a mapping
+        in which "from" names the prior. None for the family's default.
     likelihood
         The likelihood.
     categories
@@ -158,10 +158,10 @@ def make_prior(
     >>> make_prior(Dirichlet, "red=40,blue=2", Dirichlet().likelihood).alpha
     {'red': 40.0, 'blue': 2.0}
     """
-    name, constructor, text = _choose_constructor(family, prior, categories)
+    name, constructor, pairs = _choose_constructor(family, prior, categories)
     signature = inspect.signature(constructor).parameters
     own = {key: value for key, value in signature.items() if key not in ("likelihood", "seed")}
-    arguments = _arguments(own, _pairs(text), f"{spell(family.__name__)} {name}".strip())
+    arguments = _arguments(own, pairs, f"{spell(family.__name__)} {name}".strip())
     if categories is not None:
         if "categories" not in own:
             raise PriorError(f"--categories do not go with {_described(family, prior)}")
@@ -189,22 +189,30 @@ def factory(template: State) -> Callable[[], State]:
 
 
 def _choose_constructor(
-    family: type[State], prior: str | None, categories: Sequence[str] | None
-) -> tuple[str, Callable[..., State], str]:
-    """Return the name of the prior, what makes it, and the text of its arguments."""
+    family: type[State], prior: str | Mapping[str, Any] | None, categories: Sequence[str] | None
+) -> tuple[str, Callable[..., State], Mapping[str, Any]]:
+    """Return the name of the prior, its constructor, and the pairs of its arguments."""
     named = constructors(family)
-    text = prior or ""
-    if not text and categories is not None and "flat" in named:
-        text = "flat"
-    head, colon, rest = text.partition(":")
-    if not text or text.startswith("{") or "=" in head:
-        return "", family, text
+    if isinstance(prior, Mapping):
+        head, pairs = prior.get("from", ""), {k: v for k, v in prior.items() if k != "from"}
+        if not isinstance(head, str):
+            raise PriorError(f"expected the name of a prior as from, got {head!r}")
+    else:
+        text = prior or ""
+        if not text and categories is not None and "flat" in named:
+            text = "flat"
+        head, _, rest = text.partition(":")
+        if text.startswith("{") or "=" in head:
+            head, rest = "", text
+        pairs = _pairs(rest)
+    if not head:
+        return "", family, pairs
     if spell(head) not in named:
         raise PriorError(
             f"a {spell(family.__name__)} has no prior {head!r}: expected {_either(named)},"
             f" or name=value for {_either(family.parameters, 'and')}"
         )
-    return spell(head), named[spell(head)], rest if colon else ""
+    return spell(head), named[spell(head)], pairs
 
 
 def _pairs(text: str) -> dict[str, Any]:
@@ -261,7 +269,7 @@ def _lacking(family: type[State], name: str, lacking: Sequence[str]) -> str:
     return f"{what} needs {_either(lacking, 'and')}: see seqbayes watch --help"
 
 
-def _described(family: type[State], prior: str | None) -> str:
+def _described(family: type[State], prior: str | Mapping[str, Any] | None) -> str:
     return f"a {spell(family.__name__)}" + (f" with --prior {prior}" if prior else "")
 
 

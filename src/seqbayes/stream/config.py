@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -142,13 +143,13 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
     >>> parse_config(b'stor = "a.db"')
     Traceback (most recent call last):
     seqbayes.stream.schema.ConfigError: the configuration has 4 mistakes:
-      stor: unknown key: is it 'store'?
+      stor: unknown key: did you mean 'store'?
       store: it is missing
       source: it is missing
       belief: it is missing
     """
     try:
-        document = tomllib.loads(text.decode())
+        document = tomllib.loads(text.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         raise ConfigError(name, [f"line {line}: it is not UTF-8"]) from None
@@ -267,8 +268,16 @@ def _belief(
 ) -> Belief | None:
     times = _times(path, table, mistakes)
     state = make_state(path, table, given, mistakes)
-    for key, text in find_errors(table):
+    for key, text in find_errors(
+        table.field, table.by, table.features, table.where, table.max_keys
+    ):
         mistakes.note(join(path, key), text)
+    if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
+        mistakes.note(join(path, "weight"), f"{table.weight!r} is the observed field, too")
+    if table.time is None:
+        for key in ("time_unit", "missing", "late", "future"):
+            if key in given:
+                mistakes.note(join(path, key), "it needs time, the field of the event time")
     if state is None or len(mistakes.found) > before:  # what does not go together may follow
         return None
     return mistakes.attempt(

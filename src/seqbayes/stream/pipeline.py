@@ -245,7 +245,6 @@ class Pipeline:
                 StoredState(name, *row)
                 for name, table in self.tables.items()
                 for row in table.changes()
-                if getattr(self.store, "retains", True)
             ],
             [(name, key) for name, table in self.tables.items() for key in table.gone],
             self._dead,

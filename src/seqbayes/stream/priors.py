@@ -276,7 +276,7 @@ def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> Sta
         return None
     return mistakes.attempt(
         join(path, "prior"),
-        lambda: spec.make_prior(family, _prior(table.prior), likelihood, table.categories),
+        lambda: spec.make_prior(family, table.prior or None, likelihood, table.categories),
     )
 
 
@@ -286,22 +286,3 @@ def _likelihood(given: str | Mapping[str, Any]) -> tuple[str | None, dict[str, s
         return given or None, {}
     fixed = {key: str(value) for key, value in given.items() if key != "name"}
     return given.get("name"), fixed
-
-
-def _prior(given: str | Mapping[str, Any]) -> str | None:
-    """Return a prior as the command line spells it.
-
-    Examples
-    --------
-    >>> _prior({"alpha": 1, "beta": 2.5}), _prior({"from": "from-mean", "mean": 0.2})
-    ('{"alpha":1,"beta":2.5}', 'from-mean:{"mean":0.2}')
-    """
-    if isinstance(given, str):
-        return given or None
-    values = {key: value for key, value in given.items() if key != "from"}
-    text = msgspec.json.encode(values).decode()
-    if "from" not in given:
-        return text
-    if not isinstance(given["from"], str):
-        raise PriorError(f"expected the name of a prior as from, got {given['from']!r}")
-    return f"{given['from']}:{text}" if values else str(given["from"])

@@ -139,15 +139,15 @@ def _in_words(text: str) -> str:
 
 
 def guess(given: Any, known: Iterable[Any]) -> str:
-    """Return what was probably meant, as the end of a sentence.
+    """Return a suggestion of what was meant, as the end of a sentence.
 
     Examples
     --------
     >>> guess("betta", ["beta", "gamma"]), guess("x", ["beta"])
-    (": is it 'beta'?", '')
+    (": did you mean 'beta'?", '')
     """
     near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)
-    return f": is it {near[0]!r}?" if near else ""
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def join(path: str, key: str) -> str:

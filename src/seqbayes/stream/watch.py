@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -30,13 +30,12 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import LONGEST, Cells, Sniffed, find_format
 from seqbayes.state import State, check_level
-from seqbayes.stream.memstub import MemoryStore
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.reading import FORMATS, Format
 from seqbayes.stream.sources.stdin import Pipe, open_stdin
-from seqbayes.stream.stores import DeadLetter
+from seqbayes.stream.stores import DeadLetter, open_store
 
 if TYPE_CHECKING:
     from seqbayes.console.live import LiveScreen, Screen
@@ -234,7 +233,7 @@ class _Watch(Collector):
 
     def run(self, interruption: Interruption) -> int:
         """Learn until the source ends or a signal arrives, then print the beliefs."""
-        store = MemoryStore(retain=False)
+        store = open_store(":memory:")
         with Pipeline(
             self._source, [self._belief], store, collectors=[self], most_dead_letters=sys.maxsize
         ) as pipeline:
@@ -286,8 +285,8 @@ class _Watch(Collector):
         if isinstance(batch.records, Cells):
             self._check_header(batch.records.header)
         elif self._table.absent and self._objects < REMEMBERED:
-            records: Sequence[Any] = batch.records
-            for record in records[: REMEMBERED - self._objects]:
+            raw: Sequence[Any] = batch.records
+            for record in raw[: REMEMBERED - self._objects]:
                 self._objects += 1
                 with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
                     names = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
