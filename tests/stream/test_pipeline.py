@@ -551,7 +551,10 @@ def test_wrong_declarations():
         ({"time": "t"}, "needs a half-life"),
         ({"state": Decayed(Beta(), 1.0, by="time")}, "needs the field of the event time"),
         ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
-        ({"field": ("x", "x"), "state": Beta(likelihood=Binomial())}, "expected every field once, got 'x' again"),
+        (
+            {"field": ("x", "x"), "state": Beta(likelihood=Binomial())},
+            "expected every field once, got 'x' again",
+        ),
     ]:
         with pytest.raises(PriorError, match=reason):
             Belief("b", **{"state": Beta(), "field": "x", **options})
