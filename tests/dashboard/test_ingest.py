@@ -27,7 +27,7 @@ def stored(directory):
     """Return how many events of the source have been committed."""
     store = open_store(str(directory / "beliefs.db"))
     found = store._run("SELECT events FROM seqbayes_sources")
-    letters = [letter for _, letter in store.dead_letters()]
+    letters = [each.letter for each in store.letters()]
     store.close()
     return (found[0][0] if found else 0), letters
 

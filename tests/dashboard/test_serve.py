@@ -94,7 +94,7 @@ def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["missing.db"], 4, "missing.db: there is no such file"),
+        (["missing.db"], 4, "missing.db: no such file"),
         (["missing.toml"], 2, "no such file"),
         (["bad.toml"], 2, "it is missing"),
         (["other.db"], 4, "database of another program"),

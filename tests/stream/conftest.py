@@ -38,12 +38,24 @@ def postgres_url(postgres):
     return f"{postgres.url}&options=-csearch_path%3D{name}"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request, tmp_path):
-    """The URL of an empty store of every kind."""
+def make_url(request):
+    if request.param == "memory":
+        return f"memory:{next(_numbers)}"
     if request.param == "sqlite":
-        return str(tmp_path / "beliefs.db")
+        return str(request.getfixturevalue("tmp_path") / "beliefs.db")
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
+def url(request):
+    """The URL of an empty store of every kind."""
+    return make_url(request)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def durable_url(request):
+    """The URL of an empty store of every kind that other processes can use."""
+    return make_url(request)
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):
 def contents(url, *, ordered=True):
     """Return all that a store holds of beliefs, dead letters and sources."""
     store = open_store(url)
-    letters = [letter for _, letter in store.dead_letters()]
+    letters = [each.letter for each in store.letters()]
     found = (
         sorted(
             (name, row.key, row.state) for name in store.beliefs() for row in store.states(name)

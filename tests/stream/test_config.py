@@ -197,7 +197,7 @@ def test_a_mixture_learns_from_a_stream(tmp_path):
         with Pipeline(source, [declared], open_store(url)) as pipeline:
             list(pipeline)
     store = open_store(url)
-    ((_, letter),) = store.dead_letters()
+    ((_, letter, _),) = store.letters()
     assert letter.position == "400"
     store.close()
     assert pipeline.tables["b"].states[()].to_dict() == wanted.to_dict()

@@ -43,13 +43,13 @@ def feed(request, tmp_path):
 
 
 @pytest.mark.parametrize("feed", ["file", *brokers.SERVERS], indirect=True)
-def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nursery):
-    stream = f"killed{random.Random(url).randrange(10**9)}"
-    rng = random.Random(f"{feed.kind} {url.partition(':')[0]}")
+def test_killed_at_random_moments_it_is_bit_identical(feed, durable_url, tmp_path, nursery):
+    stream = f"killed{random.Random(durable_url).randrange(10**9)}"
+    rng = random.Random(f"{feed.kind} {durable_url.partition(':')[0]}")
     records = events(KILLS * 80, 4)
     feed.make(stream)
     source = feed.source(stream)
-    config = write(tmp_path / "killed.toml", url, source)
+    config = write(tmp_path / "killed.toml", durable_url, source)
 
     def publish(i, end):
         """Publish while the runner reads; its last events have come, and are committed or not."""
@@ -62,7 +62,7 @@ def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nurse
     nursery.start("run", config)
     start = time.monotonic()
     publish(0, start)
-    wait_until_committed(nursery, url, 1)
+    wait_until_committed(nursery, durable_url, 1)
     needed = time.monotonic() - start
     assert nursery.kill() == -signal.SIGKILL
 
@@ -73,7 +73,7 @@ def test_killed_at_random_moments_it_is_bit_identical(feed, url, tmp_path, nurse
     nursery.run("run", config, "--once")
     whole = tmp_path / "whole.db"
     nursery.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
-    found, expected = contents(url, ordered=False), contents(str(whole), ordered=False)
+    found, expected = contents(durable_url, ordered=False), contents(str(whole), ordered=False)
     assert found == expected
     assert found[2][0][2] == len(records)
     assert len(found[1]) == len(records) // 100 + (len(records) % 100 > 57)

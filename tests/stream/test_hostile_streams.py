@@ -369,12 +369,12 @@ def test_any_order_of_arrival_gives_the_same_belief(tmp_path):
             assert other[key] == pytest.approx(numbers, rel=1e-12)
 
 
-def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(url, monkeypatch):
+def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(durable_url, monkeypatch):
     with Pipeline(
-        Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(url)
+        Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(durable_url)
     ) as pipeline:
         list(pipeline)
-    with open_store(url) as store, store._transaction():  # as it was before it had counts
+    with open_store(durable_url) as store, store._transaction():  # as it was before it had counts
         store._run("ALTER TABLE seqbayes_sources DROP COLUMN events")
         store._run("UPDATE seqbayes_meta SET value = '1'")
     monkeypatch.setattr(sql, "VERSION", 2)
@@ -382,12 +382,12 @@ def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(url, monkeyp
     monkeypatch.setattr(sql, "MIGRATIONS", {1: [column, "no SQL at all"]})
     for mode in ("create", "open", "read"):
         with pytest.raises(StoreError, match="syntax error"):
-            open_store(url, mode)
+            open_store(durable_url, mode)
     monkeypatch.setattr(sql, "MIGRATIONS", {1: [column]})
-    with open_store(url, "read") as store:
+    with open_store(durable_url, "read") as store:
         assert store._version() == 2
-    (answer,) = stream.show(url)
+    (answer,) = stream.show(durable_url)
     assert answer.state.n_samples == 1.0
     monkeypatch.setattr(sql, "VERSION", 1)
     with pytest.raises(StoreError, match="has version 2, and this seqbayes reads up to 1"):
-        list(stream.show(url))
+        list(stream.show(durable_url))

@@ -12,7 +12,7 @@ import pytest
 from killing import contents, events, write
 
 from seqbayes.stream import LeaseError, StoreError, open_store
-from seqbayes.stream.stores import Changes, Pulse, StoreReader, sql
+from seqbayes.stream.stores import Changes, Pulse, Store, StoreReader
 
 PAIRS = 200
 PATIENCE = 60.0
@@ -69,11 +69,11 @@ with open_store(sys.argv[1]) as store:
 """
 
 
-def test_of_two_processes_that_start_at_once_one_holds_the_store(url):
-    open_store(url).close()
+def test_of_two_processes_that_start_at_once_one_holds_the_store(durable_url):
+    open_store(durable_url).close()
     pair = [
         subprocess.Popen(
-            [sys.executable, "-c", COMPETE, url],
+            [sys.executable, "-c", COMPETE, durable_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -174,9 +174,9 @@ def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgre
     first, second = open_store(postgres_url), open_store(postgres_url)
     first.acquire()
     terminate(postgres_url, first)
-    now = second._now()
-    monkeypatch.setattr(type(first._holder), "local", False)
-    monkeypatch.setattr(second, "_now", lambda: now + sql.LEASE + 1.0)
+    now = second.now()
+    monkeypatch.setattr(type(first.holder), "local", False)
+    monkeypatch.setattr(second, "now", lambda: now + Store.lease_seconds + 1.0)
     second.acquire()
     with pytest.raises(LeaseError):
         first.commit(Changes("src", 1, 1))
@@ -205,11 +205,10 @@ def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, mon
 def test_a_runner_halted_within_a_commit_blocks_others_no_longer_than_its_lease(
     postgres_url, monkeypatch
 ):
-    monkeypatch.setattr("seqbayes.stream.stores.postgres.LEASE", 0.3)
-    monkeypatch.setattr(sql, "LEASE", 0.3)
+    monkeypatch.setattr(Store, "lease_seconds", 0.3)
     first, second = open_store(postgres_url), open_store(postgres_url)
     first.acquire()
-    monkeypatch.setattr(type(first._holder), "local", False)
+    monkeypatch.setattr(type(first.holder), "local", False)
     apply = first._apply
 
     def halt(changes, again):
@@ -238,11 +237,8 @@ def test_the_lease_is_exclusive_under_another_default_isolation(postgres_url):
 RUN = """
 import socket, sys
 from seqbayes import cli
-from seqbayes.stream.stores import sql
-sql.LEASE = 1.0
-if sys.argv[2].startswith("postgres"):
-    from seqbayes.stream.stores import postgres
-    postgres.LEASE = 1.0
+from seqbayes.stream.stores import Store
+Store.lease_seconds = 1.0
 name = sys.argv[1]
 socket.gethostname = lambda: name
 sys.exit(cli.main(["run", *sys.argv[3:]]))
@@ -282,30 +278,33 @@ def halt(process, url):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
-def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(url, tmp_path):
+def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(
+    durable_url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Store, "lease_seconds", 1.0)
     log = tmp_path / "events.jsonl"
     records = events(3000, 11)
     source = {"kind": "file", "path": str(log), "follow": True}
-    config = write(tmp_path / "run.toml", url, source)
+    config = write(tmp_path / "run.toml", durable_url, source)
     log.touch()
 
     def publish(first, last):
         with log.open("ab") as out:
             out.write(b"".join(record + b"\n" for record in records[first:last]))
 
-    open_store(url).close()
-    reader = StoreReader(url)
+    open_store(durable_url).close()
+    reader = StoreReader(durable_url)
 
     def read():
         return sum(source.events for source in reader.sources())
 
     publish(0, 1000)
-    first = start("one", url, config)
+    first = start("one", durable_url, config)
     wait_until(lambda: read() == 1000, first)
-    halt(first, url)
+    halt(first, durable_url)
     publish(1000, 2000)
     wait_until(lambda: reader.runner().silent > 1.0, first)
-    second = start("two", url, config)
+    second = start("two", durable_url, config)
     wait_until(lambda: read() == 2000, second)
     first.send_signal(signal.SIGCONT)
     assert "taken over by another runner" in first.communicate(timeout=PATIENCE)[1]
@@ -313,7 +312,7 @@ def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(url, tmp_pat
     second.kill()
     second.communicate()
     publish(2000, 3000)
-    third = start("two", url, config, "--once")
+    third = start("two", durable_url, config, "--once")
     said = third.communicate(timeout=PATIENCE)[1]
     assert third.returncode == 0, said
     reader.close()
@@ -321,7 +320,7 @@ def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(url, tmp_pat
     whole = str(tmp_path / "whole.db")
     uninterrupted = start("one", whole, write(tmp_path / "whole.toml", whole, source), "--once")
     uninterrupted.communicate()
-    found = contents(url)
+    found = contents(durable_url)
     assert found == contents(whole)
     assert found[2][0][2] == len(records)
 
@@ -330,7 +329,7 @@ def test_a_beat_of_a_runner_that_was_taken_over_is_refused(url, monkeypatch):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
         second._epoch = first._epoch
-        monkeypatch.setattr(second, "_renewed", -1e9)
+        monkeypatch.setattr(second, "_beat_at", 0.0)
         with pytest.raises(LeaseError):
             second.renew(Pulse())
         second._epoch = None

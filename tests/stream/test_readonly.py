@@ -48,15 +48,23 @@ def test_what_is_committed_is_seen(url, writer):
 
 
 def test_nothing_can_be_written(url, writer):
-    with StoreReader(url) as reader, pytest.raises(StoreError):
-        reader._read(lambda store: store._run("DELETE FROM seqbayes_states"))
+    commit(writer, 1, '["x"]')
+    with open_store(url, "read") as store:
+        for act in (
+            lambda: store.declare("c", "{}"),
+            store.acquire,
+            lambda: store.remove_letters([1]),
+        ):
+            with pytest.raises(StoreError):
+                act()
+        assert (list(store.declarations()), store.dead_letter_count()) == (["b"], 1)
 
 
 def test_threads_share_a_reader_through_a_lost_connection(url, writer):
     commit(writer, 1, '["x"]')
     found = []
     with StoreReader(url) as reader:
-        reader._store._connection.close()
+        reader._store.close()
         threads = [
             threading.Thread(target=lambda: found.append(reader.count("b"))) for _ in range(4)
         ]
@@ -75,29 +83,29 @@ def test_a_sign_of_life_says_how_the_runner_does_and_is_no_commit(url, writer, m
         pulse = Pulse(lag=12, reconnects=3, trouble="no route to host", read_at=5.0)
         writer.renew(pulse)  # the lease was taken a moment ago
         assert reader.runner().pulse == Pulse()
-        monkeypatch.setattr(writer, "_renewed", -1e9)
+        monkeypatch.setattr(writer, "_beat_at", 0.0)
         writer.renew(pulse)
         assert reader.runner()[1:3] == (True, False)
         assert reader.runner().pulse == pulse
         assert reader.serial() == before
         assert reader.runner().silent < 20.0
-        now = writer._now()
-        monkeypatch.setattr(reader._store, "_now", lambda: now + 12.0)
+        now = writer.now()
+        monkeypatch.setattr(reader._store, "now", lambda: now + 12.0)
         assert 11.0 < reader.runner().silent < 12.5
 
 
 def test_a_commit_is_a_sign_of_life(url, writer, monkeypatch):
     with StoreReader(url) as reader:
-        now = writer._now()
-        monkeypatch.setattr(writer, "_now", lambda: now + 100.0)
-        monkeypatch.setattr(reader._store, "_now", lambda: now + 101.0)
+        now = writer.now()
+        monkeypatch.setattr(writer, "now", lambda: now + 100.0)
+        monkeypatch.setattr(reader._store, "now", lambda: now + 101.0)
         assert reader.runner().silent > 100.0
         commit(writer, 1, '["x"]')
         assert reader.runner().silent == pytest.approx(1.0)
 
 
 def test_a_new_runner_begins_without_the_word_of_the_last_one(url, writer, monkeypatch):
-    monkeypatch.setattr(writer, "_renewed", -1e9)
+    monkeypatch.setattr(writer, "_beat_at", 0.0)
     writer.renew(Pulse(trouble="no route to host"))
     writer.close()
     with StoreReader(url) as reader, open_store(url) as other:

@@ -10,7 +10,7 @@ from memory import Listed, lines
 
 from seqbayes import Beta, Gamma
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store
-from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, SeenId, StoredState, sql
+from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, SeenId, Store, StoredState, sql
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
 
@@ -39,7 +39,7 @@ def test_a_commit_holds_everything(store):
     assert store.token("other") is None
     assert store.events("src") == 5
     assert states(store) == [tuple(row)[1:] for row in rows]
-    assert list(store.dead_letters()) == [(1, letter)]
+    assert [each[:2] for each in store.letters()] == [(1, letter)]
     assert store.dead_letter_count() == 1
     assert store.history("b", "[]") == [point]
 
@@ -55,6 +55,19 @@ def test_a_commit_replaces_and_drops(store):
 
 def test_all_or_nothing(store):
     store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+    letters = [DeadLetter("src", "2", "b", b"", "why"), None]
+    with pytest.raises(TypeError):
+        store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)], (), letters))
+    assert states(store) == [("[]", '"1"', 1)]
+    assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (1, 1, 0)
+    store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)]))
+    assert states(store) == [("[]", '"2"', 2)]
+
+
+def test_a_row_that_the_database_refuses_undoes_the_commit(durable_url):
+    store = open_store(durable_url)
+    store.acquire()
+    store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
     broken = [DeadLetter("src", "2", belief, b"", "why") for belief in ("b", None)]
     with pytest.raises(StoreError):
         store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)], (), broken))
@@ -62,6 +75,7 @@ def test_all_or_nothing(store):
     assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (1, 1, 0)
     store.commit(Changes("src", 2, 1, [StoredState("b", "[]", '"2"', 2)]))
     assert states(store) == [("[]", '"2"', 2)]
+    store.close()
 
 
 def test_the_same_belief_is_asked_for_again(url):
@@ -75,7 +89,7 @@ def test_the_same_belief_is_asked_for_again(url):
         Belief("b", Beta(2, 3), field="x", by=("k", "l")),
     ):
         store = open_store(url)
-        with pytest.raises(StoreError, match="has a belief 'b' that is another one"):
+        with pytest.raises(StoreError, match="has another belief 'b'"):
             Pipeline(Listed([]), [other], store)
         store.close()
 
@@ -100,11 +114,11 @@ time.sleep(60)
 """
 
 
-def test_a_killed_runner_holds_nothing(url):
-    command = [sys.executable, "-c", HOLD, url]
+def test_a_killed_runner_holds_nothing(durable_url):
+    command = [sys.executable, "-c", HOLD, durable_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as runner:
         assert runner.stdout.readline() == b"held\n"
-        store = open_store(url)
+        store = open_store(durable_url)
         with pytest.raises(LeaseError, match=f"process {runner.pid} "):
             store.acquire()
         runner.kill()
@@ -116,20 +130,20 @@ def test_a_killed_runner_holds_nothing(url):
 def elsewhere(monkeypatch, store):
     """Make a store look as if its runner were on another machine."""
     own = Holder.own()
-    monkeypatch.setattr(store, "_holder", Holder("elsewhere", own.boot, own.pid, own.started))
+    monkeypatch.setattr(store, "holder", Holder("elsewhere", own.boot, own.pid, own.started))
 
 
 def test_a_runner_elsewhere_holds_until_its_lease_runs_out(url, monkeypatch):
     first, second = open_store(url), open_store(url)
     elsewhere(monkeypatch, first)
     first.acquire()
-    with pytest.raises(LeaseError, match=r"elsewhere, whose lease runs out in \d+ s"):
+    with pytest.raises(LeaseError, match=r"elsewhere, whose lease expires in \d+ s"):
         second.acquire()
-    monkeypatch.setattr(second, "_now", lambda: first._now() + sql.LEASE + 1.0)
+    monkeypatch.setattr(second, "now", lambda: first.now() + Store.lease_seconds + 1.0)
     second.acquire()
     second.commit(Changes("src", 5, 5))
     for lost in (lambda: first.commit(Changes("src", 1, 1)), lambda: first.renew(Pulse())):
-        monkeypatch.setattr(first, "_renewed", -1e9)
+        monkeypatch.setattr(first, "_beat_at", 0.0)
         with pytest.raises(LeaseError, match="was taken over by another runner"):
             lost()
     assert second.token("src") == 5
@@ -145,11 +159,11 @@ def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
     store, other = open_store(url), open_store(url)
     elsewhere(monkeypatch, store)
     store.acquire()
-    now = store._now()
-    monkeypatch.setattr(store, "_now", lambda: now + sql.LEASE)
-    monkeypatch.setattr(store, "_renewed", store._renewed - sql.LEASE / 2.0)
+    now = store.now()
+    monkeypatch.setattr(store, "now", lambda: now + Store.lease_seconds)
+    monkeypatch.setattr(store, "_beat_at", 0.0)
     store.renew(Pulse())
-    monkeypatch.setattr(other, "_now", lambda: now + sql.LEASE + 1.0)
+    monkeypatch.setattr(other, "now", lambda: now + Store.lease_seconds + 1.0)
     with pytest.raises(LeaseError):
         other.acquire()
     store.commit(Changes("src", 1, 1))
@@ -157,19 +171,19 @@ def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
     other.close()
 
 
-def test_a_newer_version_is_refused_and_an_older_one_brought_up(url, monkeypatch):
+def test_a_newer_version_is_refused_and_an_older_one_brought_up(durable_url, monkeypatch):
     now, next_one = sql.VERSION, sql.VERSION + 1
-    store = open_store(url)
+    store = open_store(durable_url)
     with store._transaction():
         store._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(next_one)])
     store.close()
     told = f"has version {next_one}, and this seqbayes reads up to {now}: upgrade"
     with pytest.raises(StoreError, match=told):
-        open_store(url)
+        open_store(durable_url)
     monkeypatch.setattr(sql, "VERSION", next_one + 1)
     monkeypatch.setattr(sql, "MIGRATIONS", {next_one: ["CREATE TABLE added (x TEXT)"]})
     for _ in range(2):
-        store = open_store(url)
+        store = open_store(durable_url)
         with store._transaction():
             found = store._run("SELECT value FROM seqbayes_meta WHERE name = 'version'")
             assert found == [(str(next_one + 1),)]
@@ -177,14 +191,14 @@ def test_a_newer_version_is_refused_and_an_older_one_brought_up(url, monkeypatch
         store.close()
 
 
-def test_identities_are_kept_with_the_commit_from_version_1_on(url):
-    store = open_store(url)
+def test_identities_are_kept_with_the_commit_from_version_1_on(durable_url):
+    store = open_store(durable_url)
     with store._transaction():
         store._run("DROP TABLE seqbayes_ids")
         store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
         store._run("UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'")
     store.close()
-    store = open_store(url)
+    store = open_store(durable_url)
     store.acquire()
     store.commit(Changes("s", 1, ids=[SeenId("b", 1, "x"), SeenId("a", 2, "")]))
     store.commit(Changes("s", 2, ids=[SeenId("c", 3, "")], forgotten=["b"]))
@@ -193,15 +207,15 @@ def test_identities_are_kept_with_the_commit_from_version_1_on(url):
     store.close()
 
 
-def test_signs_of_life_are_kept_from_version_2_on(url, monkeypatch):
-    store = open_store(url)
+def test_signs_of_life_are_kept_from_version_2_on(durable_url, monkeypatch):
+    store = open_store(durable_url)
     with store._transaction():
         store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
         store._run("UPDATE seqbayes_meta SET value = '2' WHERE name = 'version'")
     store.close()
-    store = open_store(url)
+    store = open_store(durable_url)
     store.acquire()
-    monkeypatch.setattr(store, "_renewed", -1e9)
+    monkeypatch.setattr(store, "_beat_at", 0.0)
     store.renew(Pulse(lag=3))
     with store._transaction():
         assert store._run("SELECT pulse FROM seqbayes_lease") == [('{"lag":3}',)]
@@ -226,7 +240,7 @@ def test_sqlite_is_durable(tmp_path, monkeypatch):
         assert store._run("PRAGMA journal_mode") == [("wal",)]
         assert store._run("PRAGMA synchronous") == [(2,)]
     store.acquire()
-    monkeypatch.setattr(store, "_renewed", -1e9)
+    monkeypatch.setattr(store, "_beat_at", 0.0)
     store.renew(Pulse())  # which need not be
     with store._transaction():
         assert store._run("PRAGMA synchronous") == [(2,)]
@@ -368,7 +382,7 @@ def test_clocks_that_jump_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch
     first.acquire()
     for jump in (-1e9, 1e9):
         for store in (first, second):
-            monkeypatch.setattr(store, "_now", lambda jump=jump: time.time() + jump)
+            monkeypatch.setattr(store, "now", lambda jump=jump: time.time() + jump)
         spill(first, 1)
         with pytest.raises(LeaseError, match="one runner at a time"):
             second.acquire()
@@ -380,7 +394,7 @@ def test_clocks_that_jump_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch
 def test_a_lease_is_renewed_through_a_lost_connection(postgres_url, monkeypatch):
     store = open_store(postgres_url)
     store.acquire()
-    monkeypatch.setattr(store, "_renewed", -1e9)
+    monkeypatch.setattr(store, "_beat_at", 0.0)
     with open_store(postgres_url)._connection as other:
         other.execute("SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid])
     store.thin("b", 3)

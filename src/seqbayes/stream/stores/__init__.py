@@ -1,40 +1,51 @@
-"""Stores: durable beliefs with the position in the source, changed in one transaction."""
+"""Stores: durable beliefs with the positions of sources, changed in one transaction."""
 
 from seqbayes.stream.stores.base import (
+    CLASH,
     Changes,
     Contents,
     DeadLetter,
     HistoryPoint,
+    Lease,
     LeaseError,
     Mode,
     Place,
     Pulse,
+    ReadableStore,
+    Reason,
+    Runner,
     SeenId,
     Store,
     StoredEntry,
     StoredLetter,
     StoredState,
     StoreError,
+    WritableStore,
+    difference,
+)
+from seqbayes.stream.stores.memory import MemoryStore
+from seqbayes.stream.stores.reader import StoredSource, StoreReader
+from seqbayes.stream.stores.registry import (
     check_url,
     open_store,
-)
-from seqbayes.stream.stores.reader import (
-    Reason,
-    Runner,
-    StoredRow,
-    StoredSource,
-    StoreReader,
+    register_store,
+    store_path,
+    store_schemes,
 )
 
 __all__ = [
+    "CLASH",
     "Changes",
     "Contents",
     "DeadLetter",
     "HistoryPoint",
+    "Lease",
     "LeaseError",
+    "MemoryStore",
     "Mode",
     "Place",
     "Pulse",
+    "ReadableStore",
     "Reason",
     "Runner",
     "SeenId",
@@ -43,9 +54,13 @@ __all__ = [
     "StoreReader",
     "StoredEntry",
     "StoredLetter",
-    "StoredRow",
     "StoredSource",
     "StoredState",
+    "WritableStore",
     "check_url",
+    "difference",
     "open_store",
+    "register_store",
+    "store_path",
+    "store_schemes",
 ]

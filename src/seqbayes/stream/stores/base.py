@@ -1,30 +1,39 @@
-"""What every store is: beliefs and the source's place in one transaction."""
+"""The contract of stores: what a runner, administration and readers use, without SQL."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
 
 from seqbayes.errors import SeqbayesError
+from seqbayes.stream.stores.lease import Holder
+
+CLASH = "places that clash"
+"""The only key of a token that a merge leaves for a source with different tokens in its stores."""
+
+Mode = Literal["create", "open", "read"]
+"""How to open a store: create it if it is missing, require that it exists, or only read it."""
 
 
 class StoreError(SeqbayesError):
-    """A store cannot be read or written, or holds something else than is asked of it."""
+    """A store cannot be read or written, or its contents are not what is expected."""
 
 
 class LeaseError(StoreError):
-    """Another runner holds the store."""
+    """Another process is using the store."""
 
 
 class DeadLetter(NamedTuple):
-    """An event that could not be used: where it was, its raw text, and why.
+    """An event that could not be used: its position (JSON), its raw text and the reason.
 
-    `belief` is the one that refused it, or empty where it could not even be decoded. `position` is
-    a JSON text.
+    `belief` is the one that refused it, or empty if the event could not be decoded.
     """
 
     source: str
@@ -35,7 +44,7 @@ class DeadLetter(NamedTuple):
 
 
 class StoredState(NamedTuple):
-    """A state by belief and key, all JSON texts; `used` puts those of a belief in order of use."""
+    """A state of a belief under a key, both as JSON; `used` orders a belief's keys by last use."""
 
     belief: str
     key: str
@@ -44,7 +53,7 @@ class StoredState(NamedTuple):
 
 
 class SeenId(NamedTuple):
-    """The identity of something that was read and must count once; `number` is its place."""
+    """The identity of an event that must count once; `number` orders identities by age."""
 
     id: str
     number: int
@@ -52,7 +61,7 @@ class SeenId(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """A state with the times (seconds since 1970) of its first and of its last commit."""
+    """A state with the times of its first and last commit, in seconds since 1970."""
 
     belief: str
     key: str
@@ -63,7 +72,7 @@ class StoredEntry(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a source stands: its token, a JSON text, and the number of events until there."""
+    """The position of a source: its token (JSON), and how many events were read up to there."""
 
     source: str
     token: str
@@ -72,7 +81,7 @@ class Place(NamedTuple):
 
 
 class StoredLetter(NamedTuple):
-    """A dead letter with its number, and the time when it was stored."""
+    """A dead letter with its number and the time when it was stored."""
 
     number: int
     letter: DeadLetter
@@ -80,7 +89,7 @@ class StoredLetter(NamedTuple):
 
 
 class HistoryPoint(NamedTuple):
-    """What a belief was at a time (seconds since 1970): a summary, as JSON text."""
+    """A summary (JSON) of a state at a time, in seconds since 1970."""
 
     belief: str
     key: str
@@ -88,11 +97,104 @@ class HistoryPoint(NamedTuple):
     summary: str
 
 
+class Reason(NamedTuple):
+    """A reason why a belief refused events, and how many it refused."""
+
+    belief: str
+    reason: str
+    n: int
+
+
+class Lease(NamedTuple):
+    """The lease as stored.
+
+    Parameters
+    ----------
+    epoch
+        Number of times it has been taken.
+    serial
+        Number of commits.
+    holder
+        JSON of the `Holder`; None if the lease is free.
+    expires
+        Time at which it expires, in seconds since 1970.
+    pulse
+        JSON of the last `Pulse` of the holder; None before the first.
+    """
+
+    epoch: int
+    serial: int
+    holder: str | None
+    expires: float
+    pulse: str | None
+
+
+class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a runner reports with each heartbeat.
+
+    Parameters
+    ----------
+    lag
+        How much is left in the source, if that is known.
+    reconnects
+        How often the source has restored its connection.
+    trouble
+        Why the source waits for a server, if it does.
+    read_at
+        When the last events arrived, in seconds since 1970; None before the first.
+    """
+
+    lag: int | None = None
+    reconnects: int = 0
+    trouble: str | None = None
+    read_at: float | None = None
+
+
+class Runner(NamedTuple):
+    """The process that writes a store.
+
+    Parameters
+    ----------
+    holder
+        Description of the process; None if there is no runner.
+    alive
+        Whether it is known to be running.
+    halted
+        Whether it was stopped by a signal or a debugger.
+    silent
+        Seconds since its last heartbeat.
+    pulse
+        What it reported then.
+    """
+
+    holder: str | None
+    alive: bool
+    halted: bool = False
+    silent: float = 0.0
+    pulse: Pulse = Pulse()
+
+
 @dataclass
 class Changes:
-    """What one transaction holds.
+    """The changes of one transaction.
 
-    Without a `source` none moves. `settled` are the numbers of dead letters that are none any more.
+    Parameters
+    ----------
+    source, token, events
+        The source, its new token and the number of events read since the last commit. With None
+        for the source, positions and identities do not change.
+    states
+        New and changed states.
+    gone
+        Belief and key of the states to delete.
+    dead_letters
+        New dead letters.
+    history
+        New points of histories.
+    settled
+        Numbers of the dead letters to delete.
+    ids, forgotten
+        New identities of events of the source, and those to delete.
     """
 
     source: str | None
@@ -107,32 +209,11 @@ class Changes:
     forgotten: list[str] = field(default_factory=list)
 
 
-class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a runner does: what it leaves in the store now and then, for whoever looks on.
-
-    Parameters
-    ----------
-    lag
-        How much is left in the source, where that is known.
-    reconnects
-        Of the source.
-    trouble
-        Why the source waits for a server, if it does.
-    read_at
-        When events came last (seconds since 1970); None before.
-    """
-
-    lag: int | None = None
-    reconnects: int = 0
-    trouble: str | None = None
-    read_at: float | None = None
-
-
 @dataclass
 class Contents:
-    """All that a store holds; `declarations` are JSON texts by the name of the belief.
+    """Everything that a store contains.
 
-    `ids` are the identities of events, each behind the name of its source.
+    `declarations` maps belief names to JSON; `ids` are pairs of source name and identity.
     """
 
     declarations: Mapping[str, str]
@@ -143,150 +224,344 @@ class Contents:
     ids: Iterable[tuple[str, SeenId]]
 
 
-class Store(Protocol):
-    """Durable beliefs, with the place in the source from which to go on.
+class ReadableStore:
+    """The part of a store that readers use.
 
-    Every method raises `StoreError` where the store fails, `LeaseError` where another runner has
-    taken it.
+    A subclass implements the first group of methods. The others are derived from them; a database
+    overrides those that it can answer faster.
     """
 
     url: str
+    """Name of the store in messages, without secrets."""
 
-    def __enter__(self) -> Self: ...
+    lease_seconds: float = 30.0
+    """Time after which the lease of a process on another machine expires."""
 
-    def __exit__(self, *error: object) -> None: ...
+    def lease(self) -> Lease:
+        """Return the lease."""
+        raise NotImplementedError
+
+    def declarations(self) -> dict[str, str]:
+        """Return the declaration (JSON) of every belief by name."""
+        raise NotImplementedError
+
+    def entries(
+        self, belief: str, key: str | None = None, since: float | None = None
+    ) -> Iterator[StoredEntry]:
+        """Yield the states of a belief, least recently used first.
+
+        Parameters
+        ----------
+        belief
+            Name of the belief.
+        key
+            Yield only the state under this key.
+        since
+            Yield only states that were updated at this time or later.
+        """
+        raise NotImplementedError
+
+    def places(self) -> list[Place]:
+        """Return the position of every source, sorted by name."""
+        raise NotImplementedError
+
+    def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
+        """Yield all dead letters, or those of a source, in order."""
+        raise NotImplementedError
+
+    def points(self, belief: str, key: str | None = None) -> Iterator[HistoryPoint]:
+        """Yield the history of a belief, or of one key, ordered by key and time."""
+        raise NotImplementedError
+
+    def ids(self, source: str) -> Iterator[SeenId]:
+        """Yield the identities remembered for a source, oldest first."""
+        raise NotImplementedError
+
+    # Derived.
+
+    def now(self) -> float:
+        """Return the time on the clock of the store, in seconds since 1970."""
+        return time.time()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Make all reads in this context see the store at one moment."""
+        return nullcontext()
+
+    def serial(self) -> tuple[int, int]:
+        """Return a value that changes with every commit; cheap enough for polling."""
+        lease = self.lease()
+        return lease.epoch, lease.serial
+
+    def beliefs(self) -> dict[str, Any]:
+        """Return the declaration of every belief by name."""
+        return {name: msgspec.json.decode(text) for name, text in self.declarations().items()}
+
+    def states(self, belief: str) -> Iterator[StoredState]:
+        """Yield the states of a belief without times, least recently used first."""
+        return (StoredState(*entry[:4]) for entry in self.entries(belief))
+
+    def entry_count(self, belief: str) -> int:
+        """Return the number of states of a belief."""
+        return sum(1 for _ in self.entries(belief))
+
+    def events(self, source: str) -> int:
+        """Return the number of committed events of a source."""
+        return next((place.events for place in self.places() if place.source == source), 0)
+
+    def token(self, source: str) -> Any:
+        """Return the token up to which a source has been committed; None before the first commit.
+
+        Raises
+        ------
+        StoreError
+            If the store was merged from stores with different tokens of this source.
+        """
+        text = next((place.token for place in self.places() if place.source == source), None)
+        token = None if text is None else self._decoded(text, f"the token of {source!r}")
+        if isinstance(token, dict) and CLASH in token:
+            raise StoreError(
+                f"{self.url} was merged from stores that had read {source!r} up to different"
+                " positions: read it under another name, or from its beginning"
+                " (seqbayes reset --source)"
+            )
+        return token
+
+    def _decoded(self, text: str, what: str) -> Any:
+        """Decode stored JSON."""
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
+            raise self._damaged(what, error) from None
+
+    def _damaged(self, what: str, why: object) -> StoreError:
+        """Return the error for contents that cannot be read."""
+        return StoreError(f"{self.url} is damaged: {what} cannot be read ({why}): restore a backup")
+
+    def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
+        """Return the newest dead letters, newest first.
+
+        Parameters
+        ----------
+        belief
+            Return only those of this belief, and events that could not be decoded.
+        most
+            Maximum number.
+        """
+        wanted = (None, "", belief)
+        found = [each for each in self.letters() if belief is None or each.letter.belief in wanted]
+        return found[: -most - 1 : -1]
+
+    def reasons(self, most: int = 20) -> list[Reason]:
+        """Return the most common reasons of dead letters."""
+        counts = Counter((each.letter.belief, each.letter.reason) for each in self.letters())
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [Reason(*reason, n) for reason, n in ranked[:most]]
+
+    def dead_letter_count(self) -> int:
+        """Return the number of dead letters."""
+        return sum(1 for _ in self.letters())
+
+    def history(self, belief: str, key: str) -> list[HistoryPoint]:
+        """Return the history of one key of a belief."""
+        return list(self.points(belief, key))
+
+    def runner(self) -> Runner:
+        """Return the process that holds the lease."""
+        lease = self.lease()
+        if lease.holder is None:
+            return Runner(None, False)
+        holder = self._holder_of(lease)
+        silent = self.now() - (lease.expires - self.lease_seconds)
+        alive = holder.lives if holder.local else silent < self.lease_seconds
+        halted = alive and holder.local and holder.halted
+        return Runner(str(holder), alive, halted, max(silent, 0.0), self._pulse_of(lease))
+
+    def _holder_of(self, lease: Lease) -> Holder:
+        try:
+            return Holder.read(lease.holder or "")
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise self._damaged("the holder of its lease", error) from None
+
+    def _pulse_of(self, lease: Lease) -> Pulse:
+        try:
+            return Pulse() if lease.pulse is None else msgspec.json.decode(lease.pulse, type=Pulse)
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise self._damaged("the heartbeat of its runner", error) from None
+
+    def close(self) -> None:
+        """Release everything that the store holds open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class WritableStore(ReadableStore):
+    """The part of a store that a runner uses.
+
+    At most one process holds the lease of a store. Every write of the holder checks within its
+    transaction that the lease is still its own.
+    """
+
+    beat_seconds: float = 0.5
+    """Minimum time between two heartbeats."""
+
+    retains: bool = True
+    """Whether states, dead letters and history are kept; otherwise commits may omit them."""
 
     def acquire(self) -> None:
-        """Take the lease, which one living runner at a time can hold."""
+        """Take the lease.
+
+        Raises
+        ------
+        LeaseError
+            If it is held by this store, by a running process on this machine, or by a process on
+            another machine and has not expired.
+        """
+        raise NotImplementedError
 
     def release(self) -> None:
         """Give the lease back, if this store holds it."""
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Read all within it as of one moment, whatever is committed meanwhile."""
-        ...
-
-    def declarations(self) -> dict[str, str]:
-        """Return the declaration of every belief by name, as JSON texts."""
-        ...
-
-    def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that the one of this name is the same."""
-
-    def token(self, source: str) -> Any:
-        """Return the token up to which a source has been committed; None before."""
-
-    def states(self, belief: str) -> Iterator[StoredState]:
-        """Yield the states of a belief, least recently used first."""
-        ...
-
-    def entries(self, belief: str, key: str | None = None) -> Iterator[StoredEntry]:
-        """Yield the states of a belief, or of one key, with their times, in order of use."""
-        ...
-
-    def entry_count(self, belief: str) -> int:
-        """Return how many states a belief has."""
-        ...
-
-    def places(self) -> list[Place]:
-        """Return where every source stands."""
-        ...
-
-    def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
-        """Yield the dead letters, or those of a source, in order."""
-        ...
-
-    def history(self, belief: str, key: str) -> list[HistoryPoint]:
-        """Return what one key of a belief has been over time."""
-        ...
-
-    def points(self, belief: str) -> Iterator[HistoryPoint]:
-        """Yield what a belief has been over time, key by key."""
-        ...
-
-    def commit(self, changes: Changes) -> None:
-        """Store all changes, or none."""
-
-    def fill(self, contents: Contents) -> None:
-        """Store all that other stores hold in this one, which must be empty."""
-
-    def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief with its declaration, or one key, and history; return how many states."""
-        ...
-
-    def remove_place(self, source: str) -> int:
-        """Forget where a source stands; return how many there were."""
-        ...
-
-    def remove_letters(self, numbers: Sequence[int]) -> int:
-        """Remove dead letters; return how many there were."""
-        ...
+        raise NotImplementedError
 
     def renew(self, pulse: Pulse) -> None:
-        """Keep the lease, and leave word of how the runner does; to be called at every step."""
+        """Send a heartbeat if it is time, so that the lease does not expire; call at every step.
 
-    def ids(self, source: str) -> Iterator[SeenId]:
-        """Yield the identities that a source has committed and not forgotten, oldest first."""
-        ...
+        Raises
+        ------
+        LeaseError
+            If another process has taken the lease.
+        """
+        raise NotImplementedError
 
-    def dead_letter_count(self) -> int:
-        """Return how many dead letters there are."""
-        ...
+    def declare(self, name: str, declaration: str) -> None:
+        """Create a belief, or check that its stored declaration is the same.
+
+        Raises
+        ------
+        StoreError
+            If the stored declaration differs.
+        """
+        raise NotImplementedError
+
+    def commit(self, changes: Changes) -> None:
+        """Store all changes, or none.
+
+        Raises
+        ------
+        StoreError
+            If that fails.
+        LeaseError
+            If another process has taken the lease.
+        """
+        raise NotImplementedError
 
     def thin(self, belief: str, most: int) -> None:
-        """Leave out every second point of each history with more than `most`."""
+        """Delete every second point of each history with more than `most` points."""
+        raise NotImplementedError
 
-    def close(self) -> None:
-        """Give the lease back, and close."""
+    def _check_free(self, lease: Lease) -> None:
+        """Check that the lease is free, or that its holder has lost it."""
+        if lease.holder is None:
+            return
+        holder = self._holder_of(lease)
+        if holder.local:
+            if holder.lives:
+                raise LeaseError(f"{self.url} is held by {holder}: one runner at a time")
+        elif lease.expires > (now := self.now()):
+            left = lease.expires - now
+            raise LeaseError(f"{self.url} is held by {holder}, whose lease expires in {left:.0f} s")
+
+    def _check_declaration(self, name: str, stored: str, declaration: str) -> None:
+        if stored != declaration:
+            raise StoreError(
+                f"{self.url} has another belief {name!r}: {difference(stored, declaration)}; choose"
+                " another name, or reset the stored belief"
+            )
 
 
-Mode = Literal["create", "open", "read"]
-"""Whether a store that is not there is made, or refused; or is only read, which no lease needs."""
+class Store(WritableStore):
+    """Base class of stores: durable beliefs with the positions of sources.
 
+    A subclass implements the methods that raise NotImplementedError here, and is made available
+    with `register_store`. Methods raise `StoreError` if the store fails.
 
-def open_store(url: str, mode: Mode = "create") -> Store:
-    """Return a store by its URL: a path is an SQLite file, ``postgresql://…`` a server.
-
-    Parameters
+    Attributes
     ----------
-    url
-        ``beliefs.db``, ``sqlite:beliefs.db``, or what libpq takes as a URL.
-    mode
-        "create" makes a store where there is none, "open" does not, and "read" cannot change it.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be opened, is of a newer version or holds something else.
+    url : str
+        Name of the store in messages, without secrets.
     """
-    if _is_server(url):
-        from seqbayes.stream.stores.postgres import PostgresStore
 
-        return PostgresStore(url, mode)
-    from seqbayes.stream.stores.sqlite import SqliteStore
+    def __init__(self, url: str, mode: Mode = "create") -> None:
+        self.url = url
+        self.holder = Holder.own()
 
-    return SqliteStore(url.removeprefix("sqlite:"), mode)
+    @classmethod
+    def check(cls, url: str) -> None:
+        """Check that a URL is valid, without opening the store.
+
+        Raises
+        ------
+        StoreError
+            If `url` is invalid, or a dependency is not installed.
+        """
+
+    @classmethod
+    def path(cls, url: str) -> Path | None:
+        """Return the file that contains the store; None if it is not a file."""
+        return None
+
+    def fill(self, contents: Contents) -> None:
+        """Store the contents of other stores in this one, or nothing.
+
+        Raises
+        ------
+        StoreError
+            If this store is not empty, or the contents cannot be stored.
+        """
+        raise NotImplementedError
+
+    def remove_belief(self, belief: str, key: str | None = None) -> int:
+        """Remove a belief with its declaration and history, or one of its keys.
+
+        Returns
+        -------
+        int
+            How many states were removed.
+        """
+        raise NotImplementedError
+
+    def remove_place(self, source: str) -> int:
+        """Remove the position of a source; return how many were removed."""
+        raise NotImplementedError
+
+    def remove_letters(self, numbers: Sequence[int]) -> int:
+        """Remove dead letters by number; return how many were removed."""
+        raise NotImplementedError
 
 
-def check_url(url: str) -> None:
-    """Check that a URL names a store, without looking whether it is there.
-
-    Raises
-    ------
-    StoreError
-        If it does not, or what is needed for it is not installed.
+def difference(stored: str, given: str) -> str:
+    """Describe how two declarations of a belief differ.
 
     Examples
     --------
-    >>> check_url("beliefs.db")
+    >>> difference('{"by":["a"],"state":{"prior":{"alpha":1}}}', '{"by":["b"],"state":{}}')
+    'by is ["a"], not ["b"]; state.prior is {"alpha":1}, not null'
     """
-    if not url.removeprefix("sqlite:"):
-        raise StoreError("expected a file, or postgresql://user@host/database, got ''")
-    if _is_server(url):
-        from seqbayes.stream.stores.postgres import PostgresStore
-
-        PostgresStore.check(url)
+    pairs = _differing("", msgspec.json.decode(stored), msgspec.json.decode(given))
+    return "; ".join(f"{path} is {_shown(old)}, not {_shown(new)}" for path, old, new in pairs)
 
 
-def _is_server(url: str) -> bool:
-    return url.startswith(("postgresql:", "postgres:"))
+def _differing(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            inner = f"{path}.{name}" if path else name
+            yield from _differing(inner, old.get(name), new.get(name))
+    elif old != new:
+        yield path, old, new
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()[:300]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from seqbayes.extras import install_command
 from seqbayes.stream.stores.base import Mode, StoreError
-from seqbayes.stream.stores.sql import LEASE, SqlStore, T
+from seqbayes.stream.stores.sql import Row, SqlStore, T
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,7 +43,7 @@ class PostgresStore(SqlStore):
         version.
     """
 
-    types = {  # noqa: RUF012
+    _types: ClassVar = {
         "identity": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "bytes": "BYTEA",
     }
@@ -54,8 +54,8 @@ class PostgresStore(SqlStore):
         self._conninfo = url
         self._cursors = 0
         self._unanswered = False
-        super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url))
-        self._connection: psycopg.Connection[tuple[Any, ...]] = self._connect()
+        super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url), mode)
+        self._connection: psycopg.Connection[Row] = self._connect()
         try:
             self._prepare(mode)
             if mode == "read":
@@ -65,21 +65,21 @@ class PostgresStore(SqlStore):
             self._connection.close()
             raise
 
-    @staticmethod
-    def check(url: str) -> None:
-        """Check that a URL is one, without connecting.
+    @classmethod
+    def check(cls, url: str) -> None:
+        """Check that a URL is valid, without connecting.
 
         Raises
         ------
         StoreError
-            If it is none, or psycopg is not installed.
+            If `url` is invalid, or psycopg is not installed.
         """
         _public(_driver().conninfo.conninfo_to_dict, url)
 
-    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
             # lost hosts are noticed in half a minute, not in two hours
-            connection: psycopg.Connection[tuple[Any, ...]] = self._psycopg.connect(
+            connection: psycopg.Connection[Row] = self._psycopg.connect(
                 self._conninfo,
                 autocommit=True,
                 connect_timeout=10,
@@ -105,8 +105,9 @@ class PostgresStore(SqlStore):
         ((found,),) = self._run("SELECT to_regclass('seqbayes_meta') IS NOT NULL")
         return bool(found)
 
-    def _now(self) -> float:
-        ((now,),) = self._run("SELECT extract(epoch FROM clock_timestamp())::float8")
+    def now(self) -> float:
+        """Return the time on the clock of the server, in seconds since 1970."""
+        ((now,),) = self._query("SELECT extract(epoch FROM clock_timestamp())::float8")
         return float(now)
 
     @contextmanager
@@ -132,7 +133,7 @@ class PostgresStore(SqlStore):
             if not self._connection.closed:
                 self._connection.isolation_level = levels.READ_COMMITTED
 
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         statement: Any = sql.replace("?", "%s") if parameters else sql
         cursor = self._connection.execute(statement, parameters or None)
         return cursor.fetchall() if cursor.description else []
@@ -154,7 +155,7 @@ class PostgresStore(SqlStore):
         # the rows are JSON texts and numbers, so that nothing in them is a NUL
         self._connection.execute(statement, [msgspec.json.encode(rows).decode()])
 
-    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         statement: Any = sql.replace("?", "%s")
         idle = self._connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE
         # within a snapshot no transaction of its own, which somebody may not read to its end
@@ -182,7 +183,7 @@ class PostgresStore(SqlStore):
 
         It would keep the row of the lease locked after the lease has expired.
         """
-        self._run(f"SET idle_in_transaction_session_timeout = {LEASE * 1e3:.0f}")
+        self._run(f"SET idle_in_transaction_session_timeout = {self.lease_seconds * 1e3:.0f}")
 
     def _persist(
         self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[bool], T]

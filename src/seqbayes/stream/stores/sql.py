@@ -1,29 +1,39 @@
-"""A store in SQL, of which SQLite and PostgreSQL differ in little."""
+"""A store in SQL, the common part of SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from seqbayes.stream.stores.base import Changes, Contents, LeaseError, Mode, Pulse, StoreError
-from seqbayes.stream.stores.lease import Holder
-from seqbayes.stream.stores.sql_reader import SqlReader
+from seqbayes.stream.stores.base import (
+    Changes,
+    Contents,
+    DeadLetter,
+    HistoryPoint,
+    Lease,
+    LeaseError,
+    Mode,
+    Place,
+    Pulse,
+    Reason,
+    SeenId,
+    Store,
+    StoredEntry,
+    StoredLetter,
+    StoreError,
+)
 
 T = TypeVar("T")
 
+Row = tuple[Any, ...]
+
 VERSION = 3
 """Version of the tables; older ones are brought up, newer ones refused."""
-
-LEASE = 30.0
-"""Seconds after which the lease of a runner on another machine has run out."""
-
-BEAT = 0.5
-"""Seconds between two signs of life of a runner, at least."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
         source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
@@ -59,25 +69,61 @@ MIGRATIONS: dict[int, Sequence[str]] = {
 """Statements that bring the tables of a version to the next one."""
 
 
-class SqlStore(SqlReader):
-    """A store in a database; subclasses know how to reach it.
+class SqlStore(Store):
+    """A store in a database; subclasses implement the first group of methods.
 
     Parameters
     ----------
     url
-        Its name in messages.
+        Name of the store in messages.
     """
 
     _connection: Any
-    _for_update = ""
-    """Ends a SELECT that locks its rows, where a transaction does not lock the whole database."""
+    _types: ClassVar[Mapping[str, str]]
+    """The types of the database: that of a generated number, and that of bytes."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    _for_update = ""
+    """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
+
+    def __init__(self, url: str, mode: Mode = "create") -> None:
+        super().__init__(url, mode)
         self._epoch: int | None = None
         self._serial = 0
-        self._renewed = 0.0
-        self._holder = Holder.own()
+        self._beat_at = 0.0
+
+    # What a database implements.
+
+    def _translated(self) -> AbstractContextManager[None]:
+        """Raise `StoreError` for errors of the database."""
+        raise NotImplementedError
+
+    def _transaction(self) -> AbstractContextManager[None]:
+        """Begin a transaction; commit it at the end, or roll back and raise `StoreError`."""
+        raise NotImplementedError
+
+    def _unsynced(self) -> AbstractContextManager[None]:
+        """Begin a transaction that a power failure may undo, unlike those committed later."""
+        raise NotImplementedError
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Execute a statement with ``?`` for each parameter, and return its rows."""
+        raise NotImplementedError
+
+    def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
+        """Insert many rows."""
+        raise NotImplementedError
+
+    def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """Yield rows without loading all of them."""
+        raise NotImplementedError
+
+    def _has_tables(self) -> bool:
+        raise NotImplementedError
+
+    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a query outside of transactions."""
+        with self._translated():
+            return self._run(sql, parameters)
 
     # The tables.
 
@@ -92,7 +138,7 @@ class SqlStore(SqlReader):
         with self._transaction():
             if not self._has_tables():
                 for statement in TABLES:
-                    self._run(statement.format(**self.types))
+                    self._run(statement.format(**self._types))
                 self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
             self._migrate(self._version())
 
@@ -109,26 +155,24 @@ class SqlStore(SqlReader):
     def _migrate(self, version: int) -> None:
         for old in range(version, VERSION):
             for statement in MIGRATIONS[old]:
-                self._run(statement.format(**self.types))
+                self._run(statement.format(**self._types))
         if version < VERSION:
             self._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(VERSION)])
 
     # The lease.
 
-    def acquire(self) -> None:
-        """Take the lease.
+    def lease(self) -> Lease:
+        """Return the lease."""
+        (row,) = self._query("SELECT epoch, serial, holder, expires, pulse FROM seqbayes_lease")
+        return Lease(*row)
 
-        Raises
-        ------
-        LeaseError
-            If it is held by this store, by a running process on this machine, or by a process on
-            another machine and has not expired.
-        """
+    def acquire(self) -> None:
+        """Take the lease; see `WritableStore`."""
         if self._epoch is not None:
             raise LeaseError(f"{self.url} is held by this process: one runner at a time")
         self._epoch, self._serial = self._persist(self._transaction, self._take)
-        self._holder.keep()
-        self._renewed = time.monotonic()
+        self.holder.keep()
+        self._beat_at = time.monotonic() + self.beat_seconds
 
     def _take(self, again: bool) -> tuple[int, int]:
         """Take the lease within a transaction; return its epoch and serial number.
@@ -136,30 +180,18 @@ class SqlStore(SqlReader):
         The row stays locked until the transaction ends, so that of two runners which start at the
         same time the second one reads what the first one wrote.
         """
-        ((epoch, serial, holder, expires),) = self._run(
-            f"SELECT epoch, serial, holder, expires FROM seqbayes_lease{self._for_update}"
+        (row,) = self._run(
+            "SELECT epoch, serial, holder, expires, pulse FROM seqbayes_lease" + self._for_update
         )
-        own = self._holder.write()
-        if again and holder == own:  # the answer to an earlier attempt was lost
-            return epoch, serial
-        if holder is not None:
-            self._check_left(Holder.read(holder), expires)
-        ((epoch, serial),) = self._run(
-            "UPDATE seqbayes_lease SET epoch = epoch + 1, holder = ?, expires = ?, pulse = NULL"
-            " RETURNING epoch, serial",
-            [own, self._now() + LEASE],
+        lease, own = Lease(*row), self.holder.write()
+        if again and lease.holder == own:  # the answer to an earlier attempt was lost
+            return lease.epoch, lease.serial
+        self._check_free(lease)
+        self._run(
+            "UPDATE seqbayes_lease SET epoch = epoch + 1, holder = ?, expires = ?, pulse = NULL",
+            [own, self.now() + self.lease_seconds],
         )
-        return epoch, serial
-
-    def _check_left(self, holder: Holder, expires: float) -> None:
-        if holder.local:
-            if holder.lives:
-                raise LeaseError(f"{self.url} is held by {holder}: one runner at a time")
-        elif expires > self._now():
-            left = expires - self._now()
-            raise LeaseError(
-                f"{self.url} is held by {holder}, whose lease runs out in {left:.0f} s"
-            )
+        return lease.epoch + 1, lease.serial
 
     def _fence(self, again: bool = False) -> bool:
         """Check within a transaction that the lease is still held, and renew it.
@@ -172,25 +204,23 @@ class SqlStore(SqlReader):
         Returns
         -------
         bool
-            Whether there is something left to do: False if that earlier attempt was stored.
+            Whether there is something left to do: False if that earlier attempt was committed.
 
         Raises
         ------
         LeaseError
             If anything that another runner would change has changed.
         """
+        of, own = " WHERE epoch = ? AND holder = ? AND serial = ?", self.holder.write()
         if self._run(
-            "UPDATE seqbayes_lease SET serial = serial + 1, expires = ?"
-            " WHERE epoch = ? AND holder = ? AND serial = ? RETURNING id",
-            [self._now() + LEASE, self._epoch, self._holder.write(), self._serial],
+            f"UPDATE seqbayes_lease SET serial = serial + 1, expires = ?{of} RETURNING id",
+            [self.now() + self.lease_seconds, self._epoch, own, self._serial],
         ):
             return True
-        if again and self._run(
-            "SELECT id FROM seqbayes_lease WHERE epoch = ? AND holder = ? AND serial = ?",
-            [self._epoch, self._holder.write(), self._serial + 1],
-        ):
+        stored = [self._epoch, own, self._serial + 1]
+        if again and self._run(f"SELECT id FROM seqbayes_lease{of}", stored):
             return False
-        raise LeaseError(f"{self.url} was taken over by another runner")
+        raise self._taken_over()
 
     @contextmanager
     def _fenced(self) -> Iterator[None]:
@@ -217,36 +247,42 @@ class SqlStore(SqlReader):
             return act(False)
 
     def renew(self, pulse: Pulse) -> None:
-        """Keep the lease, and leave word of how the runner does; a write every half second.
-
-        Raises
-        ------
-        LeaseError
-            If another runner has taken it.
-        """
-        if time.monotonic() - self._renewed > BEAT:
-            self._renewed = time.monotonic()
-            text = msgspec.json.encode(pulse).decode()
-            self._persist(self._unsynced, lambda again: self._beat(text))
-
-    def _unsynced(self) -> AbstractContextManager[None]:
-        """Begin a transaction that a loss of power may undo, unlike what is committed later."""
-        raise NotImplementedError
+        """Send a heartbeat if it is time; see `WritableStore`."""
+        if time.monotonic() < self._beat_at:
+            return
+        self._beat_at = time.monotonic() + self.beat_seconds
+        text = msgspec.json.encode(pulse).decode()
+        self._persist(self._unsynced, lambda again: self._beat(text))
 
     def _beat(self, pulse: str) -> None:
-        """Renew the lease within a transaction; it is no commit, so that nobody reads it all."""
+        """Renew the lease within a transaction, without changing the serial number."""
         if not self._run(
             "UPDATE seqbayes_lease SET expires = ?, pulse = ?"
             " WHERE epoch = ? AND holder = ? RETURNING id",
-            [self._now() + LEASE, pulse, self._epoch, self._holder.write()],
+            [self.now() + self.lease_seconds, pulse, self._epoch, self.holder.write()],
         ):
-            raise LeaseError(f"{self.url} was taken over by another runner")
+            raise self._taken_over()
 
-    def __enter__(self) -> Self:
-        return self
+    def _taken_over(self) -> LeaseError:
+        return LeaseError(f"{self.url} was taken over by another runner")
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def release(self) -> None:
+        """Give the lease back, if this store holds it.
+
+        Raises
+        ------
+        StoreError
+            If that fails; another store of this process can take the lease all the same.
+        """
+        if self._epoch is None:
+            return
+        self.holder.drop()
+        with self._transaction():
+            self._run(
+                "UPDATE seqbayes_lease SET holder = NULL WHERE epoch = ? AND holder = ?",
+                [self._epoch, self.holder.write()],
+            )
+        self._epoch = None
 
     def close(self) -> None:
         """Give the lease back, and close the connection.
@@ -261,46 +297,90 @@ class SqlStore(SqlReader):
         finally:
             self._connection.close()
 
-    def release(self) -> None:
-        """Give the lease back, if this store holds it.
+    # Reading.
 
-        Raises
-        ------
-        StoreError
-            If that fails; another store of this process can take the lease all the same.
-        """
-        if self._epoch is None:
-            return
-        self._holder.drop()
-        with self._transaction():
-            self._run(
-                "UPDATE seqbayes_lease SET holder = NULL WHERE epoch = ? AND holder = ?",
-                [self._epoch, self._holder.write()],
-            )
-        self._epoch = None
+    def declarations(self) -> dict[str, str]:
+        """Return the declaration (JSON) of every belief by name."""
+        found = self._query("SELECT name, declaration FROM seqbayes_beliefs ORDER BY name")
+        return {row[0]: row[1] for row in found}
 
-    # Beliefs.
+    def entries(
+        self, belief: str, key: str | None = None, since: float | None = None
+    ) -> Iterator[StoredEntry]:
+        """Yield the states of a belief, least recently used first; see `ReadableStore`."""
+        of, values = _where(belief=belief, key=key)
+        parameters: list[Any] = values
+        if since is not None:
+            of, parameters = f"{of} AND updated >= ?", [*values, since]
+        sql = (
+            "SELECT belief, key, state, used, since, updated FROM seqbayes_states"
+            f" WHERE {of} ORDER BY used"
+        )
+        return map(StoredEntry._make, self._stream(sql, parameters))
+
+    def entry_count(self, belief: str) -> int:
+        """Return the number of states of a belief."""
+        sql = "SELECT count(*) FROM seqbayes_states WHERE belief = ?"
+        ((count,),) = self._query(sql, [belief])
+        return int(count)
+
+    def places(self) -> list[Place]:
+        """Return the position of every source, sorted by name."""
+        sql = "SELECT name, token, events, updated FROM seqbayes_sources ORDER BY name"
+        return [Place(*row) for row in self._query(sql)]
+
+    def ids(self, source: str) -> Iterator[SeenId]:
+        """Yield the identities remembered for a source, oldest first."""
+        sql = "SELECT id, number, note FROM seqbayes_ids WHERE source = ? ORDER BY number"
+        return map(SeenId._make, self._stream(sql, [source]))
+
+    def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
+        """Yield all dead letters, or those of a source, in order."""
+        of, values = _where(source=source)
+        return map(_letter, self._stream(f"{_LETTERS} WHERE {of} ORDER BY id", values))
+
+    def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
+        """Return the newest dead letters, newest first; see `ReadableStore`."""
+        of, values = _where(belief=belief)
+        sql = f"{_LETTERS} WHERE {of}{' OR belief = ?' * len(values)} ORDER BY id DESC LIMIT ?"
+        return list(map(_letter, self._query(sql, [*values, *[""] * len(values), most])))
+
+    def reasons(self, most: int = 20) -> list[Reason]:
+        """Return the most common reasons of dead letters."""
+        found = self._query(
+            "SELECT belief, reason, count(*) FROM seqbayes_dead_letters GROUP BY belief, reason"
+            " ORDER BY count(*) DESC, belief, reason LIMIT ?",
+            [most],
+        )
+        return list(map(Reason._make, found))
+
+    def dead_letter_count(self) -> int:
+        """Return the number of dead letters."""
+        ((count,),) = self._query("SELECT count(*) FROM seqbayes_dead_letters")
+        return int(count)
+
+    def points(self, belief: str, key: str | None = None) -> Iterator[HistoryPoint]:
+        """Yield the history of a belief, or of one key, ordered by key and time."""
+        of, values = _where(belief=belief, key=key)
+        sql = (
+            "SELECT belief, key, at, summary FROM seqbayes_history"
+            f" WHERE {of} ORDER BY belief, key, at"
+        )
+        return map(HistoryPoint._make, self._stream(sql, values))
+
+    # Writing.
 
     def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that the stored one of this name has the same declaration.
-
-        Raises
-        ------
-        StoreError
-            If the stored one differs.
-        """
+        """Create a belief, or check that its stored declaration is the same."""
         with self._transaction():
             found = self._run("SELECT declaration FROM seqbayes_beliefs WHERE name = ?", [name])
-            if not found:
+            if found:
+                self._check_declaration(name, found[0][0], declaration)
+            else:
                 self._run("INSERT INTO seqbayes_beliefs VALUES (?, ?)", [name, declaration])
-            elif found[0][0] != declaration:
-                raise StoreError(
-                    f"{self.url} has a belief {name!r} that is another one:"
-                    f" {difference(found[0][0], declaration)}; give it a new name, or reset it"
-                )
 
     def thin(self, belief: str, most: int) -> None:
-        """Leave out every second point of each history with more than `most`, but for the last."""
+        """Delete every second point of each history with more than `most` points."""
         with self._transaction():
             self._run(
                 "DELETE FROM seqbayes_history WHERE (belief, key, at) IN (SELECT belief, key, at"
@@ -312,22 +392,14 @@ class SqlStore(SqlReader):
             )
 
     def commit(self, changes: Changes) -> None:
-        """Store all changes, or none.
-
-        Raises
-        ------
-        StoreError
-            If that fails; nothing is stored then.
-        LeaseError
-            If another runner has taken the store.
-        """
+        """Store all changes, or none; see `WritableStore`."""
         self._persist(self._transaction, lambda again: self._apply(changes, again))
         self._serial += 1
 
     def _apply(self, changes: Changes, again: bool) -> None:
         if not self._fence(again):
             return
-        now = self._now()
+        now = self.now()
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
         self._insert(
@@ -366,13 +438,7 @@ class SqlStore(SqlReader):
         )
 
     def fill(self, contents: Contents) -> None:
-        """Store all that other stores hold in this one, or nothing.
-
-        Raises
-        ------
-        StoreError
-            If this one is not empty, or that fails.
-        """
+        """Store the contents of other stores in this one, or nothing; see `Store`."""
         tables = ("beliefs", "states", "sources", "dead_letters")
         with self._transaction():
             if any(self._run(f"SELECT 1 FROM seqbayes_{table} LIMIT 1") for table in tables):
@@ -394,15 +460,8 @@ class SqlStore(SqlReader):
             self._insert(f"seqbayes_{table}", chunk, conflict)
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief with its declaration and history, or what it has of one key.
-
-        Returns
-        -------
-        int
-            How many states there were.
-        """
-        of = "belief = ?" if key is None else "belief = ? AND key = ?"
-        values = [belief] if key is None else [belief, key]
+        """Remove a belief with its declaration and history, or one of its keys."""
+        of, values = _where(belief=belief, key=key)
         with self._fenced():
             if key is None:
                 self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
@@ -410,13 +469,13 @@ class SqlStore(SqlReader):
             return self._delete("states", of, values)
 
     def remove_place(self, source: str) -> int:
-        """Forget where a source stands, so that it is read from its beginning."""
+        """Remove the position of a source; return how many were removed."""
         with self._fenced():
             self._delete("ids", "source = ?", [source])
             return self._delete("sources", "name = ?", [source])
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
-        """Remove dead letters by their numbers; return how many there were."""
+        """Remove dead letters by number; return how many were removed."""
         with self._transaction():
             return sum(self._delete("dead_letters", "id = ?", [number]) for number in numbers)
 
@@ -424,30 +483,15 @@ class SqlStore(SqlReader):
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
 
 
-def difference(stored: str, asked: str) -> str:
-    """Return in what two declarations of a belief differ.
-
-    Examples
-    --------
-    >>> difference('{"by":["a"],"state":{"prior":{"alpha":1}}}', '{"by":["b"],"state":{}}')
-    'by is ["a"], not ["b"]; state.prior is {"alpha":1}, not null'
-    """
-    return "; ".join(
-        f"{path} is {_shown(old)}, not {_shown(new)}"
-        for path, old, new in _differing(
-            "", msgspec.json.decode(stored), msgspec.json.decode(asked)
-        )
-    )
+_LETTERS = "SELECT id, source, position, belief, raw, reason, at FROM seqbayes_dead_letters"
 
 
-def _differing(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            inner = f"{path}.{name}" if path else name
-            yield from _differing(inner, old.get(name), new.get(name))
-    elif old != new:
-        yield path, old, new
+def _letter(row: Row) -> StoredLetter:
+    number, source, position, belief, raw, reason, at = row
+    return StoredLetter(number, DeadLetter(source, position, belief, bytes(raw), reason), at)
 
 
-def _shown(value: Any) -> str:
-    return msgspec.json.encode(value).decode()[:300]
+def _where(**values: str | None) -> tuple[str, list[str]]:
+    """Return the condition that columns have these values, unless they are None, and parameters."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return " AND ".join(f"{name} = ?" for name in given) or "1 = 1", list(given.values())

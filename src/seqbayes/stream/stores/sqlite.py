@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode, StoreError
-from seqbayes.stream.stores.sql import SqlStore
+from seqbayes.stream.stores.sql import Row, SqlStore
 
 
 class SqliteStore(SqlStore):
@@ -19,8 +19,8 @@ class SqliteStore(SqlStore):
 
     Parameters
     ----------
-    path
-        The file.
+    url
+        Path of the file, optionally after ``sqlite:``.
     mode
         "create" makes it where there is none, "open" does not, and "read" changes nothing in it:
         it may be in a place where nothing can be written.
@@ -39,14 +39,15 @@ class SqliteStore(SqlStore):
     >>> store.close()
     """
 
-    types = {"identity": "INTEGER PRIMARY KEY", "bytes": "BLOB"}  # noqa: RUF012
+    _types: ClassVar = {"identity": "INTEGER PRIMARY KEY", "bytes": "BLOB"}
 
-    def __init__(self, path: str, mode: Mode = "create") -> None:
-        super().__init__(path)
+    def __init__(self, url: str, mode: Mode = "create") -> None:
+        path = url.removeprefix("sqlite:")
+        super().__init__(path, mode)
         self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
             with self._translated():
-                self._check()
+                self._check_file()
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
                     self._connection.execute("PRAGMA synchronous = FULL")
@@ -57,12 +58,34 @@ class SqliteStore(SqlStore):
             self._connection.close()
             raise
 
+    @classmethod
+    def check(cls, url: str) -> None:
+        """Check that a URL is valid.
+
+        Raises
+        ------
+        StoreError
+            If `url` is invalid.
+        """
+        path = url.removeprefix("sqlite:")
+        if path.startswith("//"):
+            wanted = path.lstrip("/") or "beliefs.db"
+            raise StoreError(f"expected sqlite:PATH, such as sqlite:{wanted}, got {url!r}")
+        if not path:
+            raise StoreError("expected a file, or postgresql://user@host/database, got ''")
+
+    @classmethod
+    def path(cls, url: str) -> Path | None:
+        """Return the file that contains the store; None if it is in memory."""
+        path = url.removeprefix("sqlite:")
+        return None if path == ":memory:" else Path(path)
+
     @staticmethod
     def _connect(path: str, mode: Mode) -> sqlite3.Connection:
         name = path
         if mode != "create":
             if not Path(path).exists():
-                raise StoreError(f"{path}: there is no such file")
+                raise StoreError(f"{path}: no such file")
             name = f"file:{quote(os.path.abspath(path))}?{_access(path, mode)}"
         try:
             return sqlite3.connect(
@@ -75,7 +98,7 @@ class SqliteStore(SqlStore):
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from None
 
-    def _check(self) -> None:
+    def _check_file(self) -> None:
         """Refuse a damaged file, and one of another program."""
         ((verdict,),) = self._run("PRAGMA quick_check(1)")
         if verdict != "ok":
@@ -127,7 +150,7 @@ class SqliteStore(SqlStore):
         finally:
             self._connection.execute("ROLLBACK")
 
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(sql, parameters).fetchall()
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
@@ -136,7 +159,7 @@ class SqliteStore(SqlStore):
             then = f" ON CONFLICT {conflict}" if conflict else ""
             self._connection.executemany(f"INSERT INTO {table} VALUES ({places}){then}", rows)
 
-    def _stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with self._translated():
             # not "yield from", which would close the cursor of what is abandoned, perhaps too late
             for row in self._connection.execute(sql, parameters):  # noqa: UP028

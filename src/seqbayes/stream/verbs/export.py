@@ -28,8 +28,8 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import read_key
 from seqbayes.extras import missing_extra
 from seqbayes.state import check_level
-from seqbayes.stream.stores import Store, open_store
-from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, attempt, store_path
+from seqbayes.stream.stores import Store, open_store, store_path
+from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, attempt
 from seqbayes.stream.verbs.stored import (
     VIEW,
     KeyState,

@@ -17,6 +17,7 @@ import msgspec
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import (
+    CLASH,
     Contents,
     Place,
     SeenId,
@@ -24,11 +25,11 @@ from seqbayes.stream.stores import (
     StoredEntry,
     StoredLetter,
     StoreError,
+    difference,
     open_store,
+    store_path,
 )
-from seqbayes.stream.stores.sql import difference
-from seqbayes.stream.stores.sql_reader import CLASH
-from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt, store_path
+from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt
 from seqbayes.stream.verbs.stored import StoredBelief
 
 EXAMPLES = f"""\

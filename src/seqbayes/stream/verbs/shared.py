@@ -7,7 +7,6 @@ import datetime
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from seqbayes.console.log import Log
@@ -57,11 +56,6 @@ def load_or_report(path: str) -> Config | None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return None
-
-
-def store_path(url: str) -> Path | None:
-    """Return the file of a store, None if a database server holds it."""
-    return None if "://" in url else Path(url.removeprefix("sqlite:"))
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
