@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
+from seqbayes import PriorError
 from seqbayes.events.records import Lines, Rows
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
@@ -654,6 +656,7 @@ def test_rows_of_a_growing_table(kind, request, tmp_path):
         ("SELECT 1 AS i", "j", "j"),
         ("DROP TABLE e", "i", "cannot read"),
         ("SELECT 1 AS i UNION ALL SELECT 1", "i", "does not grow"),
+        ("SELECT 1 AS i UNION ALL SELECT NULL", "i", "NULL in some rows"),
     ):
         wrong = Query(url, query, cursor)
         with pytest.raises(SourceError, match=told):
@@ -662,6 +665,46 @@ def test_rows_of_a_growing_table(kind, request, tmp_path):
     assert connection.execute("SELECT count(*) FROM e").fetchone() == (9,)
     source.close()
     connection.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("size", range(1, 8))
+def test_a_tie_of_the_cursor_is_never_skipped(kind, size, request, tmp_path):
+    """Whether it lies within a page or at the end of one, and when it arrives later."""
+    if kind == "sqlite":
+        url = str(tmp_path / "events.db")
+        connection = sqlite3.connect(url, isolation_level=None)
+    else:
+        import psycopg
+
+        url = request.getfixturevalue("postgres_url")
+        connection = psycopg.connect(url, autocommit=True)
+    with closing(connection):
+        connection.execute("CREATE TABLE e (i INTEGER, at REAL)")
+        for i, at in enumerate([0, 1, 2, 3, 3, 4, 5]):
+            connection.execute(f"INSERT INTO e VALUES ({i}, {at})")
+        with (
+            closing(Query(url, "e", "at")) as source,
+            pytest.raises(SourceError, match=r"does not grow: several rows have 3\.0"),
+        ):
+            list(source.batches(size))
+        connection.execute("DELETE FROM e WHERE i = 4")
+        source = Query(url, "e", "at", follow=True, every=0.001)
+        batches = source.batches(size, timeout=0.001)
+        found = []
+        while (batch := next(batches)) is not None:
+            found += numbers([batch])
+        assert found == [0, 1, 2, 3, 5, 6]
+        connection.execute("INSERT INTO e VALUES (7, 5)")
+        with closing(source), pytest.raises(SourceError, match="does not grow"):
+            list(itertools.islice(batches, 100))
+
+
+@pytest.mark.parametrize("query", ["SELECT 1;", "SELECT 1; DROP TABLE e", 'SELECT ";" ; '])
+def test_a_query_of_two_statements_is_refused(query):
+    with pytest.raises(PriorError, match="without a semicolon"):
+        Query("a.db", query, "i")
+    assert Query("a.db", "SELECT 'a;b' AS x, \";\" FROM e", "i").finite
 
 
 STDIN = """
