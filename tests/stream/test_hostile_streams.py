@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -338,7 +339,9 @@ def test_a_query_changes_nothing(tmp_path, postgres_url):
             "SELECT load_extension('evil') AS id",
         ):
             for cursor in ("id", 'id"; DROP TABLE sales; --'):
-                source = Query(url, query, cursor)
+                with pytest.MonkeyPatch.context() as patch:  # the database must refuse it, too
+                    patch.setattr("seqbayes.stream.sources.query._LITERAL", re.compile(".*", re.S))
+                    source = Query(url, query, cursor)
                 with pytest.raises(SourceError), contextlib.closing(source):
                     list(source.batches())
         assert rows(url) == 1
