@@ -13,12 +13,8 @@ from setuptools.errors import CompileError
 
 COMPILED = [
     "seqbayes.mixture.engine",
-    "seqbayes.mixture.kernels.base",
-    "seqbayes.mixture.kernels.conditioning",
-    "seqbayes.mixture.kernels.fields",
-    "seqbayes.mixture.kernels.gaussian",
-    "seqbayes.mixture.kernels.labels",
-    "seqbayes.mixture.kernels.pairs",
+    "seqbayes.mixture.gaussian",
+    "seqbayes.mixture.kernels",
     "seqbayes.mixture.rows",
     "seqbayes.numerics.square_root",
     "seqbayes.statistics.base",

@@ -48,7 +48,9 @@ def em(
     """Return what EM does without the notes."""
     weights = Dirichlet({"A": prior[0], "B": prior[1]}) if learn_weights else (0.5, 0.5)
     names = dict.fromkeys("AB", coin(*prior))
-    return Mixture(names, weights, start).fit(HEADS, iterations, tol=0.0)
+    return Mixture(names, weights, start).fit(
+        HEADS, iterations, tol=0.0, keep_responsibilities=True
+    )
 
 
 def shared_out(step: Iteration) -> list[list[float]]:

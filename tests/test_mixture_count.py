@@ -30,11 +30,12 @@ from seqbayes.mixture import (
     Mixture,
     Power,
     Prequential,
-    revising,
+    split_merge,
 )
-from seqbayes.mixture.evidence import log_evidence, log_partition
+from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.working import Working
+from seqbayes.mixture.split_merge import log_evidence, log_partition
+from seqbayes.mixture.start import fit_best_start
 
 
 def faithful(seed, n=272):
@@ -79,10 +80,10 @@ def test_partitions_become_those_of_the_process():
 
 def resting(prior, k, xs, seed=0):
     weights = Dirichlet.flat(tuple(range(k))) if k > 1 else (1.0,)
-    working = Working((prior,) * k, Settings("full", weights, Power(), True, 1.0))
-    table, w = working.rows(xs), np.ones(len(xs))
-    working.fit_start(table, w, np.random.default_rng(seed), 10, 500)
-    return log_evidence(working, table, w, 1.0, 10)
+    model = EMModel((prior,) * k, Settings("full", weights, Power(), True, 1.0))
+    rows, w = model.rows(xs), np.ones(len(xs))
+    fit_best_start(model, rows, w, np.random.default_rng(seed), 10, 500)
+    return log_evidence(model, rows, w, 1.0, 10)
 
 
 @pytest.mark.parametrize(
@@ -269,11 +270,12 @@ def test_two_of_one_are_joined(seed):
     mixture = DirichletProcessMixture(NormalInverseGamma(0, 0.05, 2, 2), seed=1, buffer=100)
     mixture.learn_many(rng.normal(size=400))
     assert mixture.names == (0,)
-    working, prior = mixture._working, mixture._prior
-    halves = prior.working(working.priors[0], 2, flat=True)
-    halves.fit_start(working.rows(rng.normal(size=100)), np.ones(100), rng, 1, 20)
-    mixture._working = revising.grown(prior, working, revising.Split(0, halves, 0.0), 100.0)
-    mixture._census.names = (0, 1)
+    model, prior = mixture._model, mixture._prior
+    halves = prior.new_model(model.priors[0], 2, flat=True)
+    fit_best_start(halves, model.rows(rng.normal(size=100)), np.ones(100), rng, 1, 20)
+    found = split_merge.Split(0, halves, 0.0)
+    mixture._model = split_merge.split(prior, model, found, 100.0)
+    mixture._search.names = (0, 1)
     assert math.fsum(state.n_samples for state in mixture.components) == pytest.approx(400)
     mixture.learn_many(rng.normal(size=3000))
     assert mixture.names == (0,)
@@ -531,11 +533,11 @@ def test_parameters_that_are_refused():
     ):
         with pytest.raises(PriorError, match=match):
             Prequential(**given)
-    with pytest.raises(PriorError, match="before it has seen anything"):
+    with pytest.raises(PriorError, match="before the first observation"):
         DirichletProcessMixture().log_predictive(1.0)
     assert DirichletProcessMixture().score_one(1.0) == 0.0
     assert Mixture(2).score_one({"x": 1.0}) == 0.0
-    with pytest.raises(PriorError, match="before it has seen anything"):
+    with pytest.raises(PriorError, match="before the first observation"):
         Mixture(2).log_density(1.0)
 
 
@@ -546,10 +548,12 @@ def test_documents_that_are_none(model, xs):
     good = model.to_dict()
     learned = good["learned"]
     changes = [{"seqbayes": 99}, {"model": "Mixtures"}, {"parameters": None}, {"learned": None}]
+    required = learned.keys() - {"step_memory", "explained"}  # older documents lack them
     changes += [
-        {"learned": {key: v for key, v in learned.items() if key != gone}} for gone in learned
+        {"learned": {key: v for key, v in learned.items() if key != gone}}
+        for gone in sorted(required)
     ]
-    changes += [{"learned": {**learned, key: "x"}} for key in learned]
+    changes += [{"learned": {**learned, key: "x"}} for key in sorted(learned)]
     for change in changes:
         with pytest.raises(PriorError):
             type(model).from_dict({**good, **change})

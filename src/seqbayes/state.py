@@ -137,10 +137,14 @@ class State(base.Base, Learner):
     open_ended: ClassVar[bool] = False
     """Whether labels that are not known beforehand are learned (see `vocabulary`)."""
 
-    component_adapter: ClassVar[str | None] = None
-    """Where the adapter is, "module:name", that makes states the components of a mixture."""
+    component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
+    """What makes states the components of a mixture: a `ComponentAdapter`, or its "module:name".
 
-    component_adapter_reason: ClassVar[str] = "its family declares no adapter for EM"
+    The default works if the statistic consists of numbers, and can be scaled and merged. None if
+    states cannot be components.
+    """
+
+    component_adapter_reason: ClassVar[str] = ""
     """Why states cannot be the components of a mixture, if there is no adapter."""
 
     @classmethod

@@ -69,7 +69,7 @@ class Beta(State):
     )
     parameters = ("alpha", "beta")
     unit = "share"
-    component_adapter = "seqbayes.mixture.components:PAIR"
+    component_adapter = "seqbayes.mixture.adapters:BETA"
 
     def __init__(
         self,

@@ -126,7 +126,7 @@ class Dirichlet(LabelState):
 
     likelihoods = (likelihoods.Categorical, likelihoods.Multinomial)
     parameters = ("alpha",)
-    component_adapter = "seqbayes.mixture.components:LABELS"
+    component_adapter = "seqbayes.mixture.adapters:LABELS"
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ class DirichletProcess(LabelState):
     likelihoods = (likelihoods.Categorical,)
     parameters = ("concentration", "atoms")
     open_ended = True
+    component_adapter = None
     component_adapter_reason = "the number of its labels is not fixed; use a Dirichlet"
 
     def __init__(

@@ -72,7 +72,7 @@ class Gamma(State):
         likelihoods.Maxwell,
     )
     parameters = ("shape", "rate")
-    component_adapter = "seqbayes.mixture.components:PAIR"
+    component_adapter = "seqbayes.mixture.adapters:GAMMA"
 
     def __init__(
         self,

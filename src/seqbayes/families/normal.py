@@ -69,7 +69,7 @@ class Normal(State):
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
     parameters = ("prior_mean", "prior_variance", "known_variance")
-    component_adapter = "seqbayes.mixture.components:KNOWN_VARIANCE"
+    component_adapter = "seqbayes.mixture.adapters:NORMAL_KNOWN_VARIANCE"
 
     def __init__(
         self,

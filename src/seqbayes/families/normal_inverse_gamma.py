@@ -169,7 +169,7 @@ class NormalInverseGamma(State):
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
     parameters = ("prior_mean", "kappa", "alpha", "beta")
     display_kind = "normal"
-    component_adapter = "seqbayes.mixture.components:NORMAL"
+    component_adapter = "seqbayes.mixture.adapters:NORMAL"
 
     def __init__(
         self,

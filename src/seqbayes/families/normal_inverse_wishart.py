@@ -87,7 +87,7 @@ class NormalInverseWishart(State):
     likelihoods = (MultivariateNormal,)
     parameters = ("prior_mean", "kappa", "df", "scale")
     display_kind = "vector"
-    component_adapter = "seqbayes.mixture.components:MULTIVARIATE"
+    component_adapter = "seqbayes.mixture.adapters:MULTIVARIATE_NORMAL"
 
     likelihood: MultivariateNormal
     _statistics: Scatter

@@ -91,7 +91,7 @@ class Product(State):
     likelihoods = (Fields,)
     parameters = ("fields",)
     display_kind = "product"
-    component_adapter = "seqbayes.mixture.components:FIELDS"
+    component_adapter = "seqbayes.mixture.adapters:FIELDS"
 
     likelihood: Fields
     _statistics: FieldSums

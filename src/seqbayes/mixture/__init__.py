@@ -1,13 +1,13 @@
-"""Mixtures of states: which component made an observation, and what the components are."""
+"""Mixtures of states: what the components are, and which one an observation comes from."""
 
 from typing import Any
 
 from seqbayes.misplaced import missing
 from seqbayes.mixture.dirichlet_process import DirichletProcessMixture
-from seqbayes.mixture.model import Mixture
+from seqbayes.mixture.em import Iteration, Trace
+from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.prequential import Prequential
-from seqbayes.mixture.steps import Constant, HalfLife, Power
-from seqbayes.mixture.trace import Iteration, Trace
+from seqbayes.mixture.settings import Constant, HalfLife, Power
 
 __all__ = [
     "Constant",

@@ -1,64 +1,71 @@
-"""A mixture that finds out how many components it needs, while it learns from a stream."""
+"""A mixture that finds its number of components while it learns from a stream."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
+
+import numpy as np
 
 from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import document
-from seqbayes.mixture.answers import Answers
-from seqbayes.mixture.census import Census
-from seqbayes.mixture.components import adapter
-from seqbayes.mixture.counting import CountingBuffer
-from seqbayes.mixture.durable import OneByOne
-from seqbayes.mixture.forecasting import Forecast
-from seqbayes.mixture.revising import Prior
-from seqbayes.mixture.settings import check_buffer, check_settings
-from seqbayes.mixture.working import Working
+from seqbayes.mixture.adapters import adapter_of
+from seqbayes.mixture.base import BaseMixture
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.forecast import Forecast
+from seqbayes.mixture.search import ComponentSearch
+from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
+from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts
+from seqbayes.mixture.start import Buffer, fit_best_start, scaled_to
 from seqbayes.state import State
 from seqbayes.statistics import read_weight
 
 BUFFER = 300
-"""Observations that a start is made from, and that are kept to find what should be born."""
+"""Default number of observations for a start, and of the latest ones kept for splits."""
+
+TYPICAL = 3
+"""Number of components that the scale of a default prior assumes."""
+
+PATIENCE = 2
+"""The start tries larger numbers of components until this many have less evidence than the best."""
 
 
-class DirichletProcessMixture(Answers, OneByOne):
-    """A mixture with as many components as the stream shows: they are born, and retire.
+class DirichletProcessMixture(BaseMixture):
+    """A mixture with as many components as the stream shows: they are added and removed.
 
-    The shares have a Dirichlet process as their prior, cut off after `most` components: there is
-    always some probability that the next observation is from a component not born yet. The first
-    observations are kept, and the number of components for which they give most evidence makes the
-    start. From then on the components learn by online EM, as those of a `Mixture`.
+    The weights have a Dirichlet process prior, truncated at `most` components: there is always some
+    probability that the next observation comes from a new component. The first observations are
+    buffered, and the number of components with the most evidence is the start. After that the
+    components learn by online EM, as those of a `Mixture`.
 
-    What the components explain badly is split off as a new one, and two that explain the same are
-    joined: on trial, in a copy that learns beside the components that are served. Both forecast
-    every observation before they learn it, and log scores decide. A component that has become
-    empty retires.
+    A component that explains its observations badly is split, and two that explain the same are
+    joined, on trial: in a copy that learns beside the current model. Both forecast every
+    observation before they learn it, and log scores decide. A component that has become empty is
+    removed.
 
     Parameters
     ----------
     component
         Prior of every component, a state of any family that a `Mixture` can have. By default
-        Normal, vague, and of the scale of the first observations.
+        Normal, vague, and at the scale of the first observations.
     concentration
-        Of the Dirichlet process, > 0: the larger, the more components beforehand.
+        Concentration of the Dirichlet process, > 0; larger values expect more components.
     most
-        The most components there can be.
+        The largest number of components.
     seed
         Seed of the starts.
     buffer
-        How many observations a start is made from; of the stream after it so many are kept, the
-        latest, to find in them what should be born.
+        How many observations the start uses; after it, as many of the latest observations are kept
+        to find splits.
     step, average
         As those of a `Mixture`.
 
     Raises
     ------
     PriorError
-        If the component's prior is improper or another parameter is out of range.
+        If the component's prior is improper, or another parameter is out of range.
 
     References
     ----------
@@ -114,51 +121,57 @@ class DirichletProcessMixture(Answers, OneByOne):
         }
         given = {"covariance": "full", "weights": (1.0,), "burn_in": 1.0, "seed": seed}
         self._settings = check_settings({**given, "step": step, "average": average}, (0,))
-        size = BUFFER if buffer is None else check_buffer(buffer, 1)
-        self._prior = Prior(
+        size = check_buffer(buffer, 1, BUFFER)
+        self._prior = ProcessPrior(
             self.concentration, self.most, self._settings, lenient=component is None
         )
         self._buffer: CountingBuffer = CountingBuffer(self._prior, self.component, seed, size)
-        self._census = Census(self._prior, size, seed)
-        self._working: Working | None = None
-        self._base: Forecast | None = None
+        self._search = ComponentSearch(self._prior, size, seed)
+        self._model: EMModel | None = None
+        self._new_component: Forecast | None = None
+        self._lock = threading.RLock()
 
     @property
     def names(self) -> tuple[int, ...]:
-        """The components' names, numbers in the order of their birth; none is given twice.
+        """The components' names: numbers in the order in which they were added, never reused.
 
-        Identity survives learning: the larger part of a component that is split keeps its name, and
-        of two that are joined the older one's is kept. Before the start names mean nothing.
+        The larger part of a component that is split keeps its name, and the older name of two that
+        are joined is kept. Before the start, the components may change places.
         """
-        if self._working is None and len(self._buffer):
-            return tuple(range(len(self._present().priors)))
-        return self._census.names
+        if self._model is None and len(self._buffer):
+            return tuple(range(len(self.present().priors)))
+        return self._search.names
 
     # Learning.
 
-    def _take(self, x: Any, w: float) -> None:
-        if self._working is not None:
-            self._working = self._census.learn(self._working, x, w, self._unborn(x))
+    def learn_one(self, x: Any, w: float = 1.0) -> None:
+        """Absorb one observation, as `Mixture.learn_one` does."""
+        with self._lock:
+            super().learn_one(x, w)
+
+    def _learn(self, x: Any, w: float) -> None:
+        if self._model is not None:
+            self._model = self._search.learn(self._model, x, w, self._log_density_if_new(x))
             return
         self._buffer.add(x, w)
         if self._buffer.is_full:
             kept = list(self._buffer)
-            self._working = self._buffer.begin()
-            self._census.begin(self._working, kept)
+            self._model = self._buffer.fit()
+            self._search.start(self._model, kept)
 
-    def _unborn(self, x: Any) -> float:
-        """Return the log density of an observation if a component made it that is not born."""
-        component = self._present().priors[0]
-        if self._base is None or self._base.component is not component:
-            self._base = Forecast(self._prior.working(component, 1))
-        return self._base.log_density(x)
+    def _log_density_if_new(self, x: Any) -> float:
+        """Return the log density of an observation under a new component."""
+        component = self.present().priors[0]
+        if self._new_component is None or self._new_component.component is not component:
+            self._new_component = Forecast(self._prior.new_model(component, 1))
+        return self._new_component.log_density(x)
 
     def merge(self, other: Self) -> None:
-        """Absorb what another mixture has learned; the common prior counts once.
+        """Add what another mixture has learned; the common prior counts once.
 
-        Components are joined while there is evidence that one of this mixture's and one of the
-        other's have learned the same, and keep this mixture's names; the others get new ones. What
-        one of them has still in its buffer is learned.
+        A component of this mixture and one of the other are joined while there is evidence that
+        they are the same, and keep this mixture's name; the others get new names. Observations in a
+        buffer are learned.
 
         Raises
         ------
@@ -166,73 +179,117 @@ class DirichletProcessMixture(Answers, OneByOne):
             If the other mixture has another prior or other settings.
         """
         self._check_like(other)
-        if other._working is None:
-            for x, w in other._buffer:
+        if other._model is None:
+            for x, w in list(other._buffer):
                 self.learn_one(x, w)
-        elif self._working is None:
+        elif self._model is None:
             kept = list(self._buffer)
             self._buffer.clear()
-            self._restore(other._learned())
+            self.load_learned(other.learned())
             for x, w in kept:
                 self.learn_one(x, w)
         else:
-            self._working = self._census.unite(self._working, other._working, other._census)
+            self._model = self._search.unite(self._model, other._model, other._search)
 
-    # What is believed.
+    # Predictions.
 
     @property
     def unseen(self) -> float:
-        """Probability that the next observation is of a component that is not born."""
+        """Probability that the next observation comes from a new component."""
         if self._is_blank():
             return 1.0
-        return self._prior.unseen(self._present())
+        return self._prior.unseen(self.present())
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | all that was seen), also of components that are not born.
+        """Return log p(x | data), including new components.
 
         Raises
         ------
         ObservationError
             If `x` is outside the component's support.
         PriorError
-            If the prior comes from the data, and there was none yet.
+            If a default prior has no first observation for its scale yet.
         """
-        working = self._speaking(x)
-        return self._prior.log_density(working.log_predictive(x), self._unborn(x), working)
+        model = self._model_for(x)
+        return self._prior.log_density(model.log_predictive(x), self._log_density_if_new(x), model)
 
-    # Copies and durable forms.
+    # Copies and JSON.
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"seed": 1}
 
-    def _is_like(self, other: Self) -> bool:
+    def is_like(self, other: Self) -> bool:
+        """Whether another mixture has the same prior and settings."""
         return self._prior == other._prior and self.component == other.component
 
-    def _learned(self) -> dict[str, Any]:
-        working = self._working
-        if working is None:
+    def learned(self) -> dict[str, Any]:
+        """Return everything learned as plain values."""
+        model = self._model
+        if model is None:
             return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
         return {
             "learned": {
-                "component": working.priors[0].to_dict(),
-                "census": self._census.to_dict(),
-                **document.learned(working),
+                "component": model.priors[0].to_dict(),
+                "census": self._search.to_dict(),
+                **model.to_dict(),
             }
         }
 
-    def _restore(self, seen: Mapping[str, Any]) -> None:
-        if "learned" not in seen:
-            for x, w in seen["buffer"]:
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """Restore what `learned` returned, into a new clusterer."""
+        if "learned" not in learned:
+            for x, w in learned["buffer"]:
                 self._buffer.add(serialization.decode(x), read_weight(w))
             return
-        learned = seen["learned"]
+        learned = learned["learned"]
         component = _check_component(State.from_dict(learned["component"]))
         assert component is not None
-        working = self._prior.working(component, len(learned["census"]["names"]))
-        document.restore(working, learned)
-        self._census.restore(learned["census"], working)
-        self._working = working
+        model = self._prior.new_model(component, len(learned["census"]["names"]))
+        model.load(learned)
+        self._search.load(learned["census"], model)
+        self._model = model
+
+
+class CountingBuffer(Buffer):
+    """A buffer that is fitted with the number of components that has the most evidence.
+
+    Parameters
+    ----------
+    prior
+        The truncated Dirichlet process.
+    component
+        The components' prior; None if it is derived from the data.
+    seed
+        The seed of the start.
+    size
+        How many observations to keep.
+    """
+
+    def __init__(
+        self, prior: ProcessPrior, component: State | None, seed: int | None, size: int
+    ) -> None:
+        priors = None if component is None else (component,)
+        super().__init__((0,), priors, prior.settings, seed, size)
+        self._prior = prior
+
+    def _fit(self, xs: list[Any], w: Any, starts: int, iterations: int) -> EMModel:
+        component = scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
+        best, found, worse = -np.inf, None, 0
+        for k in range(1, self._prior.most + 1):
+            model = self._prior.new_model(component, k, flat=True)
+            rows = model.rows(xs)
+            fit_best_start(model, rows, w, np.random.default_rng(self._seed), starts, iterations)
+            evidence = log_evidence(model, rows, w, *self._prior[:2])
+            if found is None or evidence > best:
+                best, found, worse = evidence, model, 0
+            else:
+                worse += 1
+            if worse == PATIENCE or k >= len(xs):
+                break
+        assert found is not None
+        found.engine.end_burn_in(found.engine.n)
+        return assemble(self._prior, found, [[part] for part in parts(found)], 0.0)
 
 
 def _check_component(component: Any) -> State | None:
@@ -241,13 +298,13 @@ def _check_component(component: Any) -> State | None:
         return None
     if not isinstance(component, State):
         raise PriorError(f"expected a state as component, got {component!r}")
-    adapter(component)
-    if not component.is_proper(component.prior):
-        raise PriorError(f"online EM needs proper priors, got {component.prior}")
+    adapter_of(component)
+    check_proper(component)
     return component.clone()
 
 
 def _check_most(most: Any) -> int:
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+    count = as_count(most)
+    if count is None:
         raise PriorError(f"expected most >= 1 components, got {most!r}")
-    return most
+    return count

@@ -1,11 +1,12 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Online EM at work: one observation at a time through the kernels of all components.
+"""The compiled steps of EM: E-step, M-step, and the update of online EM for one observation.
 
-Plain Python source that Cython compiles; uncompiled it does the same, slower.
+Plain Python source that Cython compiles; uncompiled it works the same, slower.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,61 +17,75 @@ from seqbayes.mixture.rows import as_weight
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # installed without a compiler: this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
     from cython.cimports.libc.math import exp, log, pow
-    from cython.cimports.seqbayes.mixture.kernels.base import Kernel
-    from cython.cimports.seqbayes.mixture.rows import Reader
+    from cython.cimports.seqbayes.mixture.kernels import Kernel
+    from cython.cimports.seqbayes.mixture.rows import Reader, Row
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
     from math import exp, log, pow
 
-    from seqbayes.mixture.kernels.base import Kernel
-    from seqbayes.mixture.rows import Reader
+    from seqbayes.mixture.kernels import Kernel
+    from seqbayes.mixture.rows import Reader, Row
     from seqbayes.statistics.reading import weight
 
-# The statistics move by this share between two M-steps, or more in one observation.
-ENOUGH = cython.declare(cython.double, 0.025)
-# The path's average counts observation n in proportion to ``n ** BENT``, so that the beginning
-# is outgrown (Shamir and Zhang 2013).
-BENT = cython.declare(cython.double, 0.2)
-# So many observations per component does the step remember where the burn-in ends, at most.
-REMEMBERED = cython.declare(cython.double, 20.0)
-# A component with a smaller share makes nothing.
-NOTHING = cython.declare(cython.double, 1e-290)
-# What is so much less probable in logs is learned by nobody: it would change no digit.
-UNFELT = cython.declare(cython.double, 46.0)
-# Log densities below this are those of what a component cannot make.
-LEAST = cython.declare(cython.double, -1e299)
+# Online EM takes an M-step when the statistics have moved by this share since the last one.
+MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
+# The average of the path weights observation n in proportion to ``n ** AVERAGE_EXPONENT``, so that
+# the first ones lose their influence (Shamir and Zhang 2013).
+AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
+# After a burn-in, the step size remembers at most this many observations per component.
+BURN_IN_MEMORY = cython.declare(cython.double, 20.0)
+# A component with a smaller weight has probability zero.
+SMALLEST_WEIGHT = cython.declare(cython.double, 1e-290)
+# A log density this far below the largest changes no digit of a responsibility.
+NEGLIGIBLE_LOG_RATIO = cython.declare(cython.double, 46.0)
+# No component can produce an observation whose log densities are all at most this.
+IMPOSSIBLE = cython.declare(cython.double, -1e299)
 
 
 @cython.cclass
 class Engine:
-    """The stochastic approximation of expected sufficient statistics.
+    """Expected sufficient statistics of the components, and the steps of EM that move them.
 
     Parameters
     ----------
-    row, reader
-        The observation at work, shared with the kernels, and what writes it.
+    reader
+        Reads observations into rows.
     kernels
         One kernel per component.
+    width
+        Length of a row.
     weights
-        Shares of the components at first.
+        Initial weights of the components.
     concentration
-        Dirichlet hyperparameters of the shares; None holds them fixed.
+        Dirichlet hyperparameters of the weights; None if the weights are fixed.
     step
-        The step of observation n, a callable.
+        The step size of observation n, a callable.
     exponent
-        Where the step is a power of n, ``(n + offset) ** -exponent``; 0 where it is another. The
-        offset is such that the steps go on from the plain average of the burn-in.
+        If the step size is a power of n, steps are ``(n + offset) ** -exponent``, where the offset
+        continues the plain average of the burn-in; otherwise 0.
     fading
-        Whether the past fades for good: the statistic then counts for what is remembered.
+        Whether old observations lose their weight, so that fewer than `n` are remembered.
     averaging
-        Whether the average of the path is kept.
+        Whether to keep the average of the statistics' path.
     burn_in
-        Observations before the first M-step.
+        Number of observations before the first M-step.
+
+    Attributes
+    ----------
+    n : float
+        Total weight of the observations.
+    memory : float
+        Total weight that is remembered.
+    averaged, moved, pending : float
+        Weight in the average of the path; how far the statistics have moved since the last M-step,
+        and the weight of the observations since.
+    step_memory : float
+        Number of observations that the first step after the burn-in remembers.
     """
 
     kernels = cython.declare(list, visibility="readonly")
@@ -82,23 +97,26 @@ class Engine:
     moved = cython.declare(cython.double, visibility="public")
     pending = cython.declare(cython.double, visibility="public")
     averaging = cython.declare(cython.bint, visibility="readonly")
-    burn_in = cython.declare(cython.double, visibility="public")
+    burn_in = cython.declare(cython.double, visibility="readonly")
+    step_memory = cython.declare(cython.double, visibility="readonly")
+    _row = cython.declare(Row)
     _exponent: cython.double
     _offset: cython.double
     _fading: cython.bint
-    _learned: cython.bint
-    _row = cython.declare("double[::1]")
+    _busy: cython.bint
+    _learns_weights: cython.bint
     _weights = cython.declare("double[::1]")
     _prior = cython.declare("double[::1]")
-    _hat = cython.declare("double[::1]")
-    _bar = cython.declare("double[::1]")
+    _live = cython.declare("double[::1]")
+    _average = cython.declare("double[::1]")
+    _explained = cython.declare("double[::1]")
     _r = cython.declare("double[::1]")
 
     def __init__(
         self,
-        row: Any,
         reader: Reader,
         kernels: list[Any],
+        width: int,
         weights: Any,
         concentration: Any,
         step: Callable[[float], float],
@@ -108,43 +126,45 @@ class Engine:
         burn_in: float,
     ) -> None:
         k = len(kernels)
-        self.kernels, self.reader = kernels, reader
+        self.kernels, self.reader, self._row = kernels, reader, Row(width)
         self.step, self._exponent, self._offset = step, exponent, 0.0
-        self._fading, self.averaging = fading, averaging
+        self._fading, self.averaging, self._busy = fading, averaging, False
         self.n = self.memory = self.averaged = self.moved = self.pending = 0.0
-        self._row = row
         self._weights = np.array(weights, float)
-        self._learned = concentration is not None
-        self._prior = np.array(concentration if self._learned else np.ones(k), float)
-        self._hat, self._bar, self._r = np.zeros(k), np.zeros(k), np.zeros(k)
-        self.settled(burn_in)
+        self._learns_weights = concentration is not None
+        self._prior = np.array(concentration if self._learns_weights else np.ones(k), float)
+        self._live, self._average = np.zeros(k), np.zeros(k)
+        self._explained, self._r = np.zeros(k), np.zeros(k)
+        self.end_burn_in(burn_in)
+
+    # E-step and M-step.
 
     @cython.cfunc
-    @cython.exceptval(check=False)
-    def _expect(self, asked: cython.bint) -> cython.double:
-        """Take the E-step of the row; return its log density where that is asked for.
+    @cython.exceptval(-1.0, check=True)
+    def _e_step(self, row: Row, exact: cython.bint) -> cython.double:
+        """Compute the responsibilities for a row; if `exact`, return its log density.
 
-        It is LEAST where nobody can make the row.
+        It is IMPOSSIBLE if no component can produce the row.
         """
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
-        top: cython.double = LEAST
+        top: cython.double = IMPOSSIBLE
         total: cython.double = 0.0
         v: cython.double
         kernel: Kernel
         for k in range(count):
             kernel = cython.cast(Kernel, self.kernels[k])
-            v = kernel._density()
+            v = kernel.log_density(row)
             self._r[k] = v
-            if v > top and self._weights[k] > NOTHING:
+            if v > top and self._weights[k] > SMALLEST_WEIGHT:
                 top = v
-        if top <= LEAST:
+        if top <= IMPOSSIBLE:
             for k in range(count):
                 self._r[k] = self._weights[k]
-            return LEAST
+            return IMPOSSIBLE
         for k in range(count):
             v = self._weights[k]
-            if v <= NOTHING or (self._r[k] < top - UNFELT and not asked):
+            if v <= SMALLEST_WEIGHT or (self._r[k] < top - NEGLIGIBLE_LOG_RATIO and not exact):
                 v = 0.0
             elif self._r[k] != top:
                 v *= exp(self._r[k] - top)
@@ -153,128 +173,62 @@ class Engine:
         v = 1.0 / total
         for k in range(count):
             self._r[k] *= v
-        return top + log(total) if asked else top
+        return top + log(total) if exact else top
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _take(self, w: cython.double) -> cython.int:
-        """Learn the row with weight `w` > 0."""
-        count: cython.Py_ssize_t = self._r.shape[0]
-        k: cython.Py_ssize_t
-        kernel: Kernel
-        n: cython.double = self.n + w
-        gain: cython.double
-        if n <= self.burn_in and not self._fading:
-            gain = 1.0 / n if n > 1.0 else 1.0
-        elif self._exponent > 0.0:
-            gain = pow(n + self._offset, -self._exponent) if n > 1.0 else 1.0
-        else:
-            gain = self._asked_step(n)
-        keep: cython.double = 1.0 - gain
-        if w != 1.0:
-            keep = pow(keep, w) if keep > 0.0 else 0.0
-            gain = 1.0 - keep
-        if self._fading:  # weights that fade from now on, as shares of what is remembered
-            self.memory = keep * self.memory + w
-            gain = w / self.memory
-            keep = 1.0 - gain
-        else:
-            self.memory = n
-        self._expect(False)
-        self.n = n
-        v: cython.double
-        for k in range(count):
-            v = gain * self._r[k]
-            self._hat[k] = keep * self._hat[k] + v
-            kernel = cython.cast(Kernel, self.kernels[k])
-            kernel._learn(keep, v)
-        if n >= self.burn_in:
-            self.moved += gain
-            self.pending += w
-            if self.moved >= ENOUGH:
-                self._settle()
-        return 0
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _settle(self) -> cython.void:
-        """Take the M-step, and average the path up to here."""
-        k: cython.Py_ssize_t
-        kernel: Kernel
-        self._maximise(True)
-        if self.averaging:
-            self.averaged += self.pending
-            v: cython.double = self.pending * (1.0 + BENT) / (self.averaged + BENT * self.pending)
-            for k in range(self._r.shape[0]):
-                self._bar[k] += v * (self._hat[k] - self._bar[k])
-                kernel = cython.cast(Kernel, self.kernels[k])
-                kernel._average(v)
-        self.moved = self.pending = 0.0
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _maximise(self, streaming: cython.bint) -> cython.void:
-        """Take the M-step; in a stream shares are means, so that none is 0 for ever."""
+    def _m_step(self, streaming: cython.bint) -> cython.int:
+        """Set parameters and weights; while streaming, weights are means, so that none is 0."""
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         kernel: Kernel
         n: cython.double = self.memory
         for k in range(count):
             kernel = cython.cast(Kernel, self.kernels[k])
-            kernel._maximise(n)
-        if not self._learned:
-            return
+            kernel.m_step(n)
+        if not self._learns_weights:
+            return 0
         v: cython.double
         total: cython.double = 0.0
         least: cython.double = 1.0
         for k in range(count):
-            v = self._prior[k] + n * self._hat[k]
+            v = self._prior[k] + n * self._live[k]
             self._weights[k] = v
             total += v
             if v < least:
                 least = v
-        # the mode; where there is none, the mean
+        # the mode if it exists, otherwise the mean
         if least >= 1.0 and total > count and not streaming:
             total -= count
             for k in range(count):
                 self._weights[k] -= 1.0
         for k in range(count):
             self._weights[k] /= total
+        return 0
 
-    def _asked_step(self, n: float) -> float:
-        gain = float(self.step(n))
-        if not 0.0 < gain <= 1.0:
-            raise PriorError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")
-        return gain
+    def m_step(self) -> None:
+        """Set the parameters and the weights to the posterior mode."""
+        self._m_step(False)
 
-    def learn(self, x: Any, w: Any) -> None:
-        """Learn an observation with weight `w`; refused input changes nothing."""
-        v: cython.double = weight(w)
-        if v > 1e100:
-            as_weight(w)  # refuses
-        self.reader._read(x)
-        if v > 0.0:
-            self._take(v)
+    def responsibilities(self, x: Any) -> tuple[list[float], float]:
+        """Return the responsibilities for an observation, and its log density.
 
-    def take_all(self, rows: Any, w: Any = None) -> None:
-        """Learn rows (n, size) one after the other, with weights (n,) or all 1."""
-        table = cython.declare("double[:, ::1]", rows)
-        weights = cython.declare("double[::1]", np.ones(len(rows)) if w is None else w)
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        for i in range(table.shape[0]):
-            for j in range(table.shape[1]):
-                self._row[j] = table[i, j]
-            if weights[i] > 0.0:
-                self._take(weights[i])
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        self.reader.read(x, self._row)
+        log_density: cython.double = self._e_step(self._row, True)
+        return np.asarray(self._r).tolist(), log_density
 
-    def sweep(self, rows: Any, w: Any, responsibilities: Any, given: bool) -> float:
-        """Take the E-step of rows at hand, and expect the statistics of them all.
+    def e_step(self, rows: Any, w: Any, responsibilities: Any, given: bool) -> float:
+        """Take the E-step of rows, and set the statistics to their weighted expectation.
 
         Parameters
         ----------
         rows, w
-            Rows (n, size) and their weights (n,), not all zero.
+            Rows (n, width) and their weights (n,), not all zero.
         responsibilities
             An array (n, K): read if `given`, written otherwise.
 
@@ -290,14 +244,19 @@ class Engine:
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         k: cython.Py_ssize_t
+        row: Row = self._row
         kernel: Kernel
         logs: cython.double = 0.0
         low: cython.double = 0.0
         seen: cython.double = 0.0
+        for kernel in self.kernels:
+            for leaf in kernel.leaves():
+                leaf.live[:] = 0.0
+        self._live[:] = 0.0
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
-                self._row[j] = table[i, j]
-            v: cython.double = weights[i] * self._expect(True)
+                row.values[j] = table[i, j]
+            v: cython.double = weights[i] * self._e_step(row, True)
             total: cython.double = logs + v  # Neumaier's sum
             low += (logs - total) + v if abs(logs) >= abs(v) else (v - total) + logs
             logs = total
@@ -308,40 +267,180 @@ class Engine:
                     self._r[k] = shares[i, k]
                 else:
                     shares[i, k] = self._r[k]
-                self._hat[k] = (1.0 - gain) * self._hat[k] + gain * self._r[k]
+                self._live[k] = (1.0 - gain) * self._live[k] + gain * self._r[k]
                 kernel = cython.cast(Kernel, self.kernels[k])
-                kernel._learn(1.0 - gain, gain * self._r[k])
+                kernel.learn(row, 1.0 - gain, gain * self._r[k])
         self.n = self.memory = seen
+        for k in range(count):
+            self._explained[k] = seen * self._live[k]
         return logs + low
 
-    def expect(self) -> tuple[list[float], float]:
-        """Return the responsibilities for what the row holds, and its log density."""
-        log_density: cython.double = self._expect(True)
-        return np.asarray(self._r).tolist(), log_density
+    def responsibilities_of(self, rows: Any) -> Any:
+        """Return the responsibilities (n, K) for rows (n, width)."""
+        shares = np.zeros((len(rows), len(self.kernels)))
+        table = cython.declare("double[:, ::1]", rows)
+        found = cython.declare("double[:, ::1]", shares)
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        for i in range(table.shape[0]):
+            for j in range(table.shape[1]):
+                self._row.values[j] = table[i, j]
+            self._e_step(self._row, True)
+            for k in range(self._r.shape[0]):
+                found[i, k] = self._r[k]
+        return shares
 
-    def settled(self, n: float) -> None:
-        """Go on from the plain average of `n` observations, which the statistics now are."""
+    # Online EM.
+
+    def learn(self, x: Any, w: Any) -> None:
+        """Learn an observation with weight `w`; invalid input changes nothing."""
+        v: cython.double = weight(w)
+        if v > 1e100:
+            as_weight(w)  # raises
+        if self._busy:
+            self._wait()
+        self._busy = True
+        try:
+            self.reader.read(x, self._row)
+            if v > 0.0:
+                self._learn_row(self._row, v)
+        finally:
+            self._busy = False
+
+    def _wait(self) -> None:
+        """Wait until another thread has learned its observation.
+
+        A thread loses the interpreter lock only while it runs Python code, such as a step of the
+        user: a flag is enough, and costs nothing where there is one thread.
+        """
+        while self._busy:
+            time.sleep(0.0)
+
+    def learn_rows(self, rows: Any, w: Any) -> None:
+        """Learn rows (n, width) in order, with weights (n,)."""
+        table = cython.declare("double[:, ::1]", rows)
+        weights = cython.declare("double[::1]", w)
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        row: Row = self._row
+        if self._busy:
+            self._wait()
+        self._busy = True
+        try:
+            for i in range(table.shape[0]):
+                for j in range(table.shape[1]):
+                    row.values[j] = table[i, j]
+                if weights[i] > 0.0:
+                    self._learn_row(row, weights[i])
+        finally:
+            self._busy = False
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _learn_row(self, row: Row, w: cython.double) -> cython.int:
+        """Take the E-step of a row, move the statistics, and take an M-step if it is due."""
+        count: cython.Py_ssize_t = self._r.shape[0]
+        k: cython.Py_ssize_t
+        kernel: Kernel
+        n: cython.double = self.n + w
+        gain: cython.double
+        if n <= self.burn_in and not self._fading:
+            gain = 1.0 / n if n > 1.0 else 1.0
+        elif self._exponent > 0.0:
+            gain = pow(n + self._offset, -self._exponent) if n > 1.0 else 1.0
+        else:
+            gain = self._step_size(n)
+        keep: cython.double = 1.0 - gain
+        if w != 1.0:
+            keep = pow(keep, w) if keep > 0.0 else 0.0
+            gain = 1.0 - keep
+        if self._fading:  # the gain is the share of this observation in what is remembered
+            self.memory = keep * self.memory + w
+            gain = w / self.memory
+            keep = 1.0 - gain
+        else:
+            self.memory = n
+        self._e_step(row, False)
+        self.n = n
+        v: cython.double
+        for k in range(count):
+            v = gain * self._r[k]
+            self._live[k] = keep * self._live[k] + v
+            self._explained[k] += w * self._r[k]
+            kernel = cython.cast(Kernel, self.kernels[k])
+            kernel.learn(row, keep, v)
+        if n >= self.burn_in:
+            self.moved += gain
+            self.pending += w
+            if self.moved >= MOVE_PER_M_STEP:
+                self._online_m_step()
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _online_m_step(self) -> cython.int:
+        """Take the M-step, and add the live statistics to the average of the path."""
+        k: cython.Py_ssize_t
+        kernel: Kernel
+        v: cython.double
+        self._m_step(True)
+        if self.averaging:
+            self.averaged += self.pending
+            v = self.pending * (1.0 + AVERAGE_EXPONENT)
+            v /= self.averaged + AVERAGE_EXPONENT * self.pending
+            for k in range(self._r.shape[0]):
+                self._average[k] += v * (self._live[k] - self._average[k])
+                kernel = cython.cast(Kernel, self.kernels[k])
+                kernel.average(v)
+        self.moved = self.pending = 0.0
+        return 0
+
+    def _step_size(self, n: float) -> float:
+        gain = float(self.step(n))
+        if not 0.0 < gain <= 1.0:
+            raise PriorError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")
+        return gain
+
+    def end_burn_in(self, n: float, memory: float | None = None) -> None:
+        """Treat the statistics as the plain average of `n` observations.
+
+        Parameters
+        ----------
+        memory
+            Number of observations that the next step remembers; by default `n`, but at most 20
+            per component, so that a start from few observations can be corrected.
+        """
         self.burn_in = n
+        if memory is None:
+            memory = max(1.0, min(n, BURN_IN_MEMORY * len(self.kernels)))
+        self.step_memory = memory
         if self._exponent > 0.0:
-            remembered = max(1.0, min(n, REMEMBERED * len(self.kernels)))
-            self._offset = remembered ** (1.0 / self._exponent) - n
+            self._offset = memory ** (1.0 / self._exponent) - n
         self.moved = self.pending = 0.0
 
-    def maximise(self) -> None:
-        """Take the M-step."""
-        self._maximise(False)
+    # Arrays of the components, which may be read or written.
 
     @property
     def weights(self) -> Any:
-        """Shares of the components, an array to be read or written."""
+        """Weights of the components."""
         return np.asarray(self._weights)
 
     @property
     def live(self) -> Any:
-        """The live expected share of every component, an array to be read or written."""
-        return np.asarray(self._hat)
+        """The live expected share of every component."""
+        return np.asarray(self._live)
 
     @property
     def average(self) -> Any:
-        """The average of the path of the shares, an array to be read or written."""
-        return np.asarray(self._bar)
+        """The average of the path of the shares."""
+        return np.asarray(self._average)
+
+    @property
+    def explained(self) -> Any:
+        """Total responsibility of every component for all observations, without forgetting."""
+        return np.asarray(self._explained)
+
+    def leaves(self) -> list[Any]:
+        """Return all kernels that hold statistics, in order."""
+        return [leaf for kernel in self.kernels for leaf in kernel.leaves()]

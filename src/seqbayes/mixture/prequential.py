@@ -1,4 +1,4 @@
-"""Mixtures side by side on one stream: how many components, by how well each forecasts."""
+"""Compare mixtures on one stream by their forecasts, for example to choose K."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from seqbayes import serialization
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import document, merging
-from seqbayes.mixture.durable import Durable, OneByOne
-from seqbayes.mixture.forecasting import GROWTH, Forecast
-from seqbayes.mixture.model import Mixture
+from seqbayes.mixture.base import StreamClusterer
+from seqbayes.mixture.em import finite
+from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
+from seqbayes.mixture.mixture import Mixture
+from seqbayes.mixture.predictive import log_sum_exp
+from seqbayes.mixture.settings import as_count, check_proper
 
 UNSCORED = 10
-"""Observations that are not scored where priors come from the data: they set the scale."""
+"""Number of first observations that are not scored if default priors take their scale from them."""
 
 BUFFER = 100
-"""Observations per component of the largest mixture that all of them begin from."""
+"""Buffered observations per component of the largest mixture, used for every mixture."""
 
 
-class Prequential(OneByOne):
-    """Mixtures that forecast the same stream, and the evidence that the forecasts are for each.
+class Prequential(StreamClusterer):
+    """Several mixtures that forecast the same stream, and the evidence for each.
 
-    Before an observation is learned, every mixture says how probable it is given all that came
-    before. The sum of the logs of what they said is their log score. It is a log evidence: of data
-    in the order in which they came, without a bound and without counting parameters, and mixtures
-    that have too few components lose as well as those that have too many to learn.
+    Before an observation is learned, every mixture forecasts it from all earlier observations. The
+    sum of the log predictive densities is its log score: the log evidence of the data in their
+    order. No bound and no count of parameters is needed; mixtures with too few components lose, and
+    so do mixtures with too many.
 
     Parameters
     ----------
     mixtures
-        Mixtures by name: they are cloned with nothing learned, and may differ in their
-        components, in the shape of covariances, or in anything else. Or a number: mixtures of 1, 2,
-        … so many Normal components, named by their number.
+        Mixtures by name: clones without data are used. They may differ in their components, the
+        shape of covariances, or any other parameter. Or a number K: mixtures of 1, 2, …, K Normal
+        components, named by their number.
     prior
-        Probability of every mixture beforehand; by default all are as probable.
+        Prior probability of every mixture; by default all are equal.
     half_life
-        After so many observations a log score counts for half, so that a stream that changes is
-        followed; by default it counts for good.
+        Number of observations after which the weight of a log score has halved, to follow a stream
+        that changes; by default the weight does not decrease.
     seed
-        Seed of the starts, where `mixtures` is a number.
+        Seed of the starts, if `mixtures` is a number.
 
     Notes
     -----
-    Where priors come from the data the first ten observations set the scale and are not scored.
-    A forecast is made anew whenever what was seen has grown by a hundredth. While the buffer of a
-    mixture fills, it forecasts by a fit to what is in it.
+    If default priors take their scale from the data, the first ten observations set the scale and
+    are not scored. A forecast is renewed whenever the number of observations has grown by 1 %.
+    While the buffer of a mixture fills, it forecasts with a fit to the buffer.
 
     Raises
     ------
@@ -85,7 +87,7 @@ class Prequential(OneByOne):
     ) -> None:
         named = _mixtures(mixtures, seed)
         self._given: dict[str, Any] = {
-            "mixtures": mixtures if isinstance(mixtures, int) else dict(named),
+            "mixtures": mixtures if as_count(mixtures) is not None else dict(named),
             "prior": prior,
             "half_life": half_life,
             "seed": seed,
@@ -96,45 +98,47 @@ class Prequential(OneByOne):
         self._keep = 1.0
         if half_life is not None:
             self._keep = 2.0 ** (-1.0 / check_parameter("half_life", half_life))
-        self._waits = any(mixture._buffer.priors is None for mixture in named.values())
+        self._waits = any(mixture.has_default_priors for mixture in named.values())
         self._scores = dict.fromkeys(named, 0.0)
         self._forecasts: dict[Any, Forecast] = {}
         self._n = self._due = 0.0
 
     # Learning.
 
-    def _check(self, x: Any) -> None:
+    def check(self, x: Any) -> None:
+        """Refuse an observation that is outside the support of a mixture."""
         for mixture in self._mixtures.values():
-            mixture._check(x)
+            mixture.check(x)
 
-    def _check_many(self, xs: Any) -> None:
+    def check_many(self, xs: Any) -> None:
+        """Refuse observations of which one is outside the support of a mixture."""
         for mixture in self._mixtures.values():
-            mixture._check_many(xs)
+            mixture.check_many(xs)
 
-    def _take(self, x: Any, w: float) -> None:
-        """Score the forecasts of an observation that is no bad one, and learn it."""
+    def _learn(self, x: Any, w: float) -> None:
+        """Score the forecasts of an observation, and learn it."""
         if self._n >= self._due and self._n >= (UNSCORED if self._waits else 0.0):
             self._renew()
-        said = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
+        logs = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
         keep = self._keep**w
         for name, mixture in self._mixtures.items():
             mixture.learn_one(x, w)
-            self._scores[name] = keep * self._scores[name] + w * said.get(name, 0.0)
+            self._scores[name] = keep * self._scores[name] + w * logs.get(name, 0.0)
         self._n += w
 
     def _renew(self) -> None:
         for name, mixture in self._mixtures.items():
-            working = mixture._present()
+            model = mixture.present()
             if name in self._forecasts:
-                self._forecasts[name].renew(working)
+                self._forecasts[name].renew(model)
             else:
-                self._forecasts[name] = Forecast(working)
-        self._due = GROWTH * self._n
+                self._forecasts[name] = Forecast(model)
+        self._due = RENEW_AFTER * self._n
 
     def merge(self, other: Self) -> None:
-        """Absorb what others like these have learned from another shard of the stream.
+        """Add what the same mixtures have learned from another shard of the stream.
 
-        Mixtures are merged, and log scores added: every shard was forecast from itself alone.
+        Mixtures are merged and log scores added; each shard was forecast from its own data only.
 
         Raises
         ------
@@ -148,33 +152,34 @@ class Prequential(OneByOne):
         self._n += other._n
         self._due = 0.0
 
-    def _is_like(self, other: Self) -> bool:
+    def is_like(self, other: Self) -> bool:
+        """Whether both compare the same mixtures with the same prior and half-life."""
         same = self._log_prior == other._log_prior and self._keep == other._keep
         if not same or list(self._mixtures) != list(other._mixtures):
             return False
         pairs = zip(self._mixtures.values(), other._mixtures.values(), strict=True)
-        return all(merging.alike(mine, theirs) for mine, theirs in pairs)
+        return all(mine.is_like(theirs) for mine, theirs in pairs)
 
-    # What was learned.
+    # Results.
 
     @property
     def n_samples(self) -> float:
-        """Total weight of what was seen."""
+        """Total weight of the observations."""
         return self._n
 
     @property
     def mixtures(self) -> Mapping[Any, Mixture]:
-        """The mixtures by name, as they have learned; they learn together, not by themselves."""
+        """The mixtures by name; they must not learn by themselves."""
         return MappingProxyType(self._mixtures)
 
     @property
     def log_scores(self) -> dict[Any, float]:
-        """Log probability of what was seen, by the forecasts of every mixture."""
+        """Log probability of the observations by the forecasts of every mixture."""
         return dict(self._scores)
 
     @property
     def probabilities(self) -> dict[Any, float]:
-        """Posterior probability of every mixture to be the one that makes the stream."""
+        """Posterior probability of every mixture."""
         logs = {name: self._log_prior[name] + score for name, score in self._scores.items()}
         top = max(logs.values())
         shares = {name: math.exp(v - top) for name, v in logs.items()}
@@ -183,7 +188,7 @@ class Prequential(OneByOne):
 
     @property
     def best(self) -> Any:
-        """The name of the most probable mixture, the first of those that are as probable."""
+        """The name of the most probable mixture; the first one in a tie."""
         probabilities = self.probabilities
         return max(probabilities, key=probabilities.__getitem__)
 
@@ -192,10 +197,10 @@ class Prequential(OneByOne):
         """The most probable mixture, a copy."""
         return self._mixtures[self.best].clone(include_attributes=True)
 
-    # What is believed about observations.
+    # Predictions.
 
     def predict_proba_one(self, x: Any) -> dict[Any, float]:
-        """Return the probability of every component of the best mixture to have made `x`.
+        """Return the probability that `x` comes from each component of the best mixture.
 
         Raises
         ------
@@ -205,33 +210,30 @@ class Prequential(OneByOne):
         return self._mixtures[self.best].predict_proba_one(x)
 
     def predict_one(self, x: Any) -> Any:
-        """Return the component of the best mixture that most probably made the observation."""
+        """Return the component of the best mixture that `x` most probably comes from."""
         return self._mixtures[self.best].predict_one(x)
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | all that was seen), over all mixtures in their probabilities.
+        """Return log p(x | data), averaged over all mixtures by their probabilities.
 
         Raises
         ------
         ObservationError
             If `x` is outside a component's support.
         PriorError
-            If priors come from the data, and there was none yet.
+            If default priors have no first observation for their scale yet.
         """
         logs = [
             math.log(p) + self._mixtures[name].log_predictive(x)
             for name, p in self.probabilities.items()
             if p > 0.0
         ]
-        top = max(logs)
-        if not math.isfinite(top):
-            return top
-        return top + math.log(math.fsum(math.exp(v - top) for v in logs))
+        return log_sum_exp(logs)
 
     def score_one(self, x: Any) -> float:
-        """Return the surprise at an observation, ``-log_predictive(x)``: high is anomalous.
+        """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.
 
-        It is 0 before the first observation where priors come from the data.
+        It is 0 while default priors have no first observation for their scale.
 
         Raises
         ------
@@ -242,7 +244,7 @@ class Prequential(OneByOne):
             return self._mixtures[self.best].score_one(x)
         return -self.log_predictive(x)
 
-    # Copies and durable forms.
+    # Copies and JSON.
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -250,40 +252,42 @@ class Prequential(OneByOne):
 
     @staticmethod
     def _encode(name: str, value: Any) -> Any:
-        if name == "mixtures" and not isinstance(value, int):
+        if name == "mixtures" and as_count(value) is None:
             return [
                 [serialization.encode(key), mixture.to_dict()] for key, mixture in value.items()
             ]
-        return Durable._encode(name, value)
+        return StreamClusterer._encode(name, value)
 
     @staticmethod
     def _decode(name: str, value: Any) -> Any:
-        if name == "mixtures" and not isinstance(value, int):
+        if name == "mixtures" and as_count(value) is None:
             return {serialization.decode(key): Mixture.from_dict(each) for key, each in value}
-        return Durable._decode(name, value)
+        return StreamClusterer._decode(name, value)
 
-    def _learned(self) -> dict[str, Any]:
+    def learned(self) -> dict[str, Any]:
+        """Return everything learned as plain values."""
         return {
             "learned": {
                 "numbers": [self._n, self._due],
                 "scores": list(self._scores.values()),
-                "mixtures": [mixture._learned() for mixture in self._mixtures.values()],
+                "mixtures": [mixture.learned() for mixture in self._mixtures.values()],
                 "forecasts": [forecast.to_dict() for forecast in self._forecasts.values()],
             }
         }
 
-    def _restore(self, seen: Mapping[str, Any]) -> None:
-        names, seen = list(self._mixtures), seen["learned"]
-        self._n, self._due = document.finite(seen["numbers"]).tolist()
-        scores = document.finite(seen["scores"]).tolist()
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """Restore what `learned` returned, into a new clusterer."""
+        names, learned = list(self._mixtures), learned["learned"]
+        self._n, self._due = finite(learned["numbers"]).tolist()
+        scores = finite(learned["scores"]).tolist()
         self._scores = dict(zip(names, scores, strict=True))
-        for mixture, learned in zip(self._mixtures.values(), seen["mixtures"], strict=True):
-            mixture._restore(learned)
+        for mixture, own in zip(self._mixtures.values(), learned["mixtures"], strict=True):
+            mixture.load_learned(own)
         self._forecasts = {}
-        if seen["forecasts"]:
-            for name, said in zip(names, seen["forecasts"], strict=True):
-                like = self._mixtures[name]._present()
-                self._forecasts[name] = Forecast.from_dict(said, like)
+        if learned["forecasts"]:
+            for name, written in zip(names, learned["forecasts"], strict=True):
+                like = self._mixtures[name].present()
+                self._forecasts[name] = Forecast.from_dict(written, like)
 
     def __str__(self) -> str:
         probabilities = self.probabilities
@@ -295,17 +299,17 @@ class Prequential(OneByOne):
 
 def _mixtures(given: Any, seed: int | None) -> dict[Any, Mixture]:
     """Return the mixtures to compare, by name."""
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 1:
-        size = BUFFER * given
-        return {k: Mixture(k, seed=seed, buffer=size) for k in range(1, given + 1)}
+    count = as_count(given)
+    if count is not None:
+        size = BUFFER * count
+        return {k: Mixture(k, seed=seed, buffer=size) for k in range(1, count + 1)}
     if not isinstance(given, Mapping) or not given:
         raise PriorError(f"expected mixtures by name, or the most components, got {given!r}")
     for name, mixture in given.items():
         if not isinstance(mixture, Mixture):
             raise PriorError(f"expected a Mixture as {name!r}, got {mixture!r}")
-        for state in mixture._buffer.priors or ():
-            if not state.is_proper(state.prior):
-                raise PriorError(f"mixture {name!r} needs proper priors, got {state.prior}")
+        for state in mixture.priors or ():
+            check_proper(state, f"mixture {name!r}")
     return {name: mixture.clone() for name, mixture in given.items()}
 
 

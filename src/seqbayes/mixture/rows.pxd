@@ -1,7 +1,10 @@
+cdef class Row:
+    cdef double[::1] values
+    cdef readonly object array
+
 cdef class Reader:
-    cdef double[::1] _row
     cdef public Py_ssize_t at, size
-    cdef int _read(self, object x) except -1
-    cdef int _skip(self) except -1
+    cpdef int read(self, object x, Row row) except -1
+    cpdef int skip(self, Row row) except -1
 
 cdef double number(object x) except? -1.0

@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Observations as rows of numbers, which is what the kernels read.
+"""Read observations into rows of numbers, the form that the kernels use.
 
-Plain Python source that Cython compiles; uncompiled it does the same, slower. A value that was not
-seen is NaN in its row.
+Plain Python source that Cython compiles; uncompiled it works the same, slower. A missing value is
+NaN in its row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqbayes.errors import ObservationError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # installed without a compiler: this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -34,15 +34,63 @@ else:
 
 from seqbayes.statistics.reading import read_weight, refuse
 
-# Of numbers, in size: so that squares stay finite.
+# Largest absolute value of a number, so that squares stay finite.
 LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
-# So that a statistic times the weight of all that was seen is, too.
+# Largest weight, so that a statistic times the total weight stays finite.
 HEAVIEST = 1e100
 
 
+def as_observation(x: Any) -> Any:
+    """Return an observation as a plain value that later changes of `x` do not affect.
+
+    NaN in an array is a missing value, and becomes None.
+    """
+    if isinstance(x, Mapping):
+        return dict(x)
+    if isinstance(x, (np.ndarray, np.generic)):
+        values = x.tolist()
+        if isinstance(values, list):
+            return tuple([None if v != v else v for v in values])
+        return values
+    return tuple(x) if isinstance(x, list) else x
+
+
+def as_observations(xs: Any) -> Any:
+    """Return many observations as plain values, if they are an array; otherwise as they are."""
+    if not isinstance(xs, np.ndarray):
+        return xs
+    return map(as_observation, xs) if xs.ndim > 1 else xs.tolist()
+
+
+class Row:
+    """One observation as numbers.
+
+    Parameters
+    ----------
+    size
+        How many numbers.
+
+    Attributes
+    ----------
+    array : array (size,)
+        The numbers; compiled code uses the same memory as `values`.
+    """
+
+    array: Any
+
+    def __init__(self, size: int) -> None:
+        self.array = np.zeros(size)
+        self.values = self.array
+
+    def tolist(self) -> list[float]:
+        """Return the numbers."""
+        numbers: list[float] = self.array.tolist()
+        return numbers
+
+
 def number(x: object) -> cython.double:
-    """Return a finite real number of at most 1e150 in size, refusing all else."""
+    """Return a finite real number of at most 1e150 in size; refuse all other values."""
     v: cython.double = real(x, "a finite number")
     if fabs(v) > _LARGEST:
         refuse(x, "a finite number of at most 1e150 in size")
@@ -55,7 +103,7 @@ def as_number(x: Any) -> float:
     Raises
     ------
     ObservationError
-        If `x` is none.
+        If `x` is invalid.
     """
     return number(x)
 
@@ -66,7 +114,7 @@ def as_weight(w: Any) -> float:
     Raises
     ------
     ObservationError
-        If `w` is none.
+        If `w` is invalid.
     """
     v = read_weight(w)
     if v > HEAVIEST:
@@ -75,63 +123,60 @@ def as_weight(w: Any) -> float:
 
 
 class Reader:
-    """Reads one observation, or one feature of it, into the row that the kernels share.
+    """Read one observation, or one feature of it, into its place in a row.
 
     Parameters
     ----------
-    row
-        An array that the reader and the kernels share.
     at
         Where in the row its numbers begin.
     size
-        How many they are.
+        How many numbers it writes.
     """
 
-    def __init__(self, row: Any, at: int, size: int) -> None:
-        self._row = row
+    def __init__(self, at: int, size: int) -> None:
         self.at, self.size = at, size
 
-    def _read(self, x: object) -> cython.int:
-        raise NotImplementedError
-
-    def _skip(self) -> cython.int:
-        """Write that nothing was seen."""
-        i: cython.Py_ssize_t
-        for i in range(self.size):
-            self._row[self.at + i] = NAN
-        return 0
-
-    def read(self, x: Any) -> None:
-        """Write an observation into the row.
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write an observation into a row, and return 0.
 
         Raises
         ------
         ObservationError
             If it is outside the support.
         """
-        self._read(x)
+        raise NotImplementedError
+
+    def skip(self, row: Row) -> cython.int:
+        """Mark the values as missing, and return 0."""
+        i: cython.Py_ssize_t
+        for i in range(self.size):
+            row.values[self.at + i] = NAN
+        return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return the rows (n, width) of many observations.
+        """Return many observations as an array (n, width).
 
         Raises
         ------
         ObservationError
-            If one is outside the support; it says which.
+            If one is outside the support; the message gives its position.
         """
+        row = Row(width)
         rows = []
-        row = np.asarray(self._row)
-        for i, x in enumerate(xs.tolist() if isinstance(xs, np.ndarray) else xs):
+        for i, x in enumerate(as_observations(xs)):
             try:
-                self._read(x)
+                self.read(x, row)
             except ObservationError as error:
                 raise ObservationError(f"observation {i}: {error}") from None
-            rows.append(row.copy())
-        return np.array(rows).reshape(len(rows), width)
+            rows.append(row.tolist())
+        return np.array(rows, float).reshape(len(rows), width)
 
     def vectors(self, rows: Any) -> Any:
-        """Return rows as vectors (n, m) to cluster by; NaN is what was not seen."""
+        """Return rows as vectors (n, m) to cluster by; NaN is a missing value."""
         return rows[:, self.at : self.at + self.size]
+
+    def ignore_unknown(self, ignore: bool) -> None:
+        """Set whether features of other names are ignored; readers without names do nothing."""
 
 
 @cython.cclass
@@ -140,13 +185,14 @@ class Number(Reader):
 
     _logarithm: cython.bint
 
-    def __init__(self, row: Any, at: int, logarithm: bool = False) -> None:
-        Reader.__init__(self, row, at, 1)
+    def __init__(self, at: int, logarithm: bool = False) -> None:
+        Reader.__init__(self, at, 1)
         self._logarithm = logarithm
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write a number into a row."""
         v: cython.double
         if self._logarithm:
             v = real(x, "a finite number > 0")
@@ -155,11 +201,11 @@ class Number(Reader):
             v = log(v)
         else:
             v = number(x)
-        self._row[self.at] = v
+        row.values[self.at] = v
         return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return the rows of many numbers, those of an array at once."""
+        """Return many numbers as rows; an array is converted at once."""
         if isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "fiu":
             values = xs.astype(float)
             low = 0.0 if self._logarithm else -np.inf
@@ -170,21 +216,22 @@ class Number(Reader):
 
 @cython.cclass
 class Pair(Reader):
-    """What Beta and Gamma priors learn from: two sums and a log base measure."""
+    """The statistic of Beta and Gamma priors: two sums, and a log base measure."""
 
     _statistics: PairSums
 
-    def __init__(self, row: Any, at: int, statistics: Any) -> None:
-        Reader.__init__(self, row, at, 3)
+    def __init__(self, at: int, statistics: Any) -> None:
+        Reader.__init__(self, at, 3)
         self._statistics = statistics
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write both sums and the log base measure into a row."""
         self._statistics._read(x)
-        self._row[self.at] = self._statistics._read_a
-        self._row[self.at + 1] = self._statistics._read_b
-        self._row[self.at + 2] = self._statistics._log_base
+        row.values[self.at] = self._statistics._read_a
+        row.values[self.at + 1] = self._statistics._read_b
+        row.values[self.at + 2] = self._statistics._log_base
         return 0
 
     def vectors(self, rows: Any) -> Any:
@@ -194,30 +241,31 @@ class Pair(Reader):
 
 @cython.cclass
 class Label(Reader):
-    """A category, as its place among all."""
+    """A category, as its position in the list of categories."""
 
     _places: dict[Any, int]
     _statistics: Any
 
-    def __init__(self, row: Any, at: int, statistics: Any) -> None:
-        Reader.__init__(self, row, at, 1)
+    def __init__(self, at: int, statistics: Any) -> None:
+        Reader.__init__(self, at, 1)
         self._statistics = statistics
         self._places = {label: i for i, label in enumerate(statistics.cells)}
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write the position of a category into a row."""
         try:
             place = self._places.get(x)
         except TypeError:
             place = None
         if place is None:
-            self._statistics.observe(x, 0.0)  # refuses it, and says why
-        self._row[self.at] = cython.cast(int, place)
+            self._statistics.observe(x, 0.0)  # raises with the reason
+        row.values[self.at] = cython.cast(int, place)
         return 0
 
     def vectors(self, rows: Any) -> Any:
-        """Return a vector of zeros and a one for every category."""
+        """Return one-hot vectors."""
         places = rows[:, self.at]
         chosen = np.where(np.isnan(places), 0.0, places).astype(int)
         vectors = np.eye(len(self._places))[chosen]
@@ -231,19 +279,20 @@ class Counts(Reader):
 
     _state: Any
 
-    def __init__(self, row: Any, at: int, state: Any) -> None:
-        Reader.__init__(self, row, at, len(state.categories) + 1)
+    def __init__(self, at: int, state: Any) -> None:
+        Reader.__init__(self, at, len(state.categories) + 1)
         self._state = state
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write the counts and the log base measure into a row."""
         one: Any = self._state.observe(x)
         i: cython.Py_ssize_t = self.at
         for v in one.value:
-            self._row[i] = v
+            row.values[i] = v
             i += 1
-        self._row[i] = one.log_base
+        row.values[i] = one.log_base
         return 0
 
     def vectors(self, rows: Any) -> Any:
@@ -253,44 +302,52 @@ class Counts(Reader):
 
 @cython.cclass
 class Vector(Reader):
-    """Numbers by their place, or by their names; a name that is absent was not seen.
+    """Numbers by position or by name; a name that is absent is a missing value.
 
     Parameters
     ----------
     names
-        Names of the features; without them mappings are refused.
+        Names of the features. If they are None, mappings are refused.
 
-    Attributes
-    ----------
-    lenient : bool
-        Whether features of other names are passed over, and not refused.
     """
 
-    lenient = cython.declare(cython.bint, visibility="public")
+    _lenient: cython.bint
     _places: dict[Any, int]
 
-    def __init__(self, row: Any, at: int, size: int, names: Iterable[Any] | None = None) -> None:
-        Reader.__init__(self, row, at, size)
-        self.lenient = False
+    def __init__(self, at: int, size: int, names: Iterable[Any] | None = None) -> None:
+        Reader.__init__(self, at, size)
+        self._lenient = False
         self._places = {name: i for i, name in enumerate(names or ())}
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read(self, x: Any, row: Row) -> cython.int:
+        """Write a vector or a mapping of features into a row."""
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
+        missing: cython.Py_ssize_t = 0
         if isinstance(x, (dict, Mapping)):
-            return self._read_mapping(x)
+            return self._read_mapping(x, row)
         if isinstance(x, np.ndarray):
-            x = x.tolist()
+            x = as_observation(x)
         if not isinstance(x, (list, tuple)) or len(x) != self.size:
             refuse(x, f"{self.size} numbers")
         for i in range(self.size):
-            self._row[at + i] = number(x[i])
+            if x[i] is None:
+                row.values[at + i] = NAN
+                missing += 1
+            else:
+                row.values[at + i] = number(x[i])
+        if missing == self.size:
+            refuse(x, "at least one value")
         return 0
 
+    def ignore_unknown(self, ignore: bool) -> None:
+        """Set whether features of other names are ignored instead of refused."""
+        self._lenient = ignore
+
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return the rows of many vectors, those of an array (n, d) at once."""
+        """Return many vectors as rows; an array (n, d) is converted at once."""
         if (
             isinstance(xs, np.ndarray)
             and xs.ndim == 2
@@ -298,24 +355,25 @@ class Vector(Reader):
             and xs.dtype.kind in "fiu"
         ):
             values = np.ascontiguousarray(xs, float)
-            if np.all(np.abs(values) <= LARGEST):
+            missing = np.isnan(values)
+            if np.all(missing | (np.abs(values) <= LARGEST)) and not missing.all(axis=1).any():
                 return values
         return Reader.read_all(self, xs, width)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read_mapping(self, x: Any) -> cython.int:
+    def _read_mapping(self, x: Any, row: Row) -> cython.int:
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
         v: cython.double
         seen: cython.Py_ssize_t = 0
         if not self._places:
             refuse(x, f"{self.size} numbers (name the features of a likelihood to use mappings)")
-        self._skip()
+        self.skip(row)
         for name, value in x.items():
             place = self._places.get(name)
             if place is None:
-                if self.lenient:
+                if self._lenient:
                     continue
                 known = ", ".join(map(repr, self._places))
                 raise ObservationError(f"unknown feature {name!r}: expected {known}")
@@ -326,42 +384,43 @@ class Vector(Reader):
                     f"feature {name!r}: {error} (leave out what is missing)"
                 ) from None
             i = place
-            self._row[at + i] = v
+            row.values[at + i] = v
             seen += 1
-        if seen == 0 and not self.lenient:
+        if seen == 0 and not self._lenient:
             refuse(x, "a value of at least one feature")
         return 0
 
 
 @cython.cclass
 class Fields(Reader):
-    """A value for every feature, each read by a reader of its own; absent ones were not seen."""
+    """A value per feature, each read by its own reader; absent features are missing values."""
 
     parts = cython.declare(dict, visibility="readonly")
 
-    def __init__(self, row: Any, at: int, parts: dict[Any, Any]) -> None:
-        Reader.__init__(self, row, at, sum(part.size for part in parts.values()))
+    def __init__(self, at: int, parts: dict[Any, Any]) -> None:
+        Reader.__init__(self, at, sum(part.size for part in parts.values()))
         self.parts = parts
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read(self, x: Any, row: Row) -> cython.int:
+        """Write the values of all features into a row."""
         part: Reader
         if isinstance(x, np.ndarray):
-            x = x.tolist()
+            x = as_observation(x)
         if not isinstance(x, (dict, Mapping)):
             if not isinstance(x, (list, tuple)) or len(x) != len(self.parts):
                 refuse(x, f"a mapping of features, or {len(self.parts)} values")
-            x = dict(zip(self.parts, x, strict=True))
+            x = {name: v for name, v in zip(self.parts, x, strict=True) if v is not None}
         given: Any = x
         for name, part in self.parts.items():
             if name in given:
                 try:
-                    part._read(given[name])
+                    part.read(given[name], row)
                 except ObservationError as error:
                     raise ObservationError(f"feature {name!r}: {error}") from None
             else:
-                part._skip()
+                part.skip(row)
         if len(given) == 0 or not given.keys() <= self.parts.keys():
             known = ", ".join(map(repr, self.parts))
             refuse(x, f"a mapping with features among {known}")
@@ -374,22 +433,23 @@ class Fields(Reader):
 
 @cython.cclass
 class Several(Reader):
-    """Readers of the same observation, for components that take different things from it."""
+    """Several readers of the same observation, for components with different statistics."""
 
     readers = cython.declare(list, visibility="readonly")
 
-    def __init__(self, row: Any, readers: list[Any]) -> None:
-        Reader.__init__(self, row, 0, len(row))
+    def __init__(self, readers: list[Any], width: int) -> None:
+        Reader.__init__(self, 0, width)
         self.readers = readers
 
-    @cython.cfunc
+    @cython.ccall
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read(self, x: Any, row: Row) -> cython.int:
+        """Write the observation once per reader."""
         reader: Reader
         for reader in self.readers:
-            reader._read(x)
+            reader.read(x, row)
         return 0
 
     def vectors(self, rows: Any) -> Any:
-        """Return what the first of them makes of it."""
+        """Return the vectors of the first reader."""
         return self.readers[0].vectors(rows)

@@ -1,24 +1,106 @@
-"""How a mixture is to learn: what was asked for, checked."""
+"""Step sizes of online EM, and the checked settings of a mixture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.components import adapter
-from seqbayes.mixture.kernels import SHAPES
-from seqbayes.mixture.steps import Constant, HalfLife, Power
+from seqbayes.mixture.adapters import adapter_of
+from seqbayes.mixture.gaussian import SHAPES
 from seqbayes.state import State, check_seed
 
 BURN_IN = 10
-"""Observations per component before the first M-step, where there is a start."""
+"""Default number of observations per component before the first M-step, if a start is given."""
 
 BUFFER = 400
-"""Observations per component that a start from the data is made from."""
+"""Default number of buffered observations per component."""
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Step sizes ``n ** -exponent``: they decrease slowly enough to forget the start.
+
+    Parameters
+    ----------
+    exponent
+        Above 1/2 and at most 1. Near 1 the statistics hardly move after a while, and averaging
+        does not help.
+
+    References
+    ----------
+    .. [1] Cappé, O. and Moulines, E. (2009). On-line expectation-maximization algorithm for latent
+       data models. Journal of the Royal Statistical Society B 71, 593-613.
+
+    Examples
+    --------
+    >>> round(Power(0.6)(1000), 4)
+    0.0158
+    """
+
+    exponent: float = 0.6
+
+    def __post_init__(self) -> None:
+        check_parameter("exponent", self.exponent, 0.5, high=1.0)
+
+    def __call__(self, n: float) -> float:
+        """Return the step size of observation n."""
+        return float(n**-self.exponent)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant step size: old observations lose weight, so that the mixture follows drift.
+
+    Parameters
+    ----------
+    step
+        Above 0 and below 1. The mixture remembers about ``1 / step`` observations.
+    """
+
+    step: float
+
+    def __post_init__(self) -> None:
+        check_parameter("step", self.step, high=0.999)
+
+    def __call__(self, n: float) -> float:
+        """Return the step size."""
+        return self.step
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """A constant step size given as a half-life.
+
+    Parameters
+    ----------
+    observations
+        Number of observations after which the weight of an observation has halved; above zero.
+
+    Examples
+    --------
+    >>> round(HalfLife(500)(1), 6)
+    0.001385
+    """
+
+    observations: float
+
+    def __post_init__(self) -> None:
+        check_parameter("observations", self.observations, 0.1)
+
+    def __call__(self, n: float) -> float:
+        """Return the step size."""
+        return -float(2.0 ** (-1.0 / self.observations) - 1.0)
+
+
+STEPS = {kind.__name__: kind for kind in (Power, Constant, HalfLife)}
+"""Step sizes that have a JSON form, by name."""
 
 
 class Settings(NamedTuple):
@@ -27,15 +109,15 @@ class Settings(NamedTuple):
     Attributes
     ----------
     covariance : str
-        The shape of Normal components' covariances.
+        The shape of the covariances of Normal components.
     weights : tuple of float or Dirichlet
-        Held fixed, or the prior from which they are learned.
+        Fixed weights, or the prior of learned weights.
     step : callable
-        The step of observation n.
+        The step size of observation n.
     average : bool
-        Whether the average of the path is served.
+        Whether predictions use the average of the statistics' path.
     burn_in : float
-        Observations before the first M-step.
+        Number of observations before the first M-step.
     """
 
     covariance: str
@@ -44,17 +126,35 @@ class Settings(NamedTuple):
     average: bool
     burn_in: float
 
+    @property
+    def exponent(self) -> float:
+        """The exponent of a power of n; 0 for other steps."""
+        return self.step.exponent if isinstance(self.step, Power) else 0.0
+
+    @property
+    def fading(self) -> bool:
+        """Whether the step size is constant, so that old observations lose their weight."""
+        return isinstance(self.step, (Constant, HalfLife))
+
+
+def as_count(value: Any) -> int | None:
+    """Return a whole number >= 1 (NumPy integers included), or None for all other values."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        return None
+    return int(value)
+
 
 def name_components(components: Any) -> dict[Any, Any]:
-    """Return the components by name, or names alone where they are a number.
+    """Return the components by name; the values are None if only their number is given.
 
     Raises
     ------
     PriorError
-        If they are neither states nor a number >= 1.
+        If `components` is neither states nor a number >= 1.
     """
-    if isinstance(components, int) and not isinstance(components, bool) and components >= 1:
-        return dict.fromkeys(range(components))
+    count = as_count(components)
+    if count is not None:
+        return dict.fromkeys(range(count))
     if isinstance(components, Mapping):
         named = dict(components)
     elif isinstance(components, Sequence) and not isinstance(components, str):
@@ -64,22 +164,23 @@ def name_components(components: Any) -> dict[Any, Any]:
     if not named or not all(isinstance(state, State) for state in named.values()):
         raise PriorError(f"expected states, or their number, as components, got {components!r}")
     for state in named.values():
-        adapter(state)  # refuses what cannot be one
+        adapter_of(state)  # raises PriorError if the state cannot be a component
     return named
 
 
 def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
-    """Return the settings that the constructor's parameters ask for.
+    """Return the settings for constructor parameters.
 
     Raises
     ------
     PriorError
-        If one of them is not what it should be; it says which.
+        If a parameter is invalid; the message names it.
     """
     check_seed(given.get("seed"))
-    if given["covariance"] not in SHAPES:
+    covariance = "diagonal" if given["covariance"] == "diag" else given["covariance"]
+    if covariance not in SHAPES:
         shapes = ", ".join(map(repr, SHAPES))
-        raise PriorError(f"expected covariance {shapes}, got {given['covariance']!r}")
+        raise PriorError(f"expected covariance {shapes}, got {covariance!r}")
     step = given["step"]
     if step is None:
         step = Power()
@@ -91,11 +192,11 @@ def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
     burn_in = BURN_IN * len(names) if given["burn_in"] is None else given["burn_in"]
     burn_in = check_parameter("burn_in", burn_in, 1.0, open_low=False)
     weights = _check_weights(given["weights"], tuple(names))
-    return Settings(given["covariance"], weights, step, bool(average), burn_in)
+    return Settings(covariance, weights, step, bool(average), burn_in)
 
 
 def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
-    """Return the prior of learned weights, or fixed ones as a tuple."""
+    """Return the prior of learned weights, or fixed weights as a tuple."""
     if weights is None:
         return Dirichlet.flat(names) if len(names) > 1 else (1.0,)
     if isinstance(weights, Dirichlet):
@@ -109,17 +210,29 @@ def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
     return tuple(check_proportions(dict(zip(names, weights, strict=True))).values())
 
 
-def check_buffer(buffer: Any, k: int) -> int:
-    """Return how many observations `k` components are begun from.
+def check_buffer(buffer: Any, k: int, default: int) -> int:
+    """Return the number of observations to buffer before `k` components are fitted.
 
     Raises
     ------
     PriorError
-        If they are fewer than the components.
+        If it is less than the number of components, or not a whole number.
     """
     if buffer is None:
-        return BUFFER * k
+        return default
     size = check_parameter("buffer", buffer, 1.0, open_low=False)
     if size < k or size != int(size):
         raise PriorError(f"expected a buffer of at least {k} observations, got {buffer!r}")
     return int(size)
+
+
+def check_proper(state: State, what: str = "online EM") -> None:
+    """Refuse an improper prior, with which a component can collapse onto a point.
+
+    Raises
+    ------
+    PriorError
+        If the prior is improper.
+    """
+    if not state.is_proper(state.prior):
+        raise PriorError(f"{what} needs proper priors, got {state.prior}")

@@ -12,7 +12,7 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishart, Product
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
-from seqbayes.mixture.components import adapter
+from seqbayes.mixture.adapters import adapter_of
 from seqbayes.river.features import KINDS, Feature, Own
 from seqbayes.state import State
 
@@ -142,7 +142,7 @@ def check_component(state: State) -> None:
     PriorError
         If it, or a field of it, cannot.
     """
-    adapter(state)
+    adapter_of(state)
     if isinstance(state, Product):
         for field in state.fields.values():
             check_component(field)

@@ -11,7 +11,7 @@ import msgspec
 
 from seqbayes.console.plain import plain
 from seqbayes.events.keys import write_key
-from seqbayes.mixture.answers import Answers
+from seqbayes.mixture.base import BaseMixture
 from seqbayes.river import summary
 from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, HistoryPoint
@@ -89,7 +89,7 @@ def summarise(state: Any) -> dict[str, Any]:
         value = getattr(state, name, None)
         if value is not None:
             found[name] = plain(value)
-    if isinstance(state, Answers) and state.started:  # before, components exchange their names
+    if isinstance(state, BaseMixture) and state.started:  # before, components exchange their names
         found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
     if hasattr(state, "interval"):
         found["interval"] = plain(state.interval())

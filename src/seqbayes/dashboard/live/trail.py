@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
 from seqbayes.forgetting import Decayed
-from seqbayes.mixture.answers import Answers
+from seqbayes.mixture.base import BaseMixture
 from seqbayes.state import State
 
 RECENT = 50
@@ -108,6 +108,6 @@ def copy_of(state: Any) -> Any:
     """
     if isinstance(state, (State, Decayed)):
         return state._copy()
-    if isinstance(state, Answers):
+    if isinstance(state, BaseMixture):
         return state.clone(include_attributes=True)
     return copy.deepcopy(state)

@@ -10,7 +10,7 @@ from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 from seqbayes.forgetting import Decayed
-from seqbayes.mixture.answers import Answers
+from seqbayes.mixture.base import BaseMixture
 from seqbayes.state import State
 
 LEVEL = 0.95
@@ -245,7 +245,7 @@ def kind_of(state: Any) -> str:
     state = without_decay(state)
     if isinstance(state, State):
         return state.display_kind
-    return "mixture" if isinstance(state, Answers) else "estimator"
+    return "mixture" if isinstance(state, BaseMixture) else "estimator"
 
 
 def view_of(state: Any) -> View:

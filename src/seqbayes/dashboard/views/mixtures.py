@@ -60,7 +60,7 @@ class MixtureView(View):
             "discrete": False,
         }
         if not told["settled"]:
-            told["start"] = {"kept": len(state._buffer), "needed": state._buffer.size}
+            told["start"] = {"kept": state.n_buffered, "needed": state.buffer_size}
         if components and all(each is not None for each in predictives):
             _draw(told, predictives, [weights[k] for k in order], points)
         return told

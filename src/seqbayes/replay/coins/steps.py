@@ -215,7 +215,9 @@ class Coins:
             start=start,
         )
         heads = [tosses.heads for tosses in SETS]
-        self.trace: Trace = mixture.fit(heads, iterations=iterations, tol=0.0)
+        self.trace: Trace = mixture.fit(
+            heads, iterations=iterations, tol=0.0, keep_responsibilities=True
+        )
         self._path = tuple(map(_em_state, self.trace))
         self.plan = tuple(_plan(iterations))
 

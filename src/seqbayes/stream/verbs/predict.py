@@ -15,7 +15,7 @@ from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
-from seqbayes.mixture.answers import Answers
+from seqbayes.mixture.base import BaseMixture
 from seqbayes.state import check_level
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
@@ -96,7 +96,7 @@ def predict(
         result["prior"] = True
     if is_state(state):
         return {**result, **_expect(state, values, level)}
-    if isinstance(state, Answers):
+    if isinstance(state, BaseMixture):
         return {**result, **_expect_mixture(state, values)}
     return {**result, "values": [_estimate(state, each) for each in values]}
 
@@ -132,7 +132,7 @@ def _label(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def _expect_mixture(mixture: Answers, values: Sequence[Any]) -> dict[str, Any]:
+def _expect_mixture(mixture: BaseMixture, values: Sequence[Any]) -> dict[str, Any]:
     result: dict[str, Any] = {"n": mixture.n_samples, "predictive": str(mixture)}
     if values:
         result["values"] = [
@@ -188,7 +188,7 @@ def parse_value(text: str, state: Any) -> Any:
     '3'
     """
     likelihood = state.likelihood if is_state(state) else None
-    if isinstance(state, Answers):
+    if isinstance(state, BaseMixture):
         likelihood = state.components[0].likelihood if state.components else None
     kind = "any" if likelihood is None else likelihood.observation_kind
     if kind == "text":

@@ -14,7 +14,7 @@ from seqbayes.console.summary import Line, View, name_key, summarise
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.forgetting import Decayed
-from seqbayes.mixture.answers import Answers
+from seqbayes.mixture.base import BaseMixture
 from seqbayes.state import State
 from seqbayes.stream.forms import Forms, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
@@ -161,7 +161,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
         found = describe({}, state, view)
         del found["key"]
         return found
-    if isinstance(state, Answers):
+    if isinstance(state, BaseMixture):
         return {
             "n": state.n_samples,
             "components": {
@@ -270,7 +270,7 @@ def lines(found: KeyState, view: View) -> list[Line]:
 
 
 def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
-    if isinstance(state, Answers):
+    if isinstance(state, BaseMixture):
         for name, weight, component in ranked_components(state):
             share = f"{name} weight"
             yield Line(*_start(key, state), weight, None, None, None, share)._replace(part=share)

@@ -1,0 +1,499 @@
+"""EM over given rows, and the components of a mixture that online EM continues from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from seqbayes.errors import PriorError
+from seqbayes.families import Dirichlet
+from seqbayes.mixture.adapters import adapters_of
+from seqbayes.mixture.engine import Engine
+from seqbayes.mixture.predictive import Predictive
+from seqbayes.mixture.rows import Reader, Row, Several
+from seqbayes.mixture.settings import Settings
+from seqbayes.state import State
+
+Array = npt.NDArray[np.float64]
+
+
+class Iteration(NamedTuple):
+    """One iteration of EM: parameters, and the E-step under them.
+
+    Attributes
+    ----------
+    parameters : tuple
+        The parameter of every component.
+    weights : tuple of float
+        The weight of every component.
+    responsibilities : array (n, K) or None
+        Probability that observation i comes from component k. None in all but the last iteration,
+        unless `fit` was asked to keep them.
+    counts : tuple
+        The expected sufficient statistic of every component, summed over the observations.
+    log_likelihood : float
+        Log likelihood of all observations.
+    log_prior : float
+        Log prior density of parameters and learned weights, up to a constant.
+    """
+
+    parameters: tuple[Any, ...]
+    weights: tuple[float, ...]
+    responsibilities: Any
+    counts: tuple[Any, ...]
+    log_likelihood: float
+    log_prior: float
+
+    @property
+    def log_posterior(self) -> float:
+        """Log likelihood plus log prior, which EM increases."""
+        return self.log_likelihood + self.log_prior
+
+
+@dataclass(frozen=True)
+class Trace(Sequence[Iteration]):
+    """The iterations of one fit; the first is the start, before any M-step.
+
+    Attributes
+    ----------
+    names
+        The components' names.
+    iterations
+        One `Iteration` each.
+    converged
+        Whether the last gain was below the tolerance.
+    """
+
+    names: tuple[Any, ...]
+    iterations: tuple[Iteration, ...]
+    converged: bool
+
+    def __len__(self) -> int:
+        return len(self.iterations)
+
+    @overload
+    def __getitem__(self, index: int) -> Iteration: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Iteration]: ...
+    def __getitem__(self, index: int | slice) -> Iteration | Sequence[Iteration]:
+        return self.iterations[index]
+
+    def __iter__(self) -> Iterator[Iteration]:
+        return iter(self.iterations)
+
+    @property
+    def log_likelihoods(self) -> npt.NDArray[np.float64]:
+        """Log likelihood per iteration, the start first."""
+        return np.array([step.log_likelihood for step in self.iterations])
+
+    @property
+    def parameters(self) -> list[tuple[Any, ...]]:
+        """The components' parameters per iteration, the start first."""
+        return [step.parameters for step in self.iterations]
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The components' weights per iteration, an array (iterations, K)."""
+        return np.array([step.weights for step in self.iterations])
+
+    def __str__(self) -> str:
+        end = "converged" if self.converged else "stopped"
+        last = self.iterations[-1]
+        return (
+            f"EM {end} after {len(self) - 1} iterations:"
+            f" log likelihood {self[0].log_likelihood:.6f} → {last.log_likelihood:.6f}"
+        )
+
+
+class EMModel:
+    """The components of a mixture: their priors, a reader of observations, and an engine.
+
+    Parameters
+    ----------
+    priors
+        The components' priors.
+    settings
+        How the mixture learns.
+    lenient
+        Whether features that the priors do not name are ignored instead of refused.
+    """
+
+    def __init__(self, priors: Sequence[State], settings: Settings, lenient: bool = False) -> None:
+        self.priors = tuple(priors)
+        self.settings = settings
+        self.lenient = lenient
+        self._adapters = adapters_of(self.priors)
+        self.reader, self._offsets, self.width = self._make_reader()
+        self.engine = self._make_engine()
+        self._predicting: Engine | None = None
+        self._predicting_n = -1.0
+        self._predicting_is_valid = False
+        self._predictive: Predictive | None = None
+        self._predictive_is_valid = False
+        self._beliefs: list[Any] | None = None
+
+    def _make_reader(self) -> tuple[Reader, list[int], int]:
+        """Return a reader for all components, their offsets in a row, and its width.
+
+        Components that read observations in the same way share numbers of the row.
+        """
+        readers: dict[Any, Reader] = {}
+        width = 0
+        for state, adapter in self._adapters:
+            key = adapter.reading(state)
+            if key not in readers:
+                readers[key] = adapter.reader(state, width)
+                width += adapter.size(state)
+        several = list(readers.values())
+        reader = several[0] if len(several) == 1 else Several(several, width)
+        reader.ignore_unknown(self.lenient)
+        return reader, [readers[a.reading(state)].at for state, a in self._adapters], width
+
+    def _make_engine(self) -> Engine:
+        settings, k = self.settings, len(self.priors)
+        kernels = [
+            adapter.kernel(state, at, settings.covariance)
+            for (state, adapter), at in zip(self._adapters, self._offsets, strict=True)
+        ]
+        if settings.covariance == "tied":
+            kernels[0].tie(kernels)
+        weights = settings.weights
+        learned = isinstance(weights, Dirichlet)
+        return Engine(
+            self.reader,
+            kernels,
+            self.width,
+            [1.0 / k] * k if learned else weights,
+            weights.prior.alpha if learned else None,
+            settings.step,
+            settings.exponent,
+            settings.fading,
+            settings.average,
+            settings.burn_in,
+        )
+
+    # Reading observations.
+
+    def row(self, x: Any) -> list[float]:
+        """Return an observation as numbers.
+
+        Raises
+        ------
+        ObservationError
+            If it is outside the support of a component.
+        """
+        row = Row(self.width)
+        self.reader.read(x, row)
+        return row.tolist()
+
+    def rows(self, xs: Iterable[Any]) -> Array:
+        """Return many observations as an array (n, width).
+
+        Raises
+        ------
+        ObservationError
+            If one is outside the support of a component; the message gives its position.
+        """
+        table: Array = self.reader.read_all(xs, self.width)
+        return table
+
+    # EM over given rows.
+
+    def fit(
+        self,
+        rows: Array,
+        names: Sequence[Any],
+        iterations: int,
+        tol: float,
+        keep_responsibilities: bool,
+    ) -> Trace:
+        """Take E-steps and M-steps, from the present parameters, until they gain no more.
+
+        The last step is an E-step, so that parameters, weights and the last iteration agree.
+
+        Raises
+        ------
+        PriorError
+            If a component collapses onto a point, which a proper prior prevents.
+        """
+        w = np.ones(len(rows))
+        shares, log_likelihood = self.e_step(rows, w)
+        steps = [self._iteration(shares, log_likelihood)]
+        converged = False
+        while len(steps) <= iterations and not converged:
+            self.m_step()
+            self.check_collapsed(names)
+            if not keep_responsibilities:
+                steps[-1] = steps[-1]._replace(responsibilities=None)
+            shares, log_likelihood = self.e_step(rows, w)
+            steps.append(self._iteration(shares, log_likelihood))
+            gain = steps[-1].log_posterior - steps[-2].log_posterior
+            # it can fall if a posterior has no mode, and its mean is used instead
+            converged = tol > 0.0 and abs(gain) < tol * len(rows)
+        self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
+        return Trace(tuple(names), tuple(steps), converged)
+
+    def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
+        """Take the E-step, or use given responsibilities; return them and the log likelihood.
+
+        The statistics are then their expectations; parameters do not change.
+        """
+        shares = np.zeros((len(rows), len(self.priors))) if given is None else given
+        log_likelihood = self.engine.e_step(rows, w, shares, given is not None)
+        self.invalidate()
+        return shares, log_likelihood
+
+    def m_step(self) -> None:
+        """Set parameters and weights to the posterior mode, given the statistics."""
+        self.engine.m_step()
+        self.invalidate()
+
+    def check_collapsed(self, names: Sequence[Any]) -> None:
+        """Refuse a component that has collapsed.
+
+        Raises
+        ------
+        PriorError
+            If a component has; the message names it.
+        """
+        for state, kernel, name in zip(self.priors, self.engine.kernels, names, strict=True):
+            if kernel.collapsed:
+                raise PriorError(
+                    f"component {name!r} collapsed: {state.prior} has neither mode nor mean after"
+                    " these observations; a proper prior prevents this"
+                )
+
+    def _iteration(self, shares: Array, log_likelihood: float) -> Iteration:
+        engine = self.engine
+        parameters = self.parameters(engine)
+        return Iteration(
+            parameters,
+            tuple(engine.weights.tolist()),
+            shares,
+            tuple(state.statistics.value for state in self.states(engine)),
+            log_likelihood,
+            self.log_prior(parameters),
+        )
+
+    def log_prior(self, parameters: Sequence[Any]) -> float:
+        """Return the log prior density of parameters and learned weights, up to a constant."""
+        if self._beliefs is None:
+            self._beliefs = [
+                state.belief(state.prior) if state.is_proper(state.prior) else None
+                for state in self.priors
+            ]
+        total = 0.0
+        for belief, theta in zip(self._beliefs, parameters, strict=True):
+            if belief is not None:
+                total += belief.logpdf(theta)
+        weights = self.settings.weights
+        if isinstance(weights, Dirichlet):
+            total += weights.belief(weights.prior).logpdf(np.array(self.engine.weights))
+        return total
+
+    def start_from(self, parameters: Sequence[Any]) -> None:
+        """Set the components' parameters.
+
+        Raises
+        ------
+        PriorError
+            If a parameter is invalid.
+        """
+        pairs = zip(self._adapters, self.engine.kernels, parameters, strict=True)
+        for (state, adapter), kernel, theta in pairs:
+            try:
+                kernel.set_parameter(adapter.to_kernel(state, theta))
+            except (TypeError, ValueError, KeyError, IndexError) as error:
+                name = type(state).__name__
+                raise PriorError(
+                    f"cannot start a {name} component from {theta!r}: {error}"
+                ) from None
+
+    def snapshot(self) -> list[Array]:
+        """Return a copy of all live statistics."""
+        return [self.engine.live.copy()] + [leaf.live.copy() for leaf in self.engine.leaves()]
+
+    def restore(self, snapshot: Sequence[Any]) -> None:
+        """Restore live statistics."""
+        self.engine.live[:] = snapshot[0]
+        for leaf, kept in zip(self.engine.leaves(), snapshot[1:], strict=True):
+            leaf.live[:] = kept
+        self.invalidate()
+
+    # Predictions.
+
+    def predicting(self) -> Engine:
+        """Return an engine with the parameters for predictions: of the averaged path, if kept."""
+        engine = self.engine
+        if not self._predicting_is_valid or self._predicting_n != engine.n:
+            if self._predicting is None:
+                self._predicting = self._make_engine()
+            found = self._predicting
+            averaged = engine.averaging and engine.averaged > 0.0
+            for mine, theirs in zip(found.leaves(), engine.leaves(), strict=True):
+                mine.live[:] = theirs.averaged if averaged else theirs.live
+            found.live[:] = engine.average if averaged else engine.live
+            found.n, found.memory = engine.n, engine.memory
+            if engine.n > engine.burn_in:
+                found.m_step()
+            else:  # no M-step yet: the parameters of the start, or of `fit`
+                for mine, theirs in zip(found.leaves(), engine.leaves(), strict=True):
+                    mine.load_parameter_vector(theirs.parameter_vector)
+                found.weights[:] = engine.weights
+            self._predicting_n = engine.n
+            self._predicting_is_valid, self._predictive_is_valid = True, False
+        assert self._predicting is not None
+        return self._predicting
+
+    def invalidate(self) -> None:
+        """Discard cached predictions."""
+        self._predicting_is_valid = False
+
+    def responsibilities(self, rows: Array) -> Array:
+        """Return the responsibilities (n, K) for rows, under the parameters for predictions."""
+        shares: Array = self.predicting().responsibilities_of(rows)
+        return shares
+
+    def log_predictive(self, x: Any) -> float:
+        """Return the log predictive density of an observation.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        engine = self.predicting()
+        if self._predictive is None:
+            self._predictive = self.make_predictive()
+        if not self._predictive_is_valid:
+            self._predictive.update(engine)
+            self._predictive_is_valid = True
+        return self._predictive.log_density(self.row(x), x)
+
+    def make_predictive(self) -> Predictive:
+        """Return a predictive density of these components."""
+        return Predictive([adapter.predictive(state) for state, adapter in self._adapters])
+
+    def parameters(self, engine: Engine) -> tuple[Any, ...]:
+        """Return the parameters of an engine's components."""
+        return tuple(
+            adapter.parameter(state, kernel.parameter)
+            for (state, adapter), kernel in zip(self._adapters, engine.kernels, strict=True)
+        )
+
+    def states(self, engine: Engine) -> tuple[State, ...]:
+        """Return the components as states with the statistics of an engine."""
+        learned = []
+        for (state, adapter), kernel in zip(self._adapters, engine.kernels, strict=True):
+            copy = state.clone()
+            if engine.memory > 0.0:
+                adapter.add_statistics(kernel, copy, engine.memory)
+            learned.append(copy)
+        return tuple(learned)
+
+    def reads_like(self, other: EMModel) -> bool:
+        """Whether another model reads observations in the same way."""
+        pairs = zip(self._adapters, other._adapters, strict=True)
+        return all(mine.reading(a) == theirs.reading(b) for (a, mine), (b, theirs) in pairs)
+
+    # JSON.
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything learned as plain numbers and lists."""
+        engine = self.engine
+        return {
+            "burn_in": engine.burn_in,
+            "step_memory": engine.step_memory,
+            "n": engine.n,
+            "memory": engine.memory,
+            "averaged": engine.averaged,
+            "moved": engine.moved,
+            "pending": engine.pending,
+            "weights": engine.weights.tolist(),
+            "shares": [engine.live.tolist(), engine.average.tolist()],
+            "explained": engine.explained.tolist(),
+            "kernels": [
+                [leaf.live.tolist(), leaf.averaged.tolist(), leaf.parameter_vector]
+                for leaf in engine.leaves()
+            ],
+        }
+
+    def load(self, learned: Mapping[str, Any]) -> None:
+        """Restore what `to_dict` returned, into a new model.
+
+        Raises
+        ------
+        PriorError
+            If it does not fit this model.
+        """
+        engine = self.engine
+        try:
+            memory = learned.get("step_memory")  # not in documents before version 0.2
+            engine.end_burn_in(
+                finite([learned["burn_in"]])[0], None if memory is None else finite([memory])[0]
+            )
+            numbers = [learned[name] for name in ("n", "memory", "averaged", "moved", "pending")]
+            engine.n, engine.memory, *others = finite(numbers).tolist()
+            engine.averaged, engine.moved, engine.pending = others
+            assign(engine.weights, learned["weights"])
+            live, average = learned["shares"]
+            assign(engine.live, live)
+            assign(engine.average, average)
+            if "explained" in learned:
+                assign(engine.explained, learned["explained"])
+            else:
+                engine.explained[:] = engine.memory * engine.live
+            for leaf, (live, average, numbers) in zip(
+                engine.leaves(), learned["kernels"], strict=True
+            ):
+                assign(leaf.live, live)
+                assign(leaf.averaged, average)
+                load_parameter(leaf, numbers)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read what the mixture has learned: {error}") from None
+        self.invalidate()
+
+
+def load_parameter(kernel: Any, numbers: Any) -> None:
+    """Restore the parameter of a kernel from a document.
+
+    Raises
+    ------
+    ValueError
+        If the length of the list is wrong.
+    """
+    if len(numbers) != len(kernel.parameter_vector):
+        raise ValueError(f"expected {len(kernel.parameter_vector)} numbers, got {len(numbers)}")
+    kernel.load_parameter_vector([float(v) for v in numbers])
+
+
+def assign(array: Any, values: Any) -> None:
+    """Copy finite numbers into an array.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a finite number, or the shape is another.
+    """
+    numbers = finite(values)
+    if numbers.shape != array.shape:
+        raise ValueError(f"expected {len(array)} numbers, got {values!r:.60}")
+    array[:] = numbers
+
+
+def finite(values: Any) -> Any:
+    """Return finite numbers as an array.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a finite number.
+    """
+    array = np.array(values)
+    if array.dtype.kind not in "fi" or not np.isfinite(array).all():
+        raise ValueError(f"expected finite numbers, got {values!r:.60}")
+    return array.astype(float)

@@ -1,0 +1,526 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Kernels of Normal components, in one dimension or several, also with missing values.
+
+Plain Python source that Cython compiles; uncompiled it works the same, slower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # installed without a compiler: this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import isfinite, log, sqrt
+    from cython.cimports.seqbayes.mixture.kernels import Kernel
+    from cython.cimports.seqbayes.mixture.rows import Row
+else:
+    from math import isfinite, log, sqrt
+
+    from seqbayes.mixture.kernels import Kernel
+    from seqbayes.mixture.rows import Row
+from seqbayes.statistics.moments import Moments
+
+FULL = cython.declare(cython.int, 0)
+DIAGONAL = cython.declare(cython.int, 1)
+SPHERICAL = cython.declare(cython.int, 2)
+TIED = cython.declare(cython.int, 3)
+SHAPES = {"full": 0, "diagonal": 1, "spherical": 2, "tied": 3}
+"""Shapes of a covariance by name; tied is one full covariance for all components."""
+
+HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
+# A component with a smaller share of the observations is empty; further products are denormal.
+SMALLEST_SHARE = cython.declare(cython.double, 1e-280)
+# Relative to the share of a component, a smaller gain changes no digit of its mean and scatter.
+NEGLIGIBLE_GAIN = cython.declare(cython.double, 1e-20)
+# The log density of an observation that a component cannot produce.
+IMPOSSIBLE = cython.declare(cython.double, -1e300)
+
+
+@cython.cclass
+class Conditioning:
+    """A Normal distribution conditioned on the values that are present.
+
+    Parameters
+    ----------
+    x
+        The vector (d,); NaN is a missing value, which is replaced by its expected value.
+    mean, scale
+        The covariance is the scale, a lower triangle by rows, divided by a divisor.
+
+    Notes
+    -----
+    All three arrays are those of the kernel that owns this object.
+    """
+
+    _d: cython.Py_ssize_t
+    _present: cython.Py_ssize_t
+    _divisor: cython.double
+    _x = cython.declare("double[::1]")
+    _mean = cython.declare("double[::1]")
+    _scale = cython.declare("double[::1]")
+    _z = cython.declare("double[::1]")
+    _work = cython.declare("double[:, ::1]")
+    _spread = cython.declare("double[:, ::1]")
+    _order = cython.declare("Py_ssize_t[::1]")
+
+    def __init__(self, x: Any, mean: Any, scale: Any) -> None:
+        d = len(x)
+        self._x, self._mean, self._scale = x, mean, scale
+        self._d = self._present = d
+        self._divisor = 1.0
+        self._z = np.zeros(d)
+        self._work, self._spread = np.zeros((d, d)), np.zeros((d, d))
+        self._order = np.arange(d)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def log_density(self, divisor: cython.double) -> cython.double:
+        """Return the log density of the values present, and complete the missing ones.
+
+        With the values present first, the rows of the covariance's Cholesky factor give their
+        density, the conditional means of the missing values and their conditional covariance.
+        """
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        v: cython.double
+        present: cython.Py_ssize_t = self._reorder()
+        self._present, self._divisor = present, divisor
+        total: cython.double = 0.0
+        for i in range(d):
+            for j in range(i + 1):
+                v = self._covariance(self._order[i], self._order[j])
+                for m in range(j):
+                    v -= self._work[i, m] * self._work[j, m]
+                if i == j:
+                    self._work[i, i] = sqrt(v) if v > 0.0 else 0.0
+                else:
+                    self._work[i, j] = v / self._work[j, j] if self._work[j, j] > 0.0 else 0.0
+        for i in range(present):
+            v = self._x[self._order[i]] - self._mean[self._order[i]]
+            for j in range(i):
+                v -= self._work[i, j] * self._z[j]
+            if not self._work[i, i] > 0.0:
+                return IMPOSSIBLE
+            v /= self._work[i, i]
+            self._z[i] = v
+            total -= HALF_LOG_TAU + log(self._work[i, i]) + 0.5 * v * v
+        self._complete()
+        return total if isfinite(total) else IMPOSSIBLE
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _reorder(self) -> cython.Py_ssize_t:
+        """Put the values present first, and return how many there are."""
+        i: cython.Py_ssize_t
+        m: cython.Py_ssize_t = 0
+        for i in range(self._d):
+            if self._x[i] == self._x[i]:
+                self._order[m] = i
+                m += 1
+        present: cython.Py_ssize_t = m
+        for i in range(self._d):
+            if self._x[i] != self._x[i]:
+                self._order[m] = i
+                m += 1
+        return present
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _complete(self) -> cython.void:
+        """Compute the conditional means and covariance of the missing values."""
+        present: cython.Py_ssize_t = self._present
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        v: cython.double
+        for i in range(present, self._d):
+            v = self._mean[self._order[i]]
+            for j in range(present):
+                v += self._work[i, j] * self._z[j]
+            self._x[self._order[i]] = v
+            for j in range(present, i + 1):
+                v = 0.0
+                for m in range(present, j + 1):
+                    v += self._work[i, m] * self._work[j, m]
+                self._spread[i, j] = v
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _covariance(self, i: cython.Py_ssize_t, j: cython.Py_ssize_t) -> cython.double:
+        if i < j:
+            i, j = j, i
+        v: cython.double = self._scale[i * (i + 1) // 2 + j]
+        return v / self._divisor
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    @cython.locals(statistic="double[::1]")
+    def add_spread(self, statistic: Any, gain: cython.double) -> cython.void:
+        """Add the conditional covariance of the missing values to a statistic."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        a: cython.Py_ssize_t
+        b: cython.Py_ssize_t
+        for i in range(self._present, self._d):
+            for j in range(self._present, i + 1):
+                a, b = self._order[i], self._order[j]
+                if a < b:
+                    a, b = b, a
+                statistic[1 + self._d + a * (a + 1) // 2 + b] += gain * self._spread[i, j]
+
+
+@cython.cclass
+class Gaussian(Kernel):
+    """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
+
+    The statistic is (share, mean, scatter about the mean), the scatter's lower triangle by rows:
+    centred, so that a large mean does not cancel digits. The M-step finds the posterior mode among
+    the covariances of the given shape. The covariance is the scale divided by the divisor.
+    """
+
+    _d: cython.Py_ssize_t
+    _shape: cython.int
+    _logarithm: cython.bint
+    _partial: cython.bint
+    _kappa: cython.double
+    _df: cython.double
+    _constant: cython.double
+    _divisor: cython.double
+    _prior_mean = cython.declare("double[::1]")
+    _prior_scale = cython.declare("double[::1]")
+    _mean = cython.declare("double[::1]")
+    _scale = cython.declare("double[::1]")
+    _factor = cython.declare("double[::1]")
+    _inverse = cython.declare("double[::1]")
+    _x = cython.declare("double[::1]")
+    _z = cython.declare("double[::1]")
+    _conditioning: Conditioning
+    group = cython.declare(list, visibility="public")
+
+    def __init__(
+        self,
+        at: int,
+        prior: tuple[Any, float, float, Any],
+        shape: int = 0,
+        logarithm: bool = False,
+    ) -> None:
+        mean, kappa, df, scale = prior
+        d = len(mean)
+        Kernel.__init__(self, at, 1 + d + d * (d + 1) // 2)
+        self._d = d
+        self._shape = shape
+        self._logarithm, self._partial = logarithm, False
+        self._kappa, self._df = kappa, df
+        self._prior_mean = np.array(mean, float)
+        self._prior_scale = np.array(scale, float)[np.tril_indices(d)]
+        self._mean = np.array(mean, float)
+        self._scale = np.zeros(d * (d + 1) // 2)
+        self._factor = np.zeros(d * (d + 1) // 2)
+        self._inverse = np.ones(d)
+        self._x = np.zeros(d)
+        self._z = np.zeros(d)
+        self._conditioning = Conditioning(self._x, self._mean, self._scale)
+        self._constant = self._divisor = 0.0
+        self.group = []
+        self.m_step(0.0)
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_density(self, row: Row) -> cython.double:
+        """Return the log density of a row."""
+        d: cython.Py_ssize_t = self._d
+        at: cython.Py_ssize_t = self.at
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        v: cython.double
+        squares: cython.double = 0.0
+        for i in range(d):
+            v = row.values[at + i]
+            self._x[i] = v
+            v -= self._mean[i]
+            for j in range(i):
+                v -= self._factor[p] * self._z[j]
+                p += 1
+            p += 1
+            self._z[i] = v
+            squares += v * v * self._inverse[i]
+        squares *= self._divisor
+        self._partial = squares != squares
+        if self._partial:
+            return self._conditioning.log_density(self._divisor)
+        if self._logarithm:
+            squares += 2.0 * self._x[0]
+        return self._constant - 0.5 * squares
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
+        """Move the statistic toward that of a row."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 1 + d
+        old: cython.double = keep * self._live[0]
+        total: cython.double = old + gain
+        if total < SMALLEST_SHARE:
+            self._live[0] = 0.0
+            for i in range(p, self._live.shape[0]):
+                self._live[i] *= keep
+            return 0
+        if gain < NEGLIGIBLE_GAIN * old:
+            self._live[0] = old
+            for i in range(p, self._live.shape[0]):
+                self._live[i] *= keep
+            return 0
+        share: cython.double = gain / total
+        moved: cython.double = old * share
+        v: cython.double
+        self._live[0] = total
+        for i in range(d):
+            v = self._x[i] - self._live[1 + i]
+            self._z[i] = v
+            self._live[1 + i] += share * v
+            v *= moved
+            for j in range(i + 1):
+                self._live[p] = keep * self._live[p] + v * self._z[j]
+                p += 1
+        if self._partial:
+            self._conditioning.add_spread(self._live, gain)
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def average(self, step: cython.double) -> cython.int:
+        """Move the average of the path toward the live statistic."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 1 + d
+        keep: cython.double = 1.0 - step
+        old: cython.double = keep * self._averaged[0]
+        new: cython.double = step * self._live[0]
+        total: cython.double = old + new
+        share: cython.double = new / total if total > SMALLEST_SHARE else 0.0
+        v: cython.double
+        self._averaged[0] = total
+        for i in range(d):
+            v = self._live[1 + i] - self._averaged[1 + i]
+            self._z[i] = v
+            self._averaged[1 + i] += share * v
+            v *= old * share
+            for j in range(i + 1):
+                self._averaged[p] = keep * self._averaged[p] + step * self._live[p] + v * self._z[j]
+                p += 1
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def m_step(self, n: cython.double) -> cython.int:
+        """Set the parameter to the posterior mode."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        weight: cython.double = n * self._live[0]
+        total: cython.double = self._kappa + weight
+        share: cython.double = weight / total if total > 0.0 else 0.0
+        v: cython.double
+        for i in range(d):
+            v = self._live[1 + i] - self._prior_mean[i]
+            self._z[i] = v
+            self._mean[i] = self._prior_mean[i] + share * v
+            v *= self._kappa * share
+            for j in range(i + 1):
+                self._scale[p] = self._prior_scale[p] + n * self._live[1 + d + p] + v * self._z[j]
+                p += 1
+        self._divisor = self._df + weight + d + 2.0
+        if self._shape == TIED:
+            if len(self.group) > 0 and self.group[len(self.group) - 1] is self:
+                self._tie()
+        elif self._shape == FULL:
+            self._factorise()
+        else:
+            self._shape_and_factorise()
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _tie(self) -> cython.void:
+        """Set the pooled covariance in all kernels of the group."""
+        each: Gaussian
+        p: cython.Py_ssize_t
+        for each in self.group:
+            if each is not self:
+                self._divisor += each._divisor
+                for p in range(self._scale.shape[0]):
+                    self._scale[p] += each._scale[p]
+        self._shape_and_factorise()
+        for each in self.group:
+            if each is not self:
+                each._factor[:] = self._factor
+                each._inverse[:] = self._inverse
+                each._scale[:] = self._scale
+                each._divisor = self._divisor
+                each._constant = self._constant
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _shape_and_factorise(self) -> cython.void:
+        """Restrict the scale to its shape, and factorise it."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        trace: cython.double = 0.0
+        if self._shape == DIAGONAL or self._shape == SPHERICAL:
+            for i in range(d):
+                for _ in range(i):
+                    self._scale[p] = 0.0
+                    p += 1
+                trace += self._scale[p]
+                p += 1
+        if self._shape == SPHERICAL:
+            p = -1
+            for i in range(d):
+                p += i + 1
+                self._scale[p] = trace / d
+        self._factorise()
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _factorise(self) -> cython.void:
+        """Factorise scale = L D L' with ones on the diagonal of L."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0  # of (i, j)
+        q: cython.Py_ssize_t  # of (j, 0)
+        r: cython.Py_ssize_t = 0  # of (i, 0)
+        u: cython.double
+        v: cython.double
+        part: cython.double = 1.0
+        logs: cython.double = 0.0
+        divisor: cython.double = self._divisor
+        for i in range(d):
+            v = self._scale[r + i]
+            q = 0
+            for j in range(i):
+                u = self._scale[p]
+                for m in range(j):  # the row holds L D until its pivot is known
+                    u -= self._factor[r + m] * self._factor[q + m]
+                self._factor[p] = u
+                q += j + 1
+                p += 1
+            for j in range(i):
+                u = self._factor[r + j]
+                self._factor[r + j] = u * self._inverse[j]
+                v -= u * self._factor[r + j]
+            if not (v > 0.0 and isfinite(v) and divisor > 0.0):
+                self._constant = IMPOSSIBLE  # a singular covariance has no density
+                return
+            self._factor[p] = v
+            self._inverse[i] = 1.0 / v
+            part *= v / divisor
+            if not 1e-140 < part < 1e140:
+                logs += log(part)
+                part = 1.0
+            p += 1
+            r = p
+        self._constant = -HALF_LOG_TAU * d - 0.5 * (logs + log(part))
+
+    def set_parameter(self, parameter: Any) -> None:
+        """Set the mean and the covariance."""
+        mean, covariance = parameter
+        d = self._d
+        np.asarray(self._mean)[:] = np.array(mean, float).reshape(d)
+        np.asarray(self._scale)[:] = np.array(covariance, float).reshape(d, d)[np.tril_indices(d)]
+        self._divisor = 1.0
+        self._shape_and_factorise()
+
+    @property
+    def parameter_vector(self) -> list[float]:
+        """Mean, scale and divisor."""
+        return list(self._mean) + list(self._scale) + [self._divisor]
+
+    def load_parameter_vector(self, numbers: list[float]) -> None:
+        """Restore mean, scale and divisor."""
+        d = self._d
+        last = len(numbers) - 1
+        np.asarray(self._mean)[:] = numbers[:d]
+        np.asarray(self._scale)[:] = numbers[d:last]
+        self._divisor = numbers[last]
+        self._factorise()
+
+    def tie(self, kernels: list[Any]) -> None:
+        """Share one covariance with the kernels of the other components."""
+        if all(isinstance(kernel, Gaussian) for kernel in kernels):
+            for kernel in kernels:
+                kernel.group = list(kernels)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the covariance is singular."""
+        return bool(self._constant <= IMPOSSIBLE)
+
+    @property
+    def parameter(self) -> Any:
+        """Mean (d,) and covariance (d, d)."""
+        d = self._d
+        covariance = np.zeros((d, d))
+        covariance[np.tril_indices(d)] = np.asarray(self._scale) / self._divisor
+        lower = np.tril(covariance, -1)
+        return np.array(self._mean), covariance + lower.T
+
+    def add_to(self, statistics: Any, n: float) -> None:
+        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        d = self._d
+        live = np.asarray(self._live)
+        weight, mean = float(n * live[0]), live[1 : 1 + d].copy()
+        if isinstance(statistics, Moments):
+            log_base = -weight * float(mean[0]) if self._logarithm else 0.0
+            statistics.absorb(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
+            return
+        squares = np.zeros((d, d))
+        squares[np.tril_indices(d)] = n * live[1 + d :]
+        squares += np.tril(squares, -1).T
+        statistics.absorb(weight, mean, np.zeros(d), squares, 0.0)
+
+
+@cython.cclass
+class KnownVariance(Gaussian):
+    """A Normal component of unknown mean and known variance, with a Normal prior."""
+
+    _precision: cython.double
+    _variance: cython.double
+
+    def __init__(
+        self,
+        at: int,
+        prior: tuple[float, float],
+        variance: float,
+        logarithm: bool = False,
+    ) -> None:
+        mean, spread = prior
+        self._precision, self._variance = variance / spread, variance
+        Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), 0, logarithm)
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def m_step(self, n: cython.double) -> cython.int:
+        """Set the parameter to the posterior mode."""
+        weight: cython.double = n * self._live[0]
+        share: cython.double = weight / (self._precision + weight)
+        self._mean[0] = self._prior_mean[0] + share * (self._live[1] - self._prior_mean[0])
+        self._scale[0] = self._variance
+        self._divisor = 1.0
+        self._factorise()
+        return 0

@@ -1,0 +1,10 @@
+from seqbayes.mixture.rows cimport Row
+
+cdef class Kernel:
+    cdef double[::1] _live
+    cdef double[::1] _averaged
+    cdef public Py_ssize_t at
+    cpdef double log_density(self, Row row) except? -1.0
+    cpdef int learn(self, Row row, double keep, double gain) except -1
+    cpdef int average(self, double step) except -1
+    cpdef int m_step(self, double n) except -1

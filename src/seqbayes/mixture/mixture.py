@@ -1,0 +1,373 @@
+"""A mixture over any conjugate states, learned by EM: from given data, or from a stream."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from seqbayes import serialization
+from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.families import Dirichlet
+from seqbayes.mixture import split_merge
+from seqbayes.mixture.base import BaseMixture
+from seqbayes.mixture.em import EMModel, Trace
+from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
+from seqbayes.mixture.settings import (
+    BUFFER,
+    check_buffer,
+    check_proper,
+    check_settings,
+    name_components,
+)
+from seqbayes.mixture.start import Buffer, seed_model
+from seqbayes.state import State
+from seqbayes.statistics import arrays, read_weight
+
+
+class Mixture(BaseMixture):
+    """Observations from one of several components, with unknown labels.
+
+    The E-step gives every component its responsibility for an observation; the M-step is the
+    weighted learning of the components, whose priors make it MAP-EM. `fit` iterates over given
+    data; `learn_one` uses every observation of a stream once, by stochastic approximation of the
+    statistics that EM expects.
+
+    Parameters
+    ----------
+    components
+        The components' priors: states of any families over the same observations, as a sequence or
+        a mapping from name to state. They are cloned, never changed. Or a number: this many Normal
+        components over numbers, vectors or mappings of numbers, with vague priors at the scale of
+        the first observations.
+    weights
+        Weights of the components: a sequence that sums to 1 is fixed; a `Dirichlet` over the names
+        is the prior of learned weights. By default a flat one.
+    start
+        Parameter of every component to start from; by default derived from the data.
+    seed
+        Seed of the start from the data.
+    covariance
+        Shape of the covariances of Normal components: "full", "diagonal" (or "diag"), "spherical"
+        or "tied" (full, and common to all).
+    step
+        Step size of online EM, a callable of the number of observations; by default
+        ``Power(0.6)``. A number is a constant step size, for streams that drift, as is `HalfLife`.
+    average
+        Whether predictions use the average of the statistics' path (Polyak and Ruppert); by
+        default unless the step size is constant.
+    buffer
+        How many observations to collect for a start from the data; by default 400 per component.
+    burn_in
+        Number of observations before the first M-step if `start` is given; by default ten per
+        component.
+
+    Attributes
+    ----------
+    names : tuple
+        The components' names, which learning does not change. `ranking` orders them for display.
+
+    Raises
+    ------
+    PriorError
+        If there are no components, or another parameter is invalid.
+
+    Notes
+    -----
+    A feature that is absent from a mapping is a missing value, as are None in a sequence and NaN in
+    an array. Missing values are integrated out in the E-step, and replaced by their expectations
+    in the M-step. An observation outside the support of a component changes nothing.
+
+    Several threads may learn at the same time.
+
+    References
+    ----------
+    .. [1] Dempster, A. P., Laird, N. M. and Rubin, D. B. (1977). Maximum likelihood from incomplete
+       data via the EM algorithm.
+    .. [2] Do, C. B. and Batzoglou, S. (2008). What is the expectation maximization algorithm?
+       Nature Biotechnology 26, 897-899.
+    .. [3] Cappé, O. and Moulines, E. (2009). On-line expectation-maximization algorithm for latent
+       data models. Journal of the Royal Statistical Society B 71, 593-613.
+    .. [4] Polyak, B. T. and Juditsky, A. B. (1992). Acceleration of stochastic approximation by
+       averaging. SIAM Journal on Control and Optimization 30, 838-855.
+
+    Examples
+    --------
+    Five sets of ten tosses, each with one of two coins; which one was not recorded:
+
+    >>> from seqbayes import Beta
+    >>> from seqbayes.likelihoods import Binomial
+    >>> from seqbayes.mixture import Mixture
+    >>> coin = Beta(likelihood=Binomial(trials=10))
+    >>> coins = Mixture({"A": coin, "B": coin}, weights=(0.5, 0.5), start=(0.6, 0.5))
+    >>> trace = coins.fit([5, 9, 8, 4, 7], iterations=10, tol=0)
+    >>> [round(theta, 2) for theta in trace[1].parameters]
+    [0.71, 0.58]
+    >>> [round(theta, 2) for theta in coins.parameters]
+    [0.8, 0.52]
+    >>> coins.predict_one(9)
+    'A'
+
+    A stream, one observation at a time:
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> waits = Mixture(2, seed=1)
+    >>> for short in rng.random(5000) < 0.3:
+    ...     waits.learn_one({"wait": rng.normal(54, 6) if short else rng.normal(80, 6)})
+    >>> [f"{waits.weights[k]:.1f}: {waits.parameters[k].mean[0]:.0f}" for k in waits.ranking]
+    ['0.7: 80', '0.3: 54']
+    """
+
+    def __init__(
+        self,
+        components: int | Mapping[Any, State] | Sequence[State],
+        weights: Sequence[float] | Dirichlet | None = None,
+        start: Sequence[Any] | None = None,
+        seed: int | None = None,
+        *,
+        covariance: str = "full",
+        step: float | Callable[[float], float] | None = None,
+        average: bool | None = None,
+        buffer: int | None = None,
+        burn_in: int | None = None,
+    ) -> None:
+        named = name_components(components)
+        self._names = tuple(named)
+        priors = tuple(s.clone() for s in named.values() if s is not None) or None
+        self._given: dict[str, Any] = {
+            "components": components if priors is None else dict(zip(named, priors, strict=True)),
+            "weights": weights,
+            "start": None if start is None else tuple(start),
+            "seed": seed,
+            "covariance": covariance,
+            "step": step,
+            "average": average,
+            "buffer": buffer,
+            "burn_in": burn_in,
+        }
+        self.start, self.seed, self.covariance = self._given["start"], seed, covariance
+        self.step, self.average, self.buffer, self.burn_in = step, average, buffer, burn_in
+        if start is not None and len(start) != len(named):
+            raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
+        if start is not None and priors is None:
+            raise PriorError("a start needs the components' priors: give states, not their number")
+        self._settings = check_settings(self._given, self.names)
+        self._improper = not all(s.is_proper(s.prior) for s in priors or ())
+        size = check_buffer(buffer, len(named), BUFFER * len(named))
+        self._buffer = Buffer(self.names, priors, self._settings, seed, size)
+        self._model: EMModel | None = None
+        self._lock = threading.Lock()
+        if start is not None:
+            self._model = self._buffer.new_model()
+            self._model.start_from(self._given["start"])
+
+    # Learning.
+
+    def learn_one(self, x: Any, w: float = 1.0) -> None:
+        """Absorb one observation.
+
+        Parameters
+        ----------
+        x
+            The observation, in the form that the components' states take. A mapping of features
+            may lack some of them; None in a sequence, or NaN in an array, is a missing value.
+        w
+            Weight, finite and >= 0.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component, or `w` is invalid. Nothing changes then.
+        PriorError
+            If a component's prior is improper: online EM needs proper priors.
+        """
+        if self._model is None:
+            with self._lock:
+                if self._model is None:  # another thread may have started it
+                    self._fill(x, w)
+                    return
+        if self._improper:
+            self._check_proper()
+        self._model.engine.learn(x, w)
+
+    def _check_proper(self) -> None:
+        for state in self._buffer.priors or ():
+            check_proper(state)
+
+    def _fill(self, x: Any, w: Any) -> None:
+        """Add an observation to the buffer; start when it is full."""
+        self._buffer.add(x, as_weight(w))
+        if self._buffer.is_full:
+            self._model = self._buffer.fit()
+
+    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
+        """Absorb many observations in order; none of them if one is refused.
+
+        Parameters
+        ----------
+        xs
+            Observations: an array (n,) or (n, d), or any iterable of length n.
+        w
+            None, one weight for all, or n weights.
+
+        Raises
+        ------
+        ObservationError
+            If an observation or a weight is invalid; the message gives the first position.
+        """
+        xs = arrays.items(xs)
+        weights = arrays.weights(w, len(xs), HEAVIEST)
+        weights = np.ones(len(xs)) if weights is None else weights
+        first = 0
+        with self._lock:
+            if self._model is None:
+                self._buffer.check(xs)
+                while first < len(xs) and self._model is None:
+                    self._fill(as_observation(xs[first]), weights[first])
+                    first += 1
+        if first < len(xs) and self._model is not None:
+            self._check_proper()
+            self._model.engine.learn_rows(self._model.rows(xs[first:]), weights[first:])
+
+    def fit(
+        self,
+        data: Iterable[Any],
+        iterations: int = 1000,
+        tol: float = 1e-9,
+        *,
+        keep_responsibilities: bool = False,
+    ) -> Trace:
+        """Learn from given data by EM, from a new start; discard what was learned before.
+
+        Parameters
+        ----------
+        data
+            Observations in the support of every component.
+        iterations
+            The largest number of M-steps. With 0, parameters are those of the start.
+        tol
+            Stop when the log posterior changes by less than this per observation. With 0 all
+            iterations are taken. The log posterior never falls, unless a component's posterior has
+            no mode inside, as with Beta(½, ½), and its mean is used instead.
+        keep_responsibilities
+            Whether the trace has the responsibilities of every iteration, and not only of the last:
+            n × K numbers each.
+
+        Returns
+        -------
+        Trace
+            Expected counts, parameters and log likelihood of every iteration. The last one agrees
+            with `parameters` and `weights`.
+
+        Raises
+        ------
+        ObservationError
+            If there are no observations, or one is outside a component's support.
+        PriorError
+            If a component collapses onto a point, which a proper prior prevents.
+        """
+        data = arrays.items(data)
+        if len(data) == 0:
+            raise ObservationError("expected observations, got none")
+        model = self._buffer.new_model(data)
+        rows, start = model.rows(data), self._given["start"]
+        if start is None:
+            seed_model(model, rows, np.ones(len(rows)), np.random.default_rng(self.seed))
+            model.check_collapsed(self.names)
+        else:
+            model.start_from(start)
+        trace = model.fit(rows, self.names, iterations, tol, keep_responsibilities)
+        with self._lock:
+            self._model = model
+            self._buffer.clear()
+        return trace
+
+    def merge(self, other: Self) -> None:
+        """Add what another mixture has learned; the common priors count once.
+
+        Components are paired such that the evidence that the two of a pair are the same is
+        greatest, and keep this mixture's names. Statistics are added; observations in a buffer are
+        learned.
+
+        Raises
+        ------
+        MergeError
+            If the other mixture has other priors or settings, or has learned from observations of
+            another kind.
+        """
+        self._check_like(other)
+        self._check_same_kind(other)
+        if other._model is None:
+            for x, w in list(other._buffer):
+                self.learn_one(x, w)
+        elif self._model is None:
+            kept = list(self._buffer)
+            self._load_model(other.to_dict()["learned"], other._model.priors)
+            for x, w in kept:
+                self.learn_one(x, w)
+        else:
+            split_merge.merge(self._model, other._model)
+
+    def _check_same_kind(self, other: Self) -> None:
+        """Refuse to merge a mixture that has learned from another kind of observations.
+
+        Raises
+        ------
+        MergeError
+            If it has.
+        """
+        mine, theirs = self._model, other._model
+        if mine is not None and theirs is not None:
+            if not mine.reads_like(theirs):
+                raise MergeError("they have learned from observations of different features")
+            return
+        judge, buffer = (other, self._buffer) if mine is None else (self, other._buffer)
+        try:
+            judge.check_many([x for x, _ in buffer])
+        except ObservationError as error:
+            raise MergeError(f"they have learned from different observations: {error}") from None
+
+    # Copies and JSON.
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        yield {"components": 2}
+
+    def is_like(self, other: Mixture) -> bool:
+        """Whether another mixture has the same names, priors and settings."""
+        return (
+            self.names == other.names
+            and self._settings == other._settings
+            and self._buffer.priors == other._buffer.priors
+        )
+
+    def learned(self) -> dict[str, Any]:
+        """Return everything learned as plain values."""
+        if self._model is None:
+            return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
+        priors = None
+        if self._buffer.priors is None:
+            priors = [state.to_dict() for state in self._model.priors]
+        return {"learned": {"priors": priors, **self._model.to_dict()}}
+
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """Restore what `learned` returned, into a new clusterer."""
+        if "learned" in learned:
+            written, priors = learned["learned"].get("priors"), self._buffer.priors
+            if written is not None:
+                priors = tuple(State.from_dict(each) for each in written)
+            self._load_model(learned["learned"], priors)
+            return
+        for x, w in learned["buffer"]:
+            self._fill(serialization.decode(x), read_weight(w))
+
+    def _load_model(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
+        if priors is None or len(priors) != len(self.names):
+            raise PriorError("the document has no priors for the components")
+        model = EMModel(priors, self._settings, lenient=self._buffer.priors is None)
+        model.load(learned)
+        self._model = model
+        self._buffer.clear()

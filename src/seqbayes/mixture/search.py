@@ -1,0 +1,366 @@
+"""Search for the number of components on a stream: splits, joins and removals, on trial."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes import serialization
+from seqbayes.errors import PriorError
+from seqbayes.mixture import split_merge
+from seqbayes.mixture.em import EMModel, finite
+from seqbayes.mixture.forecast import Forecast
+from seqbayes.mixture.rows import as_observation
+from seqbayes.mixture.split_merge import ProcessPrior
+from seqbayes.statistics import read_weight
+
+DECISIVE_LEAD = 5.0
+"""Lead in log score that decides a trial: 150 to 1."""
+
+TOLERATED_LOSS = 2.0
+"""Loss in log score up to which fewer components win when the time of a trial is over."""
+
+TRIAL_RENEW_AFTER = 1.05
+"""Forecasts of a trial are renewed when its age has grown by this factor."""
+
+URGENT_COUNT = 5.0
+"""This many observations that no component explains start a trial of a split at once."""
+
+RECENT_LAG = 0.05
+"""Observations are compared with the components as they were this share of their age ago."""
+
+RETRY_AFTER = 1.15
+"""A lost trial is repeated when the number of observations has grown by this factor."""
+
+SMALL_SHARE = 0.5
+"""A component is small if its share is less than this part of an equal share."""
+
+
+class Trial:
+    """A challenger with another number of components, which learns beside the current model.
+
+    Both forecast every observation before they learn it, and log scores are compared.
+
+    Parameters
+    ----------
+    prior
+        The prior of both.
+    current, challenger
+        The models.
+    names
+        Names of the challenger's components.
+    key
+        What is changed: the name of a component that is split, the two names of components that
+        are joined, or twice the name of a component that is removed.
+    least, length
+        Number of observations before a challenger with fewer components can win, and after which
+        the trial ends.
+    """
+
+    def __init__(
+        self,
+        prior: ProcessPrior,
+        current: EMModel,
+        challenger: EMModel,
+        names: tuple[int, ...],
+        key: tuple[int, ...],
+        least: float,
+        length: float,
+    ) -> None:
+        self._prior = prior
+        self.challenger, self.names, self.key = challenger, names, key
+        self.least, self.length = least, length
+        self.age = self.due = self.lead = 0.0
+        self._forecasts = Forecast(current), Forecast(challenger)
+
+    @property
+    def grows(self) -> bool:
+        """Whether the challenger has one more component."""
+        return len(self.key) == 1
+
+    def learn(self, current: EMModel, x: Any, w: float, new: float) -> None:
+        """Score both forecasts of an observation, and let the challenger learn it.
+
+        Parameters
+        ----------
+        current
+            The current model, which has not learned the observation yet.
+        x, w
+            The observation and its weight.
+        new
+            Its log density under a new component.
+        """
+        models = current, self.challenger
+        if self.age >= self.due:
+            for forecast, model in zip(self._forecasts, models, strict=True):
+                forecast.renew(model)
+            self.due = TRIAL_RENEW_AFTER * self.age
+        logs = [
+            self._prior.log_density(forecast.log_density(x), new, model)
+            for forecast, model in zip(self._forecasts, models, strict=True)
+        ]
+        self.lead += w * (logs[1] - logs[0])
+        self.challenger.engine.learn(x, w)
+        self.age += w
+
+    @property
+    def outcome(self) -> bool | None:
+        """Whether the challenger has won; None while the trial continues.
+
+        With more components, it must lead clearly, at any time. With fewer, it must not be clearly
+        behind for some time: the component that it lacks may be rare.
+        """
+        if self.lead >= DECISIVE_LEAD and (self.grows or self.age >= self.least):
+            return True
+        if self.lead <= -DECISIVE_LEAD:
+            return False
+        if self.age < self.length:
+            return None
+        return not self.grows and self.lead >= -TOLERATED_LOSS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the trial as plain numbers and lists."""
+        return {
+            "names": list(self.names),
+            "key": list(self.key),
+            "numbers": [self.least, self.length, self.age, self.due, self.lead],
+            "challenger": self.challenger.to_dict(),
+            "forecasts": [forecast.to_dict() for forecast in self._forecasts],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, current: EMModel) -> Trial:
+        """Return the trial that `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the document is invalid.
+        """
+        try:
+            names, key = tuple(map(int, data["names"])), tuple(map(int, data["key"]))
+            least, length, age, due, lead = finite(data["numbers"]).tolist()
+            challenger = prior.new_model(current.priors[0], len(names))
+            challenger.load(data["challenger"])
+            trial = cls(prior, current, challenger, names, key, least, length)
+            trial.age, trial.due, trial.lead = age, due, lead
+            first, second = data["forecasts"]
+            trial._forecasts = (
+                Forecast.from_dict(first, current),
+                Forecast.from_dict(second, challenger),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read a trial: {error}") from None
+        return trial
+
+
+class ComponentSearch:
+    """Keeps the latest observations, proposes splits, joins and removals, and puts them on trial.
+
+    Parameters
+    ----------
+    prior
+        The truncated Dirichlet process.
+    size
+        How many observations to keep, and the least number that a trial lasts.
+    seed
+        The seed of the splits.
+
+    Attributes
+    ----------
+    names : tuple of int
+        Names of the current components.
+    """
+
+    def __init__(self, prior: ProcessPrior, size: int, seed: int | None) -> None:
+        self._prior, self._size, self._seed = prior, size, seed
+        self.names: tuple[int, ...] = (0,)
+        self._next_name = 1
+        self._window: deque[tuple[Any, float]] = deque(maxlen=size)
+        self._trials: list[Trial] = []
+        self._failed: dict[tuple[int, ...], float] = {}
+        self._due = self._unexplained = self._since = self._recent_until = 0.0
+        self._recent: Forecast | None = None
+
+    def start(self, model: EMModel, kept: Iterable[tuple[Any, float]]) -> None:
+        """Start with a model that has learned the observations kept."""
+        self._window.extend(kept)
+        self._next_name = len(model.priors)
+        self.names = tuple(range(self._next_name))
+        self._due = model.engine.n + self._size / 4.0
+
+    def learn(self, model: EMModel, x: Any, w: float, new: float) -> EMModel:
+        """Let the current model learn an observation; return the model that is current then.
+
+        Parameters
+        ----------
+        model
+            The current model.
+        x, w
+            The observation and its weight.
+        new
+            Its log density under a new component.
+        """
+        if self._prior.is_new(self._recent_log_density(model, x), new, model):
+            self._unexplained += w
+        for trial in self._trials:
+            trial.learn(model, x, w, new)
+        model.engine.learn(x, w)
+        self._window.append((as_observation(x), w))
+        model = self._end_trials(model)
+        if model.engine.n >= self._due or self._unexplained >= URGENT_COUNT:
+            model = self._propose(model)
+        return model
+
+    def _recent_log_density(self, model: EMModel, x: Any) -> float:
+        """Return the log density of an observation under the components a short time ago."""
+        n = model.engine.n
+        if self._recent is None:
+            self._recent = Forecast(model)
+            self._recent_until = n
+        elif n >= self._recent_until:
+            self._recent.renew(model)
+            self._recent_until = n + RECENT_LAG * (n - self._since)
+        return self._recent.log_likelihood(x)
+
+    def unite(self, mine: EMModel, theirs: EMModel, other: ComponentSearch) -> EMModel:
+        """Return the model of two shards; the components of `theirs` get new names."""
+        model, positions = split_merge.united(self._prior, mine, theirs)
+        self._window.extend(other._window)
+        fresh = itertools.count(self._next_name)
+        known = dict(enumerate(self.names))
+        names = tuple(known[k] if k in known else next(fresh) for k in positions)
+        return self._adopt(model, names)
+
+    def _end_trials(self, model: EMModel) -> EMModel:
+        """End the trials that are decided; return the winner."""
+        continuing = []
+        for trial in self._trials:
+            if trial.outcome:
+                return self._adopt(trial.challenger, trial.names)
+            if trial.outcome is None:
+                continuing.append(trial)
+            else:
+                self._failed[trial.key] = model.engine.n
+        self._trials = continuing
+        return model
+
+    def _adopt(self, model: EMModel, names: tuple[int, ...]) -> EMModel:
+        """Make another model the current one."""
+        self.names = names
+        self._next_name = max(self._next_name, *(name + 1 for name in names))
+        self._trials, self._failed, self._recent = [], {}, None
+        self._since = model.engine.n
+        self._unexplained, self._due = 0.0, model.engine.n + self._size / 10.0
+        return model
+
+    def _propose(self, model: EMModel) -> EMModel:
+        """Remove an empty component, or put a split, a join or a removal on trial."""
+        n, urgent = model.engine.n, self._unexplained >= URGENT_COUNT
+        self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
+        counts = model.engine.live * model.engine.memory
+        if len(counts) > 1 and counts.min() < 1.0:
+            k = int(counts.argmin())
+            smaller = split_merge.without(self._prior, model, k, self._window_weight())
+            return self._adopt(smaller, self._names_without(k))
+        self._failed = {key: at for key, at in self._failed.items() if n < RETRY_AFTER * at}
+        if len(self.names) < self._prior.most:
+            self._try_split(model, urgent)
+        if len(self.names) > 1 and all(trial.grows for trial in self._trials):
+            self._try_fewer(model)
+        return model
+
+    def _names_without(self, k: int) -> tuple[int, ...]:
+        return self.names[:k] + self.names[k + 1 :]
+
+    def _try_split(self, model: EMModel, urgent: bool) -> None:
+        """Put the best split on trial, if there is evidence for one.
+
+        If urgent, every component may be split, and a running trial may be replaced.
+        """
+        running = any(trial.grows for trial in self._trials)
+        if running and not urgent:
+            return
+        xs, w = zip(*self._window, strict=True)
+        seed = None if self._seed is None else [self._seed, int(model.engine.n)]
+        skip: set[int] = set()
+        if not urgent:
+            skip = {k for k, name in enumerate(self.names) if (name,) in self._failed}
+        found = split_merge.best_split(
+            self._prior, model, model.rows(xs), np.array(w), skip, np.random.default_rng(seed)
+        )
+        if found is None or found.gain <= (2.0 * DECISIVE_LEAD if running else 0.0):
+            return
+        larger = split_merge.split(self._prior, model, found, self._window_weight())
+        self._trials = [trial for trial in self._trials if not trial.grows]
+        names = (*self.names, self._next_name)
+        self._start_trial(model, larger, names, (self.names[found.at],))
+
+    def _try_fewer(self, model: EMModel) -> None:
+        """Put on trial to remove a small component, or to join the two most similar ones.
+
+        Changes that have lost a trial lately are skipped.
+        """
+        names = self.names
+        shares = model.predicting().live.tolist()
+        small = [k for k, share in enumerate(shares) if share * len(names) < SMALL_SHARE]
+        small = [k for k in small if (names[k], names[k]) not in self._failed]
+        if small:
+            k = min(small, key=shares.__getitem__)
+            smaller = split_merge.without(self._prior, model, k, self._window_weight())
+            self._start_trial(model, smaller, self._names_without(k), (names[k], names[k]))
+            return
+        pairs = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
+        skip = {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
+        found = split_merge.most_alike(self._prior, model, skip)
+        if found is None:
+            return
+        a, b, _ = found
+        smaller = split_merge.joined(self._prior, model, a, b)
+        kept = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
+        del kept[b]
+        self._start_trial(model, smaller, tuple(kept), (names[a], names[b]))
+
+    def _start_trial(
+        self, model: EMModel, challenger: EMModel, names: tuple[int, ...], key: tuple[int, ...]
+    ) -> None:
+        least = float(self._size)
+        length = max(least, model.engine.n / 4.0)
+        self._trials.append(Trial(self._prior, model, challenger, names, key, least, length))
+
+    def _window_weight(self) -> float:
+        return sum(w for _, w in self._window)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search as plain numbers and lists."""
+        return {
+            "names": list(self.names),
+            "numbers": [
+                *(float(self._next_name), self._due, self._unexplained),
+                *(self._since, self._recent_until),
+            ],
+            "known": None if self._recent is None else self._recent.to_dict(),
+            "failed": [[list(key), at] for key, at in self._failed.items()],
+            "window": [[serialization.encode(x), w] for x, w in self._window],
+            "trials": [trial.to_dict() for trial in self._trials],
+        }
+
+    def load(self, data: Mapping[str, Any], model: EMModel) -> None:
+        """Restore what `to_dict` returned, for the current model."""
+        self.names = tuple(map(int, data["names"]))
+        numbers = finite(data["numbers"]).tolist()
+        following, self._due, self._unexplained, self._since, self._recent_until = numbers
+        self._next_name = int(following)
+        recent = data["known"]
+        self._recent = None if recent is None else Forecast.from_dict(recent, model)
+        self._failed = {tuple(map(int, key)): float(at) for key, at in data["failed"]}
+        self._window.clear()
+        for each, w in data["window"]:
+            x = serialization.decode(each)
+            model.row(x)  # refuses an invalid observation
+            self._window.append((as_observation(x), read_weight(w)))
+        self._trials = [Trial.from_dict(each, self._prior, model) for each in data["trials"]]

@@ -1,0 +1,372 @@
+"""Models made from others: components split, joined, removed, or merged from two shards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.special as sc
+
+from seqbayes.families import Dirichlet
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.kernels import Kernel
+from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.start import fit_best_start
+from seqbayes.state import State
+
+Array = npt.NDArray[np.float64]
+
+# Number of starts of a split, and iterations of EM from the best.
+STARTS, ITERATIONS = 3, 20
+
+
+class ProcessPrior(NamedTuple):
+    """A truncated Dirichlet process: the prior of how many components there are.
+
+    Attributes
+    ----------
+    concentration : float
+        Concentration of the process.
+    most : int
+        The largest number of components.
+    settings : Settings
+        How components learn.
+    lenient : bool
+        Whether features of other names are ignored.
+    """
+
+    concentration: float
+    most: int
+    settings: Settings
+    lenient: bool
+
+    def new_model(self, component: State, k: int, flat: bool = False) -> EMModel:
+        """Return a model of `k` components; if `flat`, with a flat prior of the weights."""
+        each = 1.0 if flat else self.concentration / self.most
+        weights: Any = Dirichlet(dict.fromkeys(range(k), each)) if k > 1 else (1.0,)
+        settings = self.settings._replace(weights=weights)
+        return EMModel((component,) * k, settings, self.lenient)
+
+    def unseen(self, model: EMModel) -> float:
+        """Return the probability that an observation comes from a new component."""
+        rest = self.concentration * (self.most - len(model.priors)) / self.most
+        return rest / (self.concentration + model.engine.memory)
+
+    def log_density(self, known: float, new: float, model: EMModel) -> float:
+        """Return the log density, given those under the components and under a new one."""
+        rest = self.unseen(model)
+        if rest == 0.0:
+            return known
+        return float(np.logaddexp(known + math.log1p(-rest), new + math.log(rest)))
+
+    def is_new(self, known: float, new: float, model: EMModel) -> bool:
+        """Whether a new component explains an observation better than all components."""
+        rest = self.unseen(model)
+        return rest > 0.0 and new + math.log(rest) > known + math.log1p(-rest)
+
+
+# Evidence.
+
+
+def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
+    """Return the log evidence of rows for a model that EM has fitted to them.
+
+    It is the evidence of the completed data, which is in closed form, corrected by the difference
+    between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
+
+    Parameters
+    ----------
+    model
+        The fitted model; its statistics become those of the rows.
+    rows, w
+        The rows (n, width) and their weights (n,).
+    concentration, most
+        Those of the truncated Dirichlet process, the prior of the weights.
+
+    References
+    ----------
+    .. [1] Cheeseman, P. and Stutz, J. (1996). Bayesian classification (AutoClass): theory and
+       results. Advances in Knowledge Discovery and Data Mining, 153-180.
+    .. [2] Chickering, D. M. and Heckerman, D. (1997). Efficient approximations for the marginal
+       likelihood of Bayesian networks with hidden variables. Machine Learning 29, 181-212.
+    """
+    engine = model.engine
+    parameters = model.parameters(engine)
+    weights = engine.weights.copy()
+    _, total = model.e_step(rows, w)
+    counts = engine.live * engine.memory
+    total += log_partition(counts, concentration, most) - float(sc.xlogy(counts, weights).sum())
+    for state, theta in zip(model.states(engine), parameters, strict=True):
+        statistic = state.statistics.value
+        total += state.log_marginal(state.prior, statistic)
+        total -= state.log_likelihood(state.observation_parameter(theta), statistic)
+    return total
+
+
+def log_partition(counts: Array, concentration: float, most: int) -> float:
+    """Return the log probability of a partition of observations with these counts.
+
+    Components are not labelled: any of the `most` may have any of the counts. A component with
+    fewer than half an observation is empty.
+    """
+    each = concentration / most
+    n = float(counts.sum())
+    occupied = counts[counts >= 0.5]
+    urn = float((sc.gammaln(each + occupied) - sc.gammaln(each)).sum())
+    urn += math.lgamma(concentration) - math.lgamma(concentration + n)
+    return urn + float(sc.gammaln(most + 1) - sc.gammaln(most - len(occupied) + 1))
+
+
+def log_marginal(*states: State) -> float:
+    """Return the log marginal likelihood of the data of states with the same prior, together."""
+    first, *others = states
+    statistics = first.statistics
+    if others:
+        statistics = first.clone(include_attributes=True).statistics
+        for other in others:
+            statistics.merge(other.statistics)
+    return float(first.log_marginal(first.prior, statistics.value))
+
+
+# Merging two mixtures with the same components.
+
+
+def merge(mine: EMModel, theirs: EMModel) -> None:
+    """Add what another model has learned."""
+    latest, other = mine.predicting(), theirs.predicting()
+    order = match(mine.states(latest), theirs.states(other))
+    total = latest.memory + other.memory
+    share = other.memory / total if total > 0.0 else 0.0
+    engine = mine.engine
+    averaged = engine.averaged + theirs.engine.averaged
+    for kernel, mixed, place in zip(engine.kernels, latest.kernels, order, strict=True):
+        leaves = zip(kernel.leaves(), mixed.leaves(), other.kernels[place].leaves(), strict=True)
+        for leaf, mine_now, theirs_now in leaves:
+            leaf.averaged[:] = mine_now.live
+            leaf.live[:] = theirs_now.live
+            leaf.average(share)
+            leaf.live[:] = leaf.averaged
+    engine.live[:] = engine.average[:] = (1.0 - share) * latest.live + share * other.live[order]
+    engine.explained[:] += theirs.engine.explained[order]
+    engine.n += theirs.engine.n
+    engine.memory, engine.averaged = total, averaged
+    mine.m_step()
+
+
+def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
+    """Return, for every component of mine, the position of its counterpart.
+
+    The pairing has the greatest evidence for one parameter per pair against two: the log marginal
+    likelihood of the data of a pair together, minus those of each.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    ours, others = [log_marginal(a) for a in mine], [log_marginal(b) for b in theirs]
+    gains = np.array(
+        [
+            [_gain(a, b, own + their) for b, their in zip(theirs, others, strict=True)]
+            for a, own in zip(mine, ours, strict=True)
+        ]
+    )
+    return linear_sum_assignment(gains, maximize=True)[1]
+
+
+def _gain(a: State, b: State, apart: float) -> float:
+    """Return the log evidence for one parameter of two components, against two."""
+    if type(a) is not type(b) or a.likelihood != b.likelihood:
+        return -1e300
+    gain = log_marginal(a, b) - apart
+    return gain if np.isfinite(gain) else -1e300
+
+
+# Models with more or fewer components.
+
+
+class Part(NamedTuple):
+    """The statistics of one component: a kernel, its share, and a scale of both."""
+
+    kernel: Kernel
+    share: float
+    scale: float
+
+
+def parts(model: EMModel, scale: float = 1.0) -> list[Part]:
+    """Return the statistics of the components for predictions, scaled."""
+    latest = model.predicting()
+    shares = zip(latest.kernels, latest.live.tolist(), strict=True)
+    return [Part(kernel, scale * share, scale) for kernel, share in shares]
+
+
+def assemble(
+    prior: ProcessPrior,
+    source: EMModel,
+    composition: Sequence[Sequence[Part]],
+    path: float = math.inf,
+    other: EMModel | None = None,
+) -> EMModel:
+    """Return a model, each of whose components has the statistics of its parts.
+
+    Parameters
+    ----------
+    source
+        The model that the parts come from.
+    composition
+        The parts of every new component.
+    path
+        Largest weight of the averages of the path; it is limited because new components move.
+    other
+        The model of another shard that parts come from as well.
+    """
+    model = prior.new_model(source.priors[0], len(composition))
+    engine = model.engine
+    past = [each.engine for each in (source, other) if each is not None]
+    for kernel, taken in zip(engine.kernels, composition, strict=True):
+        for i, leaf in enumerate(kernel.leaves()):
+            leaf.averaged[:] = 0.0
+            for part in taken:
+                _add(leaf, part.kernel.leaves()[i].live, part.scale)
+            leaf.live[:] = leaf.averaged
+    engine.live[:] = engine.average[:] = [sum(p.share for p in taken) for taken in composition]
+    engine.end_burn_in(past[0].burn_in)
+    engine.n, engine.memory = sum(old.n for old in past), sum(old.memory for old in past)
+    engine.averaged = min(sum(old.averaged for old in past), path)
+    engine.explained[:] = engine.live * engine.memory
+    model.m_step()
+    return model
+
+
+def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
+    """Add a share of a statistic to the average of a kernel.
+
+    Statistics are centred, so they are added by `average`: with half of each, taken twice.
+    """
+    so_far = leaf.averaged.copy()
+    leaf.averaged[:] = 0.0
+    leaf.live[:] = statistic
+    leaf.average(scale)
+    if so_far.any():
+        leaf.live[:] = so_far
+        leaf.average(0.5)
+        leaf.live[:] = leaf.averaged
+        leaf.averaged[:] = 0.0
+        leaf.average(2.0)
+
+
+class Split(NamedTuple):
+    """Two halves of the component at a position, and the log evidence for them."""
+
+    at: int
+    halves: EMModel
+    gain: float
+
+
+def best_split(
+    prior: ProcessPrior, model: EMModel, rows: Array, w: Array, skip: set[int], rng: Any
+) -> Split | None:
+    """Return the split of one component with the most evidence in the rows.
+
+    Every component is fitted by one and by two components, to the rows it is responsible for.
+    """
+    shares = model.responsibilities(rows)
+    found = None
+    for k in range(len(model.priors)):
+        mine = w * shares[:, k]
+        chosen = mine > 1e-3
+        if k in skip or mine.sum() < 4.0 or chosen.sum() < 4:
+            continue
+        own, weights = rows[chosen], mine[chosen]
+        logs = []
+        for count in (1, 2):
+            each = prior.new_model(model.priors[k], count, flat=True)
+            fit_best_start(each, own, weights, rng, STARTS, ITERATIONS)
+            logs.append(log_evidence(each, own, weights, prior.concentration, prior.most))
+        if found is None or logs[1] - logs[0] > found.gain:
+            found = Split(k, each, logs[1] - logs[0])
+    return found
+
+
+def split(prior: ProcessPrior, model: EMModel, found: Split, path: float) -> EMModel:
+    """Return the model after a split: the larger half in the old position, the smaller last."""
+    composition = [[part] for part in parts(model)]
+    share = composition[found.at][0].share
+    halves = found.halves.engine
+    new = [
+        [Part(kernel, share * each, share)]
+        for kernel, each in zip(halves.kernels, halves.live.tolist(), strict=True)
+    ]
+    composition[found.at], last = sorted(new, key=lambda half: -half[0].share)
+    return assemble(prior, model, [*composition, last], path)
+
+
+def most_alike(
+    prior: ProcessPrior, model: EMModel, skip: set[Any]
+) -> tuple[int, int, float] | None:
+    """Return the positions of the two most similar components, and the log evidence to join them.
+
+    It is the log marginal likelihood of the data of both together, minus those of each, and the
+    same for their weights. The uncertainty about which of them produced an observation is not
+    counted, so this is an upper bound.
+    """
+    states = model.states(model.predicting())
+    counts = np.array([part.share for part in parts(model)]) * model.engine.memory
+    each = prior.concentration / prior.most
+    own = [log_marginal(state) for state in states]
+    found = None
+    for a in range(len(states)):
+        for b in range(a + 1, len(states)):
+            if (a, b) in skip:
+                continue
+            both = sc.gammaln(each + counts[a] + counts[b]) + sc.gammaln(each)
+            shares = both - sc.gammaln(each + counts[a]) - sc.gammaln(each + counts[b])
+            total = log_marginal(states[a], states[b]) - own[a] - own[b] + float(shares)
+            if found is None or total > found[2]:
+                found = a, b, total
+    return found
+
+
+def joined(prior: ProcessPrior, model: EMModel, a: int, b: int) -> EMModel:
+    """Return the model with the component at `b` joined to that at `a`."""
+    composition = [[part] for part in parts(model)]
+    composition[a] += composition[b]
+    del composition[b]
+    return assemble(prior, model, composition)
+
+
+def without(prior: ProcessPrior, model: EMModel, k: int, path: float) -> EMModel:
+    """Return the model without the component at `k`, and the others scaled up to the whole."""
+    learned = model.predicting().live
+    rest = parts(model, 1.0 / (1.0 - float(learned[k] / learned.sum())))
+    return assemble(prior, model, [[part] for i, part in enumerate(rest) if i != k], path)
+
+
+def united(prior: ProcessPrior, mine: EMModel, theirs: EMModel) -> tuple[EMModel, list[int]]:
+    """Return the model of two shards, and the position of each component in mine and theirs.
+
+    A component of mine and one of theirs are joined while there is evidence that they are the
+    same, or while there are more components than the prior allows.
+    """
+    total = mine.engine.memory + theirs.engine.memory
+    scales = mine.engine.memory / total, theirs.engine.memory / total
+    composition = [[part] for part in (*parts(mine, scales[0]), *parts(theirs, scales[1]))]
+    first = len(mine.priors)
+    sides = [{k >= first} for k in range(len(composition))]
+    positions = list(range(len(composition)))
+    while True:
+        model = assemble(prior, mine, composition, other=theirs)
+        too_many = len(composition) > prior.most
+        skip = {
+            (a, b)
+            for a in range(len(composition))
+            for b in range(a + 1, len(composition))
+            if sides[a] & sides[b] and not too_many
+        }
+        found = most_alike(prior, model, skip)
+        if found is None or (found[2] <= 0.0 and not too_many):
+            return model, positions
+        a, b, _ = found
+        composition[a] += composition.pop(b)
+        sides[a] |= sides.pop(b)
+        del positions[b]

@@ -1,0 +1,354 @@
+"""Starts of a mixture: k-means++ clusters, default priors, and the buffer of a stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqbayes import families, likelihoods
+from seqbayes.errors import ObservationError
+from seqbayes.families import Dirichlet
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.rows import LARGEST, as_number, as_observation
+from seqbayes.mixture.settings import Settings, check_proper
+from seqbayes.state import State
+
+Array = npt.NDArray[np.float64]
+
+# Iterations of EM after which starts are compared, and how many of the best continue.
+COMPARE_AFTER, CONTINUED = 8, 2
+
+# Number of starts, and iterations of EM from the best: for the start itself, and for predictions
+# while the buffer fills.
+FINAL_EFFORT = (10, 100)
+PROVISIONAL_EFFORT = (4, 20)
+
+
+def seed_model(model: EMModel, rows: Array, w: Array, rng: np.random.Generator) -> None:
+    """Start from k-means++ clusters of the rows."""
+    given = cluster(model.reader.vectors(rows), w, len(model.priors), rng)
+    model.e_step(rows, w, given)
+    model.m_step()
+
+
+def fit_best_start(
+    model: EMModel,
+    rows: Array,
+    w: Array,
+    rng: np.random.Generator,
+    starts: int,
+    iterations: int,
+) -> None:
+    """Fit by EM from the best of several starts.
+
+    All starts take a few iterations; the best of them continue until they gain no more.
+    """
+    found = []
+    for _ in range(starts if len(model.priors) > 1 else 1):
+        seed_model(model, rows, w, rng)
+        found.append((_climb(model, rows, w, COMPARE_AFTER), model.snapshot()))
+    found.sort(key=lambda each: -each[0])
+    ends = []
+    for _, snapshot in found[:CONTINUED]:
+        model.restore(snapshot)
+        model.m_step()
+        ends.append((_climb(model, rows, w, iterations), model.snapshot()))
+    model.restore(max(ends, key=lambda each: each[0])[1])
+    model.m_step()
+
+
+def _climb(model: EMModel, rows: Array, w: Array, iterations: int) -> float:
+    """Take iterations of EM until they gain no more; return the log posterior."""
+    before = -math.inf
+    for i in range(iterations):
+        _, log_likelihood = model.e_step(rows, w)
+        if abs(log_likelihood - before) < 1e-6 * len(rows) or i == iterations - 1:
+            break
+        before = log_likelihood
+        model.m_step()
+    reached = log_likelihood + model.log_prior(model.parameters(model.engine))
+    model.m_step()
+    return reached
+
+
+def cluster(vectors: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
+    """Return responsibilities (n, k) from k-means++, nearly one-hot.
+
+    Parameters
+    ----------
+    vectors
+        Vectors (n, d); NaN is a missing value, and replaced by the mean.
+    w
+        Weights (n,).
+    k
+        How many clusters.
+
+    References
+    ----------
+    .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    """
+    points = _standardise(vectors)
+    chances = w / w.sum()
+    centres = points[[rng.choice(len(points), p=chances)]]
+    nearest_squared = np.full(len(points), np.inf)
+    while len(centres) < k:
+        to_last = _squared_distances(points, centres[-1:])[:, 0]
+        nearest_squared = np.minimum(nearest_squared, to_last)
+        distance = w * nearest_squared
+        total = distance.sum()
+        share = distance / total if total > 0.0 else chances
+        centres = np.vstack([centres, points[rng.choice(len(points), p=share)]])
+    nearest = np.full(len(points), -1)
+    for _ in range(20):
+        assigned = _squared_distances(points, centres).argmin(axis=1)
+        if np.array_equal(assigned, nearest):
+            break
+        nearest = assigned
+        mass = np.bincount(nearest, w, k)
+        filled = mass > 0.0
+        for i, column in enumerate(points.T):
+            sums = np.bincount(nearest, w * column, k)
+            centres[filled, i] = sums[filled] / mass[filled]
+    # every cluster gets a small share of every vector, so that no component starts empty
+    assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
+    return assignment
+
+
+def _standardise(vectors: Array) -> Array:
+    """Return the vectors with mean 0 and variance 1 in every coordinate that varies."""
+    missing = np.isnan(vectors)
+    present = np.maximum((~missing).sum(axis=0), 1)
+    origin = vectors[0] if not missing[0].any() else np.zeros(vectors.shape[1])
+    points = np.where(missing, 0.0, vectors - origin)
+    mean = points.sum(axis=0) / present
+    points = np.where(missing, 0.0, points - mean)
+    largest = np.abs(points).max(axis=0)
+    points = points / np.where(largest > 0.0, largest, 1.0)  # so that no square overflows
+    spread = np.sqrt((points * points).sum(axis=0) / present)
+    standard: Array = points / np.where(spread > 0.0, spread, 1.0)
+    return standard
+
+
+def _squared_distances(points: Array, centres: Array) -> Array:
+    distances: Array = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
+    return distances
+
+
+# Default priors.
+
+
+def scaled_to(data: Sequence[Any], k: int) -> State:
+    """Return a vague Normal prior at the scale of the data: numbers, vectors or mappings.
+
+    Its mean is that of the data, with the weight of a hundredth of an observation. Its expected
+    covariance is diagonal, such that `k` clusters fill the volume of the data.
+
+    References
+    ----------
+    .. [1] Fraley, C. and Raftery, A. E. (2007). Bayesian regularization for normal mixture
+       estimation and model-based clustering. Journal of Classification 24, 155-181.
+    """
+    names, table = _tabulate(data)
+    mean = np.nanmean(table, axis=0)
+    variance = np.nanvar(table, axis=0)
+    size = np.where(mean == 0.0, 1.0, np.abs(mean))
+    # a constant coordinate has no other scale than its absolute value
+    variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
+    d = len(mean)
+    scale = variance / k ** (2.0 / d)
+    if names is None and np.ndim(data[0]) == 0:
+        return families.NormalInverseGamma(float(mean[0]), 0.01, 1.5, float(scale[0]) / 2.0)
+    likelihood = likelihoods.MultivariateNormal(features=names)
+    return families.NormalInverseWishart(
+        mean.tolist(), 0.01, d + 2.0, np.diag(scale).tolist(), likelihood=likelihood
+    )
+
+
+def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
+    """Return the names of the features, if they have names, and a table (n, d) of the data."""
+    if isinstance(data[0], dict):
+        # sorted, so that the order of a mapping does not matter
+        names = tuple(sorted({name for x in data for name in x}, key=repr))
+        table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
+        return names, table
+    return None, np.array(data, float).reshape(len(data), -1)
+
+
+class Buffer:
+    """The first observations of a stream, kept until the components are fitted to them.
+
+    Parameters
+    ----------
+    names
+        The components' names.
+    priors
+        Their priors; None if they are derived from the data.
+    settings, seed
+        How the mixture learns, and the seed of its start.
+    size
+        How many observations to keep.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Any],
+        priors: tuple[State, ...] | None,
+        settings: Settings,
+        seed: int | None,
+        size: int,
+    ) -> None:
+        self.priors = priors
+        self._k = len(names)
+        self._settings = settings
+        self._seed = seed
+        self.size = size
+        self._kept: list[tuple[Any, float]] = []
+        self._checker: EMModel | None = None
+        self._provisional: tuple[int, EMModel] | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[tuple[Any, float]]:
+        return iter(self._kept)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are enough observations to start."""
+        return len(self._kept) >= self.size
+
+    def clear(self) -> None:
+        """Discard all observations."""
+        self._kept = []
+        self._provisional = None
+
+    def first_weights(self) -> tuple[float, ...]:
+        """Return the weights of the components without observations."""
+        weights = self._settings.weights
+        return (1.0 / self._k,) * self._k if isinstance(weights, Dirichlet) else tuple(weights)
+
+    def add(self, x: Any, w: float) -> None:
+        """Keep an observation.
+
+        Raises
+        ------
+        ObservationError
+            If it is outside the support of a component.
+        PriorError
+            If a prior is improper.
+        """
+        self.check([x])
+        if self.priors is not None:
+            for state in self.priors:
+                check_proper(state)
+        if w == 0.0:
+            return
+        x = as_observation(x)
+        if self.priors is None and self._kept and self._kept[-1][0] == x:
+            # equal values have no scale: they are kept as one with their total weight
+            w += self._kept.pop()[1]
+            self._provisional = None
+        self._kept.append((x, w))
+
+    def check(self, xs: Any) -> None:
+        """Refuse observations that are outside the support of a component.
+
+        Raises
+        ------
+        ObservationError
+            If there is such an observation.
+        """
+        if self.priors is not None:
+            if self._checker is None:
+                self._checker = self.new_model()
+            self._checker.rows(xs)
+            return
+        like = self._kept[0][0] if self._kept else None
+        if _all_valid(xs):
+            xs = xs[:1]  # the others have the same form
+        for x in xs:
+            _check_numbers(x, like)
+            like = x if like is None else like
+
+    def new_model(self, data: Any = None) -> EMModel:
+        """Return a model without observations; `data` gives the scale of default priors."""
+        priors = self.priors
+        if priors is None:
+            assert data is not None
+            if not _all_valid(data):
+                for x in data:
+                    _check_numbers(x, data[0])
+            priors = (scaled_to([as_observation(x) for x in data], self._k),) * self._k
+        return EMModel(priors, self._settings, lenient=self.priors is None)
+
+    def fit(self) -> EMModel:
+        """Return a model fitted to the buffer, and discard the buffer."""
+        model = self._fit_first(len(self._kept), *FINAL_EFFORT)
+        self.clear()
+        return model
+
+    def provisional(self) -> EMModel:
+        """Return a model fitted to the buffer, or to at least four fifths of it.
+
+        Predictions depend on the observations only, not on when they were requested.
+        """
+        grid = n = len(self._kept)
+        if n > 10:
+            grid = int(10.0 * 1.25 ** int(np.log(n / 10.0) / np.log(1.25)))
+        if self._provisional is None or self._provisional[0] != grid:
+            model = self._fit_first(grid, *PROVISIONAL_EFFORT) if grid else self.new_model()
+            self._provisional = grid, model
+        return self._provisional[1]
+
+    def _fit_first(self, n: int, starts: int, iterations: int) -> EMModel:
+        xs = [x for x, _ in self._kept[:n]]
+        w = np.array([w for _, w in self._kept[:n]])
+        model = self._fit(xs, w, starts, iterations)
+        model.engine.end_burn_in(model.engine.n)
+        return model
+
+    def _fit(self, xs: list[Any], w: Array, starts: int, iterations: int) -> EMModel:
+        """Return a model fitted to observations."""
+        model = self.new_model(xs)
+        rng = np.random.default_rng(self._seed)
+        fit_best_start(model, model.rows(xs), w, rng, starts, iterations)
+        return model
+
+
+def _all_valid(xs: Any) -> bool:
+    """Whether all values of an array are valid numbers, without looking at each in Python."""
+    plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
+    return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
+
+
+def _check_numbers(x: Any, like: Any) -> None:
+    """Refuse other values than numbers, vectors or mappings of numbers like the first one."""
+    x, like = as_observation(x), as_observation(like)
+    if isinstance(x, Mapping):
+        if not x:
+            raise ObservationError("expected a feature or more, got {}")
+        for name, value in x.items():
+            try:
+                as_number(value)
+            except ObservationError as error:
+                raise ObservationError(f"feature {name!r}: {error}") from None
+    elif isinstance(x, tuple):
+        for value in x:
+            if value is not None:  # missing
+                as_number(value)
+        if x and all(value is None for value in x):
+            raise ObservationError(f"expected at least one value, got {x!r}")
+    else:
+        as_number(x)
+    if like is not None and _form(x) != _form(like):
+        raise ObservationError(f"expected an observation like {like!r}, got {x!r}")
+
+
+def _form(x: Any) -> Any:
+    if isinstance(x, Mapping):
+        return "mapping"
+    return len(x) if isinstance(x, tuple) else "number"
