@@ -13,7 +13,8 @@ from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishar
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
 from seqbayes.mixture.adapters import adapter_of
-from seqbayes.river.features import KINDS, Feature, Own
+from seqbayes.mixture.settings import check_proper
+from seqbayes.river.features import KINDS, Feature
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal")
@@ -49,9 +50,11 @@ class ClassMixture:
     ) -> None:
         self.mixture = mixture
         self.numbers = numbers
-        self._priors = tuple(mixture._get_params()["components"].values())
+        self._priors = mixture.priors or ()
         fields = _fields(self._priors[0])
-        self._vector = frozenset(() if numbers is None else fields[numbers].likelihood.features)
+        self._vector = frozenset(
+            () if numbers is None else fields[numbers].likelihood.observation_fields
+        )
         self._others: dict[Any, Any] = {}
         self._labels: dict[Any, frozenset[Any]] = {}
         for name, feature in (known or {}).items():
@@ -116,20 +119,19 @@ class ClassMixture:
 
 
 def _fields(state: Any) -> dict[Any, Any]:
-    if isinstance(state, Product):
-        return dict(state.fields)
-    return dict.fromkeys(state.likelihood.features)
+    """Return the fields of a product, or the names of a vector's features."""
+    return state.parts() or dict.fromkeys(state.likelihood.observation_fields)
 
 
 def _centre(state: Any, parameter: Any) -> Any:
-    """Return the mean of what a parameter makes, by field or feature; of labels the likeliest."""
-    if isinstance(state, Product):
-        return {name: _centre(field, parameter[name]) for name, field in state.fields.items()}
+    """Return the mean observation by field or feature; the likeliest label of labels."""
+    if parts := state.parts():
+        return {name: _centre(field, parameter[name]) for name, field in parts.items()}
     if isinstance(parameter, Mapping):
         return max(parameter, key=parameter.__getitem__)
     mean = parameter[0] if isinstance(parameter, tuple) else parameter
     if np.ndim(mean):
-        features = state.likelihood.features or range(len(mean))
+        features = state.likelihood.observation_fields or range(len(mean))
         return dict(zip(features, mean.tolist(), strict=True))
     return float(mean)
 
@@ -143,11 +145,9 @@ def check_component(state: State) -> None:
         If it, or a field of it, cannot.
     """
     adapter_of(state)
-    if isinstance(state, Product):
-        for field in state.fields.values():
-            check_component(field)
-    if not state.is_proper(state.prior):
-        raise PriorError(f"online EM needs proper priors, got {state.prior}")
+    for field in state.parts().values():
+        check_component(field)
+    check_proper(state)
 
 
 def prototypes(given: Any) -> tuple[State, ...]:
@@ -162,10 +162,7 @@ def prototypes(given: Any) -> tuple[State, ...]:
         raise PriorError(f"expected states, or their number, as components, got {given!r}")
     for state in given:
         check_component(state)
-        named = isinstance(state, Product) or (
-            isinstance(state, NormalInverseWishart) and state.likelihood.features is not None
-        )
-        if not named:
+        if not state.likelihood.observation_fields:
             raise PriorError(
                 "expected products of named fields, or vectors with named features, as components"
                 f" of a class, got {state!r}"
@@ -189,8 +186,7 @@ def read(
         If it is none.
     """
     mixture = Mixture.from_dict(written)
-    states = mixture._get_params()["components"]
-    given = prototypes(tuple(states.values()) if isinstance(states, Mapping) else states)
+    given = prototypes(mixture.priors or ())
     try:
         return ClassMixture(mixture, numbers, known)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -216,7 +212,7 @@ def component(
                 numbers[name] = prior
         elif feature.kind is KINDS["categorical"]:
             fields[name] = _labels(feature, label, strength)
-        elif isinstance(feature.kind, Own):
+        elif feature.kind.template is not None:
             fields[name] = feature.kind.template
         else:
             prior = feature.kind.prior(feature.seen.value, strength)

@@ -89,6 +89,8 @@ class Kind:
 
     family: type[State]
     likelihood: likelihoods.Likelihood
+    template: State | None = None
+    """The state that the user gave for the feature, from whose prior every class starts."""
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
@@ -109,7 +111,7 @@ class Kind:
             return None
         state = self.family(*prior)
         if label in feature.by_class:
-            state._statistics.merge(feature.by_class[label])
+            state.statistics.merge(feature.by_class[label])
         return state
 
     def log_predictives(
@@ -129,7 +131,7 @@ class Kind:
     def alone(self, seen: Statistics) -> State:
         """Return the belief given nothing but what was seen."""
         state = self._unseen()
-        state._statistics.merge(seen)
+        state.statistics.merge(seen)
         return state
 
     def _unseen(self) -> State:
@@ -252,7 +254,9 @@ class Categorical(Kind):
 
 
 class Own(Kind):
-    """Whatever a given state models; every class starts from its prior."""
+    """The model of a given state; every class starts from its prior."""
+
+    template: State
 
     def __init__(self, template: State) -> None:
         self.family = type(template)
@@ -260,7 +264,7 @@ class Own(Kind):
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
-        return self.template._accumulator()
+        return self.template.new_statistics()
 
     def prior(self, seen: Any, strength: float) -> Any:
         """Return the prior of the state."""
@@ -273,7 +277,7 @@ class Own(Kind):
         """Return the belief about a feature within a class."""
         state = self.template.clone()
         if label in feature.by_class:
-            state._statistics.merge(feature.by_class[label])
+            state.statistics.merge(feature.by_class[label])
         return state
 
     def surprise(self, seen: Any, x: Any) -> float:

@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from seqbayes import likelihoods, serialization
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
+from seqbayes.mixture.settings import as_count, check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
 from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster
-from seqbayes.river.features import Own, bounded_weight
+from seqbayes.river.features import bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.state import State
 
@@ -107,10 +110,10 @@ class MixtureDiscriminant(GenerativeClassifier):
         self.buffer = buffer
         self.seed = seed
         self._k, self._prototypes = _components(components)
-        self._size = _buffer_size(buffer, self._k)
+        self._size = check_buffer(buffer, self._k, 25 * self._k)
         self._kinds = kinds.kinds(features)
         for kind in self._kinds.values():
-            if isinstance(kind, Own):
+            if kind.template is not None:
                 class_mixture.check_component(kind.template)
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
         self._mixtures: dict[Any, ClassMixture] = {}
@@ -300,18 +303,10 @@ class MixtureDiscriminant(GenerativeClassifier):
 
 def _components(given: Any) -> tuple[int, tuple[State, ...] | None]:
     """Return how many components a class has, and their priors where they are given."""
-    if isinstance(given, int) and not isinstance(given, bool):
-        if given < 1:
-            raise PriorError(f"expected at least one component, got {given!r}")
-        return given, None
+    count = as_count(given)
+    if count is not None:
+        return count, None
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        raise PriorError(f"expected at least one component, got {given!r}")
     states = class_mixture.prototypes(given)
     return len(states), states
-
-
-def _buffer_size(buffer: Any, k: int) -> int:
-    if buffer is None:
-        return 25 * k
-    size = check_parameter("buffer", buffer, 1.0, open_low=False)
-    if size < k or size != int(size):
-        raise PriorError(f"expected a buffer of at least {k} observations, got {buffer!r}")
-    return int(size)

@@ -1,4 +1,4 @@
-"""What estimators are summarised by: a few numbers with intervals, by name."""
+"""Summaries of estimators: a few numbers with intervals, by name."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from seqbayes.families import Dirichlet, DirichletProcess
 from seqbayes.river.anomaly import PredictiveSurprise
 from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.river.regression import ConjugateLinearRegression
 from seqbayes.state import State
 
 MOST = 12
-"""Names of a summary, and labels of one feature."""
+"""Largest number of names in a summary, and of labels of one feature."""
 
 
 class Summary(NamedTuple):
-    """Means and 95 % intervals by name, the first of them the one to look at."""
+    """Means and 95 % intervals by name; the first one is the most important."""
 
     mean: dict[str, Any]
     interval: dict[str, Any]
 
 
 def summarise(estimator: Any) -> Summary | None:
-    """Return what an estimator is summarised by; None of what is no estimator of this package.
+    """Return the summary of an estimator; None for objects of other classes.
 
-    Of a classifier these are the shares of the largest classes, of a regression the weights of the
-    first features, of `PredictiveSurprise` what is believed of the first features.
+    It has the shares of a classifier's largest classes, the weights of a regression's first
+    features, or the beliefs of `PredictiveSurprise` about its first features.
 
     Examples
     --------
@@ -49,9 +48,9 @@ def summarise(estimator: Any) -> Summary | None:
         return _named(first, weights, estimator.weight_intervals(features=first))
     if isinstance(estimator, PredictiveSurprise):
         beliefs = {name: estimator.belief(name) for name in estimator.feature_names[:MOST]}
-        told = {name: _told(belief) for name, belief in beliefs.items()}
-        means = {name: mean for name, (mean, _) in told.items()}
-        return _named(told, means, {name: interval for name, (_, interval) in told.items()})
+        found = {name: _mean_and_interval(belief) for name, belief in beliefs.items()}
+        means = {name: mean for name, (mean, _) in found.items()}
+        return _named(found, means, {name: interval for name, (_, interval) in found.items()})
     return None
 
 
@@ -61,9 +60,9 @@ def _named(names: Any, means: Mapping[Any, Any], intervals: Mapping[Any, Any]) -
     )
 
 
-def _told(belief: State) -> tuple[Any, Any]:
-    """Return mean and interval of a belief; of many labels those with the largest shares."""
-    if isinstance(belief, (Dirichlet, DirichletProcess)):
+def _mean_and_interval(belief: State) -> tuple[Any, Any]:
+    """Return mean and interval of a belief; for labels, those with the largest shares."""
+    if belief.display_kind == "labels":
         top = belief.belief(belief.posterior).largest(MOST)
         return top.mean, top.interval(0.95, "equal-tailed")
     return belief.mean, belief.interval()
