@@ -1,4 +1,4 @@
-"""States and keys as the JSON that a store keeps."""
+"""States as the JSON in a store."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Forms:
     Parameters
     ----------
     template
-        A state, or whatever has `clone`, `to_dict` and `from_dict`.
+        A state, or any object with `clone`, `to_dict` and `from_dict`.
 
     Examples
     --------
@@ -90,25 +90,25 @@ class Forms:
         self._head = self._tail = ""
         if isinstance(template, State):
             self.make = spec.factory(self._template)
-        if getattr(type(template), "to_dict", None) is State.to_dict:
+        if isinstance(template, State) and type(template).to_dict is State.to_dict:
             # all states of a belief have the same JSON around their statistics
             form = {**self._template.to_dict(), "statistics": None}
-            # labels are within quotes, and these are escaped within a text: this is the key alone
+            # this finds the key: quotes within a label are escaped
             before, key, self._tail = write_json(form).partition('"statistics":')
             self._head, self._tail = before + key, self._tail.removeprefix("null")
 
     @property
     def empty(self) -> dict[str, Any]:
-        """The dictionary of a state that has seen nothing."""
+        """The dictionary of a state without data."""
         document: dict[str, Any] = self._template.to_dict()
         return document
 
     def write(self, state: Any) -> str:
         """Return the JSON of a state."""
         if self._head:
-            sums = state._statistics.dump()
+            sums = state.statistics.dump()
             text = write_json(sums) if set(map(type, sums)) == _FLOATS else "null"
-            if "null" in text:  # which stands for infinity, too
+            if "null" in text:  # which also represents infinity
                 text = write_json(serialization.encode(sums))
             return f"{self._head}{text}{self._tail}"
         return write_json(state.to_dict())
@@ -119,14 +119,14 @@ class Forms:
         Raises
         ------
         PriorError
-            If it is no such state.
+            If it does not describe such a state.
         """
         head, tail = self._head, self._tail
         if head and text.startswith(head) and text.endswith(tail):
             state = self.make()
-            seen = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
-            serialization.Document({"seqbayes": serialization.VERSION, "statistics": seen}).load(
-                state._statistics
+            data = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
+            serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(
+                state.statistics
             )
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
@@ -134,5 +134,5 @@ class Forms:
 
 def write_json(value: Any) -> str:
     """Return the JSON of a document."""
-    # numpy's numbers, which documents may hold as floats, are written as floats are
+    # numpy's numbers are written as floats
     return msgspec.json.encode(value, enc_hook=serialization.encode).decode()

@@ -17,8 +17,8 @@ from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
 from seqbayes.events.loops import learn_events, learn_until_failure, learns_by_itself
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
-from seqbayes.families import DirichletProcess
 from seqbayes.forgetting import Decayed
+from seqbayes.state import State
 from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.stores import StoreError
 
@@ -69,8 +69,8 @@ class Table:
         self._labels = 0
         self._reader = Reader(belief, layout)
         self._had = 0
-        self._counts = _open_counts(belief.state)
-        self._plain = self._reader.plain and self._counts is None and belief.over != "drop"
+        self._labels_of = _find_vocabulary(belief.state)
+        self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
         self._kind = type(belief.state) if learns_by_itself(belief.state) else None
 
     @property
@@ -87,8 +87,8 @@ class Table:
             name = read_key(key)
             self._states[name] = text
             self._uses = max(self._uses, used)
-            if self._counts is not None:
-                self._labels += len(self._counts(self.state(name)))
+            if self._labels_of is not None:
+                self._labels += len(self._labels_of(self.state(name)))
         self._unread = True
 
     def state(self, key: Any) -> Any:
@@ -210,7 +210,7 @@ class Table:
     def _learn_all(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
         """Learn observations with weights, times, open vocabularies or features."""
         rows = zip(index, self._reader.keys(events), self._reader.arguments(events), strict=False)
-        states, touch, counts = self._states, self._dirty.add, self._counts
+        states, touch, counts = self._states, self._dirty.add, self._labels_of
         drops, late = self.belief.over == "drop", self.belief.times.late is not None
         for i, key, arguments in rows:
             try:
@@ -234,7 +234,7 @@ class Table:
             if known is None:
                 key = self._make_room(key)
                 known = self.state(key)
-            if self._counts is not None:
+            if self._labels_of is not None:
                 self._check_label(known, arguments[0])
             state = self.forms.make() if known is None else known
             state.learn_one(*arguments)
@@ -244,8 +244,8 @@ class Table:
             self._count(error)
             refuse(i, str(error))
             return
-        if self._counts is not None:
-            self._labels += len(self._counts(state)) - self._had
+        if self._labels_of is not None:
+            self._labels += len(self._labels_of(state)) - self._had
         if self.belief.over == "drop":
             self._put_last(key, state)
         else:
@@ -265,8 +265,8 @@ class Table:
         self._states.pop(key, None)
         if len(self._states) >= self.belief.max_keys:
             oldest = next(iter(self._states))
-            if self._counts is not None:
-                self._labels -= len(self._counts(self.state(oldest)))
+            if self._labels_of is not None:
+                self._labels -= len(self._labels_of(self.state(oldest)))
             del self._states[oldest]
             self._dirty.discard(oldest)
             self._gone.add(oldest)
@@ -286,7 +286,7 @@ class Table:
 
     def _check_label(self, known: Any, x: Any) -> None:
         """Refuse a label for which an open vocabulary has no room."""
-        names = {} if known is None else self._counts(known)  # type: ignore[misc]
+        names = {} if known is None else self._labels_of(known)  # type: ignore[misc]
         self._had = len(names)
         if x in names:
             return
@@ -336,10 +336,7 @@ def _is_key(key: Any) -> bool:
     )
 
 
-def _open_counts(template: Any) -> Callable[[Any], Mapping[Any, float]] | None:
+def _find_vocabulary(template: Any) -> Callable[[Any], Mapping[Any, Any]] | None:
     """Return a function for the labels in a state of an open vocabulary, or None."""
-    if isinstance(template, DirichletProcess):
-        return attrgetter("_statistics.cells")
-    if isinstance(template, Decayed) and isinstance(template.as_of(), DirichletProcess):
-        return attrgetter("_state._statistics.cells")
-    return None
+    known = isinstance(template, (State, Decayed)) and template.open_ended
+    return attrgetter("vocabulary") if known else None
