@@ -244,6 +244,7 @@ class Pipeline:
             [
                 StoredState(name, *row)
                 for name, table in self.tables.items()
+                if self.store.retains
                 for row in table.changes()
             ],
             [(name, key) for name, table in self.tables.items() for key in table.gone],

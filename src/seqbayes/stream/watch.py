@@ -35,7 +35,7 @@ from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.reading import FORMATS, Format
 from seqbayes.stream.sources.stdin import Pipe, open_stdin
-from seqbayes.stream.stores import DeadLetter, open_store
+from seqbayes.stream.stores import DeadLetter, MemoryStore
 
 if TYPE_CHECKING:
     from seqbayes.console.live import LiveScreen, Screen
@@ -233,7 +233,7 @@ class _Watch(Collector):
 
     def run(self, interruption: Interruption) -> int:
         """Learn until the source ends or a signal arrives, then print the beliefs."""
-        store = open_store(":memory:")
+        store = MemoryStore(retain=False)
         with Pipeline(
             self._source, [self._belief], store, collectors=[self], most_dead_letters=sys.maxsize
         ) as pipeline:

@@ -30,6 +30,10 @@ class LeaseError(StoreError):
     """Another process is using the store."""
 
 
+class DeclarationError(StoreError):
+    """The store has another belief of the same name."""
+
+
 class DeadLetter(NamedTuple):
     """An event that could not be used: its position (JSON), its raw text and the reason.
 
@@ -476,7 +480,7 @@ class WritableStore(ReadableStore):
 
     def _check_declaration(self, name: str, stored: str, declaration: str) -> None:
         if stored != declaration:
-            raise StoreError(
+            raise DeclarationError(
                 f"{self.url} has another belief {name!r}: {difference(stored, declaration)}; choose"
                 " another name, or reset the stored belief"
             )

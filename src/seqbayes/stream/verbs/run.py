@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from seqbayes.stream.config import load_config
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.stores import LeaseError
+from seqbayes.stream.stores import DeclarationError, LeaseError
 from seqbayes.stream.verbs.shared import add_config, fail, load_or_report
 
 SERVED = "source.kind: this source receives events over HTTP; start it with seqbayes serve"
@@ -100,9 +101,11 @@ def command(args: argparse.Namespace) -> int:
                         break
         except LeaseError as error:
             return fail(log, error, STORE_IN_USE)
+        except DeclarationError as error:
+            return fail(log, error, USAGE_ERROR)
         except (SeqbayesError, OSError) as error:
             return fail(log, error, FAILED)
-    return _finish(log, pipeline, interruption)
+    return _finish(log, pipeline, interruption, args.config)
 
 
 def _log_start(log: Log, pipeline: Pipeline) -> None:
@@ -118,7 +121,7 @@ def _names(pipeline: Pipeline) -> dict[str, Any]:
     return {"source": pipeline.source.name, "beliefs": list(pipeline.tables)}
 
 
-def _finish(log: Log, pipeline: Pipeline, interruption: Interruption) -> int:
+def _finish(log: Log, pipeline: Pipeline, interruption: Interruption, path: str) -> int:
     """Log how much was learned and return the exit status."""
     used = {name: table.used for name, table in pipeline.tables.items()}
     counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
@@ -134,4 +137,11 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption) -> int:
     if interruption:
         return interruption.status
     filtered = sum(table.filtered for table in pipeline.tables.values())
-    return NO_RESULT if pipeline.events and not sum(used.values()) + filtered else 0
+    if not pipeline.events or sum(used.values()) + filtered:
+        return 0
+    text = (
+        f"none of the events could be used; fix the configuration, then learn them with seqbayes"
+        f" dead-letters {shlex.quote(pipeline.store.url)} --retry {shlex.quote(path)}"
+    )
+    log.say("unused", text, "warning", events=pipeline.events)
+    return NO_RESULT
