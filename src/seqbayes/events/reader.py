@@ -42,6 +42,7 @@ class Reader:
         self._mapped = belief.mapped
         last = [] if belief.features else [belief.time or ""]
         self._more = [*(belief.field if belief.features else ()), belief.weight or "", *last]
+        self._flat = (*belief.by, *self._names, *self._more)
         self._weight = _getter(layout, belief.weight, "number")
         self._time = _getter(layout, belief.time, "time")
         self._where = [
@@ -144,20 +145,19 @@ class Reader:
         timed = belief.time is not None and not belief.features
         if timed and (more[1] is UNSET or more[1] is None) and belief.times.missing == "clock":
             more[1] = UNSET if clock is None else clock
-        parts = [
-            *zip(belief.by, key if isinstance(key, tuple) else (key,), strict=False),
-            *self._named(x),
-            *zip(self._more, more, strict=False),
-        ]
+        keys = key if type(key) is tuple else (key,)
+        names, values = self._flat, (*keys, *((x,) if len(self._names) == 1 else x), *more)
+        if isinstance(x, dict):
+            names, values = (*belief.by, *x, *self._more), (*keys, *x.values(), *more)
         missing = {}
-        for name, value in parts:
+        for name, value in zip(names, values, strict=False):
             if value is None or value is UNSET or value is _NULL or value is _MISSING:
                 missing[name] = value is None or value is _NULL
-            elif isinstance(value, InvalidValue):
+            elif type(value) is InvalidValue:
                 raise ObservationError(f"field {name!r}: {value.reason}")
         if missing:
             raise MissingValueError(missing)
-        for name, part in zip(belief.by, key if isinstance(key, tuple) else (key,), strict=False):
+        for name, part in zip(belief.by, keys, strict=True):
             if len(part) > LONGEST_NAME:
                 raise ObservationError(
                     f"expected {name!r} of at most {LONGEST_NAME} characters, got {len(part)}"
@@ -166,12 +166,6 @@ class Reader:
         if timed and late is not None and clock is not None and more[1] < clock - late:
             raise ObservationError(f"time {more[1]!r} is late: the clock is at {clock!r}")
         return x, *more
-
-    def _named(self, x: Any) -> Iterable[tuple[str, Any]]:
-        """Return the values of an observation by the names of their fields."""
-        if isinstance(x, Mapping):
-            return x.items()
-        return zip(self._names, x if len(self._names) > 1 else (x,), strict=True)
 
 
 class MissingValueError(ObservationError):

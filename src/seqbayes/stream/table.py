@@ -331,9 +331,10 @@ class Table:
 
 
 def _is_key(key: Any) -> bool:
-    return not any(
-        isinstance(part, InvalidValue) for part in (key if isinstance(key, tuple) else (key,))
-    )
+    if type(key) is str:
+        return True
+    parts = key if type(key) is tuple else (key,)
+    return not any(type(part) is InvalidValue for part in parts)
 
 
 def _find_vocabulary(template: Any) -> Callable[[Any], Mapping[Any, Any]] | None:
