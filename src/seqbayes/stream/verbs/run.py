@@ -28,10 +28,10 @@ examples:
   seqbayes run seqbayes.toml --once --log-format json
 
 exit status: 0 if the source has ended or, with --once, all events present have been read; 1 if none
-of the events could be used; 2 for errors in the configuration, or a changed belief; 3 if another process is using the
-store; 4 if the store or the source failed (everything committed before is kept, and the next run
-resumes there); 129 after SIGHUP, 130 after Ctrl-C, 143 after SIGTERM (everything read is committed
-first)
+of the events could be used; 2 for errors in the configuration, or a belief that differs from the
+stored one; 3 if another process is using the store; 4 if the store or the source failed (everything
+committed before is kept, and the next run resumes there); 129 after SIGHUP, 130 after Ctrl-C, 143
+after SIGTERM (everything read is committed first)
 """
 
 
