@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqbayes.errors import ObservationError
+from seqbayes.errors import ObservationError, UnsupportedError
 
 try:
     import cython
@@ -183,7 +183,11 @@ class FieldSums(Statistics):
         kept: cython.double = -v * len(self._reading)
         for found in self._reading:
             part = found
-            part._check_remove(v)
+            try:
+                part._check_remove(v)
+            except UnsupportedError:
+                self.check_supports("unlearn")  # names the field
+                raise
         read = set(map(id, self._reading))
         for found in self.parts.values():
             part = found
