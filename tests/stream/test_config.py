@@ -389,7 +389,22 @@ def test_every_mistake_is_named():
         (f"{BASE}belief.\"\\n\" = {{state = 'beta', field = 'x'}}", "a printable name, got"),
         (f"{BASE}belief.b = {{state = 'beta', field = '\"'}}", "expected fields without quotes"),
         ("store = ''", "store: expected a file, or postgresql:"),
+        ("store = 'postgresql://u:${NONE}@h/d'", "store: the environment has no variable 'NONE'"),
+        ("store = 'mysql://h/d'", "store: expected a file or a URL that begins with one of"),
+        ("store = 'sqlite:///b.db'", "store: expected sqlite:PATH, such as sqlite:b.db"),
         ("store = 'postgresql://['", "store: no URL of a PostgreSQL database: "),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', weight = 'x'}}",
+            "belief.b.weight: 'x' is the observed field, too",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', late = '1h'}}",
+            "belief.b.late: it needs time, the field of the event time",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = inf}}}}",
+            "belief.b.prior: expected a finite alpha >= 0, got inf",
+        ),
         (f"{BASE}belief.b = {{state = 'beta'}}", "belief.b: belief 'b' has no field to observe"),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = -1}}}}",
@@ -450,7 +465,12 @@ def test_every_mistake_is_named():
 )
 def test_mistakes(text, mistake):
     found = mistakes(text)
-    assert any(re.search(mistake, each) for each in found), found
+    assert any(re.search(mistake.replace("${", r"\${"), each) for each in found), found
+
+
+def test_a_byte_order_mark_is_ignored():
+    text = f"{BASE}belief.b = {{state = 'beta', field = 'x'}}"
+    assert parse_config(b"\xef\xbb\xbf" + text.encode()) == parse_config(text.encode())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from seqbayes.extras import install_command
+from seqbayes.stream.sources.broker import expand
 from seqbayes.stream.stores.base import Mode, StoreError
 from seqbayes.stream.stores.sql import Row, SqlStore, T
 
@@ -32,7 +33,7 @@ class PostgresStore(SqlStore):
     ----------
     url
         What libpq takes: ``postgresql://user@host/database``. The tables are made in the schema
-        that its ``search_path`` names.
+        that its ``search_path`` names. ``${NAME}`` in it is that variable of the environment.
     mode
         "create" makes the tables where there are none, "open" does not, and "read" changes nothing.
 
@@ -51,7 +52,7 @@ class PostgresStore(SqlStore):
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
         self._psycopg = _driver()
-        self._conninfo = url
+        self._conninfo = url = expand(url, quoted=True)
         self._cursors = 0
         self._unanswered = False
         super().__init__(_public(self._psycopg.conninfo.conninfo_to_dict, url), mode)
@@ -73,8 +74,10 @@ class PostgresStore(SqlStore):
         ------
         StoreError
             If `url` is invalid, or psycopg is not installed.
+        PriorError
+            If `url` names an unknown variable of the environment.
         """
-        _public(_driver().conninfo.conninfo_to_dict, url)
+        _public(_driver().conninfo.conninfo_to_dict, expand(url, quoted=True))
 
     def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
