@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
         return {str(name): plain(each) for name, each in value.items()}
     if hasattr(value, "_asdict"):
         named = dict(value._asdict())
-        named.pop("families", None)  # of a product; what its fields are is said by their names
+        named.pop("families", None)  # of a product, whose fields are named
         categories = named.pop("categories", None)
         if categories is not None:
             named = {k: dict(zip(categories, v, strict=True)) for k, v in named.items()}

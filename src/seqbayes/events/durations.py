@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Durations such as "90 s" or "7d"."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_duration(given: Any) -> float:
     Raises
     ------
     PriorError
-        If it is none, or not above zero.
+        If `given` is invalid or not above zero.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def parse_duration(given: Any) -> float:
 
 
 def spell_duration(seconds: float) -> str:
-    """Return a duration as people write it.
+    """Return a duration in its largest suitable unit.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def spell_duration(seconds: float) -> str:
 
 
 def parse_half_life(given: Any) -> tuple[float, str]:
-    """Return a half-life, and whether it is one "by" events or time.
+    """Return a half-life, and whether it counts "events" or "time".
 
     Examples
     --------

@@ -10,7 +10,7 @@ LONGEST_NAME = 1000
 """Most characters of a key, or of a label of an open vocabulary."""
 
 REST = None
-"""The key of the belief about all events whose own keys are beyond the limit."""
+"""The key of the pooled belief about events with keys beyond the limit."""
 
 
 def write_key(key: Any) -> str:

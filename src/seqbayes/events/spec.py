@@ -1,4 +1,4 @@
-"""Which state the options ask for, read off the families' and likelihoods' own signatures."""
+"""States from options, by the signatures of families and likelihoods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.state import State
 
 
 def spell(name: str) -> str:
-    """Return a class or method name as an option spells it.
+    """Return the spelling of a class or method name in options.
 
     Examples
     --------
@@ -28,19 +28,19 @@ def spell(name: str) -> str:
 
 
 def families() -> dict[str, type[State]]:
-    """Every family whose observations can be read, by the name of its option."""
+    """Return every family whose observations can be read, by its name in options."""
     known = registry.families()
     return {spell(name): family for name, family in known.items() if likelihoods_of(family)}
 
 
 def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
-    """A family's likelihoods by the names of their option; the first is the default."""
+    """Return the likelihoods of a family by their names in options; the first is the default."""
     known = registry.likelihoods_of(family)
     return {spell(name): kind for name, kind in known.items() if kind.columnar}
 
 
 def fixed_parameters() -> dict[str, list[str]]:
-    """Every fixed parameter of some likelihood, with the likelihoods that have it.
+    """Return every fixed parameter of the likelihoods, with the likelihoods that have it.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def fixed_parameters() -> dict[str, list[str]]:
 
 
 def constructors(family: type[State]) -> dict[str, Callable[..., State]]:
-    """A family's named priors, by the name of their option.
+    """Return the named priors of a family by their names in options.
 
     Examples
     --------
@@ -90,13 +90,13 @@ def make_likelihood(
     fixed
         Its fixed parameters, as texts.
     values
-        How many columns an observation has. With two, a parameter that may differ from one
-        observation to the next is taken from the second.
+        Number of columns of an observation. The second one holds the parameter that may differ
+        from one observation to the next.
 
     Raises
     ------
     PriorError
-        If the family has no such likelihood, or the likelihood no such parameter.
+        If the family has no such likelihood, or the likelihood has no such parameter.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def make_prior(
     Raises
     ------
     PriorError
-        If there is no such prior, or its values make no sense.
+        If there is no such prior, or its values are invalid.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def make_prior(
 
 
 def factory(template: State) -> Callable[[], State]:
-    """Return what makes states with the same prior and likelihood, quickly."""
+    """Return a fast function that creates states with the same prior and likelihood."""
     family, likelihood = type(template), template.likelihood
     if "likelihood" not in inspect.signature(family).parameters:
         return template.clone
@@ -235,7 +235,7 @@ def _pairs(text: str) -> dict[str, Any]:
 def _arguments(
     own: Mapping[str, inspect.Parameter], pairs: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
-    """Return the constructor's arguments that the pairs name."""
+    """Return the arguments of the constructor that the pairs name."""
     mappings = [name for name, each in own.items() if "Mapping" in str(each.annotation)]
     arguments: dict[str, Any] = {}
     for key, value in pairs.items():
@@ -255,7 +255,7 @@ def _arguments(
 
 
 def _needs_labels(family: type[State], parameter: inspect.Parameter) -> bool:
-    # a default such as two unnamed shares is of no use where the labels come from data
+    # a default of unnamed shares is useless if labels come from data
     return "Mapping" in str(parameter.annotation) and parameter.default is not None
 
 

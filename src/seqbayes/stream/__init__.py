@@ -1,4 +1,4 @@
-"""Events from a stream: sources, durable beliefs, nothing lost, nothing counted twice."""
+"""Streams of events: sources, durable beliefs, and exactly-once processing."""
 
 from typing import Any
 

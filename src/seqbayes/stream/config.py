@@ -1,4 +1,4 @@
-"""A pipeline out of a TOML file, checked as a whole before anything runs."""
+"""Pipelines from TOML files, which are checked completely before anything runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CommitTable(msgspec.Struct):
 
 
 class HistoryTable(msgspec.Struct):
-    """What of the beliefs is kept for plots over time."""
+    """How much history is kept for plots over time."""
 
     every: _Duration = 60.0
     keys: int = 100
@@ -41,13 +41,13 @@ class HistoryTable(msgspec.Struct):
 
 
 class DeadLetterTable(msgspec.Struct):
-    """How many events that could not be used are kept."""
+    """How many dead letters are kept."""
 
     most: int = 1_000_000
 
 
 class Root(msgspec.Struct):
-    """All that a configuration has."""
+    """The top level of a configuration."""
 
     store: str
     source: dict[str, Any]
@@ -59,7 +59,7 @@ class Root(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Config:
-    """What a configuration file asks for.
+    """The contents of a configuration file.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ class Config:
     source
         The class of the source, and its parameters.
     beliefs
-        What is learned.
+        The beliefs to learn.
     pace
         When to commit.
     history
-        Parameters of `History`, None for no history.
+        Parameters of `History`; None keeps no history.
     most_dead_letters
-        How many dead letters the store may hold.
+        Limit of the dead letters in the store.
     """
 
     store: str
@@ -85,17 +85,17 @@ class Config:
     most_dead_letters: int
 
     def open_source(self) -> Source:
-        """Return the source, ready to be read."""
+        """Open the source."""
         kind, options = self.source
         return kind(**options)
 
     def open(self, collectors: Sequence[Collector] = ()) -> Pipeline:
-        """Return the pipeline, with its lease taken and its beliefs as they were left.
+        """Open the pipeline: acquire the lease, and restore the beliefs and the position.
 
         Raises
         ------
         StoreError
-            If the store cannot be used, or another runner has it.
+            If the store cannot be used, or another process is using it.
         OSError
             If the source cannot be read.
         """
@@ -113,12 +113,12 @@ class Config:
                 (*history, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
-            opened.pop_all()  # from now on the pipeline closes both
+            opened.pop_all()  # the pipeline closes both now
             return pipeline
 
 
 def load_config(path: str | Path) -> Config:
-    """Return what a TOML file asks for.
+    """Read a configuration from a TOML file.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def load_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        If it has mistakes; it names all of them, each with its line or the path of its key.
+        If it has errors; the message lists all of them, with the line or the path of the key.
     OSError
         If the file cannot be read.
     """
@@ -136,7 +136,7 @@ def load_config(path: str | Path) -> Config:
 
 
 def parse_config(text: bytes, name: str = "the configuration") -> Config:
-    """Return what the text of a TOML file asks for; see `load_config`.
+    """Read a configuration from the text of a TOML file; see `load_config`.
 
     Examples
     --------
@@ -155,8 +155,8 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
         raise ConfigError(name, [f"line {line}: it is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         last = text.rstrip().count(b"\n") + 1
-        told = str(error).replace("at end of document", f"at line {last}, the last one")
-        raise ConfigError(name, [told]) from None
+        reason = str(error).replace("at end of document", f"at line {last}, the last one")
+        raise ConfigError(name, [reason]) from None
     mistakes = Mistakes()
     config = _read(document, mistakes)
     if config is None or mistakes.found:
@@ -166,7 +166,7 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
 
 def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
     root = mistakes.read("", document, Root)
-    # what is there is looked at even where something else is missing
+    # the other tables are checked even if one is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
     source = _source(given.get("source"), mistakes)
     beliefs = _beliefs(given.get("belief"), mistakes)
@@ -206,7 +206,7 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Source], dict[str, Any
             options[name] = mistakes.convert(path, options[name], hint, None)
         elif required:
             mistakes.note(path, "it is missing")
-    if len(mistakes.found) == before:  # what types do not say, the source says when it is made
+    if len(mistakes.found) == before:  # the source itself checks what types cannot express
         mistakes.attempt("source", lambda: loaded(**options).close())
     return loaded, options
 
@@ -278,7 +278,7 @@ def _belief(
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:
                 mistakes.note(join(path, key), "it needs time, the field of the event time")
-    if state is None or len(mistakes.found) > before:  # what does not go together may follow
+    if state is None or len(mistakes.found) > before:  # other errors may follow from these
         return None
     return mistakes.attempt(
         path,

@@ -29,7 +29,7 @@ def read_state(document: Mapping[str, Any]) -> Any:
     Raises
     ------
     PriorError
-        If it describes none of these.
+        If `document` is invalid, or describes something else.
 
     Examples
     --------

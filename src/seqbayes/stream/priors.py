@@ -1,4 +1,4 @@
-"""The states that a configuration asks for."""
+"""States from the tables of a configuration."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ESTIMATORS = {
     "mixture-discriminant": "MixtureDiscriminant",
     "predictive-surprise": "PredictiveSurprise",
 }
-"""River's estimators by the names that a configuration gives them."""
+"""The estimators of `seqbayes.river` by their names in a configuration."""
 
 
 SEED = 0
-"""The seed where none is given, so that a run that crashed before its first commit, and is started
-again, ends with the same beliefs."""
+"""The default seed, so that a run that crashed before its first commit ends with the same beliefs
+when it is started again."""
 
 
 _Value = str | int | float | bool
@@ -47,7 +47,7 @@ class StateTable(msgspec.Struct):
 
 
 class BeliefTable(msgspec.Struct, kw_only=True):
-    """A belief, as a configuration declares it."""
+    """A belief in a configuration."""
 
     state: str = ""
     likelihood: str | dict[str, Any] = ""
@@ -83,10 +83,10 @@ OWN = {
     "normal-inverse-wishart": ("prior", "half_life"),
     **dict.fromkeys(ESTIMATORS, ("features", "parameters")),
 }
-"""States that no likelihood is chosen for, and the keys that they have."""
+"""States without a choice of the likelihood, and their keys."""
 
 INNER = {"product": ("fields",), "normal-inverse-wishart": ("prior",)}
-"""The same of those that can be within a product or a mixture."""
+"""Those states that can be part of a product or a mixture, and their keys there."""
 
 _KEYS = (
     *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
@@ -100,18 +100,18 @@ def known_states() -> list[str]:
 
 
 def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes: Mistakes) -> Any:
-    """Return the empty state of a belief, with its half-life; None, with notes, if it has mistakes.
+    """Return the empty state of a belief, with its half-life; None, with notes, if it has errors.
 
     Parameters
     ----------
     path
-        Where the belief stands.
+        Path of the belief in the configuration.
     table
         Its declaration.
     given
-        The same as it was written: which keys there are.
+        The table as it was written, which tells the keys that are present.
     mistakes
-        What takes note.
+        Collects the errors.
     """
     life = None
     if table.half_life is not None:
@@ -145,7 +145,7 @@ def _simple(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
 
 
 def _names(table: BeliefTable) -> tuple[str, ...] | None:
-    """Return the fields of a vector, one for each coordinate; None where a field has all."""
+    """Return the fields of a vector, one per coordinate; None if one field holds the vector."""
     return None if isinstance(table.field, str) else tuple(table.field)
 
 
@@ -173,7 +173,7 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
     def make() -> Any:
         try:
             return kind(**{**seeded, **table.parameters})
-        except (AttributeError, KeyError) as error:  # of a parameter that is something else
+        except (AttributeError, KeyError) as error:  # of a parameter of another type
             raise PriorError(f"{kind.__name__} cannot be made with them: {error}") from None
 
     return mistakes.attempt(join(path, "parameters"), make)
@@ -185,7 +185,7 @@ def _states(
     mistakes: Mistakes,
     names: tuple[str, ...] | None = None,
 ) -> dict[str, State] | None:
-    """Return named states; None, with notes, if one has a mistake."""
+    """Return named states; None, with notes, if one has an error."""
     states = {}
     for name, given in tables.items():
         place = join(path, name)
@@ -203,7 +203,7 @@ def _inner(
     names: tuple[str, ...] | None,
     mistakes: Mistakes,
 ) -> State | None:
-    """Return a state within another one."""
+    """Return a state that is part of another one."""
     name = spec.spell(table.state)
     allowed = INNER.get(name, ("likelihood", "prior", "categories"))
     for key in given:
@@ -244,7 +244,7 @@ def _open_mixture(
     seed = SEED if table.seed is None else table.seed
     given = {"concentration": table.concentration, "most": table.most}
     named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    for name, value in named.items():  # each by itself, so that each has its note
+    for name, value in named.items():  # one at a time, so that each error is noted
         mistakes.attempt(join(path, name), lambda one={name: value}: DirichletProcessMixture(**one))  # type: ignore[misc]
     if states is None or any(mistakes.within(join(path, name)) for name in named):
         return None

@@ -1,4 +1,4 @@
-"""Tables of a configuration, checked as wholes: every mistake is noted, not only the first."""
+"""Checks of configuration tables that report every error, not only the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ConfigError(SeqbayesError):
-    """A configuration has mistakes; `mistakes` are all of them, each with its place.
+    """A configuration has errors; `mistakes` lists all of them with their paths.
 
     Examples
     --------
@@ -31,17 +31,17 @@ class ConfigError(SeqbayesError):
 
 
 class Mistakes:
-    """Collects mistakes while a configuration is read."""
+    """Collects the errors of a configuration while it is read."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
 
     def note(self, path: str, text: object) -> None:
-        """Note a mistake at a key path."""
+        """Note an error at the path of a key."""
         self.found.append(f"{path}: {text}" if path else str(text))
 
     def convert(self, path: str, value: Any, kind: Any, otherwise: Any) -> Any:
-        """Return a value as its type has it, or `otherwise` with a note."""
+        """Convert a value to a type; return `otherwise`, with a note, if that is impossible."""
         if get_origin(kind) is Literal and value not in get_args(kind):
             known = " or ".join(map(repr, get_args(kind)))
             self.note(path, f"expected {known}, got {value!r}{guess(value, get_args(kind))}")
@@ -57,7 +57,7 @@ class Mistakes:
             return otherwise
 
     def _convert_each(self, path: str, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-        """Return a table of values of one type, without those that have a note."""
+        """Convert the values of a table to one type; leave out the invalid ones, with notes."""
         found = {
             name: self.convert(join(path, name), value, kind, _WRONG)
             for name, value in values.items()
@@ -65,11 +65,11 @@ class Mistakes:
         return {name: value for name, value in found.items() if value is not _WRONG}
 
     def within(self, path: str) -> bool:
-        """Whether there is a note of a key path."""
+        """Whether an error at the path of a key was noted."""
         return any(each.startswith(f"{path}: ") for each in self.found)
 
     def attempt(self, path: str, make: Callable[[], T]) -> T | None:
-        """Return what is made, or None with a note of why it cannot be."""
+        """Return the result of a function, or None, with a note of its error."""
         try:
             return make()
         except (SeqbayesError, TypeError, ValueError) as error:
@@ -77,7 +77,7 @@ class Mistakes:
             return None
 
     def unknown(self, path: str, given: Iterable[str], known: Iterable[str]) -> None:
-        """Note every key that is not known, with the one that was probably meant."""
+        """Note every unknown key, with a suggestion."""
         known = list(known)
         for key in given:
             if key not in known:
@@ -85,10 +85,10 @@ class Mistakes:
                 self.note(join(path, key), f"unknown key{hint}")
 
     def read(self, path: str, table: Any, kind: type[T]) -> T | None:
-        """Return a table as a struct, with notes of its mistakes.
+        """Convert a table to a struct, with notes of its errors.
 
-        What is wrong has its default there, so that the rest is looked at as well; it is None where
-        something is missing.
+        An invalid value is replaced by its default, so that the rest is checked, too. The result is
+        None if a required value is missing.
         """
         if not isinstance(table, Mapping):
             self.note(path, f"expected a table, got {table!r}")
@@ -123,7 +123,7 @@ _WORDS = {
 
 
 def _in_words(text: str) -> str:
-    """Return what is said of types in the words of those who write TOML.
+    """Replace the names of JSON types in a message by words.
 
     Examples
     --------
