@@ -136,6 +136,24 @@ def test_a_closed_output_pipe_is_status_141(words):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell and signals")
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_watch_into_a_closed_pipe_is_status_141(form, tmp_path):
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"x": true}\n')
+    words = ["watch", str(events), "--state", "beta", "--value", "x", *form.split()]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "seqbayes", *words],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="descriptors")
 def test_a_closed_standard_output_is_one_line():
     code = "import sys; from seqbayes.cli import main; sys.exit(main(['completion', 'bash']))"

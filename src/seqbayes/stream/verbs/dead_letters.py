@@ -341,6 +341,9 @@ def _drop(args: argparse.Namespace) -> int:
     letters = dead_letters(args.store, args.source)
     numbers = args.drop or None
     count = sum(1 for letter in letters if numbers is None or letter.number in numbers)
+    if not count:
+        sys.stdout.write(f"{args.store}: no such dead letters\n")
+        return NO_RESULT if numbers else 0
     question = f"Delete {count_of(count, 'dead letter')} of {args.store}? This cannot be undone."
     if not confirmed(question, args.yes):
         return NO_RESULT
