@@ -72,6 +72,24 @@ class TestPosix:
             assert process.wait() == 141
             assert process.stderr.read() == b""
 
+    @pytest.mark.parametrize("form", ["jsonl", "csv"])
+    def test_a_named_pipe_is_read(self, form, tmp_path):
+        data = b'{"c": true}\n{"c": 1}\n' if form == "jsonl" else b"c\ntrue\n1\n"
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        words = command("watch", str(pipe), "--state=beta", "--value=c", "--json")
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+            pipe.write_bytes(data)
+            assert json.loads(process.stdout.read())["n"] == 2.0
+            assert process.wait() == 0
+
+    def test_a_line_that_is_still_being_written_is_reported(self, tmp_path):
+        path = tmp_path / "e.jsonl"
+        path.write_bytes(b'{"c": true}\n{"c": tr')
+        done = run(str(path), "--state=beta", "--value=c", "--json")
+        assert json.loads(done.stdout)["n"] == 1.0
+        assert b"the last line is incomplete, and is not used: 8 bytes" in done.stderr
+
     def test_closed_standard_input(self):
         line = f"{sys.executable} -m seqbayes watch - --state beta --value c <&-"
         done = subprocess.run(line, shell=True, capture_output=True, check=False)

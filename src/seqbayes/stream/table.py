@@ -229,8 +229,9 @@ class Table:
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
         """Learn an event that is invalid, the first of its key, or subject to a limit."""
         known = self.state(key) if _is_key(key) else None
+        clock = None if known is None or self.belief.time is None else known.clock
         try:
-            arguments = self._reader.check(key, arguments, getattr(known, "clock", None))
+            arguments = self._reader.check(key, arguments, clock)
             if known is None:
                 key = self._make_room(key)
                 known = self.state(key)

@@ -228,6 +228,7 @@ class _Watch(Collector):
         self._first: list[tuple[int, DeadLetter]] = []  # with their lines
         self._recent: list[tuple[int, DeadLetter]] = []  # of the batch, with their positions
         self._began = False
+        self._token: Any = None
         self._objects = 0
         self._fields: dict[str, None] = {}
 
@@ -252,7 +253,7 @@ class _Watch(Collector):
             if self._table.used:
                 self._answer(screen, live)
         finally:
-            for text in self._losses():
+            for text in [*self._losses(), *([] if interruption else self._cut_line())]:
                 _say(text)
         if interruption:
             return interruption.status
@@ -277,6 +278,7 @@ class _Watch(Collector):
         """Check that the input has the fields of the belief, and count its lines."""
         if batch is None:
             return
+        self._token = batch.token
         header = isinstance(batch.records, Cells)
         self._began = self._began or header or len(batch.records) + len(batch.refused) > 0
         self._remember(batch)
@@ -415,6 +417,14 @@ class _Watch(Collector):
                 f" the first {self._args.max_keys:,} (--max-keys)"
             )
         return lines
+
+    def _cut_line(self) -> list[str]:
+        """Return a note of a last line that a file source leaves until it is complete."""
+        if not isinstance(self._source, File) or self._args.file.endswith((".gz", ".zst")):
+            return []
+        offset = 0 if self._token is None else self._token["offset"]
+        rest = os.path.getsize(self._args.file) - offset
+        return [f"the last line is incomplete, and is not used: {rest:,} bytes"] if rest > 0 else []
 
 
 def _unknown(name: str, existing: Sequence[str], kind: str) -> str:
