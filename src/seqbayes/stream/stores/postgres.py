@@ -219,6 +219,12 @@ class PostgresStore(SqlStore):
         """Return whether an operation failed because the connection was lost."""
         return self._connection.broken and isinstance(error.__cause__, self._psycopg.Error)
 
+    def _refuses_writes(self, error: StoreError) -> bool:
+        errors = self._psycopg.errors
+        return isinstance(
+            error.__cause__, (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
+        )
+
     def _reconnect(self) -> None:
         """Replace the broken connection, if the server can be reached."""
         with suppress(StoreError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, TypeVar
@@ -32,8 +34,8 @@ T = TypeVar("T")
 
 Row = tuple[Any, ...]
 
-VERSION = 3
-"""Version of the tables; older ones are brought up, newer ones refused."""
+VERSION = 4
+"""Version of the tables: older ones are upgraded, newer ones are refused."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
         source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
@@ -47,7 +49,7 @@ TABLES = (
     "CREATE TABLE seqbayes_beliefs (name TEXT PRIMARY KEY, declaration TEXT NOT NULL)",
     """CREATE TABLE seqbayes_states (
         belief TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, used BIGINT NOT NULL,
-        since DOUBLE PRECISION NOT NULL, updated DOUBLE PRECISION NOT NULL,
+        since DOUBLE PRECISION NOT NULL, updated DOUBLE PRECISION NOT NULL, crc BIGINT,
         PRIMARY KEY (belief, key))""",
     """CREATE TABLE seqbayes_sources (
         name TEXT PRIMARY KEY, token TEXT NOT NULL, events BIGINT NOT NULL,
@@ -65,8 +67,12 @@ TABLES = (
 MIGRATIONS: dict[int, Sequence[str]] = {
     1: (_IDS,),
     2: ("ALTER TABLE seqbayes_lease ADD COLUMN pulse TEXT",),
+    3: ("ALTER TABLE seqbayes_states ADD COLUMN crc BIGINT",),
 }
-"""Statements that bring the tables of a version to the next one."""
+"""Statements that upgrade the tables of a version to the next one.
+
+States that were stored before version 4 have no checksum until they are stored again.
+"""
 
 
 class SqlStore(Store):
@@ -82,6 +88,8 @@ class SqlStore(Store):
     _types: ClassVar[Mapping[str, str]]
     """The types of the database: that of a generated number, and that of bytes."""
 
+    _version = VERSION
+    _identity: str | None = None
     _for_update = ""
     """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
 
@@ -120,6 +128,10 @@ class SqlStore(Store):
     def _has_tables(self) -> bool:
         raise NotImplementedError
 
+    def _refuses_writes(self, error: StoreError) -> bool:
+        """Return whether an operation failed because the database cannot be written."""
+        raise NotImplementedError
+
     def _query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query outside of transactions."""
         with self._translated():
@@ -128,43 +140,81 @@ class SqlStore(Store):
     # The tables.
 
     def _prepare(self, mode: Mode) -> None:
-        """Create the tables where there are none, or bring them to this version."""
+        """Create missing tables, or upgrade those of an older version.
+
+        A store that is opened for reading is read as it is if it cannot be upgraded: because it
+        cannot be written, or because a runner of the older version is using it.
+        """
         if mode != "create":
             with self._translated():
                 if not self._has_tables():
-                    raise StoreError(f"{self.url} holds no beliefs")
-                if mode == "read" and self._version() == VERSION:
-                    return
-        with self._transaction():
-            if not self._has_tables():
-                for statement in TABLES:
-                    self._run(statement.format(**self._types))
-                self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
-            self._migrate(self._version())
+                    raise StoreError(f"{self.url} is not a store of seqbayes")
+                self._version = self._read_version()
+        if mode != "read" or self._version < VERSION:
+            try:
+                with self._transaction():
+                    self._create_or_upgrade()
+            except StoreError as error:
+                if mode != "read" or not (
+                    isinstance(error, LeaseError) or self._refuses_writes(error)
+                ):
+                    raise
+        self._identity = self._meta("id")
+        self.lease()
 
-    def _version(self) -> int:
-        """Return the version of the tables, which must not be a newer one."""
-        ((version,),) = self._run("SELECT value FROM seqbayes_meta WHERE name = 'version'")
-        if int(version) > VERSION:
+    def _create_or_upgrade(self) -> None:
+        if not self._has_tables():
+            for statement in TABLES:
+                self._run(statement.format(**self._types))
+            self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
+        self._version = self._read_version()
+        if self._version < VERSION:
+            self._check_free(self._read_lease())
+            for old in range(self._version, VERSION):
+                for statement in MIGRATIONS[old]:
+                    self._run(statement.format(**self._types))
+            self._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(VERSION)])
+            self._version = VERSION
+        if self._meta("id") is None:
+            self._run("INSERT INTO seqbayes_meta VALUES ('id', ?)", [uuid.uuid4().hex])
+
+    def _meta(self, name: str) -> Any:
+        found = self._query("SELECT value FROM seqbayes_meta WHERE name = ?", [name])
+        return found[0][0] if found else None
+
+    def _read_version(self) -> int:
+        """Return the version of the tables, which must not be newer than this one."""
+        text = self._meta("version")
+        try:
+            version = int(text)
+        except (TypeError, ValueError):
+            version = 0
+        if version < 1:
+            raise self._damaged("its version", f"expected a number, got {text!r}")
+        if version > VERSION:
             raise StoreError(
                 f"{self.url}: the store has version {version}, and this seqbayes reads up to"
                 f" {VERSION}: upgrade"
             )
-        return int(version)
-
-    def _migrate(self, version: int) -> None:
-        for old in range(version, VERSION):
-            for statement in MIGRATIONS[old]:
-                self._run(statement.format(**self._types))
-        if version < VERSION:
-            self._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(VERSION)])
+        return version
 
     # The lease.
 
     def lease(self) -> Lease:
         """Return the lease."""
-        (row,) = self._query("SELECT epoch, serial, holder, expires, pulse FROM seqbayes_lease")
-        return Lease(*row)
+        return self._read_lease()
+
+    def _read_lease(self, lock: str = "") -> Lease:
+        pulse = "pulse" if self._version >= 3 else "NULL"
+        found = self._query(
+            f"SELECT epoch, serial, holder, expires, {pulse} FROM seqbayes_lease{lock}"
+        )
+        if len(found) != 1:
+            raise self._damaged("its lease", f"expected one row, got {len(found)}")
+        lease = Lease(*found[0])
+        if not all(map(isinstance, lease, _LEASE_TYPES)):
+            raise self._damaged("its lease", f"got {tuple(lease)}")
+        return lease
 
     def acquire(self) -> None:
         """Take the lease; see `WritableStore`."""
@@ -180,10 +230,7 @@ class SqlStore(Store):
         The row stays locked until the transaction ends, so that of two runners which start at the
         same time the second one reads what the first one wrote.
         """
-        (row,) = self._run(
-            "SELECT epoch, serial, holder, expires, pulse FROM seqbayes_lease" + self._for_update
-        )
-        lease, own = Lease(*row), self.holder.write()
+        lease, own = self._read_lease(self._for_update), self.holder.write()
         if again and lease.holder == own:  # the answer to an earlier attempt was lost
             return lease.epoch, lease.serial
         self._check_free(lease)
@@ -263,7 +310,10 @@ class SqlStore(Store):
         ):
             raise self._taken_over()
 
-    def _taken_over(self) -> LeaseError:
+    def _taken_over(self) -> StoreError:
+        if self._meta("id") != self._identity:
+            return StoreError(f"{self.url} was replaced by another store while it was in use")
+        self._read_lease()  # reports a damaged lease
         return LeaseError(f"{self.url} was taken over by another runner")
 
     def release(self) -> None:
@@ -312,11 +362,23 @@ class SqlStore(Store):
         parameters: list[Any] = values
         if since is not None:
             of, parameters = f"{of} AND updated >= ?", [*values, since]
+        crc = "crc" if self._version >= 4 else "NULL"
         sql = (
-            "SELECT belief, key, state, used, since, updated FROM seqbayes_states"
+            f"SELECT belief, key, state, used, since, updated, {crc} FROM seqbayes_states"
             f" WHERE {of} ORDER BY used"
         )
-        return map(StoredEntry._make, self._stream(sql, parameters))
+        return map(self._entry, self._stream(sql, parameters))
+
+    def _entry(self, row: Row) -> StoredEntry:
+        """Return a state after comparing it with its checksum."""
+        *values, crc = row
+        entry = StoredEntry(*values)
+        if not all(map(isinstance, entry, _ENTRY_TYPES)) or (
+            crc is not None and crc != checksum(entry.key, entry.state)
+        ):
+            what = f"the state of {str(entry.key)[:200]} of belief {entry.belief!r}"
+            raise self._damaged(what, "its checksum is wrong")
+        return entry
 
     def entry_count(self, belief: str) -> int:
         """Return the number of states of a belief."""
@@ -332,7 +394,7 @@ class SqlStore(Store):
     def ids(self, source: str) -> Iterator[SeenId]:
         """Yield the identities remembered for a source, oldest first."""
         sql = "SELECT id, number, note FROM seqbayes_ids WHERE source = ? ORDER BY number"
-        return map(SeenId._make, self._stream(sql, [source]))
+        return map(SeenId._make, self._stream(sql, [source])) if self._version > 1 else iter(())
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order."""
@@ -403,10 +465,10 @@ class SqlStore(Store):
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
         self._insert(
-            "seqbayes_states (belief, key, state, used, since, updated)",
-            [(*row, now, now) for row in changes.states],
+            "seqbayes_states (belief, key, state, used, since, updated, crc)",
+            [(*row, now, now, checksum(row.key, row.state)) for row in changes.states],
             "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
-            " updated = excluded.updated",
+            " updated = excluded.updated, crc = excluded.crc",
         )
         self._insert(
             "seqbayes_dead_letters (source, position, belief, raw, reason, at)",
@@ -444,7 +506,10 @@ class SqlStore(Store):
             if any(self._run(f"SELECT 1 FROM seqbayes_{table} LIMIT 1") for table in tables):
                 raise StoreError(f"{self.url} is not empty: merge into a new store")
             self._fill("beliefs (name, declaration)", contents.declarations.items())
-            self._fill("states (belief, key, state, used, since, updated)", contents.entries)
+            self._fill(
+                "states (belief, key, state, used, since, updated, crc)",
+                ((*entry, checksum(entry.key, entry.state)) for entry in contents.entries),
+            )
             self._fill("sources (name, token, events, updated)", contents.places)
             self._fill(
                 "dead_letters (source, position, belief, raw, reason, at)",
@@ -482,6 +547,21 @@ class SqlStore(Store):
     def _delete(self, table: str, of: str, values: Sequence[Any]) -> int:
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
 
+
+def checksum(key: str, state: str) -> int:
+    """Return the checksum that is stored with a state.
+
+    Examples
+    --------
+    >>> checksum('["a"]', "{}")
+    3735613209
+    """
+    return zlib.crc32(state.encode(), zlib.crc32(key.encode()))
+
+
+_NUMBER = (int, float)
+_LEASE_TYPES = (int, int, str | None, _NUMBER, str | None)
+_ENTRY_TYPES = (str, str, str, int, _NUMBER, _NUMBER)
 
 _LETTERS = "SELECT id, source, position, belief, raw, reason, at FROM seqbayes_dead_letters"
 

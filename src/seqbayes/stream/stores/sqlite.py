@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from seqbayes.stream.stores.base import Mode, StoreError
+from seqbayes.stream.stores.base import Lease, Mode, StoreError
 from seqbayes.stream.stores.sql import Row, SqlStore
 
 
@@ -51,7 +51,9 @@ class SqliteStore(SqlStore):
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
                     self._connection.execute("PRAGMA synchronous = FULL")
+            self._files = self._open_files(path, mode)
             self._prepare(mode)
+            self._files = self._open_files(path, mode)
             if mode == "read":
                 self._connection.execute("PRAGMA query_only = ON")
         except BaseException:
@@ -98,6 +100,15 @@ class SqliteStore(SqlStore):
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from None
 
+    @classmethod
+    def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
+        """Return the identity of the file, and of its log, which is there while it is open."""
+        if cls.path(path) is None:
+            return {}
+        path = os.path.abspath(path)
+        names = (path,) if mode == "read" else (path, f"{path}-wal")
+        return {name: _file_id(name) for name in names if os.path.exists(name)}
+
     def _check_file(self) -> None:
         """Refuse a damaged file, and one of another program."""
         ((verdict,),) = self._run("PRAGMA quick_check(1)")
@@ -117,13 +128,34 @@ class SqliteStore(SqlStore):
         except sqlite3.Error as error:
             raise StoreError(f"{self.url}: {error}") from error
 
+    def _refuses_writes(self, error: StoreError) -> bool:
+        cause = error.__cause__
+        code = cause.sqlite_errorcode if isinstance(cause, sqlite3.Error) else 0
+        return code & 0xFF == sqlite3.SQLITE_READONLY
+
+    def _check_in_place(self) -> None:
+        """Check that the file and its log are those that were opened.
+
+        SQLite goes on writing to a file that was deleted, and nobody can read it afterwards.
+        """
+        for name, known in self._files.items():
+            if _file_id(name) != known:
+                raise StoreError(f"{name} was deleted or replaced while it was in use")
+
+    def lease(self) -> Lease:
+        """Return the lease."""
+        self._check_in_place()
+        return super().lease()
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._check_in_place()
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._connection.execute("COMMIT")
+                self._check_in_place()
             except BaseException:
                 # a full disk may have rolled back already
                 if self._connection.in_transaction:
@@ -173,3 +205,12 @@ def _access(path: str, mode: Mode) -> str:
         return "mode=rw"
     log = Path(f"{path}-wal")
     return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+
+
+def _file_id(path: str) -> tuple[int, int] | None:
+    """Return what distinguishes a file from another one of the same name."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
