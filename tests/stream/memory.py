@@ -10,6 +10,8 @@ from seqbayes.stream.source import Batch, Source
 class Listed(Source):
     """Raw records or mappings out of a list; the token is how many have been read."""
 
+    token_type = int
+
     def __init__(self, records, name="listed", size=None, idle=(), text=False):
         self.records = records
         self.name = name

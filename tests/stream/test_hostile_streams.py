@@ -388,7 +388,7 @@ def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(durable_url,
             open_store(durable_url, mode)
     monkeypatch.setattr(sql, "MIGRATIONS", {1: [column]})
     with open_store(durable_url, "read") as store:
-        assert store._version() == 2
+        assert store.version == 2
     (answer,) = stream.show(durable_url)
     assert answer.state.n_samples == 1.0
     monkeypatch.setattr(sql, "VERSION", 1)

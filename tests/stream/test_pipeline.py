@@ -609,7 +609,8 @@ def test_a_stored_state_that_cannot_be_read_stops_the_pipeline(durable_url):
     store = open_store(durable_url)
     with store._transaction():
         store._run(
-            "UPDATE seqbayes_states SET state = ? WHERE key = ?", ['{"seqbayes":9}', '["a"]']
+            "UPDATE seqbayes_states SET state = ?, crc = NULL WHERE key = ?",
+            ['{"seqbayes":9}', '["a"]'],
         )
     store.close()
     pipeline = Pipeline(Listed(records), [belief], open_store(durable_url))

@@ -196,6 +196,7 @@ def test_identities_are_kept_with_the_commit_from_version_1_on(durable_url):
     with store._transaction():
         store._run("DROP TABLE seqbayes_ids")
         store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
+        store._run("ALTER TABLE seqbayes_states DROP COLUMN crc")
         store._run("UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'")
     store.close()
     store = open_store(durable_url)
@@ -211,6 +212,7 @@ def test_signs_of_life_are_kept_from_version_2_on(durable_url, monkeypatch):
     store = open_store(durable_url)
     with store._transaction():
         store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
+        store._run("ALTER TABLE seqbayes_states DROP COLUMN crc")
         store._run("UPDATE seqbayes_meta SET value = '2' WHERE name = 'version'")
     store.close()
     store = open_store(durable_url)

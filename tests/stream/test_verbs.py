@@ -145,7 +145,10 @@ def test_a_missing_store_is_not_created(tmp_path, postgres_url, capsys):
         assert said(capsys, words[0], postgres_url, *belief, *more)[0] == 4
     assert not path.exists()
     path.touch()
-    assert said(capsys, "show", path)[::2] == (4, f"seqbayes show: {path} holds no beliefs\n")
+    assert said(capsys, "show", path)[::2] == (
+        4,
+        f"seqbayes show: {path} is not a store of seqbayes\n",
+    )
 
 
 def test_a_store_can_be_read_while_another_process_writes_it(url):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from seqbayes.console.text import printable
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, write_record
 from seqbayes.stream.collector import Collector as Collector
@@ -133,9 +133,23 @@ class Pipeline:
             self.store.declare(name, table.declaration)
             table.restore((row.key, row.state, row.used) for row in self.store.states(name))
         self._token = self.store.token(self.source.name)
-        self.source.seek(self._token)
+        self._seek()
         self.source.recall(self.store.ids(self.source.name))
         self._start_interval()
+
+    def _seek(self) -> None:
+        """Move the source to the stored position."""
+        try:
+            if self._token is not None:
+                msgspec.convert(self._token, self.source.token_type)
+            self.source.seek(self._token)
+        except SeqbayesError:
+            raise
+        except (msgspec.ValidationError, LookupError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"{self.store.url}: the stored position of source {self.source.name!r} is not one"
+                f" of this kind of source ({error}): reset it (seqbayes reset --source)"
+            ) from None
 
     def _start_interval(self) -> None:
         self._dead: list[DeadLetter] = []

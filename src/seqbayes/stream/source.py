@@ -80,6 +80,8 @@ class Source:
         Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
     id : str or None
         The field that identifies an event, if events are deduplicated.
+    token_type : type
+        The type of its tokens, which a stored token is checked against.
     collectors : sequence of Collector
         Collectors that the pipeline must call for this source.
 
@@ -110,6 +112,7 @@ class Source:
     trouble: str | None = None
     served: ClassVar[bool] = False
     id: str | None = None
+    token_type: ClassVar[Any] = Any
     collectors: Sequence[Collector] = ()
 
     def seek(self, token: Any) -> None:

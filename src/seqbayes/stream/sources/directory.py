@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
@@ -82,6 +82,8 @@ class Directory(Source):
     """
 
     kind = "directory"
+
+    token_type: ClassVar = dict[str, Any]
 
     def __init__(
         self,

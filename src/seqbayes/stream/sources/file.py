@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
@@ -67,6 +67,8 @@ class File(Source):
     """
 
     kind = "file"
+
+    token_type: ClassVar = dict[str, Any]
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -66,6 +66,8 @@ class Http(Source):
     kind = "http"
     finite = False
     served = True
+
+    token_type: ClassVar = int
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from seqbayes.stream.source import Batch, Source, SourceError
 
@@ -30,6 +30,8 @@ class Iterated(Source):
     >>> [batch.records for batch in sales.batches()]
     [[{'sold': True}, {'sold': False}]]
     """
+
+    token_type: ClassVar = int
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import logging
 import operator
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from seqbayes.extras import install_command
 
@@ -95,6 +95,8 @@ class KafkaTopic(Broker):
 
     kind = "kafka"
     _troubles = (kafka.KafkaException, OSError)
+
+    token_type: ClassVar = dict[str, int]
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
@@ -50,6 +50,8 @@ class JetStream(Broker):
 
     kind = "nats"
     _troubles = TROUBLES
+
+    token_type: ClassVar = int
 
     def __init__(
         self,

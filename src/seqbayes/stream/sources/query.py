@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.errors import PriorError
@@ -52,6 +52,8 @@ class Query(Source):
     """
 
     kind = "query"
+
+    token_type: ClassVar = int | float | str
 
     def __init__(
         self,

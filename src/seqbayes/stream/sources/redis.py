@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from seqbayes.extras import install_command
 
@@ -83,6 +83,8 @@ class RedisStream(Broker):
 
     kind = "redis"
     _troubles = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
+
+    token_type: ClassVar = str
 
     def __init__(
         self,

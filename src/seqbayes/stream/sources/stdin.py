@@ -7,7 +7,7 @@ import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from seqbayes.events.records import LONGEST, Part, Splitter
 from seqbayes.stream.source import Batch, Source, SourceError
@@ -86,6 +86,8 @@ class Stdin(Pipe):
     """
 
     kind = "stdin"
+
+    token_type: ClassVar = int
 
     def __init__(
         self,

@@ -250,7 +250,11 @@ class ReadableStore:
         raise NotImplementedError
 
     def entries(
-        self, belief: str, key: str | None = None, since: float | None = None
+        self,
+        belief: str,
+        key: str | None = None,
+        since: float | None = None,
+        strict: bool = True,
     ) -> Iterator[StoredEntry]:
         """Yield the states of a belief, least recently used first.
 
@@ -262,6 +266,9 @@ class ReadableStore:
             Yield only the state under this key.
         since
             Yield only states that were updated at this time or later.
+        strict
+            Whether a state that differs from its checksum raises an error; otherwise it is yielded
+            as an empty text, which is not a state.
         """
         raise NotImplementedError
 
@@ -480,6 +487,7 @@ class WritableStore(ReadableStore):
 
     def _check_declaration(self, name: str, stored: str, declaration: str) -> None:
         if stored != declaration:
+            self._decoded(stored, f"the declaration of belief {name!r}")
             raise DeclarationError(
                 f"{self.url} has another belief {name!r}: {difference(stored, declaration)}; choose"
                 " another name, or reset the stored belief"

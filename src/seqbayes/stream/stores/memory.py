@@ -121,7 +121,11 @@ class MemoryStore(Store):
             return dict(sorted(self._tables.declarations.items()))
 
     def entries(
-        self, belief: str, key: str | None = None, since: float | None = None
+        self,
+        belief: str,
+        key: str | None = None,
+        since: float | None = None,
+        strict: bool = True,
     ) -> Iterator[StoredEntry]:
         """Yield the states of a belief, least recently used first; see `ReadableStore`."""
         with _lock:

@@ -78,8 +78,11 @@ class StoreReader:
         return self._read(lambda store: store.beliefs())
 
     def rows(self, belief: str, since: float | None = None) -> list[StoredEntry]:
-        """Return the states of a belief that were updated at a time or later."""
-        return self._read(lambda store: list(store.entries(belief, since=since)))
+        """Return the states of a belief that were updated at a time or later.
+
+        A damaged state is an empty text, so that the others can be shown.
+        """
+        return self._read(lambda store: list(store.entries(belief, None, since, strict=False)))
 
     def count(self, belief: str) -> int:
         """Return the number of keys of a belief."""

@@ -88,7 +88,7 @@ class SqlStore(Store):
     _types: ClassVar[Mapping[str, str]]
     """The types of the database: that of a generated number, and that of bytes."""
 
-    _version = VERSION
+    version = VERSION
     _identity: str | None = None
     _for_update = ""
     """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
@@ -149,8 +149,8 @@ class SqlStore(Store):
             with self._translated():
                 if not self._has_tables():
                     raise StoreError(f"{self.url} is not a store of seqbayes")
-                self._version = self._read_version()
-        if mode != "read" or self._version < VERSION:
+                self.version = self._read_version()
+        if mode != "read" or self.version < VERSION:
             try:
                 with self._transaction():
                     self._create_or_upgrade()
@@ -167,14 +167,14 @@ class SqlStore(Store):
             for statement in TABLES:
                 self._run(statement.format(**self._types))
             self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
-        self._version = self._read_version()
-        if self._version < VERSION:
+        self.version = self._read_version()
+        if self.version < VERSION:
             self._check_free(self._read_lease())
-            for old in range(self._version, VERSION):
+            for old in range(self.version, VERSION):
                 for statement in MIGRATIONS[old]:
                     self._run(statement.format(**self._types))
             self._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(VERSION)])
-            self._version = VERSION
+            self.version = VERSION
         if self._meta("id") is None:
             self._run("INSERT INTO seqbayes_meta VALUES ('id', ?)", [uuid.uuid4().hex])
 
@@ -205,14 +205,14 @@ class SqlStore(Store):
         return self._read_lease()
 
     def _read_lease(self, lock: str = "") -> Lease:
-        pulse = "pulse" if self._version >= 3 else "NULL"
+        pulse = "pulse" if self.version >= 3 else "NULL"
         found = self._query(
             f"SELECT epoch, serial, holder, expires, {pulse} FROM seqbayes_lease{lock}"
         )
         if len(found) != 1:
             raise self._damaged("its lease", f"expected one row, got {len(found)}")
         lease = Lease(*found[0])
-        if not all(map(isinstance, lease, _LEASE_TYPES)):
+        if not _have_types(lease, _LEASE_TYPES):
             raise self._damaged("its lease", f"got {tuple(lease)}")
         return lease
 
@@ -355,30 +355,35 @@ class SqlStore(Store):
         return {row[0]: row[1] for row in found}
 
     def entries(
-        self, belief: str, key: str | None = None, since: float | None = None
+        self,
+        belief: str,
+        key: str | None = None,
+        since: float | None = None,
+        strict: bool = True,
     ) -> Iterator[StoredEntry]:
         """Yield the states of a belief, least recently used first; see `ReadableStore`."""
         of, values = _where(belief=belief, key=key)
         parameters: list[Any] = values
         if since is not None:
             of, parameters = f"{of} AND updated >= ?", [*values, since]
-        crc = "crc" if self._version >= 4 else "NULL"
+        crc = "crc" if self.version >= 4 else "NULL"
         sql = (
             f"SELECT belief, key, state, used, since, updated, {crc} FROM seqbayes_states"
             f" WHERE {of} ORDER BY used"
         )
-        return map(self._entry, self._stream(sql, parameters))
+        return (self._entry(row, strict) for row in self._stream(sql, parameters))
 
-    def _entry(self, row: Row) -> StoredEntry:
+    def _entry(self, row: Row, strict: bool) -> StoredEntry:
         """Return a state after comparing it with its checksum."""
         *values, crc = row
         entry = StoredEntry(*values)
-        if not all(map(isinstance, entry, _ENTRY_TYPES)) or (
-            crc is not None and crc != checksum(entry.key, entry.state)
-        ):
-            what = f"the state of {str(entry.key)[:200]} of belief {entry.belief!r}"
-            raise self._damaged(what, "its checksum is wrong")
-        return entry
+        right = _have_types(entry, _ENTRY_TYPES)
+        if right and (crc is None or crc == checksum(entry.key, entry.state)):
+            return entry
+        if right and not strict:
+            return entry._replace(state="")
+        what = f"the state of {str(entry.key)[:200]} of belief {entry.belief!r}"
+        raise self._damaged(what, "its checksum is wrong")
 
     def entry_count(self, belief: str) -> int:
         """Return the number of states of a belief."""
@@ -394,7 +399,7 @@ class SqlStore(Store):
     def ids(self, source: str) -> Iterator[SeenId]:
         """Yield the identities remembered for a source, oldest first."""
         sql = "SELECT id, number, note FROM seqbayes_ids WHERE source = ? ORDER BY number"
-        return map(SeenId._make, self._stream(sql, [source])) if self._version > 1 else iter(())
+        return map(SeenId._make, self._stream(sql, [source])) if self.version > 1 else iter(())
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order."""
@@ -559,9 +564,14 @@ def checksum(key: str, state: str) -> int:
     return zlib.crc32(state.encode(), zlib.crc32(key.encode()))
 
 
+def _have_types(values: Row, types: tuple[Any, ...]) -> bool:
+    # SQLite stores a value of any type in any column
+    return all(map(isinstance, values, types))
+
+
 _NUMBER = (int, float)
 _LEASE_TYPES = (int, int, str | None, _NUMBER, str | None)
-_ENTRY_TYPES = (str, str, str, int, _NUMBER, _NUMBER)
+_ENTRY_TYPES = (str, str, str, _NUMBER, _NUMBER, _NUMBER)
 
 _LETTERS = "SELECT id, source, position, belief, raw, reason, at FROM seqbayes_dead_letters"
 

@@ -1,0 +1,249 @@
+"""Stores that are deleted, replaced, damaged or of an older version."""
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+from memory import Listed, lines
+
+from seqbayes import Beta, cli, stream
+from seqbayes.stream import Belief, LeaseError, Pipeline, StoreError, open_store
+from seqbayes.stream.stores import Changes, StoredState, StoreReader
+
+BELIEF = Belief("b", Beta(), field="x", by="k")
+
+
+def learn(url, n=40):
+    records = lines(*({"x": i % 3 == 0, "k": "ab"[i % 2]} for i in range(n)))
+    with Pipeline(Listed(records), [BELIEF], open_store(url)) as pipeline:
+        list(pipeline)
+
+
+def execute(url, *statements):
+    """Change a store behind the back of the program."""
+    if url.startswith("postgres"):
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+    else:
+        connection = sqlite3.connect(url, isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+
+
+# Deleted or replaced while a runner uses it.
+
+
+def delete(path):
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        os.unlink(name)
+
+
+def delete_file_only(path):
+    os.unlink(path)
+
+
+def delete_log(path):
+    os.unlink(f"{path}-wal")
+
+
+def replace(path):
+    learn("other.db")
+    os.replace("other.db", path)
+
+
+def move(path):
+    os.rename(path, "moved.db")
+
+
+@pytest.mark.parametrize("act", [delete, delete_file_only, delete_log, replace, move])
+@pytest.mark.parametrize("within", [False, True])
+def test_nothing_is_acknowledged_after_the_file_was_deleted_or_replaced(
+    act, within, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    source = Listed(lines(*({"x": True, "k": "a"} for _ in range(30))), size=10)
+    pipeline = Pipeline(source, [BELIEF], open_store("b.db"))
+    steps = iter(pipeline)
+    next(steps)
+    pipeline.commit()
+    next(steps)
+    if within:
+        apply = pipeline.store._apply
+
+        def apply_and_act(changes, again):
+            apply(changes, again)
+            act("b.db")
+
+        monkeypatch.setattr(pipeline.store, "_apply", apply_and_act)
+    else:
+        act("b.db")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
+            pipeline.commit()
+    assert source.acknowledged == [10]
+    with pytest.raises(StoreError, match="was deleted or replaced"):
+        pipeline.close()
+
+
+def test_a_schema_that_was_recreated_is_noticed(postgres_url):
+    store = open_store(postgres_url)
+    store.acquire()
+    store.commit(Changes("src", 1, 1))
+    tables = ["lease", "meta", "beliefs", "states", "sources", "dead_letters", "history", "ids"]
+    execute(postgres_url, *(f"DROP TABLE seqbayes_{table}" for table in tables))
+    with pytest.raises(StoreError, match="does not exist"):
+        store.commit(Changes("src", 2, 1))
+    learn(postgres_url)
+    with pytest.raises(StoreError, match="was replaced by another store while it was in use"):
+        store.commit(Changes("src", 2, 1))
+    store.close()
+
+
+def test_a_reader_opens_the_file_that_replaced_another_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    learn("b.db", 4)
+    with StoreReader("b.db") as reader:
+        assert reader.sources()[0].events == 4
+        learn("new.db", 6)
+        os.replace("new.db", "b.db")
+        reader.serial()
+        assert reader.sources()[0].events == 6
+        os.unlink("b.db")
+        with pytest.raises(StoreError, match="no such file"):
+            reader.serial()
+
+
+# Damaged or edited by hand.
+
+
+DAMAGES = {
+    "version": "UPDATE seqbayes_meta SET value = 'four' WHERE name = 'version'",
+    "version below 1": "UPDATE seqbayes_meta SET value = '-3' WHERE name = 'version'",
+    "no version": "DELETE FROM seqbayes_meta WHERE name = 'version'",
+    "no lease": "DELETE FROM seqbayes_lease",
+    "two leases": "INSERT INTO seqbayes_lease SELECT 2, 0, 0, NULL, 0, NULL",
+    "holder": "UPDATE seqbayes_lease SET holder = 'somebody'",
+    "holder of another form": 'UPDATE seqbayes_lease SET holder = \'{"pid": "x"}\'',
+    "state": "UPDATE seqbayes_states SET state = replace(state, '1', '2')",
+    "shorter state": "UPDATE seqbayes_states SET state = '{'",
+    "exchanged keys": "UPDATE seqbayes_states SET key = '[\"z\"]' WHERE key = '[\"a\"]'",
+    "token": "UPDATE seqbayes_sources SET token = '{'",
+    "token of another form": "UPDATE seqbayes_sources SET token = '[\"x\"]'",
+    "declaration": "UPDATE seqbayes_beliefs SET declaration = '{\"by'",
+    "no states": "DROP TABLE seqbayes_states",
+}
+SQLITE_DAMAGES = {
+    "epoch": "UPDATE seqbayes_lease SET epoch = 'x'",
+    "use": "UPDATE seqbayes_states SET used = 'x'",
+    "time": "UPDATE seqbayes_states SET updated = 'x'",
+    "binary state": "UPDATE seqbayes_states SET state = x'00ff'",
+    "binary declaration": "UPDATE seqbayes_beliefs SET declaration = x'00'",
+    "binary token": "UPDATE seqbayes_sources SET token = x'00'",
+    "text that is not UTF-8": "UPDATE seqbayes_states SET state = CAST(x'ff' AS TEXT)",
+}
+
+
+def check_damage(url, statement, capsys):
+    learn(url)
+    execute(url, statement)
+    with pytest.raises(StoreError) as caught, open_store(url) as store:
+        Pipeline(Listed([]), [BELIEF], store)
+    assert "Traceback" not in str(caught.value)
+    assert cli.main(["show", url]) in (0, 4)
+    err = capsys.readouterr().err
+    assert err.count("\n") <= 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_one_clear_error(damage, durable_url, capsys):
+    check_damage(durable_url, DAMAGES[damage], capsys)
+
+
+@pytest.mark.parametrize("damage", SQLITE_DAMAGES)
+def test_damage_that_sqlite_allows_is_one_clear_error(damage, tmp_path, capsys):
+    check_damage(str(tmp_path / "b.db"), SQLITE_DAMAGES[damage], capsys)
+
+
+def test_a_changed_state_is_not_learned_from(durable_url, capsys):
+    learn(durable_url)
+    execute(durable_url, DAMAGES["state"])
+    with pytest.raises(StoreError, match=r"is damaged: the state of .*checksum is wrong"):
+        list(stream.show(durable_url))
+
+
+# Older versions.
+
+
+def make_old(url, version):
+    """Turn a store into one of an older version."""
+    statements = ["ALTER TABLE seqbayes_states DROP COLUMN crc"]
+    if version < 3:
+        statements.append("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
+    if version < 2:
+        statements.append("DROP TABLE seqbayes_ids")
+    execute(
+        url,
+        *statements,
+        "DELETE FROM seqbayes_meta WHERE name = 'id'",
+        f"UPDATE seqbayes_meta SET value = '{version}'",
+    )
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_store_is_upgraded_and_gets_checksums_as_it_is_written(version, durable_url):
+    learn(durable_url)
+    before = {answer.key["k"]: answer.state.n_samples for answer in stream.show(durable_url)}
+    make_old(durable_url, version)
+    learn(durable_url, 41)
+    with open_store(durable_url) as store:
+        assert store.events("listed") == 41
+        rows = store._query("SELECT key, crc IS NULL FROM seqbayes_states ORDER BY key")
+        assert [bool(row[1]) for row in rows] == [False, True]
+    after = {answer.key["k"]: answer.state.n_samples for answer in stream.show(durable_url)}
+    assert after == {"a": before["a"] + 1, "b": before["b"]}
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_store_that_is_in_use_is_read_as_it_is(version, durable_url):
+    with open_store(durable_url) as runner:
+        runner.acquire()
+        runner.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+        make_old(durable_url, version)
+        with open_store(durable_url, "read") as store:
+            assert [entry.state for entry in store.entries("b")] == ['"1"']
+            assert (store.lease().pulse, list(store.ids("src"))) == (None, [])
+        for mode in ("open", "create"):
+            with pytest.raises(LeaseError):
+                open_store(durable_url, mode)
+
+
+def test_an_older_store_that_cannot_be_written_is_read_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "b.db"
+    learn(str(path))
+    make_old(str(path), 3)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert len(list(stream.show(str(path)))) == 2
+    assert path.read_bytes() == before
+    shutil.copy(path, tmp_path / "copy.db")
+
+
+def test_a_role_that_may_only_read_reads_an_older_store(postgres_url):
+    learn(postgres_url)
+    make_old(postgres_url, 3)
+    url = f"{postgres_url}%20-cdefault_transaction_read_only%3Don"
+    assert len(list(stream.show(url))) == 2
+    schema = postgres_url.rpartition("%3D")[2]
+    role = f"reader_{schema}"
+    execute(
+        postgres_url,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+    )
+    assert len(list(stream.show(postgres_url.replace("seqbayes@", f"{role}@")))) == 2
