@@ -164,7 +164,7 @@ def test_named_priors():
     assert sb.Gamma.jeffreys(sb.likelihoods.Poisson(exposure=2)).prior == (0.5, 0)
     assert sb.Gamma.jeffreys(sb.likelihoods.Exponential()).prior == (0, 0)
     assert sb.Gamma.jeffreys(sb.likelihoods.Rayleigh()).prior == (0, 0)
-    assert sb.Dirichlet.jeffreys("abc").alpha == dict.fromkeys("abc", 0.5)
+    assert sb.Dirichlet.jeffreys(list("abc")).alpha == dict.fromkeys("abc", 0.5)
     assert sb.Dirichlet.symmetric(range(3), 2).alpha == {0: 2.0, 1: 2.0, 2: 2.0}
     assert sb.Normal.jeffreys(4.0).prior == (0.0, math.inf, 4.0)
     assert sb.NormalInverseGamma.jeffreys().prior == (0, 0, -0.5, 0)

@@ -219,7 +219,10 @@ class LargeSums(sb.Gamma):
         ([Gamma(), NormalInverseGamma()], [3, 1e200], [4, -1e200]),
         ([DirichletProcess(), NormalInverseGamma()], ["a", 1e200], ["b", -1e200]),
         (
-            [Dirichlet.flat("ab", sb.likelihoods.Multinomial()), Gamma(likelihood=Exponential())],
+            [
+                Dirichlet.flat(["a", "b"], sb.likelihoods.Multinomial()),
+                Gamma(likelihood=Exponential()),
+            ],
             [{"a": 1}, 1e308],
             [{"b": 2}, 1.5e308],
         ),

@@ -292,7 +292,7 @@ class TestWhereOthersGoWrong:
     def test_a_density_with_two_peaks_has_no_mode(self):
         assert sb.Beta.jeffreys().map is None
         assert sb.Beta.jeffreys().mode is None
-        assert sb.Dirichlet.jeffreys("ab").map is None
+        assert sb.Dirichlet.jeffreys(["a", "b"]).map is None
 
     def test_merging_counts_the_prior_once(self):
         one, other = sb.Beta(2, 3), sb.Beta(2, 3)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from seqbayes.distributions import Distribution
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods import check_parameter
 
 
 class Explanation(NamedTuple):
@@ -32,9 +37,32 @@ class Explanation(NamedTuple):
         )
 
 
-def default_value(belief: Any) -> Any:
-    """Return the parameter value at which a step is explained, unless another is given."""
-    return belief.mean if _is_finite(belief.mean) else belief.mode
+def default_value(after: Any) -> Any:
+    """Return the parameter value at which a step is explained, unless another is given.
+
+    At the mean after the observation, prior and posterior densities differ; at the mean before it,
+    they may be equal.
+    """
+    mean = after.mean
+    return mean if _is_finite(mean) else after.mode
+
+
+def check_value(belief: Any, at: Any) -> None:
+    """Refuse a parameter value outside the range of the parameter.
+
+    Raises
+    ------
+    PriorError
+        If the value is not in the closed support, or not a number.
+    """
+    if isinstance(belief, Distribution):
+        low, high = belief.support
+        if not low <= check_parameter("at", at, -math.inf) <= high:
+            raise PriorError(
+                f"expected a parameter value from {low:g} to {high:g} as at, got {at!r}"
+            )
+    elif not belief.logpdf(at) > -math.inf:
+        raise PriorError(f"expected a value in the range of the parameters as at, got {at!r}")
 
 
 def _is_finite(estimate: Any) -> bool:

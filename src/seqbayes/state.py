@@ -18,7 +18,7 @@ from seqbayes import registry, serialization
 from seqbayes.distributions import Distribution
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import MergeError, ObservationError, PriorError
-from seqbayes.explanation import Explanation, brief, default_value
+from seqbayes.explanation import Explanation, brief, check_value, default_value
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.statistics import Learner, Statistics
 
@@ -55,11 +55,23 @@ class State(base.Base, Learner):
         if likelihood is None:
             likelihood = _default(type(self).likelihoods[0])
         if not isinstance(likelihood, self.likelihoods):
-            names = ", ".join(kind.__name__ for kind in self.likelihoods)
-            raise PriorError(f"a {type(self).__name__} prior goes with {names}, not {likelihood!r}")
+            raise PriorError(self._misfit(likelihood))
         self.likelihood = likelihood
         self.seed = check_seed(seed)
         self._statistics = self._accumulator()
+
+    def _misfit(self, likelihood: Any) -> str:
+        """Return why an object is not a likelihood of this family, and the remedy."""
+        family = type(self).__name__
+        name = likelihood.__name__ if isinstance(likelihood, type) else likelihood
+        for kind in self.likelihoods:
+            if isinstance(name, str) and name.lower() == kind.__name__.lower():
+                return (
+                    f"expected a likelihood, got {likelihood!r}: write {kind.__name__}(), from"
+                    " seqbayes.likelihoods"
+                )
+        names = ", ".join(kind.__name__ for kind in self.likelihoods)
+        return f"a {family} prior goes with {names}, not {likelihood!r}"
 
     def _accumulator(self) -> Statistics:
         return self.likelihood.statistics()
@@ -253,6 +265,10 @@ class State(base.Base, Learner):
         total.merge(other)
         return total
 
+    def __radd__(self, other: Any) -> Self:
+        """Return a copy where `other` is 0: `sum` starts with it."""
+        return self._copy() if type(other) is int and other == 0 else NotImplemented
+
     def forget(self, factor: float) -> None:
         """Keep the share `factor` of what was seen, and fall back toward the prior.
 
@@ -434,21 +450,30 @@ class State(base.Base, Learner):
         x
             The observation.
         at
-            The parameter value at which the densities are taken; the posterior mean by default, or
-            the mode where the mean is not finite.
+            The parameter value at which the densities are taken; by default the mean after `x`, or
+            the mode if that mean is not finite.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support.
+        PriorError
+            If `at` is outside the range of the parameter, or the posterior is improper.
 
         Examples
         --------
         >>> from seqbayes import Beta
         >>> step = Beta(2, 2).explain(True)
         >>> print(step)
-        prior 1.5 × likelihood 0.5 ÷ evidence 0.5 = posterior 1.5
+        prior 1.44 × likelihood 0.6 ÷ evidence 0.5 = posterior 1.728
         """
         one = self.observe(x)
         before = self._proper_posterior()
         after = self.combine(before, one.value)
         if at is None:
-            at = default_value(self.belief(before))
+            at = default_value(self.belief(after))
+        else:
+            check_value(self.belief(before), at)
         return Explanation(
             x,
             at,
@@ -501,6 +526,9 @@ class State(base.Base, Learner):
 
     def __bool__(self) -> bool:
         return True
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         seen = f"{self.n_samples:g} seen"

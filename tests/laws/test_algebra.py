@@ -219,9 +219,9 @@ def test_unlearning_refuses_what_was_not_learned(case):
         (sb.Normal(), [0.0, 1.0, 2.0], 100.0),
         (sb.NormalInverseGamma(), [1e6, 1e6 + 1.0], 1e6 + 3.0),
         (sb.Normal(), [5.0], 6.0),
-        (sb.Dirichlet.flat("ab"), ["a", "a"], "b"),
+        (sb.Dirichlet.flat(["a", "b"]), ["a", "a"], "b"),
         (
-            sb.Dirichlet.flat("ab", sb.likelihoods.Multinomial()),
+            sb.Dirichlet.flat(["a", "b"], sb.likelihoods.Multinomial()),
             [{"a": 2}, {"a": 1, "b": 1}],
             {"b": 2},
         ),

@@ -53,6 +53,22 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
     return {plain_label(label): value for label, value in named.items()}
 
 
+def _check_concentrations(alpha: Any) -> None:
+    """Refuse what is likely meant for another constructor, and name that."""
+    if isinstance(alpha, int) and alpha > 1:
+        equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
+        raise PriorError(
+            f"expected concentrations by category, got {alpha!r}: for {alpha} categories 0, 1, …"
+            f" write Dirichlet([{equal}])"
+        )
+    listed = isinstance(alpha, Sequence) and not isinstance(alpha, (str, bytes))
+    if listed and alpha and all(isinstance(each, str) for each in alpha):
+        raise PriorError(
+            f"expected concentrations by category, got the names {alpha!r}: for equal"
+            f" concentrations write Dirichlet.flat({list(alpha)!r})"
+        )
+
+
 class LabelState(State):
     """What the states over labels share: the categories belong to the prior."""
 
@@ -134,6 +150,7 @@ class Dirichlet(LabelState):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> None:
+        _check_concentrations(alpha)
         named = by_label(alpha, "concentrations")
         if len(named) < 2:
             raise PriorError(f"expected at least two categories, got {alpha!r}")
@@ -155,10 +172,17 @@ class Dirichlet(LabelState):
 
         Examples
         --------
-        >>> Dirichlet.symmetric("ab", 3).prior
+        >>> Dirichlet.symmetric(["a", "b"], 3).prior
         DirichletHyperparameters(alpha=array([3., 3.]), categories=('a', 'b'))
         """
-        return cls(dict.fromkeys(categories, concentration), likelihood, seed)
+        if isinstance(categories, (str, bytes)) or not isinstance(categories, Iterable):
+            raise PriorError(f"expected a sequence of categories, got {categories!r}")
+        named: dict[Any, float] = {}
+        for label in categories:
+            if label in named:
+                raise PriorError(f"category {label!r} is given twice")
+            named[label] = concentration
+        return cls(named, likelihood, seed)
 
     @classmethod
     def flat(

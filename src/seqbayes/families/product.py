@@ -337,7 +337,7 @@ class Product(State):
         --------
         >>> from seqbayes import Beta
         >>> print(Product([Beta(2, 2), Beta(1, 1)]).explain({0: True}))
-        prior 1.5 × likelihood 0.5 ÷ evidence 0.5 = posterior 1.5
+        prior 1.44 × likelihood 0.6 ÷ evidence 0.5 = posterior 1.728
         """
         one = self.observe(x)
         states, before = self._states(), self.posterior

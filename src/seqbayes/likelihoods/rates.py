@@ -14,6 +14,7 @@ from seqbayes.distributions import Distribution, StudentT
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_factorial
 from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
+from seqbayes.statistics.rates import EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,7 @@ class Poisson(PairLikelihood):
             counts = arrays.reals(xs, "a whole number >= 0")
             exposures, logs = self.exposure, math.log(self.exposure)
         weights = arrays.weights(w, len(counts))
-        a, log_factorials = arrays.counted(
-            counts, weights, log_factorial, "a whole number of events >= 0"
-        )
+        a, log_factorials = arrays.counted(counts, weights, log_factorial, EVENTS)
         log_base = -log_factorials
         if isinstance(logs, np.ndarray):
             log_base += arrays.total(counts * logs, weights, len(counts))

@@ -23,6 +23,8 @@ else:
 
 from seqbayes.statistics.reading import refuse
 
+EVENTS = "a whole number of events >= 0 (for positive numbers: likelihood=Exponential())"
+
 
 @cython.cclass
 class PoissonSums(PairSums):
@@ -45,9 +47,9 @@ class PoissonSums(PairSums):
             e = real(x[1], "an exposure > 0")
             if e <= 0.0:
                 refuse(x, "a pair (count, exposure) with exposure > 0")
-            k = count(x[0], "a whole number of events >= 0")
+            k = count(x[0], EVENTS)
         else:
-            k = count(x, "a whole number of events >= 0")
+            k = count(x, EVENTS)
         self._read_a = k
         self._read_b = e
         self._log_base = -log_factorial(k)

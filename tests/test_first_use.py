@@ -1,0 +1,108 @@
+"""What a first session meets: representations, sums, and errors that name the remedy."""
+
+import math
+
+import pytest
+
+import seqbayes as sb
+from cases import CASES
+from seqbayes.likelihoods import Binomial, Exponential
+
+
+def test_repr_shows_the_data_and_the_posterior():
+    state = sb.Beta(2, 3)
+    state.learn_many([True, True, False])
+    assert repr(state) == "Beta(2, 3) + 3 seen (Bernoulli) = Beta(4, 4)"
+    state.rollover()
+    assert "Beta(4, 4)" in repr(sb.Decayed(state, half_life=5.0))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_sum_merges(case):
+    xs = case.observations(6, salt=95)
+    parts = [case.new(xs[:2]), case.new(xs[2:3]), case.new(xs[3:])]
+    assert sum(parts) == parts[0] + parts[1] + parts[2]
+    assert sum(parts[:1]) == parts[0]
+    with pytest.raises(TypeError):
+        sum(parts, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda: sb.Beta(likelihood=Binomial), r"write Binomial\(\), from seqbayes.likelihoods"),
+        (lambda: sb.Beta(likelihood="binomial"), r"write Binomial\(\)"),
+        (lambda: sb.Beta(likelihood="poisson"), "goes with Bernoulli, Binomial"),
+        (lambda: sb.Dirichlet(3), r"write Dirichlet\(\[1, 1, 1\]\)"),
+        (lambda: sb.Dirichlet(["red", "green"]), r"write Dirichlet.flat\(\['red', 'green'\]\)"),
+        (lambda: sb.Dirichlet("red"), "expected concentrations by label"),
+        (lambda: sb.Dirichlet.flat("red"), "expected a sequence of categories"),
+        (lambda: sb.Dirichlet.flat(3), "expected a sequence of categories"),
+        (lambda: sb.Dirichlet.flat(["red", "red"]), "'red' is given twice"),
+        (lambda: sb.Gamma().learn_one(0.7), r"likelihood=Exponential\(\)"),
+        (lambda: sb.Gamma().learn_many([1, 0.7]), r"likelihood=Exponential\(\)"),
+    ],
+)
+def test_errors_name_the_remedy(make, remedy):
+    with pytest.raises(sb.SeqbayesError, match=remedy):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("state", "x"),
+    [
+        (sb.Beta(2, 2), True),
+        (sb.Beta(1, 1), False),
+        (sb.Gamma(3, 1), 3),
+        (sb.Gamma(2, 1, likelihood=Exponential()), 0.5),
+        (sb.Normal(0, 1, 1), 0.0),
+        (sb.Dirichlet([1, 1, 1]), 0),
+    ],
+    ids=str,
+)
+def test_an_explanation_shows_a_change(state, x):
+    step = state.explain(x)
+    assert abs(math.log(step.posterior / step.prior)) > 0.05
+    assert step.posterior == pytest.approx(step.prior * step.likelihood / step.evidence)
+
+
+@pytest.mark.parametrize(
+    ("state", "x", "at"),
+    [
+        (sb.Beta(2, 2), True, 2),
+        (sb.Beta(2, 2), True, -0.1),
+        (sb.Beta(2, 2), True, math.nan),
+        (sb.Gamma(2, 2), 1, -1.0),
+        (sb.NormalInverseGamma(), 1.0, (0.0, -1.0)),
+        (sb.Dirichlet([1, 1]), 0, {0: 0.7, 1: 0.7}),
+    ],
+    ids=str,
+)
+def test_an_explanation_refuses_values_outside_the_range(state, x, at):
+    with pytest.raises(sb.PriorError, match="at"):
+        state.explain(x, at=at)
+
+
+def test_public_names():
+    listed = dir(sb)
+    assert {"Beta", "Product", "Decayed", "register", "mixture", "river", "stream"} <= set(listed)
+    assert all(not name.startswith("_") for name in listed)
+    for name in listed:
+        assert getattr(sb, name) is not None
+    assert "Poisson" not in listed
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "home"),
+    [
+        ("seqbayes", "Poisson", "seqbayes.likelihoods"),
+        ("seqbayes", "Mixture", "seqbayes.mixture"),
+        ("seqbayes", "ConjugateNB", "seqbayes.river"),
+        ("seqbayes", "Pipeline", "seqbayes.stream"),
+        ("seqbayes.likelihoods", "Gamma", "seqbayes"),
+        ("seqbayes.mixture", "Beta", "seqbayes"),
+    ],
+)
+def test_an_import_from_the_wrong_module_names_the_right_one(module, name, home):
+    with pytest.raises(ImportError, match=f"it is in {home}$"):
+        exec(f"from {module} import {name}", {})
