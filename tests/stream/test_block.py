@@ -12,8 +12,8 @@ from seqbayes.events.fields import Layout
 from seqbayes.events.loops import line_starts
 from seqbayes.events.records import Block, Lines
 
-USUAL = [b'{"x": 1}', b'{"x": 2, "y": {"z": []}}', b"{}", b'{"y": "}{", "x": 0.5}']
-ODD = [
+PLAIN = [b'{"x": 1}', b'{"x": 2, "y": {"z": []}}', b"{}", b'{"y": "}{", "x": 0.5}']
+UNUSUAL = [
     b"",
     b" ",
     b"   ",
@@ -75,7 +75,7 @@ def one_by_one(data):
 
 
 @given(
-    st.lists(st.sampled_from(USUAL * 6 + ODD), max_size=12),
+    st.lists(st.sampled_from(PLAIN * 6 + UNUSUAL), max_size=12),
     st.lists(st.integers(1, 200), max_size=3),
 )
 def test_a_block_says_what_its_lines_say(lines, cuts):
@@ -83,10 +83,10 @@ def test_a_block_says_what_its_lines_say(lines, cuts):
     assert learned(data, cuts) == one_by_one(data)
 
 
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("odd", UNUSUAL)
 def test_two_odd_lines_do_not_make_up_for_each_other(odd):
-    for other in ODD:
-        data = b"\n".join([USUAL[0], odd, other, USUAL[1], odd, USUAL[0], b""])
+    for other in UNUSUAL:
+        data = b"\n".join([PLAIN[0], odd, other, PLAIN[1], odd, PLAIN[0], b""])
         assert learned(data, ()) == one_by_one(data)
 
 
@@ -98,12 +98,12 @@ def test_texts_have_no_newlines():
 
 
 def test_usual_lines_are_decoded_in_one_piece():
-    part = Lines(0).split(b"\n".join([*USUAL, b'{"x":']))
+    part = Lines(0).split(b"\n".join([*PLAIN, b'{"x":']))
     assert isinstance(part.records, Block)
-    assert part.records.whole == b"".join(line + b"\n" for line in USUAL)
-    assert list(part.records) == USUAL
-    assert [part.records[i] for i in (-1, 0)] == [USUAL[-1], USUAL[0]]
-    assert list(part.records[1:3]) == USUAL[1:3]
+    assert part.records.whole == b"".join(line + b"\n" for line in PLAIN)
+    assert list(part.records) == PLAIN
+    assert [part.records[i] for i in (-1, 0)] == [PLAIN[-1], PLAIN[0]]
+    assert list(part.records[1:3]) == PLAIN[1:3]
     assert part.records[2:2].whole == b""
     assert list(part.starts) == [0, 9, 34, 37]
     with pytest.raises(IndexError):

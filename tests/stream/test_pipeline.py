@@ -409,6 +409,15 @@ def timed(times=None, **options):
     return Belief("b", state, field="x", by="k", time="t", times=times or Times(), **options)
 
 
+@pytest.mark.parametrize(("unit", "scale"), [("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
+def test_times_in_another_unit_are_explained(unit, scale):
+    rows = [{"x": True, "k": "a", "t": 1710054000 * scale}, {"x": True, "k": "a", "t": 1e30}]
+    _, dead = run(lines(*rows), timed())
+    reasons = [reason for _, _, reason in dead]
+    assert reasons[0].endswith(f"is in the future: if it is in {unit}, set time_unit = '{unit}'")
+    assert reasons[1].endswith("is in the future")
+
+
 def test_times_are_numbers_or_dates():
     rows = [
         {"x": True, "k": "a", "t": 1704067200},

@@ -6,13 +6,14 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from river import base
 
 from seqbayes.errors import PriorError
 from seqbayes.events.fields import Slot
 from seqbayes.forgetting import Decayed
+from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 
 POLICIES = ("refuse", "drop", "pool")
@@ -134,10 +135,11 @@ class Belief:
         """The likelihood of the observed field; None for an estimator."""
         if isinstance(self.state, (State, Decayed)):
             return self.state.likelihood
-        if self.features:
-            return None
-        components = getattr(self.state, "components", None)
-        first = components[0] if components else getattr(self.state, "component", None)
+        first: State | None = None
+        if isinstance(self.state, Mixture) and self.state.components:
+            first = self.state.components[0]
+        elif isinstance(self.state, DirichletProcessMixture):
+            first = self.state.component
         return None if first is None else first.likelihood
 
     @property
@@ -187,7 +189,7 @@ class Belief:
         if not self.features:
             return [(name, "feature") for name in self.field]
         target = "number" if isinstance(self.state, base.Regressor) else "label"
-        models = getattr(self.state, "features", None) or {}
+        models = (self.state.features if isinstance(self.state, _Modelled) else None) or {}
         features = [(name, _kind_of_feature(models.get(name))) for name in self.features]
         return [*features, *((name, target) for name in self.field)]
 
@@ -200,6 +202,13 @@ class Belief:
         if self.time is not None:
             slots.append((self.time, "time"))
         return [*slots, *((name, "any") for name in self.where)]
+
+
+@runtime_checkable
+class _Modelled(Protocol):
+    """An estimator with parameters that choose models for its features."""
+
+    features: Mapping[Any, Any] | None
 
 
 def find_errors(
