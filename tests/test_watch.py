@@ -1,4 +1,4 @@
-"""`seqbayes watch`: what it learns is what the states learn, whatever the form of the events."""
+"""`seqbayes watch` learns the same as the states, from every format of events."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ READ = [case for case in CASES if case.likelihood.columnar]
 
 
 def options(case):
-    """The command line's words for a prior and a likelihood."""
+    """Return the options for a prior and a likelihood."""
     likelihood = case.likelihood
     words = ["--state", spec.spell(case.family.__name__)]
     words += ["--likelihood", spec.spell(type(likelihood).__name__)]
@@ -40,14 +40,14 @@ def options(case):
 
 
 def as_text(value):
-    """The value with its labels as text, as columns and JSON objects have them."""
+    """Return a value with its labels as text."""
     if isinstance(value, dict):
         return {str(label): each for label, each in value.items()}
     return str(value)
 
 
 def taught(case, xs):
-    """The state that learned `xs` one at a time, with labels as text."""
+    """Return a state that learned `xs` one at a time, with labels as text."""
     if not isinstance(case.likelihood, LabelLikelihood):
         return case.new(xs)
     prior = {k: as_text(v) if isinstance(v, dict) else v for k, v in case.prior.items()}
@@ -58,14 +58,14 @@ def taught(case, xs):
 
 
 def as_values(state, level=0.95, kind="equal-tailed"):
-    """What the JSON line of a state says, without its key."""
+    """Return the JSON line of a state, without its key."""
     said = describe({}, state, View(level, kind))
     del said["key"]
     return json.loads(json.dumps(said))
 
 
 def watch(capsys, *words):
-    """Run the command; return its status, its JSON lines and what it said."""
+    """Run the command; return its status, its JSON lines and its messages."""
     status = main(["watch", *map(str, words)])
     out, err = capsys.readouterr()
     return status, [json.loads(line) for line in out.splitlines()], err
@@ -86,7 +86,7 @@ def jsonl(*events):
 
 
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
-def test_json_lines_of_every_case_teach_what_the_state_learns(case, capsys, write):
+def test_json_lines_of_every_case_are_learned_like_the_state(case, capsys, write):
     xs, others = case.observations(30), case.observations(11, salt=1)
     events = [{"x": x, "who": "a"} for x in xs] + [{"who": "b", "x": x} for x in others]
     path = write(jsonl(*events))
@@ -97,7 +97,7 @@ def test_json_lines_of_every_case_teach_what_the_state_learns(case, capsys, writ
 
 
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
-def test_csv_of_every_case_teaches_the_same(case, capsys, write, tmp_path):
+def test_csv_of_every_case_is_learned_like_the_state(case, capsys, write, tmp_path):
     xs = case.observations(25)
     if isinstance(xs[0], dict):
         columns = list(case.prior["alpha"])
@@ -116,7 +116,7 @@ def test_csv_of_every_case_teaches_the_same(case, capsys, write, tmp_path):
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @given(data=st.data())
-def test_lines_that_are_no_events_never_change_a_belief(form, data):
+def test_malformed_lines_never_change_a_belief(form, data):
     good = data.draw(st.lists(st.tuples(st.floats(0, 1e6), st.sampled_from("ab")), max_size=8))
     bad = data.draw(st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b), max_size=8))
     if form == "csv":
@@ -186,7 +186,7 @@ def test_csv_cells_are_read_strictly(capsys, write):
     assert "missing: 'n' 2" in err
 
 
-def test_csv_truths(capsys, write):
+def test_csv_booleans(capsys, write):
     cells = ["true", "TRUE", "Yes", "1", "false", "No", "0", "2", "y", "1.0"]
     path = write("c\n" + "\n".join(cells), "events.csv")
     _, [said], err = watch(capsys, path, "--state=beta", "--value=c", "--json")
@@ -222,7 +222,7 @@ def test_several_keys_and_weights(capsys, write):
     assert "line 3: expected a finite weight >= 0, got -1.0" in err
 
 
-def test_two_columns_make_a_pair_unasked(capsys, write):
+def test_two_columns_make_a_pair_by_default(capsys, write):
     path = write(jsonl({"n": 3, "hours": 2}, {"n": 4, "hours": 0.5}))
     words = ["--value=n", "--value=hours", "--json"]
     _, [said], _ = watch(capsys, path, "--state=gamma", *words)
@@ -260,7 +260,7 @@ def test_a_refused_first_event_makes_no_key(capsys, write):
     assert "2 malformed" in err
 
 
-def test_what_does_not_exist_is_null_and_infinity_a_string():
+def test_a_missing_estimate_is_null_and_infinity_a_string():
     improper = NormalInverseGamma.jeffreys()
     improper.learn_one(1.0)
     said = describe({}, improper, View())

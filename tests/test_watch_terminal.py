@@ -80,7 +80,7 @@ def test_bars_share_a_scale():
     assert shown[2].index("●") > shown[3].index("●")
 
 
-def test_a_mean_and_a_variance_have_each_a_scale():
+def test_mean_and_variance_have_separate_scales():
     state = NormalInverseGamma()
     state.learn_many([1e6, 1e6 + 1, 1e6 + 2])
     parts = {line.part: line.scale for line in lines_of(state)}
@@ -88,7 +88,7 @@ def test_a_mean_and_a_variance_have_each_a_scale():
     assert "●" in rendered(lines_of(state), 120)[3]
 
 
-def test_shares_are_lines_of_their_own_and_not_too_many():
+def test_each_share_has_its_own_line_up_to_a_limit():
     assert [line.part for line in lines_of(Dirichlet({"red": 1, "blue": 2}))] == ["red", "blue"]
     words = DirichletProcess()
     words.learn_many([f"w{i}" for i in range(50) for _ in range(i + 1)])
@@ -96,7 +96,7 @@ def test_shares_are_lines_of_their_own_and_not_too_many():
     assert shown == [f"w{49 - i}" for i in range(PARTS)]
 
 
-def test_what_does_not_exist_is_a_dash():
+def test_a_missing_estimate_is_a_dash():
     shown = rendered(lines_of(Gamma.flat()), 120)
     assert "nan" not in "".join(shown).lower()
     assert shown[2].split()[:4] == ["a", "0", "-", "-"]
@@ -109,7 +109,7 @@ def test_ascii():
     assert "".join(rendered(lines_of(BETA, "é"), 120, ASCII)).isascii()
 
 
-def test_a_screen_keeps_to_the_height_and_says_what_was_not_used():
+def test_a_screen_keeps_to_the_height_and_counts_unused_events():
     states = {f"key {k}": Beta() for k in range(100)}
     for state in states.values():
         state.learn_one(True)

@@ -1,4 +1,4 @@
-"""Lines decoded in one piece: the same events and refusals as one by one, whatever they hold."""
+"""Lines decoded in one piece give the same events and refusals as one by one."""
 
 from array import array
 from itertools import pairwise
@@ -78,13 +78,13 @@ def one_by_one(data):
     st.lists(st.sampled_from(PLAIN * 6 + UNUSUAL), max_size=12),
     st.lists(st.integers(1, 200), max_size=3),
 )
-def test_a_block_says_what_its_lines_say(lines, cuts):
+def test_a_block_holds_the_same_events_as_its_lines(lines, cuts):
     data = b"\n".join(lines)
     assert learned(data, cuts) == one_by_one(data)
 
 
 @pytest.mark.parametrize("odd", UNUSUAL)
-def test_two_odd_lines_do_not_make_up_for_each_other(odd):
+def test_two_unusual_lines_do_not_compensate_each_other(odd):
     for other in UNUSUAL:
         data = b"\n".join([PLAIN[0], odd, other, PLAIN[1], odd, PLAIN[0], b""])
         assert learned(data, ()) == one_by_one(data)
@@ -97,7 +97,7 @@ def test_texts_have_no_newlines():
             msgspec.json.Decoder(LAYOUT._event).decode_lines(text)
 
 
-def test_usual_lines_are_decoded_in_one_piece():
+def test_plain_lines_are_decoded_in_one_piece():
     part = Lines(0).split(b"\n".join([*PLAIN, b'{"x":']))
     assert isinstance(part.records, Block)
     assert part.records.whole == b"".join(line + b"\n" for line in PLAIN)
@@ -110,7 +110,7 @@ def test_usual_lines_are_decoded_in_one_piece():
         part.records[4]
 
 
-def test_line_starts_refuses_what_is_no_whole_line():
+def test_line_starts_refuses_incomplete_lines():
     assert line_starts(b"", 0, 5, 10) == array("q", [5])
     for data in (b"{}", b"{}\n{}", b"{}\n{}\n{", b"\n", b"{\n", b"}\n", b"{ }\n{  }\n"):
         assert line_starts(data, len(data), 0, 3) is None, data

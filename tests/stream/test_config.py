@@ -1,4 +1,4 @@
-"""Configurations: every mistake is named before anything runs."""
+"""Configurations: every error is listed before anything runs."""
 
 import re
 import sys
@@ -40,7 +40,7 @@ def mistakes(text):
     return caught.value.mistakes
 
 
-def test_all_that_a_configuration_says():
+def test_a_complete_configuration_is_read():
     config = parse_config(
         b"""
         store = "postgresql://me@there/db"
@@ -88,7 +88,7 @@ def test_all_that_a_configuration_says():
     assert config.source == (Lines, {"path": "x.jsonl", "pause": 1.0})
 
 
-def test_what_is_left_out():
+def test_omitted_options_have_defaults():
     config = parse_config(f'{BASE}history = false\nbelief.b = {{state="beta", field="x"}}'.encode())
     assert config.beliefs == [Belief("b", Beta(), field="x")]
     assert config.pace == Pace()
@@ -156,7 +156,7 @@ def test_estimators():
         assert any(re.search(mistake, each) for each in found), found
 
 
-def test_a_seed_that_is_not_given_is_zero():
+def test_the_default_seed_is_zero():
     plain = belief(MIXTURE.replace("seed = 3", "")).state
     assert plain == Mixture({"low": Normal(0, 1), "high": Normal(9, 1)}, [0.4, 0.6], seed=0)
     assert belief(OPEN_MIXTURE.replace("seed = 3", "")).state.seed == 0
@@ -282,7 +282,7 @@ prior = { prior_mean = 0, kappa = 0.1, alpha = 2, beta = 1 }
 """
 
 
-def test_a_mixture_that_counts_its_components_goes_on_in_any_run(tmp_path):
+def test_a_mixture_that_counts_its_components_is_resumed_by_any_run(tmp_path):
     declared = belief(OPEN_MIXTURE)
     wanted = DirichletProcessMixture(NormalInverseGamma(0, 0.1, 2, 1), 0.5, 4, 3)
     assert declared.state == wanted
@@ -297,7 +297,7 @@ def test_a_mixture_that_counts_its_components_goes_on_in_any_run(tmp_path):
     assert len(wanted.names) == 2
 
 
-def test_every_mistake_is_named():
+def test_every_error_is_listed():
     found = mistakes(
         """
         stor = "a.db"
@@ -463,7 +463,7 @@ def test_every_mistake_is_named():
         ),
     ],
 )
-def test_mistakes(text, mistake):
+def test_errors_name_their_path(text, mistake):
     found = mistakes(text)
     assert any(re.search(mistake.replace("${", r"\${"), each) for each in found), found
 
@@ -517,7 +517,7 @@ def test_options_of_sources_are_checked(source, told, monkeypatch):
     assert told in found
 
 
-def test_a_file_is_named(tmp_path):
+def test_errors_name_the_file(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text("x = 1")
     with pytest.raises(ConfigError, match=r"my.toml has 4 mistakes:\n  x: unknown key"):
@@ -567,12 +567,12 @@ def test_durations(given, seconds):
 @pytest.mark.parametrize(
     "given", [0, -1, "", "x", "1 fortnight", "1 hh", "-3 s", True, None, "٣ s"]
 )
-def test_no_durations(given):
+def test_invalid_durations_are_refused(given):
     with pytest.raises(PriorError, match="expected a duration"):
         parse_duration(given)
 
 
-def test_the_starting_file_is_good(tmp_path):
+def test_the_initial_configuration_is_valid(tmp_path):
     import seqbayes.stream
 
     config = load_config(Path(seqbayes.stream.__file__).with_name("init.toml"))
@@ -599,7 +599,7 @@ def test_keys_of_other_states_are_refused_even_if_empty(text, key):
     ]
 
 
-def test_no_mistake_hides_another():
+def test_no_error_hides_another():
     found = mistakes(
         f"""{BASE}
         dead_letters = {{ most = -1 }}

@@ -70,7 +70,7 @@ def states(path="b.db"):
         return sorted((row.key, row.state) for row in store.states("b"))
 
 
-def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(place):
+def test_a_full_disk_stops_the_run_and_the_next_run_resumes(place):
     rng = random.Random(4)
     records = lines(*({"x": rng.random() < 0.5, "k": f"{i % 3000}"} for i in range(9000)))
     (place / "events.jsonl").write_bytes(b"\n".join(records))
@@ -88,7 +88,7 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(place):
     assert states() == before
 
 
-def test_a_damaged_store_is_named(place, capsys):
+def test_a_damaged_store_is_reported(place, capsys):
     (place / "events.jsonl").write_bytes(
         b"".join(b'{"x": true, "k": "%d"}\n' % i for i in range(2000))
     )
@@ -142,7 +142,7 @@ def test_a_line_of_200_megabytes_is_a_dead_letter_and_takes_no_memory(place):
     assert len(letter.raw) <= 1 << 20
 
 
-def test_bytes_that_are_no_text_and_other_odd_events(place):
+def test_bytes_that_are_not_text_and_other_invalid_events(place):
     good = [b'{"x": true, "k": "a", "x": false}', b'{"x": 1.0, "k": 7}', b'{"x": false, "k": "7"}']
     odd = [
         b'{"x": true, "k": "\xff\xfe"}',
@@ -372,7 +372,7 @@ def test_any_order_of_arrival_gives_the_same_belief(tmp_path):
             assert other[key] == pytest.approx(numbers, rel=1e-12)
 
 
-def test_an_older_store_is_brought_up_when_it_is_read_or_not_at_all(durable_url, monkeypatch):
+def test_an_older_store_is_migrated_completely_or_not_at_all(durable_url, monkeypatch):
     with Pipeline(
         Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(durable_url)
     ) as pipeline:

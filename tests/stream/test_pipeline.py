@@ -75,7 +75,7 @@ def test_events_become_beliefs(url):
     assert tuple(states["rate"][()].posterior) == (10.0, 4.0)
 
 
-def test_the_next_run_goes_on(url):
+def test_the_next_run_resumes(url):
     events = lines(*({"k": str(i % 3), "x": i % 2 == 0} for i in range(100)))
     belief = Belief("b", Beta(), field="x", by="k")
     whole, _ = run(events, belief)
@@ -139,7 +139,7 @@ def run_to_json(records, belief, url, cuts):
     return found
 
 
-def test_a_crash_at_any_commit_loses_and_doubles_nothing(tmp_path):
+def test_a_crash_at_any_commit_neither_loses_nor_repeats_events(tmp_path):
     rng = random.Random(4)
     events = [{"k": rng.choice("abcdef"), "x": rng.gauss(3.0, 1.0)} for _ in range(400)]
     records = lines(*events)
@@ -177,7 +177,7 @@ def test_a_crash_at_any_commit_loses_and_doubles_nothing(tmp_path):
         assert contents(str(copy)) == wanted
 
 
-def test_an_error_in_mid_batch_commits_nothing(tmp_path, monkeypatch):
+def test_an_error_within_a_batch_commits_nothing(tmp_path, monkeypatch):
     url = str(tmp_path / "beliefs.db")
     belief = Belief("b", Beta(), field="x")
 
@@ -254,7 +254,7 @@ def test_bad_records_are_dead_letters_and_nothing_else():
             assert reason in why
 
 
-def test_a_record_that_one_belief_cannot_use_serves_the_others():
+def test_an_event_refused_by_one_belief_is_learned_by_the_others():
     events = lines({"x": "yes", "k": "a"}, {"x": True, "k": "a"})
     beliefs = [Belief("b", Beta(), field="x"), Belief("labels", DirichletProcess(), field="k")]
     states, dead = run(events, beliefs)
@@ -264,7 +264,7 @@ def test_a_record_that_one_belief_cannot_use_serves_the_others():
     assert dead == [(0, "b", f"field 'x': {reason}")]
 
 
-def test_one_field_may_be_of_two_kinds():
+def test_one_field_may_be_read_as_two_kinds():
     events = lines({"x": 1, "k": True}, {"x": 2.5, "k": 7})
     beliefs = [
         Belief("mean", Normal(0, 1), field="x"),
@@ -476,7 +476,7 @@ def test_too_many_dead_letters_stop_the_pipeline(tmp_path):
     assert [place for place, _, _ in dead] == [1, 2, 3, 4, 5]
 
 
-def test_what_a_source_refuses_is_kept(tmp_path):
+def test_records_refused_by_a_source_become_dead_letters(tmp_path):
     class Refusing(Listed):
         def batches(self, size, timeout=0.2):
             for batch in super().batches(size, timeout):
@@ -501,7 +501,7 @@ def test_what_a_source_refuses_is_kept(tmp_path):
         (Pace(seconds=1e9, raw=4), 3),
     ],
 )
-def test_the_pace_of_commits(pace, commits):
+def test_commits_follow_the_pace(pace, commits):
     records = [b"{" if i % 10 == 9 else b'{"x": true, "k": "%d"}' % i for i in range(100)]
     source = Listed(records, size=10, idle=[20])
     belief = Belief("b", Beta(), field="x", by="k")
@@ -512,7 +512,7 @@ def test_the_pace_of_commits(pace, commits):
         assert pipeline.commits == commits
 
 
-def test_collectors_see_what_happens():
+def test_collectors_are_called_for_every_step():
     class Notes(Collector):
         def __init__(self):
             self.seen = []
@@ -535,7 +535,7 @@ def test_collectors_see_what_happens():
     assert notes.seen == [1, 1, "done", "idle", 1, 2, "done"]
 
 
-def test_history_is_kept_now_and_then(url):
+def test_history_is_kept_at_intervals(url):
     clock = iter([0.0, 30.0, 60.0, 5.0])
     history = History(every=60.0, keys=1, now=lambda: next(clock))
     records = lines(*({"x": True, "k": "aab"[i % 3]} for i in range(12)))
@@ -552,7 +552,7 @@ def test_history_is_kept_now_and_then(url):
     assert first["interval"] == pytest.approx(list(Beta(3, 1).interval()))
 
 
-def test_wrong_declarations():
+def test_invalid_declarations_are_refused():
     for options, reason in [
         ({"over": "explode"}, "over"),
         ({"max_keys": 0}, "max_keys"),
@@ -654,7 +654,7 @@ def test_estimators_learn_the_numbers_in_cells_of_text():
         assert found[()].to_dict() == wanted[name][()].to_dict()
 
 
-def test_empty_and_odd_cells_of_estimators():
+def test_empty_and_unusual_cells_of_estimators():
     rows = [
         {"a": "1.5", "b": "", "y": "1"},
         {"a": " ", "b": "2", "y": "1"},
@@ -680,7 +680,7 @@ def test_empty_and_odd_cells_of_estimators():
     ["\ud800", "a\udfffb", 10**5000, -(10**5000), ("u", "\ud800")],
     ids=["half", "inside", "long", "negative", "tuple"],
 )
-def test_what_cannot_be_written_down_is_a_dead_letter(bad):
+def test_a_value_that_cannot_be_stored_is_a_dead_letter(bad):
     good = {"k": "a", "x": 1, "y": "u", "n": 2.0, "v": [1.0, 2.0], "c": {"u": 1}}
     events = [good, *({**good, name: bad} for name in good), {**good, "v": [1.0, bad]}]
     events += [{**good, "c": {bad: 1}}, {**good, "c": {"u": bad}}, good]

@@ -52,7 +52,7 @@ def learned(belief, events, whole):
     "options", [{"by": "shop"}, {}, {"by": "shop", "max_keys": 2}, {"where": {"kind": 1}}], ids=str
 )
 @given(events=EVENTS)
-def test_one_loop_learns_what_two_columns_say(state, options, events):
+def test_the_single_loop_learns_the_same_as_the_columns(state, options, events):
     belief = Belief("b", state, field="x", **options)
     fast, slow = (learned(belief, events, whole) for whole in (True, False))
     assert fast == slow
