@@ -142,7 +142,7 @@ def _feed(form, lines):
     layout = Layout(belief.slots)
     table = Table(belief, layout)
     malformed = []
-    part = (Rows if form == "csv" else Lines)(0).split(b"\n".join(lines), last=True)
+    part = (Rows if form == "csv" else Lines)(0).split(b"\n".join([b"", *lines]), last=True)
     events, index = layout.decode(part.records, lambda *why: malformed.append(why))
     table.learn(events, index, lambda *why: malformed.append(why))
     return table, len(malformed) + len(part.refused)
