@@ -9,6 +9,7 @@ from brokers import make, numbers, read
 from killing import events
 
 from seqbayes.stream import SourceError
+from seqbayes.stream.sources import nats as module
 from seqbayes.stream.sources import nats_feed
 
 _numbers = itertools.count()
@@ -36,10 +37,11 @@ def test_a_subject_is_chosen(nats, stream):
         source.seek(None)
         batches = read(source, 10, size=4)
         assert numbers(batches) == list(range(1, 20, 2))
-        assert batches[-1].positions[-1] == batches[-1].token == 20
-        assert (batches[0].remaining, batches[-1].remaining) == (6, 0)
+        assert batches[-1].positions[-1] == batches[-1].token["sequence"] == 20
+        count = len(batches[0].records)
+        assert (batches[0].remaining, batches[-1].remaining) == (10 - count, 0)
         source.seek(batches[0].token)
-        assert numbers(read(source, 6)) == list(range(9, 20, 2))
+        assert numbers(read(source, 10 - count)) == list(range(1 + 2 * count, 20, 2))
 
 
 def test_no_more_is_asked_for_than_can_wait(nats, stream, monkeypatch):
@@ -90,7 +92,7 @@ def test_a_consumer_that_is_gone_is_made_anew(nats, stream):
 
 def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monkeypatch):
     nats.publish(stream, events(50, 1))
-    take_in, dropped = nats_feed.Feed._take_in, []
+    take_in, dropped = nats_feed.Subscription._take_in, []
 
     async def drop(self, message):
         if ".31.31." in message.reply and not dropped:
@@ -98,7 +100,7 @@ def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monk
         else:
             await take_in(self, message)
 
-    monkeypatch.setattr(nats_feed.Feed, "_take_in", drop)
+    monkeypatch.setattr(nats_feed.Subscription, "_take_in", drop)
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         assert numbers(read(source, 50)) == list(range(50))
@@ -133,7 +135,9 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
             read(source, 1)
     with closing(make(nats.source(stream, lost="restart"))) as source:
         source.seek(token)
-        assert numbers(read(source, 3)) == [7, 8, 9]
+        (batch,) = read(source, 4)
+        assert numbers([batch]) == [7, 8, 9]
+        assert "events may be lost" in batch.refused[0][2]
     nats.do(lambda js: js.delete_stream(stream))
     nats.make(stream)
     nats.publish(stream, events(2, 1))
@@ -143,7 +147,9 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
             read(source, 1)
     with closing(make(nats.source(stream, lost="restart"))) as source:
         source.seek(token)
-        assert numbers(read(source, 2)) == [0, 1]
+        (batch,) = read(source, 3)
+        assert numbers([batch]) == [0, 1]
+        assert "events may be lost" in batch.refused[0][2]
 
 
 def test_a_wrong_password_is_told_without_it(nats, stream):
@@ -153,3 +159,75 @@ def test_a_wrong_password_is_told_without_it(nats, stream):
         read(source, 1)
     assert "uthoriz" in str(told.value)
     assert "gu/ess" not in str(told.value)
+
+
+@pytest.mark.parametrize("subject", [None, "a"])
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+def test_messages_that_are_purged_while_it_runs(nats, stream, lost, subject, monkeypatch):
+    monkeypatch.setattr(nats_feed, "REQUEST", 5)
+    monkeypatch.setattr(module, "_LOOK_BEHIND", 0.0)
+    nats.publish(stream, events(60, 1))
+    subject = subject and f"{stream}.>"
+    nats_source = nats.source(stream, lost=lost, subject=subject)
+    with closing(make(nats_source)) as source:
+        source.seek(None)
+        batches = source.batches(5)
+        first = next(batches)
+        nats.do(lambda js: js.purge_stream(stream, seq=50))
+        if lost == "stop":
+            with pytest.raises(SourceError, match="and begins at 50; events may be lost"):
+                list(itertools.islice(batches, 30))
+            return
+        found = [first]
+        while not source.caught_up:  # the server does not say that fewer messages are left
+            batch = next(batches)
+            found += [] if batch is None else [batch]
+        assert numbers(found)[-11:] == list(range(49, 60))
+        ((_, _, reason),) = [each for batch in found for each in batch.refused]
+        assert "events may be lost" in reason
+
+
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+def test_a_stream_that_is_made_again_and_is_longer(nats, stream, lost):
+    nats.publish(stream, events(10, 1))
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        token = read(source, 5, size=5)[-1].token
+    nats.do(lambda js: js.delete_stream(stream))
+    nats.make(stream)
+    nats.publish(stream, events(20, 1))
+    with closing(make(nats.source(stream, lost=lost))) as source:
+        source.seek(token)
+        if lost == "stop":
+            with pytest.raises(SourceError, match="was deleted and made again; events may be"):
+                read(source, 1)
+        else:
+            assert numbers(read(source, 21)) == list(range(20))
+    with closing(make(nats.source(stream))) as source:  # a token of an earlier version
+        source.seek(token["sequence"])
+        assert numbers(read(source, 15)) == list(range(5, 20))
+
+
+def test_other_subjects_that_are_deleted_are_not_missed(nats, stream, monkeypatch):
+    monkeypatch.setattr(module, "_LOOK", 0.0)
+
+    async def publish(js):
+        await js.publish(f"{stream}.a", b'{"i": 0}')
+        for _ in range(9):
+            await js.publish(f"{stream}.b", b"{}")
+
+    nats.do(publish)
+    options = nats.source(stream, subject=f"{stream}.a")
+    with closing(make(options)) as source:
+        source.seek(None)
+        first, *_ = read(source, 1)
+        empty = next(batch for batch in source.batches(timeout=0.05) if batch is not None)
+        assert (empty.records, empty.token["sequence"]) == ([], 10)
+    nats.do(lambda js: js.purge_stream(stream, seq=11))
+    with closing(make(options)) as source:
+        source.seek(empty.token)
+        assert next(source.batches(timeout=0.05)) is None
+    with closing(make(options)) as source:
+        source.seek(first.token)
+        with pytest.raises(SourceError, match="events may be lost"):
+            read(source, 1)

@@ -1,5 +1,6 @@
 """Redis Streams: groups, entries that are pending, and streams that lose data."""
 
+import itertools
 import json
 from contextlib import closing
 
@@ -206,3 +207,141 @@ def test_the_password_may_stand_in_the_environment(redis, client, monkeypatch):
     with closing(make(options)) as source:
         source.seek(None)
         assert numbers(read(source, 3)) == [0, 1, 2]
+
+
+GROUPS = pytest.mark.parametrize("group", [{}, {"group": "g"}], ids=["alone", "group"])
+TRIMMED = pytest.mark.parametrize("lost", ["stop", "restart"])
+
+
+@GROUPS
+@TRIMMED
+@pytest.mark.parametrize("running", [False, True])
+def test_entries_that_are_trimmed_before_they_are_read(redis, client, group, lost, running):
+    redis.publish("s", events(20, 1))
+    source = make(redis.source("s", lost=lost, **group))
+    source.seek(None)
+    batches = source.batches(5, timeout=0.01)
+    first = next(batches)
+    source.committed(first.token)
+    if not running:
+        source.close()
+        source = make(redis.source("s", lost=lost, **group))
+        source.seek(json.loads(json.dumps(first.token)))
+        batches = source.batches(5, timeout=0.01)
+    client.xtrim("s", maxlen=8, approximate=False)
+    with closing(source):
+        if lost == "stop":
+            with pytest.raises(SourceError, match=r"7 entries after .* were removed before they"):
+                next(batches)
+            return
+        found = [next(batches), next(batches)]
+        assert numbers(found) == list(range(12, 20))
+        ((_, _, reason),) = [each for batch in found for each in batch.refused]
+        assert "7 entries after" in reason
+        source.committed(found[-1].token)
+        redis.publish("s", events(22, 1)[20:])
+        batch = next(each for each in batches if each is not None)
+        assert (numbers([batch]), batch.refused) == ([20, 21], [])
+
+
+@GROUPS
+def test_entries_that_are_trimmed_after_they_were_read_are_not_missed(redis, client, group):
+    redis.publish("s", events(20, 1))
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(None)
+        token = read(source, 20, size=7)[-1].token
+        source.committed(token)
+        client.xtrim("s", maxlen=0, approximate=False)
+        redis.publish("s", events(23, 1)[20:])
+        batch = read(source, 3)[0]
+        assert (numbers([batch]), batch.refused) == ([20, 21, 22], [])
+        client.xtrim("s", maxlen=0, approximate=False)
+        source.committed(batch.token)
+    redis.publish("s", events(25, 1)[23:])
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(json.loads(json.dumps(batch.token)))
+        assert numbers(read(source, 2)) == [23, 24]
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after it"])
+def test_a_crash_and_a_trim_after_a_delivery(redis, client, committed):
+    """Entries that were delivered and removed before their commit are dead letters, once."""
+    redis.publish("s", events(20, 1))
+    ids = [each[0].decode() for each in client.xrange("s")]
+    with closing(open_group(redis)) as source:
+        first, second = read(source, 20, size=10)
+    client.xtrim("s", maxlen=2, approximate=False)
+    assert pending(client) == 20
+    token = second.token if committed else first.token
+    with closing(open_group(redis, token)) as source:
+        batches = source.batches(timeout=0.01)
+        if committed:
+            assert next(batches) is None
+        else:
+            lost = next(batches)
+            assert [place for place, _, _ in lost.refused] == ids[10:18]
+            assert all("before it was committed" in why for _, _, why in lost.refused)
+            source.committed(lost.token)
+            rest = next(batches)
+            assert numbers([rest]) == [18, 19]
+            source.committed(rest.token)
+            token = rest.token
+    assert pending(client) == 0
+    with closing(open_group(redis, token)) as source:
+        assert next(source.batches(timeout=0.01)) is None
+
+
+@GROUPS
+@TRIMMED
+def test_a_stream_that_is_deleted_and_made_again(redis, client, group, lost):
+    redis.publish("s", events(20, 1))
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(None)
+        token = read(source, 5, size=5)[-1].token
+    client.delete("s")
+    redis.publish("s", events(3, 1))
+    with closing(make(redis.source("s", lost=lost, **group))) as source:
+        source.seek(token)
+        if lost == "stop":
+            with pytest.raises(SourceError, match="deleted and made again after entry"):
+                read(source, 1)
+        else:
+            (batch,) = read(source, 3)
+            assert numbers([batch]) == [0, 1, 2]
+            assert "events may be lost" in batch.refused[0][2]
+
+
+@GROUPS
+def test_tokens_of_earlier_versions_are_understood(redis, client, group):
+    redis.publish("s", events(20, 1))
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(None)
+        token = read(source, 5, size=5)[-1].token["id"]
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(token)
+        assert numbers(read(source, 15)) == list(range(5, 20))
+        assert next(source.batches(timeout=0.01)) is None
+        assert source._count == 20
+    client.xtrim("s", maxlen=1, approximate=False)
+    with closing(make(redis.source("s", **group))) as source:
+        source.seek(token)
+        with pytest.raises(SourceError, match="is not there any more; events may be lost"):
+            read(source, 1)
+
+
+def test_a_shared_group_misses_what_was_trimmed(redis, client):
+    redis.publish("s", events(20, 1))
+    with (
+        closing(open_group(redis)) as source,
+        closing(open_group(redis, consumer="b")) as other,
+    ):
+        batches, others = source.batches(5, timeout=0.01), other.batches(5, timeout=0.01)
+        assert numbers([next(batches)]) == list(range(5))
+        assert next(others) is None  # its own pending entries: none
+        assert numbers([next(others)]) == list(range(5, 10))
+    with closing(open_group(redis, consumer="b")) as source:
+        source.seek(None)
+        batches = source.batches(20, timeout=0.01)
+        client.xtrim("s", maxlen=4, approximate=False)
+        with pytest.raises(SourceError, match="events may be lost"):
+            list(itertools.islice(batches, 10))

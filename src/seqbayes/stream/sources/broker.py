@@ -7,7 +7,8 @@ import random
 import re
 import time
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from seqbayes.errors import PriorError
@@ -65,6 +66,7 @@ class Broker(Source):
         self.name = name
         self.caught_up = False
         self._restart = lost == "restart"
+        self._gaps: list[tuple[Any, bytes, str]] = []  # dead letters for the next batch
         self._patience = patience
         self._secrets = tuple(each for each in secrets if each)
         self._connected = self._ever = False
@@ -105,6 +107,9 @@ class Broker(Source):
                 continue
             if self.trouble is None or self._is_mended():
                 failures = 0
+            if batch is not None and self._gaps:
+                batch = replace(batch, refused=[*self._gaps, *batch.refused])
+                self._gaps = []
             yield batch
 
     def _lose(self, error: Exception) -> None:
@@ -136,13 +141,22 @@ class Broker(Source):
             text = text.replace(secret, "***")
         return text
 
-    def _lack(self, what: str) -> None:
-        """Go on from the beginning of what there is, or fail: what comes next is lost."""
+    def _lack(self, what: str, position: Any) -> None:
+        """Note a gap, or fail: what comes next is lost.
+
+        Parameters
+        ----------
+        what
+            What is missing.
+        position
+            Where, for the dead letter of the gap.
+        """
         if not self._restart:
             raise SourceError(
                 f"cannot go on with {self.name}: {what}; events may be lost. lost = 'restart' goes"
                 " on with what is there"
             )
+        self._gaps.append((position, b"", f"{what}; events may be lost"))
 
     def close(self) -> None:
         """Hang up."""

@@ -296,7 +296,8 @@ class KafkaTopic(Broker):
             after[p] = max(message.offset(), after.get(p, 0))
             self._heard = True
         elif error.code() == kafka.KafkaError._AUTO_OFFSET_RESET:
-            self._lack(f"partition {p} does not have offset {after.get(p, 0):,}")
+            offset = after.get(p, 0)
+            self._lack(f"partition {p} does not have offset {offset:,}", f"{p}:{offset}")
             after.pop(p, None)
             self._restarts = True
         elif error.code() in _UNREACHABLE or (error.retriable() and not error.fatal()):

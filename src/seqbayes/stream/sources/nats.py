@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
 from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
+
+_LOOK = 10.0
+"""Seconds between two looks at a stream whose selected messages have all been read."""
+_LOOK_BEHIND = 1.0
+"""Seconds between two looks if nothing comes although messages are left."""
 
 
 class JetStream(Broker):
@@ -28,8 +34,9 @@ class JetStream(Broker):
     credentials_file
         A file of credentials, as NATS makes them.
     lost
-        Where messages were deleted before they were read, or the stream ends before the place up to
-        which it was read: "stop" fails, "restart" goes on with what is there.
+        What to do if messages were deleted before they were read, or the stream was deleted and
+        made again: "stop" fails, "restart" goes on with what is there and adds a dead letter about
+        the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -38,14 +45,14 @@ class JetStream(Broker):
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
 
     Notes
     -----
-    The token is the sequence number of the last message in the stream. Messages are read through a
-    consumer without acknowledgements that lives as long as the connection: the store alone knows
-    how far they were read. A stream that deletes what is acknowledged cannot be read again, and is
-    refused.
+    The token holds the sequence number of the last message in the stream, and when the stream was
+    created. Messages are read through a consumer without acknowledgements that lives as long as the
+    connection: the store alone knows how far they were read. A stream that deletes what is
+    acknowledged cannot be read again, and is refused.
     """
 
     kind = "nats"
@@ -74,12 +81,18 @@ class JetStream(Broker):
         super().__init__(name or f"nats:{stream}{read}", lost, patience, tuple(secrets))
         self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
+        self._created: str | None = None  # when the stream was created
+        self._expected = 0  # the next message, if none is removed
+        self._looked = 0.0
         self._feed: Subscription | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume behind the message that had this token; None is the beginning."""
+        """Resume after the message that had this token; None is the beginning."""
         self.close()
-        self._position = token
+        if isinstance(token, Mapping):
+            self._position, self._created = token["sequence"], token["created"]
+        else:  # of an earlier version
+            self._position, self._created = token, None
 
     def _open(self) -> None:
         self._feed = Subscription(self._server)
@@ -90,33 +103,80 @@ class JetStream(Broker):
             raise SourceError(f"cannot read {self.name}: {self._told(error)}") from None
         self._ever = True
 
-    def _check(self, place: StreamInfo) -> None:
-        """Check that the stream has what comes next."""
-        if place.retention != "limits":
+    def _check(self, info: StreamInfo) -> None:
+        """Check that the stream is the same one, and has what comes next."""
+        if info.retention != "limits":
             raise SourceError(
                 f"cannot read {self.name}: the stream deletes what is acknowledged (retention"
-                f" {place.retention!r}), and cannot be read again; expected retention 'limits'"
+                f" {info.retention!r}), and cannot be read again; expected retention 'limits'"
             )
+        created, self._created = self._created, info.created
         if self._position is None:
+            self._expected = max(1, info.first)
             return
-        if place.last < self._position:
-            self._lack(f"it was read up to message {self._position:,}, and ends at {place.last:,}")
-            self._position = None
-        elif place.first > self._position + 1 and self._server.subject is None:
-            self._lack(
-                f"it was read up to message {self._position:,}, and begins at {place.first:,}"
-            )
+        self._expected = self._position + 1
+        if info.last < self._position:
+            self._start_again(f"ends at {info.last:,}")
+        elif created not in (None, info.created):
+            self._start_again("was deleted and made again")
+        elif info.first > self._expected:
+            self._lack(f"{self._until()}, and begins at {info.first:,}", self._position)
+            self._expected = max(1, info.first)
+
+    def _until(self) -> str:
+        return f"it was read up to message {self._position or 0:,}"
+
+    def _start_again(self, what: str) -> None:
+        """Note that the stream is another one, which is read from its beginning."""
+        self._lack(f"{self._until()}, and {what}", self._position)
+        self._position, self._expected = None, 1
 
     def _read(self, size: int, timeout: float) -> Batch | None:
         assert self._feed is not None
         messages = self._feed.take(size, timeout)
         self.caught_up = self._feed.caught_up
-        return self._batch(messages) if messages else None
+        if messages:
+            return self._batch(messages)
+        return self._move_on() if self._server.subject or not self.caught_up else None
 
     def _batch(self, messages: Sequence[tuple[int, int, bytes]]) -> Batch:
         positions = [sequence for sequence, _, _ in messages]
+        self._check_removed(positions)
         self._position, left, _ = messages[-1]
-        return Batch([data for _, _, data in messages], self._position, positions, (), left)
+        self._expected = self._position + 1
+        records = [data for _, _, data in messages]
+        return Batch(records, self._token(), positions, (), left)
+
+    def _token(self) -> dict[str, Any]:
+        return {"sequence": self._position, "created": self._created}
+
+    def _check_removed(self, positions: Sequence[int]) -> None:
+        """Check that no message was removed from the stream's beginning before it was read."""
+        assert self._feed is not None
+        if positions[-1] - self._expected + 1 == len(positions):
+            return
+        first = self._feed.info().first
+        before = max((each for each in positions if each < first), default=self._expected - 1)
+        if positions[-1] >= first and before + 1 < first:
+            self._lack(f"{self._until()}, and begins at {first:,}", self._position)
+
+    def _move_on(self) -> Batch | None:
+        """Ask now and then whether all was read, and return an empty batch at the stream's end.
+
+        The server does not tell by itself that messages were purged, and messages of other subjects
+        that are deleted later are not missed.
+        """
+        assert self._feed is not None
+        now = time.monotonic()
+        if now - self._looked < (_LOOK if self.caught_up else _LOOK_BEHIND):
+            return None
+        self._looked = now
+        last = self._feed.settled()
+        self.caught_up = self._feed.caught_up
+        if last is None or last <= (self._position or 0):
+            return None
+        self._position, self._expected = last, last + 1
+        return Batch([], self._token(), [], (), 0)
 
     def _hang_up(self) -> None:
         if self._feed is not None:

@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy
 from nats.js.errors import NotFoundError
 
 from seqbayes.stream.sources.broker import credentials
@@ -58,11 +58,12 @@ class NatsServer(NamedTuple):
 
 
 class StreamInfo(NamedTuple):
-    """From which to which message a stream goes, and when it deletes them."""
+    """First and last message of a stream, when it deletes messages, and when it was created."""
 
     first: int
     last: int
     retention: str
+    created: str
 
 
 class Subscription:
@@ -86,7 +87,7 @@ class Subscription:
         self._come = threading.Event()
         self._broken: str | None = None
         self._due = 0  # of those that were asked for
-        self._next = ""
+        self._next = self._consumer = ""
         self._inbox = ""
         self._heard = 0.0
         self._consumed = 0
@@ -124,15 +125,26 @@ class Subscription:
             closed_cb=self._end,
             **login,
         )
+        return await self._info()
+
+    async def _info(self) -> StreamInfo:
+        server = self._server
         js = self._nats.jetstream(domain=server.domain, timeout=5)
         try:
             info = await js.stream_info(server.stream)
         except NotFoundError as error:
             raise LookupError(f"no stream {server.stream!r}: {error.description}") from None
-        retention = info.config.retention
-        return StreamInfo(
-            info.state.first_seq, info.state.last_seq, getattr(retention, "value", retention)
-        )
+        state, retention = info.state, RetentionPolicy(info.config.retention)
+        return StreamInfo(state.first_seq, state.last_seq, retention.value, str(info.created))
+
+    async def _settled(self) -> int | None:
+        last = (await self._info()).last
+        js = self._nats.jetstream(domain=self._server.domain, timeout=5)
+        info = await js.consumer_info(self._server.stream, self._consumer)
+        if info.delivered.consumer_seq != self._consumed or self._waiting:
+            return None
+        self._left = info.num_pending
+        return last if info.num_pending == 0 else None
 
     async def _start(self, sequence: int) -> None:
         server = self._server
@@ -149,6 +161,7 @@ class Subscription:
             ),
         )
         self._left = consumer.num_pending
+        self._consumer = consumer.name
         self._next = f"{server.prefix}.CONSUMER.MSG.NEXT.{server.stream}.{consumer.name}"
         self._inbox = self._nats.new_inbox()
         await self._nats.subscribe(self._inbox, cb=self._take_in)
@@ -207,6 +220,16 @@ class Subscription:
         """
         place: StreamInfo = self._do(self._connect())
         return place
+
+    def info(self) -> StreamInfo:
+        """Return what the stream holds now."""
+        info: StreamInfo = self._do(self._info())
+        return info
+
+    def settled(self) -> int | None:
+        """Return the last message of the stream, if all that match up to it were taken."""
+        last: int | None = self._do(self._settled())
+        return last
 
     def start(self, sequence: int) -> None:
         """Ask for the messages from this one on."""

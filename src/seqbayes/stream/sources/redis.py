@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from seqbayes.extras import install_command
@@ -60,8 +60,9 @@ class RedisStream(Broker):
     consumer
         The name in the group, the same after every restart.
     lost
-        Where the stream ends before the place up to which it was read: "stop" fails, "restart"
-        reads it from its beginning.
+        What to do if entries were removed before they were read, or the stream ends before the
+        place up to which it was read: "stop" fails, "restart" goes on with what is there and adds
+        a dead letter about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -74,11 +75,13 @@ class RedisStream(Broker):
 
     Notes
     -----
-    The token is the id of the last entry. Without a group nothing is written to Redis. In a group,
-    entries are acknowledged once they are committed; what was delivered to this consumer and not
-    committed is delivered again, and what was committed and not acknowledged is passed over. The
-    only member of a group sets it back to its own place. Entries of other consumers are never
-    claimed, for only their stores know what has counted.
+    The token holds the id of the last entry, and the number of entries up to it; with that number
+    (Redis 7.0 or later) the source knows how many unread entries were trimmed. Without a group
+    nothing is written to Redis. In a group, entries are acknowledged once they are committed; what
+    was delivered to this consumer and not committed is delivered again, or becomes a dead letter if
+    it was removed meanwhile; what was committed and not acknowledged is skipped. The only member of
+    a group sets it back to its own place. Entries of other consumers are never claimed, because
+    only their stores know what has counted.
     """
 
     kind = "redis"
@@ -112,13 +115,17 @@ class RedisStream(Broker):
         self._position: str | None = None
         self._durable: str | None = None
         self._unacknowledged: deque[tuple[str, list[bytes]]] = deque()
-        self._replays = False
+        self._alone, self._replays = True, False
+        self._count: int | None = None  # entries of the stream up to the position, if known
+        self._trimmed: list[bytes] = []  # delivered, but removed before they were committed
         self._looked, self._left = -_LOOK, None
 
     def seek(self, token: Any) -> None:
         """Resume behind the entry that had this token; None is the beginning."""
         self.close()
-        self._position = self._durable = token
+        place = token if isinstance(token, Mapping) else {"id": token, "read": None}
+        self._position = self._durable = place["id"]
+        self._count = place["read"]
         self._unacknowledged.clear()
 
     def _open(self) -> None:
@@ -127,6 +134,7 @@ class RedisStream(Broker):
             self._check_place()
             if self._group is not None:
                 self._join()
+            self._check_removed(*self._place())
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise self._failed(error) from None
         self._ever = True
@@ -145,8 +153,8 @@ class RedisStream(Broker):
                 raise
             last = "0-0"
         if _order(last) < _order(self._position):
-            self._lack(f"it was read up to {self._position}, and ends at {last}")
-            self._position = self._durable = None
+            self._lack(f"it was read up to {self._position}, and ends at {last}", self._position)
+            self._position = self._durable = self._count = None
             self._unacknowledged.clear()
 
     def _join(self) -> None:
@@ -169,10 +177,70 @@ class RedisStream(Broker):
         alone = self._client.eval(
             _REWIND, 1, self._stream, self._group, self._position or "0-0", self._consumer
         )
-        self._replays = not alone
+        self._alone, self._replays = bool(alone), not alone
+        self._trimmed = self._find_trimmed() if alone else []
+
+    def _find_trimmed(self) -> list[bytes]:
+        """Return entries that were delivered and not committed, and are not in the stream."""
+        found: list[bytes] = []
+        after = self._position or "0-0"
+        while rows := self._client.execute_command(
+            "XPENDING", self._stream, self._group, f"({after}", "+", _CHUNK, self._consumer
+        ):
+            ids = [row[0] for row in rows]
+            there = {each[0] for each in self._client.xrange(self._stream, ids[0], ids[-1])}
+            found += [each for each in ids if each not in there]
+            after = ids[-1].decode()
+        return found
+
+    def _place(self) -> tuple[str | None, int | None]:
+        """Return the entry after which is read next, and the number of entries up to it.
+
+        The members of a group share a place; alone, it is this source's own.
+        """
+        if self._alone:
+            return self._position, self._count
+        (group,) = [
+            each
+            for each in self._client.xinfo_groups(self._stream)
+            if each["name"].decode() == self._group
+        ]
+        return group["last-delivered-id"].decode(), group.get("entries-read")
+
+    def _check_removed(self, place: str | None, count: int | None) -> None:
+        """Check that no entry was removed after a place, which was to be read next."""
+        try:
+            info = self._client.xinfo_stream(self._stream)
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return
+        if not self._alone and place == "0-0":  # nothing was delivered to any member
+            return
+        added = info.get("entries-added")
+        removed = None if added is None else added - info["length"]
+        if place is None and count is None:
+            self._count = removed  # what was removed before the first run is not missed
+            return
+        last, first = info["last-generated-id"].decode(), info["first-entry"]
+        if place is not None and (
+            last == place or (first is not None and _order(first[0].decode()) <= _order(place))
+        ):
+            return
+        if removed is None or count is None:
+            self._lack(f"entry {place}, up to which it was read, is not there any more", place)
+        elif removed < count:
+            self._lack(f"it was deleted and made again after entry {place} was read", place)
+        elif (lost := removed - count - len(self._trimmed)) > 0:
+            self._lack(f"{lost:,} entries after {place} were removed before they were read", place)
+        if self._alone:
+            self._count = None if removed is None else removed - len(self._trimmed)
 
     def _read(self, size: int, timeout: float) -> Batch | None:
+        if self._trimmed:
+            return self._trimmed_batch()
         wait = max(1, round(1000.0 * timeout))
+        before = self._place()
         place = self._position or "0"
         command: list[Any] = ["COUNT", size]
         if not self._replays:
@@ -196,7 +264,30 @@ class RedisStream(Broker):
             self.caught_up = False
         else:
             self.caught_up = not entries
+            if not entries and self._count is None and self._alone:
+                self._learn_count()
+        if entries and _order(entries[0][0].decode()) > _order(before[0] or "0-0"):
+            self._check_removed(*before)
         return self._batch(entries) if entries else None
+
+    def _learn_count(self) -> None:
+        """Note the number of entries up to the last one; earlier versions did not store it."""
+        if self._position is not None:
+            info = self._client.xinfo_stream(self._stream)
+            if info["last-generated-id"].decode() == self._position:
+                self._count = info.get("entries-added")
+
+    def _trimmed_batch(self) -> Batch:
+        reason = "the entry was delivered, and removed before it was committed"
+        refused = [(each.decode(), b"", reason) for each in self._trimmed]
+        if self._count is not None:
+            self._count += len(self._trimmed)
+        self._unacknowledged.append((self._position or "0-0", self._trimmed))
+        self._trimmed = []
+        return Batch([], self._token(), [], refused, self._lag())
+
+    def _token(self) -> dict[str, Any]:
+        return {"id": self._position, "read": self._count}
 
     def _batch(self, entries: Sequence[Any]) -> Batch | None:
         ids = [entry[0] for entry in entries]
@@ -205,14 +296,16 @@ class RedisStream(Broker):
             if not ids:
                 return None
         positions = [each.decode() for each in ids]
-        token = positions[-1]
+        last = positions[-1]
         records, positions, refused = self._records(entries, positions)
-        batch = Batch(records, token, positions, refused, self._lag())
-        # not before nothing can fail any more: what is not yielded must be read again
-        self._position = token
+        left = self._lag()
+        # only when nothing can fail any more: what is not yielded must be read again
+        self._position = last
+        if self._count is not None:
+            self._count = self._count + len(ids) if self._alone else None
         if self._group is not None:
-            self._unacknowledged.append((token, ids))
-        return batch
+            self._unacknowledged.append((last, ids))
+        return Batch(records, self._token(), positions, refused, left)
 
     def _pass_over(
         self, ids: list[bytes], entries: Sequence[Any]
@@ -279,9 +372,11 @@ class RedisStream(Broker):
 
     def committed(self, token: Any) -> None:
         """Acknowledge what is stored durably."""
-        self._durable = token
+        place = token["id"] if isinstance(token, Mapping) else token
+        self._durable = place
         ids: list[bytes] = []
-        while self._unacknowledged and _order(self._unacknowledged[0][0]) <= _order(token):
+        durable = _order(place or "0-0")
+        while self._unacknowledged and _order(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if not self._connected:
             return  # it is done when there is a connection again
