@@ -392,7 +392,7 @@ def test_every_error_is_listed():
         ("store = 'postgresql://u:${NONE}@h/d'", "store: the environment has no variable 'NONE'"),
         ("store = 'mysql://h/d'", "store: expected a file or a URL that begins with one of"),
         ("store = 'sqlite:///b.db'", "store: expected sqlite:PATH, such as sqlite:b.db"),
-        ("store = 'postgresql://['", "store: no URL of a PostgreSQL database: "),
+        ("store = 'postgresql://['", "store: invalid URL of a PostgreSQL database: "),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weight = 'x'}}",
             "belief.b.weight: 'x' is the observed field, too",

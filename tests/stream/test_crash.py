@@ -1,7 +1,6 @@
-"""kill -9 at random moments: whatever events come from and wherever beliefs are kept.
+"""Runs killed with SIGKILL at random moments, for all kinds of sources and stores.
 
-What a runner that was killed again and again ends with is, to the last bit, what one that was not
-ends with.
+They end with the same beliefs, bit for bit, as a run without interruption.
 """
 
 import os
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9")
 
 
 class FileWriter:
-    """A file that grows, with the interface of the servers."""
+    """A growing file, with the interface of the servers."""
 
     kind = "file"
 
@@ -43,7 +42,7 @@ def feed(request, tmp_path):
 
 
 @pytest.mark.parametrize("feed", ["file", *brokers.SERVERS], indirect=True)
-def test_killed_at_random_moments_it_is_bit_identical(feed, durable_url, tmp_path, nursery):
+def test_runs_killed_at_random_moments_end_bit_identical(feed, durable_url, tmp_path, nursery):
     stream = f"killed{random.Random(durable_url).randrange(10**9)}"
     rng = random.Random(f"{feed.kind} {durable_url.partition(':')[0]}")
     records = events(KILLS * 80, 4)
@@ -52,13 +51,13 @@ def test_killed_at_random_moments_it_is_bit_identical(feed, durable_url, tmp_pat
     config = write(tmp_path / "killed.toml", durable_url, source)
 
     def publish(i, end):
-        """Publish while the runner reads; its last events have come, and are committed or not."""
+        """Publish while the runner reads, so that it is killed before or after a commit."""
         rest = records[80 * i : 80 * i + 80]
         for first in range(0, 80, 20):
             feed.publish(stream, rest[first : first + 20])
             time.sleep(max(0.0, rng.uniform(0.0, 0.5) * (end - time.monotonic())))
 
-    # how long a runner needs on this machine, so that moments before and after a commit are met
+    # measures how long a runner needs, so that some are killed before and some after a commit
     nursery.start("run", config)
     start = time.monotonic()
     publish(0, start)

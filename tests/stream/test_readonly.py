@@ -1,4 +1,4 @@
-"""Stores that are looked at while another process writes them."""
+"""Reading stores while another process writes them."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ def commit(store, token, *keys):
     store.commit(Changes("s", token, 1, states, (), letters, history))
 
 
-def test_what_is_committed_is_seen(url, writer):
+def test_a_reader_sees_commits(url, writer):
     with StoreReader(url) as reader:
         assert list(reader.beliefs()) == ["b"]
         before = reader.serial()
@@ -47,7 +47,7 @@ def test_what_is_committed_is_seen(url, writer):
         assert reader.runner()[:2] == (None, False)
 
 
-def test_nothing_can_be_written(url, writer):
+def test_a_store_opened_for_reading_cannot_be_written(url, writer):
     commit(writer, 1, '["x"]')
     with open_store(url, "read") as store:
         for act in (
@@ -75,7 +75,7 @@ def test_threads_share_a_reader_through_a_lost_connection(url, writer):
     assert found == [1] * 4
 
 
-def test_a_sign_of_life_says_how_the_runner_does_and_is_no_commit(url, writer, monkeypatch):
+def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeypatch):
     with StoreReader(url) as reader:
         commit(writer, 1, '["x"]')
         before = reader.serial()
@@ -94,7 +94,7 @@ def test_a_sign_of_life_says_how_the_runner_does_and_is_no_commit(url, writer, m
         assert 11.0 < reader.runner().silent < 12.5
 
 
-def test_a_commit_is_a_sign_of_life(url, writer, monkeypatch):
+def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch):
     with StoreReader(url) as reader:
         now = writer.now()
         monkeypatch.setattr(writer, "now", lambda: now + 100.0)
@@ -104,7 +104,7 @@ def test_a_commit_is_a_sign_of_life(url, writer, monkeypatch):
         assert reader.runner().silent == pytest.approx(1.0)
 
 
-def test_a_new_runner_begins_without_the_word_of_the_last_one(url, writer, monkeypatch):
+def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer, monkeypatch):
     monkeypatch.setattr(writer, "_beat_at", 0.0)
     writer.renew(Pulse(trouble="no route to host"))
     writer.close()

@@ -1,16 +1,30 @@
-"""What every store promises, on SQLite and on a real PostgreSQL server."""
+"""The contract of stores: SQLite, a real PostgreSQL server, and memory."""
 
 import sqlite3
 import subprocess
 import sys
 import time
+from importlib.metadata import EntryPoint
 
 import pytest
 from memory import Listed, lines
 
 from seqbayes import Beta, Gamma
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store
-from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, SeenId, Store, StoredState, sql
+from seqbayes.stream.stores import (
+    Changes,
+    HistoryPoint,
+    MemoryStore,
+    Pulse,
+    SeenId,
+    Store,
+    StoredState,
+    check_url,
+    register_store,
+    registry,
+    sql,
+    store_schemes,
+)
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
 
@@ -30,7 +44,7 @@ def store(url):
 NASTY = ['["a\\u0000b"]', '["Ünï ☂ \'; DROP TABLE"]', "[]", "null", '["%s ? {0}"]']
 
 
-def test_a_commit_holds_everything(store):
+def test_a_commit_stores_everything(store):
     letter = DeadLetter("src", '{"line": 7}', "", b'{"x":\x00\xff', "not UTF-8")
     point = HistoryPoint("b", "[]", 12.5, '{"mean":0.5}')
     rows = [StoredState("b", key, f'{{"k":{key}}}', i) for i, key in enumerate(NASTY)]
@@ -44,7 +58,7 @@ def test_a_commit_holds_everything(store):
     assert store.history("b", "[]") == [point]
 
 
-def test_a_commit_replaces_and_drops(store):
+def test_a_commit_replaces_and_deletes_states(store):
     first = [StoredState("b", f'["{i}"]', f'"{i}"', i) for i in range(4)]
     store.commit(Changes("src", 4, 4, first))
     again = [StoredState("b", '["1"]', '"new"', 9), StoredState("c", '["1"]', '"c"', 1)]
@@ -53,7 +67,7 @@ def test_a_commit_replaces_and_drops(store):
     assert (store.token("src"), store.events("src")) == (6, 6)
 
 
-def test_all_or_nothing(store):
+def test_a_commit_stores_all_or_nothing(store):
     store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
     letters = [DeadLetter("src", "2", "b", b"", "why"), None]
     with pytest.raises(TypeError):
@@ -78,7 +92,7 @@ def test_a_row_that_the_database_refuses_undoes_the_commit(durable_url):
     store.close()
 
 
-def test_the_same_belief_is_asked_for_again(url):
+def test_a_belief_must_be_declared_the_same_again(url):
     belief = Belief("b", Beta(2, 3), field="x", by="k")
     for _ in range(2):
         with Pipeline(Listed([]), [belief], open_store(url)):
@@ -94,7 +108,7 @@ def test_the_same_belief_is_asked_for_again(url):
         store.close()
 
 
-def test_one_runner_at_a_time(url):
+def test_only_one_runner_can_hold_the_lease(url):
     first, second = open_store(url), open_store(url)
     first.acquire()
     with pytest.raises(LeaseError, match=r"is held by process \d+ on .*: one runner at a time"):
@@ -114,7 +128,7 @@ time.sleep(60)
 """
 
 
-def test_a_killed_runner_holds_nothing(durable_url):
+def test_a_killed_runner_loses_its_lease(durable_url):
     command = [sys.executable, "-c", HOLD, durable_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as runner:
         assert runner.stdout.readline() == b"held\n"
@@ -128,12 +142,12 @@ def test_a_killed_runner_holds_nothing(durable_url):
 
 
 def elsewhere(monkeypatch, store):
-    """Make a store look as if its runner were on another machine."""
+    """Make the runner of a store appear to be on another machine."""
     own = Holder.own()
     monkeypatch.setattr(store, "holder", Holder("elsewhere", own.boot, own.pid, own.started))
 
 
-def test_a_runner_elsewhere_holds_until_its_lease_runs_out(url, monkeypatch):
+def test_the_lease_of_a_runner_on_another_machine_expires(url, monkeypatch):
     first, second = open_store(url), open_store(url)
     elsewhere(monkeypatch, first)
     first.acquire()
@@ -155,7 +169,7 @@ def test_a_runner_elsewhere_holds_until_its_lease_runs_out(url, monkeypatch):
     second.close()
 
 
-def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
+def test_a_lease_is_renewed_while_no_events_arrive(url, monkeypatch):
     store, other = open_store(url), open_store(url)
     elsewhere(monkeypatch, store)
     store.acquire()
@@ -171,7 +185,7 @@ def test_a_lease_is_renewed_while_nothing_comes(url, monkeypatch):
     other.close()
 
 
-def test_a_newer_version_is_refused_and_an_older_one_brought_up(durable_url, monkeypatch):
+def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monkeypatch):
     now, next_one = sql.VERSION, sql.VERSION + 1
     store = open_store(durable_url)
     with store._transaction():
@@ -191,7 +205,7 @@ def test_a_newer_version_is_refused_and_an_older_one_brought_up(durable_url, mon
         store.close()
 
 
-def test_identities_are_kept_with_the_commit_from_version_1_on(durable_url):
+def test_a_store_of_version_1_gets_identities(durable_url):
     store = open_store(durable_url)
     with store._transaction():
         store._run("DROP TABLE seqbayes_ids")
@@ -208,7 +222,7 @@ def test_identities_are_kept_with_the_commit_from_version_1_on(durable_url):
     store.close()
 
 
-def test_signs_of_life_are_kept_from_version_2_on(durable_url, monkeypatch):
+def test_a_store_of_version_2_gets_heartbeats(durable_url, monkeypatch):
     store = open_store(durable_url)
     with store._transaction():
         store._run("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
@@ -224,7 +238,7 @@ def test_signs_of_life_are_kept_from_version_2_on(durable_url, monkeypatch):
     store.close()
 
 
-def test_history_is_thinned_where_it_is_long(store):
+def test_long_histories_are_thinned(store):
     points = [HistoryPoint("b", key, float(t), "{}") for key in ("[]", "null") for t in range(9)]
     short = HistoryPoint("b", '["x"]', 1.0, "{}")
     store.commit(Changes("src", 1, 1, history=[*points, short]))
@@ -236,25 +250,25 @@ def test_history_is_thinned_where_it_is_long(store):
     assert store.history("b", '["x"]') == [short]
 
 
-def test_sqlite_is_durable(tmp_path, monkeypatch):
+def test_sqlite_syncs_every_commit(tmp_path, monkeypatch):
     store = open_store(f"sqlite:{tmp_path / 'beliefs.db'}")
     with store._transaction():
         assert store._run("PRAGMA journal_mode") == [("wal",)]
         assert store._run("PRAGMA synchronous") == [(2,)]
     store.acquire()
     monkeypatch.setattr(store, "_beat_at", 0.0)
-    store.renew(Pulse())  # which need not be
+    store.renew(Pulse())  # needs no sync
     with store._transaction():
         assert store._run("PRAGMA synchronous") == [(2,)]
     store.close()
 
 
-def test_what_is_no_store(tmp_path):
+def test_other_files_are_refused(tmp_path):
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE photos (x)")
     connection.close()
-    with pytest.raises(StoreError, match="is a database of another program"):
+    with pytest.raises(StoreError, match="belongs to another program"):
         open_store(str(other))
     text = tmp_path / "text.db"
     text.write_text("no database at all, but long enough to be looked at" * 30)
@@ -262,11 +276,11 @@ def test_what_is_no_store(tmp_path):
         open_store(str(text))
     with pytest.raises(StoreError, match="unable to open"):
         open_store(str(tmp_path / "no" / "such" / "folder.db"))
-    with pytest.raises(StoreError, match="no URL of a PostgreSQL database"):
+    with pytest.raises(StoreError, match="invalid URL of a PostgreSQL database"):
         open_store("postgresql://[nonsense")
 
 
-def test_a_damaged_file_is_said_to_be(tmp_path):
+def test_a_damaged_file_is_reported(tmp_path):
     path = tmp_path / "beliefs.db"
     events = lines(*({"x": True, "k": str(i)} for i in range(2000)))
     with Pipeline(
@@ -282,7 +296,7 @@ def test_a_damaged_file_is_said_to_be(tmp_path):
         open_store(str(path))
 
 
-def test_the_password_is_not_told(postgres):
+def test_messages_contain_no_password(postgres):
     with pytest.raises(StoreError) as caught:
         open_store("postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1")
     assert "secret" not in str(caught.value)
@@ -300,7 +314,7 @@ def test_the_password_is_not_told(postgres):
         ("postgresql://", "postgresql:///"),
     ],
 )
-def test_a_server_is_told_as_it_can_be_used_again(url, told):
+def test_the_url_in_messages_is_complete_except_for_secrets(url, told):
     parse = pytest.importorskip("psycopg").conninfo.conninfo_to_dict
     public = _public(parse, url)
     assert "cret" not in public
@@ -320,7 +334,7 @@ def test_a_server_that_restarts_loses_nothing(postgres, postgres_url):
     store.close()
 
 
-def test_a_commit_whose_answer_was_lost_is_not_done_twice(postgres_url, monkeypatch):
+def test_a_commit_whose_answer_was_lost_is_stored_once(postgres_url, monkeypatch):
     store = open_store(postgres_url)
     store.acquire()
     apply, done = store._apply, []
@@ -357,13 +371,13 @@ def test_a_full_disk_loses_nothing(tmp_path):
     with pytest.raises(StoreError, match=r"beliefs\.db: database or disk is full"):
         spill(store, 500, 10)
     assert (store.token("src"), len(states(store))) == (10, 10)
-    store._run("PRAGMA max_page_count = 1000000")  # somebody has made room
+    store._run("PRAGMA max_page_count = 1000000")  # there is room again
     spill(store, 500, 10)
     assert (store.token("src"), len(states(store))) == (510, 510)
     store.close()
 
 
-def test_a_store_that_cannot_be_written_is_said_to_be(tmp_path, postgres_url):
+def test_a_read_only_store_is_reported(tmp_path, postgres_url):
     store = open_store(str(tmp_path / "beliefs.db"))
     store.acquire()
     store._run("PRAGMA query_only = ON")
@@ -378,7 +392,7 @@ def test_a_store_that_cannot_be_written_is_said_to_be(tmp_path, postgres_url):
     store.close()
 
 
-def test_clocks_that_jump_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch):
+def test_clock_jumps_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch):
     url = str(tmp_path / "beliefs.db")
     first, second = open_store(url), open_store(url)
     first.acquire()
@@ -404,3 +418,66 @@ def test_a_lease_is_renewed_through_a_lost_connection(postgres_url, monkeypatch)
     store.commit(Changes("src", 1, 1))
     assert store.token("src") == 1
     store.close()
+
+
+class Mirrored(MemoryStore):
+    """A store of another package."""
+
+
+def test_a_store_of_another_package_is_opened_by_its_scheme(monkeypatch):
+    monkeypatch.setattr(registry, "_targets", dict(registry._targets))
+    register_store("mirrored", Mirrored)
+    register_store("mirrored", Mirrored)
+    with open_store("mirrored:x") as store:
+        assert type(store) is Mirrored
+        store.acquire()
+        store.commit(Changes("src", 1, 1))
+        assert store.events("src") == 1
+    assert "mirrored" in store_schemes()
+    with pytest.raises(ValueError, match="'mirrored' is already registered"):
+        register_store("mirrored", MemoryStore)
+
+
+def test_a_store_of_an_installed_package_is_found_by_its_entry_point(monkeypatch):
+    monkeypatch.setattr(registry, "_targets", dict(registry._targets))
+    point = EntryPoint("other", "test_store:Mirrored", "seqbayes.stores")
+    monkeypatch.setattr(registry, "_entry_points", lambda: {"other": point})
+    with open_store("other:x") as store:
+        assert type(store).__name__ == "Mirrored"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://host/db", "one of the schemes memory, postgres, postgresql, sqlite, got"),
+        ("sqlite:///b.db", "expected sqlite:PATH, such as sqlite:b.db"),
+        ("", "expected a file"),
+    ],
+)
+def test_a_url_that_is_not_a_store_is_refused(url, told):
+    for act in (check_url, open_store):
+        with pytest.raises(StoreError, match=told):
+            act(url)
+
+
+def test_a_private_store_in_memory_is_not_shared():
+    with open_store("memory:") as first, open_store("memory:") as second:
+        first.acquire()
+        second.acquire()
+        first.commit(Changes("src", 1, 1))
+        assert (first.events("src"), second.events("src")) == (1, 0)
+    for mode in ("open", "read"):
+        with pytest.raises(StoreError, match="no such store"):
+            open_store("memory:missing", mode)
+
+
+def test_a_store_that_retains_nothing_counts():
+    with MemoryStore(retain=False) as store:
+        store.acquire()
+        letter = DeadLetter("src", "1", "b", b"", "why")
+        point = HistoryPoint("b", "[]", 1.0, "{}")
+        state = StoredState("b", "[]", "{}", 1)
+        store.commit(Changes("src", 7, 3, [state], (), [letter], [point]))
+        assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (7, 3, 1)
+        assert not [*store.entries("b"), *store.letters(), *store.points("b")]
+        assert not store.retains

@@ -1,4 +1,4 @@
-"""A thinned history of every belief's summary, for plots over time."""
+"""Histories of beliefs: summaries over time, thinned as they grow."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class History(Collector):
-    """Adds summaries of beliefs to commits, now and then.
+    """Adds summaries of changed beliefs to commits at intervals.
 
     Parameters
     ----------
     every
-        Seconds between two points.
+        Minimum number of seconds between two points.
     keys
-        At most so many keys of a belief get a point at a time, those that have seen most.
+        Maximum number of keys per belief that get a point, those with the most data.
     points
-        A history longer than this loses every second point, so that old times are told coarsely.
+        Length at which every second point of a history is deleted.
     now
-        Seconds since 1970.
+        Returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -48,35 +48,36 @@ class History(Collector):
         self._thin_in = 0
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add a point for each of the beliefs that have changed, if it is time."""
+        """Add a point for the changed keys of each belief, if it is time."""
         now = self._now()
-        if abs(now - self._last) < self._every:  # a clock set back must not silence the history
+        if abs(now - self._last) < self._every:  # a clock set back must not stop the history
             return
         self._last = now
         for name, table in pipeline.tables.items():
-            chosen = heapq.nlargest(self._keys, table.changed_keys, key=lambda k: _seen(table, k))
+            chosen = heapq.nlargest(
+                self._keys, table.changed_keys, key=lambda k: _n_samples(table, k)
+            )
             for key in chosen:
                 text = msgspec.json.encode(summarise(table.state(key))).decode()
                 changes.history.append(HistoryPoint(name, write_key(key), now, text))
         self._thin_in -= 1
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Thin the histories, now and then."""
+        """Thin the histories at intervals."""
         if self._thin_in < 0:
             for name in pipeline.tables:
                 pipeline.store.thin(name, self._points)
             self._thin_in = self._points // 4
 
 
-def _seen(table: Any, key: Any) -> float:
+def _n_samples(table: Any, key: Any) -> float:
     return float(getattr(table.state(key), "n_samples", 0.0))
 
 
 def summarise(state: Any) -> dict[str, Any]:
-    """Return what a plot over time needs of a state: its mean, and an interval where it has one.
+    """Return the numbers of a state to plot over time: its mean, and an interval if it has one.
 
-    Of a mixture it is the share of every component, of an estimator the few numbers that it is
-    summarised by.
+    For a mixture these are the weights of its components, for an estimator its summary.
 
     Examples
     --------
@@ -89,11 +90,13 @@ def summarise(state: Any) -> dict[str, Any]:
         value = getattr(state, name, None)
         if value is not None:
             found[name] = plain(value)
-    if isinstance(state, BaseMixture) and state.started:  # before, components exchange their names
+    if (
+        isinstance(state, BaseMixture) and state.started
+    ):  # before that, components may exchange names
         found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
     if hasattr(state, "interval"):
         found["interval"] = plain(state.interval())
-    told = summary.summarise(state)
-    if told is not None:
-        found |= {"mean": plain(told.mean), "interval": plain(told.interval)}
+    numbers = summary.summarise(state)
+    if numbers is not None:
+        found |= {"mean": plain(numbers.mean), "interval": plain(numbers.interval)}
     return found

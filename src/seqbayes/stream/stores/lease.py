@@ -1,4 +1,4 @@
-"""Who holds a store, and whether that process still lives."""
+"""The holder of a lease, and whether its process is still running."""
 
 from __future__ import annotations
 
@@ -52,36 +52,36 @@ class Holder(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, text: str) -> Holder:
-        """Return the process that a store names."""
+        """Read a holder from JSON."""
         return msgspec.json.decode(text, type=cls)
 
     def write(self) -> str:
-        """Return the JSON that a store keeps."""
+        """Write the holder as JSON."""
         return msgspec.json.encode(self).decode()
 
     @property
     def local(self) -> bool:
-        """Whether the process ran where its number means something to this one."""
-        # elsewhere than on POSIX nobody can be asked whether they live: leases just run out
+        """Whether the process was started on this machine since its last boot."""
+        # only POSIX can tell whether a process is running; elsewhere leases have to expire
         here = (self.host, self.boot) == (socket.gethostname(), _boot())
         return here and os.name == "posix"
 
     @property
     def lives(self) -> bool:
-        """Whether the process, a local one, still runs, and has not dropped the lease."""
+        """Whether a local process is still running and has not dropped the lease."""
         if self.token and self.pid == os.getpid():
             return self.token in _held
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # it is somebody else's, and alive
+        except PermissionError:  # a running process of another user
             pass
         return _started(self.pid) == self.started
 
     @property
     def halted(self) -> bool:
-        """Whether the process, a local one, was stopped by a signal or a debugger."""
+        """Whether a local process was stopped by a signal or a debugger."""
         return _state(self.pid)[:1] in ("T", "t")
 
     def __str__(self) -> str:
@@ -89,7 +89,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def _started(pid: int) -> str:
-    """Return when a process started and whether it is a zombie, as Linux tells it."""
+    """Return the start time of a process on Linux, or "zombie"."""
     fields = _state(pid).split()
     if not fields:
         return ""
@@ -97,16 +97,16 @@ def _started(pid: int) -> str:
 
 
 def _state(pid: int) -> str:
-    """Return what Linux tells of a process, its state first; nothing on another system."""
+    """Return the status of a process on Linux, its state first; empty on other systems."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:  # no such file system: the number alone must do
+    except OSError:  # not Linux: only the process number is compared
         return ""
     return text.rpartition(")")[2].strip()
 
 
 def _boot() -> str:
-    """Return what tells this boot of the machine, and this space of process numbers, apart."""
+    """Return an identifier of this boot and of this namespace of process numbers."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

@@ -1,4 +1,4 @@
-"""The shared store: a PostgreSQL server."""
+"""Beliefs in a PostgreSQL database, which several machines can share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from seqbayes.extras import install_command
 from seqbayes.stream.sources.broker import expand
-from seqbayes.stream.stores.base import Mode, StoreError
+from seqbayes.stream.stores.base import Contents, Mode, StoreError
 from seqbayes.stream.stores.sql import Row, SqlStore, T
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 class PostgresStore(SqlStore):
     """Beliefs in tables of a PostgreSQL database.
 
-    A connection that breaks is made anew, for half a minute; whether a commit was then in the
-    database is read there, so that it is stored once.
+    A lost connection is restored for up to half a minute. After a commit whose answer was lost, the
+    database is asked whether it was stored, so that it is stored exactly once.
 
     Parameters
     ----------
     url
-        What libpq takes: ``postgresql://user@host/database``. The tables are made in the schema
-        that its ``search_path`` names. ``${NAME}`` in it is that variable of the environment.
+        A URL of libpq: ``postgresql://user@host/database``. The tables are created in the first
+        schema of the ``search_path``. ``${NAME}`` is replaced by that environment variable.
     mode
-        "create" makes the tables where there are none, "open" does not, and "read" changes nothing.
+        As for `open_store`.
 
     Raises
     ------
     StoreError
-        If psycopg is not installed, or the server cannot be reached, or the tables are of a newer
+        If psycopg is not installed, the server cannot be reached, or the tables have a newer
         version.
     """
 
@@ -60,7 +60,7 @@ class PostgresStore(SqlStore):
         try:
             self._prepare(mode)
             if mode == "read":
-                # of statements by themselves, too
+                # covers statements outside of transactions, too
                 self._connection.execute("SET default_transaction_read_only = on")
         except BaseException:
             self._connection.close()
@@ -75,13 +75,13 @@ class PostgresStore(SqlStore):
         StoreError
             If `url` is invalid, or psycopg is not installed.
         PriorError
-            If `url` names an unknown variable of the environment.
+            If `url` contains an unknown environment variable.
         """
         _public(_driver().conninfo.conninfo_to_dict, expand(url, quoted=True))
 
     def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
-            # lost hosts are noticed in half a minute, not in two hours
+            # detects a lost host within half a minute instead of two hours
             connection: psycopg.Connection[Row] = self._psycopg.connect(
                 self._conninfo,
                 autocommit=True,
@@ -103,7 +103,7 @@ class PostgresStore(SqlStore):
             raise StoreError(f"{self.url}: {text}") from error
 
     def _has_tables(self) -> bool:
-        # two runners that start at once must not both make the tables
+        # prevents two runners that start at the same time from both creating the tables
         self._run("SELECT pg_advisory_xact_lock(7521873)")
         ((found,),) = self._run("SELECT to_regclass('seqbayes_meta') IS NOT NULL")
         return bool(found)
@@ -126,7 +126,7 @@ class PostgresStore(SqlStore):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read all within it as of one moment, whatever is committed meanwhile."""
+        """Make all reads in this context see the store at one moment."""
         levels = self._psycopg.IsolationLevel
         self._connection.isolation_level = levels.REPEATABLE_READ
         try:
@@ -142,7 +142,7 @@ class PostgresStore(SqlStore):
         return cursor.fetchall() if cursor.description else []
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
-        """Insert all rows with one statement and one parameter, which is what takes the time."""
+        """Insert all rows with one statement and one parameter, which is fastest."""
         if not rows:
             return
         columns = ", ".join(
@@ -155,13 +155,13 @@ class PostgresStore(SqlStore):
         statement: Any = (
             f"INSERT INTO {table} SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r{then}"
         )
-        # the rows are JSON texts and numbers, so that nothing in them is a NUL
+        # rows contain JSON and numbers, in which a NUL is always escaped
         self._connection.execute(statement, [msgspec.json.encode(rows).decode()])
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         statement: Any = sql.replace("?", "%s")
         idle = self._connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE
-        # within a snapshot no transaction of its own, which somebody may not read to its end
+        # a snapshot is a transaction already, and its reader may not read to the end
         alone = self._transaction() if idle else nullcontext()
         self._cursors += 1
         with alone, self._connection.cursor(name=f"seqbayes{self._cursors}") as cursor:
@@ -169,8 +169,14 @@ class PostgresStore(SqlStore):
             cursor.execute(statement, parameters)
             yield from cursor
 
+    def fill(self, contents: Contents) -> None:
+        """Store the contents of other stores in this one, or nothing; see `Store`."""
+        with self._translated():  # merging many states can take longer than a lease
+            self._run("SET idle_in_transaction_session_timeout = 0")
+        super().fill(contents)
+
     def thin(self, belief: str, most: int) -> None:
-        """Leave out every second point of long histories; some other time if it breaks off."""
+        """Delete every second point of long histories; skip it if the connection is lost."""
         try:
             super().thin(belief, most)
         except StoreError as error:
@@ -243,17 +249,17 @@ def _driver() -> Any:
 
 
 def _public(parse: Any, url: str) -> str:
-    """Return a name for messages, without a password."""
+    """Return the URL without passwords, for messages."""
     try:
         parts = parse(url)
     except Exception as error:
-        raise StoreError(f"no URL of a PostgreSQL database: {str(error).strip()}") from None
+        raise StoreError(f"invalid URL of a PostgreSQL database: {str(error).strip()}") from None
     named = {key: quote(str(value), safe=",") for key, value in parts.items()}
     for secret in ("password", "sslpassword"):
         named.pop(secret, None)
     user, database = named.pop("user", ""), named.pop("dbname", "")
     at = ""
-    if "%2F" not in named.get("host", ""):  # the directory of a socket stands behind
+    if "%2F" not in named.get("host", ""):  # the directory of a socket goes into the query
         hosts = named.pop("host", "").split(",")
         ports = named.pop("port", "").split(",")
         at = ",".join(map(_at, hosts, ports if len(ports) == len(hosts) else ports * len(hosts)))

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file."""
+"""Beliefs in an SQLite file."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from seqbayes.stream.stores.sql import Row, SqlStore
 
 
 class SqliteStore(SqlStore):
-    """Beliefs in an SQLite file, in write-ahead logging with a full sync at every commit.
+    """Beliefs in an SQLite file with a write-ahead log that is synced at every commit.
 
     Parameters
     ----------
     url
         Path of the file, optionally after ``sqlite:``.
     mode
-        "create" makes it where there is none, "open" does not, and "read" changes nothing in it:
-        it may be in a place where nothing can be written.
+        As for `open_store`. With "read" the file may be in a directory that cannot be written.
 
     Raises
     ------
     StoreError
-        If it cannot be opened, is damaged, of a newer version, or another program's.
+        If it cannot be opened, is damaged, has a newer version, or belongs to another program.
 
     Examples
     --------
@@ -95,7 +94,7 @@ class SqliteStore(SqlStore):
                 timeout=10.0,
                 isolation_level=None,
                 uri=name is not path,
-                check_same_thread=mode != "read",  # readers share it, one at a time
+                check_same_thread=mode != "read",  # threads of a reader take turns
             )
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from None
@@ -110,13 +109,13 @@ class SqliteStore(SqlStore):
         return {name: _file_id(name) for name in names if os.path.exists(name)}
 
     def _check_file(self) -> None:
-        """Refuse a damaged file, and one of another program."""
+        """Raise an error if the file is damaged or belongs to another program."""
         ((verdict,),) = self._run("PRAGMA quick_check(1)")
         if verdict != "ok":
-            raise StoreError(f"{self.url} is damaged ({verdict}): restore it from a copy")
+            raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
         others = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         if others and not self._has_tables():
-            raise StoreError(f"{self.url} is a database of another program")
+            raise StoreError(f"{self.url} belongs to another program")
 
     def _has_tables(self) -> bool:
         return bool(self._run("SELECT 1 FROM sqlite_master WHERE name = 'seqbayes_meta'"))
@@ -157,7 +156,7 @@ class SqliteStore(SqlStore):
                 self._connection.execute("COMMIT")
                 self._check_in_place()
             except BaseException:
-                # a full disk may have rolled back already
+                # after a full disk SQLite may have rolled back already
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -174,7 +173,7 @@ class SqliteStore(SqlStore):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read all within it as of one moment, whatever is committed meanwhile."""
+        """Make all reads in this context see the store at one moment."""
         with self._translated():
             self._connection.execute("BEGIN")
         try:
@@ -193,13 +192,13 @@ class SqliteStore(SqlStore):
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with self._translated():
-            # not "yield from", which would close the cursor of what is abandoned, perhaps too late
+            # "yield from" would close an abandoned cursor, perhaps after its connection
             for row in self._connection.execute(sql, parameters):  # noqa: UP028
                 yield row
 
 
 def _access(path: str, mode: Mode) -> str:
-    """Return how SQLite is to open a file: a log of writes needs files beside it even to read."""
+    """Return the parameters to open a file; reading a log needs files beside it."""
     folder = os.path.dirname(os.path.abspath(path))
     if mode == "open" or (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
         return "mode=rw"
