@@ -71,9 +71,9 @@ def store_kind(url: str) -> type[Store]:
         register_store(scheme, point.value)
     if scheme not in _targets:
         if slashes:
-            known = ", ".join(f"{each}:" for each in store_schemes())
+            known = ", ".join(store_schemes())
             raise StoreError(
-                f"expected a file or a URL that begins with one of {known} got {url!r}"
+                f"expected a file, or a URL with one of the schemes {known}, got {url!r}"
             )
         scheme = "sqlite"
     target = _targets[scheme]
