@@ -213,7 +213,7 @@ def test_all_bags_under_the_uniform_prior(told):
     assert end["hits"] == sum(event["predicted"]["came_true"] for event in candies)
     assert end["interrupted"] is False
     assert candies[-1]["belief"] == belief
-    assert any("Cleveland" in line and "478 times likelier" in line for line in end["summary"])
+    assert any("Cleveland" in line and "478 times more probable" in line for line in end["summary"])
     total = math.fsum(math.log(event["rule"]["evidence"]) for event in candies)
     assert math.isclose(total, belief["log_evidence"], rel_tol=1e-12)
 

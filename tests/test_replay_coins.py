@@ -191,7 +191,7 @@ def test_plain_lines_show_the_published_figures(told):
     assert "= 0.45; A 2.2 heads, 2.2 tails; B 2.8 heads, 2.8 tails" in text
     assert "10 M-step A: 20.2 ÷ (20.2 + 5.1) = 0.80; B: 12.8 ÷ (12.8 + 11.9) = 0.52" in text
     assert "the probability of heads is 0.80 for coin A and 0.52 for coin B" in text
-    assert "noted one for 5 of 5 sets" in text
+    assert "true one for 5 of 5 sets" in text
     assert "\x1b" not in text
 
 

@@ -175,8 +175,8 @@ def test_the_summary_prefers_another_mix_if_no_published_one_fits():
     *_, last = story
     assert last.belief.favourite.log_bayes_factor < 0
     told = " ".join(story.summary(last, False))
-    assert "less likely" in told
-    assert "some other mix is the likeliest now" in told
+    assert "less probable" in told
+    assert "some other mix is the most probable now" in told
 
 
 def test_help_describes_every_option():

@@ -58,9 +58,9 @@ def _run(arguments: list[str], name: str) -> int:
         parser.error("no command given; see seqbayes --help")
     module = importlib.import_module(COMMANDS[args.command].module)
     if args.command == "replay" and args.serve:
-        from seqbayes.dashboard.command import tell
+        from seqbayes.dashboard.command import serve_story
 
-        return tell(args, module.page_options(args))
+        return serve_story(args, module.page_options(args))
     status: int = module.command(args)
     return status
 

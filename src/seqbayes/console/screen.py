@@ -14,5 +14,5 @@ class _Output(Console):
 
 
 def make_console() -> Console:
-    """Return a console on standard output that raises `BrokenPipeError` if its reader is gone."""
+    """Return a console on standard output that raises `BrokenPipeError` if its reader is closed."""
     return _Output(highlight=False, soft_wrap=False)

@@ -84,7 +84,7 @@ def command(args: argparse.Namespace) -> int:
     return show(args, log, begin)
 
 
-def tell(args: argparse.Namespace, words: dict[str, Any]) -> int:
+def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
     """Serve the page of a story until a signal comes, and return the exit status.
 
     Parameters

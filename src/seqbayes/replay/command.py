@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         stories.add_parser(
             "mms",
             help="2,620 real M&M's, eaten one at a time",
-            description="Eat real M&M's one at a time and watch Bayes' rule at work: the belief"
+            description="Eat real M&M's one at a time and watch Bayes' rule: the belief"
             " about each colour, the prediction of the next candy, and the factory they came from.",
             allow_abbrev=False,
         )

@@ -85,12 +85,12 @@ def _subparsers(
 def _word(action: argparse.Action) -> Word:
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
     choices = tuple(map(str, action.choices or ()))
-    told = (action.help or "") % {**vars(action), "prog": "seqbayes"}
+    text = (action.help or "") % {**vars(action), "prog": "seqbayes"}
     return Word(
         tuple(action.option_strings),
         "" if action.nargs == 0 else metavar,
         choices,
-        told,
+        text,
         action.required and action.nargs not in ("*", "?"),
         action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction),
     )

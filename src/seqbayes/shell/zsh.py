@@ -41,10 +41,10 @@ def _function(node: Node) -> str:
     lines += [f"        {shlex.quote(spec)} \\" for spec in specs]
     lines[-1] = lines[-1].removesuffix(" \\")
     if node.children:
-        told = (shlex.quote(f"{_plain(name)}:{text}") for name, text in node.children.items())
+        each = (shlex.quote(f"{_plain(name)}:{text}") for name, text in node.children.items())
         lines += [
             "    case $state in",
-            f"        command) local -a commands=({' '.join(told)}); _describe command commands ;;",
+            f"        command) local -a commands=({' '.join(each)}); _describe command commands ;;",
             "        argument) case $words[1] in",
             *(f"            {name}) {_name([*node.path, name])} ;;" for name in node.children),
             "        esac ;;",

@@ -343,15 +343,15 @@ def _clusters(opening: CoinOpening, last: EmState) -> str:
     said = f"Who tossed which set? Coin A with probability {', '.join(shares)}."
     if last.thetas[0] == last.thetas[1]:
         return said
-    likelier = ["A" if share > 0.5 else "B" for share in last.shares]
-    agree = sum(c == tosses.noted for c, tosses in zip(likelier, opening.sets, strict=True))
+    estimated = ["A" if share > 0.5 else "B" for share in last.shares]
+    agree = sum(c == tosses.noted for c, tosses in zip(estimated, opening.sets, strict=True))
     n = len(opening.sets)
     if agree < n - agree:
         return (
-            f"{said} The likelier coins are the noted ones for {n - agree} of {n} sets, with A and"
+            f"{said} The more probable coin is the true one for {n - agree} of {n} sets, with A and"
             " B exchanged: only the start determines which coin is called A."
         )
-    return f"{said} The likelier coin is the noted one for {agree} of {n} sets."
+    return f"{said} The more probable coin is the true one for {agree} of {n} sets."
 
 
 def _prior(opening: CoinOpening, last: EmState) -> str:

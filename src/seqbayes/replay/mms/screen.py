@@ -135,7 +135,7 @@ class CandyScreen:
         return edges(left, right, width)
 
     def _prior(self, width: int, lines: int) -> list[Text]:
-        """Describe the prior in at most so many lines."""
+        """Describe the prior in at most `lines` lines."""
         prior = self._opening.prior
         short = f"Prior: {prior.name}, worth {prior.strength:g} imagined candies"
         if prior.unnamed:

@@ -154,7 +154,7 @@ class Candies:
 
     def __iter__(self) -> Iterator[CandyStep]:
         state = self.opening.prior.state()
-        seen = np.zeros(len(COLOURS))
+        counts = np.zeros(len(COLOURS))
         belief = self.opening.belief
         number = hits = 0
         for bag, contents in enumerate(self._bags, 1):
@@ -162,8 +162,8 @@ class Candies:
                 predicted = belief.next
                 rule, again = self._explain(belief, colour)
                 state.learn_one(colour)
-                seen[COLOURS.index(colour)] += 1.0
-                belief = self._snapshot(state, seen)
+                counts[COLOURS.index(colour)] += 1.0
+                belief = self._snapshot(state, counts)
                 number += 1
                 hits += predicted.colour == colour
                 yield CandyStep(
@@ -189,14 +189,14 @@ class Candies:
         rule = Beta(alpha, rest).explain(True, at=claim)
         return rule, Beta(alpha + 1.0, rest).explain(True, at=claim)
 
-    def _snapshot(self, state: Dirichlet, seen: np.ndarray) -> CandyBelief:
+    def _snapshot(self, state: Dirichlet, counts: np.ndarray) -> CandyBelief:
         probabilities = state.predict_proba_one()
-        likeliest = state.predict_one()
-        top = probabilities[likeliest]
+        best = state.predict_one()
+        top = probabilities[best]
         log_evidence = state.log_evidence
         if log_evidence is None:
             raise PriorError(f"an improper prior has no evidence: {state.prior}")
-        log_likelihoods = self._log_shares @ seen
+        log_likelihoods = self._log_shares @ counts
         factors = log_likelihoods - log_evidence
         ceiling = max(0.0, float(factors.max()))
         weights = np.exp(factors - ceiling)
@@ -209,8 +209,8 @@ class Candies:
             )
         )
         return CandyBelief(
-            shares=_shares(state, seen, probabilities),
-            next=Prediction(likeliest, top, sum(p == top for p in probabilities.values())),
+            shares=_shares(state, counts, probabilities),
+            next=Prediction(best, top, sum(p == top for p in probabilities.values())),
             log_evidence=log_evidence,
             rivals=rivals,
             other=other / float(whole),
@@ -218,14 +218,14 @@ class Candies:
 
 
 def _shares(
-    state: Dirichlet, seen: np.ndarray, probabilities: dict[str, float]
+    state: Dirichlet, counts: np.ndarray, probabilities: dict[str, float]
 ) -> tuple[ColourShare, ...]:
     mle, mode, intervals = state.mle, state.map, state.interval(LEVEL)
     alphas = state.posterior.alpha.tolist()
     return tuple(
         ColourShare(
             colour,
-            int(seen[i]),
+            int(counts[i]),
             alphas[i],
             None if mle is None else mle[colour],
             None if mode is None else mode[colour],

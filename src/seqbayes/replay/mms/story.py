@@ -218,24 +218,23 @@ def _factory(belief: CandyBelief) -> str:
     """Compare the mixes by their Bayes factors against the learned belief."""
     best = belief.favourite
     factor = best.log_bayes_factor
-    against = "likelier" if factor >= 0.0 else "less likely"
+    against = "more probable" if factor >= 0.0 else "less probable"
     sentence = (
         f"Which factory made these? Of the mixes compared, {best.title} fits best: these candies"
         f" are {times(abs(factor))} times {against} under it than under a mix learned from the"
         f" prior (log Bayes factor {signed(factor)})."
     )
     if belief.other > best.probability:
-        conclusion = f"some other mix is the likeliest now, {probability(belief.other)}."
+        conclusion = f"some other mix is the most probable now, {probability(belief.other)}."
     else:
-        conclusion = f"it is the likeliest now, {probability(best.probability)}."
+        conclusion = f"it is the most probable now, {probability(best.probability)}."
     return f"{sentence} All being equally probable at first, {conclusion}"
 
 
 def _predictions(step: CandyStep) -> str:
     common = max(step.belief.shares, key=lambda share: share.count)
     return (
-        f"Predictions came true {count_of(step.hits, 'time')} out of {step.number:,}"
-        f" ({percent(step.hits / step.number)} %). Blind guessing gets 16.7 %; always saying"
-        f" {common.colour}, {percent(common.count / step.number)} %, but only who has counted them"
-        " knows that."
+        f"{step.hits:,} of {step.number:,} predictions were correct"
+        f" ({percent(step.hits / step.number)} %). Random guessing gets 16.7 %; always predicting"
+        f" {common.colour} would have got {percent(common.count / step.number)} %."
     )

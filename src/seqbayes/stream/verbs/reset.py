@@ -28,7 +28,7 @@ examples:
   seqbayes reset beliefs.db conversion --yes
   seqbayes reset beliefs.db --source file:/var/log/events.jsonl
 
-Resetting a belief also deletes its declaration, so that it can be declared anew. Resetting a source
+Resetting a belief also deletes its declaration, so that it can be redeclared. Resetting a source
 makes the next run read it from its beginning: reset the beliefs that have learned from it too, or
 its events count twice.
 
@@ -44,7 +44,7 @@ def reset(
 ) -> int:
     """Delete a belief with its declaration, one of its keys, or the offset of a source.
 
-    The history is deleted too; dead letters are kept. A deleted belief can be declared anew with
+    The history is deleted too; dead letters are kept. A deleted belief can be redeclared with
     another prior; it learns from the current offset of the source. A source whose offset was
     deleted is read from its beginning: reset the beliefs that have learned from it too, or its
     events count twice.
