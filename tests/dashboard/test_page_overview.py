@@ -166,3 +166,75 @@ def test_before_the_first_line_a_file_is_named(open_page, fresh):
     page.get_by_text("conversion has a single key so far").wait_for()
     site.feed({"type": "visit", "variant": "b", "converted": True, "seconds": 1.0})
     page.get_by_text("Choose two keys or more below.").wait_for()
+
+
+def test_content_needs_few_requests_in_a_short_chain(open_page, site):
+    page = open_page("/login")
+    asked = []
+    page.on("request", lambda request: asked.append((request.resource_type, request.url)))
+    page.goto(site.url + "/")
+    page.wait_for_selector(".card .value")
+    scripts = [url for kind, url in asked if kind == "script"]
+    assert len(scripts) == 2
+    assert len(asked) < 25
+    # page, script, beliefs, cards: each of these waits for the one before, and nothing else does
+    calls = [url for kind, url in asked if kind in ("fetch", "xhr")]
+    assert calls[0].endswith("/api/beliefs")
+    assert all("/api/beliefs/" in url or "/api/health" in url for url in calls[1:])
+
+
+def test_cards_are_printed(open_page):
+    page = open_page("/beliefs/shops")
+    page.wait_for_selector(".card .value")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    boxes = [card.bounding_box() for card in page.locator(".grid .card").all()]
+    assert len(boxes) == 60  # all that are loaded
+    assert len({(round(box["x"]), round(box["y"])) for box in boxes}) == 60
+    assert page.locator(".grid .card:visible").count() == 60
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(".grid .card").count() < 60
+
+
+def test_bars_and_the_chosen_tab_are_seen_in_forced_colours(open_page, shoot):
+    page = open_page("/beliefs/candy", forced_colors="active")
+    page.wait_for_selector(".shares .bar")
+    shoot(page, "forced-colours")
+    background = "(one) => getComputedStyle(one).backgroundColor"
+    canvas = page.locator("body").evaluate(background)
+    for selector in (".track .whisker", ".track .tick"):
+        assert page.locator(selector).first.evaluate(background) != canvas, selector
+    bar = page.locator(".track .bar").first
+    assert bar.evaluate("(one) => getComputedStyle(one).borderTopWidth") == "1px"
+    page.get_by_role("link", name="Health", exact=True).click()
+    page.wait_for_selector(".vitals")
+    chosen, other = page.locator(".top nav a[aria-current]"), page.locator(".top nav a").first
+    assert chosen.evaluate(background) != other.evaluate(background)
+
+
+def test_predictive_bars_stand_on_one_line(open_page):
+    page = open_page("/login")
+    words = ["a", "a much longer name of a label", "x y", "b"] * 5
+    bottoms = page.evaluate(
+        "async (words) => { const { predictive } = await import('/static/js/charts/predictive.js');"
+        " const x = words.map((word, i) => word + i), p = x.map((_, i) => (i + 1) / 500);"
+        " const { sheet } = await import('/static/js/dom.js');"
+        " for (const name of ['charts', 'views']) await sheet(`/static/css/${name}.css`);"
+        " document.body.replaceChildren(predictive({ kind: 'pmf', x, p }));"
+        " return [...document.querySelectorAll('.pmf i')].map((bar) =>"
+        " bar.getBoundingClientRect().bottom); }",
+        words,
+    )
+    assert len(bottoms) == 20
+    assert max(bottoms) - min(bottoms) < 0.5
+
+
+def test_history_holds_a_value_over_a_gap(open_page):
+    page = open_page("/login")
+    xs, ys = page.evaluate(
+        "async () => (await import('/static/js/charts/history.js'))"
+        ".held([[0, 1, 2, 3, 100, 101], [5, 6, 7, 8, 20, 21]])"
+    )
+    assert xs == [0, 1, 2, 3, 99.98, 100, 101]
+    assert ys == [5, 6, 7, 8, 8, 20, 21]

@@ -22,9 +22,14 @@ from seqbayes.dashboard.server.access import (
     local_page,
     session_of,
 )
+from seqbayes.dashboard.server.bundle import bundle
 from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, body_of
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
+
+
+BUNDLES = {"app.js": "js/main.js", "embed.js": "js/embed.js"}
+"""Scripts that consist of a module and all that it imports: one request instead of a chain."""
 
 
 def root() -> Path:
@@ -46,16 +51,18 @@ class Files:
         self._held: dict[str, tuple[float, bytes, bytes, str]] = {}
 
     def _load(self, name: str) -> tuple[bytes, bytes, str]:
-        none = Refusal(404, "there is no such file")
+        missing = Refusal(404, "there is no such file")
         if "\0" in name:
-            raise none
-        path = (self._folder / name).resolve()
+            raise missing
+        path = (self._folder / BUNDLES.get(name, name)).resolve()
         if not path.is_relative_to(self._folder) or not path.is_file():
-            raise none
-        changed = path.stat().st_mtime
+            raise missing
+        bundled = name in BUNDLES
+        parts = path.parent.rglob("*.js") if bundled else (path,)
+        changed = max(part.stat().st_mtime for part in parts)
         held = self._held.get(name)
         if held is None or held[0] != changed:
-            body = path.read_bytes()
+            body = bundle(path).encode() if bundled else path.read_bytes()
             tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
             held = self._held[name] = (changed, body, gzip.compress(body, 9), tag)
         return held[1:]
