@@ -20,7 +20,8 @@ from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
 from seqbayes import PriorError
-from seqbayes.events.records import Lines, Rows
+from seqbayes.events.records import Lines
+from seqbayes.events.rows import Rows
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
 from seqbayes.stream.sources.file import GRACE
@@ -193,7 +194,7 @@ def split(data, cut, offset=0, header=None, **limits):
 def test_rows_that_are_none_are_the_same_in_any_blocks(lines, cut, ended, most):
     data = ("x,y\n" + "\n".join(lines) + ("\n" if ended else "")).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqbayes.events.records.MOST_LINES", most)
+        patch.setattr("seqbayes.events.rows.MOST_LINES", most)
         whole = split(data, len(data), longest=30)
         assert split(data, cut, longest=30) == whole
         rows, refused = whole

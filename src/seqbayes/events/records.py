@@ -1,8 +1,7 @@
-"""Complete records from blocks of bytes: lines of JSON, or rows of CSV."""
+"""Complete records from blocks of bytes, and lines of JSON."""
 
 from __future__ import annotations
 
-import csv
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +18,7 @@ LONGEST = 16 << 20
 """Default limit of the bytes of a record; a longer one is refused."""
 KEPT = 1 << 20
 """Bytes of a refused record that are kept, as many as of any dead letter."""
-MOST_LINES = 1000
-"""Lines that a row of CSV may span; a quote that is not closed within them is unbalanced."""
-
-_BOM = b"\xef\xbb\xbf"
-_LONE_CR = "a carriage return within the row (rows end with \\n or \\r\\n)"
+BOM = b"\xef\xbb\xbf"
 
 
 class Block(Sequence[bytes]):
@@ -221,9 +216,9 @@ class Lines:
             return part
         records = data.split(b"\n")
         self._rest = b"" if last else records.pop()
-        starts = _starts(records, self._end)
-        if self._end == 0 and records and records[0].startswith(_BOM):
-            records[0] = records[0][len(_BOM) :]
+        starts = starts_of(records, self._end)
+        if self._end == 0 and records and records[0].startswith(BOM):
+            records[0] = records[0][len(BOM) :]
         self._end += len(data) - len(self._rest)
         part = Part(end=self._end)
         kept = []
@@ -278,7 +273,7 @@ class Lines:
         return start, record[:KEPT], reason
 
 
-def _starts(records: Sequence[bytes], first: int) -> list[int]:
+def starts_of(records: Sequence[bytes], first: int) -> list[int]:
     """Return the offsets of records that are each followed by one byte."""
     return list(accumulate(map(len, records), lambda at, n: at + n + 1, initial=first))[:-1]
 
@@ -331,266 +326,3 @@ def check_start(data: bytes) -> None:
         raise SourceError(
             "the input is compressed: decompress it first (zstd -dc FILE | …), or name a file .zst"
         )
-
-
-class Rows(Lines):
-    r"""Splits blocks into rows of CSV.
-
-    Quoted cells may hold line breaks and delimiters (RFC 4180). If a quote is not closed within
-    `MOST_LINES` lines and `longest` bytes, or is misplaced, the first line of the row is refused,
-    and the next line begins another row.
-
-    Parameters
-    ----------
-    offset, longest
-        As of `Lines`; at offset 0 the first row is the header.
-    delimiter
-        The character between cells.
-    header
-        The columns, if the first block does not begin with them.
-
-    Examples
-    --------
-    >>> part = Rows(0).split(b'x,y\n1,"a\n2,b\n3,c\n', last=True)
-    >>> part.records
-    [{'x': '2', 'y': 'b'}, {'x': '3', 'y': 'c'}]
-    >>> part.refused
-    [(4, b'1,"a', 'a quote is never closed')]
-    """
-
-    def __init__(
-        self,
-        offset: int,
-        longest: int = LONGEST,
-        delimiter: str = ",",
-        header: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(offset, longest)
-        self._delimiter = delimiter
-        self.header = None if header is None else list(header)
-
-    def _split(self, data: bytes, last: bool) -> Part:
-        lines = data.split(b"\n")
-        part, taken = self._all_rows(data, lines, last) or self._one_by_one(lines, last)
-        self._rest = b"\n".join(lines[taken:])
-        self._end += len(data) - len(self._rest)
-        part.end = self._end
-        return part
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Always false: the beginning of a row of CSV may be a row."""
-        return False
-
-    def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
-        """Return the line after the row that begins with line i.
-
-        It is i if a quote is never closed, and None if later blocks must tell.
-        """
-        quoted, length = False, -1
-        for j in range(i, min(len(lines), i + MOST_LINES)):
-            length += len(lines[j]) + 1
-            if j > i and length > self._longest:
-                return i
-            if j == len(lines) - 1 and not last:
-                return None
-            quoted ^= lines[j].count(b'"') % 2 == 1
-            if not quoted:
-                return j + 1
-        return i
-
-    def _all_rows(self, data: bytes, lines: list[bytes], last: bool) -> tuple[Part, int] | None:
-        """Return the rows and their number of lines; None if one of them must be refused."""
-        if self.header is None or b"\0" in data:
-            return None
-        found = self._join(data, lines, last)
-        if found is None:
-            return None
-        rows, taken = found
-        if last and rows and not rows[-1]:
-            rows.pop()  # what follows the last newline
-        if not rows or not all(rows) or max(map(len, rows)) > self._longest:
-            return None
-        cells = self._parse(rows, b'"' in data)
-        if cells is None:
-            return None
-        return Part(Cells(self.header, cells), _starts(rows, self._end)), taken
-
-    def _join(self, data: bytes, lines: list[bytes], last: bool) -> tuple[list[bytes], int] | None:
-        """Return rows and their number of lines; None if a quote is never closed."""
-        i, whole = 0, len(lines) if last else len(lines) - 1
-        if b'"' not in data:
-            return lines[:whole], whole
-        rows = []
-        while i < whole:
-            row, stop = lines[i], i + 1
-            if row.count(b'"') % 2:
-                end = self._stop(lines, i, last)
-                if end is None:
-                    break
-                if end == i:
-                    return None
-                row, stop = b"\n".join(lines[i:end]), end
-            rows.append(row)
-            i = stop
-        return rows, i
-
-    def _parse(self, rows: Sequence[bytes], quoted: bool) -> list[list[str]] | None:
-        """Return the cells of rows; None if one of them is not a row of the header's width."""
-        assert self.header is not None
-        try:
-            if quoted:
-                texts = [row.decode() for row in rows]
-                parsed = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
-            else:
-                text = b"\n".join(rows).decode()
-                if "\r" in text:
-                    text = text.replace("\r\n", "\n").removesuffix("\r")
-                    if "\r" in text:
-                        return None
-                parsed = [row.split(self._delimiter) for row in text.split("\n")]
-        except (UnicodeDecodeError, csv.Error):
-            return None
-        count = len(self.header)
-        if len(parsed) < len(rows) or set(map(len, parsed)) != {count}:
-            return None
-        if count == 1 and not all(map(bytes.strip, rows)):
-            return None  # a blank line is not a row
-        return parsed
-
-    def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[Part, int]:
-        """Return the rows, what is refused, and their number of lines."""
-        rows: list[list[str]] = []
-        starts: list[int] = []
-        refused: list[tuple[int, bytes, str]] = []
-        i, start = 0, self._end
-        while i < len(lines) and (stop := self._stop(lines, i, last)) is not None:
-            row, cells = self._row(lines, i, stop)
-            if isinstance(cells, str):
-                refused.append((start, row[:KEPT], cells))
-            elif cells is not None:
-                rows.append(cells)
-                starts.append(start)
-            i += row.count(b"\n") + 1
-            start += len(row) + 1
-        return Part(Cells(self.header or [], rows), starts, refused=refused), i
-
-    def _row(
-        self, lines: Sequence[bytes], i: int, stop: int
-    ) -> tuple[bytes, list[str] | str | None]:
-        """Return a row and its cells, the reason why it is refused, or None if it is blank."""
-        if stop > i + 1:
-            row = b"\n".join(lines[i:stop])
-            try:
-                return row, self._read(row)
-            except csv.Error:  # the quote at its end belongs to another row
-                pass
-        row = lines[i]
-        if len(row) > self._longest:
-            return row, self._too_long(0, row, len(row))[2]
-        try:
-            return row, self._read(row)
-        except csv.Error as error:
-            return row, _explain(row, error)
-
-    def _read(self, row: bytes) -> list[str] | str | None:
-        if self.header is None:
-            row = row.removeprefix(_BOM)
-        if not row.strip():
-            return None
-        if self.header is None:
-            self.header = self._columns(row)
-            return None
-        try:
-            cells = self._cells(row)
-        except UnicodeDecodeError:
-            return "not UTF-8"
-        if b"\0" in row:
-            return "a NUL byte"
-        if len(cells) != len(self.header):
-            return f"expected {len(self.header)} cells, got {len(cells)}"
-        return cells
-
-    def _columns(self, row: bytes) -> list[str]:
-        try:
-            header = self._cells(row)
-        except UnicodeDecodeError:
-            raise SourceError("cannot read the header of CSV: not UTF-8") from None
-        except csv.Error as error:
-            if b"\r" in row.removesuffix(b"\r") and b'"' not in row:
-                raise SourceError(
-                    "the lines of the CSV end with a carriage return alone: convert it first"
-                    " (tr '\\r' '\\n')"
-                ) from None
-            raise SourceError(f"cannot read the header of CSV: {_explain(row, error)}") from None
-        repeated = list(dict.fromkeys(name for name in header if header.count(name) > 1))
-        if repeated:
-            raise SourceError(f"the header of CSV has several columns {repeated[0]!r}")
-        return header
-
-    def _cells(self, row: bytes) -> list[str]:
-        text = row.decode(errors="surrogateescape")  # quotes are checked first
-        cells = next(csv.reader([text], delimiter=self._delimiter, strict=True))
-        row.decode()
-        return cells
-
-
-def _explain(row: bytes, error: csv.Error) -> str:
-    if row.count(b'"') % 2 == 1:
-        return "a quote is never closed"
-    return _LONE_CR if "new-line character" in str(error) else str(error)
-
-
-class Sniffed:
-    r"""Splits blocks whose format is found by the first character that is not blank.
-
-    Parameters
-    ----------
-    longest
-        Most bytes of a record.
-    delimiter
-        The character between cells, if the input is CSV.
-
-    Examples
-    --------
-    >>> Sniffed().split(b"x,y\n1,2\n").records
-    [{'x': '1', 'y': '2'}]
-    """
-
-    def __init__(self, longest: int = LONGEST, delimiter: str = ",") -> None:
-        self._longest, self._delimiter = longest, delimiter
-        self._blank = b""
-        self._chosen: Splitter | None = None
-
-    def split(self, block: bytes, last: bool = False) -> Part:
-        """Return the records that end in a block; the last block ends the record before it."""
-        if self._chosen is None:
-            block = self._blank + block
-            check_start(block)
-            form = find_format(block)
-            if form is None and not last and len(block) <= self._longest:
-                self._blank = block
-                return Part()
-            self._chosen = (
-                Rows(0, self._longest, self._delimiter)
-                if form == "csv"
-                else Lines(0, self._longest)
-            )
-        return self._chosen.split(block, last)
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether what remains is the beginning of a record that is still being written."""
-        return self._chosen is not None and self._chosen.is_cut_short
-
-
-def find_format(data: bytes) -> str | None:
-    """Return "jsonl" or "csv", by the first character that is not blank; None without one.
-
-    Examples
-    --------
-    >>> find_format(b' {"n": 1}'), find_format(b"n,m"), find_format(b" ")
-    ('jsonl', 'csv', None)
-    """
-    start = data.removeprefix(_BOM).lstrip()[:1]
-    return ("jsonl" if start in (b"{", b"[") else "csv") if start else None

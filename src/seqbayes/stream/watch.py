@@ -28,7 +28,8 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import similar_name
-from seqbayes.events.records import LONGEST, Cells, Sniffed, find_format
+from seqbayes.events.records import LONGEST, Cells
+from seqbayes.events.rows import Sniffed, find_format
 from seqbayes.state import State, check_level
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.events.records import LONGEST, Lines, Part, Rows
+from seqbayes.events.records import LONGEST, Lines, Part
+from seqbayes.events.rows import Rows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
 
