@@ -114,7 +114,7 @@ class Nursery:
 def committed(url):
     """Return the number of events that are in the store."""
     store = open_store(url)
-    ((events,),) = store._run("SELECT coalesce(sum(events), 0) FROM seqbayes_sources")
+    events = sum(place.events for place in store.places())
     store.close()
     return events
 
@@ -158,7 +158,7 @@ def contents(url, *, ordered=True):
             (name, row.key, row.state) for name in store.beliefs() for row in store.states(name)
         ),
         letters if ordered else sorted(letters),
-        store._run("SELECT name, token, events FROM seqbayes_sources ORDER BY name"),
+        [place[:3] for place in store.places()],
     )
     store.close()
     return found

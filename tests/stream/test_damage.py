@@ -176,6 +176,14 @@ def test_a_changed_state_is_not_learned_from(durable_url, capsys):
         list(stream.show(durable_url))
 
 
+def test_a_damaged_history_is_one_clear_error(durable_url, tmp_path, capsys):
+    learn(durable_url)
+    execute(durable_url, """INSERT INTO seqbayes_history VALUES ('b', '["a"]', 1.0, '{"mean')""")
+    out = str(tmp_path / "out.csv")
+    assert cli.main(["export", durable_url, out, "--what", "history"]) == 4
+    assert "is damaged: the history of belief 'b' cannot be read" in capsys.readouterr().err
+
+
 # Older versions.
 
 

@@ -305,7 +305,10 @@ class ReadableStore:
 
     def beliefs(self) -> dict[str, Any]:
         """Return the declaration of every belief by name."""
-        return {name: msgspec.json.decode(text) for name, text in self.declarations().items()}
+        return {
+            name: self.decode(text, f"the declaration of belief {name!r}")
+            for name, text in self.declarations().items()
+        }
 
     def states(self, belief: str) -> Iterator[StoredState]:
         """Yield the states of a belief without times, least recently used first."""
@@ -328,7 +331,7 @@ class ReadableStore:
             If the store was merged from stores with different tokens of this source.
         """
         text = next((place.token for place in self.places() if place.source == source), None)
-        token = None if text is None else self._decoded(text, f"the token of {source!r}")
+        token = None if text is None else self.decode(text, f"the token of {source!r}")
         if isinstance(token, dict) and CLASH in token:
             raise StoreError(
                 f"{self.url} was merged from stores that had read {source!r} up to different"
@@ -337,8 +340,14 @@ class ReadableStore:
             )
         return token
 
-    def _decoded(self, text: str, what: str) -> Any:
-        """Decode stored JSON."""
+    def decode(self, text: str, what: str) -> Any:
+        """Decode stored JSON.
+
+        Raises
+        ------
+        StoreError
+            If `text` is invalid; the message names `what` it is.
+        """
         try:
             return msgspec.json.decode(text)
         except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
@@ -487,7 +496,7 @@ class WritableStore(ReadableStore):
 
     def _check_declaration(self, name: str, stored: str, declaration: str) -> None:
         if stored != declaration:
-            self._decoded(stored, f"the declaration of belief {name!r}")
+            self.decode(stored, f"the declaration of belief {name!r}")
             raise DeclarationError(
                 f"{self.url} has another belief {name!r}: {difference(stored, declaration)}; choose"
                 " another name, or reset the stored belief"

@@ -230,7 +230,8 @@ def _history(contents: _Contents) -> Sheet:
         for stored in contents.beliefs:
             for point in contents.track(contents.store.points(stored.name)):
                 key = stored.key_fields(read_key(point.key))
-                yield key, point.at, msgspec.json.decode(point.summary), stored.name
+                what = f"the history of belief {stored.name!r}"
+                yield key, point.at, contents.store.decode(point.summary, what), stored.name
 
     def point_rows() -> Iterator[list[Any]]:
         for key, at, summary, name in points():

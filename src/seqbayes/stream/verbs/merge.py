@@ -187,15 +187,16 @@ def _sum(stored: StoredBelief, mine: StoredEntry, theirs: StoredEntry) -> Stored
 def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[Place]:
     """Yield the offset of each source, marked if the stores disagree."""
     everywhere = sorted(
-        ((place, store.url) for store in stores for place in store.places()),
+        ((place, store) for store in stores for place in store.places()),
         key=lambda item: item[0].source,
     )
     for source, group in itertools.groupby(everywhere, key=lambda item: item[0].source):
         found = list(group)
         place = found[0][0]
-        urls = " and ".join(url for _, url in found)
+        urls = " and ".join(store.url for _, store in found)
         if len({each.token for each, _ in found}) > 1:
-            tokens = {url: msgspec.json.decode(each.token) for each, url in found}
+            what = f"the token of {source!r}"
+            tokens = {store.url: store.decode(each.token, what) for each, store in found}
             place = Place(
                 source,
                 msgspec.json.encode({CLASH: tokens}).decode(),
