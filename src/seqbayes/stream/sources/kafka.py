@@ -96,7 +96,7 @@ class KafkaTopic(Broker):
     kind = "kafka"
     _troubles = (kafka.KafkaException, OSError)
 
-    token_type: ClassVar = dict[str, int]
+    token_type: ClassVar = dict[str, Any]
 
     def __init__(
         self,

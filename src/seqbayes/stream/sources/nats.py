@@ -58,7 +58,7 @@ class JetStream(Broker):
     kind = "nats"
     _troubles = TROUBLES
 
-    token_type: ClassVar = int
+    token_type: ClassVar = int | dict[str, Any]  # a number in earlier versions
 
     def __init__(
         self,

@@ -87,7 +87,7 @@ class RedisStream(Broker):
     kind = "redis"
     _troubles = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
 
-    token_type: ClassVar = str
+    token_type: ClassVar = str | dict[str, Any]  # an id in earlier versions
 
     def __init__(
         self,
