@@ -52,9 +52,10 @@ class ClassMixture:
         self.numbers = numbers
         self._priors = mixture.priors or ()
         fields = _fields(self._priors[0])
-        self._vector = frozenset(
-            () if numbers is None else fields[numbers].likelihood.observation_fields
-        )
+        vector = () if numbers is None else fields[numbers].likelihood.observation_fields
+        if numbers is not None and not vector:
+            raise PriorError(f"expected a field of several numbers, got {numbers!r}")
+        self._vector = frozenset(vector)
         self._others: dict[Any, Any] = {}
         self._labels: dict[Any, frozenset[Any]] = {}
         for name, feature in (known or {}).items():
