@@ -263,6 +263,19 @@ def test_what_is_empty_retires():
 
 
 @long_stream
+def test_what_explained_past_data_stays_while_steps_decrease():
+    rng = np.random.default_rng(5)
+    mixture = DirichletProcessMixture(seed=1)
+    mixture.learn_many(rng.normal(size=5000))
+    (first,) = mixture.names
+    mixture.learn_many(rng.normal(12, 1, size=1800))
+    assert len(mixture.names) == 2
+    mixture.learn_many(rng.normal(12, 1, size=4000))
+    assert len(mixture.names) == 2
+    assert mixture.predict_one(0.0) == first
+
+
+@long_stream
 @pytest.mark.parametrize("seed", range(3))
 def test_two_of_one_are_joined(seed):
     """One cluster that was split for no reason is one again; the older name stays."""

@@ -385,13 +385,21 @@ class EMModel:
             for (state, adapter), kernel in zip(self._adapters, engine.kernels, strict=True)
         )
 
-    def states(self, engine: Engine) -> tuple[State, ...]:
-        """Return the components as states with the statistics of an engine."""
+    def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:
+        """Return the components as states with the statistics of an engine.
+
+        Parameters
+        ----------
+        weights
+            Total weight of every component's observations; by default what the engine remembers.
+        """
         learned = []
-        for (state, adapter), kernel in zip(self._adapters, engine.kernels, strict=True):
-            copy = state.clone()
-            if engine.memory > 0.0:
-                adapter.add_statistics(kernel, copy, engine.memory)
+        for k, (state, adapter) in enumerate(self._adapters):
+            copy, n = state.clone(), engine.memory
+            if weights is not None:
+                n = float(weights[k] / engine.live[k]) if engine.live[k] > 0.0 else 0.0
+            if n > 0.0:
+                adapter.add_statistics(engine.kernels[k], copy, n)
             learned.append(copy)
         return tuple(learned)
 

@@ -240,9 +240,11 @@ class ComponentSearch:
         """End the trials that are decided; return the winner."""
         continuing = []
         for trial in self._trials:
-            if trial.outcome:
+            if trial.outcome and not trial.grows and self._removes_kept(model, trial):
+                self._failed[trial.key] = model.engine.n
+            elif trial.outcome:
                 return self._adopt(trial.challenger, trial.names)
-            if trial.outcome is None:
+            elif trial.outcome is None:
                 continuing.append(trial)
             else:
                 self._failed[trial.key] = model.engine.n
@@ -263,16 +265,32 @@ class ComponentSearch:
         n, urgent = model.engine.n, self._unexplained >= URGENT_COUNT
         self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
         counts = model.engine.live * model.engine.memory
-        if len(counts) > 1 and counts.min() < 1.0:
-            k = int(counts.argmin())
+        kept = self._kept(model)
+        empty = [k for k, count in enumerate(counts) if count < 1.0 and k not in kept]
+        if len(counts) > 1 and empty:
+            k = min(empty, key=counts.__getitem__)
             smaller = split_merge.without(self._prior, model, k, self._window_weight())
             return self._adopt(smaller, self._names_without(k))
         self._failed = {key: at for key, at in self._failed.items() if n < RETRY_AFTER * at}
         if len(self.names) < self._prior.most:
             self._try_split(model, urgent)
         if len(self.names) > 1 and all(trial.grows for trial in self._trials):
-            self._try_fewer(model)
+            self._try_fewer(model, kept)
         return model
+
+    def _removes_kept(self, model: EMModel, trial: Trial) -> bool:
+        """Whether the challenger of a trial lacks a component that is to be kept."""
+        return any(self.names[k] in trial.key for k in self._kept(model))
+
+    def _kept(self, model: EMModel) -> set[int]:
+        """Return the positions of components that must not be removed or joined.
+
+        While step sizes decrease, past data count in full: a component that explained them stays,
+        although recent observations do not need it, and no trial can show that they did.
+        """
+        if self._prior.settings.fading:
+            return set()
+        return split_merge.dormant(model, float(self._size))
 
     def _names_without(self, k: int) -> tuple[int, ...]:
         return self.names[:k] + self.names[k + 1 :]
@@ -300,30 +318,31 @@ class ComponentSearch:
         names = (*self.names, self._next_name)
         self._start_trial(model, larger, names, (self.names[found.at],))
 
-    def _try_fewer(self, model: EMModel) -> None:
+    def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
         """Put on trial to remove a small component, or to join the two most similar ones.
 
-        Changes that have lost a trial lately are skipped.
+        Changes that have lost a trial lately, and components to be kept, are skipped.
         """
         names = self.names
         shares = model.predicting().live.tolist()
         small = [k for k, share in enumerate(shares) if share * len(names) < SMALL_SHARE]
-        small = [k for k in small if (names[k], names[k]) not in self._failed]
+        small = [k for k in small if k not in kept and (names[k], names[k]) not in self._failed]
         if small:
             k = min(small, key=shares.__getitem__)
             smaller = split_merge.without(self._prior, model, k, self._window_weight())
             self._start_trial(model, smaller, self._names_without(k), (names[k], names[k]))
             return
         pairs = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
-        skip = {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
+        skip = {pair for pair in pairs if kept & set(pair)}
+        skip |= {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
         found = split_merge.most_alike(self._prior, model, skip)
         if found is None:
             return
         a, b, _ = found
         smaller = split_merge.joined(self._prior, model, a, b)
-        kept = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
-        del kept[b]
-        self._start_trial(model, smaller, tuple(kept), (names[a], names[b]))
+        after = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
+        del after[b]
+        self._start_trial(model, smaller, tuple(after), (names[a], names[b]))
 
     def _start_trial(
         self, model: EMModel, challenger: EMModel, names: tuple[int, ...], key: tuple[int, ...]

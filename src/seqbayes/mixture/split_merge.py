@@ -22,6 +22,10 @@ Array = npt.NDArray[np.float64]
 # Number of starts of a split, and iterations of EM from the best.
 STARTS, ITERATIONS = 3, 20
 
+# A component is dormant if its share of recent observations is less than this part of its share of
+# all observations.
+DORMANT_SHARE = 0.5
+
 
 class ProcessPrior(NamedTuple):
     """A truncated Dirichlet process: the prior of how many components there are.
@@ -186,18 +190,20 @@ def _gain(a: State, b: State, apart: float) -> float:
 
 
 class Part(NamedTuple):
-    """The statistics of one component: a kernel, its share, and a scale of both."""
+    """The statistics of one component: a kernel, its share, a scale, and what it has explained."""
 
     kernel: Kernel
     share: float
     scale: float
+    explained: float
 
 
 def parts(model: EMModel, scale: float = 1.0) -> list[Part]:
     """Return the statistics of the components for predictions, scaled."""
     latest = model.predicting()
-    shares = zip(latest.kernels, latest.live.tolist(), strict=True)
-    return [Part(kernel, scale * share, scale) for kernel, share in shares]
+    explained = model.engine.explained.tolist()
+    components = zip(latest.kernels, latest.live.tolist(), explained, strict=True)
+    return [Part(kernel, scale * share, scale, total) for kernel, share, total in components]
 
 
 def assemble(
@@ -233,7 +239,7 @@ def assemble(
     engine.end_burn_in(past[0].burn_in)
     engine.n, engine.memory = sum(old.n for old in past), sum(old.memory for old in past)
     engine.averaged = min(sum(old.averaged for old in past), path)
-    engine.explained[:] = engine.live * engine.memory
+    engine.explained[:] = [sum(p.explained for p in taken) for taken in composition]
     model.m_step()
     return model
 
@@ -291,10 +297,10 @@ def best_split(
 def split(prior: ProcessPrior, model: EMModel, found: Split, path: float) -> EMModel:
     """Return the model after a split: the larger half in the old position, the smaller last."""
     composition = [[part] for part in parts(model)]
-    share = composition[found.at][0].share
+    _, share, _, explained = composition[found.at][0]
     halves = found.halves.engine
     new = [
-        [Part(kernel, share * each, share)]
+        [Part(kernel, share * each, share, explained * each)]
         for kernel, each in zip(halves.kernels, halves.live.tolist(), strict=True)
     ]
     composition[found.at], last = sorted(new, key=lambda half: -half[0].share)
@@ -325,6 +331,34 @@ def most_alike(
             if found is None or total > found[2]:
                 found = a, b, total
     return found
+
+
+def dormant(model: EMModel, least: float) -> set[int]:
+    """Return the positions of components that explained past data but few of the recent ones.
+
+    Only components count that explained at least `least` observations, which no other component
+    explains: there is evidence against joining them to any other.
+    """
+    latest, explained = model.predicting(), model.engine.explained
+    shares = explained / max(float(explained.sum()), 1.0)
+    quiet = [
+        k
+        for k, share in enumerate(model.engine.live)
+        if share < DORMANT_SHARE * shares[k] and explained[k] >= least
+    ]
+    if not quiet or len(shares) == 1:
+        return set()
+    states = model.states(latest, explained)
+    own = [log_marginal(state) for state in states]
+    return {
+        k
+        for k in quiet
+        if all(
+            log_marginal(states[k], states[j]) < own[k] + own[j]
+            for j in range(len(states))
+            if j != k
+        )
+    }
 
 
 def joined(prior: ProcessPrior, model: EMModel, a: int, b: int) -> EMModel:
