@@ -390,7 +390,7 @@ def test_every_error_is_listed():
         (f"{BASE}belief.b = {{state = 'beta', field = '\"'}}", "expected fields without quotes"),
         ("store = ''", "store: expected a file, or postgresql:"),
         ("store = 'postgresql://u:${NONE}@h/d'", "store: the environment has no variable 'NONE'"),
-        ("store = 'mysql://h/d'", "store: expected a file or a URL that begins with one of"),
+        ("store = 'mysql://h/d'", "store: expected a file, or a URL with one of the schemes"),
         ("store = 'sqlite:///b.db'", "store: expected sqlite:PATH, such as sqlite:b.db"),
         ("store = 'postgresql://['", "store: invalid URL of a PostgreSQL database: "),
         (
