@@ -42,7 +42,7 @@ class PipelineOrigin:
 
     def begin(self, board: Board) -> None:
         """Show what the store holds; call when the pipeline is open."""
-        if self.config.store != ":memory:":
+        if self.config.store not in (":memory:", "memory:"):  # only the runner can read these
             self.reader = StoreReader(self.config.store)
         self.refresh(board, 0.0)
 
