@@ -25,7 +25,18 @@ def test_every_module_comes_once_and_after_those_that_it_imports(tmp_path):
     assert text.count("class A {}") == 1
     assert "const { b, c: d } = m1;" in text
     assert "const a = m0;" in text
-    assert "export" not in text
+    assert text.endswith("export { m0, m1, m2 };\n")
+
+
+def test_a_lazy_script_imports_what_the_page_has_already(tmp_path):
+    write(
+        tmp_path, a="export class A {}\n", lazy='import { A } from "./a.js";\nexport const L = A;\n'
+    )
+    main = write(tmp_path, main='import { A } from "./a.js";\nnew A();\n')
+    text = bundle(tmp_path / "lazy.js", main)
+    assert text.startswith('import { m0, m1 } from "/static/app.js";\n')
+    assert "class A" not in text
+    assert text.endswith("export const { L } = m2;\n")
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,27 @@ from pathlib import Path
 
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "(\.[^"]+)";\n', re.MULTILINE)
 _DYNAMIC = re.compile(r'\bimport\("(\.[^"]+)"\)')
+_COMMENT = re.compile(r"^ *(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:class|function\*?|const) (\w+))", re.MULTILINE)
 
 
-def bundle(entry: Path) -> str:
+LAZY = {"./views/mms.js": "/static/replay-mms.js", "./views/coins.js": "/static/replay-coins.js"}
+"""Dynamic imports that get a script of their own, and its address."""
+
+
+def bundle(entry: Path, main: Path | None = None) -> str:
     """Return one script with the code of a module and of all modules that it imports.
 
     Each module becomes a function that returns its exports. Dynamic imports are resolved from the
-    same script.
+    same script, except those in `LAZY`.
 
     Parameters
     ----------
     entry
         The file of the module.
+    main
+        The module of the script that loads this one, ``/static/app.js``: what it contains is
+        imported from there.
 
     Raises
     ------
@@ -28,8 +36,17 @@ def bundle(entry: Path) -> str:
     """
     numbers: dict[Path, int] = {}
     parts: list[str] = []
+    if main is not None:
+        _add(main.resolve(), numbers, [], ())
+    shared = ", ".join(f"m{k}" for k in numbers.values())
     _add(entry.resolve(), numbers, parts, ())
-    return "".join(parts)
+    head = "" if main is None else f'import {{ {shared} }} from "/static/app.js";\n'
+    if main is not None:
+        exports = ", ".join(match[2] for match in _EXPORT.finditer(entry.read_text("utf-8")))
+        foot = f"export const {{ {exports} }} = m{numbers[entry.resolve()]};\n"
+    else:
+        foot = f"export {{ {', '.join(f'm{k}' for k in numbers.values())} }};\n"
+    return head + "".join(parts) + foot
 
 
 def modules(entry: Path) -> list[Path]:
@@ -45,8 +62,8 @@ def _add(path: Path, numbers: dict[Path, int], parts: list[str], within: tuple[P
     if path in within:
         raise ValueError(f"modules import each other in a circle: {path.name}")
     text = path.read_text(encoding="utf-8")
-    found = [match[3] for match in _IMPORT.finditer(text)] + _DYNAMIC.findall(text)
-    for name in found:
+    dynamic = [name for name in _DYNAMIC.findall(text) if name not in LAZY]
+    for name in [match[3] for match in _IMPORT.finditer(text)] + dynamic:
         _add((path.parent / name).resolve(), numbers, parts, (*within, path))
 
     def number(name: str) -> int:
@@ -59,9 +76,17 @@ def _add(path: Path, numbers: dict[Path, int], parts: list[str], within: tuple[P
         pairs = re.sub(r"(\w+) as (\w+)", r"\1: \2", " ".join(names.split()))
         return f"const {{ {pairs} }} = m{number(source)};\n"
 
+    text = _COMMENT.sub("", text)
     exports = ", ".join(match[2] for match in _EXPORT.finditer(text))
     text = _IMPORT.sub(imported, text)
-    text = _DYNAMIC.sub(lambda match: f"Promise.resolve(m{number(match[1])})", text)
+    text = _DYNAMIC.sub(
+        lambda match: (
+            f'import("{LAZY[match[1]]}")'
+            if match[1] in LAZY
+            else f"Promise.resolve(m{number(match[1])})"
+        ),
+        text,
+    )
     text = _EXPORT.sub(r"\1", text)
     if re.search(r"^(import|export)\b", text, re.MULTILINE):
         raise ValueError(f"{path.name} has an import or export that cannot be bundled")

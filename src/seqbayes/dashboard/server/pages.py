@@ -28,7 +28,12 @@ from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, b
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
 
 
-BUNDLES = {"app.js": "js/main.js", "embed.js": "js/embed.js"}
+BUNDLES = {
+    "app.js": "js/main.js",
+    "embed.js": "js/embed.js",
+    "replay-mms.js": "js/views/mms.js",
+    "replay-coins.js": "js/views/coins.js",
+}
 """Scripts that consist of a module and all that it imports: one request instead of a chain."""
 
 
@@ -62,7 +67,8 @@ class Files:
         changed = max(part.stat().st_mtime for part in parts)
         held = self._held.get(name)
         if held is None or held[0] != changed:
-            body = bundle(path).encode() if bundled else path.read_bytes()
+            main = self._folder / BUNDLES["app.js"] if name.startswith("replay-") else None
+            body = bundle(path, main).encode() if bundled else path.read_bytes()
             tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
             held = self._held[name] = (changed, body, gzip.compress(body, 9), tag)
         return held[1:]
