@@ -1,4 +1,4 @@
-"""Priors from what a person can say: a mean with its strength, an interval, proportions."""
+"""Find priors from a mean with its strength, an interval, or proportions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqbayes.likelihoods import check_parameter
 
 
 def between(name: str, value: float, low: float, high: float) -> float:
-    """Return `value` as a float, refusing what is not strictly between `low` and `high`."""
+    """Return `value` as a float after checking that it is strictly between `low` and `high`."""
     number = check_parameter(name, value, -math.inf)
     if not low < number < high:
         raise PriorError(f"expected {name} between {low:g} and {high:g}, got {value!r}")
@@ -21,12 +21,12 @@ def between(name: str, value: float, low: float, high: float) -> float:
 
 
 def check_proportions(proportions: Mapping[Any, float]) -> dict[Any, float]:
-    """Return proportions as floats, refusing those that do not sum to 1.
+    """Return proportions as floats after checking that they sum to 1.
 
     Raises
     ------
     PriorError
-        If a proportion is negative or no number, or the sum is not 1; it names the sum.
+        If a proportion is negative or not a number, or the sum is not 1; the message gives it.
 
     Examples
     --------
@@ -54,24 +54,24 @@ def match_interval(
     high: float,
     level: float,
 ) -> tuple[float, float]:
-    """Return two positive hyperparameters for which `family` has the equal-tailed interval.
+    """Return two positive hyperparameters with which `family` has the equal-tailed interval.
 
     Raises
     ------
     PriorError
-        If the level is no probability inside (0, 1), or no member of the family fits.
+        If the level is not between 0 and 1, or no member of the family has the interval.
     """
     from scipy.optimize import root
 
     tail = (1.0 - between("level", level, 0.0, 1.0)) / 2.0
 
-    def misfit(logs: Any) -> Any:
+    def error_of(logs: Any) -> Any:
         distribution = family(*np.exp(logs))
         return np.log([distribution.cdf(low) / tail, distribution.sf(high) / tail])
 
     with np.errstate(all="ignore"):
-        found = root(misfit, np.log(start), method="hybr", options={"xtol": 1e-13})
-        error = np.max(np.abs(misfit(found.x)))
+        found = root(error_of, np.log(start), method="hybr", options={"xtol": 1e-13})
+        error = np.max(np.abs(error_of(found.x)))
     if not error < 1e-7:
         raise PriorError(f"no prior of this family has {level:g} between {low:g} and {high:g}")
     first, second = np.exp(found.x)

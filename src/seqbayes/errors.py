@@ -8,11 +8,11 @@ class SeqbayesError(ValueError):
 
 
 class ObservationError(SeqbayesError):
-    """An observation or its weight cannot be used; the state is as it was before the call."""
+    """An observation or its weight is invalid; the state is unchanged."""
 
 
 class PriorError(SeqbayesError):
-    """A prior, a hyperparameter or a fixed parameter of a likelihood makes no sense."""
+    """A prior, a hyperparameter or a fixed parameter of a likelihood is invalid."""
 
 
 class UnsupportedError(SeqbayesError):
@@ -20,7 +20,7 @@ class UnsupportedError(SeqbayesError):
 
 
 class MergeError(SeqbayesError):
-    """Two states do not describe the same prior under the same likelihood."""
+    """Two states differ in their prior or likelihood."""
 
 
 class SourceError(SeqbayesError):

@@ -19,11 +19,11 @@ _UNITS = ("events", "time")
 
 
 class Decayed:
-    """A state in which what was seen counts half after every half-life.
+    """A state in which the weight of data is halved after every half-life.
 
-    An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly so in whatever order
+    An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in whatever order
     observations arrive. The belief's clock is the newest time it has learned, or the number of
-    events; whatever is asked of it (`posterior`, `mean`, `interval`, `predictive`, …) is answered
+    events. `posterior`, `mean`, `interval`, `predictive` and other questions are answered
     as of that clock, by the state that `as_of` returns.
 
     Parameters
@@ -31,14 +31,15 @@ class Decayed:
     state
         The prior and likelihood; it is cloned, never changed.
     half_life
-        In units of time, those of the event times; or in events. Above zero.
+        In the unit of the event times, or in events; above zero.
     by
         "events", or "time": then every observation is learned with its time.
 
     Raises
     ------
     PriorError
-        If the half-life is not above zero, or the unit is unknown, or `state` is none.
+        If the half-life is not above zero, the unit is unknown, or `state` is not a state whose
+        statistic can be scaled.
 
     Notes
     -----
@@ -83,7 +84,7 @@ class Decayed:
 
     @property
     def clock(self) -> float | None:
-        """The newest time that was learned, None before; or the number of events."""
+        """The newest time learned (None before any data), or the number of events."""
         return self._clock
 
     @property
@@ -126,7 +127,7 @@ class Decayed:
         Raises
         ------
         ObservationError
-            If `x` is outside the support, `w` is no weight or `t` no time. Nothing is changed then.
+            If `x` is outside the support, or `w` or `t` is invalid. The belief is then unchanged.
         """
         t = self._time(t)
         whole, growth = self._split(t)
@@ -139,7 +140,7 @@ class Decayed:
         self._tick(t)
 
     def _advance(self, x: Any, weight: float, whole: int) -> None:
-        """Learn what is in a newer half-life than all before, and halve what they left."""
+        """Learn an observation in a newer half-life, after halving the earlier sums."""
         before = self._state._statistics.dump()
         self._rescale(self._state, whole)
         try:
@@ -159,7 +160,7 @@ class Decayed:
         self._now = None
 
     def learn_many(self, xs: Iterable[Any], w: Any = None, t: Any = None) -> None:
-        """Absorb many observations at once; none of them if one is refused.
+        """Absorb many observations at once, or none of them if one is invalid.
 
         Parameters
         ----------
@@ -173,7 +174,7 @@ class Decayed:
         Raises
         ------
         ObservationError
-            If an observation, weight or time is refused.
+            If an observation, weight or time is invalid.
         """
         xs = xs if isinstance(xs, np.ndarray) else list(xs)
         if not len(xs):
@@ -213,28 +214,30 @@ class Decayed:
         return times
 
     def unlearn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
-        """Take one observation away that was learned with this weight and time.
+        """Remove one observation that was learned with this weight and time.
 
         Raises
         ------
         ObservationError
-            If it cannot have been learned, or the half-life is one of events: then nobody knows
-            when it was learned.
+            If it cannot have been learned, or the half-life is in events, so that the time at which
+            it was learned is not known.
         """
         if self.by == "events" or self._clock is None:
-            raise ObservationError("only what was learned with its time can be unlearned")
+            raise ObservationError(
+                "only observations that were learned with a time can be unlearned"
+            )
         whole, growth = self._split(self._time(t))
         weight = _scaled(growth * read_weight(w), whole - self._landmark)
         self._state.unlearn_one(x, weight)
         self._now = None
 
     def as_of(self, t: float | None = None) -> State:
-        """Return the state that is left at a time, by default at the clock.
+        """Return the state at a time, by default at the clock.
 
         Parameters
         ----------
         t
-            Not before the clock: what was forgotten since cannot be recalled.
+            Not before the clock: forgotten data cannot be recalled.
 
         Raises
         ------
@@ -252,7 +255,7 @@ class Decayed:
         return state
 
     def __getattr__(self, name: str) -> Any:
-        # what is asked, not told: the state as of the clock answers it
+        # questions are answered by the state as of the clock
         if name.startswith("_") or name in ("update", "revert"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._now is None:
@@ -260,7 +263,7 @@ class Decayed:
         return getattr(self._now, name)
 
     def merge(self, other: Self) -> None:
-        """Absorb what another one has seen; their common prior counts once.
+        """Add the data of another belief; the common prior counts once.
 
         Times are aligned: the result is as of the later clock. With half-lives in events both are
         taken as they are, and the events add up.
@@ -306,18 +309,18 @@ class Decayed:
         return total
 
     def forget(self, factor: float) -> None:
-        """Keep that share of what was seen, besides what time takes."""
+        """Scale the weight of the data by `factor`, in addition to the decay."""
         self._state.forget(factor)
         self._now = None
 
     def rollover(self) -> None:
-        """Make the posterior as of the clock the new prior, with nothing seen."""
+        """Make the posterior as of the clock the new prior, and empty the statistics."""
         state = self.as_of()
         state.rollover()
         self._state, self._now = state, None
 
     def clone(self) -> Self:
-        """Return a new one with the same prior and half-life, and nothing seen."""
+        """Return a new belief with the same prior and half-life, without data."""
         return type(self)(self._state, self.half_life, self.by)
 
     def _copy(self) -> Self:
@@ -327,7 +330,7 @@ class Decayed:
         return copied
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a small versioned dictionary of JSON values."""
+        """Return the belief as a small versioned dictionary of JSON values."""
         return {
             "seqbayes": serialization.VERSION,
             "decayed": self.by,
@@ -338,12 +341,12 @@ class Decayed:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
+        """Return the belief that `to_dict` described.
 
         Raises
         ------
         PriorError
-            If the dictionary describes no such thing, or is of a newer version.
+            If the dictionary does not describe such a belief, or has a newer version.
         """
         document = serialization.Document(data)
         by = document.choose("decayed", lambda: {unit: unit for unit in _UNITS})
@@ -373,7 +376,7 @@ class Decayed:
             other._state,
         )
 
-    __hash__ = None  # type: ignore[assignment]  # it changes as it learns
+    __hash__ = None  # type: ignore[assignment]  # a belief changes as it learns
 
     def __str__(self) -> str:
         unit = " events" if self.by == "events" else ""

@@ -1,7 +1,7 @@
-"""Plain JSON values: what a state's versioned dictionary is made of.
+"""Encode and decode the versioned dictionaries of states as plain JSON values.
 
-Numbers that JSON lacks are named, mappings are lists of pairs (labels need not be strings), tuples
-are lists; nothing in a document can name code to run.
+Infinities have names, mappings are lists of pairs (labels need not be strings), and tuples are
+lists. A document cannot name code to run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def encode(value: Any) -> Any:
     Raises
     ------
     PriorError
-        If a label is of a type that JSON has no form for.
+        If a label has a type that JSON cannot represent.
 
     Examples
     --------
@@ -52,12 +52,12 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """Return what `encode` encoded; sequences come back as tuples, so that labels can be keys.
+    """Invert `encode`; sequences become tuples, so that labels can be keys.
 
     Raises
     ------
     PriorError
-        If the value is not of that form.
+        If the value is not in the form of `encode`.
     """
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
@@ -74,17 +74,19 @@ def decode(value: Any) -> Any:
         if isinstance(value, Sequence):
             return tuple([v if type(v) is float else decode(v) for v in value])
     except RecursionError:
-        raise PriorError("expected a document of a state, got one nested without end") from None
+        raise PriorError(
+            "expected a document of a state, got one that is nested too deeply"
+        ) from None
     raise PriorError(f"expected a JSON value, got {reprlib.repr(value)}")
 
 
 class Document:
-    """A state's dictionary, read field by field, each checked.
+    """Read the dictionary of a state field by field, with checks.
 
     Raises
     ------
     PriorError
-        If it is no dictionary of this form and of a version that can be read.
+        If the data are not such a dictionary, or have a newer version.
     """
 
     def __init__(self, data: Any) -> None:
@@ -119,7 +121,7 @@ class Document:
         raise PriorError(f"expected {key} {' or '.join(known)}, got {reprlib.repr(name)}")
 
     def likelihood(self, find: Callable[[str], Any]) -> Any:
-        """Return the likelihood, made anew from the class that `find` returns for a name."""
+        """Return a new likelihood of the class that `find` returns for a name."""
         described = self._get("likelihood")
         try:
             name, parameters = described
@@ -151,7 +153,9 @@ class Document:
         try:
             return {name: read(document) for name, document in named.items()}
         except RecursionError:
-            raise PriorError("expected a document of a state, got one nested without end") from None
+            raise PriorError(
+                "expected a document of a state, got one that is nested too deeply"
+            ) from None
 
     def numbers(self, key: str, count: int) -> tuple[Any, ...]:
         """Return that many finite numbers."""
@@ -167,11 +171,11 @@ class Document:
         """Return the seed, if any."""
         seed = self._data.get("seed")
         if seed is not None and type(seed) is not int:
-            raise PriorError(f"expected a whole seed or none, got {reprlib.repr(seed)}")
+            raise PriorError(f"expected a whole number or null as seed, got {reprlib.repr(seed)}")
         return seed
 
     def load(self, statistics: Statistics) -> None:
-        """Restore what was seen."""
+        """Restore the statistics."""
         seen = decode(self._get("statistics"))
         try:
             read = _alike(statistics.dump(), seen)

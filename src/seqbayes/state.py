@@ -51,7 +51,7 @@ class State(base.Base, Learner):
             cls._given = attrgetter(*cls.parameters)
 
     def _begin(self, likelihood: Likelihood | None, seed: int | None) -> None:
-        """Finish construction: check and store the likelihood and the seed, and see nothing."""
+        """Finish construction: check and store the likelihood and the seed; start without data."""
         if likelihood is None:
             likelihood = _default(type(self).likelihoods[0])
         if not isinstance(likelihood, self.likelihoods):
@@ -92,7 +92,7 @@ class State(base.Base, Learner):
 
     @staticmethod
     def combine(prior: Any, statistic: Any) -> Any:
-        """Return the hyperparameters after a sufficient statistic was seen."""
+        """Return the hyperparameters after data with this sufficient statistic."""
         raise NotImplementedError
 
     @staticmethod
@@ -109,8 +109,8 @@ class State(base.Base, Learner):
     def log_marginal(hyperparameters: Any, statistic: Any) -> Any:
         """Return the log marginal likelihood of a statistic, less the log base measure.
 
-        This is ``log_z(combine(h, s)) - log_z(h)`` without its cancellation; where the base measure
-        is a function of the statistic (Normal data), it is included.
+        This is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the base
+        measure is a function of the statistic (Normal data), it is included.
         """
         raise NotImplementedError
 
@@ -121,7 +121,7 @@ class State(base.Base, Learner):
 
     @staticmethod
     def estimate(statistic: Any) -> Any:
-        """Return the maximum likelihood estimate, or None where there is none."""
+        """Return the maximum likelihood estimate; None if it does not exist."""
         raise NotImplementedError
 
     @staticmethod
@@ -130,7 +130,7 @@ class State(base.Base, Learner):
         raise NotImplementedError
 
     def observation_parameter(self, theta: Any) -> Any:
-        """Return what the likelihood takes as its parameter, for a value of the unknown one."""
+        """Return the parameter of the likelihood, for a value of the unknown parameter."""
         return theta
 
     # How other parts of the package handle states of a family. The defaults suit one number.
@@ -237,7 +237,7 @@ class State(base.Base, Learner):
         self._statistics.merge(self._summarise(xs, w))
 
     def merge(self, other: Self) -> None:
-        """Absorb what another state has seen; their common prior counts once.
+        """Add the data of another state; the common prior counts once.
 
         Raises
         ------
@@ -270,7 +270,7 @@ class State(base.Base, Learner):
         return self._copy() if type(other) is int and other == 0 else NotImplemented
 
     def forget(self, factor: float) -> None:
-        """Keep the share `factor` of what was seen, and fall back toward the prior.
+        """Scale the weight of the data by `factor`, which moves the posterior toward the prior.
 
         Raises
         ------
@@ -285,15 +285,15 @@ class State(base.Base, Learner):
         self._statistics.scale(share)
 
     def rollover(self) -> None:
-        """Make the posterior the new prior, with nothing seen: tonight's becomes tomorrow's."""
+        """Make the posterior the new prior, and empty the statistics."""
         self._set_prior(self.posterior)
         self._statistics = self._accumulator()
 
-    # What is believed about the parameter.
+    # The posterior of the parameter.
 
     @property
     def n_samples(self) -> float:
-        """Total weight of what was seen."""
+        """Total weight of the data."""
         return float(self._statistics.n)
 
     @property
@@ -305,7 +305,7 @@ class State(base.Base, Learner):
     def _proper_posterior(self) -> Any:
         posterior = self.posterior
         if not self.is_proper(posterior):
-            raise PriorError(f"{posterior} is improper: nothing can be said before more is seen")
+            raise PriorError(f"{posterior} is improper: more data are needed")
         return posterior
 
     def _proper_belief(self) -> Any:
@@ -313,12 +313,12 @@ class State(base.Base, Learner):
 
     @property
     def mle(self) -> Any:
-        """The maximum likelihood estimate, from what was seen alone; None if there is none."""
+        """The maximum likelihood estimate, from the data alone; None if it does not exist."""
         return self.estimate(self._statistics.value)
 
     @property
     def map(self) -> Any:
-        """The posterior mode; None if there is none."""
+        """The posterior mode; None if it does not exist."""
         return self.belief(self.posterior).mode
 
     @property
@@ -328,13 +328,13 @@ class State(base.Base, Learner):
 
     @property
     def mean(self) -> Any:
-        """The posterior mean; None if there is none."""
+        """The posterior mean; None if it does not exist."""
         posterior = self.posterior
         return self.belief(posterior).mean if self.is_proper(posterior) else None
 
     @property
     def var(self) -> Any:
-        """The posterior variance; None if there is none."""
+        """The posterior variance; None if it does not exist."""
         posterior = self.posterior
         return self.belief(posterior).var if self.is_proper(posterior) else None
 
@@ -355,7 +355,7 @@ class State(base.Base, Learner):
         Raises
         ------
         PriorError
-            If the level or the kind is none.
+            If the level or the kind is invalid.
         """
         check_level(level, kind)
         posterior = self.posterior
@@ -382,7 +382,7 @@ class State(base.Base, Learner):
         return self._proper_belief().ppf(q)
 
     def sample(self, size: Any = None) -> Any:
-        """Draw from the posterior; reproducible where `seed` was given."""
+        """Draw from the posterior; reproducible if `seed` is given."""
         return self._proper_belief().sample(size, self._rng)
 
     @property
@@ -393,7 +393,7 @@ class State(base.Base, Learner):
             rng = self.__dict__["_generator"] = np.random.default_rng(self.seed)
         return rng
 
-    # What is believed about observations.
+    # Predictions of observations.
 
     @property
     def predictive(self) -> Distribution:
@@ -401,9 +401,9 @@ class State(base.Base, Learner):
         return self.likelihood.predictive(self._proper_posterior())
 
     def predict_one(self, x: Any = None) -> Any:
-        """Return the next observation: the likeliest label, or the mean of a number.
+        """Predict the next observation: the most probable label, or the mean of a number.
 
-        `x` is there for River's interface and not used. None where the mean does not exist.
+        `x` is part of River's interface and ignored. None if the mean does not exist.
         """
         if not self.is_proper(self.posterior):
             return None
@@ -423,7 +423,7 @@ class State(base.Base, Learner):
         return self.likelihood.labels(self._proper_posterior())
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | all that was seen).
+        """Return log p(x | data), the log predictive density.
 
         Raises
         ------
@@ -435,7 +435,7 @@ class State(base.Base, Learner):
 
     @property
     def log_evidence(self) -> float | None:
-        """Log marginal likelihood of all that was seen; None under an improper prior."""
+        """Log marginal likelihood of the data; None under an improper prior."""
         prior = self.prior
         if not self.is_proper(prior):
             return None
@@ -497,7 +497,7 @@ class State(base.Base, Learner):
     def get(self) -> Any:
         """Return the value of the state as a River statistic: the expected next observation.
 
-        None while there is none. Labels have no expectation: theirs is the mean of the shares.
+        None if it does not exist. For labels, the mean of the shares.
         """
         posterior = self.posterior
         return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None
@@ -507,7 +507,7 @@ class State(base.Base, Learner):
         return self.pdf(theta)
 
     def __gt__(self, other: Self) -> bool:
-        """Whether the posterior mean is higher (River ranks bandit arms so)."""
+        """Whether the posterior mean is higher; River ranks bandit arms by this."""
         if not isinstance(other, State):
             return NotImplemented
         mine, theirs = self.mean, other.mean
@@ -559,7 +559,7 @@ class State(base.Base, Learner):
         Raises
         ------
         PriorError
-            If the dictionary describes no state, another family, or is of a newer version.
+            If the dictionary does not describe a state of this family, or has a newer version.
         """
         document = serialization.Document(data)
         family = document.choose(
@@ -600,14 +600,14 @@ class State(base.Base, Learner):
     def clone(
         self, new_params: dict[str, Any] | None = None, include_attributes: bool = False
     ) -> Self:
-        """Return a new state with the same prior, and nothing seen unless attributes are asked for.
+        """Return a new state with the same prior, without data unless attributes are included.
 
         Parameters
         ----------
         new_params
             Constructor parameters to change.
         include_attributes
-            Whether to copy what was seen as well.
+            Whether to copy the data as well.
         """
         cloned = super().clone(new_params)
         if include_attributes:
@@ -639,12 +639,12 @@ def _restore(
 
 
 def check_seed(seed: Any) -> int | None:
-    """Return a seed, refusing what is none.
+    """Return a seed after checking it.
 
     Raises
     ------
     PriorError
-        If it is neither a whole number >= 0 nor None.
+        If the seed is neither a whole number >= 0 nor None.
     """
     if seed is None or (type(seed) is int and seed >= 0):
         return seed
@@ -662,7 +662,7 @@ def all_positive(*values: Any) -> bool:
 
 
 def check_level(level: float, kind: str) -> None:
-    """Refuse a level that is no probability inside (0, 1), or an unknown kind of interval."""
+    """Refuse a level that is not between 0 and 1, or an unknown kind of interval."""
     try:
         inside = 0.0 < level < 1.0
     except (TypeError, ValueError):  # no number, or several

@@ -1,4 +1,4 @@
-"""Bulk input of several named fields: one column per field."""
+"""Read bulk input of several named fields: one column per field."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from seqbayes.statistics.arrays import items
 
 
 def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
-    """Return observations by field, as lists or arrays of one length; None where they are rows.
+    """Return observations by field, as lists or arrays of one length; None if they are rows.
 
     Parameters
     ----------
     xs
-        A mapping or a data frame of columns, or an array (n, number of fields); anything else has
-        no columns.
+        A mapping or a data frame of columns, or an array (n, number of fields); anything else is
+        taken as rows.
     names
         The fields, keys in order.
 
     Raises
     ------
     ObservationError
-        If there is an unknown field, or the columns differ in length.
+        If a field is unknown, or the columns differ in length.
     """
     if isinstance(xs, np.ndarray) and xs.ndim > 1:
         if xs.shape[1] != len(names):
@@ -70,8 +70,8 @@ def by_field(
 
     Raises
     ------
-    ObservationError, or the error asked for
-        If there is an unknown field, none at all, or another number of values than fields.
+    ObservationError, or the class given as `error`
+        If a field is unknown, there are no fields, or the number of values is wrong.
     """
     if isinstance(x, Mapping):
         if not x or not all(name in names for name in x):

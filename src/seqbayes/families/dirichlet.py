@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -55,7 +56,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
 
 def _check_concentrations(alpha: Any) -> None:
     """Refuse what is likely meant for another constructor, and name that."""
-    if isinstance(alpha, int) and alpha > 1:
+    if isinstance(alpha, int) and 1 < alpha < 1000:
         equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
         raise PriorError(
             f"expected concentrations by category, got {alpha!r}: for {alpha} categories 0, 1, …"
@@ -63,9 +64,10 @@ def _check_concentrations(alpha: Any) -> None:
         )
     listed = isinstance(alpha, Sequence) and not isinstance(alpha, (str, bytes))
     if listed and alpha and all(isinstance(each, str) for each in alpha):
+        names = reprlib.repr(list(alpha))
         raise PriorError(
-            f"expected concentrations by category, got the names {alpha!r}: for equal"
-            f" concentrations write Dirichlet.flat({list(alpha)!r})"
+            f"expected concentrations by category, got the names {names}: for equal concentrations"
+            f" write Dirichlet.flat({names})"
         )
 
 
@@ -176,11 +178,11 @@ class Dirichlet(LabelState):
         DirichletHyperparameters(alpha=array([3., 3.]), categories=('a', 'b'))
         """
         if isinstance(categories, (str, bytes)) or not isinstance(categories, Iterable):
-            raise PriorError(f"expected a sequence of categories, got {categories!r}")
+            raise PriorError(f"expected a sequence of categories, got {reprlib.repr(categories)}")
         named: dict[Any, float] = {}
         for label in categories:
             if label in named:
-                raise PriorError(f"category {label!r} is given twice")
+                raise PriorError(f"category {reprlib.repr(label)} is given twice")
             named[label] = concentration
         return cls(named, likelihood, seed)
 

@@ -1,4 +1,4 @@
-"""How observations are made: the likelihoods, each with its support, statistic and predictive.
+"""The likelihoods: distributions of observations, each with its support and statistic.
 
 A likelihood is a small immutable value. It makes the accumulators of `seqbayes.statistics`, sums up
 whole arrays, gives the predictive distribution under its conjugate prior, and draws observations.

@@ -1,4 +1,4 @@
-"""What every likelihood is: a small immutable value that knows how observations are made."""
+"""Base classes of likelihoods: small immutable values that describe observations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 def check_parameter(
     name: str, value: Any, low: float = 0.0, *, open_low: bool = True, high: float = math.inf
 ) -> float:
-    """Return a fixed parameter as a float, refusing what is not finite or out of range.
+    """Return a fixed parameter as a float after checking that it is finite and in range.
 
     Raises
     ------
     PriorError
-        If the value is no number between `low` and `high`.
+        If the value is not a number between `low` and `high`.
     """
     expected = f"{name} {'>' if open_low else '>='} {low:g}"
     if high < math.inf:
@@ -37,7 +37,7 @@ def check_parameter(
 
 
 class Likelihood:
-    """How one observation is made, given the parameter.
+    """The distribution of one observation, given the parameter.
 
     A subclass is a frozen dataclass of fixed parameters. It defines `statistics`, `predictive` and
     `sample`; the rest has defaults.
@@ -94,7 +94,7 @@ class Likelihood:
         raise NotImplementedError
 
     def labels(self, posterior: Any) -> dict[Any, float]:
-        """Return the predictive probability of every label, where there are finitely many."""
+        """Return the predictive probability of every label, if there are finitely many."""
         raise NotImplementedError(
             f"{type(self).__name__} observations are not labels: use predictive.p(x)"
         )
@@ -130,7 +130,7 @@ def observe_all(total: Any, xs: Iterable[Any], w: Any) -> Any:
 
 
 class PairLikelihood(Likelihood):
-    """A likelihood whose statistic is a pair: what Beta and Gamma priors learn from."""
+    """A likelihood whose statistic is a pair, as under Beta and Gamma priors."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What every accumulator is, and the learning half of a state."""
+"""Base classes of statistics, and the methods of a state that learn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SLACK = 1e-9
 
 
 class Statistics:
-    """What was seen, as the sufficient statistics of one likelihood.
+    """The sufficient statistics of observed data under one likelihood.
 
     Subclasses read an observation (`_read`), and add what was read (`_add`); the rest is common.
     `_add` may refuse what overflows; where `_fits` says yes, it does not.
@@ -53,12 +53,12 @@ class Statistics:
 
     @property
     def n(self) -> float:
-        """Total weight of what was seen."""
+        """Total weight of the data."""
         return self._n + self._n_low
 
     @property
     def log_base(self) -> float:
-        """Weighted sum of the log base measures of what was seen."""
+        """Weighted sum of the log base measures of the data."""
         return self._h + self._h_low
 
     def check_supports(self, operation: str) -> None:
@@ -106,7 +106,7 @@ class Statistics:
         self._observe(x, weight(w))
 
     def remove(self, x: Any, w: Any = 1.0) -> None:
-        """Take one observation away; more than was seen is refused."""
+        """Remove one observation; removing more than was added is refused."""
         v: cython.double = weight(w)
         self._read(x)
         self._check_remove(v)
@@ -134,11 +134,11 @@ class Statistics:
         """Refuse to take away what `_read` holds where that cannot have been seen."""
 
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
+        """Whether some data have these sums, up to rounding."""
         return isfinite(self._n) and isfinite(self._h) and self._n + self._n_low >= 0.0
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all data."""
         self._n = self._n_low = self._h = self._h_low = 0.0
 
     def scale(self, factor: float) -> None:
@@ -149,7 +149,7 @@ class Statistics:
         self._h_low *= factor
 
     def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
+        """Add the data of another accumulator of the same kind."""
         raise NotImplementedError
 
     @property
@@ -251,7 +251,7 @@ class PythonStatistics(Statistics):
         return 0
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all data."""
         Statistics.clear(self)
         self.sums = self.initial
 
@@ -262,7 +262,7 @@ class PythonStatistics(Statistics):
         self.sums = tuple(factor * each for each in self.sums)
 
     def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
+        """Add the data of another accumulator of the same kind."""
         self.check_supports("merge")
         n, n_low, h, h_low, *others = other.dump()
         if not (isfinite(self._n + n) and isfinite(self._h + h)):
@@ -282,7 +282,7 @@ class PythonStatistics(Statistics):
 
 
 class Learner:
-    """The learning half of a state: its compiled methods reach the statistics without a detour."""
+    """The methods of a state that learn, compiled so that they reach the statistics directly."""
 
     _statistics: Statistics
 
@@ -299,10 +299,10 @@ class Learner:
         Raises
         ------
         ObservationError
-            If `x` is outside the support or `w` is no weight. The state is then unchanged.
+            If `x` is outside the support or `w` is invalid. The state is then unchanged.
         """
         v: cython.double
-        if w is ONE:  # nearly always, and told at a glance
+        if w is ONE:  # the most frequent case, and the cheapest to recognise
             self._statistics._observe_one(x)
             return
         if type(w) is float:
@@ -318,15 +318,15 @@ class Learner:
         self._statistics._observe(x, weight(w))
 
     def unlearn_one(self, x: Any, w: Any = 1.0) -> None:
-        """Take one observation away: the exact inverse of `learn_one`.
+        """Remove one observation: the exact inverse of `learn_one`.
 
         Raises
         ------
         ObservationError
-            If `x` is outside the support, or more would be taken away than was learned.
+            If `x` is outside the support, or more would be removed than was learned.
         """
         self._statistics.remove(x, w)
 
     def revert(self, x: Any, w: Any = 1.0) -> None:
-        """Take one observation away: `unlearn_one` under the name that River's `proba` uses."""
+        """Remove one observation: `unlearn_one` under the name that River's `proba` uses."""
         self._statistics.remove(x, w)
