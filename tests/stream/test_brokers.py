@@ -120,7 +120,7 @@ def test_an_address_that_is_wrong_is_told_without_secrets(broker, stream):
     options[key] = options[key].replace(str(port), str(servers.free_port()))
     with (
         closing(make(options)) as source,
-        pytest.raises(SourceError, match=rf"{source.name}: .*given up after 0.3 s") as told,
+        pytest.raises(SourceError, match=rf"{source.name}: .*gave up after 0.3 s") as told,
     ):
         read(source, 1)
     assert not source.caught_up

@@ -603,7 +603,7 @@ def test_iterables():
     assert_whole(lambda: Iterated(lambda: iter(events), "function"), 10)
     once = Iterated(iter(events), "once")
     assert numbers(once.batches(4)) == list(range(10))
-    with pytest.raises(SourceError, match="begin anew"):
+    with pytest.raises(SourceError, match="cannot be restarted"):
         once.seek(4)
     short = Iterated(events[:3], "short")
     short.seek(5)

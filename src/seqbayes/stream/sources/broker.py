@@ -1,4 +1,4 @@
-"""What sources that read from a server have in common: credentials, and connections that break."""
+"""Base class of sources that read from a server: credentials and broken connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, Source, SourceError
 
 FIRST = 10.0
-"""Seconds in which the first connection must come about; later ones have the whole patience."""
+"""Seconds allowed for the first connection; later ones have `patience` seconds."""
 
 Lost = Literal["stop", "restart"]
 
@@ -24,33 +24,33 @@ _VARIABLE = re.compile(r"\$\{(\w*)\}")
 
 
 class Broker(Source):
-    """A source that a server feeds, for ever, through connections that break.
+    """A source that reads from a server without end, and reconnects when the connection breaks.
 
-    Subclasses connect in `_open`, read in `_read`, and hang up in `_hang_up`; where those raise one
-    of `_troubles` the connection is made anew, after pauses that double.
+    Subclasses connect in `_open`, read in `_read`, and disconnect in `_disconnect`. If one of these
+    raises one of `_troubles`, the source reconnects after pauses that double.
 
     Parameters
     ----------
     name
         Identity in the store.
     lost
-        What is done where the server does not have any more what comes next.
+        What to do if the server no longer has what comes next.
     patience
         Seconds without a connection after which the source fails.
     secrets
-        Texts that no message may show.
+        Texts that must not appear in messages.
 
     Attributes
     ----------
     caught_up
         Whether there was nothing more when the server was last asked.
     trouble
-        Why there is no connection at present; None where there is one.
+        Why there is no connection at present; None if there is one.
 
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
     """
 
     finite = False
@@ -73,14 +73,14 @@ class Broker(Source):
         self._since = 0.0
 
     def _open(self) -> None:
-        """Connect, and prepare to read behind the last record that was yielded."""
+        """Connect, and prepare to read after the last record that was yielded."""
         raise NotImplementedError
 
     def _read(self, size: int, timeout: float) -> Batch | None:
-        """Return what comes next, None where nothing came within the timeout."""
+        """Return the next batch, or None if nothing came within the timeout."""
         raise NotImplementedError
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         """Close the connection, if there is one."""
         raise NotImplementedError
 
@@ -90,8 +90,8 @@ class Broker(Source):
         Raises
         ------
         SourceError
-            If there has been no connection for too long, or the server does not have any more what
-            comes next.
+            If there has been no connection for too long, or the server no longer has what comes
+            next.
         """
         failures = 0
         while True:
@@ -113,29 +113,29 @@ class Broker(Source):
             yield batch
 
     def _lose(self, error: Exception) -> None:
-        """Take note that there is no connection."""
+        """Note that the connection is lost."""
         self._connected = self.caught_up = False
-        self._hang_up()
-        self._note(self._told(error))
+        self._disconnect()
+        self._note(self._message(error))
 
     def _note(self, trouble: str) -> None:
-        """Take note of a trouble; fail if it has lasted for too long."""
+        """Note a connection problem; fail if it has lasted for too long."""
         now = time.monotonic()
         if self.trouble is None:
             self._since = now
         self.trouble = trouble
         limit = self._patience if self._ever else min(FIRST, self._patience)
         if now - self._since >= limit:
-            raise SourceError(f"cannot read {self.name}: {trouble}; given up after {limit:g} s")
+            raise SourceError(f"cannot read {self.name}: {trouble}; gave up after {limit:g} s")
 
     def _is_mended(self) -> bool:
-        """Take note that there is a connection (again)."""
+        """Note that there is a connection again."""
         self.reconnects += self._ever
         self.trouble = None
         return True
 
-    def _told(self, error: Exception) -> str:
-        """Return what an error says, without secrets."""
+    def _message(self, error: Exception) -> str:
+        """Return the message of an error without secrets."""
         text = " ".join(str(error).split()) or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -159,14 +159,14 @@ class Broker(Source):
         self._gaps.append((position, b"", f"{what}; events may be lost"))
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._connected = False
-        self._hang_up()
+        self._disconnect()
 
 
 def _wait(seconds: float, timeout: float) -> Iterator[None]:
-    """Wait for at most that long, and at least for half of it; the caller may act meanwhile."""
-    # many runners that lost one server must not all come back at once
+    """Wait for half of that time at least; the caller may act between two items."""
+    # runners that lost the same server must not all reconnect at once
     until = time.monotonic() + seconds * random.uniform(0.5, 1.0)
     while (left := until - time.monotonic()) > 0.0:
         time.sleep(min(left, timeout))
@@ -174,14 +174,14 @@ def _wait(seconds: float, timeout: float) -> Iterator[None]:
 
 
 def expand(text: str, quoted: bool = False) -> str:
-    """Return a text with every ``${NAME}`` replaced by that variable of the environment.
+    """Return a text with each ``${NAME}`` replaced by that environment variable.
 
     Parameters
     ----------
     text
         The text.
     quoted
-        Whether it is a URL, in which values are percent-encoded.
+        Whether the text is a URL, in which values are percent-encoded.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def expand(text: str, quoted: bool = False) -> str:
 
 
 def credentials(url: str) -> tuple[str | None, str | None]:
-    """Return user and password that a URL holds.
+    """Return the user and password of a URL.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A file that is open for reading: plain or compressed, told from others whatever its name."""
+"""An open file, plain or compressed, which is identified by its content."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqbayes.extras import install_command
 from seqbayes.stream.source import SourceError
 
 HEAD = 1024
-"""Bytes by which a file is known again: so many at its beginning, and before an offset."""
+"""Bytes at the beginning of a file, and before an offset, that identify it."""
 _RECENT = HEAD + (1 << 16)
-"""Bytes before the last block that are kept: a row of CSV may be refused long after it was read."""
+"""Bytes kept from before the last block: a CSV row may be refused long after it was read."""
 _SKIP = 1 << 20
 
 
 class Handle:
-    """The bytes of a file, decompressed where its suffix is ``.gz`` or ``.zst``.
+    """The bytes of a file, decompressed if its suffix is ``.gz`` or ``.zst``.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Handle:
     OSError
         If it cannot be opened.
     SourceError
-        If the library that decompresses it is not installed.
+        If it is not a regular file, or the library that decompresses it is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class Handle:
             self._raw.close()
             raise
         self._head = b""
-        self._before = self._block = b""  # what was read last, and some of what lies before it
+        self._before = self._block = b""  # the block read last, and bytes before it
         self.offset = 0
 
     def _open(self) -> Any:
@@ -76,7 +76,7 @@ class Handle:
         return status.st_dev, status.st_ino
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, up to `size`; none where there is no more at present.
+        """Return at most `size` bytes; no bytes at the present end.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Handle:
         self.offset += len(block)
 
     def skip_to(self, offset: int) -> bool:
-        """Go on from an offset; return whether the file is as long as that."""
+        """Move to an offset; return whether the file is that long."""
         if not self.compressed:
             length = min(HEAD, offset)
             self._head = os.pread(self._raw.fileno(), length, 0)
@@ -119,7 +119,7 @@ class Handle:
         return True
 
     def _tail(self, offset: int) -> bytes | None:
-        """Return the bytes before an offset; None where it was not read lately."""
+        """Return the bytes before an offset; None if they are not kept."""
         place = offset - self.offset + len(self._block)
         if place >= HEAD:
             return self._block[place - HEAD : place]
@@ -128,20 +128,20 @@ class Handle:
         return tail if len(tail) == min(HEAD, offset) else None
 
     def marks(self, offset: int) -> dict[str, Any]:
-        """Return by what the file is known again that was read up to an offset."""
+        """Return fingerprints that identify a file that was read up to an offset."""
         head, tail = self._head[: min(HEAD, offset)], self._tail(offset)
         marks = {"length": len(head), "head": _fingerprint(head)}
         return marks if tail is None else marks | {"tail": _fingerprint(tail)}
 
     def has(self, token: Any) -> bool:
-        """Whether the file is as long as a token says, and has its marks; goes on from there."""
+        """Whether the file has the length and the marks of a token; moves to its offset."""
         for offset in (token["length"], token["offset"]):  # most others differ at once
             if not self.skip_to(offset) or self.marks(offset)["head"] != token["head"]:
                 return False
         return "tail" not in token or self.marks(token["offset"]).get("tail") == token["tail"]
 
     def is_changed(self) -> bool:
-        """Whether the file was cut short, or holds other bytes than it did."""
+        """Whether the file was truncated, or its bytes have changed."""
         if self.compressed:
             return False
         if os.fstat(self._raw.fileno()).st_size < self.offset:
@@ -154,12 +154,12 @@ class Handle:
 
     @property
     def changed(self) -> int:
-        """When the file was last written to, in nanoseconds."""
+        """Modification time in nanoseconds."""
         return os.fstat(self._raw.fileno()).st_mtime_ns
 
     @property
     def left(self) -> int:
-        """How many bytes of the file were not read yet, compressed ones where it is."""
+        """Number of bytes not read yet; compressed bytes if the file is compressed."""
         return max(0, os.fstat(self._raw.fileno()).st_size - self._raw.tell())
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Handle:
 
 
 class _Zstandard:
-    """Frames of Zstandard, one behind the other; an end within one is an error."""
+    """Consecutive Zstandard frames; an end within one is an error."""
 
     def __init__(self, raw: Any, decompressor: Any) -> None:
         self._raw, self._decompressor = raw, decompressor
@@ -204,7 +204,7 @@ class _Zstandard:
         return block
 
     def close(self) -> None:
-        """Do nothing; the file is closed by itself."""
+        """Do nothing: the handle closes the file."""
 
 
 def _fingerprint(part: bytes) -> str:

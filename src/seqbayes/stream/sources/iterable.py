@@ -17,8 +17,8 @@ class Iterated(Source):
     Parameters
     ----------
     events
-        The iterable, or a function that returns it. To go on after a restart it must begin anew
-        when it is asked to: a list, a data set, or a function; an iterator that is spent cannot.
+        The iterable, or a function that returns it. To resume after a restart it must be
+        possible to iterate again: a list, a data set or a function, but not an iterator.
     name
         Its identity in the store.
     target
@@ -45,18 +45,18 @@ class Iterated(Source):
         self._place = 0
 
     def seek(self, token: Any) -> None:
-        """Resume behind the event that had this token, by passing over all before it.
+        """Resume after the event that had this token, by skipping all events before it.
 
         Raises
         ------
         SourceError
-            If the iterable does not begin anew.
+            If the iterable cannot be iterated again.
         """
         self._place = 0 if token is None else token
         if self._place and not callable(self._events) and iter(self._events) is self._events:
             raise SourceError(
-                f"{self.name!r} has been read up to event {self._place:,}, and an iterator does not"
-                " begin anew: give a function that returns it"
+                f"{self.name!r} has been read up to event {self._place:,}, and an iterator cannot"
+                " be restarted: pass a function that returns it"
             )
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:

@@ -23,15 +23,15 @@ from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost, expand
 
 _LOOK = 60.0
-"""Seconds between two looks for partitions that were added."""
+"""Seconds between two queries for added partitions."""
 _PATIENCE = 1.0
-"""Seconds in which partitions must be told; where they are not, they are asked for again."""
+"""Seconds within which the server must list the partitions; otherwise it is asked again."""
 _MOST = 500
-"""Messages of a batch: with more, their memory has left the processor's cache when it is reused."""
+"""Most messages of a batch: more do not fit into the processor's cache."""
 _GATHER = 0.01
-"""Seconds in which a batch is gathered, from its first message on."""
+"""Seconds for which a batch is collected after its first message."""
 
-# at the speed of C, a call each
+# bound once: each is called for every message
 _error, _value = kafka.Message.error, kafka.Message.value
 _partition, _offset = kafka.Message.partition, kafka.Message.offset
 
@@ -42,7 +42,7 @@ _OWN = {
     "enable.auto.commit": "the store",
     "enable.partition.eof": "this source",
 }
-"""Settings of the client that are decided elsewhere."""
+"""Client settings that other options determine."""
 
 _UNREACHABLE = (
     kafka.KafkaError._ALL_BROKERS_DOWN,
@@ -67,14 +67,14 @@ class KafkaTopic(Broker):
         The numbers of the partitions that are read; all by default, those that are added later
         included.
     group
-        A consumer group that assigns the partitions, instead of `partitions`. It is told how far
-        they have been committed, for those who watch; the store decides where they are read from.
+        A consumer group that assigns the partitions, instead of `partitions`. Offsets are committed
+        to it for monitoring only; the store decides where reading starts.
     settings
         More of the client's, by librdkafka's names (``"security.protocol"``); ``${NAME}`` in a text
         is that variable of the environment.
     lost
-        Where a partition does not have any more what comes next: "stop" fails, "restart" goes on
-        with its beginning.
+        What to do if a partition no longer has the next offset: "stop" fails, "restart" goes on
+        with its beginning and adds a dead letter about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -83,12 +83,12 @@ class KafkaTopic(Broker):
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
 
     Notes
     -----
-    The token holds the next offset of every partition. The client connects anew by itself. What
-    comes from different partitions is interleaved as it arrives: a belief all of whose events are
+    The token holds the next offset of every partition. The client reconnects by itself. Messages
+    of different partitions is interleaved as it arrives: a belief all of whose events are
     in one partition, as those of a message key are, is the same to the last bit however often the
     topic is read.
     """
@@ -141,7 +141,7 @@ class KafkaTopic(Broker):
         }
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
-        self._ends: dict[Partition, int] = {}  # offsets behind which there was nothing
+        self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
         self._assigned: set[Partition] = set()
         self._looked = 0.0
         self._heard = False
@@ -150,7 +150,7 @@ class KafkaTopic(Broker):
         self._make_consumer().close()  # which checks the settings, and connects to nothing
 
     def seek(self, token: Any) -> None:
-        """Resume behind the messages that had this token; None is the beginning."""
+        """Resume after the messages that had this token; None is the beginning."""
         self.close()
         self._next = {int(p): offset for p, offset in (token or {}).items()}
 
@@ -158,7 +158,7 @@ class KafkaTopic(Broker):
         try:
             return kafka.Consumer(self._settings, logger=_SILENT, error_cb=self._take_note)
         except kafka.KafkaException as error:
-            raise PriorError(self._told_of(error.args[0])) from None
+            raise PriorError(self._describe(error.args[0])) from None
 
     def _open(self) -> None:
         if self._consumer is None:
@@ -182,25 +182,25 @@ class KafkaTopic(Broker):
         self._ever, self._restarts = True, False
 
     def _partitions(self, timeout: float) -> list[Partition]:
-        """Return the numbers of the partitions that there are."""
+        """Return the numbers of the existing partitions."""
         self._looked = time.monotonic()
-        told = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
-        if told.error is not None:
+        topic = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
+        if topic.error is not None:
             if (
-                told.error.retriable()
-                and told.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
+                topic.error.retriable()
+                and topic.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
             ):
-                raise kafka.KafkaException(told.error)
-            raise SourceError(f"cannot read {self.name}: {self._told_of(told.error)}")
-        return sorted(told.partitions)
+                raise kafka.KafkaException(topic.error)
+            raise SourceError(f"cannot read {self.name}: {self._describe(topic.error)}")
+        return sorted(topic.partitions)
 
     def _place(self, partition: Partition) -> Any:
-        """Return from where a partition is to be read."""
+        """Return where to start reading a partition."""
         offset = self._next.get(partition, kafka.OFFSET_BEGINNING)
         return kafka.TopicPartition(self._topic, partition, offset)
 
     def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
-        """Read the partitions that the group has given us from where the store says."""
+        """Read the partitions that the group assigned from the place in the store."""
         numbers = [each.partition for each in partitions]
         if self._settings.get("partition.assignment.strategy") == "cooperative-sticky":
             consumer.incremental_assign([self._place(p) for p in numbers])
@@ -212,19 +212,19 @@ class KafkaTopic(Broker):
             self._ends.pop(p, None)
 
     def _revoke(self, consumer: Any, partitions: Sequence[Any]) -> None:
-        """Take note that the group has taken partitions away; the client then drops them."""
+        """Note that the group has revoked partitions; the client then drops them."""
         self._assigned.difference_update(each.partition for each in partitions)
 
     def _take_note(self, error: Any) -> None:
-        """Take note of what the client says of its connections, in the midst of a call."""
+        """Note a connection error that the client reports during another call."""
         if error.code() in _UNREACHABLE and self.trouble is None:
-            self._trouble = self._told_of(error)
+            self._trouble = self._describe(error)
 
-    def _told_of(self, error: Any) -> str:
-        return self._told(RuntimeError(error.str()))
+    def _describe(self, error: Any) -> str:
+        return self._message(RuntimeError(error.str()))
 
     def _consume(self, size: int, timeout: float) -> list[Any]:
-        """Return messages and news; the client's calls back come meanwhile."""
+        """Return messages and error events; the client's callbacks run meanwhile."""
         self._trouble, self._heard = None, False
         size = min(size, _MOST)
         found: list[Any] = self._consumer.consume(1, timeout)
@@ -257,12 +257,12 @@ class KafkaTopic(Broker):
         return batch
 
     def _probe(self) -> None:
-        """Ask, now and then, whether there is a connection again where nothing else tells."""
+        """Ask now and then whether there is a connection again, if nothing else shows it."""
         if self.trouble is not None and time.monotonic() - self._looked >= 1.0:
             try:
                 self._partitions(0.5)
             except kafka.KafkaException as error:
-                self._trouble = self._told_of(error.args[0])
+                self._trouble = self._describe(error.args[0])
             else:
                 self._heard = True
                 return
@@ -287,7 +287,7 @@ class KafkaTopic(Broker):
         return Batch(records, token, positions, refused, self._lag())
 
     def _take_error(self, message: Any, after: dict[Partition, int]) -> None:
-        """Take note of an end, or of a place that is lost, in the offsets; or fail."""
+        """Note the end of a partition or a lost offset, or fail."""
         error = message.error()
         p = message.partition()
         if error.code() == kafka.KafkaError._PARTITION_EOF:
@@ -301,18 +301,18 @@ class KafkaTopic(Broker):
             after.pop(p, None)
             self._restarts = True
         elif error.code() in _UNREACHABLE or (error.retriable() and not error.fatal()):
-            self._trouble = self._told_of(error)
+            self._trouble = self._describe(error)
         else:
-            raise SourceError(f"cannot read {self.name}: {self._told_of(error)}")
+            raise SourceError(f"cannot read {self.name}: {self._describe(error)}")
 
     def _is_caught_up(self) -> bool:
-        """Whether every partition has been read to where it ended."""
+        """Whether every partition has been read to its end."""
         return bool(self._assigned) and all(
             p in self._ends and self._next.get(p, 0) <= self._ends[p] for p in self._assigned
         )
 
     def _lag(self) -> int | None:
-        """Return how many messages are left, by what the brokers said last."""
+        """Return how many messages are left, as the brokers reported last."""
         left = 0
         for p in self._assigned:
             place = kafka.TopicPartition(self._topic, p)
@@ -332,7 +332,7 @@ class KafkaTopic(Broker):
             self._assigned |= added
 
     def committed(self, token: Any) -> None:
-        """Tell the group how far the store is."""
+        """Commit the offsets to the group."""
         if self._group is None or self._consumer is None:
             return
         places = [
@@ -344,12 +344,12 @@ class KafkaTopic(Broker):
             self._consumer.commit(offsets=places, asynchronous=True)
 
     def _lose(self, error: Exception) -> None:
-        """Take note that the client does not get through; it goes on to try."""
+        """Note that the client cannot connect; it keeps trying."""
         self._connected = self.caught_up = False
-        told = error.args[0] if isinstance(error, kafka.KafkaException) else None
-        self._note(self._told(error) if told is None else self._told_of(told))
+        reason = error.args[0] if isinstance(error, kafka.KafkaException) else None
+        self._note(self._message(error) if reason is None else self._describe(reason))
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
@@ -357,7 +357,7 @@ class KafkaTopic(Broker):
 
 
 class _Positions(Sequence[str]):
-    """Partition and offset of each message, told where one is asked for."""
+    """Partition and offset of each message, computed on access."""
 
     def __init__(self, messages: Sequence[Any]) -> None:
         self._messages = messages
@@ -375,7 +375,7 @@ def _setting(value: str | int | float | bool) -> str | int | float | bool:
 
 
 def _quiet() -> logging.Logger:
-    """Return a logger that says nothing: what matters is raised, or told as trouble."""
+    """Return a silent logger: errors are raised, or noted as `trouble`."""
     logger = logging.getLogger("seqbayes.kafka")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

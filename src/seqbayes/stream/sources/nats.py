@@ -100,7 +100,7 @@ class JetStream(Broker):
             self._check(self._feed.connect())
             self._feed.start((self._position or 0) + 1)
         except LookupError as error:
-            raise SourceError(f"cannot read {self.name}: {self._told(error)}") from None
+            raise SourceError(f"cannot read {self.name}: {self._message(error)}") from None
         self._ever = True
 
     def _check(self, info: StreamInfo) -> None:
@@ -178,7 +178,7 @@ class JetStream(Broker):
         self._position, self._expected = last, last + 1
         return Batch([], self._token(), [], (), 0)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._feed is not None:
             self._feed.close()
             self._feed = None

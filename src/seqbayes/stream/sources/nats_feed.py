@@ -1,4 +1,4 @@
-"""Messages of a JetStream stream, taken from a client that lives in a thread of its own."""
+"""Messages of a JetStream stream, read by a client in its own thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nats.js.errors import NotFoundError
 from seqbayes.stream.sources.broker import credentials
 
 REQUEST = 5000
-"""Messages that are asked for at a time; at most twice as many are under way."""
+"""Messages that are requested at a time; at most twice as many are in flight."""
 _EXPIRES, _HEARTBEAT = 30.0, 5.0
 _PATIENCE = 10.0
 _IDLE = 120.0
@@ -36,14 +36,14 @@ _IDLE = 120.0
 
 
 class BrokenError(ConnectionError):
-    """The connection, or what the server kept for it, is gone."""
+    """The connection, or the consumer on the server, is gone."""
 
 
 TROUBLES: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)
 
 
 class NatsServer(NamedTuple):
-    """Where messages come from; of several URLs any will do."""
+    """Server URLs, any of which is used, and the stream to read."""
 
     urls: Sequence[str]
     stream: str
@@ -53,7 +53,7 @@ class NatsServer(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What the subjects of JetStream's interface begin with."""
+        """Prefix of the subjects of the JetStream API."""
         return f"$JS.{self.domain}.API" if self.domain else "$JS.API"
 
 
@@ -67,9 +67,9 @@ class StreamInfo(NamedTuple):
 
 
 class Subscription:
-    """One connection, and the messages that have come through it.
+    """One connection and the messages that were received through it.
 
-    Messages are asked for as they are taken, so that never more than two requests of them wait.
+    Messages are requested as they are taken, so that at most two requests of them wait.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Subscription:
         self._waiting: deque[Any] = deque()
         self._come = threading.Event()
         self._broken: str | None = None
-        self._due = 0  # of those that were asked for
+        self._due = 0  # messages that were requested
         self._next = self._consumer = ""
         self._inbox = ""
         self._heard = 0.0
@@ -94,7 +94,7 @@ class Subscription:
         self._left: int | None = None
 
     def _do(self, act: Coroutine[Any, Any, Any]) -> Any:
-        """Do something in the thread, and return its result."""
+        """Run a coroutine in the thread, and return its result."""
         done = asyncio.run_coroutine_threadsafe(act, self._loop)
         try:
             return done.result(_PATIENCE)
@@ -102,7 +102,7 @@ class Subscription:
             done.cancel()
             raise BrokenError("the server does not answer") from None
 
-    # The next three are of the thread's own.
+    # The following coroutines run in the thread.
 
     async def _connect(self) -> StreamInfo:
         server = self._server
@@ -110,7 +110,7 @@ class Subscription:
         login: dict[str, Any] = {"user": user, "password": password}
         if user and password is None:
             login = {"token": user}
-        self._nats = nats.NATS()  # which, unlike `connect`, can be closed where it fails
+        self._nats = nats.NATS()  # can be closed if connecting fails
         await self._nats.connect(
             servers=[_anonymous(url) for url in server.urls],
             user_credentials=server.credentials_file,
@@ -191,13 +191,13 @@ class Subscription:
 
     async def _take_status(self, headers: Any) -> None:
         self._heard = time.monotonic()
-        status, told = headers["Status"], headers.get("Description", "")
+        status, description = headers["Status"], headers.get("Description", "")
         if status == "408" or (status == "409" and "Nats-Pending-Messages" in headers):
             self._due -= int(headers.get("Nats-Pending-Messages", REQUEST))
             if self._due <= REQUEST:
                 await self._ask()
         elif status != "100":
-            self._broken = f"{status} {told}"
+            self._broken = f"{status} {description}"
 
     async def _note(self, error: Exception) -> None:
         if self._nats is not None and self._nats.is_connected:
@@ -208,7 +208,7 @@ class Subscription:
         self._broken = self._broken or "the server has closed the connection"
         self._come.set()
 
-    # What is called from outside.
+    # The following methods are called from other threads.
 
     def connect(self) -> StreamInfo:
         """Connect, and return what the stream holds.
@@ -232,16 +232,16 @@ class Subscription:
         return last
 
     def start(self, sequence: int) -> None:
-        """Ask for the messages from this one on."""
+        """Request the messages from this one on."""
         self._do(self._start(sequence))
 
     @property
     def caught_up(self) -> bool:
-        """Whether the server had nothing more when it gave the last message."""
+        """Whether the server had nothing more when it delivered the last message."""
         return not self._waiting and self._left == 0 and self._broken is None
 
     def take(self, size: int, timeout: float) -> list[tuple[int, int, bytes]]:
-        """Return messages: sequence number in the stream, how many are behind it, and content.
+        """Return messages: sequence number in the stream, how many follow it, and content.
 
         Raises
         ------
@@ -268,10 +268,10 @@ class Subscription:
             raise BrokenError("the server is silent")
 
     def _count(self, taken: int) -> None:
-        """Ask for more where a request has been taken."""
+        """Request more after a request has been taken."""
         self._due -= taken
         if self._due <= REQUEST and self._broken is None:
-            self._due += REQUEST  # at once: more may be counted before the request is on its way
+            self._due += REQUEST  # now: more may be counted before the request is sent
             asked = self._loop.create_task(self._request())
             asked.add_done_callback(self._asked)
 
@@ -281,7 +281,7 @@ class Subscription:
             self._broken = self._broken or str(error) or type(error).__name__
 
     def _number(self, taken: Sequence[Any]) -> list[tuple[int, int, bytes]]:
-        """Return messages with their numbers; fail where one has been lost on the way."""
+        """Return messages with their numbers; fail if one was lost on the way."""
         messages = []
         for message in taken:
             parts = message.reply.split(".")
@@ -298,12 +298,12 @@ class Subscription:
         return messages
 
     def close(self) -> None:
-        """Hang up, and end the thread."""
+        """Disconnect and end the thread."""
         try:
             if self._nats is not None:
                 self._do(self._nats.close())
         except TROUBLES:
-            pass  # a connection that is broken cannot say good-bye
+            pass  # a broken connection cannot be closed properly
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -312,7 +312,7 @@ class Subscription:
 
 
 def _anonymous(url: str) -> str:
-    """Return a URL without user and password, which the client takes as they are."""
+    """Return a URL without user and password; the client would not decode them."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 

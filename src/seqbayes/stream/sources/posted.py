@@ -192,24 +192,24 @@ class SeenIds:
 
 
 class RateLimit:
-    """So many events a second, with a second's worth saved up at most."""
+    """Limits events per second; unused allowance accumulates for one second at most."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._now = rate, now
         self._left, self._at = rate, now()
 
     def take(self, count: int) -> None:
-        """Take an allowance for so many events.
+        """Use the allowance for a number of events.
 
         Raises
         ------
         BusyError
-            If it is used up.
+            If the limit is exceeded.
         """
         now = self._now()
         self._left = min(self._rate, self._left + (now - self._at) * self._rate)
         self._at = now
-        # more than a second's worth at once is let through when all of it is saved up
+        # a request larger than the limit of one second needs the whole allowance
         needed = min(float(count), self._rate)
         if self._left < needed:
             seconds = (needed - self._left) / self._rate

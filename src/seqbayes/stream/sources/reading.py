@@ -1,4 +1,4 @@
-"""One file on its way through: batches out of it, and the place where it stands."""
+"""Reading one file: its format, its batches, and the token of a place in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = 1 << 18
 """Bytes that are read at a time."""
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-"""Formats by suffix; what has another is taken for JSON Lines."""
+"""Formats by suffix; files with other suffixes are read as JSON Lines."""
 
 
 class Format:
@@ -25,18 +25,18 @@ class Format:
     Parameters
     ----------
     name
-        ``"jsonl"`` or ``"csv"``; by default what the suffix of `path` says.
+        ``"jsonl"`` or ``"csv"``; by default given by the suffix of `path`.
     path
         A file, or a pattern of names.
     delimiter
-        What stands between cells of CSV; by default a comma, or a tab in ``.tsv``.
+        The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
         Most bytes of a record.
 
     Raises
     ------
     PriorError
-        If there is no such format, or the delimiter is no single character.
+        If the format is unknown, or the delimiter is not a single character.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Format:
         self._longest = longest
 
     def splitter(self, path: Path, offset: int) -> Lines:
-        """Return what splits a file from an offset on."""
+        """Return the splitter of a file from an offset on."""
         if not self.text:
             return Lines(offset, self._longest)
         header = None
@@ -99,16 +99,16 @@ class Reading:
     path
         The file.
     layout
-        How it holds records.
+        Its format.
     offset
-        Where to begin, in bytes after decompression.
+        Where to start, in bytes after decompression.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     SourceError
-        If it is shorter than that.
+        If the file is shorter than the offset.
     """
 
     def __init__(self, path: Path, layout: Format, offset: int = 0) -> None:
@@ -124,17 +124,17 @@ class Reading:
             raise
 
     def advance(self) -> Part | None:
-        """Return what the next block holds; None at the end."""
+        """Return the records of the next block; None at the end."""
         block = self.handle.read(BLOCK)
         return self._splitter.split(block) if block else None
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the file ends within a JSON object, as while it is written."""
+        """Whether the file ends within a JSON object, as it does while it is written."""
         return not self.handle.compressed and self._splitter.is_cut_short
 
     def finish(self) -> Part:
-        """Return what is left when nothing more will come."""
+        """Return the rest of the file when nothing more will be written."""
         return self._splitter.split(b"", last=True)
 
     def batches(
@@ -151,7 +151,7 @@ class Reading:
         token
             Returns the source's token at an offset.
         more
-            Bytes that lie behind this file.
+            Bytes in later files.
         """
         refused = part.refused
         first = 0

@@ -24,9 +24,9 @@ from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
 
 _CHUNK = 1000
-"""Ids that are acknowledged, or asked for, at a time."""
+"""Ids that are acknowledged or requested at a time."""
 _LOOK = 1.0
-"""Seconds between two looks at the lag."""
+"""Seconds between two queries of the lag."""
 
 _REWIND = """
 if #redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1]) > 1 then return 0 end
@@ -39,7 +39,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return 1
 """
-"""Sets a group back to where its only member stands; at once, so that no other joins meanwhile."""
+"""Sets a group back to the place of its only member, atomically, so that no other one joins."""
 
 
 class RedisStream(Broker):
@@ -56,7 +56,7 @@ class RedisStream(Broker):
         The field of an entry that holds a JSON object; without it the fields of an entry are those
         of the event, with their values as texts.
     group
-        A consumer group to read as a member of; it is made where there is none.
+        A consumer group to join; it is created if it does not exist.
     consumer
         The name in the group, the same after every restart.
     lost
@@ -71,7 +71,7 @@ class RedisStream(Broker):
     Raises
     ------
     PriorError
-        If an option is none.
+        If an option is invalid.
 
     Notes
     -----
@@ -121,7 +121,7 @@ class RedisStream(Broker):
         self._looked, self._left = -_LOOK, None
 
     def seek(self, token: Any) -> None:
-        """Resume behind the entry that had this token; None is the beginning."""
+        """Resume after the entry that had this token; None is the beginning."""
         self.close()
         place = token if isinstance(token, Mapping) else {"id": token, "read": None}
         self._position = self._durable = place["id"]
@@ -140,7 +140,7 @@ class RedisStream(Broker):
         self._ever = True
 
     def _failed(self, error: Exception) -> SourceError:
-        return SourceError(f"cannot read {self.name}: {self._told(error)}")
+        return SourceError(f"cannot read {self.name}: {self._message(error)}")
 
     def _check_place(self) -> None:
         """Check that the stream goes at least as far as it was read."""
@@ -158,7 +158,7 @@ class RedisStream(Broker):
             self._unacknowledged.clear()
 
     def _join(self) -> None:
-        """Make the group where there is none, and acknowledge what has been committed."""
+        """Create the group if necessary, and acknowledge what has been committed."""
         try:
             self._client.xgroup_create(
                 self._stream, self._group, self._position or "0", mkstream=True
@@ -310,7 +310,7 @@ class RedisStream(Broker):
     def _pass_over(
         self, ids: list[bytes], entries: Sequence[Any]
     ) -> tuple[list[bytes], Sequence[Any]]:
-        """Leave out entries that were read before, which a server delivers again that lost data."""
+        """Leave out entries that were read before; a server that lost data delivers them again."""
         assert self._position is not None
         place = _order(self._position)
         if _order(ids[0].decode()) > place:
@@ -326,7 +326,7 @@ class RedisStream(Broker):
     def _records(
         self, entries: Sequence[Any], positions: list[str]
     ) -> tuple[list[Any], list[str], list[tuple[Any, bytes, str]]]:
-        """Return the records of entries, and why some are none."""
+        """Return the records of entries, and the reasons for those that cannot be used."""
         field = self._field
         if field is not None:
             try:
@@ -346,7 +346,7 @@ class RedisStream(Broker):
         return [record for record, _ in kept], [place for _, place in kept], refused
 
     def _record(self, cells: Sequence[bytes] | None) -> tuple[Any, str]:
-        """Return the record that the cells of an entry make, or why they make none."""
+        """Return the record in the cells of an entry, or the reason why there is none."""
         if cells is None:
             return None, "the entry was deleted before it was read"
         if self._field is None:
@@ -361,13 +361,13 @@ class RedisStream(Broker):
         return None, f"the entry has no field {self._field.decode()!r}"
 
     def _lag(self) -> int | None:
-        """Return how many entries the group has not been given, where Redis (from 7.0) knows it."""
+        """Return how many entries the group has not received; Redis knows it from 7.0 on."""
         now = time.monotonic()
         if self._group is not None and now - self._looked >= _LOOK:
             self._looked = now
             groups = self._client.xinfo_groups(self._stream)
-            (told,) = [each for each in groups if each["name"].decode() == self._group]
-            self._left = told.get("lag")
+            (group,) = [each for each in groups if each["name"].decode() == self._group]
+            self._left = group.get("lag")
         return self._left
 
     def committed(self, token: Any) -> None:
@@ -379,14 +379,14 @@ class RedisStream(Broker):
         while self._unacknowledged and _order(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if not self._connected:
-            return  # it is done when there is a connection again
+            return  # done after the next connection
         try:
             for first in range(0, len(ids), _CHUNK):
                 self._client.xack(self._stream, self._group, *ids[first : first + _CHUNK])
         except self._troubles as error:
             self._lose(error)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -394,7 +394,7 @@ class RedisStream(Broker):
 
 
 def _pool(url: str) -> Any:
-    """Return what connects, and repeats nothing by itself: the answer of a read may be lost."""
+    """Return a pool that never retries a command: the answer of a read may be lost."""
     try:
         return redis.ConnectionPool.from_url(
             url,
@@ -411,7 +411,7 @@ def _pool(url: str) -> Any:
 
 
 def _client(pool: Any) -> Any:
-    """Return a client with one connection; with several it would change them, and say nothing."""
+    """Return a client with one connection: several could be exchanged unnoticed."""
     client = redis.Redis(connection_pool=pool, single_connection_client=True)
     for command in ("XREAD", "XREADGROUP", "XPENDING"):
         client.set_response_callback(command, lambda response, **_: response)
@@ -419,7 +419,7 @@ def _client(pool: Any) -> Any:
 
 
 def _order(entry: str) -> tuple[int, int]:
-    """Return what ids are sorted by.
+    """Return the sort key of an id.
 
     Examples
     --------
