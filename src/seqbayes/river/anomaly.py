@@ -16,7 +16,7 @@ from seqbayes.state import State
 
 
 class PredictiveSurprise(AnomalyDetector):
-    """Score an observation by how much it surprises what was learned.
+    """Score an observation by its surprise under the posterior predictive.
 
     The surprise of a feature is ``log p(likeliest value) - log p(x)`` under its posterior
     predictive: 0 for the value that was most expected, in whatever unit it is measured, and larger
@@ -120,7 +120,7 @@ class PredictiveSurprise(AnomalyDetector):
 
     @property
     def n_samples(self) -> float:
-        """Total weight of what was seen, whichever features it had.
+        """Total weight of the observations, with any features.
 
         Examples
         --------
@@ -161,19 +161,19 @@ class PredictiveSurprise(AnomalyDetector):
         return seen.kind.alone(seen.seen)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a small versioned dictionary of JSON values."""
+        """Return everything as a small versioned dictionary of JSON values."""
         return document.describe(
             self, {"sums": [self._n], "features": document.write_features(self._features)}
         )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
+        """Return the estimator that `to_dict` described.
 
         Raises
         ------
         PriorError
-            If the dictionary describes no such thing, or is of a newer version.
+            If the dictionary does not describe one, or has a newer version.
         """
         model: Self
         model, seen = document.revive(cls, data)

@@ -1,4 +1,4 @@
-"""The mixture of one class: what it is made of, and how it takes observations."""
+"""The mixture of one class: its components, and how it reads observations."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ClassMixture:
             self.mixture.learn_one(found, w)
 
     def clusters(self) -> list[Cluster]:
-        """Return the components as they are now, the largest first; none before the first row."""
+        """Return the components, the largest first; empty before the first observation."""
         parameters = self.mixture.parameters
         if parameters is None:
             return []
@@ -112,7 +112,7 @@ class ClassMixture:
     def _within_others(self, name: Any, label: Any, seen: Any) -> float:
         """Return the log share of a label, in all classes, among those new to the mixture.
 
-        What was never seen has the weight of one observation.
+        All unknown labels together have the weight of one observation.
         """
         counts = seen.value
         own = math.fsum(counts.get(each, 0.0) for each in self._labels[name])
@@ -157,7 +157,7 @@ def prototypes(given: Any) -> tuple[State, ...]:
     Raises
     ------
     PriorError
-        If they are none, or their observations are no mappings of features.
+        If they are invalid, or their observations are not mappings of features.
     """
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise PriorError(f"expected states, or their number, as components, got {given!r}")
@@ -184,7 +184,7 @@ def read(
     Raises
     ------
     PriorError
-        If it is none.
+        If the document is invalid.
     """
     mixture = Mixture.from_dict(written)
     given = prototypes(mixture.priors or ())
@@ -199,13 +199,13 @@ def component(
 ) -> tuple[Product | None, Any]:
     """Return the prior of a component of a class, and its field of several numbers, if any.
 
-    Every feature has the prior that naive Bayes would give it: what is known of it in all classes
+    Every feature has the prior that naive Bayes would give it: its data in all classes
     together, worth `strength` observations; variances are those of `k` clusters that fill as much
     space together. None where nothing varies yet.
     """
     fields: dict[Any, State] = {}
     numbers = {}
-    for name in sorted(features, key=repr):  # whatever the order in which they came
+    for name in sorted(features, key=repr):  # so that their order does not matter
         feature = features[name]
         if feature.kind is KINDS["gaussian"]:
             prior: Any = feature.kind.prior(feature.seen.value, strength)
@@ -245,7 +245,7 @@ def _labels(feature: Feature, label: Any, strength: float) -> Dirichlet:
 
 
 def _vector(numbers: Mapping[Any, Any], strength: float, shrink: float) -> NormalInverseWishart:
-    """Return the prior of which every coordinate by itself has the prior given."""
+    """Return a prior of vectors whose coordinates have these priors."""
     d = len(numbers)
     scale = [[0.0] * d for _ in range(d)]
     for i, prior in enumerate(numbers.values()):

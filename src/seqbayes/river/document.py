@@ -1,4 +1,4 @@
-"""What the JSON of an estimator is made of: its parameters, and what it has seen."""
+"""Read and write the JSON form of estimators: their parameters and their data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWN = "own"
 
 
 def describe(estimator: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dictionary of an estimator that has seen this."""
+    """Return the dictionary of an estimator with these data."""
     parameters = inspect.signature(type(estimator)).parameters
     return {
         "seqbayes": serialization.VERSION,
@@ -77,7 +77,7 @@ def read_lists(value: Any, length: int = 2) -> list[Any]:
     Raises
     ------
     PriorError
-        If they are no such lists.
+        If they are other values.
     """
     if not isinstance(value, (list, tuple)) or any(
         not isinstance(each, (list, tuple)) or len(each) != length for each in value
@@ -97,7 +97,7 @@ def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
     Raises
     ------
     PriorError
-        If they are no such sums.
+        If the sums are invalid.
     """
     serialization.Document({"seqbayes": serialization.VERSION, "statistics": dumped}).load(
         statistics
@@ -106,7 +106,7 @@ def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
 
 
 def write_features(features: Mapping[Any, Feature]) -> list[Any]:
-    """Return what was seen of every feature, in all classes and in each, as JSON values."""
+    """Return the statistics of every feature, in all classes and in each, as JSON values."""
     names = {id(kind): name for name, kind in KINDS.items()}
     return [
         [
@@ -128,7 +128,7 @@ def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any
     Raises
     ------
     PriorError
-        If one is of no known kind, or has no such sums.
+        If a kind is unknown, or the sums are invalid.
     """
     for name, kind, seen, by_class in read_lists(written, 4):
         key = serialization.decode(name)
@@ -154,7 +154,7 @@ def read_root(written: Any) -> SquareRoot:
     Raises
     ------
     PriorError
-        If it is none.
+        If the document is invalid.
     """
     try:
         factor, target, squares = written
@@ -176,7 +176,7 @@ def read_numbers(written: Any, length: int) -> list[float]:
     Raises
     ------
     PriorError
-        If they are none, or there are more or fewer.
+        If one is not a finite number, or there are more or fewer.
     """
     listed = list(written) if isinstance(written, (list, tuple)) else []
     good = all(type(each) in (int, float) and math.isfinite(each) for each in listed)

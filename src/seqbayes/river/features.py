@@ -1,4 +1,4 @@
-"""How single features are modelled: their kinds, what was seen of them, and their predictives."""
+"""Models of single features: their kinds, statistics and predictive densities."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def bounded_weight(w: Any) -> float:
     Raises
     ------
     ObservationError
-        If `w` is no such number.
+        If `w` is invalid.
     """
     return bounded(read_weight(w), "a weight")
 
@@ -68,7 +68,7 @@ def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> t
 
 
 class Feature:
-    """What was seen of one feature: of every class, and of all classes together."""
+    """The statistics of one feature: of every class, and of all classes together."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -105,7 +105,7 @@ class Kind:
         raise NotImplementedError
 
     def state(self, feature: Feature, label: Any, strength: float) -> State | None:
-        """Return the belief about a feature within a class; None where there is none yet."""
+        """Return the belief about a feature within a class; None if there is no scale yet."""
         prior = self.prior(feature.seen.value, strength)
         if prior is None:
             return None
@@ -163,7 +163,7 @@ class Gaussian(Kind):
     likelihood = likelihoods.Normal()
 
     def check(self, x: Any) -> None:
-        """Refuse what is no number."""
+        """Refuse a value that is not a number."""
         bounded(x)
 
     def _unseen(self) -> State:
@@ -227,7 +227,7 @@ class Categorical(Kind):
     likelihood = likelihoods.Categorical()
 
     def _unseen(self) -> State:
-        return DirichletProcess(1.0)  # what was never seen has the weight of one observation
+        return DirichletProcess(1.0)  # new labels have the weight of one observation
 
     def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
         """Return the prior about the shares of all classes, in which the unseen has weight 1."""
@@ -247,7 +247,7 @@ class Categorical(Kind):
             yield math.log((count + share) / (n + strength))
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return the surprise where a label never seen has the weight of one observation."""
+        """Return the surprise; a new label has the weight of one observation."""
         self.check(x)
         counts = seen.value
         return math.log(max(*counts.values(), 1.0) / counts.get(x, 1.0))

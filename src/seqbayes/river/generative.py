@@ -1,4 +1,4 @@
-"""What classifiers by Bayes' rule share: the classes and features seen, and the rule itself."""
+"""Base class of classifiers by Bayes' rule: classes, features, and the rule."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class GenerativeClassifier(base.Classifier):
 
     @property
     def n_samples(self) -> float:
-        """Total weight of what was seen."""
+        """Total weight of the observations."""
         return float(self._classes.n)
 
     @property

@@ -50,12 +50,12 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     Notes
     -----
-    Until its mixture begins, a class is what it is to `ConjugateNB`: one component of independent
-    features. So it is afterwards with features that came later. The prior of a component is what is
-    known of the features in all classes when its mixture begins.
+    Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
+    features. Features that appear later are modelled the same way. The prior of a component comes
+    from the data of all classes when its mixture starts.
 
     A feature absent from an observation is marginalised out; one never learned, or a number that
-    has never varied, says nothing. Missing values (None, NaN) and values that do not fit the kind
+    has never varied, is ignored. Missing values (None, NaN) and values that do not fit the kind
     of their feature are refused before anything is learned: leave them out instead. Labels that
     are new to a mixture are one category to it, within which they share as in all classes.
 
@@ -222,7 +222,7 @@ class MixtureDiscriminant(GenerativeClassifier):
     def clusters(self, label: Any) -> list[Cluster]:
         """Return name, share and centre of every component of a class, the largest first.
 
-        There are none until its mixture begins.
+        The list is empty until its mixture starts.
 
         Raises
         ------
@@ -244,7 +244,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return [] if found is None else found.clusters()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a versioned dictionary of JSON values."""
+        """Return everything as a versioned dictionary of JSON values."""
         return document.describe(
             self,
             {
@@ -267,12 +267,12 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
+        """Return the estimator that `to_dict` described.
 
         Raises
         ------
         PriorError
-            If the dictionary describes no such thing, or is of a newer version.
+            If the dictionary does not describe one, or has a newer version.
         """
         model: Self
         model, seen = document.revive(cls, data)

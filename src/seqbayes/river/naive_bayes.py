@@ -19,9 +19,10 @@ from seqbayes.state import State
 class ConjugateNB(GenerativeClassifier):
     """Naive Bayes with a conjugate state per class and feature.
 
-    A feature's prior within a class is what is known of the feature in all classes together, worth
+    A feature's prior within a class comes from its data in all classes together, worth
     `strength` observations; the values of a class then count in full. So features need no scaling,
-    a class seen once or twice is neither sure nor lost, and a value never seen has a probability.
+    a class with one or two observations is neither certain nor ignored, and a new value has a
+    probability above zero.
 
     Parameters
     ----------
@@ -38,10 +39,10 @@ class ConjugateNB(GenerativeClassifier):
     Notes
     -----
     A feature absent from an observation is left out of it; a feature never learned, or a number
-    that has never varied, says nothing. Missing values (None, NaN) and values that do not fit the
+    that has never varied, is ignored. Missing values (None, NaN) and values that do not fit the
     kind of their feature are refused before anything is learned: leave them out instead.
 
-    The prior of a feature moves as more is seen of it: an empirical Bayes prior, with the content
+    The prior of a feature changes with its data: an empirical Bayes prior, with the content
     of `strength` observations [1]_.
 
     Raises
@@ -147,7 +148,7 @@ class ConjugateNB(GenerativeClassifier):
         return seen.kind.state(seen, label, self.strength)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a small versioned dictionary of JSON values."""
+        """Return everything as a small versioned dictionary of JSON values."""
         return document.describe(
             self,
             {
@@ -158,12 +159,12 @@ class ConjugateNB(GenerativeClassifier):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
+        """Return the estimator that `to_dict` described.
 
         Raises
         ------
         PriorError
-            If the dictionary describes no such thing, or is of a newer version.
+            If the dictionary does not describe one, or has a newer version.
         """
         model: Self
         model, seen = document.revive(cls, data)

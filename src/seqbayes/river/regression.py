@@ -30,7 +30,7 @@ class ConjugateLinearRegression(base.Regressor):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
-    weights are Normal given that variance, and the variance is inverse gamma. What was seen is kept
+    weights are Normal given that variance, and the variance is inverse gamma. The data are kept
     as a triangular square root of the information, about the first values seen, so that features
     that vary little about a large mean keep their digits. One event costs O(p**2) for p features.
 
@@ -49,10 +49,10 @@ class ConjugateLinearRegression(base.Regressor):
 
     Notes
     -----
-    A feature that is absent counts as 0, in what was learned before it first came as well; a
-    feature never seen has the prior's weight. With a flat intercept or Jeffreys' noise prior
-    nothing can be said of the spread until some rows have come: `predict_interval` is None, and
-    `predict_one` the best point there is.
+    A feature that is absent counts as 0, also in rows learned before it first appeared; a new
+    feature has the prior's weight. With a flat intercept or Jeffreys' noise prior
+    the spread is unknown until there are some rows: `predict_interval` is None, and
+    `predict_one` is the best point estimate.
 
     Raises
     ------
@@ -193,7 +193,7 @@ class ConjugateLinearRegression(base.Regressor):
         ObservationError
             If a value is no finite number.
         PriorError
-            If the prior is improper and too little was seen to say anything.
+            If the prior is improper and there are too few rows.
         """
         found = self._predictive(_read(x))
         if found is None:
@@ -216,7 +216,7 @@ class ConjugateLinearRegression(base.Regressor):
     ) -> tuple[float, float] | None:
         """Return the interval (low, high) that holds the target with this probability.
 
-        None while the prior is improper and too little was seen to say anything.
+        None while the prior is improper and there are too few rows.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class ConjugateLinearRegression(base.Regressor):
         ObservationError
             If a value is no finite number.
         PriorError
-            If the prior is improper and too little was seen to say anything.
+            If the prior is improper and there are too few rows.
         """
         return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
 
@@ -275,7 +275,7 @@ class ConjugateLinearRegression(base.Regressor):
     ) -> dict[Any, tuple[float, float] | None]:
         """Return the interval that holds the weight with this probability, of features seen.
 
-        None while the prior is improper and too little was seen to say anything.
+        None while the prior is improper and there are too few rows.
 
         Parameters
         ----------
@@ -353,7 +353,7 @@ class ConjugateLinearRegression(base.Regressor):
         return self._n
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as a small versioned dictionary of JSON values."""
+        """Return everything as a small versioned dictionary of JSON values."""
         return document.describe(
             self,
             {
@@ -365,12 +365,12 @@ class ConjugateLinearRegression(base.Regressor):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` described.
+        """Return the estimator that `to_dict` described.
 
         Raises
         ------
         PriorError
-            If the dictionary describes no such thing, or is of a newer version.
+            If the dictionary does not describe one, or has a newer version.
         """
         model: Self
         model, seen = document.revive(cls, data)
