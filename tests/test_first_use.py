@@ -106,3 +106,31 @@ def test_public_names():
 def test_an_import_from_the_wrong_module_names_the_right_one(module, name, home):
     with pytest.raises(ImportError, match=f"it is in {home}$"):
         exec(f"from {module} import {name}", {})
+
+
+def test_two_classes_of_one_name_are_refused_with_both_places():
+    Poisson = type("Poisson", (sb.likelihoods.Exponential,), {"__module__": "elsewhere"})
+    with pytest.raises(sb.PriorError, match=r"elsewhere\.Poisson .*seqbayes\.likelihoods\.rates"):
+        sb.register(Poisson, under=sb.Gamma)
+    Beta = type("Beta", (sb.Beta,), {"__module__": "elsewhere"})
+    with pytest.raises(sb.PriorError, match=r"elsewhere\.Beta .*seqbayes\.families\.beta\.Beta"):
+        sb.register(Beta)
+
+
+@pytest.mark.parametrize(
+    ("cls", "under"), [(int, None), (Exponential, None), (Exponential, int), (3, sb.Gamma)]
+)
+def test_only_families_and_likelihoods_are_registered(cls, under):
+    with pytest.raises(sb.PriorError, match="expected"):
+        sb.register(cls, under=under)
+
+
+def test_a_subclass_that_is_not_registered_reads_its_own_documents():
+    class Rate(sb.Gamma):
+        pass
+
+    state = Rate(2, 3)
+    state.learn_one(4)
+    copied = Rate.from_dict(state.to_dict())
+    assert type(copied) is Rate
+    assert copied == state

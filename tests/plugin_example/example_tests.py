@@ -90,14 +90,22 @@ def test_documents_and_pickles_are_read_in_a_process_that_knows_only_the_entry_p
 
 
 def test_the_likelihood_works_in_mixtures():
+    """The exponential of a Gumbel observation is exponential: both mixtures learn the same."""
     rng, kind = np.random.default_rng(1), registry.find_likelihood("Gumbel")()
-    low, high = (sb.Gamma(a, b, likelihood=kind) for a, b in ((1, 20), (1, 0.05)))
-    mixture = Mixture({"low": low, "high": high})
+
+    def mixture(likelihood):
+        low, high = (sb.Gamma(a, b, likelihood=likelihood) for a, b in ((1, 20), (1, 0.05)))
+        return Mixture({"low": low, "high": high})
+
+    ours, theirs = mixture(kind), mixture(sb.likelihoods.Exponential())
     for i in range(400):
-        mixture.learn_one(float(kind.sample(0.05 if i % 2 else 20.0, rng)))
-    assert mixture.weights == pytest.approx((0.5, 0.5), abs=0.08)
-    low, high = sorted(math.log(rate) for rate in mixture.parameters)
-    assert (low, high) == pytest.approx((math.log(0.05), math.log(20.0)), abs=0.4)
+        x = float(kind.sample(0.05 if i % 2 else 20.0, rng))
+        ours.learn_one(x)
+        theirs.learn_one(math.exp(-x))
+    assert ours.weights == pytest.approx(theirs.weights, rel=1e-9)
+    assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-9)
+    assert ours.weights == pytest.approx((0.5, 0.5), abs=0.08)
+    assert max(ours.parameters) > 50 * min(ours.parameters)
 
 
 def test_the_likelihood_works_with_decay():
