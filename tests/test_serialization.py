@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -135,3 +136,17 @@ def test_versions():
             sb.State.from_dict({k: v for k, v in document.items() if k != key})
     del document["seed"]
     assert sb.State.from_dict(document) == sb.Beta()
+
+
+def test_pickles_of_earlier_versions_are_read():
+    state = sb.Gamma(2, 3)
+    state.learn_many([4, 5])
+    decayed = sb.Decayed(state, half_life=5.0)
+    decayed.learn_one(7)
+    for value, new, old in (
+        (state, b"cseqbayes.state\n", b"cseqbayes.family\n"),
+        (decayed, b"cseqbayes.forgetting\n", b"cseqbayes.decay\n"),
+    ):
+        dumped = pickle.dumps(value, protocol=2)  # names modules in plain text
+        assert new in dumped
+        assert pickle.loads(dumped.replace(new, old)) == value
