@@ -1,4 +1,4 @@
-"""``seqbayes serve``: beliefs on a page, and an API."""
+"""``seqbayes serve``: show beliefs on a page, with an API."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SWITCH = 0.0005
 
 EXAMPLES = """\
 examples:
-  seqbayes serve seqbayes.toml --open      run a pipeline, and show it
-  seqbayes serve beliefs.db                show what another process keeps
+  seqbayes serve seqbayes.toml --open      run a pipeline and show it
+  seqbayes serve beliefs.db                show the store of another process
   seqbayes serve seqbayes.toml --host 0.0.0.0 --token "$(cat token)"
 
-Reading is open to this machine. Writing, and all that another machine does, needs the token: as
+Reading is free on this machine. Writing, and any access from another machine, needs the token: as
 Authorization: Bearer TOKEN, or by the form at /login. Without --token it is taken from the variable
-SEQBAYES_TOKEN, or made anew and printed.
+SEQBAYES_TOKEN, or generated and printed.
 
 exit status: as of seqbayes run: 2 for mistakes in the configuration, 3 if another runner has the
 store, 4 if store or source cannot be opened; 130 after Ctrl-C, 143 after SIGTERM (what was read is
@@ -62,7 +62,7 @@ def command(args: argparse.Namespace) -> int:
     Raises
     ------
     SeqbayesError
-        If an option is none, or the extra is not installed.
+        If an option is invalid, or the extra is not installed.
     """
     needed()
     from seqbayes.dashboard.live.feed import StateFeed
@@ -113,7 +113,7 @@ def is_config(what: str) -> bool:
 
 
 def needed() -> None:
-    """Refuse to go on without the extra.
+    """Check that the extra is installed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a belief is, out of its declaration in a configuration or in a store."""
+"""Descriptions of beliefs, from a configuration or a store."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _half_life(state: Any) -> str | None:
 
 
 class About(NamedTuple):
-    """What a belief is, in words.
+    """Description of a belief.
 
     `example` is an event that it would learn from, where its fields are known; `read` makes a state
     out of its stored JSON text, `make` one that has learned nothing.

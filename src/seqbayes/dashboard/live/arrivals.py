@@ -1,4 +1,4 @@
-"""How fast events come, and whether it is odd that none come any more."""
+"""Rate of events, and detection of unexpected silence."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 RATE_SECONDS = 5.0
-"""Over how long the rate is averaged."""
+"""Time over which the rate is averaged."""
 
 PAST_SECONDS = 60.0
-"""How much of the past before the last event says what is to be expected."""
+"""Time before the last event from which the expected rate is estimated."""
 
 ODD = 1e-4
-"""A silence is odd if its probability is less."""
+"""A silence is unexpected if its probability is smaller."""
 
 
 class ArrivalRate(NamedTuple):
-    """Events a second, and whether events have stopped that were to be expected."""
+    """Events per second, and whether expected events do not arrive."""
 
     rate: float
     quiet: bool
 
 
 class Arrivals:
-    """Looks at a count of events now and then.
+    """Estimate the rate of events from a count that is observed now and then.
 
     Events may come in batches, so that it is the looks that found more which are counted, n of them
     within s seconds. With the flat prior of rates, Gamma(0, 0), none in t seconds more has the
@@ -54,7 +54,7 @@ class Arrivals:
         self._events: int | None = None
 
     def __call__(self, events: int) -> ArrivalRate:
-        """Take note of how many events there were so far; threads may share it."""
+        """Record the number of events so far; thread-safe."""
         with self._lock:
             return self._look(events)
 

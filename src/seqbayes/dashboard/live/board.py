@@ -1,4 +1,4 @@
-"""All beliefs as pages see them: what was handed over, under one lock, with one running number."""
+"""The current copies of all beliefs, under one lock and one version number."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from seqbayes.dashboard.live.trail import Happened
 
 @dataclass
 class Health:
-    """How the pipeline does; ages in seconds, None where they are not known.
+    """State of the pipeline; ages in seconds, None if unknown.
 
-    `quiet` says that all is well but for events that were to be expected and do not come.
+    `quiet` is true if the pipeline works but expected events do not arrive.
     """
 
     status: str = "ok"
@@ -37,7 +37,7 @@ class Health:
 
 
 class Board:
-    """What is shown.
+    """The current copies of all beliefs.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Board:
     Attributes
     ----------
     lock
-        Held by whoever reads or changes the shelves.
+        Must be held to read or change the shelves.
     version
         Grows with every change; an entry has that of its last one.
     happened, steps
@@ -70,7 +70,7 @@ class Board:
             self.shelves = {about.name: Shelf(about) for about in abouts}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
-        """Take newer copies, by belief and key."""
+        """Replace copies, by belief and key."""
         if not any(updates.values()):
             return
         with self.lock:
@@ -94,11 +94,11 @@ class Board:
         entry.version = self.version
 
     def beliefs(self) -> list[dict[str, Any]]:
-        """Return what the beliefs are, as JSON values."""
+        """Return the beliefs as JSON values."""
         with self.lock:
             return [shelf.about.told(len(shelf.entries)) for shelf in self.shelves.values()]
 
     def entry(self, name: str, key: str) -> Entry | None:
-        """Return one key; None where there is none."""
+        """Return one key, or None if it does not exist."""
         shelf = self.shelves.get(name)
         return None if shelf is None else shelf.entries.get(key)

@@ -1,4 +1,4 @@
-"""What a running pipeline hands over to the board: copies of states, taken between batches."""
+"""Copies of states that a running pipeline hands over between batches."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ FEW_EVENTS = 5000
 
 
 class _Observer:
-    """Takes note of what a table learns: all events where they are few, and of watched keys.
+    """Record what a table learns: all events if there are few, and those of watched keys.
 
-    Of the others it knows the last, and how many there were.
+    For other keys it records the last event and the number of events.
     """
 
     def __init__(self, table: Table) -> None:
@@ -68,7 +68,7 @@ class _Observer:
                         kept.append(each)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Discard all records."""
         self.last: dict[Any, tuple[Any, ...]] = {}
         self.counts: Counter[Any] = Counter()
         self._total = 0
@@ -86,7 +86,7 @@ class _Observer:
 
 
 class StateFeed(Collector):
-    """A collector that hands copies of changed states over; other threads take them.
+    """A collector that hands over copies of changed states to other threads.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class StateFeed(Collector):
         self.committed_at: float | None = None
 
     def attach(self, pipeline: Pipeline) -> None:
-        """Begin to look at a pipeline that was just opened and has learned nothing yet."""
+        """Observe a pipeline that was just opened and has not learned anything yet."""
         self._observers = {name: _Observer(table) for name, table in pipeline.tables.items()}
         for observer in self._observers.values():
             observer.table.observer = observer
@@ -203,12 +203,12 @@ class StateFeed(Collector):
         return opened, pending
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Take note of dead letters."""
+        """Count dead letters."""
         self.alive = time.monotonic()
         self.dead_letters += len(changes.dead_letters)
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Take note of the commit."""
+        """Record the time of the commit."""
         self.committed_at = self._now()
 
 
@@ -218,7 +218,7 @@ def _stored(store: Store, name: str) -> dict[str, Update]:
 
 
 def _readable(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the keys that have these JSON texts; whoever asks for what is none gets nothing."""
+    """Yield the keys with these JSON texts; skip invalid ones."""
     for text in texts:
         with suppress(msgspec.MsgspecError, RecursionError):
             yield read_key(text)

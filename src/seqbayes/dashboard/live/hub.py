@@ -1,4 +1,4 @@
-"""Frames for many watchers: made once for all that ask for the same, and never waited for."""
+"""Push frames to many clients, computing each once for all clients that want the same."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ class _Group:
 
 
 class Hub:
-    """Makes frames in a thread of its own and gives them to clients on the event loop.
+    """Compute frames in a thread, and pass them to clients on the event loop.
 
     Parameters
     ----------
     board
-        What is shown.
+        The beliefs.
     origin
-        Where it comes from.
+        Their origin.
     """
 
     def __init__(self, board: Board, origin: Origin) -> None:
@@ -177,7 +177,7 @@ class Hub:
         return True
 
     def disconnect(self, subscription: Subscription, client: Connection) -> None:
-        """Forget a client."""
+        """Remove a client."""
         client.close()
         self.clients.discard(client)
         with self._lock:
@@ -195,7 +195,7 @@ class Hub:
     # In any thread.
 
     def health(self) -> dict[str, Any]:
-        """Return how the pipeline and this server do, as JSON values."""
+        """Return the state of pipeline and server as JSON values."""
         health = self.origin.health()
         health.uptime = time.monotonic() - self.started
         health.clients = len(self.clients)
@@ -266,7 +266,7 @@ class Hub:
                 self.origin.refresh(self.board, self._pause())
                 self._tick()
                 self.failure = None
-            except Exception as error:  # whatever it is, the page must say so and go on
+            except Exception as error:  # the page shows any error and goes on
                 self.failure = f"{type(error).__name__}: {error}"
                 self._stop.wait(1.0)
 

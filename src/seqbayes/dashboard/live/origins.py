@@ -1,4 +1,4 @@
-"""Where a board gets its beliefs from: a pipeline of this process, or a store of another one."""
+"""Origins of beliefs: a pipeline in this process, or a store that another process writes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class PipelineOrigin:
         )
 
     def close(self) -> None:
-        """Commit what was read, and end."""
+        """Commit the events that were read, and end."""
         self.runner.stop()
         if self.reader is not None:
             self.reader.close()
@@ -105,7 +105,7 @@ def _described(kind: str, source: Source | None) -> dict[str, Any]:
 
 
 class StoreOrigin:
-    """A store that another process writes, looked at now and then.
+    """A store that another process writes, polled now and then.
 
     Parameters
     ----------
@@ -275,16 +275,16 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class PipelineThread:
-    """Runs a pipeline; one that fails later than at its start goes on from its last commit.
+    """Run a pipeline in a thread; after an error it restarts from its last commit.
 
     Parameters
     ----------
     config
-        What to run.
+        The configuration.
     feed
         What hands over to the board.
     collectors
-        What looks on besides.
+        Further collectors.
     told
         Called with an event's name, its text and level where there is something to say.
     """
@@ -328,7 +328,7 @@ class PipelineThread:
         while not self._stop.is_set():
             try:
                 self._follow()
-            except Exception as error:  # whatever it is, it must be told, and not end in silence
+            except Exception as error:  # report any error
                 self.failure = error
                 if not self._opened.is_set():
                     break
@@ -361,7 +361,7 @@ class PipelineThread:
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:
-        """Commit what was read, and end."""
+        """Commit the events that were read, and end."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout)

@@ -1,4 +1,4 @@
-"""The events that a key learned lately; what each of them did is worked out when somebody asks."""
+"""The recent events of a key; their effects are computed on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API tells of beliefs."""
+"""Handlers of the API that read beliefs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_CARDS = 1000
 MOST_LETTERS = 50
 MOST_REASONS = 20
 LONGEST_RAW = 2000
-"""Characters of a dead letter that are told."""
+"""Characters of a dead letter that are returned."""
 
 
 class Reads:
@@ -32,18 +32,18 @@ class Reads:
     Parameters
     ----------
     hub
-        Has the board, and where it comes from.
+        The hub of the server.
     """
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._board = hub, hub.board
 
     async def beliefs(self, request: Request) -> Response:
-        """Tell what beliefs there are."""
+        """Return the beliefs."""
         return await self._answer(request, self._beliefs)
 
     async def below(self, request: Request) -> Response:
-        """Tell the cards of a belief, or all of one key."""
+        """Return the cards of a belief, or the details of a key."""
         parts = segments(request, "/api/beliefs/")
         if len(parts) == 1:
             return await self._answer(request, lambda: self._cards(request, parts[0]))
@@ -54,17 +54,17 @@ class Reads:
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
-        """Tell which of several keys is best, and by how much."""
+        """Return which of several keys is best, and by how much."""
         (name,) = segments(request, "/api/compare/")[:1]
         return await self._answer(request, lambda: self._compare(request, name))
 
     async def letters(self, request: Request) -> Response:
-        """Tell the newest dead letters, and the reasons of all."""
+        """Return the newest dead letters, and the reasons of all."""
         limit = whole(request, "limit", MOST_LETTERS, 0, MOST_CARDS)
         return await self._answer(request, lambda: self._letters(limit))
 
     async def health(self, request: Request) -> Response:
-        """Tell how the pipeline does."""
+        """Return the state of the pipeline."""
         return await self._answer(request, self._hub.health)
 
     @staticmethod
@@ -128,7 +128,7 @@ class Reads:
 
     def _letters(self, limit: int) -> dict[str, Any]:
         reader = self._hub.origin.reader
-        if reader is None:  # a store in memory is read by nobody else
+        if reader is None:  # a store in memory has no reader
             total = self._hub.origin.health().dead_letters
             return {"total": total, "reasons": [], "letters": []}
         return {
@@ -182,4 +182,4 @@ def _found(others: list[views.Followed], wanted: str | None) -> views.Followed:
     for each in others:
         if each.name == wanted:
             return each
-    raise Refusal(422, "expected part to be the name of one of several numbers")
+    raise Refusal(422, "expected part to be one of the parts of the belief")

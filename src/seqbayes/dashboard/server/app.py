@@ -1,4 +1,4 @@
-"""The application: routes, handlers, and what holds them together."""
+"""The application: routes and handlers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from seqbayes.stream.stores import StoreError
 
 
 class Site:
-    """A server's application and what it is made of.
+    """Connect the origin of the beliefs, the access rules and the HTTP handlers.
 
     Parameters
     ----------
     origin
-        Where beliefs come from.
+        The origin of the beliefs.
     access
-        Who may do what.
+        The access rules.
     frame_ancestors
         Pages that may show ``/embed/`` in a frame.
     log
@@ -114,7 +114,7 @@ class Site:
         return answer(request, {"error": error.detail}, error.status_code, error.headers)
 
     def close_clients(self) -> None:
-        """End what would not end by itself; call on the event loop."""
+        """Close all streams; call on the event loop."""
         self.hub.close_clients()
         self.stories.closing.set()
 

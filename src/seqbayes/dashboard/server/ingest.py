@@ -20,7 +20,7 @@ ONE = ("application/json",)
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl")
 
 PATIENCE = 60.0
-"""Seconds for a commit."""
+"""Seconds to wait for a commit."""
 
 LONGEST_KEY = 255
 LONGEST_ID = 200
@@ -35,17 +35,19 @@ class Ingest:
     Parameters
     ----------
     source
-        Returns the source of the running pipeline; None where there is none.
+        Returns the source of the running pipeline, or None.
     """
 
     def __init__(self, source: Callable[[], Any]) -> None:
         self._source = source
 
     async def post(self, request: Request) -> Response:
-        """Take one event, an array, or lines of JSON."""
+        """Accept one event, an array, or lines of JSON."""
         source = self._source()
         if not isinstance(source, http.Http):
-            raise Refusal(409, "no events are taken here: that needs a source of kind = 'http'")
+            raise Refusal(
+                409, "this server does not accept events: that needs a source of kind = 'http'"
+            )
         kind = _kind(request)
         body = await body_of(request, source.longest)
         given = _request(body, kind, source.id, _key(request))
@@ -77,7 +79,7 @@ class Ingest:
         except (posted.ClosedError, TimeoutError):
             outcome = None
         if outcome is None:
-            reason = "it is not known to be committed: try again, with the same Idempotency-Key"
+            reason = "the commit is uncertain: try again with the same Idempotency-Key"
             raise Refusal(503, reason, {"retry-after": "1"})
         return outcome, again
 
@@ -104,12 +106,12 @@ def _key(request: Request) -> str:
 
 
 def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.PostedRequest:
-    """Return the events of a body, each known to be a JSON object.
+    """Return the events of a body, after checking that each is a JSON object.
 
     Raises
     ------
     Refusal
-        If one is none; it names the line, or the place in the array, from 1.
+        If an event is not a JSON object; the error names its line or position, from 1.
     """
     records = _lines(body) if kind in LINES else _events(body)
     name = "line" if kind in LINES else "event"

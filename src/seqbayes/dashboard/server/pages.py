@@ -1,4 +1,4 @@
-"""The files that a browser gets, and how one logs in."""
+"""Static files, pages, login and logout."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ BUNDLES = {
 
 
 def root() -> Path:
-    """Return the folder of the files."""
+    """Return the folder of the static files."""
     return Path(str(resources.files("seqbayes.dashboard") / "static"))
 
 
 class Files:
-    """Files by name, compressed once, each read again when it has changed.
+    """Cache of static files, compressed once and read again when they change.
 
     Parameters
     ----------
     folder
-        Where they are.
+        The folder of the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,12 +74,12 @@ class Files:
         return held[1:]
 
     def response(self, request: Request, name: str) -> Response:
-        """Return a file, or that it has not changed.
+        """Return a file, or 304 if the client has it.
 
         Raises
         ------
         Refusal
-            If there is none of this name.
+            If there is no such file.
         """
         body, small, tag = self._load(name)
         headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept-encoding"}
@@ -111,11 +111,11 @@ class Pages:
         return self._files.response(request, request.path_params["name"])
 
     async def index(self, request: Request) -> Response:
-        """Return the page, which finds its way by itself."""
+        """Return the page; its scripts choose the view by the address."""
         return self._files.response(request, "index.html")
 
     async def lost(self, request: Request) -> Response:
-        """Return the page where there is none of this address, which it says."""
+        """Return the page with status 404; it shows that the address is unknown."""
         found = self._files.response(request, "index.html")
         if found.status_code == 200:
             found.status_code = 404
@@ -126,7 +126,7 @@ class Pages:
         return self._files.response(request, "embed.html")
 
     async def login_page(self, request: Request) -> Response:
-        """Return the form."""
+        """Return the login form."""
         return self._files.response(request, "login.html")
 
     async def login(self, request: Request) -> Response:
@@ -158,7 +158,7 @@ class Pages:
         return done
 
     async def session(self, request: Request) -> Response:
-        """Tell what this browser may do."""
+        """Return what this browser may do."""
         told: dict[str, Any] = {
             "session": bool(request.scope.get("state", {}).get("session")),
             "reading_is_free": self._access.reading_is_free,

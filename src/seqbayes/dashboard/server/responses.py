@@ -1,4 +1,4 @@
-"""Answers in JSON, errors among them, and what is read from a request."""
+"""JSON answers and errors, and reading of request parameters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 SLOWEST = 30.0
-"""Seconds in which a body comes."""
+"""Seconds in which a body must arrive."""
 
 _SMALL = 4096
 
 
-class Refusal(Exception):  # noqa: N818 - it is no fault of this program
-    """A request that is not answered as asked: a status, and why."""
+class Refusal(Exception):  # noqa: N818 - not an error of this program
+    """A request that is refused, with a status and a reason."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class Refusal(Exception):  # noqa: N818 - it is no fault of this program
 def answer(
     request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return JSON, compressed where that is worth it; bytes are JSON already."""
+    """Return JSON, compressed if it is large; bytes are taken as JSON."""
     body = data if isinstance(data, bytes) else msgspec.json.encode(data)
     given = {"cache-control": "no-store", **(headers or {})}
     if len(body) > _SMALL and accepts_gzip(request):
@@ -44,17 +44,17 @@ def refused(request: Request, error: Refusal) -> Response:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the answer may be compressed."""
+    """Return whether the client accepts compressed answers."""
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def segments(request: Request, prefix: str) -> list[str]:
-    """Return the parts of a path behind a prefix, each decoded by itself: keys may have slashes.
+    """Return the segments of a path after a prefix, decoded one by one: keys may contain slashes.
 
     Raises
     ------
     Refusal
-        If one is not UTF-8.
+        If a segment is not UTF-8.
     """
     raw = request.scope.get("raw_path") or request.url.path.encode()
     rest = raw.partition(b"?")[0].decode("latin-1")[len(prefix) :]
@@ -65,12 +65,12 @@ def segments(request: Request, prefix: str) -> list[str]:
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """Return a whole number out of the query.
+    """Return an integer from the query.
 
     Raises
     ------
     Refusal
-        If it is none, or out of range.
+        If it is invalid or out of range.
     """
     text = request.query_params.get(name)
     if text is None:
@@ -82,12 +82,12 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
 
 
 def choice(request: Request, name: str, choices: Sequence[str]) -> str:
-    """Return one of several words out of the query, the first by default.
+    """Return one of several words from the query, the first by default.
 
     Raises
     ------
     Refusal
-        If it is another one.
+        If it is another word.
     """
     word = request.query_params.get(name, choices[0])
     if word not in choices:
@@ -101,7 +101,7 @@ async def body_of(request: Request, most: int) -> bytes:
     Raises
     ------
     Refusal
-        If it is longer than so many bytes, or too slow.
+        If it is too long or too slow.
     """
     too_long = Refusal(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
     length = request.headers.get("content-length", "")
@@ -119,5 +119,5 @@ async def body_of(request: Request, most: int) -> bytes:
         slow = f"expected the body within {SLOWEST:g} s"
         raise Refusal(408, slow, {"connection": "close"}) from None
     except ClientDisconnect:
-        raise Refusal(400, "the client has gone") from None
+        raise Refusal(400, "the client closed the connection") from None
     return b"".join(parts)

@@ -1,4 +1,4 @@
-"""Server-sent events: what a connection gets until it ends."""
+"""Server-sent events."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from seqbayes.dashboard.server.responses import Refusal, whole
 
 MOST_KEYS = 200
 PATIENCE = 15.0
-"""Seconds after which a client that takes nothing is given up."""
+"""Seconds after which a client that does not read is dropped."""
 
 
 class EventStream(Response):
-    """A response that ends when its frames do, when its client goes, or takes nothing any more.
+    """A response that ends with its frames, or when its client leaves or stops reading.
 
     Parameters
     ----------
     frames
-        What is sent.
+        The frames to send.
     ended
-        Called in the end.
+        Called at the end.
     dropped
-        Set when the client is to be given up, even while it takes nothing.
+        Set to drop the client, even while it does not read.
     """
 
     media_type = "text/event-stream"
@@ -85,12 +85,12 @@ class Streams:
         self._hub = hub
 
     async def stream(self, request: Request) -> Response:
-        """Stream what changes."""
+        """Stream changes."""
         subscription = _subscription(request)
         last = request.headers.get("last-event-id", "")[:100]
         client = self._hub.connect(subscription, client_of(request.scope))
         if client is None:
-            raise Refusal(503, "too many clients watch already", {"retry-after": "5"})
+            raise Refusal(503, "too many clients are connected", {"retry-after": "5"})
         leave = partial(self._hub.disconnect, subscription, client)
         frames = self._frames(subscription, client, last)
         return EventStream(frames, leave, client.dropped)

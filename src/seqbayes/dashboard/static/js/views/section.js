@@ -83,7 +83,7 @@ export class Section {
     setText(this.number, `${count(total)} ${total === 1 ? "key" : "keys"}`);
     this.element.hidden = asked.search !== "" && total === 0;
     this.nothing.hidden = total !== 0;
-    setText(this.nothing, "Nothing was seen yet: the first event brings a card.");
+    setText(this.nothing, "No data yet: the first event adds a card.");
     this.wrong.replaceChildren();
     this.element.classList.remove("outdated");
     this.pack();
