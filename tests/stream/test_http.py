@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seqbayes import Beta
+from seqbayes import Beta, cli
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import PostedRequest
@@ -119,3 +119,16 @@ def test_unused_events_are_counted():
     server = Server(open_store(":memory:"))
     server.post(GOOD, {**REFUSED, "id": 2}, {**UNSELECTED, "id": 3})
     assert (server.pipeline.unused_events, server.pipeline.events) == (2, 3)
+
+
+def test_a_run_reports_events_that_no_belief_selects(tmp_path, capsys):
+    (tmp_path / "e.jsonl").write_text("".join(json.dumps(e) + "\n" for e in (GOOD, UNSELECTED)))
+    (tmp_path / "c.toml").write_text(
+        f"""
+        store = "{tmp_path}/b.db"
+        source = {{ kind = "file", path = "{tmp_path}/e.jsonl" }}
+        belief.north = {{ state = "beta", field = "sold", where = {{ shop = "north" }} }}
+        """
+    )
+    assert cli.main(["run", str(tmp_path / "c.toml")]) == 0
+    assert "north learned 1; no belief learned 1" in capsys.readouterr().err

@@ -125,6 +125,8 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption, path: str)
     """Log how much was learned and return the exit status."""
     used = {name: table.used for name, table in pipeline.tables.items()}
     counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
+    if pipeline.unused_events:  # counted if every belief selects its events
+        counts += f"; no belief learned {pipeline.unused_events:,}"
     log.say(
         "stopped",
         f"{count_of(pipeline.events, 'event')}: {counts}",
