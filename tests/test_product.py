@@ -547,7 +547,7 @@ def test_documents_nested_without_end_are_refused():
             "statistics": [0.0, 0.0],
             "seed": None,
         }
-    with pytest.raises(PriorError, match="without end"):
+    with pytest.raises(PriorError, match="nested too deeply"):
         sb.State.from_dict(document)
 
 

@@ -97,7 +97,7 @@ def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
         (["missing.db"], 4, "missing.db: no such file"),
         (["missing.toml"], 2, "no such file"),
         (["bad.toml"], 2, "it is missing"),
-        (["other.db"], 4, "database of another program"),
+        (["other.db"], 4, "belongs to another program"),
         (["held.toml"], 3, "is held by"),
         (["missing.db", "--token", "short"], 2, "at least 16 characters"),
         (["missing.db", "--frame-ancestors", "x; script-src *"], 2, "expected sources"),

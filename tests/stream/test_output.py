@@ -79,6 +79,8 @@ def test_a_signal_commits_and_then_ends(number, configuration):
     choose(configuration, "true")
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        # a parent such as nohup may ignore it
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL);"
         "from seqbayes.cli import main; sys.exit(main())"
     )
     words = [sys.executable, "-c", program, "run", configuration, "--log-format", "json"]

@@ -104,12 +104,13 @@ class DirichletBelief:
         """Log joint density; minus infinity off the simplex."""
         shares = self._shares(theta)
         on = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
-        if np.all(shares > 0.0):
+        with np.errstate(all="ignore"):
             total = self._broken_sticks(shares)
-        else:
-            with np.errstate(all="ignore"):
-                total = sc.xlogy(self._alpha - 1.0, shares).sum(axis=-1)
-                total = total - log_multivariate_beta(self._alpha)
+            # a piece is infinite where a share is zero, or too small beside the others
+            if not np.all(np.isfinite(total)):
+                direct = sc.xlogy(self._alpha - 1.0, shares).sum(axis=-1)
+                direct = direct - log_multivariate_beta(self._alpha)
+                total = np.where(np.isfinite(total), total, direct)
         total = np.where(on, total, -np.inf)
         return float(total) if total.ndim == 0 else total
 
