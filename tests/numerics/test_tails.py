@@ -270,3 +270,11 @@ def test_arrays_equal_scalars():
         scalars = [function(*row) for row in zip(*(v.tolist() for v in args), strict=True)]
         assert all(type(value) is float for value in scalars)
         np.testing.assert_allclose(function(*args), scalars, rtol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [2.0, 1e5, 1e9])
+@pytest.mark.parametrize("tail", [tails.gamma_cdf, tails.gamma_sf])
+def test_one_shape_takes_an_array_of_points(tail, shape):
+    points = [0.99 * shape, shape, 1.01 * shape]
+    expected = [tail(shape, x) for x in points]
+    assert tail(shape, np.array(points)).tolist() == pytest.approx(expected, rel=1e-13)

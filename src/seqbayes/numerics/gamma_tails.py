@@ -42,7 +42,8 @@ def gamma_cdf(shape: Real, x: Real) -> Real:
     """
     large = shape >= _LARGE
     if large is True:
-        return float(_tail(shape, x, -1.0))
+        tail = _tail(shape, x, -1.0)
+        return tail if is_array(x) else float(tail)
     return select(large, _lower, sc.gammainc(shape, x), shape, x)
 
 
@@ -50,7 +51,8 @@ def gamma_sf(shape: Real, x: Real) -> Real:
     """P(X > x) for X ~ Gamma(shape, 1), x >= 0."""
     large = shape >= _LARGE
     if large is True:
-        return float(_tail(shape, x, 1.0))
+        tail = _tail(shape, x, 1.0)
+        return tail if is_array(x) else float(tail)
     return select(large, _upper, sc.gammaincc(shape, x), shape, x)
 
 
