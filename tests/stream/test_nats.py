@@ -127,7 +127,7 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
     nats.publish(stream, events(10, 1))
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
-        token = read(source, 5, size=5)[-1].token
+        token = read(source, 5, size=1)[-1].token  # a larger batch may come in parts
     nats.do(lambda js: js.purge_stream(stream, seq=8))
     with closing(make(nats.source(stream))) as source:
         source.seek(token)
@@ -135,9 +135,9 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
             read(source, 1)
     with closing(make(nats.source(stream, lost="restart"))) as source:
         source.seek(token)
-        (batch,) = read(source, 4)
-        assert numbers([batch]) == [7, 8, 9]
-        assert "events may be lost" in batch.refused[0][2]
+        batches = read(source, 4)
+        assert numbers(batches) == [7, 8, 9]
+        assert "events may be lost" in batches[0].refused[0][2]
     nats.do(lambda js: js.delete_stream(stream))
     nats.make(stream)
     nats.publish(stream, events(2, 1))
@@ -147,9 +147,9 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
             read(source, 1)
     with closing(make(nats.source(stream, lost="restart"))) as source:
         source.seek(token)
-        (batch,) = read(source, 3)
-        assert numbers([batch]) == [0, 1]
-        assert "events may be lost" in batch.refused[0][2]
+        batches = read(source, 3)
+        assert numbers(batches) == [0, 1]
+        assert "events may be lost" in batches[0].refused[0][2]
 
 
 def test_a_wrong_password_is_told_without_it(nats, stream):
@@ -192,7 +192,7 @@ def test_a_stream_that_is_made_again_and_is_longer(nats, stream, lost):
     nats.publish(stream, events(10, 1))
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
-        token = read(source, 5, size=5)[-1].token
+        token = read(source, 5, size=1)[-1].token
     nats.do(lambda js: js.delete_stream(stream))
     nats.make(stream)
     nats.publish(stream, events(20, 1))
