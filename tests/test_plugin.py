@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
+import venv
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from site import getsitepackages
 
 import pytest
 
@@ -22,43 +23,73 @@ def has_setuptools():
         return False
 
 
+def find_pip():
+    """Return a command of pip, which may belong to another Python; None if there is none."""
+    for python in (sys.executable, f"{sys.base_prefix}/bin/python3", shutil.which("python3")):
+        if (
+            python
+            and not subprocess.run([python, "-m", "pip", "-V"], capture_output=True).returncode
+        ):
+            return [python, "-m", "pip"]
+    return None
+
+
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Install the example into a directory of its own; return the environment that has it."""
+def python(tmp_path_factory):
+    """Install the example with pip into a new environment; return that environment's Python.
+
+    The environment sees the packages that are installed for the tests, so that nothing is
+    downloaded.
+    """
     if not has_setuptools():
         pytest.skip("setuptools >= 77 is not installed")
+    pip = find_pip()
+    if pip is None:
+        pytest.skip("pip is not installed")
     place = tmp_path_factory.mktemp("plugin")
     source = shutil.copytree(EXAMPLE, place / "source")
-    program = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
-    words = [sys.executable, "-c", program, str(place)]
-    built = subprocess.run(words, cwd=source, capture_output=True, text=True, timeout=300)
-    assert built.returncode == 0, built.stderr
-    (wheel,) = place.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(place / "installed")
-    path = [place / "installed", EXAMPLE, TESTS, TESTS / "dashboard"]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    venv.create(place / "env", with_pip=False)
+    python = place / "env" / "bin" / "python"
+    (packages,) = (place / "env").glob("lib/*/site-packages")
+    seen = "".join(f"import site; site.addsitedir({path!r})\n" for path in getsitepackages())
+    (packages / "tests.pth").write_text(seen)
+    options = ["--no-index", "--no-build-isolation", "--quiet", "--disable-pip-version-check"]
+    words = [*pip, "--python", str(python), "install", *options, str(source)]
+    installed = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert installed.returncode == 0, installed.stderr
+    return python
 
 
-def run_tests(environment, directory, *words):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
+def environment(**variables):
+    """Return the environment variables of a process that finds the modules of the tests."""
+    path = [EXAMPLE, TESTS, TESTS / "dashboard"]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), **variables}
+
+
+def run_tests(python, *words, **variables):
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     done = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=900
+        command,
+        cwd=TESTS.parent,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     return done.stdout
 
 
-def test_the_laws_hold_for_the_classes_of_a_package(environment):
-    environment = {**environment, "SEQBAYES_LAWS": "example_oracles"}
-    out = run_tests(environment, TESTS.parent, "-n", "2", "tests/laws")
+def test_the_laws_hold_for_the_classes_of_a_package(python):
+    out = run_tests(python, "-n", "2", "tests/laws", SEQBAYES_LAWS="example_oracles")
     assert " passed" in out
 
 
-def test_the_classes_of_a_package_work_everywhere(environment):
-    run_tests(environment, TESTS.parent, "-n", "0", "tests/plugin_example/example_tests.py")
+def test_the_classes_of_a_package_work_everywhere(python):
+    run_tests(python, "-n", "0", "tests/plugin_example/example_tests.py")
 
 
-def test_a_package_is_not_imported_before_it_is_needed(environment):
+def test_a_package_is_not_imported_before_it_is_needed(python):
     program = (
         "import sys, seqbayes\n"
         "from seqbayes import Beta, State, registry\n"
@@ -67,6 +98,6 @@ def test_a_package_is_not_imported_before_it_is_needed(environment):
         "registry.find_family('Pareto')\n"
         "assert 'seqbayes_example' in sys.modules\n"
     )
-    words = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    words = [python, "-W", "error", "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
