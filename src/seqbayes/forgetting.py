@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -11,6 +12,7 @@ import numpy as np
 from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.model import Model, Summary
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
@@ -18,7 +20,7 @@ from seqbayes.statistics.reading import as_real, read_weight
 _UNITS = ("events", "time")
 
 
-class Decayed:
+class Decayed(Model):
     """A state in which the weight of data is halved after every half-life.
 
     An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in whatever order
@@ -67,6 +69,8 @@ class Decayed:
     BetaHyperparameters(alpha=1.1875, beta=1.25)
     """
 
+    conjugate = True
+
     def __init__(self, state: State, half_life: float, by: str = "events") -> None:
         if not isinstance(state, State):
             raise PriorError(f"expected a state to forget by half-life, got {state!r}")
@@ -81,6 +85,8 @@ class Decayed:
         self._clock = 0.0 if by == "events" else None
         self._landmark = 0  # the whole half-lives as of which the sums are kept
         self._now: State | None = None
+        self.likelihood = self._state.likelihood
+        self.timed = by == "time"
 
     @property
     def clock(self) -> float | None:
@@ -246,11 +252,11 @@ class Decayed:
         """
         at = self._clock if t is None else as_real(t, "a time, a finite number")
         if at is None or self._clock is None:
-            return self._state._copy()
+            return copy.copy(self._state)
         if at < self._clock:
             raise ObservationError(f"cannot go back to {at!r}: the clock is at {self._clock!r}")
         whole, growth = self._split(at)
-        state = self._state._copy()
+        state = copy.copy(self._state)
         state._statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
         return state
 
@@ -258,9 +264,12 @@ class Decayed:
         # questions are answered by the state as of the clock
         if name.startswith("_") or name in ("update", "revert"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._at_clock(), name)
+
+    def _at_clock(self) -> State:
         if self._now is None:
             self._now = self.as_of()
-        return getattr(self._now, name)
+        return self._now
 
     def merge(self, other: Self) -> None:
         """Add the data of another belief; the common prior counts once.
@@ -288,7 +297,7 @@ class Decayed:
             return
         clock = other._clock if self._clock is None else max(self._clock, other._clock)
         whole, _ = self._split(clock)
-        mine, theirs = self._state._copy(), other._state._copy()
+        mine, theirs = copy.copy(self._state), copy.copy(other._state)
         self._rescale(mine, whole)
         other._rescale(theirs, whole)
         mine.merge(theirs)
@@ -323,10 +332,46 @@ class Decayed:
         """Return a new belief with the same prior and half-life, without data."""
         return type(self)(self._state, self.half_life, self.by)
 
-    def _copy(self) -> Self:
+    @property
+    def display_kind(self) -> str:  # type: ignore[override]
+        """How the state is shown."""
+        return self._state.display_kind
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of the data as of the clock."""
+        return self._at_clock().n_samples
+
+    @property
+    def categories(self) -> tuple[Any, ...]:
+        """The known labels of the state."""
+        return self._at_clock().categories
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of the data with their present weights."""
+        return self._at_clock().log_evidence
+
+    def summary(self) -> Summary:
+        """Return mean and interval as of the clock."""
+        return self._at_clock().summary()
+
+    def in_words(self) -> str:
+        """Return the prior as text."""
+        return self._state.in_words()
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return the surprise at an observation as of the clock."""
+        return self._at_clock().surprise(*arguments)
+
+    def forecasts(self, x: Any) -> dict[str, Any]:
+        """Return the prediction as of the clock."""
+        return self._at_clock().forecasts(x)
+
+    def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
-        copied._state, copied._now = self._state._copy(), None
+        copied._state, copied._now = copy.copy(self._state), None
         return copied
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ statistics, forgetting scales them, unlearning subtracts. A family supplies the 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import attrgetter
@@ -20,10 +21,11 @@ from seqbayes.distributions.base import exponential
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import Explanation, brief, check_value, default_value
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.model import Model, Summary
 from seqbayes.statistics import Learner, Statistics
 
 
-class State(base.Base, Learner):
+class State(base.Base, Learner, Model):
     """A belief about the parameter of a likelihood, kept exact by conjugacy.
 
     A family of priors (`Beta`, `Gamma`, …) is a subclass. It declares its likelihoods and the names
@@ -135,6 +137,8 @@ class State(base.Base, Learner):
 
     # How other parts of the package handle states of a family. The defaults suit one number.
 
+    conjugate: ClassVar[bool] = True
+
     display_kind: ClassVar[str] = "number"
     """How the parameter is shown.
 
@@ -145,9 +149,6 @@ class State(base.Base, Learner):
 
     unit: ClassVar[str] = ""
     """Unit of the parameter: "share" for probabilities, else empty."""
-
-    open_ended: ClassVar[bool] = False
-    """Whether labels that are not known beforehand are learned (see `vocabulary`)."""
 
     component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
     """What makes states the components of a mixture: a `ComponentAdapter`, or its "module:name".
@@ -163,16 +164,6 @@ class State(base.Base, Learner):
     def plotted(cls, hyperparameters: Any) -> Any:
         """Return the distribution whose density is shown; by default that of the parameter."""
         return cls.belief(hyperparameters)
-
-    @property
-    def categories(self) -> tuple[Any, ...]:
-        """The known labels in their order; empty unless observations are labels."""
-        return ()
-
-    @property
-    def vocabulary(self) -> Mapping[Any, Any]:
-        """What an open-ended state knows: a mapping whose keys are labels. Otherwise empty."""
-        return {}
 
     def label_weights(self) -> tuple[dict[Any, float], float]:
         """Return the posterior weight of every label, and that of all others together."""
@@ -261,13 +252,13 @@ class State(base.Base, Learner):
     def __add__(self, other: Self) -> Self:
         if not isinstance(other, State):
             return NotImplemented
-        total = self._copy()
+        total = copy.copy(self)
         total.merge(other)
         return total
 
     def __radd__(self, other: Any) -> Self:
         """Return a copy where `other` is 0: `sum` starts with it."""
-        return self._copy() if type(other) is int and other == 0 else NotImplemented
+        return copy.copy(self) if type(other) is int and other == 0 else NotImplemented
 
     def forget(self, factor: float) -> None:
         """Scale the weight of the data by `factor`, which moves the posterior toward the prior.
@@ -592,7 +583,19 @@ class State(base.Base, Learner):
         likelihood = None if default else self.likelihood
         return _restore, (type(self), prior, likelihood, self.seed, self._statistics.dump())
 
-    def _copy(self) -> Self:
+    def summary(self) -> Summary:
+        """Return the mean of the parameter and its interval."""
+        return Summary(self.mean, self.interval())
+
+    def in_words(self) -> str:
+        """Return the prior as text."""
+        return brief(self.prior)
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return minus the log predictive probability of an observation."""
+        return -float(self.log_predictive(arguments[0]))
+
+    def __copy__(self) -> Self:
         function, arguments = self.__reduce__()
         copied: Self = function(*arguments)
         return copied

@@ -1,5 +1,6 @@
 """What a pipeline hands over to the board: events one by one where they are few."""
 
+import copy
 import random
 
 import pytest
@@ -51,7 +52,7 @@ def replayed(given, shop):
     state, found = Beta(2, 3), []
     for event in given:
         if event["shop"] == shop:
-            before, evidence = state._copy(), state.explain(event["sold"]).evidence
+            before, evidence = copy.copy(state), state.explain(event["sold"]).evidence
             state.learn_one(event["sold"])
             at = state.mean
             found.append((event["sold"], before.pdf(at), evidence, state.pdf(at)))

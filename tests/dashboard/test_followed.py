@@ -21,7 +21,7 @@ from seqbayes import (
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
 from seqbayes.mixture import Mixture
-from seqbayes.river.summary import MOST
+from seqbayes.model import SUMMARY_SIZE
 from seqbayes.stream import export, open_store
 from seqbayes.stream.history import summarise
 from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
@@ -154,14 +154,14 @@ def test_summaries_of_estimators_are_short():
     model = taught(river.ConjugateNB(), [({"x": 1.0}, word) for word in words])
     summary = summarise(model)
     assert summary["n_samples"] == 2000.0
-    assert len(summary["mean"]) == len(summary["interval"]) == MOST
-    assert min(summary["mean"].values()) >= sorted(model.class_shares.values())[-MOST]
+    assert len(summary["mean"]) == len(summary["interval"]) == SUMMARY_SIZE
+    assert min(summary["mean"].values()) >= sorted(model.class_shares.values())[-SUMMARY_SIZE]
     wide = {f"x{i}": 1.0 + i for i in range(50)}
     line = taught(river.ConjugateLinearRegression(), [(wide, 2.0), (wide, 3.0)])
-    assert list(summarise(line)["mean"]) == [f"x{i}" for i in range(MOST)]
+    assert list(summarise(line)["mean"]) == [f"x{i}" for i in range(SUMMARY_SIZE)]
     odd = taught(river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]])
     summary = summarise(odd)
-    assert len(summary["mean"]) == len(summary["mean"]["word"]) == MOST
+    assert len(summary["mean"]) == len(summary["mean"]["word"]) == SUMMARY_SIZE
     belief = odd.belief("word")
     for label, share in summary["mean"]["word"].items():
         assert share == pytest.approx(belief.mean[label])

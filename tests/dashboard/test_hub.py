@@ -1,6 +1,7 @@
 """Frames: made once for all, resumable, and never waited for."""
 
 import asyncio
+import copy
 import json
 
 import pytest
@@ -42,7 +43,7 @@ def learn(board, keys, gone=(), happened=(), watched=True):
     states = {}
     for key in keys:
         entry = board.entry("b", key)
-        state = Beta() if entry is None else entry.state._copy()
+        state = Beta() if entry is None else copy.copy(entry.state)
         for (x,) in happened or [(True,)]:
             state.learn_one(x)
         states[key] = Update(state, board.now(), None, (True,), 1.0, happened, watched)
@@ -176,7 +177,7 @@ def test_steps_are_those_of_the_events_in_order():
         ]
         assert [step["x"] for step in steps] == [True, False]
         assert steps[0]["evidence"] == before.explain(True).evidence
-        after = before._copy()
+        after = copy.copy(before)
         after.learn_one(True)
         assert steps[1]["evidence"] == after.explain(False).evidence
         assert len(hub.board.entry(*key).trail.recent()) == 2

@@ -6,14 +6,13 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from river import base
 
 from seqbayes.errors import PriorError
 from seqbayes.events.fields import Slot
-from seqbayes.forgetting import Decayed
-from seqbayes.mixture import DirichletProcessMixture, Mixture
+from seqbayes.model import Model
 from seqbayes.state import State
 
 POLICIES = ("refuse", "drop", "pool")
@@ -55,8 +54,7 @@ class Belief:
     name
         Its name in the store.
     state
-        The prior, which is never changed: a state, a `Decayed`, or any object with `learn_one`,
-        `clone`, `to_dict` and `from_dict`, such as a `Mixture` or an estimator.
+        The prior, which is never changed: a state, a `Decayed`, a mixture or an estimator.
     field
         The observed field; several for a pair, or for counts.
     by
@@ -92,7 +90,7 @@ class Belief:
     """
 
     name: str
-    state: Any
+    state: Model
     field: str | Sequence[str] = ()
     by: str | Sequence[str] = ()
     weight: str | None = None
@@ -107,13 +105,18 @@ class Belief:
         for name in ("field", "by", "features"):
             given = getattr(self, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if not isinstance(self.state, Model):
+            raise PriorError(
+                f"belief {self.name!r}: expected a state, a mixture or an estimator of seqbayes,"
+                f" got {self.state!r}"
+            )
         if not (self.name and self.name.isprintable()):
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
         for key, text in find_errors(self.field, self.by, self.features, self.where, self.max_keys):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
-        timed = isinstance(self.state, Decayed) and self.state.by == "time"
+        timed = self.state.timed
         if timed != (self.time is not None):
             raise PriorError(
                 f"belief {self.name!r} has a half-life of time, and needs the field of the event"
@@ -133,14 +136,7 @@ class Belief:
     @property
     def likelihood(self) -> Any:
         """The likelihood of the observed field; None for an estimator."""
-        if isinstance(self.state, (State, Decayed)):
-            return self.state.likelihood
-        first: State | None = None
-        if isinstance(self.state, Mixture) and self.state.components:
-            first = self.state.components[0]
-        elif isinstance(self.state, DirichletProcessMixture):
-            first = self.state.component
-        return None if first is None else first.likelihood
+        return self.state.likelihood
 
     @property
     def named(self) -> list[Slot]:
@@ -189,7 +185,7 @@ class Belief:
         if not self.features:
             return [(name, "feature") for name in self.field]
         target = "number" if isinstance(self.state, base.Regressor) else "label"
-        models = (self.state.features if isinstance(self.state, _Modelled) else None) or {}
+        models = self.state.feature_models
         features = [(name, _kind_of_feature(models.get(name))) for name in self.features]
         return [*features, *((name, target) for name in self.field)]
 
@@ -202,13 +198,6 @@ class Belief:
         if self.time is not None:
             slots.append((self.time, "time"))
         return [*slots, *((name, "any") for name in self.where)]
-
-
-@runtime_checkable
-class _Modelled(Protocol):
-    """An estimator with parameters that choose models for its features."""
-
-    features: Mapping[Any, Any] | None
 
 
 def find_errors(

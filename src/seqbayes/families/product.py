@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -164,7 +165,7 @@ class Product(State):
 
     def parts(self) -> dict[Any, State]:
         """Return the belief about every field, as a state of its own."""
-        return {name: state._copy() for name, state in self._states().items()}
+        return {name: copy.copy(state) for name, state in self._states().items()}
 
     def marginal(self, name: Any) -> State:
         """Return the belief about one field, as a state of its own.
@@ -176,7 +177,7 @@ class Product(State):
         """
         if name not in self.fields:
             raise PriorError(f"expected a field of {tuple(self.fields)}, got {name!r}")
-        return self._states()[name]._copy()
+        return copy.copy(self._states()[name])
 
     # The formulas, each a sum or a mapping over the fields.
 
@@ -359,7 +360,7 @@ class Product(State):
 
     def rollover(self) -> None:
         """Make the posterior the new prior, with nothing seen: tonight's becomes tomorrow's."""
-        rolled = {name: state._copy() for name, state in self._states().items()}
+        rolled = {name: copy.copy(state) for name, state in self._states().items()}
         for state in rolled.values():
             state.rollover()
         self.fields = rolled

@@ -15,11 +15,12 @@ from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.rows import HEAVIEST, as_observations, as_weight
 from seqbayes.mixture.settings import STEPS, Settings, as_count
 from seqbayes.mixture.start import Buffer
+from seqbayes.model import Model, Summary
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 
 
-class StreamClusterer(base.Clusterer):
+class StreamClusterer(base.Clusterer, Model):
     """A clusterer that learns from a stream, and can be copied, stored and merged."""
 
     _given: dict[str, Any]
@@ -191,6 +192,9 @@ class StreamClusterer(base.Clusterer):
             raise PriorError(f"cannot read the {name}: {error}") from None
         return found
 
+    def __copy__(self) -> Self:
+        return self.clone(include_attributes=True)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (type(self), self._given, self.learned())
 
@@ -251,6 +255,33 @@ class BaseMixture(StreamClusterer):
             kind = type(self).__name__
             raise PriorError(f"a {kind} without priors has no density before the first observation")
         return self.present()
+
+    display_kind = "mixture"
+
+    def summary(self) -> Summary:
+        """Return the weights of the components, once they do not change names."""
+        if not self.started:
+            return Summary(None, None)
+        weights = zip(self.names, self.weights, strict=True)
+        return Summary({str(name): weight for name, weight in weights}, None)
+
+    def surprise(self, *arguments: Any) -> float | None:
+        """Return minus the log predictive density of an observation; None before any data."""
+        return -float(self.log_predictive(arguments[0])) if self.n_samples else None
+
+    def forecasts(self, x: Any) -> dict[str, Any]:
+        """Return the likeliest component, the log density, and the probability of each component.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        return {
+            "prediction": self.predict_one(x),
+            "log_predictive": self.log_predictive(x),
+            "probabilities": self.predict_proba_one(x),
+        }
 
     @property
     def names(self) -> tuple[Any, ...]:

@@ -107,6 +107,7 @@ class DirichletProcessMixture(BaseMixture):
         average: bool | None = None,
     ) -> None:
         self.component = _check_component(component)
+        self.likelihood = None if self.component is None else self.component.likelihood
         self.concentration = check_parameter("concentration", concentration)
         self.most = _check_most(most)
         self.seed, self.buffer, self.step, self.average = seed, buffer, step, average

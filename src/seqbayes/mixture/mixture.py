@@ -155,6 +155,7 @@ class Mixture(BaseMixture):
         if start is not None and priors is None:
             raise PriorError("a start needs the components' priors: give states, not their number")
         self._settings = check_settings(self._given, self.names)
+        self.likelihood = None if priors is None else priors[0].likelihood
         self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(named), BUFFER * len(named))
         self._buffer = Buffer(self.names, priors, self._settings, seed, size)
@@ -163,6 +164,10 @@ class Mixture(BaseMixture):
         if start is not None:
             self._model = self._buffer.new_model()
             self._model.start_from(self._given["start"])
+
+    def in_words(self) -> str:
+        """Return the names of the components as text."""
+        return f"Mixture of {', '.join(map(str, self.names))}"
 
     # Learning.
 

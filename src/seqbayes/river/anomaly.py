@@ -9,13 +9,14 @@ from typing import Any, Self
 from river.base import AnomalyDetector
 
 from seqbayes.errors import ObservationError
+from seqbayes.model import SUMMARY_SIZE, Model, Summary
 from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.state import State
 
 
-class PredictiveSurprise(AnomalyDetector):
+class PredictiveSurprise(AnomalyDetector, Model):
     """Score an observation by its surprise under the posterior predictive.
 
     The surprise of a feature is ``log p(likeliest value) - log p(x)`` under its posterior
@@ -117,6 +118,33 @@ class PredictiveSurprise(AnomalyDetector):
             If a value is missing or does not fit its feature.
         """
         return math.fsum(self.surprises(x).values())
+
+    @property
+    def feature_models(self) -> Mapping[Any, Any]:
+        """The models chosen for features, by name."""
+        return self.features or {}
+
+    def summary(self) -> Summary:
+        """Return the beliefs about the first features; of labels, those with the largest shares."""
+        means: dict[str, Any] = {}
+        intervals: dict[str, Any] = {}
+        for name in self.feature_names[:SUMMARY_SIZE]:
+            belief = self.belief(name)
+            if belief.display_kind == "labels":
+                top = belief.belief(belief.posterior).largest(SUMMARY_SIZE)
+                found = Summary(top.mean, top.interval(0.95, "equal-tailed"))
+            else:
+                found = belief.summary()
+            means[str(name)], intervals[str(name)] = found
+        return Summary(means, intervals)
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return the score of an observation."""
+        return self.score_one(arguments[0])
+
+    def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return the score of an observation."""
+        return {"score": self.score_one(x)}
 
     @property
     def n_samples(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,11 +13,12 @@ from seqbayes import likelihoods
 from seqbayes.distributions import Beta
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.model import SUMMARY_SIZE, Model, Summary
 from seqbayes.river.features import Feature
 from seqbayes.state import check_level
 
 
-class GenerativeClassifier(base.Classifier):
+class GenerativeClassifier(base.Classifier, Model):
     """A classifier that models features within classes, and counts the classes.
 
     Parameters
@@ -29,6 +31,8 @@ class GenerativeClassifier(base.Classifier):
     PriorError
         If it is not above zero.
     """
+
+    features: Mapping[Any, Any] | None
 
     def __init__(self, class_strength: float) -> None:
         self.class_strength = check_parameter("class_strength", class_strength)
@@ -56,6 +60,31 @@ class GenerativeClassifier(base.Classifier):
         shares = {label: math.exp(value - best) for label, value in joint.items()}
         whole = math.fsum(shares.values())
         return {label: share / whole for label, share in shares.items()}
+
+    @property
+    def feature_models(self) -> Mapping[Any, Any]:
+        """The models chosen for features, by name."""
+        return self.features or {}
+
+    def summary(self) -> Summary:
+        """Return the shares of the largest classes."""
+        shares = self.class_shares
+        top = heapq.nlargest(SUMMARY_SIZE, shares, key=shares.__getitem__)
+        intervals = self.class_share_intervals(classes=top)
+        return Summary(
+            {str(label): shares[label] for label in top},
+            {str(label): intervals[label] for label in top},
+        )
+
+    def surprise(self, *arguments: Any) -> float | None:
+        """Return minus the log predictive probability of a class, given its features."""
+        x, y = arguments[:2]
+        share = self.predict_proba_one(x).get(y, 0.0)
+        return -math.log(share) if share > 0.0 else None
+
+    def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return the likeliest class, and the probability of each."""
+        return {"prediction": self.predict_one(dict(x)), "probabilities": self.predict_proba_one(x)}
 
     @property
     def n_samples(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 from river import base
@@ -12,6 +13,7 @@ from seqbayes import serialization
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.model import SUMMARY_SIZE, Model, Summary
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
@@ -26,7 +28,7 @@ class _Noise(NamedTuple):
     beta: float
 
 
-class ConjugateLinearRegression(base.Regressor):
+class ConjugateLinearRegression(base.Regressor, Model):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
@@ -346,6 +348,25 @@ class ConjugateLinearRegression(base.Regressor):
         """Posterior of the noise variance; None while it is improper."""
         alpha, beta = self._noise
         return InverseGamma(alpha, beta) if alpha > 0.0 and beta > 0.0 else None
+
+    def summary(self) -> Summary:
+        """Return the weights of the first features."""
+        weights = self.weights
+        first = list(islice(weights, SUMMARY_SIZE))
+        intervals = self.weight_intervals(features=first)
+        return Summary(
+            {str(name): weights[name] for name in first},
+            {str(name): intervals[name] for name in first},
+        )
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return minus the log predictive density of a target, given its features."""
+        x, y = arguments[:2]
+        return -self.log_predictive(x, y)
+
+    def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return the prediction of the target, and its interval."""
+        return {"prediction": self.predict_one(x), "interval": self.predict_interval(x)}
 
     @property
     def n_samples(self) -> float:

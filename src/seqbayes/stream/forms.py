@@ -47,25 +47,6 @@ def read_state(document: Mapping[str, Any]) -> Any:
     return kind.from_dict(document)
 
 
-def in_words(state: Any) -> str | None:
-    """Return a short name of a state or mixture without data; None for an estimator.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta, Normal
-    >>> in_words(Beta(2, 3)), in_words(Mixture({"low": Normal(0, 1), "high": Normal(9, 1)}))
-    ('Beta(2, 3)', 'Mixture of low, high')
-    """
-    if isinstance(state, State):
-        return str(state.clone()).partition(" + 0 seen")[0]
-    if isinstance(state, Mixture):
-        return f"Mixture of {', '.join(map(str, state.names))}"
-    if isinstance(state, DirichletProcessMixture):
-        component = "Normal" if state.component is None else in_words(state.component)
-        return f"DirichletProcessMixture({state.concentration:g}) of {component}"
-    return None
-
-
 class Forms:
     """Makes the states of a belief, and writes and reads their JSON.
 

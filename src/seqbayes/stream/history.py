@@ -11,8 +11,7 @@ import msgspec
 
 from seqbayes.console.plain import plain
 from seqbayes.events.keys import write_key
-from seqbayes.mixture.base import BaseMixture
-from seqbayes.river import summary
+from seqbayes.model import Model
 from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, HistoryPoint
 
@@ -55,7 +54,7 @@ class History(Collector):
         self._last = now
         for name, table in pipeline.tables.items():
             chosen = heapq.nlargest(
-                self._keys, table.changed_keys, key=lambda k: _n_samples(table, k)
+                self._keys, table.changed_keys, key=lambda key: table.state(key).n_samples
             )
             for key in chosen:
                 text = msgspec.json.encode(summarise(table.state(key))).decode()
@@ -70,11 +69,7 @@ class History(Collector):
             self._thin_in = self._points // 4
 
 
-def _n_samples(table: Any, key: Any) -> float:
-    return float(getattr(table.state(key), "n_samples", 0.0))
-
-
-def summarise(state: Any) -> dict[str, Any]:
+def summarise(state: Model) -> dict[str, Any]:
     """Return the numbers of a state to plot over time: its mean, and an interval if it has one.
 
     For a mixture these are the weights of its components, for an estimator its summary.
@@ -85,18 +80,11 @@ def summarise(state: Any) -> dict[str, Any]:
     >>> summarise(Gamma(2.0, 4.0))["mean"]
     0.5
     """
-    found: dict[str, Any] = {}
-    for name in ("n_samples", "clock", "mean"):
-        value = getattr(state, name, None)
-        if value is not None:
-            found[name] = plain(value)
-    if (
-        isinstance(state, BaseMixture) and state.started
-    ):  # before that, components may exchange names
-        found["mean"] = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
-    if hasattr(state, "interval"):
-        found["interval"] = plain(state.interval())
-    numbers = summary.summarise(state)
-    if numbers is not None:
-        found |= {"mean": plain(numbers.mean), "interval": plain(numbers.interval)}
-    return found
+    mean, interval = state.summary()
+    found = {
+        "n_samples": state.n_samples,
+        "clock": state.clock,
+        "mean": mean,
+        "interval": interval,
+    }
+    return {name: plain(value) for name, value in found.items() if value is not None}

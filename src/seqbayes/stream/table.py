@@ -17,8 +17,6 @@ from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
 from seqbayes.events.loops import learn_events, learn_until_failure, learns_by_itself
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
-from seqbayes.forgetting import Decayed
-from seqbayes.state import State
 from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.stores import StoreError
 
@@ -340,5 +338,4 @@ def _is_key(key: Any) -> bool:
 
 def _find_vocabulary(template: Any) -> Callable[[Any], Mapping[Any, Any]] | None:
     """Return a function for the labels in a state of an open vocabulary, or None."""
-    known = isinstance(template, (State, Decayed)) and template.open_ended
-    return attrgetter("vocabulary") if known else None
+    return attrgetter("vocabulary") if template.open_ended else None

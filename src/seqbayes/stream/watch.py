@@ -30,7 +30,7 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import LONGEST, Cells
 from seqbayes.events.rows import Sniffed, find_format
-from seqbayes.state import State, check_level
+from seqbayes.state import check_level
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
@@ -221,7 +221,7 @@ class _Watch(Collector):
         self._args = args
         self._belief = belief
         self._source = source
-        self._prior: State = belief.state
+        self._prior: Any = belief.state
         self._view = View(args.level, args.interval, args.top)
         self._started = self._reported = time.monotonic()
         self._warned: set[str] = set()

@@ -9,7 +9,7 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.views.base import without_decay
 from seqbayes.events.belief import Belief
 from seqbayes.forgetting import Decayed
-from seqbayes.stream.forms import Forms, in_words, read_state
+from seqbayes.stream.forms import Forms, read_state
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
@@ -42,7 +42,7 @@ def example(belief: Belief) -> dict[str, Any]:
     {'type': 'candy', 'bag': 'north', 'colour': 'red'}
     """
     plain = without_decay(belief.state)
-    labels = getattr(getattr(plain, "prior", None), "categories", None) or [_EXAMPLES["label"]]
+    labels = plain.categories or (_EXAMPLES["label"],)
     told = {
         name: value[0] if isinstance(value, (list, tuple)) else value
         for name, value in belief.where.items()
@@ -68,7 +68,7 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
     plain, forms = without_decay(state), Forms(state)
-    likelihood = getattr(plain, "likelihood", None)
+    likelihood = plain.likelihood
     return About(
         name,
         type(plain).__name__,
@@ -76,7 +76,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         views.kind_of(state),
         by,
         field,
-        in_words(plain) or type(plain).__name__,
+        plain.in_words(),
         _half_life(state),
         None,
         forms.read,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.dashboard.live.entries import Update
-from seqbayes.dashboard.live.trail import copy_of
 from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, Pulse, Store
@@ -129,7 +129,7 @@ class StateFeed(Collector):
             self._opened = True
             self._pending = {name: _stored(store, name) for name in pipeline.tables}
         self.ready.set()
-        self.base = store.events(pipeline.source.name) if hasattr(store, "events") else 0
+        self.base = store.events(pipeline.source.name)
         self.dead_letters = store.dead_letter_count()
         self.events = 0
 
@@ -173,7 +173,7 @@ class StateFeed(Collector):
             if state is not None:
                 watched, happened = key in observer.watched, events.get(key, ())
                 changed[write_key(key)] = Update(
-                    copy_of(state), at, None, arguments, counts[key], happened, watched
+                    copy.copy(state), at, None, arguments, counts[key], happened, watched
                 )
         for text in table.gone:
             changed.setdefault(text, Update(None, at))

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.forgetting import Decayed
-from seqbayes.mixture.base import BaseMixture
-from seqbayes.state import State
 
 RECENT = 50
 """Events of a key that are told, the last ones."""
@@ -36,7 +33,7 @@ class _Stretch:
 
     def tell(self) -> list[Happened]:
         """Return what the events did, the last of them; nothing if they are not all."""
-        state = copy_of(self.before)
+        state = copy.copy(self.before)
         told: list[Happened] = []
         for place, (at, arguments) in enumerate(self.events):
             if len(self.events) - place <= RECENT:
@@ -92,22 +89,3 @@ class Trail:
             self._told.extend(stretch.tell())
         self._untold = []
         return list(self._told)
-
-
-def copy_of(state: Any) -> Any:
-    """Return a copy of a state, mixture or estimator, with what it has learned.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> belief = Beta()
-    >>> copied = copy_of(belief)
-    >>> copied.learn_one(True)
-    >>> belief.n_samples, copied.n_samples
-    (0.0, 1.0)
-    """
-    if isinstance(state, (State, Decayed)):
-        return state._copy()
-    if isinstance(state, BaseMixture):
-        return state.clone(include_attributes=True)
-    return copy.deepcopy(state)

@@ -31,7 +31,6 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
 from seqbayes.dashboard.views.figures import finite, values
 from seqbayes.errors import SeqbayesError
-from seqbayes.state import State
 
 __all__ = [
     "Followed",
@@ -131,15 +130,14 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     {'kind': 'pmf', 'x': [0.0, 1.0], 'p': [0.6, 0.4]}
     """
     view, plain = view_of(state), without_decay(state)
-    conjugate = isinstance(plain, State)
     shown = card(state, last, DETAIL_POINTS)
     return {
         **shown,
         **view.details(plain, last),
-        "posterior": values(plain.posterior) if conjugate else None,
-        "prior": values(plain.prior) if conjugate else None,
+        "posterior": values(plain.posterior) if plain.conjugate else None,
+        "prior": values(plain.prior) if plain.conjugate else None,
         "text": view.text(state),
-        "log_evidence": finite(getattr(plain, "log_evidence", None)),
+        "log_evidence": finite(plain.log_evidence),
         "predictive": view.predictive(plain, shown),
     }
 
@@ -232,6 +230,6 @@ def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:
         Arguments for `learn_one`.
     """
     try:
-        return view_of(state).surprise(without_decay(state), arguments)
+        return finite(state.surprise(*arguments))
     except (SeqbayesError, NotImplementedError):  # no prediction yet
         return None

@@ -9,9 +9,6 @@ from typing import Any, ClassVar, NamedTuple
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
-from seqbayes.forgetting import Decayed
-from seqbayes.mixture.base import BaseMixture
-from seqbayes.state import State
 
 LEVEL = 0.95
 """Level of the intervals that pages show."""
@@ -188,10 +185,6 @@ class View:
         """Return one step of Bayes' rule in numbers, or None if it cannot be computed."""
         return None
 
-    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
-        """Return the surprise at an observation that is not learned yet, in nats."""
-        return finite(-state.log_predictive(*arguments[:1]))
-
     def text(self, state: Any) -> str:
         """Return the belief as text."""
         return str(state)
@@ -242,10 +235,8 @@ def kind_of(state: Any) -> str:
     >>> kind_of(Beta()), kind_of(NormalInverseGamma()), kind_of(Mixture(2))
     ('number', 'normal', 'mixture')
     """
-    state = without_decay(state)
-    if isinstance(state, State):
-        return state.display_kind
-    return "mixture" if isinstance(state, BaseMixture) else "estimator"
+    kind: str = state.display_kind
+    return kind
 
 
 def view_of(state: Any) -> View:
@@ -255,9 +246,9 @@ def view_of(state: Any) -> View:
 
 def without_decay(state: Any) -> Any:
     """Return the state that a decaying belief has at its clock; other states unchanged."""
-    return state.as_of() if isinstance(state, Decayed) else state
+    return state.as_of()
 
 
 def weight_of(state: Any) -> float:
     """Return the total weight of the data, or 0 if an estimator does not report it."""
-    return float(getattr(state, "n_samples", 0.0) or 0.0)
+    return float(state.n_samples)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -22,6 +21,7 @@ from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.labels import shares
 from seqbayes.dashboard.views.mixtures import brief
 from seqbayes.dashboard.views.several import followed_field
+from seqbayes.model import Summary
 from seqbayes.river import (
     ConjugateLinearRegression,
     ConjugateNB,
@@ -29,7 +29,6 @@ from seqbayes.river import (
     PredictiveSurprise,
 )
 from seqbayes.river.generative import GenerativeClassifier
-from seqbayes.river.summary import Summary, summarise
 from seqbayes.state import State
 
 _MAX_ESTIMATES = 60
@@ -65,8 +64,8 @@ class EstimatorView(View):
         if isinstance(state, PredictiveSurprise):
             beliefs = ((name, state.belief(name)) for name in state.feature_names)
             return followed_field(beliefs, held)
-        told = summarise(state)
-        if told is None or not told.mean:
+        told = state.summary()
+        if not told.mean:
             return None
         name, what = next(iter(told.mean)), "weight of"
         share = isinstance(state, GenerativeClassifier)
@@ -76,23 +75,12 @@ class EstimatorView(View):
         mean = finite(told.mean[name])
         return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
 
-    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
-        """Return the surprise at the target, or at the features of an anomaly detector."""
-        if hasattr(state, "log_predictive"):
-            return finite(-state.log_predictive(*arguments[:2]))
-        if hasattr(state, "score_one"):
-            return finite(state.score_one(arguments[0]))
-        if hasattr(state, "predict_proba_one") and len(arguments) > 1:
-            share = state.predict_proba_one(arguments[0]).get(arguments[1], 0.0)
-            return -math.log(share) if share > 0.0 else None
-        return None
-
     def text(self, state: Any) -> str:
         """Return the parameters and the features of the estimator."""
         return text(state)
 
 
-def _held(told: Summary, top: str, held: Path) -> str:
+def _held(told: Summary, top: Any, held: Path) -> Any:
     """Return the class followed before, unless the largest exceeds its interval."""
     for name in told.mean:
         if held == (name,) and told.interval[name] and told.mean[top] <= told.interval[name][1]:

@@ -18,7 +18,6 @@ from seqbayes.dashboard.views.base import (
     View,
     register_view,
     view_of,
-    weight_of,
 )
 from seqbayes.dashboard.views.figures import finite, heights, pair, places, values
 from seqbayes.dashboard.views.predictives import (
@@ -90,10 +89,6 @@ class MixtureView(View):
             return None
         name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
         return Followed(f"share of {name}", (name,), finite(shares[name]), share=True)
-
-    def surprise(self, state: Any, arguments: tuple[Any, ...]) -> float | None:
-        """Return the surprise, or None before the first observation."""
-        return None if weight_of(state) == 0.0 else super().surprise(state, arguments)
 
 
 def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:

@@ -165,11 +165,6 @@ def _entries(
 
 def _sum(stored: StoredBelief, mine: StoredEntry, theirs: StoredEntry) -> StoredEntry:
     state, other = stored.decode(mine), stored.decode(theirs)
-    if not hasattr(state, "merge"):
-        raise StoreError(
-            f"belief {stored.name!r} has {mine.key} in several stores, and a {type(state).__name__}"
-            f" cannot be merged"
-        )
     try:
         state.merge(other)
     except SeqbayesError as error:

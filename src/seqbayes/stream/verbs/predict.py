@@ -15,11 +15,10 @@ from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
-from seqbayes.mixture.base import BaseMixture
 from seqbayes.state import check_level
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
-from seqbayes.stream.verbs.stored import is_state, key_states, missing_key, stored_beliefs
+from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
 
 _DIGITS = re.compile(r"\d+\.\d{6,}(e[+-]?\d+)?")
 
@@ -94,10 +93,12 @@ def predict(
     result: dict[str, Any] = {"belief": belief, "key": name}
     if prior:
         result["prior"] = True
-    if is_state(state):
+    if state.conjugate:
         return {**result, **_expect(state, values, level)}
-    if isinstance(state, BaseMixture):
-        return {**result, **_expect_mixture(state, values)}
+    if state.display_kind == "mixture":
+        result |= {"n": state.n_samples, "predictive": str(state)}
+        forecasts = [{"value": plain(x), **plain(state.forecasts(x))} for x in values]
+        return {**result, "values": forecasts} if values else result
     return {**result, "values": [_estimate(state, each) for each in values]}
 
 
@@ -132,35 +133,13 @@ def _label(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def _expect_mixture(mixture: BaseMixture, values: Sequence[Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {"n": mixture.n_samples, "predictive": str(mixture)}
-    if values:
-        result["values"] = [
-            {
-                "value": plain(x),
-                "prediction": plain(mixture.predict_one(x)),
-                "log_predictive": plain(mixture.log_predictive(x)),
-                "probabilities": plain(mixture.predict_proba_one(x)),
-            }
-            for x in values
-        ]
-    return result
-
-
 def _estimate(estimator: Any, features: Any) -> dict[str, Any]:
     """Return the predictions of an estimator for some features."""
     if not isinstance(features, Mapping):
         raise ObservationError(f"expected an object of features, got {features!r}")
     result: dict[str, Any] = {"value": plain(features)}
-    for name, method in (
-        ("prediction", "predict_one"),
-        ("interval", "predict_interval"),
-        ("probabilities", "predict_proba_one"),
-        ("score", "score_one"),
-    ):
-        ask = getattr(estimator, method, None)
-        if ask is not None:
-            result |= _existing(name, lambda ask=ask: ask(features))
+    for name, value in estimator.forecasts(features).items():
+        result |= _existing(name, lambda value=value: value)
     return result
 
 
@@ -187,9 +166,7 @@ def parse_value(text: str, state: Any) -> Any:
     >>> parse_value("3", Dirichlet({"3": 1, "4": 1}))
     '3'
     """
-    likelihood = state.likelihood if is_state(state) else None
-    if isinstance(state, BaseMixture):
-        likelihood = state.components[0].likelihood if state.components else None
+    likelihood = state.likelihood
     kind = "any" if likelihood is None else likelihood.observation_kind
     if kind == "text":
         return text

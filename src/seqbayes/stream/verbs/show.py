@@ -20,7 +20,6 @@ from seqbayes.console.text import count_of
 from seqbayes.events.durations import spell_duration
 from seqbayes.forgetting import Decayed
 from seqbayes.state import check_level
-from seqbayes.stream.forms import in_words
 from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
@@ -33,9 +32,7 @@ from seqbayes.stream.verbs.shared import (
 from seqbayes.stream.verbs.stored import (
     KeyState,
     StoredBelief,
-    count_samples,
     header,
-    is_state,
     key_states,
     lines,
     missing_key,
@@ -203,7 +200,7 @@ def _picture(
             yield found
 
     def n_samples(found: KeyState) -> float:
-        return count_samples(found.state) or 0.0
+        return float(found.state.n_samples)
 
     chosen = heapq.nlargest(view.top, counted(), key=n_samples)
     keys = count_of(total, "key")
@@ -225,9 +222,8 @@ def _prior(stored: StoredBelief) -> RenderableType:
 
     from seqbayes.console.palette import RULE
 
-    if not is_state(stored.prior):
-        words = in_words(stored.prior) or " ".join(repr(stored.prior).split())
-        return Text(words[:300], RULE["prior"])
+    if not stored.prior.conjugate:
+        return Text(stored.prior.in_words()[:300], RULE["prior"])
     text = Text.assemble(
         (f"{str(stored.prior).partition(' + ')[0]} prior", RULE["prior"]),
         ", ",

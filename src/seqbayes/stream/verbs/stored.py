@@ -13,9 +13,7 @@ from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import Line, View, name_key, summarise
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
-from seqbayes.forgetting import Decayed
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.state import State
 from seqbayes.stream.forms import Forms, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
@@ -142,22 +140,14 @@ class KeyState:
         """Return posterior, interval, estimates, counts and times as JSON values."""
         found: dict[str, Any] = {"belief": self.belief, "key": self.key}
         found |= describe_any(self.state, view)
-        if isinstance(self.state, Decayed) and self.state.by == "time":
-            clock = self.state.clock
-            if clock is not None:
-                found["clock"] = timestamp(clock)
+        if self.state.timed and self.state.clock is not None:
+            found["clock"] = timestamp(self.state.clock)
         return {**found, "since": timestamp(self.since), "updated": timestamp(self.updated)}
-
-
-def count_samples(state: Any) -> float | None:
-    """Return the weight of the data of a state or estimator; None if it does not count it."""
-    count: float | None = getattr(state, "n_samples", None)
-    return count
 
 
 def describe_any(state: Any, view: View) -> dict[str, Any]:
     """Return a state, a mixture or an estimator as JSON values."""
-    if is_state(state):
+    if state.conjugate:
         found = describe({}, state, view)
         del found["key"]
         return found
@@ -169,12 +159,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
                 for name, weight, component in ranked_components(state)
             },
         }
-    return {"n": count_samples(state), "document": plain(state.to_dict())}
-
-
-def is_state(state: Any) -> bool:
-    """Return whether a belief is a conjugate state, with or without decay."""
-    return isinstance(state, (State, Decayed))
+    return {"n": state.n_samples, "document": plain(state.to_dict())}
 
 
 def ranked_components(mixture: Any) -> Iterator[tuple[Any, float, Any]]:
@@ -256,7 +241,7 @@ def key_states(
 
 def _decayed(state: Any, as_of: float | None) -> Any:
     """Decay a state with a half-life in time to a time after its clock."""
-    if as_of is None or not isinstance(state, Decayed) or state.by != "time":
+    if as_of is None or not state.timed:
         return state
     clock = state.clock
     return state if clock is None or as_of <= clock else state.as_of(as_of)
@@ -277,14 +262,14 @@ def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
             for line in summarise(key, component, view):
                 part = f"{name} {line.part or 'mean'}"
                 yield line._replace(part=part, scale=line.scale or "component")
-    elif is_state(state):
+    elif state.conjugate:
         yield from summarise(key, state, view)
     else:
         yield Line(*_start(key, state), None, None, None, None)
 
 
 def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
-    return name_key(key), type(state).__name__, count_samples(state)
+    return name_key(key), type(state).__name__, state.n_samples
 
 
 def header(by: Sequence[str]) -> list[str]:

@@ -1,0 +1,118 @@
+"""The interface of everything that learns one observation at a time and can be stored."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+from seqbayes.errors import MergeError
+
+SUMMARY_SIZE = 12
+"""Largest number of names in a summary of an estimator."""
+
+
+class Summary(NamedTuple):
+    """Mean and 95 % interval of a model: of one number, or of several by name.
+
+    Either is None if the model does not have it. Of several numbers, the first is the most
+    important.
+    """
+
+    mean: Any
+    interval: Any
+
+
+class Model:
+    """A state, a state with decay, a mixture or an estimator.
+
+    Streams, stores and the dashboard use models through this class only. The defaults are those of
+    an estimator on feature dicts.
+    """
+
+    display_kind: ClassVar[str] = "estimator"
+    """How the model is shown: the kind of its view on the dashboard."""
+
+    conjugate: ClassVar[bool] = False
+    """Whether the model is a state: prior and statistics under one likelihood."""
+
+    likelihood: Any = None
+    """The likelihood of an observation; None if observations are dictionaries of features."""
+
+    timed: bool = False
+    """Whether every observation needs its time, because the data decay by time."""
+
+    @property
+    def n_samples(self) -> float:
+        """Total weight of the data."""
+        raise NotImplementedError
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether labels that are not known beforehand are learned."""
+        return False
+
+    @property
+    def clock(self) -> float | None:
+        """The time, or number of events, up to which the data have decayed; None without decay."""
+        return None
+
+    @property
+    def vocabulary(self) -> Mapping[Any, Any]:
+        """The labels that an open-ended model has learned, as keys; otherwise empty."""
+        return {}
+
+    @property
+    def categories(self) -> tuple[Any, ...]:
+        """The known labels in their order; empty unless observations are labels."""
+        return ()
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of the data; None if it is not defined or not computed."""
+        return None
+
+    @property
+    def feature_models(self) -> Mapping[Any, Any]:
+        """The models chosen for features, by name; empty for the default models."""
+        return {}
+
+    def as_of(self, t: float | None = None) -> Any:
+        """Return the model without decay, as of a time; the model itself if it does not decay."""
+        return self
+
+    def summary(self) -> Summary:
+        """Return the numbers of the model that are followed over time."""
+        return Summary(None, None)
+
+    def in_words(self) -> str:
+        """Return a short description of the model without its data."""
+        return " ".join(repr(self).split())
+
+    def surprise(self, *arguments: Any) -> float | None:
+        """Return how unexpected an observation is, in nats; None if the model has no measure.
+
+        Parameters
+        ----------
+        arguments
+            The arguments of `learn_one`.
+        """
+        return None
+
+    def forecasts(self, x: Any) -> dict[str, Any]:
+        """Return what the model predicts for an observation or its features, by name."""
+        return {}
+
+    def merge(self, other: Self) -> None:
+        """Add the data of another model.
+
+        Raises
+        ------
+        MergeError
+            If the models differ, or models of this class cannot be merged.
+        """
+        raise MergeError(f"a {type(self).__name__} cannot be merged")
+
+    def __copy__(self) -> Self:
+        """Return an independent copy, with the data."""
+        return copy.deepcopy(self)
