@@ -10,7 +10,7 @@ import pytest
 
 from seqbayes import Beta, Dirichlet, Gamma, NormalInverseGamma, ObservationError, PriorError
 from seqbayes.families import Normal
-from seqbayes.likelihoods import Binomial
+from seqbayes.likelihoods import Binomial, Exponential
 from seqbayes.mixture import Mixture
 
 HEADS = [5, 9, 8, 4, 7]
@@ -193,6 +193,16 @@ def test_clusters_are_found_from_the_data_alone() -> None:
     shares = dict(zip((p.mean > 0 for p in mixture.parameters), mixture.weights, strict=True))
     assert shares[True] == pytest.approx(0.7, abs=0.03)
     assert mixture.predict_one(-3.0) != mixture.predict_one(2.0)
+
+
+def test_clusters_start_with_the_prior_that_suits_them() -> None:
+    """Two rates with different priors: swapped, the priors pull a rate of 20 down to 6."""
+    for seed in range(4):
+        x = np.random.default_rng(seed).exponential(1, 400) / np.resize([20.0, 0.05], 400)
+        low, high = (Gamma(1, rate, likelihood=Exponential()) for rate in (20, 0.05))
+        mixture = Mixture({"low": low, "high": high}, seed=seed)
+        mixture.fit(x)
+        assert mixture.parameters == pytest.approx((1 / x[1::2].mean(), 1 / x[::2].mean()), rel=0.1)
 
 
 def test_log_likelihood_by_enumeration() -> None:

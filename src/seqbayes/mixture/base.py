@@ -145,14 +145,48 @@ class StreamClusterer(base.Clusterer, Model):
         return cloned
 
     @staticmethod
-    def _encode(name: str, value: Any) -> Any:
-        """Return a parameter as JSON values."""
-        return encode_parameter(name, value)
+    def encode_parameter(name: str, value: Any) -> Any:
+        """Return a constructor parameter as JSON values.
+
+        Raises
+        ------
+        PriorError
+            If the step is not one of the named step sizes.
+        """
+        if name == "components" and as_count(value) is None:
+            named = value.items() if isinstance(value, Mapping) else enumerate(value)
+            return [[serialization.encode(key), state.to_dict()] for key, state in named]
+        if name == "step" and value is not None:
+            if isinstance(value, (int, float)):
+                return float(value)
+            if type(value) not in STEPS.values():
+                raise PriorError(f"a step has a JSON form if it is one of {', '.join(STEPS)}")
+            fields = {field: getattr(value, field) for field in value.__slots__}
+            return [type(value).__name__, fields]
+        if isinstance(value, State):
+            return value.to_dict()
+        return serialization.encode(int(value) if isinstance(value, np.integer) else value)
 
     @staticmethod
-    def _decode(name: str, value: Any) -> Any:
-        """Return a parameter from JSON values."""
-        return decode_parameter(name, value)
+    def decode_parameter(name: str, value: Any) -> Any:
+        """Return a constructor parameter from JSON values.
+
+        Raises
+        ------
+        PriorError
+            If the document is invalid.
+        """
+        try:
+            if name == "components" and as_count(value) is None:
+                return {serialization.decode(key): State.from_dict(state) for key, state in value}
+            if name == "step" and isinstance(value, (list, tuple)):
+                kind, fields = value
+                return STEPS[kind](**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read {name} of the mixture: {error}") from None
+        if isinstance(value, Mapping) and "family" in value:
+            return State.from_dict(value)
+        return serialization.decode(value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a versioned dictionary of JSON values.
@@ -162,10 +196,11 @@ class StreamClusterer(base.Clusterer, Model):
         PriorError
             If the step is not one of the named step sizes.
         """
+        encoded = {name: self.encode_parameter(name, v) for name, v in self._given.items()}
         return {
             "seqbayes": serialization.VERSION,
             "model": type(self).__name__,
-            "parameters": {name: self._encode(name, value) for name, value in self._given.items()},
+            "parameters": encoded,
             **self.learned(),
         }
 
@@ -184,7 +219,7 @@ class StreamClusterer(base.Clusterer, Model):
             raise PriorError(f"expected a dictionary of a {name}, got model {model!r}")
         try:
             parameters = data["parameters"].items()
-            found = cls(**{name: cls._decode(name, value) for name, value in parameters})
+            found = cls(**{name: cls.decode_parameter(name, value) for name, value in parameters})
             found.load_learned(data)
         except PriorError:
             raise
@@ -250,6 +285,8 @@ class BaseMixture(StreamClusterer):
 
     def _model_for(self, x: Any) -> EMModel:
         """Return the model for the density of an observation; refuse if there is no scale yet."""
+        if self._model is not None:
+            return self._model
         self.check(x)
         if self._has_no_scale():
             kind = type(self).__name__
@@ -448,47 +485,3 @@ def _brief(parameter: Any) -> str:
         names = getattr(parameter, "_fields", range(len(parameter)))
         return ", ".join(f"{n} {_brief(v)}" for n, v in zip(names, parameter, strict=True))
     return np.array2string(np.asarray(parameter), precision=4, separator=", ").replace("\n", "")
-
-
-def encode_parameter(name: str, value: Any) -> Any:
-    """Return a constructor parameter as JSON values.
-
-    Raises
-    ------
-    PriorError
-        If the step is not one of the named step sizes.
-    """
-    if name == "components" and as_count(value) is None:
-        named = value.items() if isinstance(value, Mapping) else enumerate(value)
-        return [[serialization.encode(key), state.to_dict()] for key, state in named]
-    if name == "step" and value is not None:
-        if isinstance(value, (int, float)):
-            return float(value)
-        if type(value) not in STEPS.values():
-            raise PriorError(f"a step has a JSON form if it is one of {', '.join(STEPS)}")
-        fields = {field: getattr(value, field) for field in value.__slots__}
-        return [type(value).__name__, fields]
-    if isinstance(value, State):
-        return value.to_dict()
-    return serialization.encode(int(value) if isinstance(value, np.integer) else value)
-
-
-def decode_parameter(name: str, value: Any) -> Any:
-    """Return a constructor parameter from JSON values.
-
-    Raises
-    ------
-    PriorError
-        If the document is invalid.
-    """
-    try:
-        if name == "components" and as_count(value) is None:
-            return {serialization.decode(key): State.from_dict(state) for key, state in value}
-        if name == "step" and isinstance(value, (list, tuple)):
-            kind, fields = value
-            return STEPS[kind](**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise PriorError(f"cannot read {name} of the mixture: {error}") from None
-    if isinstance(value, Mapping) and "family" in value:
-        return State.from_dict(value)
-    return serialization.decode(value)

@@ -130,10 +130,9 @@ class EMModel:
         self.reader, self._offsets, self.width = self._make_reader()
         self.engine = self._make_engine()
         self._predicting: Engine | None = None
-        self._predicting_n = -1.0
-        self._predicting_is_valid = False
+        self._predicting_at = -1.0
         self._predictive: Predictive | None = None
-        self._predictive_is_valid = False
+        self._predictive_at = -1.0
         self._beliefs: list[Any] | None = None
 
     def _make_reader(self) -> tuple[Reader, list[int], int]:
@@ -328,30 +327,24 @@ class EMModel:
 
     def predicting(self) -> Engine:
         """Return an engine with the parameters for predictions: of the averaged path, if kept."""
-        engine = self.engine
-        if not self._predicting_is_valid or self._predicting_n != engine.n:
-            if self._predicting is None:
-                self._predicting = self._make_engine()
-            found = self._predicting
-            averaged = engine.averaging and engine.averaged > 0.0
-            for mine, theirs in zip(found.leaves(), engine.leaves(), strict=True):
-                mine.live[:] = theirs.averaged if averaged else theirs.live
-            found.live[:] = engine.average if averaged else engine.live
-            found.n, found.memory = engine.n, engine.memory
+        if self._predicting is None:
+            self._predicting = self._make_engine()
+        found, engine = self._predicting, self.engine
+        at = engine.last_change
+        if self._predicting_at != at:
+            found.take(engine)
             if engine.n > engine.burn_in:
+                found.memory = min(at, engine.memory)
                 found.m_step()
             else:  # no M-step yet: the parameters of the start, or of `fit`
-                for mine, theirs in zip(found.leaves(), engine.leaves(), strict=True):
-                    mine.load_parameter_vector(theirs.parameter_vector)
-                found.weights[:] = engine.weights
-            self._predicting_n = engine.n
-            self._predicting_is_valid, self._predictive_is_valid = True, False
-        assert self._predicting is not None
-        return self._predicting
+                copy_parameters(engine, found)
+            self._predicting_at, self._predictive_at = at, -1.0
+        found.n, found.memory = engine.n, engine.memory
+        return found
 
     def invalidate(self) -> None:
         """Discard cached predictions."""
-        self._predicting_is_valid = False
+        self._predicting_at = -1.0
 
     def responsibilities(self, rows: Array) -> Array:
         """Return the responsibilities (n, K) for rows, under the parameters for predictions."""
@@ -369,14 +362,15 @@ class EMModel:
         engine = self.predicting()
         if self._predictive is None:
             self._predictive = self.make_predictive()
-        if not self._predictive_is_valid:
-            self._predictive.update(engine)
-            self._predictive_is_valid = True
-        return self._predictive.log_density(self.row(x), x)
+        if self._predictive_at != self._predicting_at:
+            self._predictive.update(engine, self.engine.n > self.engine.burn_in)
+            self._predictive_at = self._predicting_at
+        return self._predictive.log_density(x)
 
     def make_predictive(self) -> Predictive:
         """Return a predictive density of these components."""
-        return Predictive([adapter.predictive(state) for state, adapter in self._adapters])
+        parts = [adapter.predictive(state) for state, adapter in self._adapters]
+        return Predictive(parts, self._make_engine(), self.width)
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""
@@ -464,6 +458,13 @@ class EMModel:
         except (KeyError, TypeError, ValueError) as error:
             raise PriorError(f"cannot read what the mixture has learned: {error}") from None
         self.invalidate()
+
+
+def copy_parameters(source: Engine, to: Engine) -> None:
+    """Copy the components' parameters and weights."""
+    to.weights[:] = source.weights
+    for mine, theirs in zip(to.leaves(), source.leaves(), strict=True):
+        mine.load_parameter_vector(theirs.parameter_vector)
 
 
 def load_parameter(kernel: Any, numbers: Any) -> None:

@@ -6,6 +6,7 @@ Plain Python source that Cython compiles; uncompiled it works the same, slower.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ except ImportError:  # installed without a compiler: this file runs as plain Pyt
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import exp, log, pow
+    from cython.cimports.libc.math import INFINITY, exp, log, pow
     from cython.cimports.seqbayes.mixture.kernels import Kernel
     from cython.cimports.seqbayes.mixture.rows import Reader, Row
     from cython.cimports.seqbayes.statistics.reading import weight
@@ -31,6 +32,8 @@ else:
     from seqbayes.mixture.kernels import Kernel
     from seqbayes.mixture.rows import Reader, Row
     from seqbayes.statistics.reading import weight
+
+    INFINITY = math.inf
 
 # Online EM takes an M-step when the statistics have moved by this share since the last one.
 MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
@@ -222,6 +225,51 @@ class Engine:
         log_density: cython.double = self._e_step(self._row, True)
         return np.asarray(self._r).tolist(), log_density
 
+    def log_predictive(self, x: Any) -> float:
+        """Return the log density of an observation with the components' parameters integrated out.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        k: cython.Py_ssize_t
+        kernel: Kernel
+        v: cython.double
+        top: cython.double = -INFINITY
+        total: cython.double = 0.0
+        self.reader.read(x, self._row)
+        for k in range(self._r.shape[0]):
+            self._r[k] = -INFINITY
+            if self._weights[k] > 0.0:
+                kernel = cython.cast(Kernel, self.kernels[k])
+                self._r[k] = log(self._weights[k]) + kernel.log_predictive(self._row)
+            if self._r[k] > top:
+                top = self._r[k]
+        if top == -INFINITY:
+            return top
+        for k in range(self._r.shape[0]):
+            v = self._r[k] - top
+            if v > -NEGLIGIBLE_LOG_RATIO:
+                total += exp(v)
+        return top + log(total)
+
+    def take(self, other: Engine) -> None:
+        """Copy the statistics for predictions of another engine: the average of its path, if any.
+
+        The parameters do not change.
+        """
+        k: cython.Py_ssize_t
+        mine: Kernel
+        theirs: Kernel
+        averaged: cython.bint = other.averaging and other.averaged > 0.0
+        for k in range(self._r.shape[0]):
+            mine = cython.cast(Kernel, self.kernels[k])
+            theirs = cython.cast(Kernel, other.kernels[k])
+            mine.take(theirs, averaged)
+            self._live[k] = other._average[k] if averaged else other._live[k]
+        self.n, self.memory = other.n, other.memory
+
     def e_step(self, rows: Any, w: Any, responsibilities: Any, given: bool) -> float:
         """Take the E-step of rows, and set the statistics to their weighted expectation.
 
@@ -395,6 +443,13 @@ class Engine:
                 kernel.average(v)
         self.moved = self.pending = 0.0
         return 0
+
+    @property
+    def last_change(self) -> float:
+        """The number of observations when the statistics for predictions changed last."""
+        if self.averaging and self.averaged > 0.0 and not self._fading:
+            return self.n - self.pending
+        return self.n
 
     def _step_size(self, n: float) -> float:
         gain = float(self.step(n))

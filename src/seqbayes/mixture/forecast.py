@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.em import EMModel, assign, load_parameter
+from seqbayes.mixture.em import EMModel, assign, copy_parameters, load_parameter
 from seqbayes.state import State
 
 RENEW_AFTER = 1.01
@@ -41,15 +41,13 @@ class Forecast:
         if source.priors is not self._model.priors:
             self._copy_priors(source)
         latest, engine = source.predicting(), self._model.engine
-        engine.weights[:], engine.memory = latest.weights, latest.memory
-        for mine, theirs in zip(engine.leaves(), latest.leaves(), strict=True):
-            mine.live[:] = theirs.live
-            mine.load_parameter_vector(theirs.parameter_vector)
+        engine.take(latest)
+        copy_parameters(latest, engine)
         self._update()
 
     def _update(self) -> None:
         if self._predictive is not None:
-            self._predictive.update(self._model.engine)
+            self._predictive.update(self._model.engine, after_m_step=False)
 
     def log_density(self, x: Any) -> float:
         """Return the log predictive density of an observation.
@@ -61,7 +59,7 @@ class Forecast:
         """
         if self._predictive is None:
             return self.log_likelihood(x)
-        return self._predictive.log_density(self._model.row(x), x)
+        return self._predictive.log_density(x)
 
     def log_likelihood(self, x: Any) -> float:
         """Return the log density of an observation under the parameters of the forecast.

@@ -6,6 +6,7 @@ Plain Python source that Cython compiles; uncompiled it works the same, slower.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,16 @@ except ImportError:  # installed without a compiler: this file runs as plain Pyt
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite, log, sqrt
+    from cython.cimports.libc.math import INFINITY, fabs, isfinite, lgamma, log, log1p, sqrt
     from cython.cimports.seqbayes.mixture.kernels import Kernel
     from cython.cimports.seqbayes.mixture.rows import Row
 else:
-    from math import isfinite, log, sqrt
+    from math import fabs, isfinite, lgamma, log, log1p, sqrt
 
     from seqbayes.mixture.kernels import Kernel
     from seqbayes.mixture.rows import Row
+
+    INFINITY = math.inf
 from seqbayes.statistics.moments import Moments
 
 FULL = cython.declare(cython.int, 0)
@@ -34,12 +37,34 @@ SHAPES = {"full": 0, "diagonal": 1, "spherical": 2, "tied": 3}
 """Shapes of a covariance by name; tied is one full covariance for all components."""
 
 HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
+LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 # A component with a smaller share of the observations is empty; further products are denormal.
 SMALLEST_SHARE = cython.declare(cython.double, 1e-280)
 # Relative to the share of a component, a smaller gain changes no digit of its mean and scatter.
 NEGLIGIBLE_GAIN = cython.declare(cython.double, 1e-20)
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = cython.declare(cython.double, -1e300)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def log_gamma_ratio(a: cython.double, d: cython.Py_ssize_t) -> cython.double:
+    """Return log Gamma(a + d / 2) - log Gamma(a) without subtracting large logarithms."""
+    total: cython.double = 0.0
+    i: cython.Py_ssize_t
+    for i in range(d // 2):
+        total += log(a + i)
+    if d % 2 == 0:
+        return total
+    a += d // 2
+    if a < 12.0:
+        return total + lgamma(a + 0.5) - lgamma(a)
+    b: cython.double = a - 0.25
+    v: cython.double = 1.0 / (b * b)
+    # coefficients -E(2k) / (k 4 ** (2k + 1)), with Euler numbers E
+    series: cython.double = -1385.0 / 1048576.0 + v * (50521.0 / 20971520.0)
+    series = v * (1.0 / 64.0 + v * (-5.0 / 2048.0 + v * (61.0 / 49152.0 + v * series)))
+    return total + 0.5 * log(b) + series
 
 
 @cython.cclass
@@ -58,9 +83,10 @@ class Conditioning:
     All three arrays are those of the kernel that owns this object.
     """
 
+    squares = cython.declare(cython.double, visibility="readonly")
+    log_det = cython.declare(cython.double, visibility="readonly")
+    present = cython.declare(cython.Py_ssize_t, visibility="readonly")
     _d: cython.Py_ssize_t
-    _present: cython.Py_ssize_t
-    _divisor: cython.double
     _x = cython.declare("double[::1]")
     _mean = cython.declare("double[::1]")
     _scale = cython.declare("double[::1]")
@@ -72,19 +98,20 @@ class Conditioning:
     def __init__(self, x: Any, mean: Any, scale: Any) -> None:
         d = len(x)
         self._x, self._mean, self._scale = x, mean, scale
-        self._d = self._present = d
-        self._divisor = 1.0
+        self._d = self.present = d
+        self.squares = self.log_det = 0.0
         self._z = np.zeros(d)
         self._work, self._spread = np.zeros((d, d)), np.zeros((d, d))
         self._order = np.arange(d)
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def log_density(self, divisor: cython.double) -> cython.double:
-        """Return the log density of the values present, and complete the missing ones.
+    def complete(self, divisor: cython.double) -> cython.bint:
+        """Compute the distance of the values present, and complete the missing ones.
 
         With the values present first, the rows of the covariance's Cholesky factor give their
-        density, the conditional means of the missing values and their conditional covariance.
+        distance, the conditional means of the missing values and their conditional covariance.
+        Return whether the values present have a density.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
@@ -92,11 +119,11 @@ class Conditioning:
         m: cython.Py_ssize_t
         v: cython.double
         present: cython.Py_ssize_t = self._reorder()
-        self._present, self._divisor = present, divisor
-        total: cython.double = 0.0
+        self.present = present
+        self.squares = self.log_det = 0.0
         for i in range(d):
             for j in range(i + 1):
-                v = self._covariance(self._order[i], self._order[j])
+                v = self._covariance(self._order[i], self._order[j], divisor)
                 for m in range(j):
                     v -= self._work[i, m] * self._work[j, m]
                 if i == j:
@@ -108,12 +135,13 @@ class Conditioning:
             for j in range(i):
                 v -= self._work[i, j] * self._z[j]
             if not self._work[i, i] > 0.0:
-                return IMPOSSIBLE
+                return False
             v /= self._work[i, i]
             self._z[i] = v
-            total -= HALF_LOG_TAU + log(self._work[i, i]) + 0.5 * v * v
+            self.log_det += 2.0 * log(self._work[i, i])
+            self.squares += v * v
         self._complete()
-        return total if isfinite(total) else IMPOSSIBLE
+        return isfinite(self.squares)
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -136,7 +164,7 @@ class Conditioning:
     @cython.exceptval(check=False)
     def _complete(self) -> cython.void:
         """Compute the conditional means and covariance of the missing values."""
-        present: cython.Py_ssize_t = self._present
+        present: cython.Py_ssize_t = self.present
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         m: cython.Py_ssize_t
@@ -154,11 +182,13 @@ class Conditioning:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _covariance(self, i: cython.Py_ssize_t, j: cython.Py_ssize_t) -> cython.double:
+    def _covariance(
+        self, i: cython.Py_ssize_t, j: cython.Py_ssize_t, divisor: cython.double
+    ) -> cython.double:
         if i < j:
             i, j = j, i
         v: cython.double = self._scale[i * (i + 1) // 2 + j]
-        return v / self._divisor
+        return v / divisor
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -169,8 +199,8 @@ class Conditioning:
         j: cython.Py_ssize_t
         a: cython.Py_ssize_t
         b: cython.Py_ssize_t
-        for i in range(self._present, self._d):
-            for j in range(self._present, i + 1):
+        for i in range(self.present, self._d):
+            for j in range(self.present, i + 1):
                 a, b = self._order[i], self._order[j]
                 if a < b:
                     a, b = b, a
@@ -194,6 +224,10 @@ class Gaussian(Kernel):
     _df: cython.double
     _constant: cython.double
     _divisor: cython.double
+    _strength: cython.double
+    _squares: cython.double
+    _student: cython.double
+    _has_student: cython.bint
     _prior_mean = cython.declare("double[::1]")
     _prior_scale = cython.declare("double[::1]")
     _mean = cython.declare("double[::1]")
@@ -228,7 +262,8 @@ class Gaussian(Kernel):
         self._x = np.zeros(d)
         self._z = np.zeros(d)
         self._conditioning = Conditioning(self._x, self._mean, self._scale)
-        self._constant = self._divisor = 0.0
+        self._constant = self._divisor = self._strength = self._squares = self._student = 0.0
+        self._has_student = False
         self.group = []
         self.m_step(0.0)
 
@@ -254,12 +289,77 @@ class Gaussian(Kernel):
             self._z[i] = v
             squares += v * v * self._inverse[i]
         squares *= self._divisor
+        self._squares = squares
         self._partial = squares != squares
         if self._partial:
-            return self._conditioning.log_density(self._divisor)
+            if not self._conditioning.complete(self._divisor):
+                return IMPOSSIBLE
+            self._squares = self._conditioning.squares
+            v = 2.0 * HALF_LOG_TAU * self._conditioning.present + self._conditioning.log_det
+            return -0.5 * (v + self._squares)
         if self._logarithm:
             squares += 2.0 * self._x[0]
         return self._constant - 0.5 * squares
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row under Student's t, which integrates the parameter out.
+
+        The degrees of freedom of the posterior are `divisor` - d - 2; its scale times 1 + 1 / kappa
+        is that of the values present times their number of degrees of freedom.
+        """
+        if self.log_density(row) <= IMPOSSIBLE and (self._partial or self._constant <= IMPOSSIBLE):
+            return IMPOSSIBLE
+        d: cython.Py_ssize_t = self._d
+        height: cython.double
+        freedom: cython.double = self._divisor - 2.0 * d - 1.0
+        spread: cython.double = 1.0 + 1.0 / self._strength
+        if self._partial:
+            d = self._conditioning.present
+            height = self._height(d, freedom, self._conditioning.log_det + d * log(self._divisor))
+        else:
+            if not self._has_student:
+                self._student = self._height(d, freedom, self._log_det())
+                self._has_student = True
+            height = self._student
+        ratio: cython.double = self._squares / self._divisor / spread
+        log_ratio: cython.double = log1p(ratio) if ratio < INFINITY else self._log_distance(spread)
+        v: cython.double = height - 0.5 * (freedom + d) * log_ratio
+        return v - self._x[0] if self._logarithm and not self._partial else v
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _height(
+        self, d: cython.Py_ssize_t, freedom: cython.double, log_det: cython.double
+    ) -> cython.double:
+        """Return the log density of Student's t in its centre; `log_det` is of the scale."""
+        v: cython.double = d * (LOG_PI + log1p(1.0 / self._strength)) + log_det
+        return log_gamma_ratio(0.5 * freedom, d) - 0.5 * v
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _log_det(self) -> cython.double:
+        i: cython.Py_ssize_t
+        p: cython.Py_ssize_t = -1
+        total: cython.double = 0.0
+        for i in range(self._d):
+            p += i + 1
+            total += log(self._factor[p])
+        return total
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _log_distance(self, spread: cython.double) -> cython.double:
+        """Return the log of a squared distance that overflows, by its largest term."""
+        i: cython.Py_ssize_t
+        v: cython.double
+        largest: cython.double = 0.0
+        for i in range(self._d):
+            if self._z[i] != 0.0:
+                v = 2.0 * log(fabs(self._z[i])) + log(self._inverse[i])
+                largest = v if v > largest else largest
+        return largest - log(spread)
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
@@ -342,6 +442,7 @@ class Gaussian(Kernel):
             for j in range(i + 1):
                 self._scale[p] = self._prior_scale[p] + n * self._live[1 + d + p] + v * self._z[j]
                 p += 1
+        self._strength = total
         self._divisor = self._df + weight + d + 2.0
         if self._shape == TIED:
             if len(self.group) > 0 and self.group[len(self.group) - 1] is self:
@@ -357,20 +458,32 @@ class Gaussian(Kernel):
     def _tie(self) -> cython.void:
         """Set the pooled covariance in all kernels of the group."""
         each: Gaussian
-        p: cython.Py_ssize_t
         for each in self.group:
             if each is not self:
-                self._divisor += each._divisor
-                for p in range(self._scale.shape[0]):
-                    self._scale[p] += each._scale[p]
+                each.pool(self)
         self._shape_and_factorise()
         for each in self.group:
             if each is not self:
-                each._factor[:] = self._factor
-                each._inverse[:] = self._inverse
-                each._scale[:] = self._scale
-                each._divisor = self._divisor
-                each._constant = self._constant
+                each.share(self)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def pool(self, other: Gaussian) -> cython.void:
+        """Add the scale and its divisor to those of another kernel."""
+        p: cython.Py_ssize_t
+        other._divisor += self._divisor
+        for p in range(self._scale.shape[0]):
+            other._scale[p] += self._scale[p]
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def share(self, other: Gaussian) -> cython.void:
+        """Use the covariance of another kernel."""
+        self._factor[:] = other._factor
+        self._inverse[:] = other._inverse
+        self._scale[:] = other._scale
+        self._divisor = other._divisor
+        self._constant = other._constant
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -410,6 +523,7 @@ class Gaussian(Kernel):
         part: cython.double = 1.0
         logs: cython.double = 0.0
         divisor: cython.double = self._divisor
+        self._has_student = False
         for i in range(d):
             v = self._scale[r + i]
             q = 0
@@ -501,6 +615,7 @@ class KnownVariance(Gaussian):
 
     _precision: cython.double
     _variance: cython.double
+    _excess: cython.double
 
     def __init__(
         self,
@@ -510,7 +625,7 @@ class KnownVariance(Gaussian):
         logarithm: bool = False,
     ) -> None:
         mean, spread = prior
-        self._precision, self._variance = variance / spread, variance
+        self._precision, self._variance, self._excess = variance / spread, variance, 1.0
         Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), 0, logarithm)
 
     @cython.ccall
@@ -519,8 +634,18 @@ class KnownVariance(Gaussian):
         """Set the parameter to the posterior mode."""
         weight: cython.double = n * self._live[0]
         share: cython.double = weight / (self._precision + weight)
+        self._excess = 1.0 + 1.0 / (self._precision + weight)
         self._mean[0] = self._prior_mean[0] + share * (self._live[1] - self._prior_mean[0])
         self._scale[0] = self._variance
         self._divisor = 1.0
         self._factorise()
         return 0
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row with the mean integrated out."""
+        v: cython.double = self.log_density(row)
+        if self._partial:
+            return v
+        return v + 0.5 * (self._squares * (1.0 - 1.0 / self._excess) - log(self._excess))

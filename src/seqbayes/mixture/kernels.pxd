@@ -5,6 +5,8 @@ cdef class Kernel:
     cdef double[::1] _averaged
     cdef public Py_ssize_t at
     cpdef double log_density(self, Row row) except? -1.0
+    cpdef double log_predictive(self, Row row) except? -1.0
     cpdef int learn(self, Row row, double keep, double gain) except -1
     cpdef int average(self, double step) except -1
     cpdef int m_step(self, double n) except -1
+    cpdef int take(self, Kernel other, bint averaged) except -1

@@ -56,6 +56,10 @@ class Kernel:
         """Return the log density of a row under the present parameter; 0 for a missing value."""
         raise NotImplementedError
 
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row with the parameter integrated out, if it is known."""
+        return self.log_density(row)
+
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Multiply the statistic by `keep`, and add the statistic of a row times `gain`.
 
@@ -73,6 +77,13 @@ class Kernel:
     def m_step(self, n: cython.double) -> cython.int:
         """Set the parameter to the posterior mode, with the statistic counted `n` times."""
         raise NotImplementedError
+
+    def take(self, other: Kernel, averaged: cython.bint) -> cython.int:
+        """Copy the live statistic of another kernel, or the average of its path."""
+        i: cython.Py_ssize_t
+        for i in range(self._live.shape[0]):
+            self._live[i] = other._averaged[i] if averaged else other._live[i]
+        return 0
 
     @property
     def live(self) -> Any:
@@ -366,6 +377,16 @@ class Fields(Kernel):
         return total
 
     @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row with the parameters integrated out."""
+        part: Kernel
+        total: cython.double = 0.0
+        for part in self.parts:
+            total += part.log_predictive(row)
+        return total
+
+    @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Move the statistic toward that of a row."""
@@ -392,6 +413,18 @@ class Fields(Kernel):
         part: Kernel
         for part in self.parts:
             part.m_step(n)
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def take(self, other: Kernel, averaged: cython.bint) -> cython.int:
+        """Copy the statistics of all features."""
+        part: Kernel
+        theirs: Kernel
+        fields: Fields = cython.cast(Fields, other)
+        Kernel.take(self, other, averaged)
+        for part, theirs in zip(self.parts, fields.parts, strict=True):
+            part.take(theirs, averaged)
         return 0
 
     def set_parameter(self, parameter: Any) -> None:

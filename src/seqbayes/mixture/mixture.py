@@ -160,10 +160,12 @@ class Mixture(BaseMixture):
         size = check_buffer(buffer, len(named), BUFFER * len(named))
         self._buffer = Buffer(self.names, priors, self._settings, seed, size)
         self._model: EMModel | None = None
+        self._learn_started: Callable[[Any, Any], None] | None = None
         self._lock = threading.Lock()
         if start is not None:
-            self._model = self._buffer.new_model()
-            self._model.start_from(self._given["start"])
+            model = self._buffer.new_model()
+            model.start_from(self._given["start"])
+            self._start(model)
 
     def in_words(self) -> str:
         """Return the names of the components as text."""
@@ -189,24 +191,33 @@ class Mixture(BaseMixture):
         PriorError
             If a component's prior is improper: online EM needs proper priors.
         """
-        if self._model is None:
-            with self._lock:
-                if self._model is None:  # another thread may have started it
-                    self._fill(x, w)
-                    return
-        if self._improper:
-            self._check_proper()
-        self._model.engine.learn(x, w)
+        learn = self._learn_started
+        if learn is not None:
+            learn(x, w)
+            return
+        with self._lock:
+            model = self._model
+            if model is None:  # another thread may have started it
+                self._fill(x, w)
+                return
+        self._check_proper()
+        model.engine.learn(x, w)
 
     def _check_proper(self) -> None:
         for state in self._buffer.priors or ():
             check_proper(state)
 
+    def _start(self, model: EMModel) -> None:
+        """Learn one observation at a time from now on, if the priors are proper."""
+        self._model = model
+        self._learn_started = None if self._improper else model.engine.learn
+        self._buffer.clear()
+
     def _fill(self, x: Any, w: Any) -> None:
         """Add an observation to the buffer; start when it is full."""
         self._buffer.add(x, as_weight(w))
         if self._buffer.is_full:
-            self._model = self._buffer.fit()
+            self._start(self._buffer.fit())
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
         """Absorb many observations in order; none of them if one is refused.
@@ -286,8 +297,7 @@ class Mixture(BaseMixture):
             model.start_from(start)
         trace = model.fit(rows, self.names, iterations, tol, keep_responsibilities)
         with self._lock:
-            self._model = model
-            self._buffer.clear()
+            self._start(model)
         return trace
 
     def merge(self, other: Self) -> None:
@@ -374,5 +384,4 @@ class Mixture(BaseMixture):
             raise PriorError("the document has no priors for the components")
         model = EMModel(priors, self._settings, lenient=self._buffer.priors is None)
         model.load(learned)
-        self._model = model
-        self._buffer.clear()
+        self._start(model)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seqbayes.numerics import special
+from seqbayes.mixture.rows import Row
 from seqbayes.state import State
-from seqbayes.statistics.moments import MomentStatistic
-from seqbayes.statistics.scatter import ScatterStatistic
 from seqbayes.tables import by_field
 
 if TYPE_CHECKING:
@@ -42,17 +37,9 @@ class ComponentPredictive:
         if n > 0.0:
             self._adapter.add_statistics(kernel, self._learned, n)
 
-    def log_density(self, row: list[float], x: Any) -> float:
-        """Return the log density of an observation; 0 if it is missing.
-
-        Parameters
-        ----------
-        row
-            The observation as numbers; NaN is a missing value.
-        x
-            The observation.
-        """
-        if math.isnan(row[self._at]):
+    def log_density(self, row: Row, x: Any) -> float:
+        """Return the log density of an observation `x` that was read into a row; 0 if missing."""
+        if math.isnan(row.array[self._at]):
             return 0.0
         return float(self._learned.log_predictive(x))
 
@@ -71,7 +58,7 @@ class FieldsPredictive(ComponentPredictive):
         for part, each in zip(self._parts.values(), kernel.parts, strict=True):
             part.update(each, n)
 
-    def log_density(self, row: list[float], x: Any) -> float:
+    def log_density(self, row: Row, x: Any) -> float:
         """Return the log density of the fields that are present."""
         given = by_field(x, self._fields)
         return math.fsum(
@@ -81,66 +68,16 @@ class FieldsPredictive(ComponentPredictive):
         )
 
 
-class NormalPredictive(ComponentPredictive):
-    """A number, or the logarithm of one: Student's t in closed form."""
-
-    def __init__(self, state: Any, adapter: ComponentAdapter, logarithm: bool) -> None:
-        super().__init__(state, adapter)
-        self._logarithm = logarithm
+class KernelPredictive(ComponentPredictive):
+    """The predictive density that the kernel of a component computes after an M-step."""
 
     def update(self, kernel: Any, n: float) -> None:
-        """Use the statistic of a kernel."""
-        share, mean, scatter = kernel.live.tolist()
-        statistic = MomentStatistic(n * share, mean, 0.0, n * scatter)
-        loc, kappa, alpha, beta = self._state.combine(self._state.prior, statistic)
-        self._at, self._loc, self._half = kernel.at, loc, alpha + 0.5
-        self._spread = 2.0 * beta * (1.0 + 1.0 / kappa)
-        self._height = float(special.log_rising(alpha, 0.5))
-        self._height -= 0.5 * math.log(math.pi * self._spread)
+        """Use a kernel."""
+        self._kernel = kernel
 
-    def log_density(self, row: list[float], x: Any) -> float:
-        """Return the log density of the number in a row."""
-        v = row[self._at]
-        if math.isnan(v):
-            return 0.0
-        gap = v - self._loc
-        ratio = gap * gap / self._spread
-        if ratio < math.inf:
-            distance = math.log1p(ratio)
-        else:
-            distance = 2.0 * math.log(abs(gap)) - math.log(self._spread)
-        log_density: float = self._height - self._half * distance
-        return log_density - v if self._logarithm else log_density
-
-
-class VectorPredictive(ComponentPredictive):
-    """A vector, some of whose values may be missing: a multivariate Student's t."""
-
-    def __init__(self, state: Any, adapter: ComponentAdapter) -> None:
-        super().__init__(state, adapter)
-        i, j = np.indices((len(state.prior.mean),) * 2)
-        low, high = np.minimum(i, j), np.maximum(i, j)
-        self._packed = high * (high + 1) // 2 + low  # positions in the lower triangle by rows
-
-    def update(self, kernel: Any, n: float) -> None:
-        """Use the statistic of a kernel."""
-        state: Any = self._state
-        d = len(state.prior.mean)
-        share, mean, lower = kernel.live[0], kernel.live[1 : 1 + d], kernel.live[1 + d :]
-        scatter = n * lower[self._packed]
-        statistic = ScatterStatistic(n * share, mean.copy(), np.zeros(d), scatter)
-        student = state.combine(state.prior, statistic).observation()
-        self._slice = slice(kernel.at, kernel.at + d)
-        self._complete = student.scorer()
-        self._partial = functools.lru_cache(maxsize=64)(lambda at: student.marginal(at).scorer())
-
-    def log_density(self, row: list[float], x: Any) -> float:
-        """Return the log density of the values that are present in a row."""
-        values = row[self._slice]
-        present = tuple([i for i, v in enumerate(values) if not math.isnan(v)])
-        if len(present) == len(values):
-            return float(self._complete(values))
-        return float(self._partial(present)([values[i] for i in present])) if present else 0.0
+    def log_density(self, row: Row, x: Any) -> float:
+        """Return the log density of a row."""
+        return float(self._kernel.log_predictive(row))
 
 
 class Predictive:
@@ -150,31 +87,51 @@ class Predictive:
     ----------
     parts
         The predictive densities of the components.
+    engine
+        An engine of these components.
+    width
+        Length of a row.
     """
 
-    def __init__(self, parts: Sequence[ComponentPredictive]) -> None:
-        self._parts = parts
+    def __init__(self, parts: Sequence[ComponentPredictive], engine: Engine, width: int) -> None:
+        self._parts, self._own, self._used = parts, engine, engine
+        self._compiled = all(isinstance(part, KernelPredictive) for part in parts)
+        self._row = Row(width)
         self._logs: list[float] = []
 
-    def update(self, engine: Engine) -> None:
-        """Use the weights and the statistics of an engine."""
-        weights = engine.weights.tolist()
-        self._logs = [math.log(weight) if weight > 0.0 else -math.inf for weight in weights]
-        for part, kernel in zip(self._parts, engine.kernels, strict=True):
-            part.update(kernel, engine.memory)
-
-    def log_density(self, row: list[float], x: Any) -> float:
-        """Return the log of the weighted average of the components' densities.
+    def update(self, engine: Engine, after_m_step: bool) -> None:
+        """Use the weights and the statistics of an engine.
 
         Parameters
         ----------
-        row
-            The observation as numbers; NaN is a missing value.
-        x
-            The observation.
+        after_m_step
+            Whether its parameters are those of an M-step with these statistics.
         """
+        self._used = engine
+        if not after_m_step:
+            self._used = self._own
+            self._own.take(engine)
+            self._own.m_step()
+            self._own.weights[:] = engine.weights
+        if self._compiled:
+            return
+        self._logs = [math.log(w) if w > 0.0 else -math.inf for w in engine.weights.tolist()]
+        for part, kernel in zip(self._parts, self._used.kernels, strict=True):
+            part.update(kernel, engine.memory)
+
+    def log_density(self, x: Any) -> float:
+        """Return the log of the weighted average of the components' densities.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        if self._compiled:
+            return float(self._used.log_predictive(x))
+        self._used.reader.read(x, self._row)
         logs = [
-            log + part.log_density(row, x)
+            log + part.log_density(self._row, x)
             for log, part in zip(self._logs, self._parts, strict=True)
             if log > -math.inf
         ]

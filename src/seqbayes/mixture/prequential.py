@@ -251,18 +251,20 @@ class Prequential(StreamClusterer):
         yield {"mixtures": 3}
 
     @staticmethod
-    def _encode(name: str, value: Any) -> Any:
+    def encode_parameter(name: str, value: Any) -> Any:
+        """Return a constructor parameter as JSON values."""
         if name == "mixtures" and as_count(value) is None:
             return [
                 [serialization.encode(key), mixture.to_dict()] for key, mixture in value.items()
             ]
-        return StreamClusterer._encode(name, value)
+        return StreamClusterer.encode_parameter(name, value)
 
     @staticmethod
-    def _decode(name: str, value: Any) -> Any:
+    def decode_parameter(name: str, value: Any) -> Any:
+        """Return a constructor parameter from JSON values."""
         if name == "mixtures" and as_count(value) is None:
             return {serialization.decode(key): Mixture.from_dict(each) for key, each in value}
-        return StreamClusterer._decode(name, value)
+        return StreamClusterer.decode_parameter(name, value)
 
     def learned(self) -> dict[str, Any]:
         """Return everything learned as plain values."""

@@ -91,7 +91,12 @@ class Row:
 
 def number(x: object) -> cython.double:
     """Return a finite real number of at most 1e150 in size; refuse all other values."""
-    v: cython.double = real(x, "a finite number")
+    v: cython.double
+    if isinstance(x, float):
+        v = x
+        if fabs(v) <= _LARGEST:
+            return v
+    v = real(x, "a finite number")
     if fabs(v) > _LARGEST:
         refuse(x, "a finite number of at most 1e150 in size")
     return v
@@ -228,11 +233,7 @@ class Pair(Reader):
     @cython.exceptval(-1, check=False)
     def read(self, x: object, row: Row) -> cython.int:
         """Write both sums and the log base measure into a row."""
-        self._statistics._read(x)
-        row.values[self.at] = self._statistics._read_a
-        row.values[self.at + 1] = self._statistics._read_b
-        row.values[self.at + 2] = self._statistics._log_base
-        return 0
+        return self._statistics.write_terms(x, row.values, self.at)
 
     def vectors(self, rows: Any) -> Any:
         """Return the pairs."""
@@ -326,10 +327,13 @@ class Vector(Reader):
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
         missing: cython.Py_ssize_t = 0
-        if isinstance(x, (dict, Mapping)):
-            return self._read_mapping(x, row)
-        if isinstance(x, np.ndarray):
-            x = as_observation(x)
+        if isinstance(x, dict):
+            return self._read_features(x, row)
+        if not isinstance(x, (list, tuple)):
+            if isinstance(x, Mapping):
+                return self._read_features(dict(x), row)
+            if isinstance(x, np.ndarray):
+                x = as_observation(x)
         if not isinstance(x, (list, tuple)) or len(x) != self.size:
             refuse(x, f"{self.size} numbers")
         for i in range(self.size):
@@ -362,31 +366,34 @@ class Vector(Reader):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read_mapping(self, x: Any, row: Row) -> cython.int:
+    def _read_features(self, x: dict[Any, Any], row: Row) -> cython.int:
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
-        v: cython.double
-        seen: cython.Py_ssize_t = 0
-        if not self._places:
+        count: cython.Py_ssize_t = 0
+        name: object = None
+        places: dict[Any, int] = self._places
+        if not places:
             refuse(x, f"{self.size} numbers (name the features of a likelihood to use mappings)")
-        self.skip(row)
-        for name, value in x.items():
-            place = self._places.get(name)
-            if place is None:
-                if self._lenient:
-                    continue
-                known = ", ".join(map(repr, self._places))
-                raise ObservationError(f"unknown feature {name!r}: expected {known}")
-            try:
-                v = number(value)
-            except ObservationError as error:
-                raise ObservationError(
-                    f"feature {name!r}: {error} (leave out what is missing)"
-                ) from None
-            i = place
-            row.values[at + i] = v
-            seen += 1
-        if seen == 0 and not self._lenient:
+        for i in range(self.size):
+            row.values[at + i] = NAN
+        try:
+            for name, value in x.items():
+                place = places.get(name)
+                if place is not None:
+                    i = place
+                    row.values[at + i] = number(value)
+                    count += 1
+                elif not self._lenient:
+                    count = -1
+                    break
+        except ObservationError as error:
+            raise ObservationError(
+                f"feature {name!r}: {error} (leave out what is missing)"
+            ) from None
+        if count < 0:
+            known = ", ".join(map(repr, places))
+            raise ObservationError(f"unknown feature {name!r}: expected {known}")
+        if count == 0 and not self._lenient:
             refuse(x, "a value of at least one feature")
         return 0
 

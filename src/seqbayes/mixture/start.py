@@ -29,10 +29,29 @@ PROVISIONAL_EFFORT = (4, 20)
 
 
 def seed_model(model: EMModel, rows: Array, w: Array, rng: np.random.Generator) -> None:
-    """Start from k-means++ clusters of the rows."""
+    """Start from k-means++ clusters of the rows, each with the prior that suits it best."""
     given = cluster(model.reader.vectors(rows), w, len(model.priors), rng)
+    if any(prior != model.priors[0] for prior in model.priors):
+        given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
     model.e_step(rows, w, given)
     model.m_step()
+
+
+def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
+    """Return the cluster for every component that has the most evidence under its prior."""
+    from scipy.optimize import linear_sum_assignment
+
+    k = len(model.priors)
+    evidence = np.zeros((k, k))
+    for turn in range(k):
+        clusters = (np.arange(k) + turn) % k
+        model.e_step(rows, w, np.ascontiguousarray(given[:, clusters]))
+        for component, state in enumerate(model.states(model.engine)):
+            data = state.statistics
+            log_evidence = state.log_marginal(state.prior, data.value) + data.log_base
+            evidence[component, clusters[component]] = log_evidence
+    evidence[~np.isfinite(evidence)] = -1e300
+    return linear_sum_assignment(evidence, maximize=True)[1]
 
 
 def fit_best_start(

@@ -57,6 +57,14 @@ class PairSums(Statistics):
         """
         raise NotImplementedError
 
+    def write_terms(self, x: object, row: Any, at: cython.Py_ssize_t) -> cython.int:
+        """Write (a, b, log base measure) of an observation into an array, from position `at`."""
+        self._read(x)
+        row[at] = self._read_a
+        row[at + 1] = self._read_b
+        row[at + 2] = self._log_base
+        return 0
+
     def _read(self, x: object) -> cython.int:
         self._read_a, self._read_b, self._log_base = self.terms(x)
         return 0
