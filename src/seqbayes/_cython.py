@@ -8,7 +8,7 @@ Cython is needed to build seqbayes, not to run it. Modules that can be compiled 
     except ImportError:
         from seqbayes import _cython as cython
 
-In a compiled class a declared number starts at 0. An uncompiled one has no storage of its own, so
+In a compiled class a declared number starts at 0. An uncompiled one has no storage for it, so
 ``__init__`` sets every field.
 """
 

@@ -140,7 +140,7 @@ class Document:
         return {name: decode(prior[name]) for name in names}
 
     def states(self, read: Callable[[Any], Any]) -> dict[Any, Any]:
-        """Return the states of the fields by name, each read from a document of its own."""
+        """Return the states of the fields by name, each read from a separate document."""
         listed = self._get("fields")
         try:
             named = {decode(name): document for name, document in listed["pairs"]}

@@ -174,7 +174,7 @@ class State(base.Base, Learner, Model):
         return {}
 
     def parts(self) -> dict[Any, State]:
-        """Return independent parts of the belief by name, as states; empty if there are none."""
+        """Return independent parts of the belief by name, as states."""
         return {}
 
     def coordinates(self) -> dict[Any, Any]:

@@ -54,7 +54,7 @@ def test_a_stream_that_falls_silent_is_called_quiet_and_rates_fade(shop, open_pa
     expect(page.locator(".state")).to_have_text("Quiet")
     page.get_by_role("link", name="Health").click()
     page.get_by_role("heading", name="Quiet").wait_for()
-    page.get_by_text("which is odd after those before").wait_for()
+    page.get_by_text("which is unusually long ago for this stream").wait_for()
     shop.feed(visit("control", True))
     expect(page.locator(".state")).to_have_text("Live")
     page.get_by_role("link", name="Beliefs").click()

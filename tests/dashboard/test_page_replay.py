@@ -156,7 +156,7 @@ def test_the_coins_are_told_apart(open_page, shoot):
     page.get_by_text("= 0.520").wait_for()
     page.get_by_text("log likelihood −9.797").wait_for()
     assert page.locator(".toss.for-A").count() + page.locator(".toss.for-B").count() == 50
-    page.get_by_role("button", name="Go on: an endless stream").click()
+    page.get_by_role("button", name="Continue: an endless stream").click()
     stop = page.get_by_role("button", name="Stop the stream")
     expect(stop).to_be_focused()
     expect(stop).to_be_in_viewport()
@@ -169,7 +169,7 @@ def test_the_coins_are_told_apart(open_page, shoot):
     shoot(page, "coins", full_page=True)
     stop.click()
     seen = int(re.search(r"Set (\d+)", latest.inner_text())[1])
-    page.locator(".endless-panel").get_by_role("button", name="Go on").click()
+    page.locator(".endless-panel").get_by_role("button", name="Continue").click()
     page.wait_for_function(
         "(n) => Number(/^Set (\\d+)/.exec(document.querySelector('.latest').textContent)[1]) > n",
         arg=seen,

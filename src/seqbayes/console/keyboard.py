@@ -69,7 +69,7 @@ class Keyboard:
 
 
 def open_keyboard() -> Keyboard | None:
-    """Return the keyboard of the terminal that runs this command, None if there is none.
+    """Return the keyboard of the terminal that runs this command, or None.
 
     Standard input and output must be terminals, and the command must be in the foreground.
     """

@@ -41,9 +41,9 @@ class _Diagnostics(io.TextIOWrapper):
 def prepare() -> None:
     """Make the standard streams of this process safe to use.
 
-    A standard stream that was closed at the start gets a descriptor of its own, so that no other
-    file is opened under its number: what is then written to standard output fails, what is written
-    to standard error is discarded. A full disk or a closed pipe behind standard error is ignored.
+    A standard stream that was closed at the start gets a placeholder descriptor, so that no other
+    file is opened under its number: writing to standard output then fails, and standard error is
+    discarded. A full disk or a closed pipe behind standard error is ignored.
     """
     for descriptor in range(3):
         try:

@@ -15,7 +15,7 @@ from seqbayes.errors import SeqbayesError
 
 
 class ApiError(SeqbayesError):
-    """The server refused; `status` is that of HTTP, `retry_after` seconds where it says so."""
+    """The server refused a request; `status` is the HTTP status, `retry_after` is in seconds."""
 
     def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
         super().__init__(f"{status}: {reason}")
@@ -30,16 +30,16 @@ class Client(ClientMethods):
     url
         Of the server, ``http://127.0.0.1:8765``.
     token
-        What writing asks for, and reading from another machine.
+        The token, which writing requires, as does reading from another machine.
     timeout
-        Seconds without a sign of life after which a call fails.
+        Seconds without data from the server after which a call fails.
 
     Raises
     ------
     ApiError
-        From every method, where the server refuses.
+        If the server refuses a request.
     OSError
-        Where there is no server.
+        If the server cannot be reached.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 30.0) -> None:
@@ -73,7 +73,7 @@ class Client(ClientMethods):
         Parameters
         ----------
         last
-            The id to go on from.
+            Id of the last event that was received.
         query
             belief, key (a text or a list of them), top, hz.
         """

@@ -23,7 +23,7 @@ from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import load_or_report
 
 SWITCH = 0.0005
-"""Seconds after which a busy thread lets others go on: who sends to many lets go at every one."""
+"""Switch interval of threads in seconds: a short one, since the hub yields after every client."""
 
 EXAMPLES = """\
 examples:

@@ -121,8 +121,8 @@ class Component(Struct):
 class NamedEstimate(Struct):
     """One number among several.
 
-    `n` is the weight of what was seen of it, where that is known; `text` is what else there is to
-    say: where the component of a class lies; `unit` whether it is a share.
+    `n` is the weight of its data, if known; `text` describes it further, such as the location of a
+    component of a class; `unit` is whether it is a share.
     """
 
     name: str
@@ -152,7 +152,7 @@ class Estimate(Struct):
 
 
 class Marginal(Estimate, kw_only=True):
-    """What is believed of one of several numbers, or of labels, by itself."""
+    """The belief about one of several numbers or sets of labels."""
 
     name: str
     family: str
@@ -227,7 +227,7 @@ class PredictiveCurve(Struct):
 
 
 class HistoryCurve(Spark, kw_only=True):
-    """Mean and interval over time, with the weight of what was seen where it is known."""
+    """Mean and interval over time, with the weight of the data where it is known."""
 
     n: list[Number]
 

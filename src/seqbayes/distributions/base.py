@@ -236,8 +236,8 @@ class Distribution:
         level : float
             Between 0 and 1.
         kind : {"equal-tailed", "hdi"}
-            Equal probability in both tails, or the shortest interval (highest density where there
-            is one mode; one-sided where the density is monotone). Where many are shortest, as for
+            Equal probability in both tails, or the shortest interval (highest density if
+            the density is unimodal; one-sided if it is monotone). If several are shortest, as for
             the uniform distribution, the equal-tailed one.
 
         Returns
@@ -247,7 +247,7 @@ class Distribution:
         Raises
         ------
         ValueError
-            If the level or the kind makes no sense.
+            If the level or the kind is invalid.
 
         Examples
         --------

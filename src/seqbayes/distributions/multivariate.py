@@ -28,12 +28,11 @@ class MultivariateT(Distribution):
     scale
         Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
     factor
-        Its lower triangular factor, where it is known with more digits than the matrix tells.
+        Its lower triangular factor, if it is known with more digits than the matrix has.
 
     Notes
     -----
-    Tails, quantiles and intervals are of the coordinates, each by itself: there is no order of
-    vectors.
+    Tails, quantiles and intervals are those of each coordinate, since vectors are not ordered.
     """
 
     _names: ClassVar[tuple[str, ...]] = ("df", "loc", "scale")
@@ -65,7 +64,7 @@ class MultivariateT(Distribution):
 
     @property
     def mean(self) -> Any:
-        """Expected vector; None where there is none."""
+        """Expected vector; None if it does not exist."""
         return self.loc.copy() if self.df > 1.0 else None
 
     @property
@@ -257,7 +256,7 @@ class Covariance(Distribution):
 
     @property
     def mean(self) -> Any:
-        """Expected value; None where there is none."""
+        """Expected value; None if it does not exist."""
         return self._entry / (self.df - 3.0) if self.df > 3.0 else None
 
     @property

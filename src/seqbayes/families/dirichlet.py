@@ -310,7 +310,7 @@ class Dirichlet(LabelState):
 
     @property
     def map(self) -> Any:
-        """The posterior mode; None if there is none."""
+        """The posterior mode; None if it does not exist."""
         return joint_mode(self._concentrations())
 
     @property

@@ -34,12 +34,12 @@ class DirichletBelief:
 
     @property
     def marginals(self) -> distributions.Beta:
-        """The Beta distribution of every share by itself."""
+        """The marginal Beta distribution of every share."""
         total = self._alpha.sum(axis=-1, keepdims=True)
         return distributions.Beta(self._alpha, total - self._alpha)
 
     def largest(self, most: int) -> DirichletBelief:
-        """Return the distribution of so many of the largest shares; all others are the rest.
+        """Return the distribution of the `most` largest shares; all others are the rest.
 
         Examples
         --------
@@ -144,7 +144,7 @@ class DirichletBelief:
 
 
 def joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:
-    """Return the shares that are likeliest together, by label; None if there are none."""
+    """Return the joint mode of the shares by label; None if it does not exist."""
     if len(concentrations) == 2:
         (label, alpha), (other, beta) = concentrations.items()
         share = distributions.Beta(alpha, beta).mode

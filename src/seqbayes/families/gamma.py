@@ -176,7 +176,7 @@ class Gamma(State):
 
     @staticmethod
     def estimate(statistic: PairStatistic) -> float | None:
-        """Return shape over rate of what was seen."""
+        """Return shape over rate of the statistic."""
         a, b = statistic
         return a / b if b > 0.0 else None
 

@@ -61,7 +61,7 @@ class NormalInverseWishart(State):
 
     Notes
     -----
-    Tails, quantiles and intervals are those of the entries of mean and covariance, each by itself.
+    Tails, quantiles and intervals are those of each entry of the mean and the covariance.
 
     Raises
     ------

@@ -164,11 +164,11 @@ class Product(State):
         return {name: _twin(state, parts[name]) for name, state in self.fields.items()}
 
     def parts(self) -> dict[Any, State]:
-        """Return the belief about every field, as a state of its own."""
+        """Return the belief about every field, as a separate state."""
         return {name: copy.copy(state) for name, state in self._states().items()}
 
     def marginal(self, name: Any) -> State:
-        """Return the belief about one field, as a state of its own.
+        """Return the belief about one field, as a separate state.
 
         Raises
         ------
@@ -248,22 +248,22 @@ class Product(State):
 
     @property
     def mle(self) -> Any:
-        """The maximum likelihood estimate of every field; None where there is none."""
+        """The maximum likelihood estimate of every field; None if it does not exist."""
         return self._each(lambda state: state.mle)
 
     @property
     def map(self) -> Any:
-        """The posterior mode of every field; None where there is none."""
+        """The posterior mode of every field; None if it does not exist."""
         return self._each(lambda state: state.map)
 
     @property
     def mean(self) -> Any:
-        """The posterior mean of every field; None where there is none."""
+        """The posterior mean of every field; None if it does not exist."""
         return self._each(lambda state: state.mean)
 
     @property
     def var(self) -> Any:
-        """The posterior variance of every field; None where there is none."""
+        """The posterior variance of every field; None if it does not exist."""
         return self._each(lambda state: state.var)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
@@ -272,7 +272,7 @@ class Product(State):
         Raises
         ------
         PriorError
-            If the level or the kind is none.
+            If the level or the kind is invalid.
         """
         check_level(level, kind)
         return self._each(lambda state: state.interval(level, kind))
@@ -411,7 +411,7 @@ def _restore(kind: type[Product], *parts: Any) -> Product:
 
 
 def _twin(state: State, statistics: Statistics) -> State:
-    """Return a state with the prior of another, and statistics of its own."""
+    """Return a state with the prior of another and the given statistics."""
     twin = type(state).__new__(type(state))
     twin.__dict__.update(state.__dict__)
     twin._statistics = statistics

@@ -122,7 +122,7 @@ def check_vector(name: str, value: Any) -> tuple[float, ...]:
     Raises
     ------
     PriorError
-        If it is none.
+        If `value` is not such a vector.
     """
     try:
         values = np.asarray(value)
@@ -141,7 +141,7 @@ def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]
     Raises
     ------
     PriorError
-        If it is none.
+        If `value` is not such a matrix.
     """
     try:
         matrix = np.asarray(value)

@@ -80,7 +80,7 @@ class Bernoulli(PairLikelihood):
 
 
 def _successes(values: arrays.Array) -> int | None:
-    """Count the ones among zeros and ones; None where there is anything else."""
+    """Count the ones among zeros and ones; None if there are other values."""
     if values.dtype.kind == "b":
         return int(np.count_nonzero(values))
     if values.dtype.kind == "f":

@@ -3,7 +3,7 @@
 A family class declares its adapter as `component_adapter`: an instance of `ComponentAdapter`, the
 name of one as ``"module:object"`` (imported when it is first used), or None if its states cannot be
 components. The default, `GENERIC`, works for every family whose observations are scalars and whose
-statistic can be scaled and merged; an adapter of its own makes a family faster.
+statistic can be scaled and merged; a special adapter makes a family faster.
 """
 
 from __future__ import annotations

@@ -360,7 +360,7 @@ class Engine:
         """Wait until another thread has learned its observation.
 
         A thread loses the interpreter lock only while it runs Python code, such as a step of the
-        user: a flag is enough, and costs nothing where there is one thread.
+        user: a flag is enough, and costs nothing with a single thread.
         """
         while self._busy:
             time.sleep(0.0)

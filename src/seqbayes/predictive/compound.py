@@ -296,7 +296,7 @@ class Symmetric(Distribution):
 
     @property
     def var(self) -> Real:
-        """Mean squared distance; None where there is no mean."""
+        """Mean squared distance; None if it does not exist."""
         var = exponential(self._squared.log_mean(self.distance.base))
         return or_none(self.distance.mean < math.inf, var)
 

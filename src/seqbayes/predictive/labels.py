@@ -93,7 +93,7 @@ class Categorical(_Labelled):
 
     @property
     def mode(self) -> Any:
-        """The likeliest label, the first of several; None if there is none."""
+        """The most probable label, the first of equal ones; None without labels."""
         return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
     def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:

@@ -14,9 +14,9 @@ from seqbayes.tables import by_field
 
 
 class Product(Distribution):
-    """One value of every field, each from a distribution of its own.
+    """One value of every field, each from a separate distribution.
 
-    A mapping may leave fields out: `p` and `logp` are then those of the fields that are there.
+    A mapping may leave fields out: `p` and `logp` are then those of the given fields.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Clock:
     interruption
         A signal, which ends the story.
     keyboard
-        Keys; None if there are none.
+        Keys; None without a terminal.
     now
         Returns the time in seconds, monotonic.
     """

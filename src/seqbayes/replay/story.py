@@ -101,7 +101,7 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def closing_event(self, step: S | None) -> dict[str, Any]:
-        """Return the state after the last step shown, None if there was none, as JSON values."""
+        """Return the state after the last step shown as JSON values, or None."""
 
     @abstractmethod
     def summary(self, step: S | None, stopped: bool) -> list[str]:
@@ -110,7 +110,7 @@ class Story(ABC, Generic[S]):
         Parameters
         ----------
         step
-            The last step shown; None if there was none.
+            The last step shown; None before the first.
         stopped
             Whether the story was stopped there.
         """

@@ -167,7 +167,7 @@ class PredictiveSurprise(AnomalyDetector, Model):
         return tuple(self._features)
 
     def belief(self, feature: Any) -> State:
-        """Return the belief about a feature, as a state of its own.
+        """Return the belief about a feature, as a separate state.
 
         Raises
         ------

@@ -53,7 +53,7 @@ def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, 
     serialization.Document(data).choose("estimator", lambda: {kind.__name__: kind})
     parameters, seen = data.get("parameters"), data.get("seen")
     if not isinstance(parameters, Mapping) or not isinstance(seen, Mapping):
-        raise PriorError(f"expected parameters and what was seen, got {reprlib.repr(data)}")
+        raise PriorError(f"expected parameters and data, got {reprlib.repr(data)}")
     try:
         return kind(**{name: _value(value) for name, value in parameters.items()}), seen
     except TypeError as error:
@@ -171,12 +171,12 @@ def read_root(written: Any) -> SquareRoot:
 
 
 def read_numbers(written: Any, length: int) -> list[float]:
-    """Return so many finite numbers.
+    """Return a list of finite numbers of the given length.
 
     Raises
     ------
     PriorError
-        If one is not a finite number, or there are more or fewer.
+        If the length is different, or an element is not a finite number.
     """
     listed = list(written) if isinstance(written, (list, tuple)) else []
     good = all(type(each) in (int, float) and math.isfinite(each) for each in listed)

@@ -129,17 +129,17 @@ class Kind:
             yield log_marginal(posterior, statistic)
 
     def alone(self, seen: Statistics) -> State:
-        """Return the belief given nothing but what was seen."""
+        """Return the belief given only these data."""
         state = self._unseen()
         state.statistics.merge(seen)
         return state
 
     def _unseen(self) -> State:
-        """Return the belief before anything was seen."""
+        """Return the belief before any data."""
         raise NotImplementedError
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return log p(likeliest value) - log p(x), given nothing but what was seen."""
+        """Return log p(likeliest value) - log p(x), given only these data."""
         raise NotImplementedError
 
 

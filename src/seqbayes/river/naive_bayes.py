@@ -132,7 +132,7 @@ class ConjugateNB(GenerativeClassifier):
         return dict(zip(counts, map(float, total), strict=True))
 
     def belief(self, label: Any, feature: Any) -> State | None:
-        """Return the belief about a feature within a class, as a state of its own.
+        """Return the belief about a feature within a class, as a separate state.
 
         None for a number that has never varied: its prior has no scale yet.
 

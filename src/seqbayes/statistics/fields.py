@@ -39,7 +39,7 @@ class FieldSums(Statistics):
     """The accumulators of named fields, which learn an observation together or not at all.
 
     An observation is a mapping from name to value, or a sequence of one value per field, in order.
-    A field that a mapping leaves out learns nothing, and so every field has a weight of its own.
+    A field that a mapping leaves out learns nothing, so every field has a separate weight.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class FieldSums(Statistics):
 
     @property
     def log_base(self) -> float:
-        """Weighted sum of the log base measures of what was seen, of all fields."""
+        """Weighted sum of the log base measures of the data, over all fields."""
         return math.fsum(part.log_base for part in self.parts.values())
 
     @property

@@ -42,7 +42,7 @@ class MomentStatistic(NamedTuple):
 
     @property
     def mean(self) -> Any:
-        """The mean of what was seen."""
+        """The mean of the data."""
         return self.origin + self.shift
 
 

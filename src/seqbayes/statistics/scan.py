@@ -16,7 +16,7 @@ if cython.compiled:
 else:
     from seqbayes.statistics.exact import lost
 
-# So many partial sums, and no fewer, are turned into vectors by compilers that reorder none.
+# The number of partial sums that compilers vectorise without reordering additions.
 LANES = 32
 CHUNK = cython.declare(cython.Py_ssize_t, 1024)
 

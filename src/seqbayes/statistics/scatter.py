@@ -43,7 +43,7 @@ class ScatterStatistic(NamedTuple):
 
     @property
     def mean(self) -> Any:
-        """The mean of what was seen."""
+        """The mean of the data."""
         return self.origin + self.shift
 
 

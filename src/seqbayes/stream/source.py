@@ -66,7 +66,7 @@ class Source:
     kind : str
         The kind under which the class was registered.
     finite : bool
-        Whether the source ends by itself.
+        Whether the source ends, unlike a broker or a followed file.
     text : bool
         Whether records are mappings of text cells (CSV), from which numbers, booleans and times
         are still to be parsed.

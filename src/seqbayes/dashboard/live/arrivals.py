@@ -14,7 +14,7 @@ RATE_SECONDS = 5.0
 PAST_SECONDS = 60.0
 """Time before the last event from which the expected rate is estimated."""
 
-ODD = 1e-4
+UNEXPECTED = 1e-4
 """A silence is unexpected if its probability is smaller."""
 
 
@@ -79,4 +79,4 @@ class Arrivals:
         last = self._found[-1]
         past = min(last - self._began, PAST_SECONDS)
         silence = now - last
-        return past > 0.0 and (past / (past + silence)) ** len(self._found) < ODD
+        return past > 0.0 and (past / (past + silence)) ** len(self._found) < UNEXPECTED

@@ -51,7 +51,7 @@ class Board:
     version
         Grows with every change; an entry has that of its last one.
     happened, steps
-        Number of events of watched keys that were told, and the last of them: each with its number,
+        Number of published events of watched keys, and the last of them, each with its number,
         belief and key.
     """
 

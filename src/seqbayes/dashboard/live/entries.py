@@ -37,7 +37,7 @@ TRAILS = 1000
 
 @dataclass
 class Update:
-    """A newer copy of a key's state, or its stored JSON text; None where the key is gone.
+    """A newer copy of a key's state, or its stored JSON text; None if the key was deleted.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ class Update:
     updated, since
         Seconds since 1970.
     last
-        What `learn_one` was told last, where that is known.
+        The last arguments of `learn_one`, if they are known.
     events
-        How many events the key has learned since the copy before.
+        Number of events that the key has learned since the previous copy.
     happened
-        All of them in order, where they are known one by one.
+        These events in order, if each is known.
     watched
-        Whether somebody looks on.
+        Whether a client watches the key.
     """
 
     state: Any
@@ -135,9 +135,9 @@ class Entry:
             self.last = update.last[0]
 
     def trace(self, update: Update) -> list[Happened]:
-        """Keep the events that lead to a newer copy; return what they did if somebody looks on."""
+        """Keep the events that led to a newer copy; return their effects if a client watches."""
         if not update.happened:
-            if not update.watched:  # some are not known: those before them are not the last
+            if not update.watched:  # unknown events came after those that were kept
                 self.trail = None
             return []
         before = self._about.make() if self._state is None else self.state
@@ -179,14 +179,14 @@ class Entry:
 
     @property
     def n(self) -> float:
-        """The total weight of what was seen."""
+        """The total weight of the observed data."""
         if self._n is None:
             self._n = views.weight_of(self.state)
         return self._n
 
     @property
     def ranking(self) -> views.Ranking:
-        """What keys are ranked by."""
+        """The numbers by which keys are ranked."""
         if self.known_ranking is None:
             self.known_ranking = views.ranking(self.state)
         return self.known_ranking
@@ -197,7 +197,7 @@ class Entry:
         return self._about.kind
 
     def follow(self) -> views.Followed | None:
-        """Return what the sparkline is about, and what it is now; None where there is nothing."""
+        """Return the subject of the sparkline and its present value; None if it has none."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
@@ -237,7 +237,7 @@ class Entry:
         return self.spark[-1][0] or 0.0 if self.spark else 0.0
 
     def note(self, now: float) -> None:
-        """Add a point to the sparkline, if it is time; a long one is told coarsely."""
+        """Add a point to the sparkline if one is due; thin out a long one."""
         if now - self.sparked < self._gap:
             return
         found = self.follow()
@@ -359,7 +359,7 @@ class Shelf:
         self.version = 0
 
     def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
-        """Take a copy of a key's state; return its entry, and events if somebody looks on."""
+        """Store a copy of a key's state; return its entry, and events if a client watches."""
         entry = self.entries.get(key)
         if entry is None:
             began = update.updated if update.since is None else update.since

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 SHORTEST = 0.03
-"""Seconds between two hand-overs, at least."""
+"""Minimum number of seconds between two hand-overs."""
 
 SHARE = 10.0
-"""A hand-over is followed by so many times the time that it took without one."""
+"""The pause after a hand-over, as a multiple of the time that the hand-over took."""
 
 LONGEST = 1.0
-"""Seconds between two hand-overs, at most."""
+"""Maximum number of seconds between two hand-overs."""
 
 MOST_EVENTS = 2000
-"""Most events of a watched key that are told one by one between two hand-overs."""
+"""Maximum number of single events of a watched key between two hand-overs."""
 
 FEW_EVENTS = 5000
-"""Most events of a belief of which those of all keys are."""
+"""Maximum number of events of a belief between two hand-overs for which all keys are watched."""
 
 
 class _Observer:

@@ -82,7 +82,7 @@ def _is_near(t: float, known: list[float]) -> bool:
 def _points(
     reader: StoreReader, name: str, key: str, path: Path
 ) -> Iterator[tuple[tuple[Any, ...], float | None]]:
-    """Yield time, mean and interval, and the weight of what was seen, of stored summaries."""
+    """Yield time, mean, interval and weight of the data of stored summaries."""
     for at, text in reader.history(name, key):
         if path and len(text) > _LONGEST:
             continue

@@ -26,10 +26,10 @@ MAX_FRAMES = 40
 """Frames that may wait for a slow client before it is dropped."""
 
 FASTEST = 20.0
-"""Frames a second, at most."""
+"""Maximum number of frames per second."""
 
 WATCHED_FOR = 60.0
-"""Seconds for which the events of a key are told one by one after somebody has looked at it."""
+"""Seconds for which single events of a key are published after a client requested the key."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -237,7 +237,7 @@ class Hub:
         return version, frame("hello", hello) + frame("cards", data, f"{self.boot}.{version}")
 
     def _begin_group(self, subscription: Subscription, selected: list[Entry]) -> None:
-        """Let a new group's frames go on from what its first client was told."""
+        """Start the frames of a new group from the data that its first client received."""
         with self._lock:
             group = self._groups.get(subscription)
         if group is not None and not group.known:
@@ -266,7 +266,7 @@ class Hub:
                 self.origin.refresh(self.board, self._pause())
                 self._tick()
                 self.failure = None
-            except Exception as error:  # the page shows any error and goes on
+            except Exception as error:  # the page shows the error and continues
                 self.failure = f"{type(error).__name__}: {error}"
                 self._stop.wait(1.0)
 

@@ -286,7 +286,7 @@ class PipelineThread:
     collectors
         Further collectors.
     told
-        Called with an event's name, its text and level where there is something to say.
+        Called with the name, text and level of each notice.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from seqbayes.dashboard import views
 
 RECENT = 50
-"""Events of a key that are told, the last ones."""
+"""Number of the latest events of a key that are kept."""
 
 
 class Happened(NamedTuple):
@@ -31,24 +31,24 @@ class _Stretch:
     after: Any
     events: list[tuple[float, tuple[Any, ...]]]
 
-    def tell(self) -> list[Happened]:
-        """Return what the events did, the last of them; nothing if they are not all."""
+    def replay(self) -> list[Happened]:
+        """Return the effects of the last events; none if some events are missing."""
         state = copy.copy(self.before)
-        told: list[Happened] = []
+        effects: list[Happened] = []
         for place, (at, arguments) in enumerate(self.events):
             if len(self.events) - place <= RECENT:
                 x, surprise = arguments[0], views.surprise(state, arguments)
-                told.append(Happened(at, x, surprise, views.step(state, x)))
+                effects.append(Happened(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
         # a key may have been dropped and begun anew between them
-        return told if views.weight_of(state) == views.weight_of(self.after) else []
+        return effects if views.weight_of(state) == views.weight_of(self.after) else []
 
 
 class Trail:
     """The last events of one key.
 
-    States are never changed by what is told of them, so that a trail costs a few of them, and no
-    learning, until somebody asks.
+    A trail keeps copies of a few states and the events between them. It learns the events only when
+    their effects are requested.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Trail:
         self._untold: list[_Stretch] = []
 
     def add(self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float) -> None:
-        """Take what `learn_one` was told between two states, right behind what was taken so far."""
+        """Add the arguments of `learn_one` between two states, which follow those added so far."""
         if not self._untold or len(self._untold[-1].events) >= RECENT:
             self._untold = [*self._untold[-1:], _Stretch(before, after, [])]
         stretch = self._untold[-1]
@@ -79,13 +79,13 @@ class Trail:
     ) -> list[Happened]:
         """Take it, and return what it did: the last events."""
         self.recent()
-        told = _Stretch(before, after, [(at, arguments) for arguments in events]).tell()
+        told = _Stretch(before, after, [(at, arguments) for arguments in events]).replay()
         self._told.extend(told)
         return told
 
     def recent(self) -> list[Happened]:
         """Return the last events that were taken."""
         for stretch in self._untold:
-            self._told.extend(stretch.tell())
+            self._told.extend(stretch.replay())
         self._untold = []
         return list(self._told)

@@ -187,7 +187,7 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def host_name(header: str) -> str:
-    """Return the name in a Host header, without its port; empty if it is none.
+    """Return the name in a Host header, without its port; empty if the header is invalid.
 
     Examples
     --------

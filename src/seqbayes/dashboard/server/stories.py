@@ -1,4 +1,4 @@
-"""The stories of ``seqbayes replay`` as steps that a page plays by itself."""
+"""The stories of ``seqbayes replay`` as steps that a page plays."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ MOST_STORIES = 16
 MOST_STEPS = 500
 MOST_ENDLESS = 20
 MOST_SKIPPED = 100_000
-"""Sets of the endless stream that are learned anew, untold, for somebody who has seen them."""
+"""Maximum number of sets of the endless stream that a client may skip."""
 
 PACE = 0.05
-"""Seconds between two sets of the endless stream, at least."""
+"""Minimum number of seconds between two sets of the endless stream."""
 
 Words = dict[str, str]
 
@@ -126,13 +126,13 @@ class Stories:
         return answer(request, await run_in_threadpool(told.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
-        """Tell the coins without end, by online EM, from behind a set on."""
+        """Stream the coins without end, by online EM, after the first `after` sets."""
         after = whole(request, "after", 0, 0, MOST_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
-            raise Refusal(404, "only the coins go on without end")
+            raise Refusal(404, "only the story of the coins has an endless stream")
         if self._endless >= MOST_ENDLESS:
-            raise Refusal(503, "too many endless stories are told already", {"retry-after": "5"})
+            raise Refusal(503, "too many endless streams are open", {"retry-after": "5"})
         try:
             endless = EndlessCoins(
                 options.start, options.prior, options.learn_weights, options.seed

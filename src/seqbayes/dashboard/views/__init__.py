@@ -143,7 +143,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
 
 
 def followed(state: Any, held: Path = ()) -> Followed | None:
-    """Return the number of a belief that is plotted over time, or None if there is none.
+    """Return the number of a belief that is plotted over time, or None if it has no such number.
 
     For labels this is the largest share. A share that was followed before is kept until another
     one exceeds the upper end of its interval, so that two similar shares do not alternate.

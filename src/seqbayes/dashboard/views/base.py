@@ -135,7 +135,7 @@ class View:
         return None
 
     def followed(self, state: Any, held: Path) -> Followed | None:
-        """Return the number that is plotted over time, or None if there is none."""
+        """Return the number that is plotted over time, or None."""
         return None
 
     def followable(self, state: Any) -> Iterator[Followed]:

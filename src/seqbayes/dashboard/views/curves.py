@@ -15,9 +15,9 @@ _STEEP = 0.2  # of the picture's diagonal, about: a step between two points that
 
 
 def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
-    """Return the ends of what is worth drawing of K distributions, each (K,).
+    """Return the ends of the ranges to draw for K distributions, each (K,).
 
-    Where there is nothing to draw, they are NaN.
+    They are NaN if there is nothing to draw.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
 
 
 def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
-    """Return so many points (K, points) for K distributions, closest where a density is steep.
+    """Return points (K, points) for K distributions, closest where a density is steep.
 
-    Rows are NaN where there is nothing to draw.
+    Rows without anything to draw are NaN.
 
     Parameters
     ----------
@@ -120,6 +120,6 @@ def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
 
 
 def grid(distribution: Any, points: int) -> Any:
-    """Return the points for one distribution of numbers, each once; None if there are none."""
+    """Return the points for one distribution of numbers, without repetition; None if empty."""
     (x,) = grids(distribution, distribution, distribution.interval(0.95), points)
     return None if np.isnan(x).any() else np.unique(x)

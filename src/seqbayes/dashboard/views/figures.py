@@ -27,7 +27,7 @@ def finite(value: Any) -> float | None:
 
 
 def significant(value: float | None, digits: int = 6) -> float | None:
-    """Return a number rounded to so many significant digits.
+    """Round a number to significant digits.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def significant(value: float | None, digits: int = 6) -> float | None:
 
 
 def pair(interval: Any) -> list[float | None] | None:
-    """Return the two ends of an interval, None where there is none."""
+    """Return the two ends of an interval, or None."""
     if interval is None:
         return None
     low, high = interval
@@ -46,7 +46,7 @@ def pair(interval: Any) -> list[float | None] | None:
 
 
 def decimals(scale: float, digits: int = _DIGITS) -> int:
-    """Return how many decimals show so many digits of what is about as large as `scale`."""
+    """Return how many decimals a number of magnitude `scale` needs for `digits` digits."""
     if not (math.isfinite(scale) and scale > 0.0):
         return digits
     return digits - math.floor(math.log10(scale))

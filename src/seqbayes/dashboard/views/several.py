@@ -106,7 +106,7 @@ class VectorView(SeveralView):
 
 @register_view
 class ProductView(SeveralView):
-    """Show independent beliefs about the fields of an event, each by the view of its own kind."""
+    """Show independent beliefs about the fields of an event, each with the view of its kind."""
 
     kind = "product"
 

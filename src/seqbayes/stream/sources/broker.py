@@ -142,19 +142,19 @@ class Broker(Source):
         return text
 
     def _lack(self, what: str, position: Any) -> None:
-        """Note a gap, or fail: what comes next is lost.
+        """Note a gap, or fail, since events were lost.
 
         Parameters
         ----------
         what
             What is missing.
         position
-            Where, for the dead letter of the gap.
+            Position for the dead letter about the gap.
         """
         if not self._restart:
             raise SourceError(
-                f"cannot go on with {self.name}: {what}; events may be lost. lost = 'restart' goes"
-                " on with what is there"
+                f"cannot continue with {self.name}: {what}; events may be lost. lost = 'restart'"
+                " continues with the events that are available"
             )
         self._gaps.append((position, b"", f"{what}; events may be lost"))
 

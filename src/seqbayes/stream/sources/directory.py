@@ -202,18 +202,18 @@ class Directory(Source):
         )
 
     def _is_settled(self, status: os.stat_result) -> bool:
-        # a clock that was set back must not make a file wait for ever
+        # a clock that was set back must not make a file wait indefinitely
         return abs(time.time() - status.st_mtime) >= self._settle
 
     def _forget(self) -> None:
-        """Forget files that were removed long ago, unless all are gone: it may be unmounted."""
+        """Forget files that were removed long ago, unless all were: it may be unmounted."""
         gone = [name for name in self._known if name not in self._there]
         if len(gone) > MOST_GONE and len(gone) < len(self._known):
             for name in gone[:-MOST_GONE]:
                 del self._known[name]
 
     def _open(self, name: str) -> Reading | None:
-        """Open a file after what was read of it; None if it cannot be read yet, or is gone."""
+        """Open a file after what was read of it; None if it was removed or cannot be read yet."""
         path = self._path / name
         plain = _without_suffix(name)
         try:
@@ -321,7 +321,7 @@ def _known(handle: Handle, offset: int, state: int, status: os.stat_result | Non
 
 
 def _is_same(known: Known, reading: Reading) -> bool:
-    """Whether a file goes on where a known one ended."""
+    """Whether a file continues where a known one ended."""
     if known.offset != reading.offset or not known.offset:
         return False
     return {"offset": known.offset, **reading.handle.marks(known.offset)} == known.marks

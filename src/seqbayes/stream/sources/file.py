@@ -123,7 +123,7 @@ class File(Source):
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
     def _lose(self, offset: int) -> None:
-        """Begin the present file and note the gap, or fail: the file that was read is gone."""
+        """Begin the present file and note the gap, or fail, since the previous file was removed."""
         reason = (
             f"cannot find the file that was read up to byte {offset:,}: neither {self._path} nor a"
             " rotated file holds what was read; events may be lost"
@@ -201,7 +201,7 @@ class File(Source):
                 self._older, self._listed = older, changed
 
     def _recover(self, reading: Reading) -> None:
-        """Go on in the copy of a truncated file; without one, begin the file again.
+        """Continue in the copy of a truncated file; without one, begin the file again.
 
         Nothing is known to be lost without a copy if the file had been read to its end.
         """
@@ -294,7 +294,7 @@ class File(Source):
                 yield from tail.batches(part, size, self._token_of_tails)
 
     def _wait(self, reading: Reading, timeout: float) -> Iterator[None]:
-        """Wait for more until the timeout, then yield None if there is none."""
+        """Wait for more until the timeout, then yield None."""
         until = time.monotonic() + timeout
         while not reading.handle.left and not reading.handle.is_changed():
             if time.monotonic() >= until:

@@ -70,11 +70,11 @@ class KafkaTopic(Broker):
         A consumer group that assigns the partitions, instead of `partitions`. Offsets are committed
         to it for monitoring only; the store decides where reading starts.
     settings
-        More of the client's, by librdkafka's names (``"security.protocol"``); ``${NAME}`` in a text
-        is that variable of the environment.
+        Further settings of the client by librdkafka's names (``"security.protocol"``); ``${NAME}``
+        in a value is replaced by that environment variable.
     lost
-        What to do if a partition no longer has the next offset: "stop" fails, "restart" goes on
-        with its beginning and adds a dead letter about the gap.
+        What to do if a partition no longer has the next offset: "stop" fails, "restart" starts
+        at its beginning and adds a dead letter about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -87,8 +87,8 @@ class KafkaTopic(Broker):
 
     Notes
     -----
-    The token holds the next offset of every partition. The client reconnects by itself. Messages
-    of different partitions is interleaved as it arrives: a belief all of whose events are
+    The token holds the next offset of every partition. The client reconnects automatically.
+    Messages of different partitions are interleaved as they arrive. A belief whose events are all
     in one partition, as those of a message key are, is the same to the last bit however often the
     topic is read.
     """

@@ -35,8 +35,8 @@ class JetStream(Broker):
         A file of credentials, as NATS makes them.
     lost
         What to do if messages were deleted before they were read, or the stream was deleted and
-        made again: "stop" fails, "restart" goes on with what is there and adds a dead letter about
-        the gap.
+        made again: "stop" fails, "restart" continues with what is available and adds a dead letter
+        about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -163,8 +163,8 @@ class JetStream(Broker):
     def _move_on(self) -> Batch | None:
         """Ask now and then whether all was read, and return an empty batch at the stream's end.
 
-        The server does not tell by itself that messages were purged, and messages of other subjects
-        that are deleted later are not missed.
+        The server does not announce that messages were purged. Messages of other subjects that are
+        deleted later do not matter.
         """
         assert self._feed is not None
         now = time.monotonic()

@@ -36,7 +36,7 @@ _IDLE = 120.0
 
 
 class BrokenError(ConnectionError):
-    """The connection, or the consumer on the server, is gone."""
+    """The connection was lost, or the server deleted the consumer."""
 
 
 TROUBLES: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)

@@ -175,9 +175,11 @@ class Query(Source):
                 )
             self._last = mark
             record = {name: _plain(value) for name, value in zip(names, row, strict=True)}
-            odd = [name for name, value in record.items() if isinstance(value, (bytes, memoryview))]
-            if odd:
-                refused.append((mark, repr(record)[:1000].encode(), f"{odd[0]!r} holds bytes"))
+            binary = [
+                name for name, value in record.items() if isinstance(value, (bytes, memoryview))
+            ]
+            if binary:
+                refused.append((mark, repr(record)[:1000].encode(), f"{binary[0]!r} holds bytes"))
             else:
                 records.append(record)
                 positions.append(mark)

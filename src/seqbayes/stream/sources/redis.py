@@ -61,8 +61,8 @@ class RedisStream(Broker):
         The name in the group, the same after every restart.
     lost
         What to do if entries were removed before they were read, or the stream ends before the
-        place up to which it was read: "stop" fails, "restart" goes on with what is there and adds
-        a dead letter about the gap.
+        place up to which it was read: "stop" fails, "restart" continues with what is available and
+        adds a dead letter about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -346,7 +346,7 @@ class RedisStream(Broker):
         return [record for record, _ in kept], [place for _, place in kept], refused
 
     def _record(self, cells: Sequence[bytes] | None) -> tuple[Any, str]:
-        """Return the record in the cells of an entry, or the reason why there is none."""
+        """Return the record in the cells of an entry, or the reason why it is not a record."""
         if cells is None:
             return None, "the entry was deleted before it was read"
         if self._field is None:

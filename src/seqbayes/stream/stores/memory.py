@@ -62,7 +62,7 @@ class MemoryStore(Store):
     Parameters
     ----------
     url
-        ``memory:`` for a store of its own, or ``memory:NAME``, which all stores of this name in the
+        ``memory:`` for a separate store, or ``memory:NAME``, which all stores of this name in the
         process share.
     mode
         As for `open_store`.

@@ -135,7 +135,7 @@ class SqliteStore(SqlStore):
     def _check_in_place(self) -> None:
         """Check that the file and its log are those that were opened.
 
-        SQLite goes on writing to a file that was deleted, and nobody can read it afterwards.
+        SQLite continues to write to a deleted file, which cannot be read afterwards.
         """
         for name, known in self._files.items():
             if _file_id(name) != known:

@@ -195,7 +195,7 @@ export function when(time) {
   return (Date.now() - ms < 43_200_000 ? clock : dated).format(ms);
 }
 
-// What has no sign of its own, or turns the direction of what follows.
+// Characters that are invisible or change the direction of the text.
 const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 const code = (sign) => `‹U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`;

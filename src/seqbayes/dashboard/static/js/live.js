@@ -1,5 +1,5 @@
-// One stream of server-sent events for the whole page. Silence is noticed, and mended.
-// A browser has six connections to a host, for all tabs: a page out of sight gives its own back.
+// One stream of server-sent events for the whole page, which reconnects after a silence.
+// A browser has six connections per host for all tabs, so a hidden page closes its own.
 
 import { get, query } from "./api.js";
 

@@ -108,7 +108,7 @@ function decode(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a stray per cent sign: it names nothing, and the view says so
+    return text; // a stray per cent sign: the view reports that nothing has this name
   }
 }
 

@@ -35,7 +35,7 @@ export class Place {
     return history.state;
   }
 
-  /** Go back to where one was, as soon as there is so much of the page; hands come first. */
+  /** Restore the scroll position as soon as the page is long enough, unless the user scrolls. */
   restore(back) {
     const { y = 0, belief, id } = back ?? {};
     this.#stop = new AbortController();

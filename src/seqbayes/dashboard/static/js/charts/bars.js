@@ -95,7 +95,7 @@ export class Shares {
   }
 }
 
-/** Named numbers with intervals, each on its own scale. */
+/** Named numbers with intervals, each with a separate scale. */
 export class Fields {
   constructor({ most = 6 } = {}) {
     this.most = most;

@@ -121,7 +121,7 @@ export class Density {
     }
   }
 
-  // They often agree; each has a height of its own, so that all three are seen.
+  // They often coincide; different heights keep all three visible.
   #estimates(card, { x, posterior }, sx, sy, floor) {
     const height = typeof card.mean === "number" ? at(x, posterior, card.mean) : null;
     const heights = { mle: floor, map: floor + 10, mean: height === null ? floor : sy(height) };

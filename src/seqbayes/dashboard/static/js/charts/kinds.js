@@ -21,5 +21,5 @@ export function chartOf(kind, full = false) {
 /** Whether beliefs of a kind are about one number. */
 export const isNumeric = (kind) => KINDS[kind]?.numeric ?? false;
 
-/** What a comparison of beliefs of a kind is about: "number", "share", or empty if there is none. */
+/** The subject of a comparison of beliefs of a kind: "number", "share", or empty. */
 export const compares = (kind) => KINDS[kind]?.compares ?? "";

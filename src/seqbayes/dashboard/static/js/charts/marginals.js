@@ -1,4 +1,4 @@
-// Of several numbers each by itself: small densities, or bars.
+// Marginals of several numbers: small densities or bars.
 
 import { h, setText } from "../dom.js";
 import { measure, scale, visible } from "../format.js";

@@ -113,7 +113,7 @@ function placed(peaks, sx, floor, peak, width) {
   }
 }
 
-/** How high a curve is within so many pixels. */
+/** The maximum of a curve within half a width in pixels of a point. */
 function highest({ x, posterior }, sx, middle, half) {
   return greatest(posterior.filter((_, k) => Math.abs(sx(x[k]) - middle) < half));
 }

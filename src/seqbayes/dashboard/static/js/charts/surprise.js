@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { exists, number } from "../format.js";
 import { nothing, recent, UNTOLD } from "../views/tables.js";
 
-const RARE = Math.log(20); // nats above the average: so many times less probable than it
+const RARE = Math.log(20); // nats above the average: 20 times less probable
 const HEADROOM = 1.06;
 
 /**

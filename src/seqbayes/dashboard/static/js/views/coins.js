@@ -46,7 +46,7 @@ export class Coins {
       speeds: SPEEDS,
       speed: "story",
       unit: "steps",
-      onward: { face: "Go on: an endless stream", act: () => this.endless.begin() },
+      onward: { face: "Continue: an endless stream", act: () => this.endless.begin() },
       advance: (steps) => {
         this.step = steps.at(-1);
         for (const step of steps) this.#take(step);
@@ -219,12 +219,12 @@ export class Coins {
     if (!kept) this.row = row;
     const rule = this.row?.A.rule ?? null;
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
-    let says = "Press play: first somebody noted the coins, then nobody did.";
+    let says = "Press play: first the coins are known, then they are not.";
     if (rule && step.event === "row")
       says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The posteriors share it out.`;
     else if (step?.event === "row")
       says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: all of it counts there.`;
-    else if (step?.event === "hide") says = "The notes are gone. A guess begins it.";
+    else if (step?.event === "hide") says = "The labels are hidden. EM starts from a guess.";
     else if (step?.event === "sums")
       says = "Heads and tails of either coin, summed over its shares of the sets.";
     else if (step?.event === "divide") says = "Heads divided by tosses: the coins have moved.";

@@ -83,7 +83,7 @@ export class Compare {
   }
 
   get family() {
-    return this.labelled ? "Beta" : measure(this.belief); // a share by itself
+    return this.labelled ? "Beta" : measure(this.belief); // a single share
   }
 
   #listen() {
@@ -211,7 +211,7 @@ export class Compare {
     const kept = [];
     answers.forEach(({ value, reason }, i) => {
       if (value) this.cards.set(wanted[i], value);
-      else if (reason.status === 404) this.app.shell.say(reason.message); // a key that is gone
+      else if (reason.status === 404) this.app.shell.say(reason.message); // the key was deleted
       else if (!this.cards.has(wanted[i])) throw reason;
       if (value || reason.status !== 404) kept.push(wanted[i]);
     });
@@ -245,8 +245,8 @@ export class Compare {
           "p",
           null,
           by.length
-            ? `Each ${by.join(" and ")} that comes is a key of its own.`
-            : "Its events are not told apart: a field to tell them by makes keys.",
+            ? `Each ${by.join(" and ")} is a separate key.`
+            : "Its events have no key: declare a field that distinguishes them.",
         ),
       ),
     );

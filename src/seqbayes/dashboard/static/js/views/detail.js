@@ -270,7 +270,7 @@ export class Detail {
       this.told = Date.now();
     } catch (error) {
       if (error.name !== "AbortError") this.app.shell.say(error.message);
-      return; // the banner tells of lost connections; what is shown stays
+      return; // the banner reports lost connections; the content stays
     }
     paint(this, () => {
       this.#draw();

@@ -49,7 +49,7 @@ export class Endless {
     this.#face("play", "Start the stream");
   }
 
-  /** Begin the stream, or go on with it, where it is seen. */
+  /** Scroll to the stream and start or continue it. */
   begin() {
     if (!this.source) this.#open();
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -72,12 +72,12 @@ export class Endless {
 
   #pause() {
     this.#close();
-    this.#face("play", "Go on");
+    this.#face("play", "Continue");
   }
 
   #open() {
     if (this.set?.number > MOST_SKIPPED) this.#clear();
-    // The stream is the same each time: it goes on behind the sets that were seen.
+    // The stream is the same each time, so it can continue after the sets already shown.
     const after = this.set?.number ?? 0;
     const path = `/api/replay/${encodeURIComponent(this.id)}/stream${query({ after })}`;
     this.source = new EventSource(path);

@@ -9,7 +9,7 @@ const GAP = 16;
 const NARROWEST = 284;
 const PAGE = 60;
 const OVERSCAN = 1; // rows above and below
-const HEAD = 112; // px that stay above a card that is gone to: what frames the page
+const HEAD = 112; // px above a card that is scrolled to: the header of the page
 const FOOT = 24;
 
 /** How many cards stand side by side. */
@@ -21,9 +21,9 @@ export class Grid extends Block {
    * @param {object} belief
    * @param {object} options
    * @param {object} options.selection of keys to compare
-   * @param {number} [options.rows] show at most so many rows
+   * @param {number} [options.rows] maximum number of rows
    * @param {Function} options.changed called when other keys are on screen
-   * @param {Function} options.told called when it is told how many keys there are
+   * @param {Function} options.told called when the number of keys is known
    * @param {Function} options.failed called with what went wrong
    */
   constructor(belief, { selection, rows = Infinity, changed, told, failed }) {
@@ -36,7 +36,7 @@ export class Grid extends Block {
     });
     this.total = null;
     this.asked = null;
-    this.answered = null; // what was asked when the total was told
+    this.answered = null; // the query whose total is known
     this.order = []; // ids by place; holes where nothing was loaded
     this.known = new Map(); // id -> the last that was heard
     this.cards = new Map(); // id -> Card on screen
@@ -106,7 +106,7 @@ export class Grid extends Block {
     this.layout();
   }
 
-  /** Take news of a card; false if it is none of these. */
+  /** Update a card; return false if it is not in this grid. */
   patch(card) {
     const before = this.known.get(card.id);
     if (!before) return false;

@@ -49,7 +49,7 @@ function unread({ source }) {
 
 /** What is known of a stream that is well. */
 function well({ source, rate: speed, event_age: event, commit_age: commit, quiet }) {
-  if (source?.mode === "replay") return "This server has no source: it tells stories.";
+  if (source?.mode === "replay") return "This server has no source; it replays stories.";
   const store = source?.mode === "store";
   const runs = store ? "A run writes to this store" : "The source answers";
   if (rate(speed) !== "0/s") {
@@ -58,8 +58,8 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
   }
   const ever = store ? "yet" : "since the server started";
   if (event === null) return `${runs}; no event came ${ever}.`;
-  const odd = quiet ? ", which is odd after those before" : "";
-  return `${runs}; no event comes now, the last one came ${age(event)} ago${odd}.`;
+  const unexpected = quiet ? ", which is unusually long ago for this stream" : "";
+  return `${runs}; no event comes now, the last one came ${age(event)} ago${unexpected}.`;
 }
 
 const MANY = 0.01; // of all events

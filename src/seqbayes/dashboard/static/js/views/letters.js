@@ -25,7 +25,7 @@ export class DeadLetters {
     this.#load();
   }
 
-  /** Load again where there are more or fewer than are shown. */
+  /** Reload if the total differs from the number shown. */
   follow(total) {
     if (total === this.known || this.pending) return;
     this.pending = setTimeout(() => {

@@ -226,7 +226,7 @@ export class Overview {
     }
   }
 
-  // The order is asked again only while nobody points at or tabs through the cards.
+  // The order is requested again only while no card is hovered or focused.
   #heartbeat() {
     for (const grid of this.grids) grid.tick();
     for (const card of this.pins.values()) card.tick();
@@ -309,7 +309,7 @@ export class Overview {
   }
 }
 
-/** The overview of one belief, at an address of its own. */
+/** The overview of one belief, at a separate URL. */
 export class OneBelief extends Overview {
   constructor(app, [name], search) {
     search.set("belief", name);

@@ -38,7 +38,7 @@ export class Pins extends Block {
    *
    * @param {string|null} only a belief
    * @param {string} search
-   * @param {boolean} always whether it is said that there are none
+   * @param {boolean} always whether to show a message if nothing is pinned
    */
   show(only, search, always) {
     const sought = search.toLowerCase();
@@ -62,7 +62,7 @@ export class Pins extends Block {
     return Promise.all(fresh.map(([, { belief, id }]) => this.#load(belief, id)));
   }
 
-  // The focus goes on to a card that stays.
+  // Focus moves to a remaining card.
   #drop(wanted) {
     const keys = [...this.cards.keys()];
     keys.forEach((key, i) => {

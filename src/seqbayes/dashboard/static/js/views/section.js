@@ -11,7 +11,7 @@ export class Section {
    * @param {object} belief as GET /api/beliefs describes it
    * @param {object} options
    * @param {object} options.selection of keys to compare
-   * @param {number} options.rows show at most so many rows
+   * @param {number} options.rows maximum number of rows
    * @param {boolean} options.alone whether no other belief is shown
    * @param {Function} options.changed called when other keys are on screen, or there are more
    * @param {Function} options.more called to show this belief alone

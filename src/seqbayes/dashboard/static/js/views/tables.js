@@ -15,7 +15,7 @@ import {
 
 /** Why there are no single events. */
 export const UNTOLD =
-  "No event came since the server started, or too many at once to be told one by one.";
+  "No event arrived since the server started, or too many at once to list each.";
 
 export const nothing = (why) => h("p", { class: "nothing" }, why);
 

@@ -17,7 +17,7 @@ export class Tosses {
       h(
         "table",
         { class: "e-step" },
-        h("caption", { class: "unseen" }, "Sets of tosses and what each coin gets of them"),
+        h("caption", { class: "unseen" }, "Sets of tosses and the share of each coin"),
         h(
           "thead",
           null,
@@ -62,7 +62,7 @@ export class Tosses {
           ? [noted[set - 1] === "A" ? "A" : "", noted[set - 1] === "B" ? "B" : "", "", "", "", ""]
           : ["", "", "", "", "", ""];
       texts.forEach((text, i) => setText(cells[i], text));
-      // So many tosses are coloured as coin A gets of the set; letters of the table say it too.
+      // The share of coloured tosses is that of coin A; the table gives it in letters, too.
       const share = row ? Math.round(row.A.responsibility * coins.length) : null;
       coins.forEach((coin, i) => {
         coin.className = share === null ? "toss" : i < share ? "toss for-A" : "toss for-B";

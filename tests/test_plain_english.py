@@ -1,0 +1,79 @@
+"""The package and its documentation avoid phrases that a technical writer would not use."""
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SUFFIXES = {".py", ".pxd", ".md", ".js", ".css", ".html", ".toml"}
+VENDORED = ROOT / "src/seqbayes/dashboard/static/vendor"
+
+# Regular expressions and plain words instead. A space also matches a line break in a comment.
+PHRASES = {
+    r"nobody|no one": "the passive voice, or name the person or program",
+    r"somebody|someone": "name the person or program",
+    r"whoever": "name the person or program, such as 'the caller'",
+    r"(is|are) none": "'is invalid', 'does not exist', or name the missing thing",
+    r"of none": "'without'",
+    r"looks? on": "'observes'",
+    r"(is|are|was|were|be|being) told": "'receives', 'is notified of' or 'is printed'",
+    r"tells? of": "'describes' or 'reports'",
+    r"says? so": "'reports it'",
+    r"at work": "'running'",
+    r"for ever|forever": "'indefinitely'",
+    r"as people do": "describe the convention, such as 'natural sort order'",
+    r"thereof|therein|whereupon|thereby|herein|hitherto|lest": "a modern word",
+    r"mended": "'fixed' or 'repaired'",
+    r"misfit": "'invalid value'",
+    r"it is not so": "'this is not the case'",
+    r"from there on": "'from that point'",
+    r"fit for": "'suitable for'",
+    r"(go|goes|went) on": "'continues'",
+    r"in mid-\w+": "'during'",
+    r"there (is|are|was|were) none": "'does not exist', 'without' or 'no <noun>'",
+    r"of its own": "'separate' or 'its'",
+    r"so (many|much)(?! as)": "name the quantity",
+    r"by itself|on its own": "'alone' or 'independently'",
+    r"(has|have|is|are) gone": "'was deleted', 'was closed' or 'disappeared'",
+    r"where there (is|are)": "'if'",
+    r"nothing (is|was) (lost|said)": "say what is kept",
+    r"what (was|is) seen": "'the observed data'",
+    r"odd": "'unexpected' or 'invalid'",
+}
+
+
+@functools.cache
+def texts():
+    """Return the files that users and contributors read, and their texts."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for folder in ("src",):
+        files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
+    return {
+        file: file.read_text(encoding="utf-8") for file in files if VENDORED not in file.parents
+    }
+
+
+def find(phrase, text):
+    """Return the lines, counted from 1, on which a phrase begins."""
+    spaced = phrase.replace(" ", r"(?:\s|#|\*|//)+")
+    text = text.replace("None", "null").lower()  # `is None` is code
+    return [
+        text.count("\n", 0, match.start()) + 1 for match in re.finditer(rf"\b(?:{spaced})\b", text)
+    ]
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_no_text_has_an_unclear_phrase(phrase):
+    places = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for file, text in texts().items()
+        for line in find(phrase, text)
+    ]
+    assert not places, f"instead of '{phrase}' write {PHRASES[phrase]}: {', '.join(places)}"
+
+
+def test_a_phrase_is_found_across_the_lines_of_a_comment():
+    assert find("looks on", "x = 1\n# a page that looks\n    # on\n") == [2]
+    assert find("looks on", "it looks only once\n") == []
