@@ -181,14 +181,15 @@ def test_progress_is_shown_on_terminals_only(monkeypatch):
     line = progress.line(pipeline)
     assert line.startswith("[####################] 100 %  400 events  ")
     assert line.endswith("0 behind  0:00 left")
-    tracker = Tracker(Log("text", "merge", Terminal()), 300, now=lambda: float(next(clock)))
+    out = Terminal()
+    tracker = Tracker(Log("text", "merge", out), 300, now=lambda: float(next(clock)))
     assert list(tracker.track(range(150))) == list(range(150))
     line = tracker.line()
     assert line.startswith("[##########..........]  50 %  150 of 300  ")
     assert line.endswith(" left")
-    assert "128 of 300" in tracker._log.moving
+    assert "128 of 300" in out.getvalue().rpartition("\r\x1b[K")[2]
     tracker.done()
-    assert tracker._log.moving == ""
+    assert out.getvalue().endswith("\r\x1b[K")
     assert not Log("json", "run", Terminal()).can_move
     monkeypatch.setenv("TERM", "dumb")
     assert not Log("text", "run", Terminal()).can_move

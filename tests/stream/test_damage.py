@@ -2,9 +2,9 @@
 
 import os
 import shutil
-import sqlite3
 
 import pytest
+from databases import query
 from memory import Listed, lines
 
 from seqbayes import Beta, cli, stream
@@ -18,21 +18,6 @@ def learn(url, n=40):
     records = lines(*({"x": i % 3 == 0, "k": "ab"[i % 2]} for i in range(n)))
     with Pipeline(Listed(records), [BELIEF], open_store(url)) as pipeline:
         list(pipeline)
-
-
-def execute(url, *statements):
-    """Change a store behind the back of the program."""
-    if url.startswith("postgres"):
-        import psycopg
-
-        with psycopg.connect(url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)
-    else:
-        connection = sqlite3.connect(url, isolation_level=None)
-        for statement in statements:
-            connection.execute(statement)
-        connection.close()
 
 
 # Deleted or replaced while a runner uses it.
@@ -73,13 +58,13 @@ def test_nothing_is_acknowledged_after_the_file_was_deleted_or_replaced(
     pipeline.commit()
     next(steps)
     if within:
-        apply = pipeline.store._apply
+        apply = pipeline.store.apply
 
-        def apply_and_act(changes, again):
-            apply(changes, again)
+        def apply_and_act(changes, at):
+            apply(changes, at)
             act("b.db")
 
-        monkeypatch.setattr(pipeline.store, "_apply", apply_and_act)
+        monkeypatch.setattr(pipeline.store, "apply", apply_and_act)
     else:
         act("b.db")
     for _ in range(2):
@@ -95,13 +80,14 @@ def test_a_schema_that_was_recreated_is_noticed(postgres_url):
     store.acquire()
     store.commit(Changes("src", 1, 1))
     tables = ["lease", "meta", "beliefs", "states", "sources", "dead_letters", "history", "ids"]
-    execute(postgres_url, *(f"DROP TABLE seqbayes_{table}" for table in tables))
+    query(postgres_url, *(f"DROP TABLE seqbayes_{table}" for table in tables))
     with pytest.raises(StoreError, match="does not exist"):
         store.commit(Changes("src", 2, 1))
     learn(postgres_url)
     with pytest.raises(StoreError, match="was replaced by another store while it was in use"):
         store.commit(Changes("src", 2, 1))
-    store.close()
+    with pytest.raises(StoreError, match="was replaced by another store"):
+        store.close()
 
 
 def test_a_reader_opens_the_file_that_replaced_another_one(tmp_path, monkeypatch):
@@ -150,7 +136,7 @@ SQLITE_DAMAGES = {
 
 def check_damage(url, statement, capsys):
     learn(url)
-    execute(url, statement)
+    query(url, statement)
     with pytest.raises(StoreError) as caught, open_store(url) as store:
         Pipeline(Listed([]), [BELIEF], store)
     assert "Traceback" not in str(caught.value)
@@ -171,14 +157,14 @@ def test_damage_that_sqlite_allows_is_one_clear_error(damage, tmp_path, capsys):
 
 def test_a_changed_state_is_not_learned_from(durable_url, capsys):
     learn(durable_url)
-    execute(durable_url, DAMAGES["state"])
+    query(durable_url, DAMAGES["state"])
     with pytest.raises(StoreError, match=r"is damaged: the state of .*checksum is wrong"):
         list(stream.show(durable_url))
 
 
 def test_a_damaged_history_is_one_clear_error(durable_url, tmp_path, capsys):
     learn(durable_url)
-    execute(durable_url, """INSERT INTO seqbayes_history VALUES ('b', '["a"]', 1.0, '{"mean')""")
+    query(durable_url, """INSERT INTO seqbayes_history VALUES ('b', '["a"]', 1.0, '{"mean')""")
     out = str(tmp_path / "out.csv")
     assert cli.main(["export", durable_url, out, "--what", "history"]) == 4
     assert "is damaged: the history of belief 'b' cannot be read" in capsys.readouterr().err
@@ -194,7 +180,7 @@ def make_old(url, version):
         statements.append("ALTER TABLE seqbayes_lease DROP COLUMN pulse")
     if version < 2:
         statements.append("DROP TABLE seqbayes_ids")
-    execute(
+    query(
         url,
         *statements,
         "DELETE FROM seqbayes_meta WHERE name = 'id'",
@@ -210,24 +196,26 @@ def test_an_older_store_is_upgraded_and_gets_checksums_as_it_is_written(version,
     learn(durable_url, 41)
     with open_store(durable_url) as store:
         assert store.events("listed") == 41
-        rows = store._query("SELECT key, crc IS NULL FROM seqbayes_states ORDER BY key")
-        assert [bool(row[1]) for row in rows] == [False, True]
+    rows = query(durable_url, "SELECT key, crc IS NULL FROM seqbayes_states ORDER BY key")
+    assert [bool(row[1]) for row in rows] == [False, True]
     after = {answer.key["k"]: answer.state.n_samples for answer in stream.show(durable_url)}
     assert after == {"a": before["a"] + 1, "b": before["b"]}
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_older_store_that_is_in_use_is_read_as_it_is(version, durable_url):
-    with open_store(durable_url) as runner:
-        runner.acquire()
-        runner.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
-        make_old(durable_url, version)
-        with open_store(durable_url, "read") as store:
-            assert [entry.state for entry in store.entries("b")] == ['"1"']
-            assert (store.lease().pulse, list(store.ids("src"))) == (None, [])
-        for mode in ("open", "create"):
-            with pytest.raises(LeaseError):
-                open_store(durable_url, mode)
+    runner = open_store(durable_url)
+    runner.acquire()
+    runner.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+    make_old(durable_url, version)
+    with open_store(durable_url, "read") as store:
+        assert [entry.state for entry in store.entries("b")] == ['"1"']
+        assert (store.lease().pulse, list(store.ids("src"))) == (None, [])
+    for mode in ("open", "create"):
+        with pytest.raises(LeaseError):
+            open_store(durable_url, mode)
+    with pytest.raises(StoreError):
+        runner.close()
 
 
 def test_an_older_store_that_cannot_be_written_is_read_as_it_is(tmp_path, monkeypatch):
@@ -248,7 +236,7 @@ def test_a_role_that_may_only_read_reads_an_older_store(postgres_url):
     assert len(list(stream.show(url))) == 2
     schema = postgres_url.rpartition("%3D")[2]
     role = f"reader_{schema}"
-    execute(
+    query(
         postgres_url,
         f"CREATE ROLE {role} LOGIN",
         f"GRANT USAGE ON SCHEMA {schema} TO {role}",

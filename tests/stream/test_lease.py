@@ -9,10 +9,12 @@ import threading
 import time
 
 import pytest
+from databases import named, terminate
 from killing import contents, events, write
+from servers import Proxy
 
 from seqbayes.stream import LeaseError, StoreError, open_store
-from seqbayes.stream.stores import Changes, Pulse, Store, StoreReader
+from seqbayes.stream.stores import Changes, Pulse, Store, StoreReader, postgres
 
 PAIRS = 200
 PATIENCE = 60.0
@@ -99,7 +101,7 @@ def test_of_two_processes_that_start_at_once_one_holds_the_store(durable_url):
 def test_a_runner_with_the_same_epoch_is_fenced_off(url):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
-        second._epoch, second._serial = first._epoch, first._serial
+        second.held = first.held._replace(holder=second.holder.write())
         for act in (
             lambda: second.commit(Changes("src", 1, 1)),
             lambda: second.remove_place("src"),
@@ -116,7 +118,7 @@ def test_a_commit_that_another_runner_has_made_is_noticed(url):
     with open_store(url) as store:
         store.acquire()
         store.commit(Changes("src", 1, 1))
-        store._serial -= 1
+        store.held = store.held._replace(serial=store.held.serial - 1)
         with pytest.raises(LeaseError):
             store.commit(Changes("src", 1, 1))
         assert store.events("src") == 1
@@ -139,41 +141,22 @@ def test_a_store_is_acquired_once_and_again_after_its_release(url):
         assert (store.token("src"), store.events("src")) == (3, 2)
 
 
-def terminate(url, store):
-    """End the connection of a store on the server."""
-    with open_store(url)._connection as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [store._connection.info.backend_pid])
-
-
-def test_acquiring_survives_a_connection_that_is_lost_before_or_after_it(postgres_url, monkeypatch):
-    for committed in (False, True):
-        store = open_store(postgres_url)
-        take, attempts = store._take, []
-
-        def take_and_lose(again, store=store, take=take, attempts=attempts, committed=committed):
-            found = take(again)
-            attempts.append(again)
-            if len(attempts) == 1:
-                if committed:
-                    store._connection.execute("COMMIT")
-                terminate(postgres_url, store)
-            return found
-
-        monkeypatch.setattr(store, "_take", take_and_lose)
+@pytest.mark.parametrize("statement", [b"BEGIN", b"UPDATE seqbayes_lease", b"COMMIT"])
+def test_acquiring_survives_a_connection_that_is_lost_during_it(statement, postgres, postgres_url):
+    with Proxy(postgres.directory) as proxy, open_store(proxy.route(postgres_url)) as store:
+        proxy.lose_answer_to(statement)
         store.acquire()
-        assert attempts == [False, True]
+        assert proxy.lost == 1
         with open_store(postgres_url) as other, pytest.raises(LeaseError):
             other.acquire()
         store.commit(Changes("src", 1, 1))
-        store.close()
-    with open_store(postgres_url) as store:
-        assert store.events("src") == 2
+        assert store.events("src") == 1
 
 
 def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgres_url, monkeypatch):
-    first, second = open_store(postgres_url), open_store(postgres_url)
+    first, second = open_store(named(postgres_url, "first")), open_store(postgres_url)
     first.acquire()
-    terminate(postgres_url, first)
+    terminate(postgres_url, "first")
     now = second.now()
     monkeypatch.setattr(type(first.holder), "local", False)
     monkeypatch.setattr(second, "now", lambda: now + Store.lease_seconds + 1.0)
@@ -187,10 +170,10 @@ def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgre
 
 
 def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, monkeypatch):
-    store = open_store(postgres_url)
+    store = open_store(named(postgres_url, "runner"))
     store.acquire()
-    monkeypatch.setattr("seqbayes.stream.stores.postgres._PAUSES", ())
-    terminate(postgres_url, store)
+    monkeypatch.setattr(postgres, "PAUSES", ())
+    terminate(postgres_url, "runner")
     with pytest.raises(StoreError):
         store.commit(Changes("src", 1, 1))
     with pytest.raises(StoreError, match="open the store again"):
@@ -209,14 +192,13 @@ def test_a_runner_halted_within_a_commit_blocks_others_no_longer_than_its_lease(
     first, second = open_store(postgres_url), open_store(postgres_url)
     first.acquire()
     monkeypatch.setattr(type(first.holder), "local", False)
-    apply = first._apply
+    apply = first.apply
 
-    def halt(changes, again):
-        apply(changes, again)
-        if not again:
-            second.acquire()  # waits for the row that the commit has locked
+    def halt(changes, at):
+        apply(changes, at)
+        second.acquire()  # waits for the row that the commit has locked
 
-    monkeypatch.setattr(first, "_apply", halt)
+    monkeypatch.setattr(first, "apply", halt)
     with pytest.raises(LeaseError):
         first.commit(Changes("src", 1, 1))
     second.commit(Changes("src", 2, 1))
@@ -325,11 +307,10 @@ def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(
     assert found[2][0][2] == len(records)
 
 
-def test_a_beat_of_a_runner_that_was_taken_over_is_refused(url, monkeypatch):
+def test_a_heartbeat_of_a_runner_that_was_taken_over_is_refused(url):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
-        second._epoch = first._epoch
-        monkeypatch.setattr(second, "_beat_at", 0.0)
+        second.held = first.held._replace(holder=second.holder.write())
+        second.beat_seconds = 0.0
         with pytest.raises(LeaseError):
             second.renew(Pulse())
-        second._epoch = None

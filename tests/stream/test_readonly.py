@@ -60,11 +60,24 @@ def test_a_store_opened_for_reading_cannot_be_written(url, writer):
         assert (list(store.declarations()), store.dead_letter_count()) == (["b"], 1)
 
 
-def test_threads_share_a_reader_through_a_lost_connection(url, writer):
+@pytest.fixture
+def opened(monkeypatch):
+    """The stores that readers open during the test."""
+    stores = []
+
+    def record(url, mode):
+        stores.append(open_store(url, mode))
+        return stores[-1]
+
+    monkeypatch.setattr("seqbayes.stream.stores.reader.open_store", record)
+    return stores
+
+
+def test_threads_share_a_reader_through_a_lost_connection(url, writer, opened):
     commit(writer, 1, '["x"]')
     found = []
     with StoreReader(url) as reader:
-        reader._store.close()
+        opened[0].close()
         threads = [
             threading.Thread(target=lambda: found.append(reader.count("b"))) for _ in range(4)
         ]
@@ -75,37 +88,37 @@ def test_threads_share_a_reader_through_a_lost_connection(url, writer):
     assert found == [1] * 4
 
 
-def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeypatch):
+def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeypatch, opened):
     with StoreReader(url) as reader:
         commit(writer, 1, '["x"]')
         before = reader.serial()
         assert reader.runner().pulse == Pulse()
         pulse = Pulse(lag=12, reconnects=3, trouble="no route to host", read_at=5.0)
-        writer.renew(pulse)  # the lease was taken a moment ago
+        writer.renew(pulse)  # too soon after the lease was taken
         assert reader.runner().pulse == Pulse()
-        monkeypatch.setattr(writer, "_beat_at", 0.0)
+        writer.beat_seconds = 0.0
         writer.renew(pulse)
         assert reader.runner()[1:3] == (True, False)
         assert reader.runner().pulse == pulse
         assert reader.serial() == before
         assert reader.runner().silent < 20.0
         now = writer.now()
-        monkeypatch.setattr(reader._store, "now", lambda: now + 12.0)
+        monkeypatch.setattr(opened[0], "now", lambda: now + 12.0)
         assert 11.0 < reader.runner().silent < 12.5
 
 
-def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch):
+def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch, opened):
     with StoreReader(url) as reader:
         now = writer.now()
         monkeypatch.setattr(writer, "now", lambda: now + 100.0)
-        monkeypatch.setattr(reader._store, "now", lambda: now + 101.0)
+        monkeypatch.setattr(opened[0], "now", lambda: now + 101.0)
         assert reader.runner().silent > 100.0
         commit(writer, 1, '["x"]')
         assert reader.runner().silent == pytest.approx(1.0)
 
 
-def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer, monkeypatch):
-    monkeypatch.setattr(writer, "_beat_at", 0.0)
+def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer):
+    writer.beat_seconds = 0.0
     writer.renew(Pulse(trouble="no route to host"))
     writer.close()
     with StoreReader(url) as reader, open_store(url) as other:

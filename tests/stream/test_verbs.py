@@ -672,15 +672,15 @@ def test_an_interrupted_retry_counts_no_event_twice(durable_url, tmp_path, monke
     monkeypatch.setattr("seqbayes.stream.verbs.dead_letters.CHUNK", 20)
     with open_store(durable_url, "read") as store:
         kind = type(store)
-    apply, calls = kind._apply, []
+    apply, calls = kind.apply, []
 
-    def broken(self, changes, again):
-        apply(self, changes, again)
+    def broken(self, changes, at):
+        apply(self, changes, at)
         calls.append(changes)
         if len(calls) in (2, 4):
             raise StoreError("the plug was pulled")
 
-    monkeypatch.setattr(kind, "_apply", broken)
+    monkeypatch.setattr(kind, "apply", broken)
     for used, left in ((20, 30), (40, 10)):
         with pytest.raises(StoreError, match="plug"):
             stream.dead_letters(durable_url).retry(fixed)

@@ -1,7 +1,10 @@
 """Stores: durable beliefs with the positions of sources, changed in one transaction."""
 
-from seqbayes.stream.stores.base import (
-    CLASH,
+from seqbayes.stream.stores.base import Mode, Store, WritableStore, difference
+from seqbayes.stream.stores.memory import MemoryStore
+from seqbayes.stream.stores.readable import CLASH, ReadableStore
+from seqbayes.stream.stores.reader import StoredSource, StoreReader
+from seqbayes.stream.stores.records import (
     Changes,
     Contents,
     DeadLetter,
@@ -9,23 +12,16 @@ from seqbayes.stream.stores.base import (
     HistoryPoint,
     Lease,
     LeaseError,
-    Mode,
     Place,
     Pulse,
-    ReadableStore,
     Reason,
     Runner,
     SeenId,
-    Store,
     StoredEntry,
     StoredLetter,
     StoredState,
     StoreError,
-    WritableStore,
-    difference,
 )
-from seqbayes.stream.stores.memory import MemoryStore
-from seqbayes.stream.stores.reader import StoredSource, StoreReader
 from seqbayes.stream.stores.registry import (
     check_url,
     open_store,

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from seqbayes.stream.stores.base import (
+from seqbayes.stream.stores.base import Mode, Store
+from seqbayes.stream.stores.records import (
     Changes,
     Contents,
     DeadLetter,
     HistoryPoint,
     Lease,
-    LeaseError,
-    Mode,
     Place,
-    Pulse,
     SeenId,
-    Store,
     StoredEntry,
     StoredLetter,
     StoredState,
@@ -88,10 +84,6 @@ class MemoryStore(Store):
     def __init__(self, url: str = "memory:", mode: Mode = "create", *, retain: bool = True) -> None:
         super().__init__(url, mode)
         self.retains = retain
-        self._read_only = mode == "read"
-        self._epoch: int | None = None
-        self._serial = 0
-        self._beat_at = 0.0
         name = url.removeprefix("memory:")
         with _lock:
             if mode != "create" and name not in _named:
@@ -171,68 +163,26 @@ class MemoryStore(Store):
     # Writing.
 
     @contextmanager
-    def _writing(self) -> Iterator[_Tables]:
-        if self._read_only:
+    def transaction(self, durable: bool = True) -> Iterator[Lease]:
+        """Begin a transaction and return the lease; see `WritableStore`.
+
+        Nothing is undone: each method that writes checks its arguments before its first change.
+        """
+        if self.mode == "read":
             raise StoreError(f"{self.url} was opened for reading only")
         with _lock:
-            yield self._tables
+            yield self._tables.lease
 
-    def _check_held(self, lease: Lease) -> None:
-        own = (self._epoch, self._serial, self.holder.write())
-        if (lease.epoch, lease.serial, lease.holder) != own:
-            raise LeaseError(f"{self.url} was taken over by another runner")
+    def write_lease(self, lease: Lease) -> None:
+        """Store the lease."""
+        self._tables.lease = lease
 
-    @contextmanager
-    def _fenced(self) -> Iterator[_Tables]:
-        """Enter a section that only the holder of the lease can execute; count it as a commit."""
-        with self._writing() as tables:
-            self._check_held(tables.lease)
-            yield tables
-            self._serial += 1
-            expires = self.now() + self.lease_seconds
-            tables.lease = tables.lease._replace(serial=self._serial, expires=expires)
+    def write_declaration(self, name: str, declaration: str) -> None:
+        """Store the declaration of a new belief."""
+        self._tables.declarations[name] = declaration
 
-    def acquire(self) -> None:
-        """Take the lease; see `WritableStore`."""
-        with self._writing() as tables:
-            if self._epoch is not None:
-                raise LeaseError(f"{self.url} is held by this process: one runner at a time")
-            self._check_free(tables.lease)
-            self._epoch, self._serial = tables.lease.epoch + 1, tables.lease.serial
-            expires = self.now() + self.lease_seconds
-            tables.lease = Lease(self._epoch, self._serial, self.holder.write(), expires, None)
-            self.holder.keep()
-            self._beat_at = time.monotonic() + self.beat_seconds
-
-    def release(self) -> None:
-        """Give the lease back, if this store holds it."""
-        if self._epoch is None:
-            return
-        self.holder.drop()
-        with self._writing() as tables:
-            if (tables.lease.epoch, tables.lease.holder) == (self._epoch, self.holder.write()):
-                tables.lease = tables.lease._replace(holder=None)
-        self._epoch = None
-
-    def renew(self, pulse: Pulse) -> None:
-        """Send a heartbeat if it is time; see `WritableStore`."""
-        if time.monotonic() < self._beat_at:
-            return
-        self._beat_at = time.monotonic() + self.beat_seconds
-        with self._writing() as tables:
-            self._check_held(tables.lease)
-            text = msgspec.json.encode(pulse).decode()
-            expires = self.now() + self.lease_seconds
-            tables.lease = tables.lease._replace(expires=expires, pulse=text)
-
-    def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that its stored declaration is the same."""
-        with self._writing() as tables:
-            stored = tables.declarations.setdefault(name, declaration)
-            self._check_declaration(name, stored, declaration)
-
-    def commit(self, changes: Changes) -> None:
-        """Store all changes, or none; see `WritableStore`."""
+    def apply(self, changes: Changes, at: float) -> None:
+        """Store changes; see `WritableStore`."""
         if self.retains:
             states = [StoredState(*row) for row in changes.states]
             letters = [type(letter)(*letter) for letter in changes.dead_letters]
@@ -240,30 +190,29 @@ class MemoryStore(Store):
         else:
             states, letters, points = [], [], []
         token = msgspec.json.encode(changes.token).decode()
-        with self._fenced() as tables:
-            now = self.now()
-            for belief, key in changes.gone:
-                tables.entries.get(belief, {}).pop(key, None)
-            for belief, key, state, used in states:
-                known = tables.entries.setdefault(belief, {})
-                since = known[key].since if key in known else now
-                known[key] = StoredEntry(belief, key, state, used, since, now)
-            for letter in letters:
-                self._add_letter(tables, letter, now)
-            tables.unretained_letters += len(changes.dead_letters) - len(letters)
-            for point in points:
-                tables.points.setdefault(point.belief, {})[point.key, point.at] = point
-            for number in changes.settled:
-                tables.letters.pop(number, None)
-            if changes.source is None:
-                return
-            known_ids = tables.ids.setdefault(changes.source, {})
-            for forgotten in changes.forgotten:
-                known_ids.pop(forgotten, None)
-            known_ids.update({each.id: each for each in changes.ids})
-            before = tables.places.get(changes.source)
-            events = changes.events + (before.events if before else 0)
-            tables.places[changes.source] = Place(changes.source, token, events, now)
+        tables = self._tables
+        for belief, key in changes.gone:
+            tables.entries.get(belief, {}).pop(key, None)
+        for belief, key, state, used in states:
+            known = tables.entries.setdefault(belief, {})
+            since = known[key].since if key in known else at
+            known[key] = StoredEntry(belief, key, state, used, since, at)
+        for letter in letters:
+            self._add_letter(tables, letter, at)
+        tables.unretained_letters += len(changes.dead_letters) - len(letters)
+        for point in points:
+            tables.points.setdefault(point.belief, {})[point.key, point.at] = point
+        for number in changes.settled:
+            tables.letters.pop(number, None)
+        if changes.source is None:
+            return
+        known_ids = tables.ids.setdefault(changes.source, {})
+        for forgotten in changes.forgotten:
+            known_ids.pop(forgotten, None)
+        known_ids.update({each.id: each for each in changes.ids})
+        before = tables.places.get(changes.source)
+        events = changes.events + (before.events if before else 0)
+        tables.places[changes.source] = Place(changes.source, token, events, at)
 
     @staticmethod
     def _add_letter(tables: _Tables, letter: DeadLetter, at: float) -> None:
@@ -272,8 +221,8 @@ class MemoryStore(Store):
 
     def thin(self, belief: str, most: int) -> None:
         """Delete every second point of each history with more than `most` points."""
-        with self._writing() as tables:
-            points = tables.points.get(belief, {})
+        with self.transaction():
+            points = self._tables.points.get(belief, {})
             for key in {key for key, _ in points}:
                 times = sorted(at for each, at in points if each == key)
                 for at in times[1:-1:2] if len(times) > most else ():
@@ -281,9 +230,10 @@ class MemoryStore(Store):
 
     # Administration.
 
-    def fill(self, contents: Contents) -> None:
-        """Store the contents of other stores in this one, or nothing; see `Store`."""
+    def write_contents(self, contents: Contents) -> None:
+        """Store the contents of other stores in this empty one."""
         filled = _Tables()
+        filled.lease = self._tables.lease
         filled.declarations.update(contents.declarations)
         for entry in contents.entries:
             filled.entries.setdefault(entry.belief, {})[entry.key] = entry
@@ -294,15 +244,12 @@ class MemoryStore(Store):
             filled.points.setdefault(point.belief, {}).setdefault((point.key, point.at), point)
         for source, each in contents.ids:
             filled.ids.setdefault(source, {})[each.id] = each
-        with self._writing() as tables:
-            if any((tables.declarations, tables.entries, tables.places, tables.letters)):
-                raise StoreError(f"{self.url} is not empty: merge into a new store")
-            filled.lease = tables.lease
-            vars(tables).update(vars(filled))
+        vars(self._tables).update(vars(filled))
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
         """Remove a belief with its declaration and history, or one of its keys."""
-        with self._fenced() as tables:
+        with self.fenced():
+            tables = self._tables
             if key is None:
                 tables.declarations.pop(belief, None)
                 tables.points.pop(belief, None)
@@ -313,16 +260,13 @@ class MemoryStore(Store):
             return tables.entries.get(belief, {}).pop(key, None) is not None
 
     def remove_place(self, source: str) -> int:
-        """Remove the position of a source; return how many were removed."""
-        with self._fenced() as tables:
-            tables.ids.pop(source, None)
-            return tables.places.pop(source, None) is not None
+        """Remove the position and the identities of a source."""
+        with self.fenced():
+            self._tables.ids.pop(source, None)
+            return self._tables.places.pop(source, None) is not None
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
         """Remove dead letters by number; return how many were removed."""
-        with self._writing() as tables:
-            return sum(tables.letters.pop(number, None) is not None for number in numbers)
-
-    def close(self) -> None:
-        """Give the lease back."""
-        self.release()
+        with self.transaction():
+            letters = self._tables.letters
+            return sum(letters.pop(number, None) is not None for number in numbers)

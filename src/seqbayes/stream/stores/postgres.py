@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from seqbayes.extras import install_command
 from seqbayes.stream.sources.broker import expand
-from seqbayes.stream.stores.base import Contents, Mode, StoreError
-from seqbayes.stream.stores.sql import Row, SqlStore, T
+from seqbayes.stream.stores.base import Mode
+from seqbayes.stream.stores.records import Contents, Lease, StoreError
+from seqbayes.stream.stores.sql import Row, SqlStore
 
 if TYPE_CHECKING:
     import psycopg
 
+T = TypeVar("T")
+
 _TYPES = {str: "text", int: "bigint", float: "float8"}
 
-_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
 
 class PostgresStore(SqlStore):
@@ -90,6 +93,10 @@ class PostgresStore(SqlStore):
                 keepalives_interval=5,
                 keepalives_count=4,
             )
+            if self.mode != "read":
+                # ends a transaction of a halted runner, which would keep the lease locked
+                idle: Any = f"{self.lease_seconds * 1e3:.0f}"
+                connection.execute("SET idle_in_transaction_session_timeout = " + idle)
         # a second runner must see what the first one has written to the row that it waited for
         connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
         return connection
@@ -114,14 +121,10 @@ class PostgresStore(SqlStore):
         return float(now)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, durable: bool = True) -> Iterator[None]:
         with self._translated(), self._connection.transaction():
-            yield
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        with self._transaction():
-            self._run("SET LOCAL synchronous_commit = off")
+            if not durable:
+                self._run("SET LOCAL synchronous_commit = off")
             yield
 
     @contextmanager
@@ -169,11 +172,11 @@ class PostgresStore(SqlStore):
             cursor.execute(statement, parameters)
             yield from cursor
 
-    def fill(self, contents: Contents) -> None:
-        """Store the contents of other stores in this one, or nothing; see `Store`."""
-        with self._translated():  # merging many states can take longer than a lease
-            self._run("SET idle_in_transaction_session_timeout = 0")
-        super().fill(contents)
+    def write_contents(self, contents: Contents) -> None:
+        """Store the contents of other stores in this empty one."""
+        # merging many states can take longer than a lease
+        self._run("SET idle_in_transaction_session_timeout = 0")
+        super().write_contents(contents)
 
     def thin(self, belief: str, most: int) -> None:
         """Delete every second point of long histories; skip it if the connection is lost."""
@@ -183,21 +186,8 @@ class PostgresStore(SqlStore):
             if not self._is_lost(error):
                 raise
 
-    def _take(self, again: bool) -> tuple[int, int]:
-        self._limit_idle_transactions()
-        return super()._take(again)
-
-    def _limit_idle_transactions(self) -> None:
-        """Let the server end a transaction of a runner that is halted within it.
-
-        It would keep the row of the lease locked after the lease has expired.
-        """
-        self._run(f"SET idle_in_transaction_session_timeout = {self.lease_seconds * 1e3:.0f}")
-
-    def _persist(
-        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[bool], T]
-    ) -> T:
-        """Run a transaction once and return its result, however often the connection breaks.
+    def transact(self, act: Callable[[Lease, bool], T], durable: bool = True) -> T:
+        """Run a function in a transaction, again if the connection breaks, and return its result.
 
         Raises
         ------
@@ -207,10 +197,10 @@ class PostgresStore(SqlStore):
         """
         if self._unanswered:
             raise StoreError(f"{self.url}: the connection was lost; open the store again")
-        for attempt, pause in enumerate((*_PAUSES, None)):
+        for attempt, pause in enumerate((*PAUSES, None)):
             try:
-                with begin():
-                    return act(attempt > 0)
+                with self.transaction(durable) as lease:
+                    return act(lease, attempt > 0)
             except StoreError as error:
                 if not self._is_lost(error):
                     raise
@@ -218,7 +208,8 @@ class PostgresStore(SqlStore):
                     self._unanswered = True
                     raise
             time.sleep(pause)
-            self._reconnect()
+            with suppress(StoreError):
+                self._connection = self._connect()
         raise AssertionError("the last attempt returns or raises")
 
     def _is_lost(self, error: StoreError) -> bool:
@@ -230,14 +221,6 @@ class PostgresStore(SqlStore):
         return isinstance(
             error.__cause__, (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
         )
-
-    def _reconnect(self) -> None:
-        """Replace the broken connection, if the server can be reached."""
-        with suppress(StoreError):
-            self._connection = self._connect()
-            if self._epoch is not None:
-                with self._translated():
-                    self._limit_idle_transactions()
 
 
 def _driver() -> Any:

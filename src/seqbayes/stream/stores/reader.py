@@ -7,14 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 
-from seqbayes.stream.stores.base import (
-    DeadLetter,
-    ReadableStore,
-    Reason,
-    Runner,
-    StoredEntry,
-    StoreError,
-)
+from seqbayes.stream.stores.readable import ReadableStore
+from seqbayes.stream.stores.records import DeadLetter, Reason, Runner, StoredEntry, StoreError
 from seqbayes.stream.stores.registry import open_store
 
 T = TypeVar("T")
@@ -45,7 +39,7 @@ class StoreReader:
     --------
     >>> StoreReader("missing.db")
     Traceback (most recent call last):
-    seqbayes.stream.stores.base.StoreError: missing.db: no such file
+    seqbayes.stream.stores.records.StoreError: missing.db: no such file
     """
 
     def __init__(self, url: str) -> None:

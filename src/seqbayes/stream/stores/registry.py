@@ -7,7 +7,8 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from seqbayes.stream.stores.base import Mode, Store, StoreError
+from seqbayes.stream.stores.base import Mode, Store
+from seqbayes.stream.stores.records import StoreError
 
 ENTRY_POINTS = "seqbayes.stores"
 """The group of entry points in which installed packages offer kinds of stores."""

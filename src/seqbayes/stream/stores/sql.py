@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import itertools
-import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 
-from seqbayes.stream.stores.base import (
+from seqbayes.stream.stores.base import Mode, Store
+from seqbayes.stream.stores.records import (
     Changes,
     Contents,
     DeadLetter,
     HistoryPoint,
     Lease,
     LeaseError,
-    Mode,
     Place,
-    Pulse,
     Reason,
     SeenId,
-    Store,
     StoredEntry,
     StoredLetter,
     StoreError,
 )
-
-T = TypeVar("T")
 
 Row = tuple[Any, ...]
 
@@ -93,24 +88,14 @@ class SqlStore(Store):
     _for_update = ""
     """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
 
-    def __init__(self, url: str, mode: Mode = "create") -> None:
-        super().__init__(url, mode)
-        self._epoch: int | None = None
-        self._serial = 0
-        self._beat_at = 0.0
-
     # What a database implements.
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise `StoreError` for errors of the database."""
         raise NotImplementedError
 
-    def _transaction(self) -> AbstractContextManager[None]:
+    def _transaction(self, durable: bool = True) -> AbstractContextManager[None]:
         """Begin a transaction; commit it at the end, or roll back and raise `StoreError`."""
-        raise NotImplementedError
-
-    def _unsynced(self) -> AbstractContextManager[None]:
-        """Begin a transaction that a power failure may undo, unlike those committed later."""
         raise NotImplementedError
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -207,132 +192,35 @@ class SqlStore(Store):
     def _read_lease(self, lock: str = "") -> Lease:
         pulse = "pulse" if self.version >= 3 else "NULL"
         found = self._query(
-            f"SELECT epoch, serial, holder, expires, {pulse} FROM seqbayes_lease{lock}"
+            f"SELECT epoch, serial, holder, expires, {pulse}, (SELECT value FROM seqbayes_meta"
+            f" WHERE name = 'id') FROM seqbayes_lease{lock}"
         )
         if len(found) != 1:
             raise self._damaged("its lease", f"expected one row, got {len(found)}")
-        lease = Lease(*found[0])
+        *values, identity = found[0]
+        if self._identity not in (None, identity):
+            raise StoreError(f"{self.url} was replaced by another store while it was in use")
+        lease = Lease(*values)
         if not _have_types(lease, _LEASE_TYPES):
             raise self._damaged("its lease", f"got {tuple(lease)}")
         return lease
 
-    def acquire(self) -> None:
-        """Take the lease; see `WritableStore`."""
-        if self._epoch is not None:
-            raise LeaseError(f"{self.url} is held by this process: one runner at a time")
-        self._epoch, self._serial = self._persist(self._transaction, self._take)
-        self.holder.keep()
-        self._beat_at = time.monotonic() + self.beat_seconds
-
-    def _take(self, again: bool) -> tuple[int, int]:
-        """Take the lease within a transaction; return its epoch and serial number.
+    @contextmanager
+    def transaction(self, durable: bool = True) -> Iterator[Lease]:
+        """Begin a transaction and return the lease; see `WritableStore`.
 
         The row stays locked until the transaction ends, so that of two runners which start at the
         same time the second one reads what the first one wrote.
         """
-        lease, own = self._read_lease(self._for_update), self.holder.write()
-        if again and lease.holder == own:  # the answer to an earlier attempt was lost
-            return lease.epoch, lease.serial
-        self._check_free(lease)
+        with self._transaction(durable):
+            yield self._read_lease(self._for_update)
+
+    def write_lease(self, lease: Lease) -> None:
+        """Store the lease."""
         self._run(
-            "UPDATE seqbayes_lease SET epoch = epoch + 1, holder = ?, expires = ?, pulse = NULL",
-            [own, self.now() + self.lease_seconds],
+            "UPDATE seqbayes_lease SET epoch = ?, serial = ?, holder = ?, expires = ?, pulse = ?",
+            lease,
         )
-        return lease.epoch + 1, lease.serial
-
-    def _fence(self, again: bool = False) -> bool:
-        """Check within a transaction that the lease is still held, and renew it.
-
-        Parameters
-        ----------
-        again
-            Whether an earlier attempt at the same transaction ended without an answer.
-
-        Returns
-        -------
-        bool
-            Whether there is something left to do: False if that earlier attempt was committed.
-
-        Raises
-        ------
-        LeaseError
-            If anything that another runner would change has changed.
-        """
-        of, own = " WHERE epoch = ? AND holder = ? AND serial = ?", self.holder.write()
-        if self._run(
-            f"UPDATE seqbayes_lease SET serial = serial + 1, expires = ?{of} RETURNING id",
-            [self.now() + self.lease_seconds, self._epoch, own, self._serial],
-        ):
-            return True
-        stored = [self._epoch, own, self._serial + 1]
-        if again and self._run(f"SELECT id FROM seqbayes_lease{of}", stored):
-            return False
-        raise self._taken_over()
-
-    @contextmanager
-    def _fenced(self) -> Iterator[None]:
-        """Begin a transaction that only the holder of the lease can commit."""
-        with self._transaction():
-            self._fence()
-            yield
-        self._serial += 1
-
-    def _persist(
-        self, begin: Callable[[], AbstractContextManager[None]], act: Callable[[bool], T]
-    ) -> T:
-        """Run a transaction once and return its result, whatever happens to the connection.
-
-        Parameters
-        ----------
-        begin
-            Begins the transaction.
-        act
-            Runs its statements; its argument is whether an earlier attempt ended without an
-            answer, so that it may have been committed.
-        """
-        with begin():
-            return act(False)
-
-    def renew(self, pulse: Pulse) -> None:
-        """Send a heartbeat if it is time; see `WritableStore`."""
-        if time.monotonic() < self._beat_at:
-            return
-        self._beat_at = time.monotonic() + self.beat_seconds
-        text = msgspec.json.encode(pulse).decode()
-        self._persist(self._unsynced, lambda again: self._beat(text))
-
-    def _beat(self, pulse: str) -> None:
-        """Renew the lease within a transaction, without changing the serial number."""
-        if not self._run(
-            "UPDATE seqbayes_lease SET expires = ?, pulse = ?"
-            " WHERE epoch = ? AND holder = ? RETURNING id",
-            [self.now() + self.lease_seconds, pulse, self._epoch, self.holder.write()],
-        ):
-            raise self._taken_over()
-
-    def _taken_over(self) -> StoreError:
-        if self._meta("id") != self._identity:
-            return StoreError(f"{self.url} was replaced by another store while it was in use")
-        self._read_lease()  # reports a damaged lease
-        return LeaseError(f"{self.url} was taken over by another runner")
-
-    def release(self) -> None:
-        """Give the lease back, if this store holds it.
-
-        Raises
-        ------
-        StoreError
-            If that fails; another store of this process can take the lease all the same.
-        """
-        if self._epoch is None:
-            return
-        self.holder.drop()
-        with self._transaction():
-            self._run(
-                "UPDATE seqbayes_lease SET holder = NULL WHERE epoch = ? AND holder = ?",
-                [self._epoch, self.holder.write()],
-            )
-        self._epoch = None
 
     def close(self) -> None:
         """Give the lease back, and close the connection.
@@ -437,14 +325,9 @@ class SqlStore(Store):
 
     # Writing.
 
-    def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that its stored declaration is the same."""
-        with self._transaction():
-            found = self._run("SELECT declaration FROM seqbayes_beliefs WHERE name = ?", [name])
-            if found:
-                self._check_declaration(name, found[0][0], declaration)
-            else:
-                self._run("INSERT INTO seqbayes_beliefs VALUES (?, ?)", [name, declaration])
+    def write_declaration(self, name: str, declaration: str) -> None:
+        """Store the declaration of a new belief."""
+        self._run("INSERT INTO seqbayes_beliefs VALUES (?, ?)", [name, declaration])
 
     def thin(self, belief: str, most: int) -> None:
         """Delete every second point of each history with more than `most` points."""
@@ -458,26 +341,19 @@ class SqlStore(Store):
                 [belief, most],
             )
 
-    def commit(self, changes: Changes) -> None:
-        """Store all changes, or none; see `WritableStore`."""
-        self._persist(self._transaction, lambda again: self._apply(changes, again))
-        self._serial += 1
-
-    def _apply(self, changes: Changes, again: bool) -> None:
-        if not self._fence(again):
-            return
-        now = self.now()
+    def apply(self, changes: Changes, at: float) -> None:
+        """Store changes; see `WritableStore`."""
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
         self._insert(
             "seqbayes_states (belief, key, state, used, since, updated, crc)",
-            [(*row, now, now, checksum(row.key, row.state)) for row in changes.states],
+            [(*row, at, at, checksum(row.key, row.state)) for row in changes.states],
             "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
             " updated = excluded.updated, crc = excluded.crc",
         )
         self._insert(
             "seqbayes_dead_letters (source, position, belief, raw, reason, at)",
-            [(*letter, now) for letter in changes.dead_letters],
+            [(*letter, at) for letter in changes.dead_letters],
         )
         self._insert(
             "seqbayes_history (belief, key, at, summary)",
@@ -501,28 +377,24 @@ class SqlStore(Store):
             "INSERT INTO seqbayes_sources (name, token, events, updated) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET token = excluded.token,"
             " events = seqbayes_sources.events + excluded.events, updated = excluded.updated",
-            [changes.source, msgspec.json.encode(changes.token).decode(), changes.events, now],
+            [changes.source, msgspec.json.encode(changes.token).decode(), changes.events, at],
         )
 
-    def fill(self, contents: Contents) -> None:
-        """Store the contents of other stores in this one, or nothing; see `Store`."""
-        tables = ("beliefs", "states", "sources", "dead_letters")
-        with self._transaction():
-            if any(self._run(f"SELECT 1 FROM seqbayes_{table} LIMIT 1") for table in tables):
-                raise StoreError(f"{self.url} is not empty: merge into a new store")
-            self._fill("beliefs (name, declaration)", contents.declarations.items())
-            self._fill(
-                "states (belief, key, state, used, since, updated, crc)",
-                ((*entry, checksum(entry.key, entry.state)) for entry in contents.entries),
-            )
-            self._fill("sources (name, token, events, updated)", contents.places)
-            self._fill(
-                "dead_letters (source, position, belief, raw, reason, at)",
-                ((*letter, at) for _, letter, at in contents.letters),
-            )
-            self._fill("history (belief, key, at, summary)", contents.history, "DO NOTHING")
-            rows = ((source, *each) for source, each in contents.ids)
-            self._fill("ids (source, id, number, note)", rows)
+    def write_contents(self, contents: Contents) -> None:
+        """Store the contents of other stores in this empty one."""
+        self._fill("beliefs (name, declaration)", contents.declarations.items())
+        self._fill(
+            "states (belief, key, state, used, since, updated, crc)",
+            ((*entry, checksum(entry.key, entry.state)) for entry in contents.entries),
+        )
+        self._fill("sources (name, token, events, updated)", contents.places)
+        self._fill(
+            "dead_letters (source, position, belief, raw, reason, at)",
+            ((*letter, at) for _, letter, at in contents.letters),
+        )
+        self._fill("history (belief, key, at, summary)", contents.history, "DO NOTHING")
+        rows = ((source, *each) for source, each in contents.ids)
+        self._fill("ids (source, id, number, note)", rows)
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
@@ -532,7 +404,7 @@ class SqlStore(Store):
     def remove_belief(self, belief: str, key: str | None = None) -> int:
         """Remove a belief with its declaration and history, or one of its keys."""
         of, values = _where(belief=belief, key=key)
-        with self._fenced():
+        with self.fenced():
             if key is None:
                 self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
             self._run(f"DELETE FROM seqbayes_history WHERE {of}", values)
@@ -540,7 +412,7 @@ class SqlStore(Store):
 
     def remove_place(self, source: str) -> int:
         """Remove the position of a source; return how many were removed."""
-        with self._fenced():
+        with self.fenced():
             self._delete("ids", "source = ?", [source])
             return self._delete("sources", "name = ?", [source])
 

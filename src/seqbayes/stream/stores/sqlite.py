@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from seqbayes.stream.stores.base import Lease, Mode, StoreError
+from seqbayes.stream.stores.base import Mode
+from seqbayes.stream.stores.records import Lease, StoreError
 from seqbayes.stream.stores.sql import Row, SqlStore
 
 
@@ -49,7 +50,6 @@ class SqliteStore(SqlStore):
                 self._check_file()
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
-                    self._connection.execute("PRAGMA synchronous = FULL")
             self._files = self._open_files(path, mode)
             self._prepare(mode)
             self._files = self._open_files(path, mode)
@@ -147,29 +147,20 @@ class SqliteStore(SqlStore):
         return super().lease()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, durable: bool = True) -> Iterator[None]:
         self._check_in_place()
         with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._run("BEGIN IMMEDIATE")
             try:
                 yield
-                self._connection.execute("COMMIT")
+                self._run("COMMIT")
                 self._check_in_place()
             except BaseException:
                 # after a full disk SQLite may have rolled back already
                 if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                    self._run("ROLLBACK")
                 raise
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        with self._translated():
-            self._run("PRAGMA synchronous = NORMAL")
-            try:
-                with self._transaction():
-                    yield
-            finally:
-                self._run("PRAGMA synchronous = FULL")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -1,0 +1,219 @@
+"""The part of the contract of stores that readers use, without SQL."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self
+
+import msgspec
+
+from seqbayes.stream.stores.lease import Holder
+from seqbayes.stream.stores.records import (
+    HistoryPoint,
+    Lease,
+    Place,
+    Pulse,
+    Reason,
+    Runner,
+    SeenId,
+    StoredEntry,
+    StoredLetter,
+    StoredState,
+    StoreError,
+)
+
+CLASH = "places that clash"
+"""The only key of a token that a merge leaves for a source with different tokens in its stores."""
+
+
+class ReadableStore:
+    """The part of a store that readers use.
+
+    A subclass implements the first group of methods. The others are derived from them; a database
+    overrides those that it can answer faster.
+    """
+
+    url: str
+    """Name of the store in messages, without secrets."""
+
+    lease_seconds: float = 30.0
+    """Time after which the lease of a process on another machine expires."""
+
+    def lease(self) -> Lease:
+        """Return the lease."""
+        raise NotImplementedError
+
+    def declarations(self) -> dict[str, str]:
+        """Return the declaration (JSON) of every belief by name."""
+        raise NotImplementedError
+
+    def entries(
+        self,
+        belief: str,
+        key: str | None = None,
+        since: float | None = None,
+        strict: bool = True,
+    ) -> Iterator[StoredEntry]:
+        """Yield the states of a belief, least recently used first.
+
+        Parameters
+        ----------
+        belief
+            Name of the belief.
+        key
+            Yield only the state under this key.
+        since
+            Yield only states that were updated at this time or later.
+        strict
+            Whether a state that differs from its checksum raises an error; otherwise it is yielded
+            as an empty text, which is not a state.
+        """
+        raise NotImplementedError
+
+    def places(self) -> list[Place]:
+        """Return the position of every source, sorted by name."""
+        raise NotImplementedError
+
+    def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
+        """Yield all dead letters, or those of a source, in order."""
+        raise NotImplementedError
+
+    def points(self, belief: str, key: str | None = None) -> Iterator[HistoryPoint]:
+        """Yield the history of a belief, or of one key, ordered by key and time."""
+        raise NotImplementedError
+
+    def ids(self, source: str) -> Iterator[SeenId]:
+        """Yield the identities remembered for a source, oldest first."""
+        raise NotImplementedError
+
+    # Derived.
+
+    def now(self) -> float:
+        """Return the time on the clock of the store, in seconds since 1970."""
+        return time.time()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Make all reads in this context see the store at one moment."""
+        return nullcontext()
+
+    def serial(self) -> tuple[int, int]:
+        """Return a value that changes with every commit; cheap enough for polling."""
+        lease = self.lease()
+        return lease.epoch, lease.serial
+
+    def beliefs(self) -> dict[str, Any]:
+        """Return the declaration of every belief by name."""
+        return {
+            name: self.decode(text, f"the declaration of belief {name!r}")
+            for name, text in self.declarations().items()
+        }
+
+    def states(self, belief: str) -> Iterator[StoredState]:
+        """Yield the states of a belief without times, least recently used first."""
+        return (StoredState(*entry[:4]) for entry in self.entries(belief))
+
+    def entry_count(self, belief: str) -> int:
+        """Return the number of states of a belief."""
+        return sum(1 for _ in self.entries(belief))
+
+    def events(self, source: str) -> int:
+        """Return the number of committed events of a source."""
+        return next((place.events for place in self.places() if place.source == source), 0)
+
+    def token(self, source: str) -> Any:
+        """Return the token up to which a source has been committed; None before the first commit.
+
+        Raises
+        ------
+        StoreError
+            If the store was merged from stores with different tokens of this source.
+        """
+        text = next((place.token for place in self.places() if place.source == source), None)
+        token = None if text is None else self.decode(text, f"the token of {source!r}")
+        if isinstance(token, dict) and CLASH in token:
+            raise StoreError(
+                f"{self.url} was merged from stores that had read {source!r} up to different"
+                " positions: read it under another name, or from its beginning"
+                " (seqbayes reset --source)"
+            )
+        return token
+
+    def decode(self, text: str, what: str) -> Any:
+        """Decode stored JSON.
+
+        Raises
+        ------
+        StoreError
+            If `text` is invalid; the message names `what` it is.
+        """
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
+            raise self._damaged(what, error) from None
+
+    def _damaged(self, what: str, why: object) -> StoreError:
+        """Return the error for contents that cannot be read."""
+        return StoreError(f"{self.url} is damaged: {what} cannot be read ({why}): restore a backup")
+
+    def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
+        """Return the newest dead letters, newest first.
+
+        Parameters
+        ----------
+        belief
+            Return only those of this belief, and events that could not be decoded.
+        most
+            Maximum number.
+        """
+        wanted = (None, "", belief)
+        found = [each for each in self.letters() if belief is None or each.letter.belief in wanted]
+        return found[: -most - 1 : -1]
+
+    def reasons(self, most: int = 20) -> list[Reason]:
+        """Return the most common reasons of dead letters."""
+        counts = Counter((each.letter.belief, each.letter.reason) for each in self.letters())
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [Reason(*reason, n) for reason, n in ranked[:most]]
+
+    def dead_letter_count(self) -> int:
+        """Return the number of dead letters."""
+        return sum(1 for _ in self.letters())
+
+    def history(self, belief: str, key: str) -> list[HistoryPoint]:
+        """Return the history of one key of a belief."""
+        return list(self.points(belief, key))
+
+    def runner(self) -> Runner:
+        """Return the process that holds the lease."""
+        lease = self.lease()
+        if lease.holder is None:
+            return Runner(None, False)
+        holder = self._holder_of(lease)
+        silent = self.now() - (lease.expires - self.lease_seconds)
+        alive = holder.lives if holder.local else silent < self.lease_seconds
+        halted = alive and holder.local and holder.halted
+        return Runner(str(holder), alive, halted, max(silent, 0.0), self._pulse_of(lease))
+
+    def _holder_of(self, lease: Lease) -> Holder:
+        try:
+            return Holder.read(lease.holder or "")
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise self._damaged("the holder of its lease", error) from None
+
+    def _pulse_of(self, lease: Lease) -> Pulse:
+        try:
+            return Pulse() if lease.pulse is None else msgspec.json.decode(lease.pulse, type=Pulse)
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise self._damaged("the heartbeat of its runner", error) from None
+
+    def close(self) -> None:
+        """Release everything that the store holds open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

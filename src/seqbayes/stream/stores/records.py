@@ -1,0 +1,217 @@
+"""What stores contain and exchange with their users, and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from seqbayes.errors import SeqbayesError
+
+
+class StoreError(SeqbayesError):
+    """A store cannot be read or written, or its contents are not what is expected."""
+
+
+class LeaseError(StoreError):
+    """Another process is using the store."""
+
+
+class DeclarationError(StoreError):
+    """The store has another belief of the same name."""
+
+
+class DeadLetter(NamedTuple):
+    """An event that could not be used: its position (JSON), its raw text and the reason.
+
+    `belief` is the one that refused it, or empty if the event could not be decoded.
+    """
+
+    source: str
+    position: str
+    belief: str
+    raw: bytes
+    reason: str
+
+
+class StoredState(NamedTuple):
+    """A state of a belief under a key, both as JSON; `used` orders a belief's keys by last use."""
+
+    belief: str
+    key: str
+    state: str
+    used: int
+
+
+class SeenId(NamedTuple):
+    """The identity of an event that must count once; `number` orders identities by age."""
+
+    id: str
+    number: int
+    note: str
+
+
+class StoredEntry(NamedTuple):
+    """A state with the times of its first and last commit, in seconds since 1970."""
+
+    belief: str
+    key: str
+    state: str
+    used: int
+    since: float
+    updated: float
+
+
+class Place(NamedTuple):
+    """The position of a source: its token (JSON), and how many events were read up to there."""
+
+    source: str
+    token: str
+    events: int
+    updated: float
+
+
+class StoredLetter(NamedTuple):
+    """A dead letter with its number and the time when it was stored."""
+
+    number: int
+    letter: DeadLetter
+    at: float
+
+
+class HistoryPoint(NamedTuple):
+    """A summary (JSON) of a state at a time, in seconds since 1970."""
+
+    belief: str
+    key: str
+    at: float
+    summary: str
+
+
+class Reason(NamedTuple):
+    """A reason why a belief refused events, and how many it refused."""
+
+    belief: str
+    reason: str
+    n: int
+
+
+class Lease(NamedTuple):
+    """The lease as stored.
+
+    Parameters
+    ----------
+    epoch
+        Number of times it has been taken.
+    serial
+        Number of commits.
+    holder
+        JSON of the `Holder`; None if the lease is free.
+    expires
+        Time at which it expires, in seconds since 1970.
+    pulse
+        JSON of the last `Pulse` of the holder; None before the first.
+    """
+
+    epoch: int
+    serial: int
+    holder: str | None
+    expires: float
+    pulse: str | None
+
+
+class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a runner reports with each heartbeat.
+
+    Parameters
+    ----------
+    lag
+        How much is left in the source, if that is known.
+    reconnects
+        How often the source has restored its connection.
+    trouble
+        Why the source waits for a server, if it does.
+    read_at
+        When the last events arrived, in seconds since 1970; None before the first.
+    """
+
+    lag: int | None = None
+    reconnects: int = 0
+    trouble: str | None = None
+    read_at: float | None = None
+
+
+class Runner(NamedTuple):
+    """The process that writes a store.
+
+    Parameters
+    ----------
+    holder
+        Description of the process; None if there is no runner.
+    alive
+        Whether it is known to be running.
+    halted
+        Whether it was stopped by a signal or a debugger.
+    silent
+        Seconds since its last heartbeat.
+    pulse
+        What it reported then.
+    """
+
+    holder: str | None
+    alive: bool
+    halted: bool = False
+    silent: float = 0.0
+    pulse: Pulse = Pulse()
+
+
+@dataclass
+class Changes:
+    """The changes of one transaction.
+
+    Parameters
+    ----------
+    source, token, events
+        The source, its new token and the number of events read since the last commit. With None
+        for the source, positions and identities do not change.
+    states
+        New and changed states.
+    gone
+        Belief and key of the states to delete.
+    dead_letters
+        New dead letters.
+    history
+        New points of histories.
+    settled
+        Numbers of the dead letters to delete.
+    ids, forgotten
+        New identities of events of the source, and those to delete.
+    """
+
+    source: str | None
+    token: Any
+    events: int = 0
+    states: Sequence[StoredState] = ()
+    gone: Sequence[tuple[str, str]] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    history: list[HistoryPoint] = field(default_factory=list)
+    settled: Sequence[int] = ()
+    ids: list[SeenId] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Contents:
+    """Everything that a store contains.
+
+    `declarations` maps belief names to JSON; `ids` are pairs of source name and identity.
+    """
+
+    declarations: Mapping[str, str]
+    entries: Iterable[StoredEntry]
+    places: Iterable[Place]
+    letters: Iterable[StoredLetter]
+    history: Iterable[HistoryPoint]
+    ids: Iterable[tuple[str, SeenId]]
