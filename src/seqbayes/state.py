@@ -25,6 +25,11 @@ from seqbayes.model import Model, Summary
 from seqbayes.statistics import Learner, Statistics
 
 
+def has_large_base(seen: Statistics) -> bool:
+    """Whether the log base measure is so large that subtracting another logarithm loses digits."""
+    return 1e4 < abs(seen.log_base) < 1e100
+
+
 class State(base.Base, Learner, Model):
     """A belief about the parameter of a likelihood, kept exact by conjugacy.
 
@@ -115,6 +120,14 @@ class State(base.Base, Learner, Model):
         measure is a function of the statistic (Normal data), it is included.
         """
         raise NotImplementedError
+
+    @classmethod
+    def log_probability(cls, hyperparameters: Any, seen: Statistics) -> float:
+        """Return the log marginal likelihood of observed data.
+
+        A family overrides it if `log_marginal` and the log base measure nearly cancel.
+        """
+        return float(cls.log_marginal(hyperparameters, seen.value) + seen.log_base)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:
@@ -422,7 +435,7 @@ class State(base.Base, Learner, Model):
             If `x` is outside the support.
         """
         one = self.observe(x)
-        return float(self.log_marginal(self._proper_posterior(), one.value) + one.log_base)
+        return self.log_probability(self._proper_posterior(), one)
 
     @property
     def log_evidence(self) -> float | None:
@@ -431,7 +444,7 @@ class State(base.Base, Learner, Model):
         if not self.is_proper(prior):
             return None
         seen = self._statistics
-        return float(self.log_marginal(prior, seen.value) + seen.log_base)
+        return self.log_probability(prior, seen)
 
     def explain(self, x: Any, at: Any = None) -> Explanation:
         """Return one step of Bayes' rule in numbers, without learning.
@@ -472,7 +485,7 @@ class State(base.Base, Learner, Model):
             likelihood=exponential(
                 self.log_likelihood(self.observation_parameter(at), one.value) + one.log_base
             ),
-            evidence=exponential(self.log_marginal(before, one.value) + one.log_base),
+            evidence=exponential(self.log_probability(before, one)),
             posterior=self.belief(after).pdf(at),
             before=before,
             after=after,

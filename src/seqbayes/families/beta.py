@@ -12,7 +12,7 @@ from seqbayes.elicit import between, match_interval
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State, all_positive
+from seqbayes.state import State, all_positive, has_large_base
 from seqbayes.statistics import PairStatistic
 
 
@@ -169,11 +169,25 @@ class Beta(State):
         if np.ndim(successes) == 0 and successes + failures == 1.0 and successes in (0.0, 1.0):
             odds = beta / alpha if successes else alpha / beta
             return -np.log1p(odds)
-        return (
-            special.log_rising(alpha, successes)
-            + special.log_rising(beta, failures)
-            - special.log_rising(alpha + beta, successes + failures)
+        trials = successes + failures
+        if np.ndim(trials) == 0 and trials + alpha + beta < special.DIRECT:
+            return (
+                special.log_rising(alpha, successes)
+                + special.log_rising(beta, failures)
+                - special.log_rising(alpha + beta, trials)
+            )
+        return special.log_beta_binomial(successes, failures, alpha, beta) - special.log_binomial(
+            successes, failures
         )
+
+    @classmethod
+    def log_probability(cls, hyperparameters: BetaHyperparameters, seen: Any) -> float:
+        """Return the log marginal likelihood without subtracting large logarithms."""
+        if not has_large_base(seen):
+            return super().log_probability(hyperparameters, seen)
+        (a, b), (alpha, beta) = seen.value, hyperparameters
+        likeliest = special.log_beta_binomial(a, b, alpha, beta)
+        return float(likeliest + seen.log_base_beyond_binomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:

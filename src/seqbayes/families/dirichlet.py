@@ -21,7 +21,7 @@ from seqbayes.families.dirichlet_belief import (
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State
+from seqbayes.state import State, has_large_base
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
 
 
@@ -269,8 +269,20 @@ class Dirichlet(LabelState):
     def log_marginal(hyperparameters: DirichletHyperparameters, statistic: Any) -> Any:
         """Return the log probability of counts, less the log base measure."""
         alpha = hyperparameters[0]
-        rising = special.log_rising(alpha, statistic).sum(axis=-1)
-        return rising - special.log_rising(alpha.sum(axis=-1), statistic.sum(axis=-1))
+        total, trials = alpha.sum(axis=-1), statistic.sum(axis=-1)
+        if np.max(trials, initial=0.0) <= 1.0 or np.max(total + trials) < special.DIRECT:
+            rising = special.log_rising(alpha, statistic).sum(axis=-1)
+            return rising - special.log_rising(total, trials)
+        likeliest = special.log_dirichlet_multinomial(statistic, alpha)
+        return likeliest - special.log_multinomial(statistic)
+
+    @classmethod
+    def log_probability(cls, hyperparameters: DirichletHyperparameters, seen: Any) -> float:
+        """Return the log marginal likelihood without subtracting large logarithms."""
+        if not has_large_base(seen):
+            return super().log_probability(hyperparameters, seen)
+        likeliest = special.log_dirichlet_multinomial(seen.value, hyperparameters[0])
+        return float(likeliest + seen.log_base_beyond_multinomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:

@@ -155,12 +155,32 @@ class DirichletProcess(LabelState):
         """Return the log exchangeable partition probability of these counts."""
         concentration, atoms = hyperparameters
         counts = {label: n for label, n in statistic.items() if n > 0.0}
-        new = np.array([n for label, n in counts.items() if label not in atoms])
-        known = [(atoms[label], n) for label, n in counts.items() if label in atoms]
-        total = len(new) * math.log(concentration) + float(sc.gammaln(new).sum())
-        total += math.fsum(special.log_rising(weight, n) for weight, n in known)
-        prior = concentration + math.fsum(atoms.values())
-        return total - float(special.log_rising(prior, math.fsum(counts.values())))
+        if not counts:
+            return 0.0
+        largest = max(counts, key=lambda label: atoms.get(label, 0.0) + counts[label])
+        n, weight = counts.pop(largest), atoms.get(largest, 0.0)
+        others = math.fsum(counts.values())
+        rest = math.fsum(v for label, v in atoms.items() if label != largest) + concentration
+        log_concentration = math.log(concentration)
+        terms = [
+            special.log_rising(atoms[label], m)
+            if label in atoms
+            else log_concentration + math.lgamma(m)
+            for label, m in counts.items()
+        ]
+        if n + others <= rest:  # few data
+            terms.append(-special.log_rising(weight + rest, n + others))
+            terms.append(
+                special.log_rising(weight, n) if weight else log_concentration + math.lgamma(n)
+            )
+        else:  # from the small part, where one label dominates
+            terms.append(-special.log_rising(weight + n, rest + others))
+            terms.append(
+                special.log_rising(weight, rest)
+                if weight
+                else log_concentration + math.lgamma(rest)
+            )
+        return math.fsum(terms)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: dict[Any, float]) -> float:

@@ -12,7 +12,7 @@ from seqbayes.elicit import between, match_interval
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State, all_positive
+from seqbayes.state import State, all_positive, has_large_base
 from seqbayes.statistics import PairStatistic
 
 
@@ -168,6 +168,15 @@ class Gamma(State):
         shape, rate = hyperparameters
         a, b = statistic
         return special.log_rising(shape, a) - sc.xlogy(a, rate + b) - shape * np.log1p(b / rate)
+
+    @classmethod
+    def log_probability(cls, hyperparameters: GammaHyperparameters, seen: Any) -> float:
+        """Return the log marginal likelihood without subtracting large logarithms."""
+        if not has_large_base(seen):
+            return super().log_probability(hyperparameters, seen)
+        (a, b), (shape, rate) = seen.value, hyperparameters
+        total = special.log_gamma_poisson(a, b, shape, rate)
+        return float(total + seen.log_base_beyond_poisson)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:

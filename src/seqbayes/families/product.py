@@ -218,6 +218,14 @@ class Product(State):
             for name, family, h in hyperparameters.members()
         )
 
+    @classmethod
+    def log_probability(cls, hyperparameters: ProductHyperparameters, seen: Any) -> float:
+        """Return the sum of the fields' log marginal likelihoods."""
+        return math.fsum(
+            family.log_probability(h, seen.parts[name])
+            for name, family, h in hyperparameters.members()
+        )
+
     @staticmethod
     def log_likelihood(theta: Any, statistic: FieldStatistic) -> Any:
         """Return the sum of the fields' log likelihoods, less the log base measures."""

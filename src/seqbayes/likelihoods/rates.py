@@ -48,7 +48,7 @@ class Poisson(PairLikelihood):
         """Return a new, empty accumulator."""
         return PoissonSums(self.exposure)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
         if self.exposure is None:
             exposures: Any
             counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
@@ -58,6 +58,8 @@ class Poisson(PairLikelihood):
             counts = arrays.reals(xs, "a whole number >= 0")
             exposures, logs = self.exposure, math.log(self.exposure)
         weights = arrays.weights(w, len(counts))
+        if arrays.has_large(counts):
+            return None
         a, log_factorials = arrays.counted(counts, weights, log_factorial, EVENTS)
         log_base = -log_factorials
         if isinstance(logs, np.ndarray):

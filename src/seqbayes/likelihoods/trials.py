@@ -15,6 +15,7 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_choose
 from seqbayes.statistics import (
+    LARGE_COUNT,
     BernoulliSums,
     BinomialSums,
     NegativeBinomialSums,
@@ -140,13 +141,17 @@ class Binomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return BinomialSums(self.trials)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
         if self.trials is None:
             successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
             weights = arrays.weights(w, len(successes))
+            if arrays.has_large(trials):
+                return None
             return arrays.blockwise(self._pair_sums, successes, trials, weights)
         successes = arrays.reals(xs, "a whole number of successes")
         n, weights = len(successes), arrays.weights(w, len(successes))
+        if self.trials >= LARGE_COUNT:
+            return None
         if weights is None and n * self.trials < 2**53:
             a, log_base = arrays.counted(
                 successes, None, lambda k: log_choose(self.trials, k), _WITHIN, high=self.trials
@@ -212,10 +217,12 @@ class NegativeBinomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(self.successes)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
         values = arrays.reals(xs, "a whole number >= 0")
         weights = arrays.weights(w, len(values))
         r = self.successes
+        if r >= LARGE_COUNT or arrays.has_large(values):
+            return None
         b, log_base = arrays.counted(
             values, weights, lambda k: log_choose(k + r - 1.0, k), "a whole number >= 0"
         )

@@ -375,6 +375,73 @@ def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
     return likelihood + prior - log_beta_term(a, b, p, q, 0.0 * n)
 
 
+def log_binomial(k: Real, m: Real) -> Real:
+    """Log of the binomial coefficient (k + m)! / (k! m!), for real k, m >= 0.
+
+    Examples
+    --------
+    >>> round(math.exp(log_binomial(2.0, 3.0)), 12)
+    10.0
+    """
+    xp: Any = np if is_array(k, m) else math
+    return -xp.log1p(k + m) - log_beta(k + 1.0, m + 1.0)
+
+
+def log_multinomial(counts: Array) -> Real:
+    """Log of the multinomial coefficient of counts along the last axis.
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_multinomial(np.array([1.0, 1.0, 2.0])))), 12)
+    12.0
+    """
+    counts = np.asarray(counts, dtype=float)
+    return log_binomial(counts[..., :-1], _sums_after(counts)).sum(axis=-1)
+
+
+def log_dirichlet_multinomial(counts: Array, alpha: Array) -> Real:
+    """Log probability of counts whose shares are Dirichlet(alpha): a chain of beta-binomials.
+
+    Parameters
+    ----------
+    counts, alpha : array (..., K)
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_dirichlet_multinomial(np.array([1.0, 1.0]), np.ones(2)))), 12)
+    0.333333333333
+    """
+    counts, alpha = np.broadcast_arrays(np.asarray(counts, float), np.asarray(alpha, float))
+    rest, rest_alpha = _sums_after(counts), _sums_after(alpha)
+    return log_beta_binomial(counts[..., :-1], rest, alpha[..., :-1], rest_alpha).sum(axis=-1)
+
+
+def _sums_after(values: Array) -> Array:
+    """Sum of the values that follow each value but the last, along the last axis."""
+    return values[..., :0:-1].cumsum(axis=-1)[..., ::-1]
+
+
+def log_gamma_poisson(k: Real, exposure: Real, shape: Real, rate: Real) -> Real:
+    """Log probability of a Poisson count whose rate is Gamma(shape, rate), right also at 1e15.
+
+    Parameters
+    ----------
+    k, exposure : float or array
+        Count and exposure, >= 0; the count need not be a whole number.
+    shape, rate : float or array
+
+    Examples
+    --------
+    >>> round(log_gamma_poisson(1e15, 1.0, 1e15, 1.0), 7)
+    -18.5349003
+    """
+    xp: Any = np if is_array(k, exposure, shape, rate) else math
+    total = rate + exposure
+    difference = product_difference(shape, exposure, k, rate) / total
+    term = log_binomial_term(shape, k, rate / total, exposure / total, difference)
+    return term - xp.log1p(k / shape)
+
+
 def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
     """Second difference log Gamma(x + step) - 2 log Gamma(x) + log Gamma(x - step), |step| < x.
 

@@ -8,7 +8,7 @@ digits.
 """
 
 from seqbayes.statistics.base import Learner, PythonStatistics, Statistics
-from seqbayes.statistics.factorials import log_choose
+from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
 from seqbayes.statistics.fields import FieldStatistic, FieldSums
 from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
 from seqbayes.statistics.moments import Moments, MomentStatistic
@@ -26,6 +26,7 @@ from seqbayes.statistics.scatter import Scatter, ScatterStatistic
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 __all__ = [
+    "LARGE_COUNT",
     "BernoulliSums",
     "BinomialSums",
     "FieldStatistic",

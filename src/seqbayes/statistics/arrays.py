@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.errors import ObservationError
-from seqbayes.statistics import as_real, read_weight, scan
+from seqbayes.statistics import LARGE_COUNT, as_real, read_weight, scan
 
 Array = npt.NDArray[Any]
 
@@ -218,6 +218,11 @@ def counted(
     return total(values, w, n), 0.0 if function is None else total(function(values), w, n)
 
 
+def has_large(counts: Array) -> bool:
+    """Whether log factorials of these counts need their rounding errors."""
+    return bool(len(counts) and counts.max() >= LARGE_COUNT)
+
+
 def contiguous(xs: Array) -> Any:
     """Return floats as compiled loops read them: themselves, or a copy."""
     return np.require(xs, float, ["C", "W"])
@@ -258,16 +263,17 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
             counter: Counter[Any] = Counter()
             step = BLOCK // 4  # made into Python objects, they too should stay in the cache
             for start in range(0, len(listed), step):
-                counter.update(_plain(listed[start : start + step]))
+                counter.update(plain(listed[start : start + step]))
             return [(label, float(count)) for label, count in counter.items()]
         totals: dict[Any, float] = {}
-        for label, v in zip(_plain(listed), weight.tolist(), strict=True):
+        for label, v in zip(plain(listed), weight.tolist(), strict=True):
             totals[label] = totals.get(label, 0.0) + v
         return list(totals.items())
     except TypeError:
-        return [(label, 1.0) for label in _plain(listed)]
+        return [(label, 1.0) for label in plain(listed)]
 
 
-def _plain(listed: Any) -> list[Any]:
-    plain: list[Any] = listed.tolist() if isinstance(listed, np.ndarray) else listed
-    return plain
+def plain(listed: Any) -> list[Any]:
+    """Return observations as a list of Python objects."""
+    objects: list[Any] = listed.tolist() if isinstance(listed, np.ndarray) else listed
+    return objects

@@ -14,12 +14,12 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
     from math import isfinite
 
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.exact import lost, lost_product
     from seqbayes.statistics.reading import weight
 
 from seqbayes.statistics.reading import read_weight
@@ -36,6 +36,14 @@ ROUNDING = 1e-12
 SLACK = 1e-9
 
 
+def scaled(high: float, low: float, factor: float) -> tuple[float, float]:
+    """Return a sum and its rounding error, both multiplied by `factor`."""
+    product: float = high * factor
+    if not -1e290 < high < 1e290:  # the exact product overflows
+        return product, low * factor
+    return product, lost_product(high, factor, product) + low * factor
+
+
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
@@ -49,7 +57,8 @@ class Statistics:
         return {}
 
     def __init__(self) -> None:
-        self._n = self._n_low = self._h = self._h_low = self._log_base = 0.0
+        self._n = self._n_low = self._h = self._h_low = 0.0
+        self._log_base = self._log_base_low = 0.0
 
     @property
     def n(self) -> float:
@@ -87,6 +96,11 @@ class Statistics:
             s = self._h + h
             self._h_low += lost(self._h, h, s)
             self._h = s
+
+    def _add_base_low(self, w: cython.double) -> cython.void:
+        """Add what rounding took from `w` times a log base measure that was read."""
+        product: cython.double = w * self._log_base
+        self._h_low += lost_product(w, self._log_base, product) + w * self._log_base_low
 
     def _observe(self, x: object, w: cython.double) -> cython.int:
         self._read(x)
@@ -143,10 +157,8 @@ class Statistics:
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
-        self._n *= factor
-        self._n_low *= factor
-        self._h *= factor
-        self._h_low *= factor
+        self._n, self._n_low = scaled(self._n, self._n_low, factor)
+        self._h, self._h_low = scaled(self._h, self._h_low, factor)
 
     def merge(self, other: Any) -> None:
         """Add the data of another accumulator of the same kind."""

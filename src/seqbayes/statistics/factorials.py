@@ -8,11 +8,26 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import floor, lgamma, log, log1p
+    from cython.cimports.libc.math import floor, frexp, lgamma, log, log1p
+    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
 else:
-    from math import floor, lgamma, log, log1p
+    from math import floor, frexp, lgamma, log, log1p
+
+    from seqbayes.statistics.exact import lost, lost_product
 
 _HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
+_LOG_2 = cython.declare(cython.double, 0.6931471805599453)
+_LOG_2_LOW = cython.declare(cython.double, 2.3190468138462996e-17)
+
+# From here on, log factorials and log binomial coefficients are kept with their rounding errors:
+# they cancel nearly completely when they are subtracted from each other.
+LARGE = cython.declare(cython.double, 65536.0)
+
+# Beyond, exact products overflow.
+HUGE = cython.declare(cython.double, 1e100)
+
+LARGE_COUNT: float = LARGE
+
 _LOG_FACTORIALS = cython.declare(list, [lgamma(i + 1.0) for i in range(256)])
 
 
@@ -57,6 +72,101 @@ def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
         + k * log1p(d / k)
         + d * log1p(k / d)
     )
+
+
+def log_low(x: cython.double, high: cython.double) -> cython.double:
+    """Return log(x) - high with about 30 digits of log(x), for x > 0."""
+    exponent: cython.int = 0
+    j: cython.int
+    if cython.compiled:
+        m: cython.double = frexp(x, cython.address(exponent))
+    else:
+        m, exponent = frexp(x)
+    if m < 0.7071067811865476:
+        m *= 2.0
+        exponent -= 1
+    # log(m) = 2 artanh(s) with s = (m - 1) / (m + 1)
+    d: cython.double = m + 1.0
+    s: cython.double = (m - 1.0) / d
+    p: cython.double = s * d
+    s_low: cython.double = ((m - 1.0 - p) - lost_product(s, d, p) - s * lost(m, 1.0, d)) / d
+    w: cython.double = s * s
+    w_low: cython.double = lost_product(s, s, w) + 2.0 * s * s_low
+    t: cython.double = 0.0
+    t_low: cython.double = 0.0
+    c: cython.double
+    for j in range(37, 18, -2):
+        t = t * w + 1.0 / j
+    for j in range(17, 0, -2):
+        c = 1.0 / j
+        p = t * w
+        t_low = lost_product(t, w, p) + t * w_low + t_low * w
+        t = p + c
+        t_low += lost(p, c, t) + (1.0 - c * j - lost_product(c, j, c * j)) / j
+    p = s * t
+    t_low = lost_product(s, t, p) + s * t_low + s_low * t
+    q: cython.double = exponent * _LOG_2
+    q_low: cython.double = lost_product(exponent, _LOG_2, q) + exponent * _LOG_2_LOW
+    total: cython.double = q + 2.0 * p
+    low: cython.double = lost(q, 2.0 * p, total)
+    return (total - high) + (low + q_low + 2.0 * t_low)
+
+
+def times_log_low(
+    a: cython.double,
+    a_low: cython.double,
+    x: cython.double,
+    x_low: cython.double,
+    high: cython.double,
+) -> cython.double:
+    """Return a log(x) - high with about 30 digits of a log(x), a and x with rounding errors."""
+    if a == 0.0:
+        return -high
+    c: cython.double = log(x)
+    p: cython.double = a * c
+    low: cython.double = lost_product(a, c, p) + a * (log_low(x, c) + x_low / x) + a_low * c
+    total: cython.double = p - high
+    return total + (low + lost(p, -high, total))
+
+
+def _remainder(x: cython.double) -> cython.double:
+    """Return log x! - x log x + x, for x >= 0."""
+    if x == 0.0:
+        return 0.0
+    if x < 16.0:
+        return lgamma(x + 1.0) - x * log(x) + x
+    return 0.5 * log(x) + _HALF_LOG_TAU + stirling_error(x)
+
+
+def log_factorial_low(k: cython.double, k_low: cython.double, high: cython.double) -> cython.double:
+    """Return log k! - high with about 30 digits of log k!, k with its rounding error."""
+    total: cython.double = -high - k
+    low: cython.double = lost(-high, -k, total) - k_low
+    return times_log_low(k, k_low, k, k_low, -total) + (low + _remainder(k))
+
+
+def log_choose_low(
+    k: cython.double,
+    k_low: cython.double,
+    m: cython.double,
+    m_low: cython.double,
+    high: cython.double,
+) -> cython.double:
+    """Return log((k + m)! / (k! m!)) - high with about 30 digits of the logarithm."""
+    n: cython.double = k + m
+    n_low: cython.double = lost(k, m, n) + k_low + m_low
+    p: cython.double = n * log(n) if n > 0.0 else 0.0
+    q: cython.double = k * log(k) if k > 0.0 else 0.0
+    r: cython.double = m * log(m) if m > 0.0 else 0.0
+    lows: cython.double = times_log_low(n, n_low, n, n_low, p)
+    lows -= times_log_low(k, k_low, k, k_low, q) + times_log_low(m, m_low, m, m_low, r)
+    lows += _remainder(n) - _remainder(k) - _remainder(m)
+    s: cython.double = p - q
+    lows += lost(p, -q, s)
+    t: cython.double = s - r
+    lows += lost(s, -r, t)
+    u: cython.double = t - high
+    return u + (lows + lost(t, -high, u))
 
 
 def log_choose(n: float, k: float) -> float:

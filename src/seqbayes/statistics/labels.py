@@ -18,16 +18,22 @@ if cython.compiled:
     from cython.cimports.libc.math import isfinite
     from cython.cimports.seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
     from cython.cimports.seqbayes.statistics.exact import lost
-    from cython.cimports.seqbayes.statistics.factorials import log_factorial
+    from cython.cimports.seqbayes.statistics.factorials import (
+        HUGE,
+        LARGE,
+        log_choose_low,
+        log_factorial,
+    )
     from cython.cimports.seqbayes.statistics.reading import count
 else:
     from math import isfinite
 
     from seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
     from seqbayes.statistics.exact import lost
-    from seqbayes.statistics.factorials import log_factorial
+    from seqbayes.statistics.factorials import HUGE, LARGE, log_choose_low, log_factorial
     from seqbayes.statistics.reading import count
 
+from seqbayes.statistics.base import scaled
 from seqbayes.statistics.reading import is_missing, plain_label, refuse
 
 
@@ -222,8 +228,7 @@ class LabelCounts(Statistics):
         cell: Cell
         Statistics.scale(self, factor)
         for cell in self.cells.values():
-            cell.high *= factor
-            cell.low *= factor
+            cell.high, cell.low = scaled(cell.high, cell.low, factor)
         if factor == 0.0:
             self.clear()
 
@@ -249,6 +254,28 @@ class LabelCounts(Statistics):
         self.cells = {label: Cell(w, v) for label, w, v in zip(labels, weights, low, strict=True)}
 
 
+def _log_multinomial_low(counts: list[float], lows: list[float], high: float) -> float:
+    """Return the log multinomial coefficient less `high`, to about 30 digits of the coefficient."""
+    rest: cython.double = 0.0
+    rest_low: cython.double = 0.0
+    total: cython.double = -high
+    low: cython.double = 0.0
+    k: cython.double
+    k_low: cython.double
+    c: cython.double
+    s: cython.double
+    for k, k_low in zip(counts, lows, strict=True):
+        c = log_choose_low(k, k_low, rest, rest_low, 0.0)
+        low += log_choose_low(k, k_low, rest, rest_low, c)
+        s = total + c
+        low += lost(total, c, s)
+        total = s
+        s = rest + k
+        rest_low += lost(rest, k, s) + k_low
+        rest = s
+    return total + low
+
+
 @cython.cclass
 class MultinomialCounts(LabelCounts):
     """Counts of every label, from observations that are themselves counts."""
@@ -260,6 +287,19 @@ class MultinomialCounts(LabelCounts):
         LabelCounts.__init__(self, categories)
         self._trials = -1.0 if trials is None else trials
         self._reading = {}
+
+    @property
+    def log_base_beyond_multinomial(self) -> float:
+        """The log base measure less the log multinomial coefficient of all counts.
+
+        They nearly cancel when counts are large.
+        """
+        cell: Cell
+        highs, lows = [], []
+        for cell in self.cells.values():
+            highs.append(cell.high)
+            lows.append(cell.low)
+        return self._h_low - _log_multinomial_low(highs, lows, self._h)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -287,12 +327,18 @@ class MultinomialCounts(LabelCounts):
             refuse(x, f"counts that sum to {self._trials:g}")
         self._reading = reading
         self._log_base = h + log_factorial(n)
+        self._log_base_low = 0.0
+        if LARGE <= n < HUGE:
+            counts = list(reading.values())
+            self._log_base_low = _log_multinomial_low(counts, [0.0] * len(counts), self._log_base)
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
         self.absorb({label: w * k for label, k in self._reading.items()}, w, w * self._log_base)
+        if self._log_base_low != 0.0:
+            self._add_base_low(w)
         return 0
 
     @cython.cfunc

@@ -12,14 +12,23 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite
+    from cython.cimports.libc.math import isfinite, log
     from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
     from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.factorials import (
+        log_choose_low,
+        log_factorial_low,
+        times_log_low,
+    )
 else:
-    from math import isfinite
+    from math import isfinite, log
 
     from seqbayes.statistics.base import SLACK, Statistics
     from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.factorials import log_choose_low, log_factorial_low, times_log_low
+
+
+from seqbayes.statistics.base import scaled
 
 
 class PairStatistic(NamedTuple):
@@ -44,6 +53,24 @@ class PairSums(Statistics):
         b: cython.double = self._b + self._b_low
         # what is left of unlearned fractions may have rounded below zero
         return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
+
+    @property
+    def log_base_beyond_binomial(self) -> float:
+        """The log base measure less log C(a + b, a), which nearly cancel when both are large."""
+        return self._h_low - log_choose_low(self._a, self._a_low, self._b, self._b_low, self._h)
+
+    @property
+    def log_base_beyond_poisson(self) -> float:
+        """The log base measure plus log a! - a log b, which nearly cancel when all are large."""
+        a: cython.double = self._a
+        b: cython.double = self._b
+        if a == 0.0:
+            return self._h + self._h_low
+        c: cython.double = a * log(b)
+        t: cython.double = c - self._h
+        low: cython.double = self._h_low - lost(c, -self._h, t)
+        low -= times_log_low(a, self._a_low, b, self._b_low, c)
+        return log_factorial_low(a, self._a_low, t) + low
 
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
@@ -71,6 +98,8 @@ class PairSums(Statistics):
 
     def _add(self, w: cython.double) -> cython.int:
         self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)
+        if self._log_base_low != 0.0:
+            self._add_base_low(w)
         return 0
 
     def _fits(self, w: cython.double) -> cython.bint:
@@ -128,10 +157,8 @@ class PairSums(Statistics):
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
         Statistics.scale(self, factor)
-        self._a *= factor
-        self._a_low *= factor
-        self._b *= factor
-        self._b_low *= factor
+        self._a, self._a_low = scaled(self._a, self._a_low, factor)
+        self._b, self._b_low = scaled(self._b, self._b_low, factor)
 
     def merge(self, other: Any) -> None:
         """Add what another accumulator of the same kind has seen."""

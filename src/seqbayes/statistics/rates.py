@@ -11,13 +11,27 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, lgamma, log, log1p, pow
-    from cython.cimports.seqbayes.statistics.factorials import log_factorial
+    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.factorials import (
+        HUGE,
+        LARGE,
+        log_factorial,
+        log_factorial_low,
+        times_log_low,
+    )
     from cython.cimports.seqbayes.statistics.pairs import PairSums
     from cython.cimports.seqbayes.statistics.reading import count, real
 else:
     from math import fabs, lgamma, log, log1p, pow
 
-    from seqbayes.statistics.factorials import log_factorial
+    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.factorials import (
+        HUGE,
+        LARGE,
+        log_factorial,
+        log_factorial_low,
+        times_log_low,
+    )
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
 
@@ -55,6 +69,12 @@ class PoissonSums(PairSums):
         self._log_base = -log_factorial(k)
         if e != 1.0:
             self._log_base += k * log(e)
+        self._log_base_low = 0.0
+        if LARGE <= k < HUGE:
+            c: cython.double = k * log(e)
+            t: cython.double = c - self._log_base
+            low: cython.double = lost(c, -self._log_base, t) + times_log_low(k, 0.0, e, 0.0, c)
+            self._log_base_low = low - log_factorial_low(k, 0.0, t)
         return 0
 
 

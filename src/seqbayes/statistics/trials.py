@@ -10,13 +10,21 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
+    from cython.cimports.libc.math import log
     from cython.cimports.seqbayes.statistics.exact import lost
-    from cython.cimports.seqbayes.statistics.factorials import fast_log_choose
+    from cython.cimports.seqbayes.statistics.factorials import (
+        HUGE,
+        LARGE,
+        fast_log_choose,
+        log_choose_low,
+    )
     from cython.cimports.seqbayes.statistics.pairs import PairSums
     from cython.cimports.seqbayes.statistics.reading import count, real
 else:
+    from math import log
+
     from seqbayes.statistics.exact import lost
-    from seqbayes.statistics.factorials import fast_log_choose
+    from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_low
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
 
@@ -98,6 +106,9 @@ class BinomialSums(PairSums):
         self._read_a = k
         self._read_b = n - k
         self._log_base = fast_log_choose(n, k)
+        self._log_base_low = 0.0
+        if LARGE <= n < HUGE:
+            self._log_base_low = log_choose_low(k, 0.0, n - k, 0.0, self._log_base)
         return 0
 
 
@@ -122,5 +133,11 @@ class NegativeBinomialSums(PairSums):
         self._read_a = self._successes
         self._read_b = k
         if self._successes != 1.0:
-            self._log_base = fast_log_choose(k + self._successes - 1.0, k)
+            r: cython.double = self._successes
+            self._log_base = fast_log_choose(k + r - 1.0, k)
+            self._log_base_low = 0.0
+            if LARGE <= k + r < HUGE:
+                self._log_base = log_choose_low(k, 0.0, r, 0.0, 0.0)
+                low: cython.double = log_choose_low(k, 0.0, r, 0.0, self._log_base)
+                self._log_base_low = low + log(r / (k + r))
         return 0
