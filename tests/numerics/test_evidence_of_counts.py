@@ -4,6 +4,7 @@ import itertools
 import math
 
 import mpmath as mp
+import numpy as np
 import pytest
 
 import seqbayes as sb
@@ -74,6 +75,25 @@ def test_uniform_prior_makes_all_successes_equally_likely():
     belief.learn_one((5 * 10**14, 10**15))
     assert belief.log_evidence == pytest.approx(-math.log(10**15 + 1), rel=1e-15)
     assert sb.Gamma(1e15, 1).log_predictive(10**15) == pytest.approx(-18.5349003, abs=5e-8)
+
+
+def test_uniform_prior_makes_every_number_of_successes_equally_likely_at_any_size():
+    rng = np.random.default_rng(7)
+    for trials in np.floor(10.0 ** rng.uniform(4, 15, 300)):
+        successes = math.floor(trials * rng.beta(0.3, 0.3))
+        belief = sb.Beta(1, 1, likelihood=likelihoods.Binomial())
+        belief.learn_many([(successes, trials)])
+        assert belief.log_evidence == pytest.approx(-math.log(trials + 1), rel=1e-11)
+
+
+def test_exponential_prior_makes_large_counts_geometric():
+    rng = np.random.default_rng(8)
+    for k in np.floor(10.0 ** rng.uniform(4, 15, 300)):
+        rate = float(rng.uniform(0.1, 10) / k)
+        wanted = math.log(rate) - math.log1p(rate) - k * math.log1p(rate)
+        belief = sb.Gamma(1, rate)
+        belief.learn_many([k])
+        assert belief.log_evidence == pytest.approx(wanted, rel=1e-11)
 
 
 @pytest.mark.parametrize("factor", [0.3, 0.9])

@@ -141,19 +141,13 @@ class PairLikelihood(Likelihood):
     def summarise(self, xs: Iterable[Any], w: Any = None) -> PairSums:
         """Return the accumulator of many observations, checked as a whole."""
         total = self.statistics()
-        if not isinstance(xs, (list, np.ndarray, str, bytes)):
-            xs = arrays.items(xs)
-        sums = self._sums(xs, w)
-        if sums is None:
-            large: PairSums = observe_all(total, arrays.plain(xs), w)
-            return large
-        total.absorb(*sums)
+        self._absorb(total, xs, w)
         return total
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
-        """Return (n, a, b, log base measure) of many observations.
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+        """Add many observations to an empty accumulator."""
+        total.absorb(*self._sums(xs, w))
 
-        None if counts are so large that sums of log base measures need their rounding errors: they
-        are then observed one at a time.
-        """
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+        """Return (n, a, b, log base measure) of many observations."""
         raise NotImplementedError

@@ -13,7 +13,7 @@ from seqbayes import predictive
 from seqbayes.distributions import Distribution, StudentT
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_factorial
-from seqbayes.statistics import ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
+from seqbayes.statistics import PairSums, ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
 from seqbayes.statistics.rates import EVENTS
 
 
@@ -48,26 +48,26 @@ class Poisson(PairLikelihood):
         """Return a new, empty accumulator."""
         return PoissonSums(self.exposure)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         if self.exposure is None:
             exposures: Any
             counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
             arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
-            logs: Any = np.log(exposures)
         else:
-            counts = arrays.reals(xs, "a whole number >= 0")
-            exposures, logs = self.exposure, math.log(self.exposure)
+            counts, exposures = arrays.reals(xs, "a whole number >= 0"), self.exposure
         weights = arrays.weights(w, len(counts))
         if arrays.has_large(counts):
-            return None
+            arrays.counted(counts, None, None, EVENTS)
+            total.observe_arrays(*arrays.floats(len(counts), counts, exposures, weights))
+            return
         a, log_factorials = arrays.counted(counts, weights, log_factorial, EVENTS)
         log_base = -log_factorials
-        if isinstance(logs, np.ndarray):
-            log_base += arrays.total(counts * logs, weights, len(counts))
+        if self.exposure is None:
+            log_base += arrays.total(counts * np.log(exposures), weights, len(counts))
         else:
-            log_base += a * logs
+            log_base += a * math.log(self.exposure)
         n = arrays.total(1.0, weights, len(counts))
-        return n, a, arrays.total(exposures, weights, len(counts)), log_base
+        total.absorb(n, a, arrays.total(exposures, weights, len(counts)), log_base)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the negative binomial distribution (of unit exposure where it varies)."""

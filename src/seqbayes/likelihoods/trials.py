@@ -15,10 +15,10 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_choose
 from seqbayes.statistics import (
-    LARGE_COUNT,
     BernoulliSums,
     BinomialSums,
     NegativeBinomialSums,
+    PairSums,
     arrays,
     count_ones,
 )
@@ -141,32 +141,36 @@ class Binomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return BinomialSums(self.trials)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         if self.trials is None:
             successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
-            weights = arrays.weights(w, len(successes))
-            if arrays.has_large(trials):
-                return None
-            return arrays.blockwise(self._pair_sums, successes, trials, weights)
-        successes = arrays.reals(xs, "a whole number of successes")
+        else:
+            successes = arrays.reals(xs, "a whole number of successes")
+            trials = np.broadcast_to(float(self.trials), len(successes))
         n, weights = len(successes), arrays.weights(w, len(successes))
-        if self.trials >= LARGE_COUNT:
-            return None
-        if weights is None and n * self.trials < 2**53:
+        if arrays.has_large(trials):
+            self._check(successes, trials)
+            total.observe_arrays(*arrays.floats(n, successes, trials, weights))
+        elif self.trials is not None and weights is None:
             a, log_base = arrays.counted(
                 successes, None, lambda k: log_choose(self.trials, k), _WITHIN, high=self.trials
             )
-            return float(n), a, n * self.trials - a, log_base
-        return arrays.blockwise(self._pair_sums, successes, np.full(n, float(self.trials)), weights)
+            total.absorb(float(n), a, n * self.trials - a, log_base)
+        else:
+            total.absorb(*arrays.blockwise(self._pair_sums, successes, trials, weights))
 
     @staticmethod
-    def _pair_sums(
-        successes: arrays.Array, trials: arrays.Array, weights: arrays.Array | None
-    ) -> tuple[float, float, float, float]:
+    def _check(successes: arrays.Array, trials: arrays.Array) -> None:
         good = (successes >= 0) & (successes <= trials) & (trials < np.inf)
         with np.errstate(invalid="ignore"):
             good &= (successes == np.floor(successes)) & (trials == np.floor(trials))
         arrays.check(successes, good, _WITHIN)
+
+    @classmethod
+    def _pair_sums(
+        cls, successes: arrays.Array, trials: arrays.Array, weights: arrays.Array | None
+    ) -> tuple[float, float, float, float]:
+        cls._check(successes, trials)
         n = len(successes)
         a = arrays.total(successes.astype(float), weights, n)
         b = arrays.total(trials - successes, weights, n)
@@ -217,17 +221,19 @@ class NegativeBinomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(self.successes)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float] | None:
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs, "a whole number >= 0")
         weights = arrays.weights(w, len(values))
         r = self.successes
-        if r >= LARGE_COUNT or arrays.has_large(values):
-            return None
+        if arrays.has_large(values):
+            arrays.counted(values, None, None, "a whole number >= 0")
+            total.observe_arrays(*arrays.floats(len(values), values, values, weights))
+            return
         b, log_base = arrays.counted(
             values, weights, lambda k: log_choose(k + r - 1.0, k), "a whole number >= 0"
         )
         n = arrays.total(1.0, weights, len(values))
-        return n, n * r, b, log_base
+        total.absorb(n, n * r, b, log_base)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta negative binomial distribution."""

@@ -73,12 +73,14 @@ def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
 
 
 def _numeric(listed: Array | list[Any]) -> Array | None:
-    """Return an array of numbers, None where items differ in type, shape or size."""
+    """Return an array of integers or 64-bit floats, None if items differ in type, shape or size."""
     try:
         array = np.asarray(listed)
     except (TypeError, ValueError, OverflowError):
         return None
-    return array if array.dtype.kind in "biuf" else None
+    if array.dtype.kind == "f":
+        return array.astype(float, copy=False)
+    return array if array.dtype.kind in "biu" else None
 
 
 def _real_item(item: Any, i: int, expected: str) -> float:
@@ -95,6 +97,7 @@ def pairs(xs: Iterable[Any], expected: str) -> tuple[Array, Array]:
         return np.zeros(0), np.zeros(0)
     array = _numeric(listed)
     if array is not None and array.ndim == 2 and array.shape[1] == 2:
+        array = array.astype(float, copy=False)  # differences of narrow integers overflow
         return array[:, 0], array[:, 1]
     values = np.empty((len(listed), 2))
     for i, pair in enumerate(listed):
@@ -223,6 +226,11 @@ def has_large(counts: Array) -> bool:
     return bool(len(counts) and counts.max() >= LARGE_COUNT)
 
 
+def floats(n: int, *columns: Array | float | None) -> list[Array]:
+    """Return columns of n rows as floats; a number is the same in every row, None is 1."""
+    return [np.broadcast_to(np.asarray(1.0 if c is None else c, float), n) for c in columns]
+
+
 def contiguous(xs: Array) -> Any:
     """Return floats as compiled loops read them: themselves, or a copy."""
     return np.require(xs, float, ["C", "W"])
@@ -263,17 +271,16 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
             counter: Counter[Any] = Counter()
             step = BLOCK // 4  # made into Python objects, they too should stay in the cache
             for start in range(0, len(listed), step):
-                counter.update(plain(listed[start : start + step]))
+                counter.update(_plain(listed[start : start + step]))
             return [(label, float(count)) for label, count in counter.items()]
         totals: dict[Any, float] = {}
-        for label, v in zip(plain(listed), weight.tolist(), strict=True):
+        for label, v in zip(_plain(listed), weight.tolist(), strict=True):
             totals[label] = totals.get(label, 0.0) + v
         return list(totals.items())
     except TypeError:
-        return [(label, 1.0) for label in plain(listed)]
+        return [(label, 1.0) for label in _plain(listed)]
 
 
-def plain(listed: Any) -> list[Any]:
-    """Return observations as a list of Python objects."""
-    objects: list[Any] = listed.tolist() if isinstance(listed, np.ndarray) else listed
-    return objects
+def _plain(listed: Any) -> list[Any]:
+    plain: list[Any] = listed.tolist() if isinstance(listed, np.ndarray) else listed
+    return plain

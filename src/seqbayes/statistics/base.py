@@ -99,6 +99,9 @@ class Statistics:
 
     def _add_base_low(self, w: cython.double) -> cython.void:
         """Add what rounding took from `w` times a log base measure that was read."""
+        if w == 1.0:
+            self._h_low += self._log_base_low
+            return
         product: cython.double = w * self._log_base
         self._h_low += lost_product(w, self._log_base, product) + w * self._log_base_low
 

@@ -8,16 +8,23 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import floor, frexp, lgamma, log, log1p
-    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+    from cython.cimports.libc.math import floor, fma, frexp, lgamma, log, log1p
+    from cython.cimports.seqbayes.statistics.exact import lost
 else:
     from math import floor, frexp, lgamma, log, log1p
 
     from seqbayes.statistics.exact import lost, lost_product
 
+    def fma(x: float, y: float, z: float) -> float:
+        """Return x y + z, rounded once where p + z is exact for p = x y rounded."""
+        p = x * y
+        return (p + z) + lost_product(x, y, p)
+
+
 _HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
-_LOG_2 = cython.declare(cython.double, 0.6931471805599453)
-_LOG_2_LOW = cython.declare(cython.double, 2.3190468138462996e-17)
+# log 2 in two parts, of which the first times a binary exponent is exact
+_LOG_2 = cython.declare(cython.double, 0.6931471805598903)
+_LOG_2_LOW = cython.declare(cython.double, 5.497923018708371e-14)
 
 # From here on, log factorials and log binomial coefficients are kept with their rounding errors:
 # they cancel nearly completely when they are subtracted from each other.
@@ -39,6 +46,7 @@ def log_factorial(k: cython.double) -> cython.double:
     return (k + 0.5) * log(k) - k + _HALF_LOG_TAU + stirling_error(k)
 
 
+@cython.cdivision(True)
 def stirling_error(n: cython.double) -> cython.double:
     """Return log n! minus Stirling's formula, for n >= 16."""
     m: cython.double = 1.0 / (n * n)
@@ -74,99 +82,148 @@ def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
     )
 
 
-def log_low(x: cython.double, high: cython.double) -> cython.double:
-    """Return log(x) - high with about 30 digits of log(x), for x > 0."""
-    exponent: cython.int = 0
+def _reciprocal_logs(n: int = 512, bits: int = 140) -> list[float]:
+    """Return for i = n ... 2n the logarithm of 2n / i and its rounding error, one after the other.
+
+    They are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), in integers.
+    """
+    one = 1 << bits
+    total = 0
+    logs = [0.0, 0.0]
+    for i in range(2 * n - 1, n - 1, -1):
+        odd, power = 2 * i + 1, 2 * one // (2 * i + 1)
+        j = 1
+        while power:
+            total += power // j
+            power //= odd * odd
+            j += 2
+        high = total / one
+        logs += [(total - int(high * one)) / one, high]
+    return logs[::-1]
+
+
+# For m = 1 + j/512 ... 1 + (j + 1)/512: a reciprocal c of 10 bits, and -log(c) in two parts.
+_RECIPROCAL = cython.declare("double[512]")
+_LOG = cython.declare("double[512]")
+_LOG_LOW = cython.declare("double[512]")
+
+
+def _fill_table() -> None:
     j: cython.int
+    i: cython.int
+    logs = _reciprocal_logs()
+    for j in range(512):
+        i = round(1024 / (1.0 + (j + 0.5) / 512.0))
+        if j == 0:
+            i = 1024  # so that log(1) is 0
+        _RECIPROCAL[j] = i / 1024.0
+        _LOG[j] = logs[2 * (i - 512)]
+        _LOG_LOW[j] = logs[2 * (i - 512) + 1]
+
+
+if not cython.compiled:
+    _RECIPROCAL, _LOG, _LOG_LOW = [0.0] * 512, [0.0] * 512, [0.0] * 512
+_fill_table()
+
+
+@cython.cdivision(True)
+def log_pair(x: cython.double) -> tuple[float, float]:
+    """Return log(x) and its rounding error, about 26 digits together, for a normal x > 0."""
+    e: cython.int = 0
     if cython.compiled:
-        m: cython.double = frexp(x, cython.address(exponent))
+        m: cython.double = 2.0 * frexp(x, cython.address(e))
     else:
-        m, exponent = frexp(x)
-    if m < 0.7071067811865476:
+        m, e = frexp(x)
         m *= 2.0
-        exponent -= 1
-    # log(m) = 2 artanh(s) with s = (m - 1) / (m + 1)
-    d: cython.double = m + 1.0
-    s: cython.double = (m - 1.0) / d
-    p: cython.double = s * d
-    s_low: cython.double = ((m - 1.0 - p) - lost_product(s, d, p) - s * lost(m, 1.0, d)) / d
-    w: cython.double = s * s
-    w_low: cython.double = lost_product(s, s, w) + 2.0 * s * s_low
-    t: cython.double = 0.0
-    t_low: cython.double = 0.0
-    c: cython.double
-    for j in range(37, 18, -2):
-        t = t * w + 1.0 / j
-    for j in range(17, 0, -2):
-        c = 1.0 / j
-        p = t * w
-        t_low = lost_product(t, w, p) + t * w_low + t_low * w
-        t = p + c
-        t_low += lost(p, c, t) + (1.0 - c * j - lost_product(c, j, c * j)) / j
-    p = s * t
-    t_low = lost_product(s, t, p) + s * t_low + s_low * t
-    q: cython.double = exponent * _LOG_2
-    q_low: cython.double = lost_product(exponent, _LOG_2, q) + exponent * _LOG_2_LOW
-    total: cython.double = q + 2.0 * p
-    low: cython.double = lost(q, 2.0 * p, total)
-    return (total - high) + (low + q_low + 2.0 * t_low)
+    e -= 1
+    j: cython.int = cython.cast(cython.int, (m - 1.0) * 512.0)
+    c: cython.double = _RECIPROCAL[j]
+    t: cython.double
+    part: cython.double
+    r: cython.double = fma(m, c, -1.0)
+    # log(1 + r) = r - r**2/2 + r**3/3 - ..., with the first 17 bits of r in exact powers
+    t = 68719476737.0 * r
+    part = t - (t - r)
+    rest: cython.double = r - part
+    square: cython.double = part * part
+    cube: cython.double = square * part
+    third: cython.double = cube * (1 / 3.0)
+    low: cython.double = ((cube - 2.0 * third) - third) * (1 / 3.0)
+    low += rest * ((r * r + r * part + square) * (1 / 3.0) - 0.5 * (r + part))
+    t = r * r
+    low += t * t * (-0.25 + r * (0.2 - r * (1 / 6.0 - r * (1 / 7.0 - r * (0.125 - r * (1 / 9.0))))))
+    square *= 0.5
+    low += e * _LOG_2_LOW + _LOG_LOW[j]
+    q: cython.double = e * _LOG_2
+    part = q + _LOG[j]
+    low += _LOG[j] - (part - q)
+    t = part + r
+    low += lost(part, r, t)
+    part = t - square
+    low += (t - part) - square
+    t = part + third
+    low += third - (t - part)
+    part = t + low
+    return part, low - (part - t)
 
 
-def times_log_low(
-    a: cython.double,
-    a_low: cython.double,
-    x: cython.double,
-    x_low: cython.double,
-    high: cython.double,
-) -> cython.double:
-    """Return a log(x) - high with about 30 digits of a log(x), a and x with rounding errors."""
+@cython.cdivision(True)
+def times_log(
+    a: cython.double, a_low: cython.double, x: cython.double, x_low: cython.double
+) -> tuple[float, float]:
+    """Return a log(x) and its rounding error, a and x with theirs."""
     if a == 0.0:
-        return -high
-    c: cython.double = log(x)
+        return 0.0, 0.0
+    c: cython.double
+    c_low: cython.double
+    c, c_low = log_pair(x)
     p: cython.double = a * c
-    low: cython.double = lost_product(a, c, p) + a * (log_low(x, c) + x_low / x) + a_low * c
-    total: cython.double = p - high
-    return total + (low + lost(p, -high, total))
+    return p, fma(a, c, -p) + a * (c_low + x_low / x) + a_low * c
 
 
-def _remainder(x: cython.double) -> cython.double:
-    """Return log x! - x log x + x, for x >= 0."""
-    if x == 0.0:
-        return 0.0
-    if x < 16.0:
-        return lgamma(x + 1.0) - x * log(x) + x
-    return 0.5 * log(x) + _HALF_LOG_TAU + stirling_error(x)
+@cython.cdivision(True)
+def shifted_log_factorial(k: cython.double, k_low: cython.double) -> tuple[float, float]:
+    """Return log k! + k and its rounding error, for k >= 0, not only whole, with its own."""
+    if k < 16.0:
+        return (lgamma(k + 1.0) + k if k > 0.0 else 0.0), 0.0
+    c: cython.double
+    c_low: cython.double
+    c, c_low = log_pair(k)
+    p: cython.double = k * c
+    low: cython.double = fma(k, c, -p) + k * c_low + k_low * (c + 1.0)
+    rest: cython.double = 1.0 / (12.0 * k) if k >= LARGE else stirling_error(k)
+    return p, low + (0.5 * c + _HALF_LOG_TAU + rest)
 
 
-def log_factorial_low(k: cython.double, k_low: cython.double, high: cython.double) -> cython.double:
-    """Return log k! - high with about 30 digits of log k!, k with its rounding error."""
-    total: cython.double = -high - k
-    low: cython.double = lost(-high, -k, total) - k_low
-    return times_log_low(k, k_low, k, k_low, -total) + (low + _remainder(k))
+def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, float]:
+    """Return log k! and its rounding error, k with its own."""
+    p: cython.double
+    low: cython.double
+    p, low = shifted_log_factorial(k, k_low)
+    s: cython.double = p - k
+    low += lost(p, -k, s) - k_low
+    p = s + low
+    return p, low - (p - s)
 
 
-def log_choose_low(
-    k: cython.double,
-    k_low: cython.double,
-    m: cython.double,
-    m_low: cython.double,
-    high: cython.double,
-) -> cython.double:
-    """Return log((k + m)! / (k! m!)) - high with about 30 digits of the logarithm."""
+def log_choose_pair(
+    k: cython.double, k_low: cython.double, m: cython.double, m_low: cython.double
+) -> tuple[float, float]:
+    """Return log((k + m)! / (k! m!)) and its rounding error, k and m with theirs."""
     n: cython.double = k + m
-    n_low: cython.double = lost(k, m, n) + k_low + m_low
-    p: cython.double = n * log(n) if n > 0.0 else 0.0
-    q: cython.double = k * log(k) if k > 0.0 else 0.0
-    r: cython.double = m * log(m) if m > 0.0 else 0.0
-    lows: cython.double = times_log_low(n, n_low, n, n_low, p)
-    lows -= times_log_low(k, k_low, k, k_low, q) + times_log_low(m, m_low, m, m_low, r)
-    lows += _remainder(n) - _remainder(k) - _remainder(m)
+    p: cython.double
+    q: cython.double
+    low: cython.double
+    q_low: cython.double
+    p, low = shifted_log_factorial(n, lost(k, m, n) + k_low + m_low)
+    q, q_low = shifted_log_factorial(k, k_low)
     s: cython.double = p - q
-    lows += lost(p, -q, s)
-    t: cython.double = s - r
-    lows += lost(s, -r, t)
-    u: cython.double = t - high
-    return u + (lows + lost(t, -high, u))
+    low += lost(p, -q, s) - q_low
+    q, q_low = shifted_log_factorial(m, m_low)
+    p = s - q
+    low += lost(s, -q, p) - q_low
+    s = p + low
+    return s, low - (s - p)
 
 
 def log_choose(n: float, k: float) -> float:

@@ -21,8 +21,9 @@ if cython.compiled:
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
-        log_choose_low,
+        log_choose_pair,
         log_factorial,
+        shifted_log_factorial,
     )
     from cython.cimports.seqbayes.statistics.reading import count
 else:
@@ -30,7 +31,13 @@ else:
 
     from seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
     from seqbayes.statistics.exact import lost
-    from seqbayes.statistics.factorials import HUGE, LARGE, log_choose_low, log_factorial
+    from seqbayes.statistics.factorials import (
+        HUGE,
+        LARGE,
+        log_choose_pair,
+        log_factorial,
+        shifted_log_factorial,
+    )
     from seqbayes.statistics.reading import count
 
 from seqbayes.statistics.base import scaled
@@ -254,28 +261,6 @@ class LabelCounts(Statistics):
         self.cells = {label: Cell(w, v) for label, w, v in zip(labels, weights, low, strict=True)}
 
 
-def _log_multinomial_low(counts: list[float], lows: list[float], high: float) -> float:
-    """Return the log multinomial coefficient less `high`, to about 30 digits of the coefficient."""
-    rest: cython.double = 0.0
-    rest_low: cython.double = 0.0
-    total: cython.double = -high
-    low: cython.double = 0.0
-    k: cython.double
-    k_low: cython.double
-    c: cython.double
-    s: cython.double
-    for k, k_low in zip(counts, lows, strict=True):
-        c = log_choose_low(k, k_low, rest, rest_low, 0.0)
-        low += log_choose_low(k, k_low, rest, rest_low, c)
-        s = total + c
-        low += lost(total, c, s)
-        total = s
-        s = rest + k
-        rest_low += lost(rest, k, s) + k_low
-        rest = s
-    return total + low
-
-
 @cython.cclass
 class MultinomialCounts(LabelCounts):
     """Counts of every label, from observations that are themselves counts."""
@@ -295,11 +280,22 @@ class MultinomialCounts(LabelCounts):
         They nearly cancel when counts are large.
         """
         cell: Cell
-        highs, lows = [], []
+        rest: cython.double = 0.0
+        rest_low: cython.double = 0.0
+        high: cython.double = self._h
+        low: cython.double = self._h_low
+        c: cython.double
+        c_low: cython.double
+        s: cython.double
         for cell in self.cells.values():
-            highs.append(cell.high)
-            lows.append(cell.low)
-        return self._h_low - _log_multinomial_low(highs, lows, self._h)
+            c, c_low = log_choose_pair(cell.high, cell.low, rest, rest_low)
+            s = high - c
+            low += lost(high, -c, s) - c_low
+            high = s
+            s = rest + cell.high
+            rest_low += lost(rest, cell.high, s) + cell.low
+            rest = s
+        return high + low
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -322,15 +318,36 @@ class MultinomialCounts(LabelCounts):
             k = count(number, f"a whole number >= 0 as the count of {label!r}")
             reading[label] = k
             n += k
-            h -= log_factorial(k)
         if self._trials >= 0.0 and n != self._trials:
             refuse(x, f"counts that sum to {self._trials:g}")
         self._reading = reading
-        self._log_base = h + log_factorial(n)
         self._log_base_low = 0.0
         if LARGE <= n < HUGE:
-            counts = list(reading.values())
-            self._log_base_low = _log_multinomial_low(counts, [0.0] * len(counts), self._log_base)
+            self._set_large(n)
+        else:
+            for k in reading.values():
+                h -= log_factorial(k)
+            self._log_base = h + log_factorial(n)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _set_large(self, n: cython.double) -> cython.int:
+        """Set the log base measure of counts whose sum is large."""
+        high: cython.double
+        low: cython.double
+        c: cython.double
+        c_low: cython.double
+        k: cython.double
+        s: cython.double
+        high, low = shifted_log_factorial(n, 0.0)
+        for k in self._reading.values():
+            c, c_low = shifted_log_factorial(k, 0.0)
+            s = high - c
+            low += lost(high, -c, s) - c_low
+            high = s
+        self._log_base = high + low
+        self._log_base_low = low - (self._log_base - high)
         return 0
 
     @cython.cfunc

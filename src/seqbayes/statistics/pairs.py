@@ -12,20 +12,20 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite, log
+    from cython.cimports.libc.math import isfinite
     from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
     from cython.cimports.seqbayes.statistics.exact import lost
     from cython.cimports.seqbayes.statistics.factorials import (
-        log_choose_low,
-        log_factorial_low,
-        times_log_low,
+        log_choose_pair,
+        log_factorial_pair,
+        times_log,
     )
 else:
-    from math import isfinite, log
+    from math import isfinite
 
     from seqbayes.statistics.base import SLACK, Statistics
     from seqbayes.statistics.exact import lost
-    from seqbayes.statistics.factorials import log_choose_low, log_factorial_low, times_log_low
+    from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
 
 
 from seqbayes.statistics.base import scaled
@@ -57,20 +57,25 @@ class PairSums(Statistics):
     @property
     def log_base_beyond_binomial(self) -> float:
         """The log base measure less log C(a + b, a), which nearly cancel when both are large."""
-        return self._h_low - log_choose_low(self._a, self._a_low, self._b, self._b_low, self._h)
+        c: cython.double
+        low: cython.double
+        c, low = log_choose_pair(self._a, self._a_low, self._b, self._b_low)
+        total: cython.double = self._h - c
+        return total + (lost(self._h, -c, total) + self._h_low - low)
 
     @property
     def log_base_beyond_poisson(self) -> float:
         """The log base measure plus log a! - a log b, which nearly cancel when all are large."""
-        a: cython.double = self._a
-        b: cython.double = self._b
-        if a == 0.0:
-            return self._h + self._h_low
-        c: cython.double = a * log(b)
-        t: cython.double = c - self._h
-        low: cython.double = self._h_low - lost(c, -self._h, t)
-        low -= times_log_low(a, self._a_low, b, self._b_low, c)
-        return log_factorial_low(a, self._a_low, t) + low
+        p: cython.double
+        q: cython.double
+        low: cython.double
+        q_low: cython.double
+        p, low = log_factorial_pair(self._a, self._a_low)
+        q, q_low = times_log(self._a, self._a_low, self._b, self._b_low)
+        s: cython.double = p - q
+        low += lost(p, -q, s) - q_low + self._h_low
+        total: cython.double = s + self._h
+        return total + (lost(s, self._h, total) + low)
 
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
@@ -95,6 +100,20 @@ class PairSums(Statistics):
     def _read(self, x: object) -> cython.int:
         self._read_a, self._read_b, self._log_base = self.terms(x)
         return 0
+
+    def _set_terms(self, x: cython.double, y: cython.double) -> cython.void:
+        """Set the statistic and the log base measure of an observation that is known to be good."""
+        raise NotImplementedError
+
+    def observe_arrays(self, xs: Any, ys: Any, w: Any) -> None:
+        """Add checked observations, each in two parts, with their weights: arrays of floats."""
+        x = cython.declare("const double[:]", xs)
+        y = cython.declare("const double[:]", ys)
+        weight = cython.declare("const double[:]", w)
+        i: cython.Py_ssize_t
+        for i in range(len(xs)):
+            self._set_terms(x[i], y[i])
+            self._add(weight[i])
 
     def _add(self, w: cython.double) -> cython.int:
         self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)

@@ -16,8 +16,8 @@ if cython.compiled:
         HUGE,
         LARGE,
         log_factorial,
-        log_factorial_low,
-        times_log_low,
+        log_factorial_pair,
+        times_log,
     )
     from cython.cimports.seqbayes.statistics.pairs import PairSums
     from cython.cimports.seqbayes.statistics.reading import count, real
@@ -29,8 +29,8 @@ else:
         HUGE,
         LARGE,
         log_factorial,
-        log_factorial_low,
-        times_log_low,
+        log_factorial_pair,
+        times_log,
     )
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
@@ -64,18 +64,30 @@ class PoissonSums(PairSums):
             k = count(x[0], EVENTS)
         else:
             k = count(x, EVENTS)
+        self._set_terms(k, e)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, k: cython.double, e: cython.double) -> cython.void:
         self._read_a = k
         self._read_b = e
-        self._log_base = -log_factorial(k)
+        if not LARGE <= k < HUGE:
+            self._log_base, self._log_base_low = -log_factorial(k), 0.0
+            if e != 1.0:
+                self._log_base += k * log(e)
+            return
+        h: cython.double
+        low: cython.double
+        c: cython.double
+        c_low: cython.double
+        h, low = log_factorial_pair(k, 0.0)
         if e != 1.0:
-            self._log_base += k * log(e)
-        self._log_base_low = 0.0
-        if LARGE <= k < HUGE:
-            c: cython.double = k * log(e)
-            t: cython.double = c - self._log_base
-            low: cython.double = lost(c, -self._log_base, t) + times_log_low(k, 0.0, e, 0.0, c)
-            self._log_base_low = low - log_factorial_low(k, 0.0, t)
-        return 0
+            c, c_low = times_log(k, 0.0, e, 0.0)
+            self._log_base = c - h
+            self._log_base_low = lost(c, -h, self._log_base) + c_low - low
+        else:
+            self._log_base, self._log_base_low = -h, -low
 
 
 @cython.cclass

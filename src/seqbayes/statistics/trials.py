@@ -10,21 +10,21 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import log
+    from cython.cimports.libc.math import floor, log1p
     from cython.cimports.seqbayes.statistics.exact import lost
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
         fast_log_choose,
-        log_choose_low,
+        log_choose_pair,
     )
     from cython.cimports.seqbayes.statistics.pairs import PairSums
     from cython.cimports.seqbayes.statistics.reading import count, real
 else:
-    from math import log
+    from math import floor, log1p
 
     from seqbayes.statistics.exact import lost
-    from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_low
+    from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_pair
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
 
@@ -103,13 +103,18 @@ class BinomialSums(PairSums):
             k = count(x, f"a whole number of successes from 0 to {n:.17g}")
         if k > n:
             refuse(x, f"a whole number of successes from 0 to {n:.17g}")
+        self._set_terms(k, n)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, k: cython.double, n: cython.double) -> cython.void:
         self._read_a = k
         self._read_b = n - k
-        self._log_base = fast_log_choose(n, k)
-        self._log_base_low = 0.0
-        if LARGE <= n < HUGE:
-            self._log_base_low = log_choose_low(k, 0.0, n - k, 0.0, self._log_base)
-        return 0
+        if LARGE <= n < HUGE and k > 32.0 and n - k > 32.0:
+            self._log_base, self._log_base_low = log_choose_pair(k, 0.0, n - k, 0.0)
+        else:
+            self._log_base, self._log_base_low = fast_log_choose(n, k), 0.0
 
 
 @cython.cclass
@@ -130,14 +135,19 @@ class NegativeBinomialSums(PairSums):
         k: cython.double = count(x, "a whole number >= 0") - self._start
         if k < 0.0:
             refuse(x, f"a whole number >= {self._start:g}")
-        self._read_a = self._successes
-        self._read_b = k
-        if self._successes != 1.0:
-            r: cython.double = self._successes
-            self._log_base = fast_log_choose(k + r - 1.0, k)
-            self._log_base_low = 0.0
-            if LARGE <= k + r < HUGE:
-                self._log_base = log_choose_low(k, 0.0, r, 0.0, 0.0)
-                low: cython.double = log_choose_low(k, 0.0, r, 0.0, self._log_base)
-                self._log_base_low = low + log(r / (k + r))
+        self._set_terms(k, 0.0)
         return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, k: cython.double, _: cython.double) -> cython.void:
+        r: cython.double = self._successes
+        self._read_a = r
+        self._read_b = k
+        if r == 1.0:
+            return
+        if LARGE <= k + r < HUGE and k > 32.0 and (r > 32.0 or r != floor(r)):
+            self._log_base, self._log_base_low = log_choose_pair(k, 0.0, r, 0.0)
+            self._log_base_low -= log1p(k / r)
+        else:
+            self._log_base, self._log_base_low = fast_log_choose(k + r - 1.0, k), 0.0
