@@ -66,14 +66,15 @@ def certificate(x):
     return {1.0: "trusted", 0.5: "not trusted", 0.0: "none"}[x["https"]]
 
 
-# upon the prior of a mean of 0 that counts as one observation, or of two that count as one success
+# posterior means: the default prior of a mean has no weight, that of a share counts as one success
+# in two observations
 FACTS = {
-    "stream_file": (datasets.WaterFlow, hour, lambda xs: sum(xs) / (len(xs) + 1)),
+    "stream_file": (datasets.WaterFlow, hour, lambda xs: sum(xs) / len(xs)),
     "stream_redis": (datasets.Phishing, certificate, lambda xs: (sum(xs) + 1) / (len(xs) + 2)),
     "stream_kafka": (
         datasets.ChickWeights,
         lambda x: str(x["diet"]),
-        lambda xs: sum(xs) / (len(xs) + 1),
+        lambda xs: sum(xs) / len(xs),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import seqbayes as sb
@@ -12,9 +13,70 @@ from seqbayes.likelihoods import Binomial, Exponential
 def test_repr_shows_the_data_and_the_posterior():
     state = sb.Beta(2, 3)
     state.learn_many([True, True, False])
-    assert repr(state) == "Beta(2, 3) + 3 seen (Bernoulli) = Beta(4, 4)"
+    assert repr(state) == "Beta(2, 3) + 3 seen (Bernoulli) = Beta(4, 4), mostly prior"
     state.rollover()
     assert "Beta(4, 4)" in repr(sb.Decayed(state, half_life=5.0))
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation"), [(1000.0, 7.0), (1e9, 0.1), (-3e-8, 1e-9), (1e12, 1.0), (0.0, 1e150)]
+)
+def test_the_default_prior_of_mean_and_variance_is_weak_at_any_scale(mean, deviation):
+    xs = np.random.default_rng(12).normal(mean, deviation, 12)
+    state = sb.NormalInverseGamma()
+    for x in xs:
+        state.learn_one(x)
+    assert state.mean.mean == pytest.approx(xs.mean(), abs=1e-3 * deviation)
+    assert state.mean.variance == pytest.approx(xs.var(ddof=1), rel=1e-4)
+    assert state.prior_share < 1e-3
+    assert "mostly prior" not in str(state)
+
+
+def test_a_prior_that_outweighs_the_data_is_reported():
+    strong = sb.NormalInverseGamma(0, 1, 1, 1)
+    strong.learn_many(np.random.default_rng(12).normal(1000.0, 7.0, 12))
+    assert strong.mean.variance > 50_000
+    assert strong.prior_share > 0.99
+    assert str(strong).endswith("mostly prior")
+    single = sb.NormalInverseGamma()
+    single.learn_one(1000.0)
+    assert str(single).endswith("mostly prior")
+    assert "mostly prior" not in str(sb.Beta(50, 50))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_share_of_the_prior_falls_with_the_data(case):
+    state = case.new()
+    if state.prior_share is None:
+        pytest.skip("the family has no measure of its prior's weight")
+    shares = []
+    for n in (3, 30, 3000):
+        state.learn_many(case.observations(n, salt=n))
+        shares.append(state.prior_share)
+    assert all(0.0 <= share <= 1.0 for share in shares)
+    assert shares[2] < min(shares[0], 0.2)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_predictions_before_any_data_are_those_of_the_prior(case):
+    state = case.new()
+    if not state.is_proper(state.prior):
+        assert state.predict_one() is None
+        return
+    expected = state.predict_one()
+    if state.likelihood.labelled:
+        probabilities = state.predict_proba_one()
+        assert probabilities.get(expected) == max(probabilities.values(), default=None)
+    elif state.display_kind == "number":
+        assert expected == pytest.approx(state.predictive.mean)
+        assert state.get() == pytest.approx(expected)
+
+
+def test_the_default_prior_of_mean_and_variance_predicts_nothing_before_any_data():
+    state = sb.NormalInverseGamma()
+    assert (state.predict_one(), state.get(), state.mean.mean) == (None, None, None)
+    state.learn_one(1000.0)
+    assert state.predict_one() == state.get() == 1000.0
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -266,7 +266,7 @@ def test_a_missing_estimate_is_null_and_infinity_a_string():
     improper.learn_one(1.0)
     said = describe({}, improper, View())
     assert (said["mean"], said["interval"], said["map"], said["log_evidence"]) == (None,) * 4
-    assert plain(NormalInverseGamma().mean) == {"mean": 0.0, "variance": "inf"}
+    assert plain(NormalInverseGamma().mean) == {"mean": None, "variance": "inf"}
     assert plain({"a": math.nan}) == {"a": None}
     assert describe({}, DirichletProcess(), View())["mle"] is None
 

@@ -352,6 +352,11 @@ class Decayed(Model):
         """Log marginal likelihood of the data with their present weights."""
         return self._at_clock().log_evidence
 
+    @property
+    def prior_share(self) -> float | None:
+        """Weight of the prior in the estimates as of the clock."""
+        return self._at_clock().prior_share
+
     def summary(self) -> Summary:
         """Return mean and interval as of the clock."""
         return self._at_clock().summary()

@@ -73,6 +73,11 @@ class Model:
         return None
 
     @property
+    def prior_share(self) -> float | None:
+        """Weight of the prior in the estimates, from 0 to 1; None if the model has no measure."""
+        return None
+
+    @property
     def feature_models(self) -> Mapping[Any, Any]:
         """The models chosen for features, by name; empty for the default models."""
         return {}

@@ -173,6 +173,10 @@ class State(base.Base, Learner, Model):
     component_adapter_reason: ClassVar[str] = ""
     """Why states cannot be the components of a mixture, if there is no adapter."""
 
+    def as_component(self) -> Self:
+        """Return the prior that a mixture uses if this state is a component; by default itself."""
+        return self
+
     @classmethod
     def plotted(cls, hyperparameters: Any) -> Any:
         """Return the distribution whose density is shown; by default that of the parameter."""
@@ -407,7 +411,8 @@ class State(base.Base, Learner, Model):
     def predict_one(self, x: Any = None) -> Any:
         """Predict the next observation: the most probable label, or the mean of a number.
 
-        `x` is part of River's interface and ignored. None if the mean does not exist.
+        Before any data this is the prediction of the prior. None if the mean does not exist, such
+        as while the posterior is improper. `x` is part of River's interface and ignored.
         """
         if not self.is_proper(self.posterior):
             return None
@@ -535,9 +540,10 @@ class State(base.Base, Learner, Model):
         return str(self)
 
     def __str__(self) -> str:
-        seen = f"{self.n_samples:g} seen"
-        likelihood = type(self.likelihood).__name__
-        return f"{brief(self.prior)} + {seen} ({likelihood}) = {brief(self.posterior)}"
+        n, likelihood = self.n_samples, type(self.likelihood).__name__
+        text = f"{self.in_words()} + {n:g} seen ({likelihood}) = {brief(self.posterior)}"
+        share = self.prior_share
+        return f"{text}, mostly prior" if n > 0.0 and share is not None and share > 0.5 else text
 
     # Durable forms.
 

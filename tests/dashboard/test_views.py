@@ -76,7 +76,7 @@ def test_steps_of_labels_are_those_of_one_share():
 
 
 def test_means_of_logarithms_are_named():
-    price = NormalInverseGamma(likelihood=LogNormal())
+    price = NormalInverseGamma(0, 1, 1, 1, likelihood=LogNormal())
     product = Product({"price": price, "size": Normal(likelihood=LogNormal())})
     names = [line["name"] for line in views.card(product)["fields"]]
     assert names == [

@@ -151,6 +151,12 @@ class Beta(State):
         """Return the hyperparameters after successes and failures were seen."""
         return BetaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior mean in the posterior mean."""
+        whole = sum(self.posterior)
+        return (self.alpha + self.beta) / whole if whole > 0.0 else 0.0
+
     @staticmethod
     def is_proper(hyperparameters: BetaHyperparameters) -> bool:
         """Whether the density integrates to one."""

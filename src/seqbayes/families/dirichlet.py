@@ -255,6 +255,13 @@ class Dirichlet(LabelState):
         """Return the hyperparameters after these counts were seen."""
         return DirichletHyperparameters(prior[0] + statistic, prior[1])
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior shares in the posterior shares."""
+        prior = math.fsum(self.alpha.values())
+        whole = math.fsum(self._concentrations().values())
+        return prior / whole if whole > 0.0 else 0.0
+
     @staticmethod
     def is_proper(hyperparameters: DirichletHyperparameters) -> bool:
         """Whether the density integrates to one."""

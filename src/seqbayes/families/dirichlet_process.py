@@ -136,6 +136,12 @@ class DirichletProcess(LabelState):
             atoms[label] = atoms.get(label, 0.0) + count
         return DirichletProcessHyperparameters(prior.concentration, atoms)
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior in the predicted shares."""
+        prior = self.concentration + math.fsum(self.atoms.values())
+        return prior / (prior + math.fsum(self.statistics.value.values()))
+
     @staticmethod
     def is_proper(hyperparameters: DirichletProcessHyperparameters) -> bool:
         """Whether the prior is a probability; it always is."""

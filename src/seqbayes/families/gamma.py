@@ -151,6 +151,12 @@ class Gamma(State):
         """Return the hyperparameters after shape and rate were added."""
         return GammaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior mean in the posterior mean."""
+        rate = self.posterior.rate
+        return self.rate / rate if rate > 0.0 else 0.0
+
     @staticmethod
     def is_proper(hyperparameters: GammaHyperparameters) -> bool:
         """Whether the density integrates to one."""

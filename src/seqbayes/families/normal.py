@@ -171,6 +171,13 @@ class Normal(State):
         moved = move(mean, origin + shift, (origin - mean) + shift, share)
         return NormalHyperparameters(moved, known / total, known)
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior mean in the posterior mean."""
+        worth = self.known_variance / self.prior_variance
+        whole = worth + self.n_samples
+        return worth / whole if whole > 0.0 else 0.0
+
     @staticmethod
     def is_proper(hyperparameters: NormalHyperparameters) -> bool:
         """Whether the density integrates to one."""

@@ -19,6 +19,9 @@ from seqbayes.registry import register
 from seqbayes.state import State, all_positive
 from seqbayes.statistics import MomentStatistic
 
+NEGLIGIBLE = 1e-36
+"""Default `kappa` and `beta`: no weight beside data whose mean is up to 1e12 deviations from 0."""
+
 
 class NormalParameters(NamedTuple):
     """Something about the mean, and the same about the variance."""
@@ -43,6 +46,9 @@ class NormalInverseGammaHyperparameters(NamedTuple):
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
         scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
         return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+
+
+_DEFAULT = NormalInverseGammaHyperparameters(0.0, NEGLIGIBLE, 0.5, NEGLIGIBLE)
 
 
 class NormalInverseGammaBelief:
@@ -139,7 +145,8 @@ class NormalInverseGamma(State):
         How many observations the prior mean is worth, >= 0.
     alpha, beta
         Shape and scale of the variance's inverse gamma prior, >= -3/2 and >= 0. A prior with
-        ``kappa``, ``alpha`` or ``beta`` not above zero is improper.
+        ``kappa``, ``alpha`` or ``beta`` not above zero is improper. The default prior is weak at
+        any scale: see the notes.
     likelihood
         `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
     seed
@@ -149,6 +156,15 @@ class NormalInverseGamma(State):
     ------
     PriorError
         If a parameter is out of range, or the likelihood is of another family.
+
+    Notes
+    -----
+    The default ``kappa`` and ``beta`` have no effect on data with a spread: the posterior mean of
+    the mean is the mean of the data, and that of the variance is their sum of squares divided by
+    n - 1. Before any data the mean does not exist, and predictions are None. A single observation
+    gives no spread: until the second one, the variance comes from the prior alone, and intervals
+    have almost no width. If you know the scale of the data, use `from_mean`. In a mixture, a
+    component with the default prior has that of `as_component` instead.
 
     References
     ----------
@@ -162,8 +178,8 @@ class NormalInverseGamma(State):
     >>> belief.learn_many([1e9 + 0.1, 1e9 - 0.1, 1e9])
     >>> print(f"{belief.mle.variance:.6f}")
     0.006667
-    >>> print(f"{belief.predictive.mean:.0f}")
-    750000000
+    >>> print(f"{belief.mean.mean:.0f}, {belief.mean.variance:.2f}")
+    1000000000, 0.01
     """
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
@@ -174,9 +190,9 @@ class NormalInverseGamma(State):
     def __init__(
         self,
         prior_mean: float = 0.0,
-        kappa: float = 1.0,
-        alpha: float = 1.0,
-        beta: float = 1.0,
+        kappa: float = NEGLIGIBLE,
+        alpha: float = 0.5,
+        beta: float = NEGLIGIBLE,
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> None:
@@ -251,6 +267,15 @@ class NormalInverseGamma(State):
         """The prior's hyperparameters."""
         return NormalInverseGammaHyperparameters(self.prior_mean, self.kappa, self.alpha, self.beta)
 
+    def as_component(self) -> Self:
+        """Return the prior of a component: the default one is worth one observation at scale 1.
+
+        With the default prior, a component could shrink to a single observation.
+        """
+        if self.prior != _DEFAULT:
+            return self
+        return type(self)(0.0, 1.0, 1.0, 1.0, self.likelihood, self.seed)
+
     @staticmethod
     def combine(
         prior: NormalInverseGammaHyperparameters, statistic: MomentStatistic
@@ -267,6 +292,21 @@ class NormalInverseGamma(State):
             alpha + n / 2.0,
             beta + (squares + kappa * share * gap * gap) / 2.0,
         )
+
+    def in_words(self) -> str:
+        """Return the prior as text, the default one without its hyperparameters."""
+        return "NormalInverseGamma()" if self.prior == _DEFAULT else super().in_words()
+
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior in the mean or in the variance, whichever is larger.
+
+        In the variance, it is the part of `beta` that does not come from the spread of the data.
+        """
+        posterior, squares = self.posterior, self.statistics.value.squares
+        if not (posterior.kappa > 0.0 and posterior.beta > 0.0):
+            return 0.0
+        return float(max(self.kappa / posterior.kappa, 1.0 - squares / 2.0 / posterior.beta))
 
     @staticmethod
     def is_proper(hyperparameters: NormalInverseGammaHyperparameters) -> bool:

@@ -222,6 +222,15 @@ class NormalInverseWishart(State):
                 combined.factor = with_vector(within, np.sqrt(weight) * gap)
         return combined
 
+    @property
+    def prior_share(self) -> float:
+        """Weight of the prior in the mean or in a variance, whichever is larger."""
+        posterior, squares = self.posterior, self.statistics.value.squares
+        spread, within = np.diagonal(posterior.scale), np.diagonal(squares)
+        if not (posterior.kappa > 0.0 and np.all(spread > 0.0)):
+            return 0.0
+        return float(max(self.kappa / posterior.kappa, 1.0 - np.min(within / spread)))
+
     @staticmethod
     def is_proper(hyperparameters: NormalInverseWishartHyperparameters) -> bool:
         """Whether the density integrates to one."""

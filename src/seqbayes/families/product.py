@@ -167,6 +167,18 @@ class Product(State):
         """Return the belief about every field, as a separate state."""
         return {name: copy.copy(state) for name, state in self._states().items()}
 
+    @property
+    def prior_share(self) -> float | None:
+        """The largest share of a prior among the fields with data."""
+        states = [state for state in self._states().values() if state.n_samples > 0.0]
+        return max((s.prior_share for s in states if s.prior_share is not None), default=None)
+
+    def as_component(self) -> Self:
+        """Return the product of the priors that the fields have as components."""
+        fields = {name: state.as_component() for name, state in self.fields.items()}
+        same = all(fields[name] is state for name, state in self.fields.items())
+        return self if same else type(self)(fields, self.seed)
+
     def marginal(self, name: Any) -> State:
         """Return the belief about one field, as a separate state.
 

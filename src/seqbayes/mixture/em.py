@@ -123,7 +123,9 @@ class EMModel:
     """
 
     def __init__(self, priors: Sequence[State], settings: Settings, lenient: bool = False) -> None:
-        self.priors = tuple(priors)
+        as_components = tuple(state.as_component() for state in priors)
+        same = all(mine is given for mine, given in zip(as_components, priors, strict=True))
+        self.priors = tuple(priors) if same else as_components
         self.settings = settings
         self.lenient = lenient
         self._adapters = adapters_of(self.priors)

@@ -43,6 +43,7 @@ from seqbayes.stream.verbs.stored import (
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 EXAMPLES = f"""\
 examples:
@@ -206,17 +207,21 @@ def _picture(
     keys = count_of(total, "key")
     shown = keys if len(chosen) == total else f"{len(chosen)} of {keys}"
     title = Text.assemble((stored.name, "bold"), f" {stored.keyed}: {shown}")
+    prior = _prior(stored)
+    mostly = sum((each.state.prior_share or 0.0) > 0.5 for each in chosen if n_samples(each) > 0.0)
+    if mostly:
+        prior.append(f", outweighs the data of {count_of(mostly, 'key')}")
     if not chosen:
-        return Group(title, _prior(stored), "")
+        return Group(title, prior, "")
     title.append(f", since {timestamp(first)[:16].replace('T', ' ')} UTC")
     signs = ASCII if console.options.ascii_only else UNICODE
     table = draw(
         [line for each in chosen for line in lines(each, view)], view, console.width, signs
     )
-    return Group(title, _prior(stored), "", table, "")
+    return Group(title, prior, "", table, "")
 
 
-def _prior(stored: StoredBelief) -> RenderableType:
+def _prior(stored: StoredBelief) -> Text:
     """Return the line with prior and likelihood, each in its colour."""
     from rich.text import Text
 
@@ -225,7 +230,7 @@ def _prior(stored: StoredBelief) -> RenderableType:
     if not stored.prior.conjugate:
         return Text(stored.prior.in_words()[:300], RULE["prior"])
     text = Text.assemble(
-        (f"{str(stored.prior).partition(' + ')[0]} prior", RULE["prior"]),
+        (f"{stored.prior.in_words()} prior", RULE["prior"]),
         ", ",
         (f"{type(stored.prior.likelihood).__name__} likelihood", RULE["likelihood"]),
     )
