@@ -1,4 +1,4 @@
-"""`seqbayes serve` and `replay --serve` as programs; metrics, the client, stories and files."""
+"""`seqbayes serve` and `replay --serve` as programs; the client, stories and files."""
 
 import json
 import os
@@ -13,13 +13,10 @@ import pytest
 from serving import HTTP, TOKEN, httpx
 
 import seqbayes
-from seqbayes import Beta, cli
+from seqbayes import cli
 from seqbayes.dashboard.client import ApiError, Client
-from seqbayes.dashboard.live.about import of_belief
 from seqbayes.dashboard.server import pages
-from seqbayes.dashboard.server.metrics import family, labels_of
 from seqbayes.dashboard.server.stories import _prior
-from seqbayes.events.belief import Belief
 from seqbayes.replay.mms import Prior
 from seqbayes.stream import open_store
 
@@ -139,95 +136,6 @@ def test_the_library_imports_none_of_it():
     code = "import sys, seqbayes.dashboard.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"starlette", "uvicorn"}
-
-
-def test_metrics_are_those_of_prometheus(serve):
-    server = serve(HTTP)
-    server.post([{"shop": 'a"\\\n', "sold": True}, {"shop": "b"}])
-    server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
-    lines = server.client.get("/metrics").text.splitlines()
-    told = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if line[0] != "#"}
-    assert told["seqbayes_events_total"] == "2"
-    assert told["seqbayes_dead_letters_total"] == "1"
-    assert told['seqbayes_belief_keys{belief="sales"}'] == "1"
-    assert told[r'seqbayes_belief_observations{belief="sales",shop="a\"\\\n"}'] == "1"
-    assert float(told[r'seqbayes_belief_mean{belief="sales",shop="a\"\\\n"}']) == pytest.approx(
-        2 / 3
-    )
-    assert told['seqbayes_status{status="ok"}'] == "1"
-    names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
-    assert {name.partition("{")[0] for name in told} == names
-    assert "".join(family("m", "gauge", "M.", [({}, float("nan")), ({}, 1e300)])).endswith(
-        "1e300\n"
-    )
-
-
-SEVERAL = """
-store = ":memory:"
-source = { kind = "http", linger = 0.001 }
-[belief.pairs]
-state = "beta"
-field = "sold"
-by = ["shop", "belief"]
-[belief.colour]
-state = "dirichlet"
-prior = { red = 1, blue = 1 }
-field = "colour"
-[belief.price]
-state = "normal-inverse-gamma"
-likelihood = "log-normal"
-field = "price"
-"""
-
-
-def test_metrics_have_a_label_for_each_field_and_no_series_twice(serve):
-    server = serve(SEVERAL)
-    event = {"sold": True, "colour": "red", "price": 7.0}
-    keys = [("a, b", "c"), ("a", "b, c"), ("(rest)", "")]
-    server.post([{**event, "shop": shop, "belief": belief} for shop, belief in keys])
-    server.until(lambda: "seqbayes_belief_median" in server.client.get("/metrics").text)
-    lines = server.client.get("/metrics").text.splitlines()
-    series = [line.rpartition(" ")[0] for line in lines if line[0] != "#"]
-    assert len(set(series)) == len(series)
-    for shop, belief in keys:
-        labels = f'{{belief="pairs",shop="{shop}",belief_2="{belief}"}}'
-        assert f"seqbayes_belief_mean{labels}" in series
-    told = {
-        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"
-    }
-    assert told['seqbayes_belief_mean{belief="colour",label="red"}'] == pytest.approx(4 / 5)
-    assert told['seqbayes_belief_mean{belief="colour",label="blue"}'] == pytest.approx(1 / 5)
-    assert 'seqbayes_belief_mean{belief="price"}' not in told
-    assert told['seqbayes_belief_median_low{belief="price"}'] > 0.0
-    # the comments of a metric come once, before all of its samples
-    named = [line.split(" ")[2] for line in lines if line.startswith("# TYPE")]
-    assert len(set(named)) == len(named)
-
-
-def test_the_pooled_rest_is_no_key_of_that_name():
-    about = of_belief(Belief("sales", Beta(), "sold", by=["rest", "a-b", "a.b", "1"]))
-    assert labels_of(None, about) == {"belief": "sales", "rest": "true"}
-    assert labels_of(["w", "x", "y", "z"], about) == {
-        "belief": "sales", "rest_2": "w", "a_b": "x", "a_b_2": "y", "field": "z",
-    }  # fmt: skip
-
-
-def test_the_grafana_dashboard_asks_for_metrics_that_there_are(serve):
-    board = json.loads((pages.root().parent / "grafana.json").read_text())
-    server = serve(HTTP)
-    server.post([{"shop": "a", "sold": True}])
-    server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
-    text = server.client.get("/metrics").text
-    told = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    told |= {"seqbayes_lag"}  # where a source knows it
-    import re
-
-    asked = set()
-    for panel in board["panels"]:
-        for target in panel.get("targets", []):
-            asked |= set(re.findall(r"\bseqbayes_\w+", target["expr"]))
-    assert len(asked) > 8
-    assert asked <= told
 
 
 def test_the_client_reads_and_writes(serve):

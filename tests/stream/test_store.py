@@ -259,6 +259,21 @@ def connections(monkeypatch):
     return opened
 
 
+def test_a_history_that_is_thinned_again_and_again_stays_evenly_spaced(store):
+    start = 1_700_000_000.0
+    for t in range(3000):
+        point = HistoryPoint("b", "[]", start + 60.0 * t, "{}")
+        store.commit(Changes("src", t, 1, history=[point]))
+        if t % 50 == 0:
+            store.thin("b", 200)
+    store.thin("b", 200)
+    times = [point.at for point in store.history("b", "[]")]
+    gaps = [b - a for a, b in pairwise(times[:-100])]  # the newest are not thinned yet
+    assert len(times) <= 200
+    assert times[-1] == start + 60.0 * 2999
+    assert max(gaps) < 1.25 * min(gaps)
+
+
 def test_sqlite_syncs_every_commit(tmp_path, connections):
     store = open_store(f"sqlite:{tmp_path / 'beliefs.db'}")
     (connection,) = connections

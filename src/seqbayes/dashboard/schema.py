@@ -36,6 +36,7 @@ class BeliefInfo(Struct):
     field: list[str]
     prior: str
     half_life: str | None
+    unit: str
     example: dict[str, Any] | None
     keys: int
 

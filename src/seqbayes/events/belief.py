@@ -75,6 +75,8 @@ class Belief:
         How events of further keys are treated: "refuse" makes them dead letters; "drop" removes the
         least recently used key with everything it has learned; "pool" learns them in one belief
         about the rest.
+    unit
+        Unit of the observed number, such as "ms"; the metrics of the dashboard name it.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class Belief:
     features: Sequence[str] = ()
     max_keys: int = 100_000
     over: str = "refuse"
+    unit: str = ""
 
     def __post_init__(self) -> None:
         for name in ("field", "by", "features"):

@@ -294,6 +294,7 @@ def _belief(
             table.features,
             table.max_keys,
             table.over,
+            table.unit,
         ),
     )
 

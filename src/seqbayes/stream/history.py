@@ -29,7 +29,7 @@ class History(Collector):
     keys
         Maximum number of keys per belief that get a point, those with the most data.
     points
-        Length at which every second point of a history is deleted.
+        Maximum number of points of a history; a longer one is thinned evenly.
     now
         Returns the time in seconds since 1970.
     """

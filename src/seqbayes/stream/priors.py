@@ -74,6 +74,7 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     future: str | int | float = "1h"
     max_keys: int = 100_000
     over: Literal["refuse", "drop", "pool"] = "refuse"
+    unit: str = ""
 
 
 OWN = {

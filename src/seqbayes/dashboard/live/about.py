@@ -28,7 +28,7 @@ def of_belief(belief: Belief) -> About:
     """Return what a belief of a pipeline is."""
     fields = [*belief.features, *belief.field]
     about = _about(belief.name, belief.state, list(belief.by), fields)
-    return about._replace(example=example(belief))
+    return about._replace(example=example(belief), unit=belief.unit)
 
 
 def example(belief: Belief) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         field,
         plain.in_words(),
         _half_life(state),
+        "",
         None,
         forms.read,
         forms.make,
@@ -111,6 +112,7 @@ class About(NamedTuple):
     field: list[str]
     prior: str
     half_life: str | None
+    unit: str
     example: dict[str, Any] | None
     read: Callable[[str], Any]
     make: Callable[[], Any]

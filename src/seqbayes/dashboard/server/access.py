@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import math
 import secrets
 import socket
 import time
@@ -13,9 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-
-import msgspec
+from urllib.parse import urlsplit
 
 SESSION_SECONDS = 30 * 86400
 
@@ -24,7 +21,11 @@ MIN_TOKEN_LENGTH = 16
 FREE_GUESSES = 10
 """Wrong tokens of a client before it has to wait: 1 s, and twice as long after each further one."""
 
-MAX_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 5.0
+"""Longest wait: the right token from the same address is accepted after it."""
+
+FORGET_SECONDS = 600.0
+"""Time without a wrong token after which those of a client are forgotten."""
 
 MAX_REMEMBERED_CLIENTS = 10_000
 
@@ -84,12 +85,14 @@ class Access:
 
     def is_session(self, value: str, now: float | None = None) -> bool:
         """Return whether a cookie is a valid session."""
-        text, _, signature = value.rpartition(".")
-        expires, _, name = text.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
-            return False
+        expires, _, name = value.rpartition(".")[0].partition(".")
         valid = expires.isdecimal() and int(expires) > (time.time() if now is None else now)
-        return valid and name not in self._revoked
+        return valid and self.is_own(value) and name not in self._revoked
+
+    def is_own(self, value: str) -> bool:
+        """Return whether a cookie was made here, also if it has expired or was revoked."""
+        text, _, signature = value.rpartition(".")
+        return hmac.compare_digest(signature.encode(), self._sign(text).encode())
 
     def revoke(self, value: str, now: float | None = None) -> None:
         """End a session: its cookie is refused from now on, also from other browsers.
@@ -148,6 +151,8 @@ class Guesses:
     def wrong(self, client: str, token: str) -> None:
         """Count a wrong token."""
         recent, count, until = self._clients.pop(client, ((), 0, 0.0))
+        if self._now() > until + FORGET_SECONDS:
+            recent, count = (), 0
         name = hash(token)
         if name not in recent:
             recent, count = (*recent[-7:], name), count + 1
@@ -165,6 +170,24 @@ class Guesses:
     def wait(self, client: str) -> float:
         """Return the seconds before the next token of a client is checked."""
         return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
+
+
+def network_of(host: str) -> str:
+    """Return the name under which the requests of one host are counted.
+
+    An IPv6 host has at least a whole /64 network of addresses.
+
+    Examples
+    --------
+    >>> network_of("192.0.2.1"), network_of("::ffff:192.0.2.1"), network_of("2001:db8::1:2:3:4")
+    ('192.0.2.1', '192.0.2.1', '2001:db8::')
+    """
+    address = _address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
+        mapped = address.ipv4_mapped
+        network = int(address) >> 64 << 64
+        return str(ipaddress.IPv6Address(network) if mapped is None else mapped)
+    return host
 
 
 def is_loopback(host: str) -> bool:
@@ -235,153 +258,14 @@ def has_origin(headers: Mapping[str, str]) -> bool:
     return "origin" in headers or "sec-fetch-site" in headers
 
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'"
-)
-
-SAFE = ("GET", "HEAD", "OPTIONS")
-
-PARTS = (".js", ".css", ".woff2")
-"""Static files that are part of a page, and none by themselves: its headers hold for them."""
-
-PARTS_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
-
-FREE = ("/login", "/logout", "/favicon.ico")
-"""Besides static files, what is open to all: how one comes by a session."""
-
-UNPRIVILEGED = ("/api/replay/", *FREE)
-"""What may be posted without a token where reading is free: it changes no belief."""
-
-
-class Guard:
-    """ASGI middleware that refuses forbidden requests and adds headers to all answers.
-
-    Parameters
-    ----------
-    app
-        The application.
-    access
-        The rules.
-    frame_ancestors
-        Pages that may show ``/embed/`` in a frame, as in Content-Security-Policy.
-    log
-        Called with the name of an event, its text and its level.
-    """
-
-    def __init__(
-        self,
-        app: Any,
-        access: Access,
-        frame_ancestors: str = "'self'",
-        log: Callable[[str, str, str], None] = lambda event, text, level: None,
-    ) -> None:
-        self._app, self._access, self._ancestors, self._log = app, access, frame_ancestors, log
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        extra = self._headers(scope["path"])
-
-        async def sending(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *extra]
-            await send(message)
-
-        refusal = self._refusal(scope)
-        if refusal is None:
-            await self._app(scope, receive, sending)
-        elif isinstance(refusal, bytes):
-            await _redirect(refusal, sending)
-        else:
-            status, reason, *more = refusal
-            await _refuse(status, reason, more[0] if more else {}, sending)
-
-    def _headers(self, path: str) -> list[tuple[bytes, bytes]]:
-        if path.startswith("/static/") and path.endswith(PARTS):
-            return PARTS_HEADERS
-        embedded = path.startswith("/embed/")
-        ancestors = self._ancestors if embedded else "'none'"
-        headers = {
-            "content-security-policy": f"{POLICY}; frame-ancestors {ancestors}",
-            "x-content-type-options": "nosniff",
-            # Without any referrer a browser names no origin either when it sends the form.
-            "referrer-policy": "same-origin" if path == "/login" else "no-referrer",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "cross-origin" if embedded else "same-origin",
-            "permissions-policy": "camera=(), geolocation=(), microphone=()",
-        }
-        if not embedded:
-            headers["x-frame-options"] = "DENY"
-        return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    def _refusal(self, scope: Any) -> tuple[Any, ...] | bytes | None:
-        """Return status, reason and headers, or where to log in; None if the request may pass."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        method, path = scope["method"], scope["path"]
-        if "transfer-encoding" in headers and "content-length" in headers:
-            reason = "expected either Content-Length or Transfer-Encoding, got both"
-            return 400, reason, {"connection": "close"}
-        if not self._access.is_known_host(headers.get("host", "")):
-            return 421, "this server is not known by that name; see --allow-host"
-        writes = method not in SAFE
-        if writes and not is_same_origin(headers):
-            return 403, "a page of another origin cannot change anything here"
-        wait = self._wait(scope, headers, path)
-        if wait:
-            reason = f"too many wrong tokens from this address: try again in {wait} s"
-            return 429, reason, {"retry-after": str(wait)}
-        session = self._access.is_session(session_of(headers.get("cookie", ""), scope))
-        bearer = self._has_bearer(headers, scope)
-        scope["state"] = {**scope.get("state", {}), "session": session or bearer}
-        if path.startswith("/static/") or path in FREE:
-            return None
-        if writes and session and not bearer and not has_origin(headers):
-            return 403, "a request with a session must have an Origin or Sec-Fetch-Site header"
-        free = self._access.reading_is_free and (not writes or path.startswith(UNPRIVILEGED))
-        if free or session or bearer:
-            return None
-        if not writes and "text/html" in headers.get("accept", ""):
-            return b"/login" + _next(scope)
-        return 401, "a token is needed: Authorization: Bearer TOKEN, or log in at /login"
-
-    def _wait(self, scope: Any, headers: dict[str, str], path: str) -> int:
-        """Return the seconds that a client has to wait before its next token is checked."""
-        guesses = "authorization" in headers or (path == "/login" and scope["method"] == "POST")
-        return math.ceil(self._access.guesses.wait(client_of(scope))) if guesses else 0
-
-    def _has_bearer(self, headers: dict[str, str], scope: Any) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return False
-        client = client_of(scope)
-        if self._access.is_token(token.strip()):
-            self._access.guesses.right(client)
-            return True
-        self._access.guesses.wrong(client, token)
-        self._log("refused", f"wrong token in a request from {client}", "warning")
-        return False
-
-
-def client_of(scope: Any) -> str:
+def address_of(scope: Any) -> str:
     """Return the address of the client of a request."""
     return str((scope.get("client") or ("unknown",))[0])
 
 
-def _next(scope: Any) -> bytes:
-    """Return the query that lets a login return to the page of a request."""
-    page = scope["path"]
-    if scope.get("query_string"):
-        page += f"?{scope['query_string'].decode('latin-1')}"
-    return b"" if page == "/" else f"?{urlencode({'next': page})}".encode()
+def client_of(scope: Any) -> str:
+    """Return the name under which the requests of a client are counted; see `network_of`."""
+    return network_of(address_of(scope))
 
 
 def local_page(page: str) -> str:
@@ -409,20 +293,3 @@ def session_of(header: str, scope: Any) -> str:
     except CookieError:
         return ""
     return "" if found is None else found.value
-
-
-async def _refuse(status: int, reason: str, more: Mapping[str, str], send: Any) -> None:
-    body = msgspec.json.encode({"error": reason})
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    headers += [(name.encode(), value.encode()) for name, value in more.items()]
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _redirect(where: bytes, send: Any) -> None:
-    headers = [(b"location", where), (b"content-length", b"0"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 303, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

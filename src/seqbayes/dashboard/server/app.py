@@ -16,8 +16,9 @@ from seqbayes.dashboard.live.board import Board
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.server import openapi
-from seqbayes.dashboard.server.access import Access, Guard
+from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.ingest import Ingest
 from seqbayes.dashboard.server.metrics import Metrics
 from seqbayes.dashboard.server.pages import Pages

@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seqbayes.console.signals import Interruption
+from seqbayes.dashboard.server.access import network_of
 from seqbayes.dashboard.server.app import Site
 
 GRACE = 10
@@ -48,7 +49,7 @@ class LimitedProtocol(H11Protocol):
         self._waited = False
         self._timer = self.loop.call_later(PATIENCE, self._check)
         peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._peer = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
         alike = self.by_client.setdefault(self._peer, {})
         alike[self] = None
         unfinished = [each for each in alike if each.is_unfinished()]

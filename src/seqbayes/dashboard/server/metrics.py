@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -15,12 +15,13 @@ from starlette.responses import Response
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.about import About
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.units import Unit, unit_of
 
 TOP = 20
 """Keys of a belief that are exported, those with most data; this bounds the number of series."""
 
-_RESERVED = ("belief", "label", "part", "rest")
-"""Labels that do not come from the fields of a key."""
+_RESERVED = ("belief", "label", "part", "rest", "le", "quantile")
+"""Labels that do not come from the fields of a key, or have a meaning to Prometheus."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -47,14 +48,14 @@ _SERVER = {
 
 _MEASURES = {
     False: {
-        "mean": "Posterior mean.",
-        "low": "Lower end of the 95 % interval.",
-        "high": "Upper end of the 95 % interval.",
+        "mean": ("mean", "Posterior mean."),
+        "low": ("low", "Lower end of the 95 % interval."),
+        "high": ("high", "Upper end of the 95 % interval."),
     },
     True: {
-        "median": "Posterior estimate of the median of the observations.",
-        "median_low": "Lower end of the 95 % interval of the median.",
-        "median_high": "Upper end of the 95 % interval of the median.",
+        "mean": ("median", "Posterior estimate of the median of the observations."),
+        "low": ("median_low", "Lower end of the 95 % interval of the median."),
+        "high": ("median_high", "Upper end of the 95 % interval of the median."),
     },
 }
 """Names and help of mean, low and high, by whether the belief is about logarithms."""
@@ -78,7 +79,8 @@ class Metrics:
     async def get(self, request: Request) -> Response:
         """Return all metrics."""
         text = await run_in_threadpool(self._text)
-        return Response(text, 200, {"cache-control": "no-store"}, CONTENT_TYPE)
+        body = text.encode(errors="replace")
+        return Response(body, 200, {"cache-control": "no-store"}, CONTENT_TYPE)
 
     def _text(self) -> str:
         health = self._hub.health()
@@ -93,25 +95,55 @@ class Metrics:
         with board.lock:
             shelves = list(board.shelves.values())
             keys = [({"belief": s.about.name}, float(len(s.entries))) for s in shelves]
-            entries = [
-                (labels_of(entry.names, shelf.about), entry.n, views.measures(entry.state))
-                for shelf in shelves
-                for entry in shelf.top(TOP)
-            ]
+            weights: list[Sample] = []
+            exported: list[Exported] = []
+            for shelf in shelves:
+                unit = unit_of(shelf.about.unit)
+                for entry in shelf.top(TOP):
+                    labels = labels_of(entry.names, shelf.about)
+                    weights.append((labels, entry.n))
+                    exported += _exported(labels, unit, views.measures(entry.state))
         yield from family("seqbayes_belief_keys", "gauge", "Keys of a belief.", keys)
-        weights = [(labels, n) for labels, n, _ in entries]
         name, help_text = "seqbayes_belief_observations", "Total weight of the observations."
         yield from family(name, "gauge", help_text, weights)
-        for logarithmic, metrics in _MEASURES.items():
-            for k, (name, help_text) in enumerate(metrics.items()):
+        for unit_name, logarithmic in dict.fromkeys(
+            (each.unit.name, each.measure.logarithmic) for each in exported
+        ):
+            chosen = [
+                each
+                for each in exported
+                if each.unit.name == unit_name and each.measure.logarithmic is logarithmic
+            ]
+            for field, (name, help_text) in _MEASURES[logarithmic].items():
                 samples = [
-                    ({**labels, **measure.labels}, value)
-                    for labels, _, measures in entries
-                    for measure in measures
-                    if measure.logarithmic is logarithmic
-                    and (value := (measure.mean, measure.low, measure.high)[k]) is not None
+                    (each.labels, value * each.unit.factor)
+                    for each in chosen
+                    if (value := each.measure._asdict()[field]) is not None
                 ]
-                yield from family(f"seqbayes_belief_{name}", "gauge", help_text, samples)
+                full = f"seqbayes_belief_{name}_{unit_name}".rstrip("_")
+                yield from family(full, "gauge", help_text, samples)
+
+
+class Exported(NamedTuple):
+    """A number of a key, with the labels and the unit of its metrics."""
+
+    labels: dict[str, str]
+    unit: Unit
+    measure: views.Measure
+
+
+def _exported(
+    labels: dict[str, str], unit: Unit, measures: Iterable[views.Measure]
+) -> Iterator[Exported]:
+    """Yield the numbers of a key; numbers of the same name get a suffix, to be different series."""
+    taken: set[tuple[str, ...]] = set()
+    for measure in measures:
+        own, k = measure.labels, 1
+        while tuple(own.values()) in taken:
+            k += 1
+            own = {name: f"{text} {k}" for name, text in measure.labels.items()}
+        taken.add(tuple(own.values()))
+        yield Exported({**labels, **own}, Unit("", 1.0) if measure.share else unit, measure)
 
 
 def labels_of(names: Sequence[str] | None, about: About) -> dict[str, str]:
@@ -132,7 +164,8 @@ def labels_of(names: Sequence[str] | None, about: About) -> dict[str, str]:
         return {"belief": about.name, "rest": "true"}
     labels, taken = {"belief": about.name}, set(_RESERVED)
     for field, value in zip(about.by, names, strict=True):
-        label = plain = re.sub(r"[^a-zA-Z0-9_]", "_", field).lstrip("_0123456789") or "field"
+        snake = re.sub(r"([a-z])([A-Z])", lambda case: f"{case[1]}_{case[2].lower()}", field)
+        label = plain = re.sub(r"[^a-zA-Z0-9_]", "_", snake).lstrip("_0123456789") or "field"
         k = 1
         while label in taken:
             k += 1

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from seqbayes.dashboard.server.access import (
     SESSION_SECONDS,
     Access,
-    client_of,
+    address_of,
     cookie_name,
     local_page,
     session_of,
@@ -134,16 +134,17 @@ class Pages:
         body = (await body_of(request, 4096)).decode(errors="replace")
         given = parse_qs(body).get("token", [""])[0].strip()
         page = local_page(request.query_params.get("next", "/"))
-        client, guesses = client_of(request.scope), self._access.guesses
+        client, guesses = address_of(request.scope), self._access.guesses
+        guesser = request.scope["state"]["guesser"]
         form = "text/html" in request.headers.get("accept", "")
         if not self._access.is_token(given):
-            guesses.wrong(client, given)
+            guesses.wrong(guesser, given)
             self._log("refused", f"wrong token in a login from {client}", "warning")
             if form:
                 again = {"wrong": "", **({} if page == "/" else {"next": page})}
                 return RedirectResponse(f"/login?{urlencode(again)}", 303)
             raise Refusal(401, "that is not the token")
-        guesses.right(client)
+        guesses.right(guesser)
         self._log("login", f"login from {client}", "info")
         done = RedirectResponse(page, 303) if form else answer(request, {"ok": True})
         self._set(done, request, self._access.make_session(), SESSION_SECONDS)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import frame
+from seqbayes.dashboard.server.access import client_of
 from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
 from seqbayes.dashboard.server.streams import EventStream
 from seqbayes.datasets import factory_mixes
@@ -29,7 +31,12 @@ MOST_STORIES = 16
 """Stories that are kept; those told longest ago are forgotten, and told anew when asked for."""
 
 MOST_STEPS = 500
-MOST_ENDLESS = 20
+MAX_ENDLESS = 20
+"""Endless streams at the same time."""
+
+MAX_CLIENT_ENDLESS = 5
+"""Endless streams of one client at the same time."""
+
 MOST_SKIPPED = 100_000
 """Maximum number of sets of the endless stream that a client may skip."""
 
@@ -87,7 +94,7 @@ class Stories:
     def __init__(self) -> None:
         self._told: OrderedDict[str, StoryBuffer] = OrderedDict()
         self._lock = threading.Lock()
-        self._endless = 0
+        self._endless: Counter[str] = Counter()
         self.closing = asyncio.Event()
 
     async def begin(self, request: Request) -> Response:
@@ -131,7 +138,8 @@ class Stories:
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
             raise Refusal(404, "only the story of the coins has an endless stream")
-        if self._endless >= MOST_ENDLESS:
+        client = client_of(request.scope)
+        if self._endless[client] >= MAX_CLIENT_ENDLESS or self._endless.total() >= MAX_ENDLESS:
             raise Refusal(503, "too many endless streams are open", {"retry-after": "5"})
         try:
             endless = EndlessCoins(
@@ -139,11 +147,12 @@ class Stories:
             )
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
-        self._endless += 1
-        return EventStream(self._sets(endless, after), self._ended)
+        self._endless[client] += 1
+        return EventStream(self._sets(endless, after), partial(self._ended, client))
 
-    def _ended(self) -> None:
-        self._endless -= 1
+    def _ended(self, client: str) -> None:
+        self._endless[client] -= 1
+        self._endless += Counter()  # forget clients without streams
 
     async def _sets(self, endless: EndlessCoins, after: int) -> AsyncIterator[bytes]:
         sets = iter(endless)

@@ -77,6 +77,8 @@ class Measure(NamedTuple):
         Mean and interval.
     logarithmic
         Whether the state learned logarithms; then they are those of the median.
+    share
+        Whether it lies between 0 and 1, whatever the unit of the observations is.
     """
 
     labels: dict[str, str]
@@ -84,6 +86,12 @@ class Measure(NamedTuple):
     low: float | None
     high: float | None
     logarithmic: bool = False
+    share: bool = False
+
+    @classmethod
+    def of(cls, labels: dict[str, str], found: Followed) -> Measure:
+        """Return a number that can be followed, with labels."""
+        return cls(labels, found.mean, found.low, found.high, share=found.share)
 
 
 class View:
@@ -145,7 +153,7 @@ class View:
     def measures(self, state: Any) -> list[Measure]:
         """Return the numbers for monitoring."""
         found = islice(self.followable(state), MAX_MEASURES)
-        return [Measure({"part": each.name}, each.mean, each.low, each.high) for each in found]
+        return [Measure.of({"part": each.name}, each) for each in found]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return a named estimate for each number that the belief is about."""

@@ -81,8 +81,7 @@ class LabelsView(View):
 
     def measures(self, state: Any) -> list[Measure]:
         """Return the largest shares, each with its label."""
-        found = self.followable(state)
-        return [Measure({"label": each.name}, each.mean, each.low, each.high) for each in found]
+        return [Measure.of({"label": each.name}, each) for each in self.followable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the share of each label."""

@@ -101,9 +101,9 @@ class NumberView(View):
         found = self.followed(state, ())
         if found is None:
             return []
-        ends = found.mean, found.low, found.high
         if not state.likelihood.of_logarithm:
-            return [Measure({}, *ends)]
+            return [Measure.of({}, found)]
+        ends = found.mean, found.low, found.high
         mean, low, high = (None if end is None else _exp(end) for end in ends)
         return [Measure({}, mean, low, high, logarithmic=True)]
 

@@ -90,10 +90,7 @@ class WritableStore(ReadableStore):
         raise NotImplementedError
 
     def thin(self, belief: str, most: int) -> None:
-        """Delete every second point of each history with more than `most` points.
-
-        The first and the last point are kept.
-        """
+        """Delete the `surplus_times` of each history of a belief."""
         raise NotImplementedError
 
     # Derived.

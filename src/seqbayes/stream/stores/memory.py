@@ -22,6 +22,7 @@ from seqbayes.stream.stores.records import (
     StoredLetter,
     StoredState,
     StoreError,
+    surplus_times,
 )
 
 
@@ -220,12 +221,12 @@ class MemoryStore(Store):
         tables.letters[tables.last_letter] = StoredLetter(tables.last_letter, letter, at)
 
     def thin(self, belief: str, most: int) -> None:
-        """Delete every second point of each history with more than `most` points."""
+        """Delete the `surplus_times` of each history of a belief."""
         with self.transaction():
             points = self._tables.points.get(belief, {})
             for key in {key for key, _ in points}:
                 times = sorted(at for each, at in points if each == key)
-                for at in times[1:-1:2] if len(times) > most else ():
+                for at in surplus_times(times, most):
                     del points[key, at]
 
     # Administration.

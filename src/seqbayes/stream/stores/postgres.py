@@ -179,7 +179,7 @@ class PostgresStore(SqlStore):
         super().write_contents(contents)
 
     def thin(self, belief: str, most: int) -> None:
-        """Delete every second point of long histories; skip it if the connection is lost."""
+        """Delete the `surplus_times` of each history; skip it if the connection is lost."""
         try:
             super().thin(belief, most)
         except StoreError as error:

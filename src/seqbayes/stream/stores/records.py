@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -88,6 +90,37 @@ class HistoryPoint(NamedTuple):
     key: str
     at: float
     summary: str
+
+
+def surplus_times(times: Sequence[float], most: int) -> list[float]:
+    """Return the times of points to delete from a history with more than `most` points.
+
+    The newest point remains, and one in each of at most 3/4 of `most` equal intervals. Their length
+    is a power of two and they start at multiples of it, so that a history that is thinned again
+    and again stays evenly spaced.
+
+    Parameters
+    ----------
+    times
+        Times of all points, in ascending order.
+    most
+        Maximum number of points.
+
+    Examples
+    --------
+    >>> surplus_times([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0, 6.5], most=8)
+    [1.0, 3.0, 5.0, 5.5]
+    >>> surplus_times([0.0, 1.0, 2.0], most=8)
+    []
+    """
+    if len(times) <= most:
+        return []
+    width = 2.0 ** math.ceil(math.log2((times[-1] - times[0]) / (0.75 * most)))
+    return [
+        at
+        for before, at in pairwise(times[:-1])
+        if math.floor(before / width) == math.floor(at / width)
+    ]
 
 
 class Reason(NamedTuple):

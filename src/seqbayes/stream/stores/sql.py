@@ -7,6 +7,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,6 +26,7 @@ from seqbayes.stream.stores.records import (
     StoredEntry,
     StoredLetter,
     StoreError,
+    surplus_times,
 )
 
 Row = tuple[Any, ...]
@@ -330,16 +332,20 @@ class SqlStore(Store):
         self._run("INSERT INTO seqbayes_beliefs VALUES (?, ?)", [name, declaration])
 
     def thin(self, belief: str, most: int) -> None:
-        """Delete every second point of each history with more than `most` points."""
+        """Delete the `surplus_times` of each history of a belief."""
         with self._transaction():
-            self._run(
-                "DELETE FROM seqbayes_history WHERE (belief, key, at) IN (SELECT belief, key, at"
-                " FROM (SELECT belief, key, at, row_number() OVER (PARTITION BY key ORDER BY at)"
-                " AS place, count(*) OVER (PARTITION BY key) AS points FROM seqbayes_history"
-                " WHERE belief = ?) AS ranked"
-                " WHERE points > ? AND place = 2 * (place / 2) AND place < points)",
-                [belief, most],
+            found = self._run(
+                "SELECT key, at FROM seqbayes_history WHERE belief = ? AND key IN (SELECT key FROM"
+                " seqbayes_history WHERE belief = ? GROUP BY key HAVING count(*) > ?)"
+                " ORDER BY key, at",
+                [belief, belief, most],
             )
+            for key, points in itertools.groupby(found, key=itemgetter(0)):
+                for at in surplus_times([at for _, at in points], most):
+                    self._run(
+                        "DELETE FROM seqbayes_history WHERE belief = ? AND key = ? AND at = ?",
+                        [belief, key, at],
+                    )
 
     def apply(self, changes: Changes, at: float) -> None:
         """Store changes; see `WritableStore`."""

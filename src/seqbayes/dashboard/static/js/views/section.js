@@ -47,8 +47,10 @@ export class Section {
   }
 
   #element() {
-    const { name, prior, likelihood, half_life: half } = this.belief;
-    const model = [prior, likelihood, half && `half-life ${half}`].filter(Boolean).join(" · ");
+    const { name, prior, likelihood, half_life: half, unit } = this.belief;
+    const model = [prior, likelihood, half && `half-life ${half}`, unit && `in ${unit}`]
+      .filter(Boolean)
+      .join(" · ");
     return h(
       "section",
       { class: "belief", "aria-label": name },
