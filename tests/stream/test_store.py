@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 from databases import named, query, terminate

@@ -159,7 +159,7 @@ class Guard:
     def _guesser(self, scope: Any, cookie: str) -> str:
         """Return the name under which wrong tokens are counted.
 
-        A browser that has logged in before is counted by itself, so that others at its address
+        A browser that has logged in before is counted separately, so that others at its address
         cannot lock it out.
         """
         client = client_of(scope)
