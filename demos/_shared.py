@@ -1,4 +1,4 @@
-"""How every demo prints and plots, so that each can be about its numbers alone."""
+"""Printing and plotting shared by all demos."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DASHES: dict[str, Any] = {
     "posterior": "-",
     "next": (0, (5, 1, 1, 1, 1, 1)),
 }
-"""A dash pattern for every part of Bayes' rule: its colour is never alone in telling it apart."""
+"""A dash pattern for every part of Bayes' rule, so that colour is not the only distinction."""
 
 _WIDEST = 88
 _IN_A_PIPE = 100
@@ -35,14 +35,14 @@ _UNBOUNDED = 10_000
 
 
 class Screen:
-    """Prose and tables, in the colours of Bayes' rule on a terminal and plain anywhere else.
+    """Text and tables, in the colours of Bayes' rule on a terminal and plain elsewhere.
 
-    Text may carry rich's markup with the styles ``prior``, ``likelihood``, ``evidence``,
+    Text may contain rich's markup with the styles ``prior``, ``likelihood``, ``evidence``,
     ``posterior`` and ``next``.
     """
 
     def __init__(self) -> None:
-        # in a pipe the width is always the same, and a sign that its encoding lacks becomes "?"
+        # in a pipe the width is constant, and a character that the encoding lacks becomes "?"
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
@@ -59,16 +59,16 @@ class Screen:
         self._console.print(" ".join(text.split()), width=min(self._console.width, _WIDEST))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table: words to the left, numbers to the right.
+        """Print a table with words aligned to the left and numbers to the right.
 
-        Where the screen is too narrow for that, nothing is cut: every cell gets its own line.
+        If the screen is too narrow, every cell is printed on a separate line instead.
 
         Parameters
         ----------
         columns
-            Headers; one that starts with ``<`` is of a column of words.
+            Headers; one that starts with ``<`` marks a column of words.
         rows
-            As many cells a row.
+            One cell per column.
         """
         rows = [list(row) for row in rows]
         grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
@@ -103,9 +103,9 @@ def present(
     tell
         Prints the numbers.
     figure
-        Draws them into an empty figure.
+        Draws the numbers into an empty figure.
     arguments
-        Of the command line.
+        Arguments of the command line.
 
     Returns
     -------
@@ -138,12 +138,12 @@ def present(
     except OSError as error:
         parser.exit(1, f"--plot: {error}\n")
     if plot:
-        print(f"\nThe figure is in {plot}")  # a path is not broken into lines
+        print(f"\nThe figure is in {plot}")  # print() does not wrap a path
     return 0
 
 
 def draw(figure: Callable[[Figure], None], path: str = "") -> None:
-    """Draw a figure into a file, or show it where no path is given.
+    """Draw a figure into a file, or show it if no path is given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the demos of streams have in common: a runner that is killed, and what it leaves."""
+"""Shared code of the stream demos: a runner that is killed, and a check of its results."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from seqbayes.stream import Belief, Pipeline, StoreError, open_store
 from seqbayes.stream.sources import Iterated
 
 PATIENCE = 60.0
-"""Seconds in which something must happen."""
+"""Timeout in seconds."""
 STORE = "beliefs.db"
 
 
 class Runner:
-    """``seqbayes run`` as a process of its own.
+    """``seqbayes run`` in a separate process.
 
     Parameters
     ----------
     directory
-        Where it runs.
+        Working directory.
     config
-        The TOML that it is given.
+        The TOML configuration.
     """
 
     def __init__(self, directory: Path, config: str) -> None:
@@ -40,7 +40,7 @@ class Runner:
         (directory / "stream.toml").write_text(config)
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process."""
         with (self.directory / "runner.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "seqbayes", "run", "stream.toml"],
@@ -51,15 +51,15 @@ class Runner:
 
     @property
     def committed(self) -> int:
-        """How many events are in the store."""
+        """Number of events in the store."""
         try:
             with open_store(str(self.directory / STORE), "read") as store:
                 return sum(place.events for place in store.places())
-        except StoreError:  # it is not there yet
+        except StoreError:  # it does not exist yet
             return 0
 
     def wait_for(self, events: int) -> None:
-        """Wait until so many events are in the store."""
+        """Wait until this number of events is in the store."""
         deadline = time.monotonic() + PATIENCE
         while self.committed < events:
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -67,12 +67,12 @@ class Runner:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it at once; it can do nothing about it."""
+        """Kill the process (SIGKILL)."""
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Stop the process (SIGTERM)."""
         self._process.terminate()
         self._process.wait()
 
@@ -85,16 +85,16 @@ class Runner:
 def survive(
     runner: Runner, events: Sequence[bytes], publish: Callable[[Sequence[bytes]], None]
 ) -> None:
-    """Publish events in three parts; kill the runner while it is at the second one.
+    """Publish events in three parts; kill the runner while it reads the second one.
 
     Parameters
     ----------
     runner
-        What reads them.
+        The runner.
     events
-        All of them.
+        All events.
     publish
-        Appends some of them to what is read.
+        Appends events to the source.
     """
     first, second = len(events) // 3, 2 * len(events) // 3
     publish(events[:first])
@@ -115,16 +115,16 @@ def survive(
 def tell(
     screen: Screen, belief: Belief, about: str, events: Sequence[bytes], states: dict[str, str]
 ) -> None:
-    """Print what is known, and whether it is what an uninterrupted run knows.
+    """Print the states, and whether they equal those of an uninterrupted run.
 
     Parameters
     ----------
     screen
-        Where to.
+        The output.
     belief, about
-        What was learned, and what its mean is called.
+        The belief, and the name of its mean.
     events
-        All that was fed.
+        All events.
     states
         The stored JSON by key.
     """
@@ -135,19 +135,19 @@ def tell(
         if isinstance(state, NormalInverseGamma):
             mean, (low, high) = state.mean.mean, state.interval().mean
         rows.append([key, f"{state.n_samples:,g}", f"{mean:.4g}", f"{low:.4g} to {high:.4g}"])
-    screen.table([f"<{belief.by[0]}", "seen", f"[posterior]{about}[/]", "95 % interval"], rows)
-    whole = in_one_go(belief, events)
+    screen.table([f"<{belief.by[0]}", "n", f"[posterior]{about}[/]", "95 % interval"], rows)
+    whole = uninterrupted(belief, events)
     found = {key: json.loads(text) for key, text in states.items()}
     same = json.dumps(found, sort_keys=True) == json.dumps(whole, sort_keys=True)
     screen.say(
-        f"{len(events):,} events, none lost and none counted twice: every belief is"
-        f" {'the same to the last bit as' if same else 'NOT THE SAME AS'} one that learned them in"
-        " one go."
+        f"{len(events):,} events, each counted exactly once: every state is"
+        f" {'identical to the last bit to' if same else 'DIFFERENT FROM'} that of an uninterrupted"
+        " run."
     )
 
 
-def in_one_go(belief: Belief, events: Sequence[bytes]) -> dict[str, Any]:
-    """Return the JSON of the states that events lead to where nothing is killed."""
+def uninterrupted(belief: Belief, events: Sequence[bytes]) -> dict[str, Any]:
+    """Return the JSON of the states after an uninterrupted run."""
     source = Iterated([json.loads(event) for event in events], name="all")
     with Pipeline(source, [belief], open_store(":memory:")) as pipeline:
         for _ in pipeline:
@@ -162,23 +162,23 @@ def present(
     kind: type[Server] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run a demo in a directory that is gone afterwards.
+    """Run a demo in a temporary directory.
 
     Parameters
     ----------
     about
         The docstring of the demo; its first line is the title.
     show
-        Runs and prints it.
+        Runs the demo and prints its results.
     kind
-        The server that it needs.
+        The server that it needs, if any.
     arguments
-        Of the command line.
+        Arguments of the command line.
 
     Returns
     -------
     int
-        The exit status: 1 where there is no such server.
+        The exit status: 1 if the server is not installed.
     """
     about = about or ""
     parser = argparse.ArgumentParser(

@@ -1,8 +1,9 @@
-"""Alice and Bob: why one must not plug in the best guess.
+"""Alice and Bob: why a point estimate is not enough.
 
-A ball marks a place on a table. Each further ball that falls on one side of it is a point for
-Alice, on the other for Bob; nobody sees the mark. Alice leads 5 : 3, and six points win. How
-probable is it that Bob wins, with three points in a row? (Bayes' billiards, told by S. Eddy 2004.)
+A ball marks a random position on a table, which the players do not see. Each further ball is a
+point for Alice if it lands on one side of the mark, and for Bob otherwise. Alice leads 5 : 3, and
+six points win. What is the probability that Bob wins, with three points in a row? (Bayes'
+billiards, after S. Eddy 2004.)
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ NEEDED = TO_WIN - BOB
 
 
 def belief() -> Beta:
-    """Return what is known of Alice's chance of a point: the mark may be anywhere."""
+    """Return the belief about Alice's probability of a point, with a uniform prior of the mark."""
     chance = Beta.flat(likelihood=Binomial(trials=ALICE + BOB))
     chance.learn_one(ALICE)
     return chance
 
 
 def plug_in() -> float:
-    """Return Bob's chance if Alice's chance of a point were the MLE, for certain."""
+    """Return the probability that Bob wins if Alice's probability of a point is the MLE."""
     mle = belief().mle
     assert mle is not None
     return float((1.0 - mle) ** NEEDED)
 
 
 def bayes() -> float:
-    """Return Bob's chance, averaged over all that Alice's chance may be."""
+    """Return the probability that Bob wins, averaged over the posterior."""
     alpha, beta = belief().posterior
     rest = Beta(alpha, beta, likelihood=Binomial(trials=NEEDED))
     return float(rest.predictive.p(0))
 
 
 def point_by_point() -> list[float]:
-    """Return Bob's chance of each point, given that he made the ones before."""
+    """Return the probability of each of Bob's points, given the points before."""
     chance = Beta(*belief().posterior)
     chances = []
     for _ in range(NEEDED):
@@ -61,12 +62,12 @@ def odds_against(probability: float) -> str:
 
 
 def tell(screen: Screen) -> None:
-    """Print both answers, and how the second comes about."""
+    """Print both answers, and the second one point by point."""
     posterior = belief().posterior
     screen.say(
-        f"After {ALICE} : {BOB} Alice's chance of a point is"
+        f"After {ALICE} : {BOB}, the posterior of Alice's probability of a point is"
         f" [posterior]Beta({posterior.alpha:g}, {posterior.beta:g})[/];"
-        f" its peak, the MLE, is {belief().mle:g}."
+        f" its mode, the MLE, is {belief().mle:g}."
     )
     screen.table(
         ["<Bob wins", "probability", "odds against", "<how"],
@@ -75,7 +76,7 @@ def tell(screen: Screen) -> None:
                 "[likelihood]plug-in[/]",
                 f"{plug_in():.4f}",
                 odds_against(plug_in()),
-                f"the MLE's (1 − {ALICE}/{ALICE + BOB})^{NEEDED}",
+                f"(1 − {ALICE}/{ALICE + BOB})^{NEEDED}, with the MLE",
             ],
             [
                 "[posterior]Bayes[/]",
@@ -89,8 +90,8 @@ def tell(screen: Screen) -> None:
     screen.say(
         "Point by point: "
         + " × ".join(f"{step:.4f}" for step in steps)
-        + f" = [posterior]{np.prod(steps):.4f}[/]. Each point that Bob makes is news that the mark"
-        " lies well for him. The plug-in estimate never hears it."
+        + f" = [posterior]{np.prod(steps):.4f}[/]. Each of Bob's points is evidence that the mark"
+        " favours him, which the plug-in estimate ignores."
     )
 
 
@@ -100,9 +101,11 @@ def figure(canvas: Figure) -> None:
     chance = np.linspace(0.0, 1.0, 401)
     mle = ALICE / (ALICE + BOB)
     curve(above, "posterior", chance, belief().pdf(chance), "posterior")
-    above.set(title="What is believed about Alice's chance of a point, after 5 : 3", ylim=(0, 3))
+    above.set(title="Belief about Alice's probability of a point, after 5 : 3", ylim=(0, 3))
     below.plot(chance, (1.0 - chance) ** NEEDED, color="black")
-    below.set(title="Probability that Bob wins", xlabel="Alice's chance of a point", ylim=(0, 1))
+    below.set(
+        title="Probability that Bob wins", xlabel="Alice's probability of a point", ylim=(0, 1)
+    )
     for axes in (above, below):
         axes.axvline(mle, color=RULE["likelihood"], linestyle=":", label=f"MLE {mle:g}")
         axes.set(xlim=(0, 1))

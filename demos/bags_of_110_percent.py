@@ -1,7 +1,7 @@
-"""Bags of 110 %: shares that cannot be are refused, not mended.
+"""Bags of 110 %: shares that do not sum to 1 are refused, not rescaled.
 
-A hundred bags were counted as 30 % red, 20 % green, 25 % blue and 35 % yellow. That makes 110 %.
-One could divide by 1.10 and go on, but nobody said that all four are wrong in proportion.
+A hundred bags were reported as 30 % red, 20 % green, 25 % blue and 35 % yellow, which sum to 110 %.
+Dividing by 1.10 would assume that all four shares are wrong in proportion.
 """
 
 from __future__ import annotations
@@ -20,35 +20,39 @@ STRENGTH = 100.0
 
 
 def refusal() -> str:
-    """Return what is said of a prior with the published shares."""
+    """Return the error message of a prior with the published shares."""
     try:
         Dirichlet.from_proportions(PUBLISHED, STRENGTH)
     except PriorError as error:
         return str(error)
-    raise AssertionError("shares of 110 % were believed")
+    raise AssertionError("shares of 110 % were accepted")
 
 
 def repairs() -> dict[str, Dirichlet]:
-    """Return the priors that somebody may have meant, by what they take to be the slip."""
+    """Return the corrected priors, by the share that is assumed to be wrong."""
     total = sum(PUBLISHED.values())
-    mended = {"all, in proportion": {name: share / total for name, share in PUBLISHED.items()}}
+    corrected = {"all, in proportion": {name: share / total for name, share in PUBLISHED.items()}}
     for slip in PUBLISHED:
         others = sum(share for name, share in PUBLISHED.items() if name != slip)
-        mended[f"{slip} alone"] = {**PUBLISHED, slip: 1.0 - others}
-    return {slip: Dirichlet.from_proportions(shares, STRENGTH) for slip, shares in mended.items()}
+        corrected[f"{slip} alone"] = {**PUBLISHED, slip: 1.0 - others}
+    return {
+        slip: Dirichlet.from_proportions(shares, STRENGTH) for slip, shares in corrected.items()
+    }
 
 
 def tell(screen: Screen) -> None:
-    """Print the refusal, and what each repair would have made believed."""
+    """Print the error, and the prior after each correction."""
     screen.say(
         "Published: "
         + ", ".join(f"{n} {100 * share:.0f} %" for n, share in PUBLISHED.items())
         + "."
     )
     screen.say(f"PriorError: [prior]{refusal()}[/]")
-    screen.say("Why not just mend it? Because there is more than one way, and each is a belief:")
+    screen.say(
+        "The shares cannot be corrected automatically, because each correction is another prior:"
+    )
     screen.table(
-        ["<if the slip is in …", *PUBLISHED],
+        ["<if the error is in …", *PUBLISHED],
         [
             [slip, *(f"{100 * prior.mean[name]:.1f} %" for name in PUBLISHED)]
             for slip, prior in repairs().items()
@@ -56,8 +60,8 @@ def tell(screen: Screen) -> None:
     )
     likeliest = {prior.predict_one() for prior in repairs().values()}
     screen.say(
-        f"They do not even agree on the likeliest candy ({' or '.join(sorted(likeliest))}). Which"
-        " one was meant is for the person with the bags to say."
+        f"They do not even agree on the most probable candy ({' or '.join(sorted(likeliest))})."
+        " Only the author of the data can tell which one is right."
     )
 
 

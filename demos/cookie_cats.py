@@ -1,8 +1,9 @@
 """Cookie Cats: two questions about one experiment, and two answers.
 
-A gate in a game stood at level 30 for some players and at level 40 for the others. Who came back on
-the seventh day? "Which gate is better, and how surely?" is one question. "Is there a difference at
-all?" is another. (Counts: the game's published A/B test.)
+A gate in a game was placed at level 30 for some players and at level 40 for the others. The outcome
+is whether a player came back on the seventh day. "Which gate is better, and with what probability?"
+is one question. "Is there a difference at all?" is another. (Counts: the game's published A/B
+test.)
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ GATES = {"gate 30": (8502, 44700), "gate 40": (8279, 45489)}
 
 
 def beliefs() -> dict[str, Beta]:
-    """Return the belief in each gate's retention, from the flat prior."""
+    """Return the belief about the retention of each gate, from a flat prior."""
     rates = {gate: Beta.flat(likelihood=Binomial()) for gate in GATES}
     for gate, rate in rates.items():
         rate.learn_one(GATES[gate])
@@ -40,7 +41,7 @@ def probability_30_is_better() -> float:
 
 
 def log_bayes_factor() -> float:
-    """Return the log evidence of two rates less that of one rate for all players."""
+    """Return the log evidence of two rates minus that of one rate for all players."""
     thirty, forty = beliefs().values()
     # merging two beliefs counts the prior that they share once
     evidence = [belief.log_evidence for belief in (thirty, forty, thirty + forty)]
@@ -79,9 +80,9 @@ def tell(screen: Screen) -> None:
         ],
     )
     screen.say(
-        f"The Bayes factor {math.exp(factor):.2f} of two rates against one says that the data"
-        " favour neither: two flat priors also allow rates of 5 % and 95 %, and pay for what they"
-        " allow. Both answers are right. If one gate must be chosen, take 30."
+        f"The Bayes factor of two rates against one is {math.exp(factor):.2f}: the data favour"
+        " neither, because two flat priors also spend probability on rates such as 5 % and 95 %."
+        " Both answers are right. If one gate must be chosen, choose gate 30."
     )
 
 

@@ -1,7 +1,7 @@
-"""A flat prior adds nothing: its MAP is the MLE.
+"""With a flat prior, the MAP is the MLE.
 
-Whatever is counted or measured, the posterior under a flat prior is the likelihood, scaled. So both
-peak at the same place, and MLE is MAP with a flat prior. Flat in what, though?
+For any data, the posterior under a flat prior is the normalised likelihood. Both have the same
+mode, so the MLE is the MAP with a flat prior. But which parametrisation is the prior flat in?
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOSSES = [True] * 7 + [False] * 3
 
 
 class Pair(NamedTuple):
-    """Peak of the likelihood and peak of the posterior of one model."""
+    """MLE and MAP of one model."""
 
     name: str
     data: str
@@ -55,13 +55,13 @@ def pairs() -> list[Pair]:
 
 
 def priors_of_a_coin() -> dict[str, tuple[float, float]]:
-    """Return MAP and mean of a coin's seven heads in ten, by prior."""
+    """Return the MAP and mean after seven heads in ten tosses, by prior."""
     found = {}
     for name, coin in (
         ("flat in the probability, Beta(1, 1)", Beta.flat()),
         ("flat in the log odds, Beta(0, 0)", Beta.haldane()),
         ("Jeffreys', Beta(½, ½)", Beta.jeffreys()),
-        ("a fair coin, surely: Beta(50, 50)", Beta(50, 50)),
+        ("strong prior of a fair coin, Beta(50, 50)", Beta(50, 50)),
     ):
         coin.learn_many(TOSSES)
         found[name] = (coin.map, coin.mean)
@@ -69,7 +69,7 @@ def priors_of_a_coin() -> dict[str, tuple[float, float]]:
 
 
 def written(estimate: Any) -> str:
-    """Return a number, or each number of several."""
+    """Format one or several numbers."""
     if isinstance(estimate, dict):
         estimate = tuple(estimate.values())
     if isinstance(estimate, tuple):
@@ -78,24 +78,26 @@ def written(estimate: Any) -> str:
 
 
 def tell(screen: Screen) -> None:
-    """Print the peaks side by side."""
+    """Print MLE and MAP of every model."""
     screen.table(
         ["<unknown", "<data", "<[likelihood]MLE[/]", "<[posterior]MAP, flat prior[/]"],
         [[pair.name, pair.data, written(pair.mle), written(pair.map)] for pair in pairs()],
     )
     screen.say(
-        "But a prior is flat in something. Seven heads in ten have one MLE, and as many MAPs as"
-        " there are ideas of knowing nothing:"
+        "But flatness depends on the parametrisation. Seven heads in ten tosses have one MLE, and a"
+        " different MAP under each of these priors:"
     )
     screen.table(
         ["<prior", "[posterior]MAP[/]", "mean"],
         [[name, f"{peak:.4f}", f"{mean:.4f}"] for name, (peak, mean) in priors_of_a_coin().items()],
     )
-    screen.say("The prior that is flat in the log odds has its mean, not its peak, at the MLE.")
+    screen.say(
+        "With the prior that is flat in the log odds, the posterior mean, not its mode, is the MLE."
+    )
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the posteriors of the coin under the flat prior and under a stubborn one."""
+    """Draw the posteriors of the coin under a flat and under an informative prior."""
     p = np.linspace(0.001, 0.999, 500)
     # scaled to area 1
     likelihood = BetaDistribution(8.0, 4.0).pdf(p)

@@ -1,8 +1,8 @@
-"""How many clusters? Mixtures side by side, and one whose components are born and retire.
+"""The number of clusters: comparing mixtures, and a mixture that adds and removes components.
 
-Every mixture says how probable the next point is, before it learns it. The sum of the logs is its
-log score (A. P. Dawid, Journal of the Royal Statistical Society A 147, 1984), and the same score
-decides whether a component is born.
+Every mixture predicts the next point before it learns it. The sum of the log densities is its log
+score (A. P. Dawid, Journal of the Royal Statistical Society A 147, 1984), and the same score
+decides whether a component is added.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LONG = (0.644, [4.29, 80.0], [[0.17, 0.94], [0.94, 36.0]])
 ERUPTIONS = 272
 MOST = 5
 
-# Clusters that come one after another.
+# Clusters that appear one after another.
 PLACES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0], [3.0, 3.0]])
 EACH = 1_000
 STOPS = tuple(range(EACH // 4, EACH * len(PLACES) + 1, EACH // 4))
@@ -61,7 +61,7 @@ def side_by_side() -> tuple[Prequential, np.ndarray]:
 
 
 class Stop(NamedTuple):
-    """What components there were after so many points."""
+    """The names of the components after the first n points."""
 
     n: int
     names: tuple[int, ...]
@@ -69,7 +69,7 @@ class Stop(NamedTuple):
 
 @cache
 def process() -> tuple[DirichletProcessMixture, list[Stop]]:
-    """Return a mixture that has learned the clusters as they came, and what it had on the way."""
+    """Return a mixture of the growing clusters, and its components at the stops."""
     mixture, stops, points = DirichletProcessMixture(seed=1), [], growing()
     for first, n in zip((0, *STOPS), STOPS, strict=False):
         mixture.learn_many(points[first:n])
@@ -78,15 +78,15 @@ def process() -> tuple[DirichletProcessMixture, list[Stop]]:
 
 
 def tell(screen: Screen) -> None:
-    """Print log scores, and components as they are born."""
+    """Print log scores, and components as they are added."""
     rivals, _ = side_by_side()
     screen.say(
-        f"{ERUPTIONS} eruptions like those of Old Faithful come one by one. Mixtures of 1 to {MOST}"
-        " Normal components forecast each of them, and then learn it. How probable was what came?"
+        f"{ERUPTIONS} eruptions like those of Old Faithful arrive one by one. Mixtures of 1 to"
+        f" {MOST} Normal components predict each of them and then learn it."
     )
     best = max(rivals.log_scores.values())
     screen.table(
-        ("components", "log score", "to the best", "probability"),
+        ("components", "log score", "minus best", "probability"),
         [
             (f"{k}", f"{score:.2f}", f"{score - best:+.2f}", f"{rivals.probabilities[k]:.4f}")
             for k, score in rivals.log_scores.items()
@@ -94,9 +94,8 @@ def tell(screen: Screen) -> None:
     )
     mixture, stops = process()
     screen.say(
-        f"Now clusters come one after another, a new one every {EACH:,} points. A mixture with a"
-        " Dirichlet process as the prior of its shares lets components be born, on trial. Which"
-        " components had it?"
+        f"Next, a new cluster appears every {EACH:,} points. A mixture with a Dirichlet process as"
+        " the prior of its shares adds components after a trial. Its components:"
     )
     screen.table(
         ("points", "clusters so far", "found", "<names"),
@@ -111,7 +110,7 @@ def tell(screen: Screen) -> None:
             if stop.n % EACH in (0, EACH // 4)
         ],
     )
-    screen.say("What it knows in the end, the largest component first:")
+    screen.say("The final components, the largest first:")
     screen.table(
         ("name", "share", "mean"),
         [
@@ -119,17 +118,17 @@ def tell(screen: Screen) -> None:
             for k in mixture.ranking
         ],
     )
-    screen.say(f"A point of no cluster yet has probability {mixture.unseen:.1e}.")
+    screen.say(f"The next point is from a new cluster with probability {mixture.unseen:.1e}.")
 
 
 def parameters(mixture: DirichletProcessMixture) -> tuple[Any, ...]:
-    """Return the parameters of a mixture that has learned something."""
+    """Return the parameters of a mixture that is not empty."""
     assert mixture.parameters is not None
     return mixture.parameters
 
 
 def pair(numbers: Any) -> str:
-    """Return two numbers as text."""
+    """Format two numbers."""
     return ", ".join(f"{number + 0.0:.2f}" for number in numbers)
 
 
@@ -143,32 +142,32 @@ def figure(canvas: Figure) -> None:
 
 
 def draw_scores(axes: Axes) -> None:
-    """Draw how far every mixture's log score is behind that of two components."""
+    """Draw the log score of every mixture relative to that of two components."""
     rivals, scores = side_by_side()
     behind = scores - scores[:, [1]]
     n = np.arange(1, len(scores) + 1)
     for k, (line, ink, dashes) in enumerate(zip(behind.T, COLOURS, DASHES, strict=False), start=1):
         axes.plot(n, line, color=ink, linestyle=dashes, label=f"{k}")
     axes.set_ylim(-40.0, 6.0)
-    axes.set(xlabel="eruptions", ylabel="log score, less that of 2")
+    axes.set(xlabel="eruptions", ylabel="log score minus that of 2")
     axes.set_title(f"{rivals.best} kinds of eruptions")
     axes.legend(frameon=False, title="components", fontsize="small", ncols=3, loc="lower right")
 
 
 def draw_births(axes: Axes) -> None:
-    """Draw how many components there were, beside how many clusters."""
+    """Draw the number of components and the number of clusters."""
     _, stops = process()
     n = [stop.n for stop in stops]
     truth = [(each - 1) // EACH + 1 for each in range(1, n[-1] + 1)]
     axes.plot(range(1, n[-1] + 1), truth, color="0.5", linestyle="--", label="clusters so far")
     axes.plot(n, [len(stop.names) for stop in stops], "o-", color=COLOURS[0], label="components")
     axes.set(xlabel="points", ylim=(0.0, None))
-    axes.set_title("Births as clusters come")
+    axes.set_title("Components as clusters appear")
     axes.legend(frameon=False, loc="upper left")
 
 
 def draw_components(axes: Axes) -> None:
-    """Draw the last points, and the components as ellipses that hold 95 %."""
+    """Draw the last points, and the components as ellipses with 95 % probability."""
     mixture, _ = process()
     axes.scatter(*growing()[-EACH:].T, color="0.75", s=6)
     angles = np.linspace(0.0, 2.0 * np.pi, 100)
@@ -177,7 +176,7 @@ def draw_components(axes: Axes) -> None:
         mean, covariance = parameters(mixture)[k]
         axes.plot(*(mean[:, None] + np.linalg.cholesky(covariance) @ circle), color=ink)
         axes.annotate(f"{mixture.names[k]}", mean, ha="center", va="center", weight="bold")
-    axes.set_title("What there is in the end")
+    axes.set_title("Final components")
     axes.set_aspect("equal")
 
 

@@ -1,9 +1,9 @@
-"""A hundred bags: the peak of what was counted is the MLE of the count.
+"""A hundred bags: the mode of the counts is the MLE of the count.
 
-Of a hundred bags about nineteen hold exactly 26 red candies, the most common count of all. What
-makes them so alike? Not chance alone: 104 candies, red with probability 1/4 each, also make 26 on
-average, but only nine such bags of a hundred. A Normal count with standard deviation 2.10 makes
-nineteen. The bags here are that Normal's expected tally in whole bags: nothing is drawn.
+Of a hundred bags about nineteen hold exactly 26 red candies, the most common count. Chance alone
+does not explain this: 104 candies that are each red with probability 1/4 also have a mean of 26,
+but only nine such bags in a hundred. A Normal count with standard deviation 2.10 gives nineteen.
+The bags here are the expected numbers of this Normal in whole bags: no random numbers are drawn.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ COUNTS = range(10, 43)
 
 
 def normal_model() -> dict[int, float]:
-    """Return the probability of every count when a Normal is rounded to whole candies."""
+    """Return the probability of every count under a Normal rounded to whole candies."""
     normal = Normal(MEAN, SD**2)
     return {k: float(normal.cdf(k + 0.5) - normal.cdf(k - 0.5)) for k in COUNTS}
 
 
 def binomial_model() -> dict[int, float]:
-    """Return the probability of every count when each candy is red by chance, on its own."""
+    """Return the probability of every count if each candy is independently red."""
     candies = Beta(likelihood=Binomial(trials=CANDIES))
     return {k: candies.explain(k, at=SHARE).likelihood for k in COUNTS}
 
 
 def tally() -> dict[int, int]:
-    """Return how many bags hold each count: the Normal's hundred bags, by largest remainders."""
+    """Return the number of bags with each count under the Normal, by largest remainders."""
     expected = {k: BAGS * p for k, p in normal_model().items()}
     whole = {k: math.floor(bags) for k, bags in expected.items()}
     # rounded, so that equal remainders on both sides of the mean are a tie, which the lower wins
@@ -53,14 +53,14 @@ def tally() -> dict[int, int]:
 
 
 def bags() -> list[int]:
-    """Return the reds of each bag, in an order that says nothing."""
+    """Return the red candies of each bag, in an uninformative order."""
     counts = [k for k, number in tally().items() for _ in range(number)]
     # a stride that shares no divisor with the number of bags visits each once
     return [counts[(37 * i + 50) % len(counts)] for i in range(len(counts))]
 
 
 class Peak(NamedTuple):
-    """The likeliest count, the share of the bags that hold it, and the mean count."""
+    """The most common count, the share of the bags with this count, and the mean count."""
 
     reds: int
     share: float
@@ -68,7 +68,7 @@ class Peak(NamedTuple):
 
 
 def peak() -> Peak:
-    """Return the MLE of the count: the mode of what was counted."""
+    """Return the MLE of the count: the mode of the counts."""
     counted = Dirichlet.flat(COUNTS)
     counted.learn_many(bags())
     shares = counted.mle
@@ -78,12 +78,12 @@ def peak() -> Peak:
 
 
 def chance_of(bags_at_peak: int, probability: float) -> float:
-    """Return the chance that at least so many of all bags hold a count of this probability."""
+    """Return the probability of at least `bags_at_peak` bags with a count of this probability."""
     return float(BetaDistribution(bags_at_peak, BAGS + 1 - bags_at_peak).cdf(probability))
 
 
 def tell(screen: Screen) -> None:
-    """Print the tally, its peak and the two models."""
+    """Print the counts, their mode and the two models."""
     counted, normal, binomial = tally(), normal_model(), binomial_model()
     screen.table(
         ["red", "bags", "Normal", "binomial", "<"],
@@ -100,12 +100,12 @@ def tell(screen: Screen) -> None:
     )
     top = peak()
     screen.say(
-        "The bags are the Normal's expected numbers in whole bags; the binomial's are for"
-        " comparison."
+        "The bags are the expected numbers of the Normal in whole bags; those of the binomial are"
+        " shown for comparison."
     )
     screen.say(
-        f"MLE: [likelihood]{top.reds} red[/], in {100 * top.share:.0f} % of the bags,"
-        f" where the pile is highest. (The mean count is {top.mean:g}.)"
+        f"MLE: [likelihood]{top.reds} red[/], the most common count, in"
+        f" {100 * top.share:.0f} % of the bags. (The mean count is {top.mean:g}.)"
     )
     nineteen = counted[top.reds]
     screen.say(f"Which model makes {nineteen} of {BAGS} bags with exactly {top.reds} red?")
@@ -127,13 +127,13 @@ def tell(screen: Screen) -> None:
         ],
     )
     screen.say(
-        "The Normal does, with a spread that was chosen to. Reds that land in a bag by chance, each"
-        " on its own, make bags that differ more."
+        "The Normal does, with a standard deviation that was chosen to fit. If each candy were red"
+        " independently, the counts would vary more."
     )
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the tally and the two models."""
+    """Draw the counts and the two models."""
     axes = canvas.subplots()
     counted = tally()
     axes.bar(list(counted), list(counted.values()), color="0.85", label="bags counted")

@@ -1,7 +1,8 @@
-"""Two classes seen as one: the linkage of two genes.
+"""EM without a mixture: the linkage of two genes.
 
 197 animals fall into four classes with probabilities ½ + π/4, (1 − π)/4, (1 − π)/4 and π/4. The
-first class is two, ½ and π/4, that look the same. Were they told apart, π would be a coin's chance.
+first class combines two, ½ and π/4, that cannot be distinguished. If they could, π would be the
+probability of a Bernoulli variable.
 (The example is C. R. Rao's, and the first in Dempster, Laird and Rubin's paper on EM, 1977.)
 """
 
@@ -23,7 +24,7 @@ START = 0.5
 
 
 class Iteration(NamedTuple):
-    """What one iteration made of π: animals of the hidden class, the belief, and its mode."""
+    """One iteration: the expected size of the hidden class, the posterior, and its mode."""
 
     hidden: float
     belief: Beta
@@ -31,12 +32,12 @@ class Iteration(NamedTuple):
 
 
 def expect(pi: float) -> float:
-    """Return how many of the first class are of its part π/4: the E-step."""
+    """Return the expected number of the first class in its part π/4: the E-step."""
     return CLASSES[0] * (pi / 4) / (1 / 2 + pi / 4)
 
 
 def learn(hidden: float) -> Beta:
-    """Return the belief in π when so many are of that part: the M-step takes its mode."""
+    """Return the posterior of π given this number, of which the M-step takes the mode."""
     belief = Beta.flat()
     belief.learn_one(True, w=hidden + CLASSES[3])
     belief.learn_one(False, w=CLASSES[1] + CLASSES[2])
@@ -55,7 +56,7 @@ def em(iterations: int, start: float = START) -> list[Iteration]:
 
 
 def log_likelihood(pi: np.ndarray) -> np.ndarray:
-    """Return the log likelihood of what is seen, up to a constant."""
+    """Return the log likelihood of the observed classes, up to a constant."""
     first, second, third, last = CLASSES
     total: np.ndarray = (
         first * np.log(2 + pi) + (second + third) * np.log(1 - pi) + last * np.log(pi)
@@ -64,17 +65,24 @@ def log_likelihood(pi: np.ndarray) -> np.ndarray:
 
 
 def tell(screen: Screen) -> None:
-    """Print the iterations, and how fast they close in."""
+    """Print the iterations, and their rate of convergence."""
     steps = em(8)
     end = em(100)[-1]
     hidden = f"{steps[0].hidden:g}"
     screen.say(
-        f"The classes hold {', '.join(map(str, CLASSES))} animals. Guess π = {START:g}. E-step: of"
-        f" the first class {hidden} are of its part π/4. M-step: π is the chance of a coin that"
-        f" came up {hidden} + {CLASSES[3]} times and did not {CLASSES[1]} + {CLASSES[2]} times."
+        f"The classes have {', '.join(map(str, CLASSES))} animals. Start with π = {START:g}."
+        f" E-step: {hidden} of the first class are expected in its part π/4. M-step: π is the"
+        f" probability of an outcome with {hidden} + {CLASSES[3]} successes and {CLASSES[1]} +"
+        f" {CLASSES[2]} failures."
     )
     screen.table(
-        ["iteration", "hidden", "<[posterior]posterior[/]", "[posterior]its mode, π[/]", "to go"],
+        [
+            "iteration",
+            "hidden",
+            "<[posterior]posterior[/]",
+            "[posterior]its mode, π[/]",
+            "distance",
+        ],
         [
             [
                 str(i),
@@ -88,13 +96,13 @@ def tell(screen: Screen) -> None:
     )
     rate = (steps[5].pi - end.pi) / (steps[4].pi - end.pi)
     screen.say(
-        f"The end is {end.pi:.9f}. Each iteration leaves {rate:.3f} of the distance: the share of"
-        " the information about π that the first class hides."
+        f"The limit is {end.pi:.9f}. Each iteration multiplies the distance by {rate:.3f}, which is"
+        " the share of the information about π that is missing in the first class."
     )
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the climb on the log likelihood, and the distance to its top."""
+    """Draw the iterations on the log likelihood, and the distance to its maximum."""
     left, right = canvas.subplots(1, 2)
     pi = np.linspace(0.4, 0.8, 400)
     top = em(100)[-1].pi
@@ -103,10 +111,10 @@ def figure(canvas: Figure) -> None:
     path = np.array([START, *(step.pi for step in em(4))])
     heights = log_likelihood(path) - log_likelihood(np.array(top))
     left.plot(path, heights, "o-", color=RULE["posterior"])
-    left.set(xlabel="π", title="Log likelihood, less its top")
+    left.set(xlabel="π", title="Log likelihood relative to its maximum")
     distance = np.abs(np.array([START, *(step.pi for step in em(10))]) - top)
     right.semilogy(distance, "o-", color=RULE["posterior"])
-    right.set(xlabel="iteration", title="Distance to the end")
+    right.set(xlabel="iteration", title="Distance to the limit")
 
 
 def main(arguments: list[str] | None = None) -> int:

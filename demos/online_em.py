@@ -1,9 +1,8 @@
-"""EM in one pass: a stream of points from three clusters, each seen once and forgotten.
+"""EM in one pass: a stream of points from three clusters, each processed once and not stored.
 
-The E-step is Bayes' rule for the point that has just come; the M-step moves what is expected a
-little toward it. Batch EM, which keeps all points and goes over them again and again, is run beside
-it. (The algorithm is by O. Cappé and E. Moulines, Journal of the Royal Statistical Society B 71,
-2009.)
+The E-step is Bayes' rule for the latest point; the M-step moves the expected statistics toward it.
+The result is compared with batch EM, which keeps all points and uses them in every iteration. (The
+algorithm is by O. Cappé and E. Moulines, Journal of the Royal Statistical Society B 71, 2009.)
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ MEANS = np.array([[0.0, 0.0], [4.0, 1.0], [1.0, 4.5]])
 COVARIANCES = np.array(
     [[[1.0, 0.6], [0.6, 1.0]], [[1.4, -0.7], [-0.7, 0.8]], [[0.5, 0.0], [0.0, 1.5]]]
 )
-COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by any eye (Okabe and Ito)
+# distinguishable with any colour vision (Okabe and Ito)
+COLOURS = ("#0072b2", "#d55e00", "#009e73")
 MARKS = ("o", "s", "^")
 LEARNED, HELD_OUT = 5_000, 2_000
 STOPS = (30, 60, 100, 200, 300, 500, 1_000, 2_000, LEARNED)
@@ -44,7 +44,7 @@ def points(n: int, seed: int) -> np.ndarray:
 
 
 class Stop(NamedTuple):
-    """What was known after so many points."""
+    """The mixture after the first n points."""
 
     n: int
     online: Mixture
@@ -57,7 +57,7 @@ def score(mixture: Mixture, held_out: np.ndarray) -> float:
 
 
 def new() -> Mixture:
-    """Return a mixture that knows next to nothing, and needs a hundred points to begin."""
+    """Return a mixture with vague priors and a buffer of a hundred points."""
     named = MultivariateNormal(features=("x", "y"))
     vague = NormalInverseWishart([0.0, 0.0], 0.01, 4.0, likelihood=named)
     return Mixture([vague] * 3, seed=1, buffer=100)
@@ -78,24 +78,24 @@ def one_pass() -> list[Stop]:
 
 @cache
 def all_passes() -> tuple[float, int]:
-    """Return the score of batch EM on the same points, and how often it went over them."""
+    """Return the score of batch EM on the same points, and its number of iterations."""
     batch = new()
     trace = batch.fit(points(LEARNED, 1), tol=1e-7)
     return score(batch, points(HELD_OUT, 2)), len(trace)
 
 
 def tell(screen: Screen) -> None:
-    """Print how far one pass comes, and what it found."""
+    """Print the accuracy of one pass, and the clusters that it found."""
     best, passes = all_passes()
     stops = one_pass()
     screen.say(
-        f"{LEARNED:,} points of three clusters come one by one. While the first hundred are kept,"
-        " every answer is that of a fit to them; from then on a point is learned and forgotten."
-        f" Batch EM goes {passes} times over all of them. How well do both tell {HELD_OUT:,} points"
-        " that neither has seen?"
+        f"{LEARNED:,} points of three clusters arrive one by one. The first hundred are kept, and"
+        " every answer is that of a fit to them; after that, a point is learned and discarded."
+        f" Batch EM uses all points {passes} times. The table compares the mean log density of"
+        f" {HELD_OUT:,} points that neither has learned."
     )
     screen.table(
-        ("points", "log density", "to batch EM", "shares"),
+        ("points", "log density", "minus batch", "shares"),
         [
             (
                 f"{stop.n:,}",
@@ -106,7 +106,7 @@ def tell(screen: Screen) -> None:
             for stop in stops
         ],
     )
-    screen.say(f"Batch EM: {best:.4f}. What one pass found, the largest cluster first:")
+    screen.say(f"Batch EM: {best:.4f}. The clusters found by one pass, the largest first:")
     online = stops[-1].online
     screen.table(
         ("share", "truth", "mean", "truth", "variances", "truth"),
@@ -126,19 +126,19 @@ def tell(screen: Screen) -> None:
 
 
 def tell_missing(screen: Screen, online: Mixture) -> None:
-    """Print whose a point is, and whose when half of it was not seen."""
+    """Print the responsibilities for a point, with and without one of its coordinates."""
     first, second = online.ranking[:2]
     whole = online.predict_proba_one({"x": 2.0, "y": 0.2})
     half = online.predict_proba_one({"x": 2.0})
     screen.say(
-        f"Whose is x = 2, y = 0.2? The first cluster's with probability {whole[first]:.2f}, the"
-        f" second's with {whole[second]:.2f}. When y was not seen: {half[first]:.2f}"
-        f" and {half[second]:.2f}."
+        f"The point x = 2, y = 0.2 belongs to the first cluster with probability {whole[first]:.2f}"
+        f" and to the second with {whole[second]:.2f}. If y is missing: {half[first]:.2f} and"
+        f" {half[second]:.2f}."
     )
 
 
 def pair(numbers: Any) -> str:
-    """Return two numbers as text."""
+    """Format two numbers."""
     return ", ".join(f"{number + 0.0:.2f}" for number in numbers)
 
 
@@ -152,7 +152,7 @@ def figure(canvas: Figure) -> None:
 
 
 def draw_responsibilities(axes: Axes) -> None:
-    """Draw points in the mixed colours of those who may have made them."""
+    """Draw points in the colours of the components, mixed by their responsibilities."""
     online = one_pass()[-1].online
     inks = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in COLOURS])
     shown = points(600, 3)
@@ -161,12 +161,12 @@ def draw_responsibilities(axes: Axes) -> None:
     axes.scatter(*shown.T, c=shares @ inks, s=12)
     for mean, mark, ink in zip(MEANS, MARKS, COLOURS, strict=True):
         axes.plot(*mean, mark, color=ink, markeredgecolor="white", markersize=11)
-    axes.set_title("E-step: whose is each point?")
+    axes.set_title("E-step: responsibilities")
     axes.set_aspect("equal")
 
 
 def draw_components(axes: Axes) -> None:
-    """Draw where the components were after a few stops, as ellipses that hold 95 %."""
+    """Draw the components at a few stops as ellipses with 95 % probability."""
     stops = [stop for stop in one_pass() if stop.n in (30, 300, LEARNED)]
     circle = np.array(
         [np.cos(np.linspace(0, 2 * np.pi, 100)), np.sin(np.linspace(0, 2 * np.pi, 100))]
@@ -181,21 +181,21 @@ def draw_components(axes: Axes) -> None:
             axes.plot(*(near.mean[:, None] + root @ circle), dashes, color=ink, label=label)
     for mean in MEANS:
         axes.plot(*mean, "k+")
-    axes.set_title("M-step: what are the clusters?")
+    axes.set_title("M-step: components")
     axes.set_aspect("equal")
     axes.legend(frameon=False, loc="upper right", fontsize="small")
 
 
 def draw_likelihood(axes: Axes) -> None:
-    """Draw what is gained with every point, up to where batch EM is."""
+    """Draw the log density by the number of points, with that of batch EM."""
     best, passes = all_passes()
     stops = one_pass()
     axes.semilogx(
         [s.n for s in stops], [s.per_point for s in stops], "o-", color=COLOURS[0], label="one pass"
     )
     axes.axhline(best, color="0.4", linestyle="--", label=f"batch EM, {passes} passes")
-    axes.set(xlabel="points learned", ylabel="log density of points not learned")
-    axes.set_title("One pass comes as far")
+    axes.set(xlabel="points learned", ylabel="log density of held-out points")
+    axes.set_title("One pass is as accurate")
     axes.legend(frameon=False, loc="lower right")
 
 

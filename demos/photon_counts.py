@@ -1,7 +1,8 @@
 """Photon counts: a star of constant brightness, counted fifty times.
 
-Each count is Poisson with the same rate F. Two schools, nearly the same answer; the difference is
-in a shortcut. (The example and its seed are J. VanderPlas', 2014; the true rate is 1000.)
+Each count is Poisson with the same rate F. Bayesian and frequentist estimates nearly agree; a
+common approximation is biased. (The example and its seed are J. VanderPlas', 2014; the true rate is
+1000.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ TRUTH, EXPOSURES, SEED = 1000.0, 50, 1
 
 
 def counts() -> list[int]:
-    """Return the photons of each exposure, from numpy's frozen generator."""
+    """Return the photons of each exposure, from numpy's legacy generator, which never changes."""
     drawn = np.random.RandomState(SEED).poisson(TRUTH, EXPOSURES)
     return [int(count) for count in drawn]
 
@@ -41,7 +42,7 @@ def bayes(n: int = EXPOSURES) -> Estimate:
 
 
 def brightness(n: int) -> Gamma:
-    """Return the belief in the rate after n exposures."""
+    """Return the belief about the rate after n exposures."""
     belief = Gamma.jeffreys(likelihood=Poisson())
     for count in counts()[:n]:
         belief.learn_one(count)
@@ -62,7 +63,7 @@ def maximum_likelihood() -> Estimate:
 
 
 def tell(screen: Screen) -> None:
-    """Print the estimates, and how they sharpen."""
+    """Print the estimates, and the posterior as it narrows."""
     shape, rate = brightness(EXPOSURES).posterior
     screen.say(
         f"{EXPOSURES} exposures with {sum(counts()):,} photons."
@@ -80,10 +81,10 @@ def tell(screen: Screen) -> None:
         ],
     )
     screen.say(
-        "The shortcut of the last line trusts low counts more, for their errors look smaller, and"
-        " so comes out too low by about one photon."
+        "The approximation in the last line gives low counts more weight, because their estimated"
+        " errors are smaller, so its result is too low by about one photon."
     )
-    screen.say("The posterior, exposure by exposure:")
+    screen.say("The posterior by the number of exposures:")
     screen.table(
         ["exposures", "mean", "± sd", "95 % interval"],
         [
@@ -95,7 +96,7 @@ def tell(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the counts, and the posterior as it sharpens."""
+    """Draw the counts, and the posterior as it narrows."""
     left, right = canvas.subplots(1, 2)
     seen, n = counts(), np.arange(1, EXPOSURES + 1)
     left.errorbar(n, seen, np.sqrt(seen), fmt=".", color="0.5", label="count ± √count")

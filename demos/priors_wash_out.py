@@ -1,7 +1,8 @@
-"""Priors wash out: four people who disagree eat the same candies, and come to agree.
+"""Priors wash out: four people with different priors eat the same candies and come to agree.
 
 The candies are real: 2,620 M&M's that J. Madison counted in 2007. Only their totals are published,
-so the order is dealt from a seed. The end does not depend on it. Then the same 48 bags keep coming.
+so the order is random, with a fixed seed; the final beliefs do not depend on it. Afterwards the
+same 48 bags are repeated.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SEED = 1
 CHECKPOINTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2620)
 ROUNDS = (10, 100)
-"""How often the 48 bags come, beyond the first time: what if these were everybody's bags?"""
+"""Total numbers of repetitions of the 48 bags."""
 
 
 def believers() -> dict[str, Dirichlet]:
@@ -31,7 +32,7 @@ def believers() -> dict[str, Dirichlet]:
     park = {colour: 20 * share for colour, share in walk_in_the_park().shares.items()}
     return {
         "knows nothing": Dirichlet.flat(COLOURS),
-        # the guess names four colours; the other two can happen all the same
+        # the guess names four of the six colours
         "walked in the park": Dirichlet({colour: park.get(colour, 1.0) for colour in COLOURS}),
         "asked the factory": Dirichlet.from_proportions(
             {colour: factory_mixes()["mars_2008"].shares[colour] for colour in COLOURS}, 60
@@ -50,9 +51,9 @@ def stream() -> list[str]:
 class Moment(NamedTuple):
     """The four beliefs after some candies.
 
-    `reds` are the mean shares of red, by believer; `predictions` and `beliefs` the largest total
-    variation distance between two believers, of what they predict of the next candy and of what
-    they believe about the share of red.
+    `reds` are the mean shares of red by person; `predictions` and `beliefs` are the largest total
+    variation distances between two people: of their predictions of the next candy, and of their
+    beliefs about the share of red.
     """
 
     n: int
@@ -68,14 +69,14 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def belief_in_red(belief: Dirichlet) -> Beta:
-    """Return what is believed about the share of red."""
+    """Return the belief about the share of red."""
     alpha = belief.posterior.alpha
     red = alpha[belief.categories.index("red")]
     return Beta(red, alpha.sum() - red)
 
 
 def moment(n: int, people: dict[str, Dirichlet]) -> Moment:
-    """Return what the believers say, and how far apart they are."""
+    """Return the beliefs, and the distances between them."""
     share = np.linspace(0.0, 1.0, 20_001)[1:-1]
     width = share[1] - share[0]
     predicted = [np.array(list(belief.predict_proba_one().values())) for belief in people.values()]
@@ -91,7 +92,7 @@ def moment(n: int, people: dict[str, Dirichlet]) -> Moment:
 
 
 def moments(checkpoints: tuple[int, ...] = CHECKPOINTS) -> list[Moment]:
-    """Return the moments after so many candies, and after the rounds that follow."""
+    """Return the moments at the checkpoints and after the repetitions."""
     candies, people = stream(), believers()
     seen, result = 0, []
     for n in checkpoints:
@@ -109,7 +110,7 @@ def moments(checkpoints: tuple[int, ...] = CHECKPOINTS) -> list[Moment]:
 
 
 def tell(screen: Screen) -> None:
-    """Print how the four come together."""
+    """Print how the four beliefs converge."""
     story = moments()
     last = CHECKPOINTS[-1]
     names = list(story[0].reds)
@@ -118,10 +119,10 @@ def tell(screen: Screen) -> None:
         for name, belief in believers().items()
     ]
     screen.say(
-        f"One {worth[0]}, one {worth[1]}, one {worth[2]}, one {worth[3]}. The park's guess names"
-        " neither brown nor orange; one candy of each was added, for they can happen."
+        f"One {worth[0]}, one {worth[1]}, one {worth[2]}, one {worth[3]}. The guess made in the"
+        " park names neither brown nor orange, so one imagined candy of each is added."
     )
-    screen.say("What each believes the share of red to be, in percent, after n candies:")
+    screen.say("The expected share of red in percent, after n candies:")
     screen.table(
         ["n", *names, "[likelihood]MLE[/]"],
         [
@@ -134,21 +135,20 @@ def tell(screen: Screen) -> None:
         ],
     )
     screen.say(
-        f"The first {last:,} are real, dealt from seed {SEED}; after them the same bags come"
-        f" {ROUNDS[0]} and {ROUNDS[1]} times, to see what more of the same would do."
+        f"The first {last:,} candies are real data in random order (seed {SEED}); the last two rows"
+        f" repeat the same bags {ROUNDS[0]} and {ROUNDS[1]} times."
     )
     screen.say(
-        "And how far apart the two who disagree most are: the total variation distance (0 = the"
-        " same, 1 = nothing in common) of what they predict of the next candy, and of what they"
-        " believe about the share of red:"
+        "The largest total variation distance between two people (0 = identical, 1 = disjoint), for"
+        " their predictions of the next candy and their beliefs about the share of red:"
     )
     screen.table(
         ["n", "predictions", "beliefs"],
         [[f"{m.n:,}", f"{m.predictions:.4f}", f"{m.beliefs:.4f}"] for m in story],
     )
     screen.say(
-        "The predictions meet first: a prior worth S candies has the say of S / (S + n) in them."
-        " The beliefs meet later, about as 1 / √n, because they sharpen while they move."
+        "The predictions converge first: a prior worth S candies has the weight S / (S + n) in"
+        " them. The beliefs converge later, about as 1 / √n, because they narrow as they approach."
     )
 
 

@@ -1,8 +1,8 @@
-"""Red runs low: what a prior does to the peak.
+"""Red runs low: how a prior shifts the mode.
 
-The reds in a bag are Poisson with rate λ. Somebody says that the factory runs low on red: an
-exponential prior of λ with rate β, which is Gamma(1, β). The MLE is the mean count x̄; the MAP is
-Σx / (n + β). So the prior is worth β bags without a single red one.
+The number of red candies in a bag is Poisson with rate λ. A claim that the factory runs low on red
+is an exponential prior of λ with rate β, which is Gamma(1, β). The MLE is the mean count x̄; the
+MAP is Σx / (n + β). The prior is therefore equivalent to β bags without any red candy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BETAS = (1 / 26, 1.0, 5.0, 26.0)
 
 
 class Estimates(NamedTuple):
-    """What n bags say of the rate of red, under one prior."""
+    """Estimates of the rate of red from n bags, under one prior."""
 
     n: int
     total: int
@@ -48,9 +48,9 @@ def estimates(n: int, beta: float) -> Estimates:
 
 
 def tell(screen: Screen) -> None:
-    """Print how the MAP comes up to the MLE."""
+    """Print how the MAP approaches the MLE."""
     screen.say(
-        "The MAP of λ after n bags. β says how low red runs: before any bag λ is 1 / β on average."
+        "The MAP of λ after n bags. β is the strength of the claim: the prior mean of λ is 1 / β."
     )
     names = ["1/26" if beta < 1 else f"{beta:g}" for beta in BETAS]
     rows = []
@@ -67,8 +67,8 @@ def tell(screen: Screen) -> None:
         f" between {low:.2f} and {high:.2f} with 95 % probability."
     )
     screen.say(
-        "However strong, the prior adds the same β bags to n, and n grows. (The interval is a"
-        " Poisson's, whose counts vary more than these; the estimates do not mind.)"
+        "The prior adds a constant β to the growing n, so its influence vanishes. (The interval"
+        " assumes Poisson counts, which vary more than these; the estimates are not affected.)"
     )
 
 

@@ -1,8 +1,8 @@
-"""A log file that is followed, through its rotation and the death of who follows it.
+"""Following a log file through its rotation and a crash of the runner.
 
-A meter writes what flows through a pipe (River's data set WaterFlow), hour by hour, into a log.
-`seqbayes run` follows it and keeps what it believes of the flow at night, in the morning, in the
-afternoon and in the evening. In mid-work it is killed, and while it is dead the log is rotated.
+A meter writes the hourly flow through a pipe (River's data set WaterFlow) to a log. `seqbayes run`
+follows the log and learns the mean flow at night, in the morning, in the afternoon and in the
+evening. It is killed in the middle, and the log is rotated before it is started again.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def events() -> list[bytes]:
 
 
 def show(screen: Screen, directory: Path) -> None:
-    """Follow the log, die, and go on."""
+    """Follow the log, crash, and continue."""
     log, parts = directory / "flow.jsonl", []
 
     def write(records: Sequence[bytes]) -> None:
-        if len(parts) == 2:  # the runner is dead
+        if len(parts) == 2:  # the runner was killed
             log.rename(directory / "flow.jsonl.1")
         parts.append(len(records))
         with log.open("ab") as out:
@@ -55,9 +55,9 @@ def show(screen: Screen, directory: Path) -> None:
     survive(runner, events(), write)
     first, second, third = parts
     screen.say(
-        f"{first} events are in the log and are committed; {second} more come, and the runner is"
-        f" killed (kill -9). Then the log is rotated, {third} more come into a new one, and the"
-        " runner is started again."
+        f"The first {first} events are read and committed. {second} more are written, and the"
+        f" runner is killed (kill -9). Then the log is rotated, {third} more events are written to"
+        " a new one, and the runner is started again."
     )
     tell(screen, BELIEF, "mean flow, l/s", events(), runner.states("flow"))
 

@@ -1,8 +1,8 @@
-"""A topic of Kafka with three partitions, whose offsets are kept with the beliefs.
+"""A Kafka topic with three partitions, whose offsets are stored with the beliefs.
 
-Chicks are weighed (River's data set ChickWeights), each on one of four diets; the diet chooses the
-partition. `seqbayes run` keeps what it believes of the weight that a diet leads to. In mid-work it
-is killed, and the next run begins each partition where the beliefs were committed last.
+Events are the weights of chicks on four diets (River's data set ChickWeights); the diet determines
+the partition. `seqbayes run` learns the mean weight for each diet. It is killed in the middle, and
+the next run resumes each partition at the offset of the last commit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BELIEF = Belief("weight", NormalInverseGamma(), field="weight", by="diet")
 
 
 def events() -> list[bytes]:
-    """Return an event for every time that a chick was weighed."""
+    """Return an event for every weighing."""
     return [
         json.dumps({"weight": weight, "diet": str(x["diet"])}).encode()
         for x, weight in datasets.ChickWeights()
@@ -40,7 +40,7 @@ def events() -> list[bytes]:
 
 
 def show(screen: Screen, directory: Path) -> None:
-    """Read the topic, die, and go on."""
+    """Read the topic, crash, and continue."""
     server = KafkaServer(directory)
     try:
         server.make("chicks")
@@ -58,9 +58,9 @@ def show(screen: Screen, directory: Path) -> None:
     with open_store(str(directory / "beliefs.db"), "read") as store:
         offsets = store.token("kafka:chicks")
     screen.say(
-        f"{first} events are in the topic and are committed; {second} more come, and the runner is"
-        f" killed (kill -9). Then {third} more come, and it is started again. In the end the store"
-        f" has the offsets {', '.join(map(str, offsets.values()))}."
+        f"The first {first} events are read and committed. {second} more are published, and the"
+        f" runner is killed (kill -9). Then {third} more are published, and it is started again. At"
+        f" the end, the store has the offsets {', '.join(map(str, offsets.values()))}."
     )
     tell(screen, BELIEF, "mean weight, g", events(), runner.states("weight"))
 

@@ -1,8 +1,8 @@
-"""A stream of Redis, read by a group with one member, which dies.
+"""A Redis stream, read by a consumer group whose only member crashes.
 
-Web sites come in as reports (River's data set Phishing). `seqbayes run` keeps, for each kind of
-certificate, what share of the sites were out to steal passwords. In mid-work it is killed; what it
-had read and not committed is still pending, and comes again.
+Events are reports of web sites (River's data set Phishing). `seqbayes run` learns the share of
+phishing sites for each kind of certificate. It is killed in the middle; entries that it had read
+but not committed are still pending, and are delivered again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def events() -> list[bytes]:
 
 
 def show(screen: Screen, directory: Path) -> None:
-    """Read the stream, die, and go on."""
+    """Read the stream, crash, and continue."""
     server = RedisServer(directory)
     try:
         runner = Runner(directory, CONFIG.format(url=server.url))
@@ -64,9 +64,9 @@ def show(screen: Screen, directory: Path) -> None:
         server.kill()
     first, second, third = parts
     screen.say(
-        f"{first} events are in the stream and are committed; {second} more come, and the runner is"
-        f" killed (kill -9). Then {third} more come, and it is started again. In the end"
-        f" {group['pending']} are pending."
+        f"The first {first} events are read and committed. {second} more are added, and the runner"
+        f" is killed (kill -9). Then {third} more are added, and it is started again. At the end,"
+        f" {group['pending']} entries are pending."
     )
     tell(screen, BELIEF, "share of phishing", events(), runner.states("phishing"))
 

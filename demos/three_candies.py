@@ -1,6 +1,6 @@
-"""Three candies: eaten one by one, or all at once, they teach the same.
+"""Three candies: learning them one at a time or all at once gives the same belief.
 
-A guess about the colours is the prior. Every candy multiplies it by a likelihood and divides it by
+A guess about the colours is the prior. Each candy multiplies it by a likelihood and divides it by
 an evidence, and the posterior is the prior of the next candy.
 """
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 CANDIES = ("green", "red", "red")
 STRENGTH = 20.0
-"""How many candies the guess is worth: a choice, and the story leaves it to us."""
+"""Number of imagined candies that the guess is worth."""
 
 EVEN = {"green": 0.25, "red": 0.25, "yellow": 0.25, "blue": 0.25}
-"""Where the densities of Bayes' rule are read: at a factory that mixes its colours evenly."""
+"""Shares at which the densities of Bayes' rule are evaluated: a factory with equal shares."""
 
 
 def guess() -> Dirichlet:
@@ -33,7 +33,7 @@ def guess() -> Dirichlet:
 
 
 def one_by_one() -> tuple[Dirichlet, list[Explanation]]:
-    """Return the last belief, and Bayes' rule for every candy on the way to it."""
+    """Return the final belief, and Bayes' rule for every candy."""
     belief = guess()
     steps = []
     for candy in CANDIES:
@@ -51,7 +51,7 @@ def batch() -> Dirichlet:
 
 
 def tell(screen: Screen) -> None:
-    """Print the three steps and the one."""
+    """Print the three single steps and the batch."""
     belief, steps = one_by_one()
     whole = batch()
     names = belief.categories
@@ -71,7 +71,7 @@ def tell(screen: Screen) -> None:
             ["[posterior]one batch of 3[/]", *(f"{alpha:g}" for alpha in whole.posterior.alpha)],
         ],
     )
-    screen.say("Bayes' rule, read at a factory that mixes its four colours evenly:")
+    screen.say("Bayes' rule for equal shares of the four colours:")
     screen.table(
         [
             "<candy",
@@ -94,7 +94,7 @@ def tell(screen: Screen) -> None:
     product = math.prod(step.evidence for step in steps)
     assert whole.log_evidence is not None
     screen.say(
-        f"Every posterior is the prior of the line below it. The three evidences multiply to"
+        f"Every posterior is the prior of the next row. The product of the three evidences is"
         f" [evidence]{product:.6f}[/], and the evidence of the whole batch is"
         f" [evidence]{math.exp(whole.log_evidence):.6f}[/]."
     )

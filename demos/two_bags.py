@@ -1,8 +1,8 @@
-"""Two bags: the yellow candy tells which is which.
+"""Two bags: which candy is from which bag.
 
-The colours of M&M's changed in 1995, when blue came. From a bag of 1994 and a bag of 1996 somebody
-takes one candy each: one is yellow, one green. Either the yellow one is of 1994 and the green one
-of 1996, or the other way round. (Allen Downey's M&M problem, from Think Bayes.)
+The colours of M&M's changed in 1995, when blue was introduced. One candy is taken from a bag of
+1994 and one from a bag of 1996: one is yellow, one green. Either the yellow one is from 1994 and
+the green one from 1996, or vice versa. (Allen Downey's M&M problem, from Think Bayes.)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MIXES: dict[int, dict[Hashable, float]] = {
 
 
 class Hypothesis(NamedTuple):
-    """One way in which it may have been, and Bayes' rule for it."""
+    """A hypothesis, and Bayes' rule for it."""
 
     name: str
     prior: float
@@ -43,10 +43,11 @@ class Hypothesis(NamedTuple):
 
 
 def hypotheses() -> list[Hypothesis]:
-    """Return Bayes' rule for both, which were equally probable at first."""
+    """Return Bayes' rule for both hypotheses, with equal priors."""
     bags = {year: Categorical(mix) for year, mix in MIXES.items()}
     likelihoods = {
-        f"yellow of {yellow}, green of {green}": bags[yellow].p("yellow") * bags[green].p("green")
+        f"yellow from {yellow}, green from {green}": bags[yellow].p("yellow")
+        * bags[green].p("green")
         for yellow, green in ((1994, 1996), (1996, 1994))
     }
     prior = 1.0 / len(likelihoods)
@@ -81,8 +82,8 @@ def tell(screen: Screen) -> None:
     )
     exact = Fraction(both[0].posterior).limit_denominator(1000)
     screen.say(
-        f"The yellow candy is of 1994 with probability [posterior]{exact}[/]. Both candies speak:"
-        " yellow was more common in 1994, and green in 1996."
+        f"The yellow candy is from 1994 with probability [posterior]{exact}[/]. Both candies are"
+        " evidence for this: yellow was more common in 1994, and green in 1996."
     )
 
 

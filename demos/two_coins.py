@@ -1,7 +1,7 @@
-"""Two coins, and nobody noted which one was tossed.
+"""Two coins with unknown labels.
 
-Five sets of ten tosses, each with one of two coins. With notes it takes one division to learn the
-coins. Without them EM takes turns: who tossed this, and what are the coins, then? (The example is
+Five sets of ten tosses, each with one of two coins. With labels, a division estimates each coin.
+Without them, EM alternates between estimating the labels and estimating the coins. (The example is
 by C. B. Do and S. Batzoglou, Nature Biotechnology 26, 2008.)
 """
 
@@ -27,12 +27,12 @@ START = (0.6, 0.5)
 
 
 def coin(a: float = 1.0, b: float = 1.0) -> Beta:
-    """Return the belief in a coin's chance of heads, of which nothing was seen."""
+    """Return the prior of the probability of heads of a coin."""
     return Beta(a, b, likelihood=Binomial(trials=10))
 
 
 def noted() -> dict[str, Beta]:
-    """Return what is believed about each coin when the notes are there."""
+    """Return the beliefs about both coins with known labels."""
     coins = {"A": coin(), "B": coin()}
     for name, heads in zip(NOTED, HEADS, strict=True):
         coins[name].learn_one(heads)
@@ -45,7 +45,7 @@ def em(
     start: tuple[float, float] = START,
     iterations: int = 10,
 ) -> Trace:
-    """Return what EM does without the notes."""
+    """Return the trace of EM with unknown labels."""
     weights = Dirichlet({"A": prior[0], "B": prior[1]}) if learn_weights else (0.5, 0.5)
     names = dict.fromkeys("AB", coin(*prior))
     return Mixture(names, weights, start).fit(
@@ -53,8 +53,8 @@ def em(
     )
 
 
-def shared_out(step: Iteration) -> list[list[float]]:
-    """Return, for every set, each coin's responsibility and its part of heads and tails."""
+def divide(step: Iteration) -> list[list[float]]:
+    """Return the responsibility of each coin for every set, and its share of heads and tails."""
     return [
         [number for r in shares for number in (r, r * heads, r * (10 - heads))]
         for heads, shares in zip(HEADS, step.responsibilities.tolist(), strict=True)
@@ -62,14 +62,14 @@ def shared_out(step: Iteration) -> list[list[float]]:
 
 
 def variants() -> dict[str, Iteration]:
-    """Return where EM ends, by prior, weights and start."""
+    """Return the result of EM, by prior, weights and start."""
     return {
-        "flat prior, coins picked equally often": em(iterations=500)[-1],
-        "… how often is learned too": em(learn_weights=True, iterations=500)[-1],
-        "Beta(2, 2) prior: MAP-EM": em((2.0, 2.0), iterations=500)[-1],
-        "… how often is learned too, Dirichlet(2, 2)": em((2.0, 2.0), True, iterations=500)[-1],
-        "flat prior, from 0.5 and 0.6": em(start=(0.5, 0.6), iterations=500)[-1],
-        "flat prior, from 0.5 and 0.5": em(start=(0.5, 0.5), iterations=500)[-1],
+        "flat prior, equal weights": em(iterations=500)[-1],
+        "flat prior, weights learned": em(learn_weights=True, iterations=500)[-1],
+        "Beta(2, 2) prior (MAP-EM), equal weights": em((2.0, 2.0), iterations=500)[-1],
+        "Beta(2, 2) prior (MAP-EM), weights learned": em((2.0, 2.0), True, iterations=500)[-1],
+        "flat prior, start 0.5 and 0.6": em(start=(0.5, 0.6), iterations=500)[-1],
+        "flat prior, start 0.5 and 0.5": em(start=(0.5, 0.5), iterations=500)[-1],
     }
 
 
@@ -79,7 +79,7 @@ def painted(name: str, text: str) -> str:
 
 
 def tell(screen: Screen) -> None:
-    """Print the easy case, the first iteration in full, and the rest."""
+    """Print the case with labels, the first iteration in detail, and all iterations."""
     tell_noted(screen)
     trace = em()
     tell_e_step(screen, trace[0])
@@ -98,28 +98,28 @@ def tell(screen: Screen) -> None:
     )
     shares = trace[-1].responsibilities[:, 0]
     found = ", ".join(f"{share:.2f}" for share in shares)
-    likelier = "".join("A" if share > 0.5 else "B" for share in shares)
+    assigned = "".join("A" if share > 0.5 else "B" for share in shares)
     screen.say(
-        f"Who made this? Coin A, with probability {found}. The likelier coins are {likelier}; the"
-        f" notes said {NOTED}."
+        f"The responsibilities of coin A are {found}. The most probable coins are {assigned}; the"
+        f" true ones are {NOTED}."
     )
     screen.table(
-        ["<where EM ends", painted("A", "coin A"), painted("B", "coin B"), "A picked"],
+        ["<result of EM", painted("A", "coin A"), painted("B", "coin B"), "A picked"],
         [
             [name, *(f"{theta:.6f}" for theta in step.parameters), f"{step.weights[0]:.6f}"]
             for name, step in variants().items()
         ],
     )
     screen.say(
-        "Coins that begin alike stay alike: every set is half of each, and that is a saddle. Coins"
-        " that begin the other way round end the other way round."
+        "If both coins start with the same value, every set is divided evenly and they stay equal:"
+        " a saddle point. If the initial values are exchanged, so are the results."
     )
 
 
 def tell_noted(screen: Screen) -> None:
-    """Print what the notes make of it."""
+    """Print the estimates with known labels."""
     sets = ", ".join(f"{name} {tosses}" for name, tosses in zip(NOTED, SETS, strict=True))
-    screen.say(f"With the notes: {sets}.")
+    screen.say(f"With labels: {sets}.")
     rows = []
     for name, belief in noted().items():
         heads, tails = belief.posterior.alpha - 1.0, belief.posterior.beta - 1.0
@@ -133,8 +133,9 @@ def tell_e_step(screen: Screen, step: Iteration) -> None:
     """Print the E-step as a table with its sums."""
     a, b = step.parameters
     screen.say(
-        f"Without the notes, guess: A falls heads with {a:g}, B with {b:g}. E-step: Bayes' rule"
-        " says how probable each coin is for each set, and the set is shared out so."
+        f"Without labels, start from the probabilities of heads {a:g} for A and {b:g} for B."
+        " E-step: Bayes' rule gives the probability of each coin for each set, and the set is"
+        " divided accordingly."
     )
     head = [
         painted(name, column)
@@ -143,7 +144,7 @@ def tell_e_step(screen: Screen, step: Iteration) -> None:
     ]
     rows = [
         [tosses, *(f"{number:.{2 if i % 3 == 0 else 1}f}" for i, number in enumerate(numbers))]
-        for tosses, numbers in zip(SETS, shared_out(step), strict=True)
+        for tosses, numbers in zip(SETS, divide(step), strict=True)
     ]
     sums = [f"{part:.1f}" for counts in step.counts for part in counts]
     rows.append(["sum", "", *sums[:2], "", *sums[2:]])
@@ -157,8 +158,8 @@ def tell_m_step(screen: Screen, trace: Trace) -> None:
         for name, counts, theta in zip("AB", trace[0].counts, trace[1].parameters, strict=True)
     ]
     screen.say(
-        "M-step: divide heads by tosses, as if the sums were counts."
-        f" A: {divisions[0]}. B: {divisions[1]}. And again:"
+        "M-step: divide heads by tosses, with the sums as counts."
+        f" A: {divisions[0]}. B: {divisions[1]}. Repeat:"
     )
 
 
@@ -188,7 +189,7 @@ def figure(canvas: Figure) -> None:
         axes.plot(*path.T, style, color=RULE["posterior"], markersize=4, label=label)
         axes.plot(*path[-1], "k*", markersize=11)
     axes.set(xlabel="coin A", ylabel="coin B", aspect="equal")
-    axes.set_title("Each iteration of EM climbs; where it ends depends on the start")
+    axes.set_title("Each iteration of EM increases the likelihood; the limit depends on the start")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 

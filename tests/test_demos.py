@@ -1,7 +1,7 @@
-"""The demos tell the story's numbers, as functions and in print.
+"""The demos compute and print the numbers of the story.
 
-What is expected comes from the story's sources, from counting, or from scipy.stats: never from the
-states.
+Expected values come from the sources of the story, from counting, or from scipy.stats, never from
+the states.
 """
 
 import importlib
@@ -68,7 +68,7 @@ def rows(name, label):
     return [cells[1:] for cells in table if cells[0] == label]
 
 
-def test_every_demo_is_here():
+def test_all_demos_are_tested():
     assert NAMES == [
         "alice_and_bob",
         "bags_of_110_percent",
@@ -90,7 +90,7 @@ def test_every_demo_is_here():
 # Three candies: green, red, red upon a prior of 8 green, 5 red, 3 yellow and 4 blue.
 
 
-def test_three_candies_one_by_one_are_one_batch():
+def test_three_candies_one_at_a_time_equal_one_batch():
     module = demo("three_candies")
     expected = {"green": 9, "red": 7, "yellow": 3, "blue": 4}
     belief, steps = module.one_by_one()
@@ -240,7 +240,9 @@ def test_hundred_bags_print():
     binomial = st.binom.pmf(26, 104, 0.25)
     expected = ["19", f"{100 * normal:.1f}", f"{100 * binomial:.1f}", "#" * 19]
     assert rows("hundred_bags", "26") == [expected]
-    assert "MLE: 26 red, in 19 % of the bags" in words(output("hundred_bags"))
+    assert "MLE: 26 red, the most common count, in 19 % of the bags" in words(
+        output("hundred_bags")
+    )
     for label, sd, p in (
         ("Normal, mean 26, rounded", "2.10", normal),
         ("binomial, 104 candies at 0.25", "4.42", binomial),
@@ -286,7 +288,7 @@ def test_bags_of_110_percent_are_refused():
     assert "sum to 1.10" in output("bags_of_110_percent")
 
 
-def test_bags_of_110_percent_repairs():
+def test_bags_of_110_percent_corrections():
     found = demo("bags_of_110_percent").repairs()
     assert len(found) == 5
     for prior in found.values():
@@ -344,12 +346,12 @@ def test_two_bags():
     assert first.posterior == pytest.approx(float(exact), rel=1e-12)
     assert second.posterior == pytest.approx(7 / 27, rel=1e-12)
     assert first.evidence == pytest.approx(0.027, rel=1e-12)
-    assert f"of 1994 with probability {exact}." in words(output("two_bags"))
+    assert f"from 1994 with probability {exact}." in words(output("two_bags"))
     cells = ["0.500", "0.0400", "0.0270", "0.7407"]
-    assert rows("two_bags", "yellow of 1994, green of 1996") == [cells]
+    assert rows("two_bags", "yellow from 1994, green from 1996") == [cells]
 
 
-def test_two_bags_mixes_are_whole():
+def test_two_bags_mixes_sum_to_one():
     for mix in demo("two_bags").MIXES.values():
         assert sum(mix.values()) == pytest.approx(1, abs=1e-12)
 
@@ -411,7 +413,7 @@ def test_cookie_cats_print():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_colour_carries_nothing_alone(name, capsys, monkeypatch):
+def test_output_is_the_same_without_colours(name, capsys, monkeypatch):
     for variable in DECISIVE:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -423,7 +425,7 @@ def test_colour_carries_nothing_alone(name, capsys, monkeypatch):
     assert words(ESCAPE.sub("", coloured)) == words(plain)
 
 
-def test_narrow_screens_cut_nothing(capsys, monkeypatch):
+def test_narrow_screens_truncate_nothing(capsys, monkeypatch):
     module, shared = demo("red_runs_low"), demo("_shared")
     monkeypatch.setattr(shared, "_IN_A_PIPE", 30)
     assert shared.present("Narrow.", module.tell, module.figure, []) == 0
@@ -468,7 +470,7 @@ def test_plot(capsys, tmp_path):
     assert str(path) in capsys.readouterr().out
 
 
-def test_plot_into_nowhere(capsys, tmp_path):
+def test_plot_into_a_missing_directory(capsys, tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(SystemExit) as stopped:
         demo("two_bags").main(["--plot", str(tmp_path / "none" / "bags.png")])
@@ -476,10 +478,10 @@ def test_plot_into_nowhere(capsys, tmp_path):
     assert "none" in capsys.readouterr().err
 
 
-def test_the_pages_print_what_the_demos_print():
+def test_pages_show_the_output_of_the_demos():
     docs = DEMOS.parent / "docs"
-    told = ("story.md", "em.md", "online-em.md", "how-many.md")
-    pages = "".join((docs / page).read_text(encoding="utf-8") for page in told)
+    names = ("story.md", "em.md", "online-em.md", "how-many.md")
+    pages = "".join((docs / page).read_text(encoding="utf-8") for page in names)
     shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", pages, re.M | re.S)
     assert sorted(name for name, _ in shown) == NAMES
     for name, text in shown:

@@ -1,6 +1,6 @@
-"""The demos of EM tell the published numbers, as functions and in print.
+"""The demos of EM compute and print the published numbers.
 
-What is expected comes from the papers, or from EM and Bayes' rule written out here.
+Expected values come from the papers, or from EM and Bayes' rule written out here.
 """
 
 import importlib
@@ -61,7 +61,7 @@ HEADS = [5, 9, 8, 4, 7]
 
 
 def by_hand(start, a=1, dirichlet=None, iterations=500):
-    """EM written out: chances of heads, and how often coin A is picked."""
+    """EM written out: probabilities of heads, and of picking coin A."""
     theta, weight = list(start), 0.5
     for _ in range(iterations):
         sums = np.zeros((2, 2))
@@ -77,7 +77,7 @@ def by_hand(start, a=1, dirichlet=None, iterations=500):
     return [*theta, weight]
 
 
-def test_the_coins_when_they_are_noted():
+def test_coins_with_known_labels():
     module = importlib.import_module("two_coins")
     assert module.HEADS == HEADS
     coins = module.noted()
@@ -86,9 +86,9 @@ def test_the_coins_when_they_are_noted():
     assert row("two_coins", "coin B") == ["9", "11", "0.45"]
 
 
-def test_the_e_step():
+def test_e_step():
     module = importlib.import_module("two_coins")
-    table = module.shared_out(module.em()[0])
+    table = module.divide(module.em()[0])
     assert table[0] == pytest.approx(
         [0.449149, 2.245745, 2.245745, 0.550851, 2.754255, 2.754255], abs=5e-7
     )
@@ -106,7 +106,7 @@ def test_the_e_step():
         assert row("two_coins", tosses) == printed
 
 
-def test_the_m_step_and_ten_iterations():
+def test_m_step_and_ten_iterations():
     printed = words(output("two_coins"))
     assert "A: 21.3 / (21.3 + 8.6) = 0.71." in printed
     assert "B: 11.7 / (11.7 + 8.4) = 0.58." in printed
@@ -118,29 +118,35 @@ def test_the_m_step_and_ten_iterations():
     assert row("two_coins", "10")[:2] == ["0.796744", "0.519659"]
 
 
-def test_who_made_this():
+def test_clusters_of_the_coins():
     theta_a, theta_b, _ = by_hand((0.6, 0.5), iterations=10)
     shares = []
     for h in HEADS:
         a, b = (p**h * (1 - p) ** (10 - h) for p in (theta_a, theta_b))
         shares.append(f"{a / (a + b):.2f}")
     printed = words(output("two_coins"))
-    assert f"with probability {', '.join(shares)}." in printed
-    assert "likelier coins are BAABA; the notes said BAABA" in printed
+    assert f"responsibilities of coin A are {', '.join(shares)}." in printed
+    assert "most probable coins are BAABA; the true ones are BAABA" in printed
 
 
 @pytest.mark.parametrize(
     ("name", "start", "a", "dirichlet", "published"),
     [
-        ("flat prior, coins picked equally often", (0.6, 0.5), 1, None, (0.796789, 0.519583)),
-        ("… how often is learned too", (0.6, 0.5), 1, 1, (0.793368, 0.513917)),
-        ("Beta(2, 2) prior: MAP-EM", (0.6, 0.5), 2, None, (0.763242, 0.519857)),
-        ("… how often is learned too, Dirichlet(2, 2)", (0.6, 0.5), 2, 2, (0.758071, 0.510585)),
-        ("flat prior, from 0.5 and 0.6", (0.5, 0.6), 1, None, (0.519583, 0.796789)),
-        ("flat prior, from 0.5 and 0.5", (0.5, 0.5), 1, None, (0.66, 0.66)),
+        ("flat prior, equal weights", (0.6, 0.5), 1, None, (0.796789, 0.519583)),
+        ("flat prior, weights learned", (0.6, 0.5), 1, 1, (0.793368, 0.513917)),
+        ("Beta(2, 2) prior (MAP-EM), equal weights", (0.6, 0.5), 2, None, (0.763242, 0.519857)),
+        (
+            "Beta(2, 2) prior (MAP-EM), weights learned",
+            (0.6, 0.5),
+            2,
+            2,
+            (0.758071, 0.510585),
+        ),
+        ("flat prior, start 0.5 and 0.6", (0.5, 0.6), 1, None, (0.519583, 0.796789)),
+        ("flat prior, start 0.5 and 0.5", (0.5, 0.5), 1, None, (0.66, 0.66)),
     ],
 )
-def test_where_em_ends(name, start, a, dirichlet, published):
+def test_limits_of_em(name, start, a, dirichlet, published):
     step = importlib.import_module("two_coins").variants()[name]
     expected = by_hand(start, a, dirichlet)
     assert [*step.parameters, step.weights[0]] == pytest.approx(expected, abs=1e-9)
@@ -148,7 +154,7 @@ def test_where_em_ends(name, start, a, dirichlet, published):
     assert row("two_coins", name) == [f"{number:.6f}" for number in expected]
 
 
-def test_the_surface_has_its_top_where_em_ends():
+def test_em_converges_to_the_maximum_of_the_surface():
     module = importlib.import_module("two_coins")
     theta_a, theta_b, _ = by_hand((0.6, 0.5))
     offsets = np.linspace(-0.01, 0.01, 5)
@@ -179,7 +185,7 @@ def test_linkage():
     assert start_elsewhere.pi == pytest.approx(TOP, abs=1e-12)
 
 
-def test_linkage_climbs_its_likelihood():
+def test_linkage_increases_its_likelihood():
     module = importlib.import_module("linkage")
     path = [0.5, *(step.pi for step in module.em(5))]
     heights = module.log_likelihood(np.array(path))
@@ -188,13 +194,13 @@ def test_linkage_climbs_its_likelihood():
     assert around.argmax() == 1
 
 
-def test_linkage_prints_what_the_first_class_hides():
-    """The rate is the missing information by the complete, both at the end."""
+def test_linkage_prints_the_share_of_missing_information():
+    """The rate is the missing information divided by the complete one, at the limit."""
     share = (TOP / 4) / (1 / 2 + TOP / 4)
     missing = 125 * share * (1 - share) / TOP**2
     complete = (125 * share + 34) / TOP**2 + 38 / (1 - TOP) ** 2
-    assert f"leaves {missing / complete:.3f} of the distance" in words(output("linkage"))
-    assert f"The end is {TOP:.9f}." in words(output("linkage"))
+    assert f"multiplies the distance by {missing / complete:.3f}" in words(output("linkage"))
+    assert f"The limit is {TOP:.9f}." in words(output("linkage"))
     pi = 0.5
     for i in range(1, 9):
         hidden = 125 * pi / (2 + pi)
@@ -224,7 +230,7 @@ def test_figures(name):
 # One pass over a stream.
 
 
-def test_one_pass_comes_as_far_as_batch_em():
+def test_one_pass_is_as_accurate_as_batch_em():
     from sklearn.mixture import GaussianMixture
 
     module = importlib.import_module("online_em")
@@ -235,20 +241,20 @@ def test_one_pass_comes_as_far_as_batch_em():
     stops = module.one_pass()
     assert stops[-1].per_point == pytest.approx(batch, abs=2e-3)
     assert [stop.online.n_samples for stop in stops] == list(module.STOPS)
-    assert f"Batch EM goes {passes} times" in words(output("online_em"))
+    assert f"Batch EM uses all points {passes} times" in words(output("online_em"))
     assert row("online_em", "5,000")[:2] == [
         f"{stops[-1].per_point:.4f}",
         f"{stops[-1].per_point - batch:+.4f}",
     ]
 
 
-def test_half_a_point_is_told_by_what_was_seen_of_it():
+def test_responsibilities_for_a_point_with_a_missing_coordinate():
     module = importlib.import_module("online_em")
     densities = [
         share * math.exp(-((2.0 - mean[0]) ** 2) / 2 / spread[0, 0]) / math.sqrt(spread[0, 0])
         for share, mean, spread in zip(module.SHARES, module.MEANS, module.COVARIANCES, strict=True)
     ]
-    said = re.search(r"When y was not seen: (\S+) and (\S+)\.", words(output("online_em")))
+    said = re.search(r"If y is missing: (\S+) and (\S+)\.", words(output("online_em")))
     for printed, density in zip(said.groups(), densities, strict=False):
         assert float(printed) == pytest.approx(density / sum(densities), abs=0.06)
 
@@ -256,7 +262,7 @@ def test_half_a_point_is_told_by_what_was_seen_of_it():
 # How many clusters.
 
 
-def test_as_many_as_there_are():
+def test_the_number_of_clusters_is_found():
     module = importlib.import_module("how_many")
     rivals, scores = module.side_by_side()
     assert rivals.best == 2

@@ -1,4 +1,4 @@
-"""The demos of streams lose nothing: their numbers come from River's data sets, by hand."""
+"""The stream demos count every event once; expected values are computed from River's data sets."""
 
 import importlib
 import os
@@ -30,7 +30,7 @@ def importable(monkeypatch):
 
 @cache
 def output(name):
-    """Run a demo as a user does, and return what it prints; skip where its server is lacking."""
+    """Run a demo as a user does, and return its output; skip if its server is not installed."""
     inherited = {key: value for key, value in os.environ.items() if key not in DECISIVE}
     done = subprocess.run(
         [sys.executable, "-W", "error", str(DEMOS / f"{name}.py")],
@@ -80,7 +80,7 @@ FACTS = {
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_nothing_is_lost_and_nothing_counted_twice(name):
+def test_every_event_counts_once(name):
     data, key, mean = FACTS[name]
     groups = grouped((key(x), y) for x, y in data())
     printed = rows(name)
@@ -91,8 +91,8 @@ def test_nothing_is_lost_and_nothing_counted_twice(name):
         assert float(printed[each][1]) == pytest.approx(mean(xs), rel=1e-3)
     said = " ".join(output(name).split())
     total = sum(map(len, groups.values()))
-    assert f"{total:,} events, none lost and none counted twice" in said
-    assert "every belief is the same to the last bit as one" in said
+    assert f"{total:,} events, each counted exactly once" in said
+    assert "every state is identical to the last bit to that" in said
     page = PAGE.read_text(encoding="utf-8")
     (shown,) = re.findall(
         rf"^```console\n\$ python demos/{name}\.py\n(.*?)^```$", page, re.M | re.S
@@ -101,7 +101,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(name):
 
 
 @pytest.mark.parametrize("name", ["stream_redis", "stream_kafka"])
-def test_it_says_what_to_install(name, monkeypatch, capsys):
+def test_the_error_names_the_package_to_install(name, monkeypatch, capsys):
     module = importlib.import_module(name)
     servers = importlib.import_module("_servers")
     monkeypatch.setattr(servers, "find", lambda program: None)

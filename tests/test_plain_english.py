@@ -40,7 +40,7 @@ PHRASES = {
     r"where there (is|are)": "'if'",
     r"nothing (is|was) (lost|said)": "say what is kept",
     r"what (was|is) seen": "'the observed data'",
-    r"odd": "'unexpected' or 'invalid'",
+    r"(is|are|be|anything|something|nothing) odd|an odd (one|value|line|event)": "'unexpected' or 'invalid'",
 }
 
 
@@ -48,7 +48,7 @@ PHRASES = {
 def texts():
     """Return the files that users and contributors read, and their texts."""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-    for folder in ("src",):
+    for folder in ("src", "docs", "demos"):
         files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
     return {
         file: file.read_text(encoding="utf-8") for file in files if VENDORED not in file.parents
