@@ -40,7 +40,7 @@ PHRASES = {
     r"where there (is|are)": "'if'",
     r"nothing (is|was) (lost|said)": "say what is kept",
     r"what (was|is) seen": "'the observed data'",
-    r"(is|are|be|anything|something|nothing) odd|an odd (one|value|line|event)": "'unexpected' or 'invalid'",
+    r"(is|are|be|something|nothing) odd|an odd (one|value|line)": "'unexpected' or 'invalid'",
 }
 
 
