@@ -183,7 +183,7 @@ def test_what_is_far_back_fades():
         for k, mixture in fading.mixtures.items():
             scores[k] = 0.5 ** (w / 20) * scores[k] + w * mixture.log_predictive(x)
         fading.learn_one(x, w)
-        if fading.n_samples > 98:
+        if fading.n_samples > 48:
             break
     assert fading.log_scores == pytest.approx(scores, rel=1e-9)
 
@@ -562,7 +562,7 @@ def test_documents_that_are_none(model, xs):
     good = model.to_dict()
     learned = good["learned"]
     changes = [{"seqbayes": 99}, {"model": "Mixtures"}, {"parameters": None}, {"learned": None}]
-    required = learned.keys() - {"step_memory", "explained"}  # older documents lack them
+    required = learned.keys() - {"step_memory", "explained", "fit"}  # older documents lack them
     changes += [
         {"learned": {key: v for key, v in learned.items() if key != gone}}
         for gone in sorted(required)

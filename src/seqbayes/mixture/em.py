@@ -222,6 +222,7 @@ class EMModel:
             If a component collapses onto a point, which a proper prior prevents.
         """
         w = np.ones(len(rows))
+        self.engine.limit_influence(False)
         shares, log_likelihood = self.e_step(rows, w)
         steps = [self._iteration(shares, log_likelihood)]
         converged = False
@@ -236,6 +237,7 @@ class EMModel:
             # it can fall if a posterior has no mode, and its mean is used instead
             converged = tol > 0.0 and abs(gain) < tol * len(rows)
         self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
+        self.engine.limit_influence(self.settings.robust)
         return Trace(tuple(names), tuple(steps), converged)
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
@@ -335,13 +337,12 @@ class EMModel:
         at = engine.last_change
         if self._predicting_at != at:
             found.take(engine)
+            found.memory = min(at, engine.memory)
             if engine.n > engine.burn_in:
-                found.memory = min(at, engine.memory)
                 found.m_step()
             else:  # no M-step yet: the parameters of the start, or of `fit`
                 copy_parameters(engine, found)
             self._predicting_at, self._predictive_at = at, -1.0
-        found.n, found.memory = engine.n, engine.memory
         return found
 
     def invalidate(self) -> None:
@@ -391,7 +392,7 @@ class EMModel:
         """
         learned = []
         for k, (state, adapter) in enumerate(self._adapters):
-            copy, n = state.clone(), engine.memory
+            copy, n = state.clone(), self.engine.memory
             if weights is not None:
                 n = float(weights[k] / engine.live[k]) if engine.live[k] > 0.0 else 0.0
             if n > 0.0:
@@ -420,6 +421,7 @@ class EMModel:
             "weights": engine.weights.tolist(),
             "shares": [engine.live.tolist(), engine.average.tolist()],
             "explained": engine.explained.tolist(),
+            "fit": [engine.unexplained, float(engine.starved)],
             "kernels": [
                 [leaf.live.tolist(), leaf.averaged.tolist(), leaf.parameter_vector]
                 for leaf in engine.leaves()
@@ -451,6 +453,8 @@ class EMModel:
                 assign(engine.explained, learned["explained"])
             else:
                 engine.explained[:] = engine.memory * engine.live
+            engine.unexplained, starved = finite(learned.get("fit", [0.0, 0.0])).tolist()
+            engine.starved = bool(starved)
             for leaf, (live, average, numbers) in zip(
                 engine.leaves(), learned["kernels"], strict=True
             ):
@@ -459,6 +463,7 @@ class EMModel:
                 load_parameter(leaf, numbers)
         except (KeyError, TypeError, ValueError) as error:
             raise PriorError(f"cannot read what the mixture has learned: {error}") from None
+        engine.limit_influence(self.settings.robust)
         self.invalidate()
 
 

@@ -42,6 +42,12 @@ MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
 AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
 # After a burn-in, the step size remembers at most this many observations per component.
 BURN_IN_MEMORY = cython.declare(cython.double, 20.0)
+# A mixture fits badly if more than this share of recent observations is far from all components,
+# by an exponential average over this many observations.
+UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
+UNEXPLAINED_MEMORY = cython.declare(cython.double, 500.0)
+# A component is starved if its recent share is less than this part of its share of all data.
+STARVED_SHARE = cython.declare(cython.double, 1e-3)
 # A component with a smaller weight has probability zero.
 SMALLEST_WEIGHT = cython.declare(cython.double, 1e-290)
 # A log density this far below the largest changes no digit of a responsibility.
@@ -89,6 +95,10 @@ class Engine:
         and the weight of the observations since.
     step_memory : float
         Number of observations that the first step after the burn-in remembers.
+    unexplained : float
+        Share of recent observations that were far from all components.
+    starved : bool
+        Whether a component explained past observations, and none of the recent ones.
     """
 
     kernels = cython.declare(list, visibility="readonly")
@@ -100,6 +110,8 @@ class Engine:
     moved = cython.declare(cython.double, visibility="public")
     pending = cython.declare(cython.double, visibility="public")
     averaging = cython.declare(cython.bint, visibility="readonly")
+    unexplained = cython.declare(cython.double, visibility="public")
+    starved = cython.declare(cython.bint, visibility="public")
     burn_in = cython.declare(cython.double, visibility="readonly")
     step_memory = cython.declare(cython.double, visibility="readonly")
     _row = cython.declare(Row)
@@ -107,6 +119,7 @@ class Engine:
     _offset: cython.double
     _fading: cython.bint
     _busy: cython.bint
+    _limiting: cython.bint
     _learns_weights: cython.bint
     _weights = cython.declare("double[::1]")
     _prior = cython.declare("double[::1]")
@@ -133,6 +146,8 @@ class Engine:
         self.step, self._exponent, self._offset = step, exponent, 0.0
         self._fading, self.averaging, self._busy = fading, averaging, False
         self.n = self.memory = self.averaged = self.moved = self.pending = 0.0
+        self.unexplained = 0.0
+        self._limiting = self.starved = False
         self._weights = np.array(weights, float)
         self._learns_weights = concentration is not None
         self._prior = np.array(concentration if self._learns_weights else np.ones(k), float)
@@ -341,8 +356,21 @@ class Engine:
 
     # Online EM.
 
-    def learn(self, x: Any, w: Any) -> None:
-        """Learn an observation with weight `w`; invalid input changes nothing."""
+    def limit_influence(self, limit: bool) -> None:
+        """Set whether observations far from all components are counted without their values."""
+        self._limiting = limit
+        for kernel in self.kernels:
+            for leaf in kernel.leaves():
+                leaf.limit_influence(limit)
+
+    def learn(self, x: Any, w: Any) -> bool:
+        """Learn an observation with weight `w`; invalid input changes nothing.
+
+        Returns
+        -------
+        bool
+            Whether the components explain recent observations badly.
+        """
         v: cython.double = weight(w)
         if v > 1e100:
             as_weight(w)  # raises
@@ -355,6 +383,18 @@ class Engine:
                 self._learn_row(self._row, v)
         finally:
             self._busy = False
+        return self._fits_badly()
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _fits_badly(self) -> cython.bint:
+        return self._limiting and (self.starved or self.unexplained > UNEXPLAINED_SHARE)
+
+    @property
+    def fits_badly(self) -> bool:
+        """Whether many recent observations are unexplained, or a component has none of them."""
+        return bool(self._fits_badly())
 
     def _wait(self) -> None:
         """Wait until another thread has learned its observation.
@@ -365,8 +405,14 @@ class Engine:
         while self._busy:
             time.sleep(0.0)
 
-    def learn_rows(self, rows: Any, w: Any) -> None:
-        """Learn rows (n, width) in order, with weights (n,)."""
+    def learn_rows(self, rows: Any, w: Any) -> int:
+        """Learn rows (n, width) in order, with weights (n,), until the components fit badly.
+
+        Returns
+        -------
+        int
+            How many rows were learned.
+        """
         table = cython.declare("double[:, ::1]", rows)
         weights = cython.declare("double[::1]", w)
         i: cython.Py_ssize_t
@@ -381,8 +427,11 @@ class Engine:
                     row.values[j] = table[i, j]
                 if weights[i] > 0.0:
                     self._learn_row(row, weights[i])
+                    if self._fits_badly():
+                        return int(i + 1)
         finally:
             self._busy = False
+        return int(table.shape[0])
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -412,12 +461,16 @@ class Engine:
         self._e_step(row, False)
         self.n = n
         v: cython.double
+        far: cython.bint = self._limiting
         for k in range(count):
             v = gain * self._r[k]
             self._live[k] = keep * self._live[k] + v
             self._explained[k] += w * self._r[k]
             kernel = cython.cast(Kernel, self.kernels[k])
+            far = far and kernel.far
             kernel.learn(row, keep, v)
+        if self._limiting:
+            self.unexplained += (far - self.unexplained) / UNEXPLAINED_MEMORY
         if n >= self.burn_in:
             self.moved += gain
             self.pending += w
@@ -433,6 +486,11 @@ class Engine:
         kernel: Kernel
         v: cython.double
         self._m_step(True)
+        if self._limiting:
+            self.starved = False
+            for k in range(self._r.shape[0]):
+                if self._live[k] * self.n < STARVED_SHARE * self._explained[k]:
+                    self.starved = True
         if self.averaging:
             self.averaged += self.pending
             v = self.pending * (1.0 + AVERAGE_EXPONENT)

@@ -227,6 +227,7 @@ class Gaussian(Kernel):
     _strength: cython.double
     _squares: cython.double
     _student: cython.double
+    _limit: cython.double
     _has_student: cython.bint
     _prior_mean = cython.declare("double[::1]")
     _prior_scale = cython.declare("double[::1]")
@@ -263,7 +264,7 @@ class Gaussian(Kernel):
         self._z = np.zeros(d)
         self._conditioning = Conditioning(self._x, self._mean, self._scale)
         self._constant = self._divisor = self._strength = self._squares = self._student = 0.0
-        self._has_student = False
+        self._has_student, self._limit = False, math.inf
         self.group = []
         self.m_step(0.0)
 
@@ -294,12 +295,23 @@ class Gaussian(Kernel):
         if self._partial:
             if not self._conditioning.complete(self._divisor):
                 return IMPOSSIBLE
-            self._squares = self._conditioning.squares
+            squares = self._squares = self._conditioning.squares
             v = 2.0 * HALF_LOG_TAU * self._conditioning.present + self._conditioning.log_det
-            return -0.5 * (v + self._squares)
+            return -0.5 * (v + self._bounded(squares))
+        squares = self._bounded(squares)
         if self._logarithm:
             squares += 2.0 * self._x[0]
         return self._constant - 0.5 * squares
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _bounded(self, squares: cython.double) -> cython.double:
+        """Return a squared distance such that the density of far values decreases as a power."""
+        self.far = squares > self._limit
+        if self.far:
+            return self._limit + (self._d + 1.0) * log(min(squares, 1e300) / self._limit)
+        return squares
 
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
@@ -376,7 +388,9 @@ class Gaussian(Kernel):
             for i in range(p, self._live.shape[0]):
                 self._live[i] *= keep
             return 0
-        if gain < NEGLIGIBLE_GAIN * old:
+        if self.far or gain < NEGLIGIBLE_GAIN * old:
+            if self.far and self._live[0] > SMALLEST_SHARE:  # as if the values were missing
+                old, keep = total, total / self._live[0]
             self._live[0] = old
             for i in range(p, self._live.shape[0]):
                 self._live[i] *= keep
@@ -573,6 +587,10 @@ class Gaussian(Kernel):
         np.asarray(self._scale)[:] = numbers[d:last]
         self._divisor = numbers[last]
         self._factorise()
+
+    def limit_influence(self, limit: bool) -> None:
+        """Set whether values 8 standard deviations beyond the typical distance are missing."""
+        self._limit = (8.0 + math.sqrt(self._d)) ** 2 if limit else math.inf
 
     def tie(self, kernels: list[Any]) -> None:
         """Share one covariance with the kernels of the other components."""

@@ -4,6 +4,7 @@ cdef class Kernel:
     cdef double[::1] _live
     cdef double[::1] _averaged
     cdef public Py_ssize_t at
+    cdef public bint far
     cpdef double log_density(self, Row row) except? -1.0
     cpdef double log_predictive(self, Row row) except? -1.0
     cpdef int learn(self, Row row, double keep, double gain) except -1

@@ -45,10 +45,15 @@ class Kernel:
         Where in a row this kernel's numbers begin. NaN there is a missing value.
     size
         Length of the statistic; its first number is the expected share of the observations.
+
+    Attributes
+    ----------
+    far : bool
+        Whether the last row was too far from this component to be one of its observations.
     """
 
     def __init__(self, at: int, size: int) -> None:
-        self.at = at
+        self.at, self.far = at, False
         self._live = np.zeros(size)
         self._averaged = np.zeros(size)
 
@@ -125,6 +130,9 @@ class Kernel:
     def leaves(self) -> list[Kernel]:
         """Return all kernels that hold a statistic: this one, and its parts."""
         return [self]
+
+    def limit_influence(self, limit: bool) -> None:
+        """Set whether rows that are `far` are counted without their values; if supported."""
 
     def tie(self, kernels: list[Any]) -> None:
         """Share the covariance of kernels, one per component; other kernels have none."""
@@ -372,8 +380,10 @@ class Fields(Kernel):
         """Return the log density of a row."""
         part: Kernel
         total: cython.double = 0.0
+        self.far = False
         for part in self.parts:
             total += part.log_density(row)
+            self.far = self.far or part.far
         return total
 
     @cython.ccall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -13,7 +14,8 @@ from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.mixture.em import EMModel, Trace
+from seqbayes.mixture.em import EMModel, Trace, finite
+from seqbayes.mixture.refit import Refitter, has_constant, is_ordered
 from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
@@ -22,9 +24,15 @@ from seqbayes.mixture.settings import (
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import Buffer, seed_model
+from seqbayes.mixture.start import Buffer, scaled_to, seed_model
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
+
+REFIT_AFTER = 1.1
+"""A mixture is fitted again at the earliest when it has learned this many times as much."""
+
+UNLIKE_SHARE = 0.1
+"""A stream is ordered if components for this share of the data explain no recent ones."""
 
 
 class Mixture(BaseMixture):
@@ -68,6 +76,9 @@ class Mixture(BaseMixture):
     ----------
     names : tuple
         The components' names, which learning does not change. `ranking` orders them for display.
+    is_ordered : bool
+        Whether the order of the stream matters: it was found to be sorted, or in blocks. A warning
+        was given then.
 
     Raises
     ------
@@ -154,13 +165,15 @@ class Mixture(BaseMixture):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
             raise PriorError("a start needs the components' priors: give states, not their number")
-        self._settings = check_settings(self._given, self.names)
+        self._settings = check_settings(self._given, self.names)._replace(robust=start is None)
         self.likelihood = None if priors is None else priors[0].likelihood
         self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(named), BUFFER * len(named))
         self._buffer = Buffer(self.names, priors, self._settings, seed, size)
         self._model: EMModel | None = None
-        self._learn_started: Callable[[Any, Any], None] | None = None
+        self._learn_started: Callable[[Any, Any], bool] | None = None
+        self._is_collecting = self.is_ordered = self._started_constant = False
+        self._refit_from = 0.0
         self._lock = threading.Lock()
         if start is not None:
             model = self._buffer.new_model()
@@ -192,16 +205,24 @@ class Mixture(BaseMixture):
             If a component's prior is improper: online EM needs proper priors.
         """
         learn = self._learn_started
-        if learn is not None:
-            learn(x, w)
+        if learn is None:
+            with self._lock:
+                self._learn_slowly(x, w)
+        elif learn(x, w):
+            self._collect()
+
+    def _learn_slowly(self, x: Any, w: Any) -> None:
+        """Learn an observation that is kept as well, for a start or for a new fit."""
+        model = self._model
+        if model is None:
+            self._fill(x, w)
             return
-        with self._lock:
-            model = self._model
-            if model is None:  # another thread may have started it
-                self._fill(x, w)
-                return
         self._check_proper()
         model.engine.learn(x, w)
+        if self._is_collecting:
+            self._buffer.add(x, as_weight(w))
+            if self._buffer.is_full:
+                self._refit(model)
 
     def _check_proper(self) -> None:
         for state in self._buffer.priors or ():
@@ -211,13 +232,50 @@ class Mixture(BaseMixture):
         """Learn one observation at a time from now on, if the priors are proper."""
         self._model = model
         self._learn_started = None if self._improper else model.engine.learn
+        self._is_collecting = False
         self._buffer.clear()
 
     def _fill(self, x: Any, w: Any) -> None:
         """Add an observation to the buffer; start when it is full."""
         self._buffer.add(x, as_weight(w))
         if self._buffer.is_full:
-            self._start(self._buffer.fit())
+            model = self._buffer.fit()
+            rows, _ = self._buffer.table(model)
+            self._started_constant = has_constant(model, rows)
+            if is_ordered(model, rows):
+                self._warn("successive observations come from the same component")
+            self._refit_from = REFIT_AFTER * model.engine.n
+            self._start(model)
+
+    def _collect(self) -> None:
+        """Collect the next observations, because the components explain recent ones badly."""
+        with self._lock:
+            if self._model is not None and self._model.engine.n >= self._refit_from:
+                self._is_collecting, self._learn_started = True, None
+
+    def _refit(self, model: EMModel) -> None:
+        """Fit the components again to the observations collected."""
+        buffer = self._buffer
+        priors = buffer.priors or (scaled_to(buffer.observations, len(self.names)),)
+        priors = priors if len(priors) > 1 else priors * len(self.names)
+        lenient = buffer.priors is None
+        refitter = Refitter(priors, self._settings, self.seed, lenient)
+        fit = refitter.refit(model, buffer, keep=not self._started_constant)
+        self._started_constant = False
+        if fit.past_share > UNLIKE_SHARE:
+            self._warn("recent observations are unlike earlier ones")
+        self._refit_from = REFIT_AFTER * model.engine.n
+        self._start(fit.model)
+
+    def _warn(self, reason: str) -> None:
+        """Warn once that the stream is ordered."""
+        if not self.is_ordered:
+            self.is_ordered = True
+            warnings.warn(
+                f"the stream is ordered: {reason}. Shuffle it if you can; if it drifts, use a step"
+                " such as HalfLife(1000)",
+                stacklevel=4,
+            )
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
         """Absorb many observations in order; none of them if one is refused.
@@ -237,16 +295,22 @@ class Mixture(BaseMixture):
         xs = arrays.items(xs)
         weights = arrays.weights(w, len(xs), HEAVIEST)
         weights = np.ones(len(xs)) if weights is None else weights
-        first = 0
-        with self._lock:
-            if self._model is None:
-                self._buffer.check(xs)
-                while first < len(xs) and self._model is None:
-                    self._fill(as_observation(xs[first]), weights[first])
-                    first += 1
-        if first < len(xs) and self._model is not None:
-            self._check_proper()
-            self._model.engine.learn_rows(self._model.rows(xs[first:]), weights[first:])
+        if self._model is None:
+            self._buffer.check(xs)
+        first = offset = 0
+        rows, read_by = weights, None
+        while first < len(xs):
+            model = self._model
+            if model is None or self._learn_started is None:
+                with self._lock:
+                    self._learn_slowly(as_observation(xs[first]), weights[first])
+                first += 1
+                continue
+            if read_by is not model:
+                rows, offset, read_by = model.rows(xs[first:]), first, model
+            first += model.engine.learn_rows(rows[first - offset :], weights[first:])
+            if model.engine.fits_badly:
+                self._collect()
 
     def fit(
         self,
@@ -296,6 +360,7 @@ class Mixture(BaseMixture):
         else:
             model.start_from(start)
         trace = model.fit(rows, self.names, iterations, tol, keep_responsibilities)
+        self._refit_from = REFIT_AFTER * len(rows)
         with self._lock:
             self._start(model)
         return trace
@@ -361,12 +426,15 @@ class Mixture(BaseMixture):
 
     def learned(self) -> dict[str, Any]:
         """Return everything learned as plain values."""
+        buffer = {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
         if self._model is None:
-            return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
+            return buffer
         priors = None
         if self._buffer.priors is None:
             priors = [state.to_dict() for state in self._model.priors]
-        return {"learned": {"priors": priors, **self._model.to_dict()}}
+        refit = [self._refit_from, float(self.is_ordered), float(self._started_constant)]
+        learned = {"learned": {"priors": priors, "refit": refit, **self._model.to_dict()}}
+        return {**learned, **buffer} if self._is_collecting else learned
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
         """Restore what `learned` returned, into a new clusterer."""
@@ -375,6 +443,11 @@ class Mixture(BaseMixture):
             if written is not None:
                 priors = tuple(State.from_dict(each) for each in written)
             self._load_model(learned["learned"], priors)
+            if "buffer" not in learned:
+                return
+            self._is_collecting, self._learn_started = True, None
+            for x, w in learned["buffer"]:
+                self._buffer.add(serialization.decode(x), read_weight(w))
             return
         for x, w in learned["buffer"]:
             self._fill(serialization.decode(x), read_weight(w))
@@ -384,4 +457,7 @@ class Mixture(BaseMixture):
             raise PriorError("the document has no priors for the components")
         model = EMModel(priors, self._settings, lenient=self._buffer.priors is None)
         model.load(learned)
+        numbers = finite(learned.get("refit", [0.0, 0.0, 0.0])).tolist()
+        self._refit_from, self.is_ordered = numbers[0], bool(numbers[1])
+        self._started_constant = bool(numbers[2])
         self._start(model)

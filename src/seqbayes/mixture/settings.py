@@ -118,6 +118,8 @@ class Settings(NamedTuple):
         Whether predictions use the average of the statistics' path.
     burn_in : float
         Number of observations before the first M-step.
+    robust : bool
+        Whether observations far from all components are counted without their values, on a stream.
     """
 
     covariance: str
@@ -125,6 +127,7 @@ class Settings(NamedTuple):
     step: Callable[[float], float]
     average: bool
     burn_in: float
+    robust: bool = False
 
     @property
     def exponent(self) -> float:

@@ -142,8 +142,8 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
     """Add what another model has learned."""
     latest, other = mine.predicting(), theirs.predicting()
     order = match(mine.states(latest), theirs.states(other))
-    total = latest.memory + other.memory
-    share = other.memory / total if total > 0.0 else 0.0
+    total = mine.engine.memory + theirs.engine.memory
+    share = theirs.engine.memory / total if total > 0.0 else 0.0
     engine = mine.engine
     averaged = engine.averaged + theirs.engine.averaged
     for kernel, mixed, place in zip(engine.kernels, latest.kernels, order, strict=True):
@@ -197,6 +197,10 @@ class Part(NamedTuple):
     scale: float
     explained: float
 
+    def scaled(self, factor: float) -> Part:
+        """Return the part of a factor of the observations."""
+        return Part(self.kernel, *(factor * v for v in self[1:]))
+
 
 def parts(model: EMModel, scale: float = 1.0) -> list[Part]:
     """Return the statistics of the components for predictions, scaled."""
@@ -227,8 +231,19 @@ def assemble(
         The model of another shard that parts come from as well.
     """
     model = prior.new_model(source.priors[0], len(composition))
+    compose(model, composition)
     engine = model.engine
     past = [each.engine for each in (source, other) if each is not None]
+    engine.end_burn_in(past[0].burn_in)
+    engine.n, engine.memory = sum(old.n for old in past), sum(old.memory for old in past)
+    engine.averaged = min(sum(old.averaged for old in past), path)
+    model.m_step()
+    return model
+
+
+def compose(model: EMModel, composition: Sequence[Sequence[Part]]) -> None:
+    """Give every component of a new model the statistics of its parts."""
+    engine = model.engine
     for kernel, taken in zip(engine.kernels, composition, strict=True):
         for i, leaf in enumerate(kernel.leaves()):
             leaf.averaged[:] = 0.0
@@ -236,12 +251,7 @@ def assemble(
                 _add(leaf, part.kernel.leaves()[i].live, part.scale)
             leaf.live[:] = leaf.averaged
     engine.live[:] = engine.average[:] = [sum(p.share for p in taken) for taken in composition]
-    engine.end_burn_in(past[0].burn_in)
-    engine.n, engine.memory = sum(old.n for old in past), sum(old.memory for old in past)
-    engine.averaged = min(sum(old.averaged for old in past), path)
     engine.explained[:] = [sum(p.explained for p in taken) for taken in composition]
-    model.m_step()
-    return model
 
 
 def _add(leaf: Kernel, statistic: Array, scale: float) -> None:

@@ -22,19 +22,39 @@ Array = npt.NDArray[np.float64]
 # Iterations of EM after which starts are compared, and how many of the best continue.
 COMPARE_AFTER, CONTINUED = 8, 2
 
+COMPARE_ROWS = 60
+"""Starts are compared on a sample of this many rows per component."""
+
 # Number of starts, and iterations of EM from the best: for the start itself, and for predictions
 # while the buffer fills.
 FINAL_EFFORT = (10, 100)
 PROVISIONAL_EFFORT = (4, 20)
 
+RARE_SHARE = 0.015
+"""Outliers are at most this share of the values of a feature."""
+
+LONGEST_TAIL = 30.0
+"""Values further than this from the median, in median absolute deviations, give no scale."""
+
+OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
+"""Largest share of outliers among rows, and how much farther their neighbours are than others'."""
+
+REFERENCE_ROWS, CHUNK = 600, 256
+"""Neighbours are sought among at most this many rows, and for this many rows at once."""
+
 
 def seed_model(model: EMModel, rows: Array, w: Array, rng: np.random.Generator) -> None:
     """Start from k-means++ clusters of the rows, each with the prior that suits it best."""
-    given = cluster(model.reader.vectors(rows), w, len(model.priors), rng)
+    points = standardise(model.reader.vectors(rows))
+    if model.settings.robust:
+        w = _without_outliers(points, w)
+    given = cluster(points, w, len(model.priors), rng)
+    model.engine.limit_influence(False)  # the parameters do not fit the rows yet
     if any(prior != model.priors[0] for prior in model.priors):
         given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
     model.e_step(rows, w, given)
     model.m_step()
+    model.engine.limit_influence(model.settings.robust)
 
 
 def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
@@ -64,12 +84,13 @@ def fit_best_start(
 ) -> None:
     """Fit by EM from the best of several starts.
 
-    All starts take a few iterations; the best of them continue until they gain no more.
+    All starts take a few iterations on a sample; the best continue until they gain no more.
     """
+    some = _spread_out(len(rows), COMPARE_ROWS * len(model.priors))
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
-        seed_model(model, rows, w, rng)
-        found.append((_climb(model, rows, w, COMPARE_AFTER), model.snapshot()))
+        seed_model(model, rows[some], w[some], rng)
+        found.append((_climb(model, rows[some], w[some], COMPARE_AFTER), model.snapshot()))
     found.sort(key=lambda each: -each[0])
     ends = []
     for _, snapshot in found[:CONTINUED]:
@@ -78,6 +99,11 @@ def fit_best_start(
         ends.append((_climb(model, rows, w, iterations), model.snapshot()))
     model.restore(max(ends, key=lambda each: each[0])[1])
     model.m_step()
+
+
+def _spread_out(n: int, most: int) -> Any:
+    """Return at most so many of `n` positions, evenly spread."""
+    return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
 def _climb(model: EMModel, rows: Array, w: Array, iterations: int) -> float:
@@ -94,13 +120,15 @@ def _climb(model: EMModel, rows: Array, w: Array, iterations: int) -> float:
     return reached
 
 
-def cluster(vectors: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
-    """Return responsibilities (n, k) from k-means++, nearly one-hot.
+def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
+    """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
+
+    Every centre is the best of a few candidates.
 
     Parameters
     ----------
-    vectors
-        Vectors (n, d); NaN is a missing value, and replaced by the mean.
+    points
+        Vectors (n, d) on a common scale.
     w
         Weights (n,).
     k
@@ -110,17 +138,18 @@ def cluster(vectors: Array, w: Array, k: int, rng: np.random.Generator) -> Array
     ----------
     .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     """
-    points = _standardise(vectors)
     chances = w / w.sum()
     centres = points[[rng.choice(len(points), p=chances)]]
-    nearest_squared = np.full(len(points), np.inf)
+    squared = _squared_distances(points, centres)[:, 0]
+    candidates = 2 + int(math.log(k))
     while len(centres) < k:
-        to_last = _squared_distances(points, centres[-1:])[:, 0]
-        nearest_squared = np.minimum(nearest_squared, to_last)
-        distance = w * nearest_squared
+        distance = w * squared
         total = distance.sum()
-        share = distance / total if total > 0.0 else chances
-        centres = np.vstack([centres, points[rng.choice(len(points), p=share)]])
+        share = distance / total if 0.0 < total < math.inf else chances
+        tried = rng.choice(len(points), candidates, p=share)
+        nearer = np.minimum(squared[:, None], _squared_distances(points, points[tried]))
+        best = int((w @ nearer).argmin())
+        centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
     nearest = np.full(len(points), -1)
     for _ in range(20):
         assigned = _squared_distances(points, centres).argmin(axis=1)
@@ -137,23 +166,57 @@ def cluster(vectors: Array, w: Array, k: int, rng: np.random.Generator) -> Array
     return assignment
 
 
-def _standardise(vectors: Array) -> Array:
-    """Return the vectors with mean 0 and variance 1 in every coordinate that varies."""
-    missing = np.isnan(vectors)
-    present = np.maximum((~missing).sum(axis=0), 1)
-    origin = vectors[0] if not missing[0].any() else np.zeros(vectors.shape[1])
-    points = np.where(missing, 0.0, vectors - origin)
-    mean = points.sum(axis=0) / present
-    points = np.where(missing, 0.0, points - mean)
-    largest = np.abs(points).max(axis=0)
-    points = points / np.where(largest > 0.0, largest, 1.0)  # so that no square overflows
-    spread = np.sqrt((points * points).sum(axis=0) / present)
-    standard: Array = points / np.where(spread > 0.0, spread, 1.0)
+def location_and_spread(values: Array) -> tuple[float, float]:
+    """Return mean and standard deviation of values without outliers; NaN is a missing value.
+
+    The spread is 0 if all values are equal, but for a few that may be outliers.
+    """
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return 0.0, 0.0
+    centre = float(np.median(values))
+    distance = np.abs(values - centre)
+    varying = distance[distance > 0.0]
+    if len(varying) <= RARE_SHARE * len(values):
+        return centre, 0.0
+    typical = np.median(distance) or np.median(varying)
+    usual = values[distance <= LONGEST_TAIL * typical]
+    return centre + float((usual - centre).mean()), float((usual - centre).std())
+
+
+def standardise(vectors: Array) -> Array:
+    """Return the vectors with mean 0 and variance 1 in every coordinate, but for outliers."""
+    points = np.empty_like(vectors, dtype=float)
+    for i, column in enumerate(vectors.T):
+        location, spread = location_and_spread(column)
+        points[:, i] = (column - location) / (spread or 1.0)
+    # clipped so that no square overflows; a missing value is replaced by the mean
+    standard: Array = np.nan_to_num(np.clip(points, -1e100, 1e100))
     return standard
 
 
+def _without_outliers(points: Array, w: Array) -> Array:
+    """Return weights that are 0 for points without near neighbours.
+
+    A cluster has near neighbours if it has 2 % of the points, wherever it is.
+    """
+    reference = points[_spread_out(len(points), REFERENCE_ROWS)]
+    k = max(2, round(0.02 * len(reference)))
+    if len(reference) <= k + 1:
+        return w
+    near = np.empty(len(points))
+    for i in range(0, len(points), CHUNK):
+        squares = _squared_distances(points[i : i + CHUNK], reference)
+        near[i : i + CHUNK] = np.partition(squares, k, axis=1)[:, k]
+    usual = np.sort(near)[int((1.0 - OUTLIER_SHARE) * (len(near) - 1))]
+    outlying = near > OUTLIER_RATIO**2 * usual
+    kept: Array = np.where(outlying, 0.0, w)
+    return kept if usual > 0.0 and kept.any() else w
+
+
 def _squared_distances(points: Array, centres: Array) -> Array:
-    distances: Array = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
+    squares: Array = (points * points).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
+    distances: Array = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
     return distances
 
 
@@ -163,8 +226,8 @@ def _squared_distances(points: Array, centres: Array) -> Array:
 def scaled_to(data: Sequence[Any], k: int) -> State:
     """Return a vague Normal prior at the scale of the data: numbers, vectors or mappings.
 
-    Its mean is that of the data, with the weight of a hundredth of an observation. Its expected
-    covariance is diagonal, such that `k` clusters fill the volume of the data.
+    Its mean is that of the data without outliers, with the weight of a hundredth of an observation.
+    Its expected covariance is diagonal, such that `k` clusters fill the volume of the data.
 
     References
     ----------
@@ -172,8 +235,9 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
        estimation and model-based clustering. Journal of Classification 24, 155-181.
     """
     names, table = _tabulate(data)
-    mean = np.nanmean(table, axis=0)
-    variance = np.nanvar(table, axis=0)
+    moments = [location_and_spread(column) for column in table.T]
+    mean = np.array([location for location, _ in moments])
+    variance = np.array([spread for _, spread in moments]) ** 2
     size = np.where(mean == 0.0, 1.0, np.abs(mean))
     # a constant coordinate has no other scale than its absolute value
     variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
@@ -228,6 +292,7 @@ class Buffer:
         self._kept: list[tuple[Any, float]] = []
         self._checker: EMModel | None = None
         self._provisional: tuple[int, EMModel] | None = None
+        self._followed = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -305,13 +370,20 @@ class Buffer:
         return EMModel(priors, self._settings, lenient=self.priors is None)
 
     def fit(self) -> EMModel:
-        """Return a model fitted to the buffer, and discard the buffer."""
-        model = self._fit_first(len(self._kept), *FINAL_EFFORT)
-        self.clear()
-        return model
+        """Return a model fitted to the buffer."""
+        return self._fit_first(len(self._kept), *FINAL_EFFORT)
+
+    def table(self, model: EMModel) -> tuple[Array, Array]:
+        """Return the observations as rows, and their weights."""
+        return model.rows(self.observations), np.array([w for _, w in self._kept])
+
+    @property
+    def observations(self) -> list[Any]:
+        """The observations in order."""
+        return [x for x, _ in self._kept]
 
     def provisional(self) -> EMModel:
-        """Return a model fitted to the buffer, or to at least four fifths of it.
+        """Return a model fitted to at least four fifths of the buffer, which has learned the rest.
 
         Predictions depend on the observations only, not on when they were requested.
         """
@@ -320,8 +392,13 @@ class Buffer:
             grid = int(10.0 * 1.25 ** int(np.log(n / 10.0) / np.log(1.25)))
         if self._provisional is None or self._provisional[0] != grid:
             model = self._fit_first(grid, *PROVISIONAL_EFFORT) if grid else self.new_model()
-            self._provisional = grid, model
-        return self._provisional[1]
+            model.engine.end_burn_in(model.engine.n, memory=model.engine.n)
+            self._provisional, self._followed = (grid, model), grid
+        model = self._provisional[1]
+        for x, w in self._kept[self._followed :]:
+            model.engine.learn(x, w)
+        self._followed = n
+        return model
 
     def _fit_first(self, n: int, starts: int, iterations: int) -> EMModel:
         xs = [x for x, _ in self._kept[:n]]

@@ -1,0 +1,210 @@
+"""Fit a mixture again when it explains recent observations badly, and keep what it has learned."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from seqbayes.families import Dirichlet
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.split_merge import Part, compose, log_evidence, log_marginal, parts
+from seqbayes.mixture.start import FINAL_EFFORT, Buffer, fit_best_start, standardise
+from seqbayes.state import State
+
+Array = npt.NDArray[np.float64]
+
+LEAST_ROWS = 50
+"""Number of observations from which their order is judged."""
+
+LARGEST_VALUE = 10.0
+"""Outliers count as this many standard deviations in correlations."""
+
+SERIAL_CORRELATION = 0.8
+"""A stream is ordered if successive values of a feature are correlated more than this."""
+
+SERIAL_AGREEMENT = 0.5
+"""A stream is ordered if successive observations agree on their component by this more than
+chance, on a scale where complete agreement is 1."""
+
+
+LARGEST_SCALE_RATIO = 1e3
+"""Data with another ratio of variances than this are not compared."""
+
+
+class Refit(NamedTuple):
+    """A model fitted to recent observations, and the share of past ones that are unlike them."""
+
+    model: EMModel
+    past_share: float
+
+
+class Refitter:
+    """Fits components to recent observations, and keeps components for the past ones.
+
+    The evidence of the recent observations says how many components they need. The others are
+    components of the old model that are unlike the new ones.
+
+    Parameters
+    ----------
+    priors
+        The components' priors.
+    settings
+        How the mixture learns.
+    seed
+        The seed of the starts.
+    lenient
+        Whether features of other names are ignored.
+    """
+
+    def __init__(
+        self, priors: tuple[State, ...], settings: Settings, seed: int | None, lenient: bool
+    ) -> None:
+        self._priors, self._settings = priors, settings
+        self._seed, self._lenient = seed, lenient
+
+    def new_model(self, k: int) -> EMModel:
+        """Return a model of `k` components without observations."""
+        settings = self._settings
+        if not isinstance(settings.weights, Dirichlet) or len(settings.weights.categories) != k:
+            weights: Any = Dirichlet.flat(tuple(range(k))) if k > 1 else (1.0,)
+            settings = settings._replace(weights=weights)
+        priors = self._priors if k == len(self._priors) else self._priors[:1] * k
+        return EMModel(priors, settings, self._lenient)
+
+    def refit(self, old: EMModel, buffer: Buffer, keep: bool) -> Refit:
+        """Return a model fitted to the observations of a buffer that keeps components of another.
+
+        Nothing is kept unless `keep`, or if the components are not exchangeable, or if features or
+        their scales have changed.
+        """
+        count = len(old.priors)
+        whole = self.new_model(count)
+        rows, w = buffer.table(whole)
+        same = keep and all(prior == self._priors[0] for prior in self._priors)
+        if (
+            not (same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole))
+            or _scale_ratio(old.priors[0], self._priors[0]) > LARGEST_SCALE_RATIO
+        ):
+            return self._continue(self._fit(rows, w, count), old, 0.0)
+        fresh = self._fit_most_evident(rows, w, count)
+        groups = _unlike(self._pool(old, fresh, w), count, count - len(fresh.priors))
+        if len(groups) < count - len(fresh.priors):
+            fresh = self._fit(rows, w, count - len(groups))
+        pool = self._pool(old, fresh, w)
+        taken = [[pool.parts[k] for k in group] for group in groups]
+        past = sum(part.share for group in taken for part in group)
+        slots: dict[int, list[Part]] = {min(g): t for g, t in zip(groups, taken, strict=True)}
+        alike = _alike(pool, count)
+        for c in range(len(fresh.priors)):
+            own = [k for k, new in alike.items() if new == c and k not in slots]
+            free = [k for k in range(count) if k not in slots and k not in alike]
+            rest = [k for k in range(count) if k not in slots]
+            slots[(own or free or rest)[0]] = [pool.parts[count + c]]
+        model = self.new_model(count)
+        total = sum(part.share for group in slots.values() for part in group)
+        composition = [[part.scaled(1.0 / total) for part in slots[k]] for k in range(count)]
+        compose(model, composition)
+        model.m_step()
+        return self._continue(model, old, past)
+
+    def _continue(self, model: EMModel, old: EMModel, past_share: float) -> Refit:
+        """Return a refit that goes on from the number of observations of the old model."""
+        engine = model.engine
+        engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
+        engine.n = engine.memory = old.engine.n
+        engine.end_burn_in(engine.n)
+        engine.limit_influence(model.settings.robust)
+        return Refit(model, past_share)
+
+    def _fit(self, rows: Array, w: Array, k: int) -> EMModel:
+        model = self.new_model(k)
+        fit_best_start(model, rows, w, np.random.default_rng(self._seed), *FINAL_EFFORT)
+        return model
+
+    def _fit_most_evident(self, rows: Array, w: Array, most: int) -> EMModel:
+        """Return the fit with the number of components that has the most evidence."""
+        fits = [self._fit(rows, w, k) for k in range(1, most + 1)]
+        if self._settings.fading:  # the past does not count
+            return fits[-1]
+        return max(fits, key=lambda model: log_evidence(model, rows, w, 1.0, most))
+
+    def _pool(self, old: EMModel, fresh: EMModel, w: Array) -> Pool:
+        """Return the components of both models, with their shares of all observations."""
+        n, recent = old.engine.n, float(w.sum())
+        past = (1.0 - recent / n) / n
+        found = []
+        for part in parts(old):
+            share = past * part.explained
+            found.append(part.scaled(share / part.share) if part.share > 0.0 else part)
+        found += [part.scaled(recent / n) for part in parts(fresh)]
+        model = self.new_model(len(found))
+        compose(model, [[part] for part in found])
+        model.engine.memory = n
+        return Pool(found, model.states(model.engine))
+
+
+class Pool(NamedTuple):
+    """Components of an old model, then those of a new one: their parts and states."""
+
+    parts: list[Part]
+    states: tuple[State, ...]
+
+    def gain(self, a: list[int], b: list[int]) -> float:
+        """Return the log evidence that two groups of components are the same."""
+        mine, theirs = ([self.states[k] for k in group] for group in (a, b))
+        return log_marginal(*mine, *theirs) - log_marginal(*mine) - log_marginal(*theirs)
+
+
+def _scale_ratio(old: State, new: State) -> float:
+    """Return the largest ratio of the scales of two default priors; 1 for other priors."""
+    if old == new:
+        return 1.0
+    before, after = (np.atleast_2d(state.prior[-1]).diagonal() for state in (old, new))
+    return float(np.exp(np.abs(np.log(before / after)).max()))
+
+
+def _alike(pool: Pool, count: int) -> dict[int, int]:
+    """Return, for the old components that have a counterpart among the new ones, its position."""
+    found = {}
+    for k in range(count):
+        gains = [pool.gain([k], [c]) for c in range(count, len(pool.parts))]
+        if max(gains) > 0.0:
+            found[k] = int(np.argmax(gains))
+    return found
+
+
+def _unlike(pool: Pool, count: int, most: int) -> list[list[int]]:
+    """Return at most so many groups of old components that are unlike the new ones."""
+    alike = _alike(pool, count)
+    groups = [[k] for k in range(count) if k not in alike]
+    while len(groups) > most:
+        pairs = [(a, b) for a in range(len(groups)) for b in range(a + 1, len(groups))]
+        gains = [pool.gain(groups[a], groups[b]) for a, b in pairs]
+        if gains and max(gains) > 0.0:
+            a, b = pairs[int(np.argmax(gains))]
+            groups[a] += groups.pop(b)
+        else:
+            shares = [sum(pool.parts[k].share for k in group) for group in groups]
+            del groups[int(np.argmin(shares))]
+    return groups
+
+
+def has_constant(model: EMModel, rows: Array) -> bool:
+    """Whether a feature has the same value in all rows, or none."""
+    return bool((standardise(model.reader.vectors(rows)) == 0.0).all(axis=0).any())
+
+
+def is_ordered(model: EMModel, rows: Array) -> bool:
+    """Whether successive observations are much more alike than chance."""
+    if len(rows) < LEAST_ROWS:
+        return False
+    points = np.clip(standardise(model.reader.vectors(rows)), -LARGEST_VALUE, LARGEST_VALUE)
+    if ((points[1:] * points[:-1]).mean(axis=0) > SERIAL_CORRELATION).any():
+        return True
+    shares = model.responsibilities(rows)
+    chance = float((shares.mean(axis=0) ** 2).sum())
+    agreement = float((shares[1:] * shares[:-1]).sum(axis=1).mean())
+    return agreement - chance > SERIAL_AGREEMENT * max(1.0 - chance, 0.1)

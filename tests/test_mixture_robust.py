@@ -1,0 +1,137 @@
+"""Mixtures on streams with outliers, with features that change, and in an order."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from mixture_streams import long_stream
+from seqbayes import NormalInverseWishart
+from seqbayes.mixture import Mixture
+
+CORNERS = np.array([[0, 0], [6, 0], [0, 6]])
+
+
+def corners(seed, n):
+    rng = np.random.default_rng(seed)
+    return CORNERS[rng.integers(0, 3, n)] + rng.normal(size=(n, 2))
+
+
+def per_row(mixture, points):
+    return np.mean([mixture.log_density(x) for x in points])
+
+
+def learned(points, k=3, **settings):
+    mixture = Mixture(k, seed=1, **settings)
+    mixture.learn_many(points)
+    assert mixture.n_samples == len(points)
+    return mixture
+
+
+@long_stream
+@pytest.mark.parametrize("size", [1e2, 1e6, 1e12])
+@pytest.mark.parametrize("place", [5, 3000, "1 in 100"])
+def test_outliers_cost_clean_rows_almost_nothing(size, place):
+    clean, rows = corners(1, 5000), corners(2, 1000)
+    outliers = np.arange(5000) % 100 == 7 if place == "1 in 100" else np.arange(5000) == place
+    dirty = clean.copy()
+    directions = np.random.default_rng(3).choice([-1, 1], (5000, 2))
+    dirty[outliers] = size * directions[outliers]
+    assert per_row(learned(dirty), rows) > per_row(learned(clean), rows) - 0.05
+
+
+def test_an_outlier_while_the_buffer_fills():
+    """A waiting time of 7900 for 79."""
+    rng = np.random.default_rng(1)
+    waits = np.where(rng.random(272) < 0.36, rng.normal(54.5, 5.8, 272), rng.normal(80, 6, 272))
+    typo = waits.copy()
+    typo[100] = 7900
+    clean = np.delete(waits, 100)
+    expected = per_row(learned(waits, 2), clean)
+    assert per_row(learned(typo, 2), clean) > expected - 0.05
+
+
+@long_stream
+@pytest.mark.parametrize("change", ["constant", "missing", "larger", "smaller"])
+def test_a_feature_that_changes_when_the_buffer_is_full(change):
+    points, rows = corners(1, 1200 * 5), corners(2, 1000)
+    match change:
+        case "constant":
+            points[:1200, 1] = 7.0
+        case "missing":
+            points[:1200, 1] = np.nan
+        case "larger":
+            points[:1200, 1] *= 1e3
+        case "smaller":
+            points[:1200, 1] /= 1e3
+    mixture = learned(points)
+    assert per_row(mixture, rows) > per_row(learned(corners(3, 6000)), rows) - 0.05
+    assert not mixture.is_ordered
+
+
+@long_stream
+def test_a_cluster_that_comes_late_gets_a_component():
+    points = corners(1, 8000)
+    late = (np.arange(8000) > 1500) & (np.random.default_rng(2).random(8000) < 0.1)
+    points[late] += 40.0
+    mixture = Mixture(4, seed=1)
+    mixture.learn_many(points[:1500])
+    mixture.learn_many(points[1500:])
+    centres = np.array([parameter.mean for parameter in mixture.parameters])
+    for corner in (*CORNERS, (42, 42)):
+        assert np.abs(centres - corner).max(axis=1).min() < 1.5
+
+
+@long_stream
+@pytest.mark.parametrize("order", ["blocks", "sorted"])
+def test_an_ordered_stream_is_reported_once(order):
+    rng = np.random.default_rng(1)
+    blocks = np.repeat(4 * CORNERS, 2000, axis=0) + rng.normal(size=(6000, 2))
+    points = blocks if order == "blocks" else blocks[np.argsort(blocks[:, 0])]
+    mixture = Mixture(3, seed=1)
+    with pytest.warns(UserWarning, match="the stream is ordered") as caught:
+        mixture.learn_many(points)
+    assert len(caught) == 1
+    assert mixture.is_ordered
+    assert Mixture.from_dict(mixture.to_dict()).is_ordered
+    if order == "blocks":
+        centres = np.array([parameter.mean for parameter in mixture.parameters])
+        for corner in 4 * CORNERS:  # no cluster is lost
+            assert np.abs(centres - corner).max(axis=1).min() < 3.0
+
+
+@long_stream
+def test_a_new_fit_is_the_same_one_by_one_in_bulk_and_in_copies():
+    points = corners(1, 2000)
+    points[:300, 1] = 7.0
+    one, bulk, copied = (Mixture(3, seed=1, buffer=300) for _ in range(3))
+    bulk.learn_many(points)
+    for i, x in enumerate(points):
+        one.learn_one(x)
+        copied.learn_one(x)
+        if i % 97 == 0:
+            copied = Mixture.from_dict(json.loads(json.dumps(copied.to_dict())))
+    assert one == bulk == copied
+    assert len(one.to_dict()["learned"]["kernels"]) == 3
+
+
+def test_given_starts_and_batch_em_use_every_value():
+    prior = NormalInverseWishart([0, 0], 0.1, 5)
+    start = [([0.0, 0.0], np.eye(2)), ([1.0, 0.0], np.eye(2))]
+    points = np.full((50, 2), 1e4)
+    mixture = Mixture([prior] * 2, start=start)
+    mixture.learn_many(points)
+    assert mixture.parameters[mixture.ranking[0]].mean == pytest.approx([1e4, 1e4], rel=0.01)
+    batch = Mixture([prior] * 2, start=start)
+    trace = batch.fit(np.vstack([points, [[0.0, 0.0]]]))
+    assert np.diff([step.log_posterior for step in trace]).min() > -1e-6
+
+
+def test_independent_observations_are_not_ordered():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(5):
+            assert not learned(corners(seed, 400), buffer=100).is_ordered
