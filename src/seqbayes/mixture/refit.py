@@ -16,13 +16,13 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-LEAST_ROWS = 50
+LEAST_ROWS = 200
 """Number of observations from which their order is judged."""
 
 LARGEST_VALUE = 10.0
 """Outliers count as this many standard deviations in correlations."""
 
-SERIAL_CORRELATION = 0.8
+SERIAL_CORRELATION = 0.9
 """A stream is ordered if successive values of a feature are correlated more than this."""
 
 SERIAL_AGREEMENT = 0.5
@@ -111,7 +111,7 @@ class Refitter:
         return self._continue(model, old, past)
 
     def _continue(self, model: EMModel, old: EMModel, past_share: float) -> Refit:
-        """Return a refit that goes on from the number of observations of the old model."""
+        """Return a refit that continues from the number of observations of the old model."""
         engine = model.engine
         engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
         engine.n = engine.memory = old.engine.n
@@ -177,7 +177,7 @@ def _alike(pool: Pool, count: int) -> dict[int, int]:
 
 
 def _unlike(pool: Pool, count: int, most: int) -> list[list[int]]:
-    """Return at most so many groups of old components that are unlike the new ones."""
+    """Return at most `most` groups of old components that are unlike the new ones."""
     alike = _alike(pool, count)
     groups = [[k] for k in range(count) if k not in alike]
     while len(groups) > most:
@@ -199,7 +199,7 @@ def has_constant(model: EMModel, rows: Array) -> bool:
 
 def is_ordered(model: EMModel, rows: Array) -> bool:
     """Whether successive observations are much more alike than chance."""
-    if len(rows) < LEAST_ROWS:
+    if len(rows) < LEAST_ROWS or len(model.priors) == 1:
         return False
     points = np.clip(standardise(model.reader.vectors(rows)), -LARGEST_VALUE, LARGEST_VALUE)
     if ((points[1:] * points[:-1]).mean(axis=0) > SERIAL_CORRELATION).any():

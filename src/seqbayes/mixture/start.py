@@ -102,7 +102,7 @@ def fit_best_start(
 
 
 def _spread_out(n: int, most: int) -> Any:
-    """Return at most so many of `n` positions, evenly spread."""
+    """Return at most `most` of `n` positions, evenly spread."""
     return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
