@@ -1,0 +1,76 @@
+"""The commands on the documentation pages have valid options, and those of a first session work."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from seqbayes import cli
+from seqbayes.console.commands import build_parser
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+]
+BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SEPARATORS = {"|", "&&", ";"}
+
+
+def commands(page):
+    """Return the commands in the shell blocks of a page, each as a list of words."""
+    found = []
+    for block in BLOCK.findall(page.read_text(encoding="utf-8").replace("\\\n", " ")):
+        for line in block.splitlines():
+            try:
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+            except ValueError:  # output with an apostrophe
+                continue
+            while words:
+                end = next((i for i, word in enumerate(words) if word in SEPARATORS), len(words))
+                found.append(words[:end])
+                words = words[end + 1 :]
+    return found
+
+
+def arguments(page):
+    """Return the arguments of every call of seqbayes on a page."""
+    return [words[1:] for words in commands(page) if words and Path(words[0]).name == "seqbayes"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_options_of_documented_commands_are_valid(page):
+    for words in arguments(page):
+        build_parser(words[0]).parse_args(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_scripts_of_documented_commands_exist(page):
+    for words in commands(page):
+        if words[:1] == ["python"] and words[1].endswith(".py"):
+            assert (ROOT / words[1]).is_file(), words
+
+
+def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    monkeypatch.chdir(tmp_path)
+    session = [
+        words for page in ("README.md", "docs/stream.md") for words in arguments(ROOT / page)
+    ]
+    verbs = [words[0] for words in session]
+    assert [verb for verb in verbs if verb != "replay"] == [
+        *("init", "watch", "init", "check", "run", "show", "show", "predict", "export", "merge"),
+        *("reset", "dead-letters"),
+    ]
+    for words in session:
+        if words[0] == "replay" or (words == ["init"] and Path("seqbayes.toml").exists()):
+            continue
+        if words[0] == "merge":
+            for shard in words[1:3]:
+                shutil.copy("beliefs.db", shard)
+        if words[0] == "dead-letters":
+            shutil.copy("seqbayes.toml", words[-1])
+        confirmed = ["--yes"] if words[0] == "reset" else []  # standard input is not a terminal
+        assert cli.main([*words, *confirmed]) == 0, (words, capsys.readouterr().err)
