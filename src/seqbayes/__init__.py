@@ -25,6 +25,7 @@ Modules
     mixture      mixtures fitted by EM, learned online, and the number of their components
     river        classifiers, regressors and anomaly detectors on feature dictionaries
     stream       durable beliefs on files, queues and databases: Pipeline, run, show, predict
+    compare      which of several beliefs is best, and what a wrong choice costs
     datasets     the data of the examples
 
 The command line has a verb for each task: ``seqbayes --help``. Errors derive from `SeqbayesError`;
@@ -43,7 +44,7 @@ from seqbayes.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqbayes import datasets, likelihoods, mixture, river, stream
+    from seqbayes import compare, datasets, likelihoods, mixture, river, stream
     from seqbayes.explanation import Explanation
     from seqbayes.families import (
         Beta,
@@ -78,6 +79,7 @@ __all__ = [
     "SeqbayesError",
     "State",
     "UnsupportedError",
+    "compare",
     "datasets",
     "likelihoods",
     "mixture",
@@ -87,7 +89,7 @@ __all__ = [
 ]
 
 # Imported on first use: the command line's help and completion need none of it.
-_MODULES = ("datasets", "likelihoods", "mixture", "river", "stream")
+_MODULES = ("compare", "datasets", "likelihoods", "mixture", "river", "stream")
 _HOMES = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,6 +94,25 @@ class Distribution:
 
     def _isf(self, q: Real) -> Real:
         raise NotImplementedError
+
+    def shift(self, by: float) -> Distribution | None:
+        """Return the distribution of the number plus `by`; None if there is no closed form."""
+        return None
+
+    @classmethod
+    def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
+        """Return distributions of this class as one, with hyperparameters of shape (k, 1).
+
+        None if their classes differ.
+        """
+        if any(type(each) is not cls for each in distributions):
+            return None
+        rows = [each._hyperparameters() for each in distributions]
+        return cls(*(np.array(column, dtype=float)[:, None] for column in zip(*rows, strict=True)))
+
+    def complement(self) -> Distribution | None:
+        """Return the distribution of one less the number; None if there is no closed form."""
+        return None
 
     def _inner(self) -> Real:
         """Any point inside the support."""

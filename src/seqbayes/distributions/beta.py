@@ -63,6 +63,10 @@ class Beta(Distribution):
     def _log_density_at_ends(self) -> tuple[Real, Real]:
         return _end(self.alpha, self.beta), _end(self.beta, self.alpha)
 
+    def complement(self) -> Beta:
+        """Return the distribution of one less the number."""
+        return Beta(self.beta, self.alpha)
+
     def _cdf(self, x: Real) -> Real:
         return tails.beta_cdf(self.alpha, self.beta, x)
 

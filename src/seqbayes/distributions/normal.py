@@ -77,6 +77,10 @@ class Normal(Distribution):
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)
 
+    def shift(self, by: float) -> Normal:
+        """Return the distribution of the number plus `by`."""
+        return Normal(self.mean + by, self.var)
+
     @property
     def mean(self) -> Real:
         """Expected value."""
@@ -168,6 +172,10 @@ class StudentT(Distribution):
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)
+
+    def shift(self, by: float) -> StudentT:
+        """Return the distribution of the number plus `by`."""
+        return StudentT(self.df, self.loc + by, self.scale)
 
     @property
     def mean(self) -> Real:

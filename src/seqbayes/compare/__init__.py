@@ -1,0 +1,12 @@
+"""Decide between beliefs: which is best, how sure that is, and what a wrong choice would cost."""
+
+from typing import Any
+
+from seqbayes.compare.comparison import Comparison, Difference, compare
+from seqbayes.misplaced import missing
+
+__all__ = ["Comparison", "Difference", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -1,0 +1,287 @@
+"""Comparisons against closed forms and mpmath, and laws that every comparison obeys."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.special as sc
+
+from seqbayes import (
+    Beta,
+    Decayed,
+    Dirichlet,
+    DirichletProcess,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+    Product,
+)
+from seqbayes import distributions as d
+from seqbayes.compare import compare
+from seqbayes.errors import PriorError
+from seqbayes.mixture import Mixture
+
+mpmath.mp.dps = 40
+
+
+def share_above_share(a1, b1, a2, b2):
+    """P(X1 > X2) for whole a1: a finite sum of positive terms."""
+    terms = (
+        mpmath.beta(a2 + i, b1 + b2) / ((b1 + i) * mpmath.beta(1 + i, b1) * mpmath.beta(a2, b2))
+        for i in range(a1)
+    )
+    return mpmath.fsum(terms)
+
+
+def rate_above_rate(a1, r1, a2, r2):
+    share = mpmath.mpf(r2) / (mpmath.mpf(r1) + r2)
+    return mpmath.betainc(a2, a1, 0, share, regularized=True)
+
+
+def normal_above_normal(m1, v1, m2, v2):
+    return mpmath.ncdf((mpmath.mpf(m1) - m2) / mpmath.sqrt(mpmath.mpf(v1) + v2))
+
+
+def cauchy_above_cauchy(m1, s1, m2, s2):
+    return (
+        mpmath.mpf(1) / 2 + mpmath.atan((mpmath.mpf(m1) - m2) / (mpmath.mpf(s1) + s2)) / mpmath.pi
+    )
+
+
+def relative(found, expected):
+    return abs(float(mpmath.mpf(found) / expected - 1))
+
+
+PAIRS = [
+    *(
+        (d.Beta, share_above_share, each)
+        for each in [
+            (21, 200, 31, 200),
+            (316, 9686, 358, 9644),
+            (3, 1000, 40, 900),
+            (3, 1000, 100, 900),  # 7e-29
+            (100, 3, 900, 5),
+            (1, 1, 1, 1),
+            (300, 700, 500, 500),
+            (2, 1000000, 9, 1000000),
+            (40, 0.001, 40, 0.002),
+        ]
+    ),
+    *(
+        (d.Gamma, rate_above_rate, each)
+        for each in [
+            (3, 1, 5, 2),
+            (0.01, 1, 50, 1),
+            (2, 1, 70, 1),
+            (0.001, 1, 2, 1),
+            (0.2, 1, 0.3, 1e-30),
+            (900, 900, 1000, 950),
+        ]
+    ),
+    *(
+        (d.Normal, normal_above_normal, each)
+        for each in [
+            (0, 1, 1, 1),
+            (0, 1, 15, 3),
+            (0, 1e-12, 1e-5, 1),
+            (1e9, 1, 1e9 + 3, 1),
+            (0, 1, 16, 1),  # 5e-30
+        ]
+    ),
+    *(
+        (lambda loc, scale: d.StudentT(1.0, loc, scale), cauchy_above_cauchy, each)
+        for each in [(0, 1, 5, 1), (0, 1, 5, 1000)]
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "exact", "numbers"), PAIRS)
+def test_probability_that_one_is_above_the_other(make, exact, numbers):
+    a, b = make(*map(float, numbers[:2])), make(*map(float, numbers[2:]))
+    first = exact(*numbers)
+    second = exact(*numbers[2:], *numbers[:2])
+    found = compare({"a": a, "b": b})
+    assert relative(found.p_better["a"]["b"], first) < 1e-10
+    assert relative(found.p_better["b"]["a"], second) < 1e-10
+    lower = compare({"a": a, "b": b}, better="lower")
+    assert relative(lower.p_best["a"], second) < 1e-10
+    assert relative(lower.p_best["b"], first) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        # sequential-analysis 0.1, and two published experiments
+        (Beta(21, 200), Beta(31, 200), 0.9067042452),
+        (Beta(1 + 315, 1 + 9685), Beta(1 + 357, 1 + 9643), 0.950246774),
+        (Beta(1 + 8279, 1 + 45489 - 8279), Beta(1 + 8502, 1 + 44700 - 8502), 0.99922),
+    ],
+)
+def test_published_probabilities(first, second, expected):
+    digits = 10 if expected < 0.95 else 9 if expected < 0.99 else 5
+    assert round(compare([first, second]).p_best[1], digits) == expected
+
+
+def test_three_beliefs_against_an_integral():
+    numbers = [(3, 9), (5, 11), (2, 4)]
+    found = compare([Beta(a, b) for a, b in numbers])
+
+    def integrand(i):
+        def f(x):
+            value = x ** (numbers[i][0] - 1) * (1 - x) ** (numbers[i][1] - 1)
+            value /= mpmath.beta(*numbers[i])
+            for j, other in enumerate(numbers):
+                if j != i:
+                    value *= mpmath.betainc(*other, 0, x, regularized=True)
+            return value
+
+        return f
+
+    for i in range(3):
+        exact = mpmath.quad(integrand(i), [0, 0.1, 0.3, 0.6, 1])
+        assert relative(found.p_best[i], exact) < 1e-12
+
+
+def test_expected_loss_is_the_mean_of_the_positive_part():
+    found = compare({"a": Normal(0.0, 1.0), "b": Normal(1.5, 4.0)})
+    # of a normal difference with mean m and deviation s: m Phi(m / s) + s phi(m / s)
+    mean, deviation = mpmath.mpf(1.5), mpmath.sqrt(5)
+    for name, m in (("a", mean), ("b", -mean)):
+        exact = m * mpmath.ncdf(m / deviation) + deviation * mpmath.npdf(m / deviation)
+        assert relative(found.loss[name], exact) < 1e-10
+
+
+def test_a_small_loss_has_its_digits():
+    mean, deviation = mpmath.mpf(-12), mpmath.sqrt(2)
+    exact = mean * mpmath.ncdf(mean / deviation) + deviation * mpmath.npdf(mean / deviation)
+    assert relative(compare([d.Normal(0.0, 1.0), d.Normal(12.0, 1.0)]).loss[1], exact) < 1e-9
+
+
+def test_intervals_of_normal_differences():
+    found = compare({"a": d.Normal(3.0, 1.0), "b": d.Normal(1.0, 3.0)}, control="b", level=0.9)
+    low, high = found.differences["a"].interval
+    assert low == pytest.approx(2.0 + 2.0 * sc.ndtri(0.05), rel=1e-10)
+    assert high == pytest.approx(2.0 + 2.0 * sc.ndtri(0.95), rel=1e-10)
+    assert found.differences["a"].mean == 2.0
+    assert found.differences["a"].lift is None
+
+
+def test_ratios_of_rates_are_scaled_f_variables():
+    found = compare({"a": d.Gamma(6.0, 3.0), "b": d.Gamma(4.0, 1.0)}, control="b")
+    difference = found.differences["a"]
+    quantiles = [sc.fdtri(12.0, 8.0, q) * (6.0 / 3.0) / 4.0 - 1.0 for q in (0.5, 0.025, 0.975)]
+    assert [difference.lift, *difference.lift_interval] == pytest.approx(quantiles, rel=1e-9)
+
+
+def test_equivalence_of_normals():
+    found = compare([d.Normal(0.0, 1.0), d.Normal(0.4, 1.0)], control=0, equivalence=0.5)
+    deviation = math.sqrt(2.0)
+    exact = sc.ndtr(0.1 / deviation) - sc.ndtr(-0.9 / deviation)
+    assert found.differences[1].p_equivalent == pytest.approx(exact, rel=1e-10)
+
+
+def random_beliefs(rng, kind, k):
+    if kind == "share":
+        counts = 10.0 ** rng.uniform(0.0, 5.0, k)
+        shares = rng.beta(2.0, 5.0) * np.exp(0.3 * rng.normal(size=k))
+        shares = np.clip(shares, 1e-4, 1 - 1e-4)
+        return [
+            d.Beta(0.5 + n * p, 0.5 + n * (1.0 - p)) for n, p in zip(counts, shares, strict=True)
+        ]
+    if kind == "rate":
+        return [d.Gamma(*(10.0 ** rng.uniform(-1.0, 3.0, 2))) for _ in range(k)]
+    return [
+        d.StudentT(10.0 ** rng.uniform(0.5, 3.0), rng.normal(), 10.0 ** rng.uniform(-2.0, 1.0))
+        for _ in range(k)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["share", "rate", "number"])
+def test_probabilities_intervals_losses_and_verdicts_agree(kind, rng):
+    for _ in range(25):
+        beliefs = random_beliefs(rng, kind, int(rng.integers(2, 6)))
+        better = ("higher", "lower")[int(rng.integers(2))]
+        found = compare(beliefs, better=better, equivalence=0.05)
+        sign = 1.0 if better == "higher" else -1.0
+        assert math.fsum(found.p_best.values()) == pytest.approx(1.0, abs=1e-10)
+        for name, difference in found.differences.items():
+            p = difference.p_better
+            assert p == found.p_better[name][difference.reference]
+            assert p + found.p_better[difference.reference][name] == pytest.approx(1.0, abs=1e-10)
+            # the interval excludes 0 on one side exactly if the probability is beyond its tail
+            low, high = sorted(sign * end for end in difference.interval)
+            assert (low > 0.0) == (p > 0.975)
+            assert (high < 0.0) == (p < 0.025)
+            assert found.p_best[name] <= p * (1.0 + 1e-9) + 1e-70
+            if difference.lift_interval is not None:
+                low, high = sorted(sign * end for end in difference.lift_interval)
+                assert (low > 0.0) == (p > 0.975)
+                assert (high < 0.0) == (p < 0.025)
+        means = [each.mean for each in beliefs]
+        if None not in means:
+            # losses differ by the differences of the means
+            loss = list(found.loss.values())
+            assert min(loss) >= 0.0
+            scale = max(map(abs, means)) + max(loss)
+            for mean, each in zip(means, loss, strict=True):
+                assert each + sign * mean == pytest.approx(
+                    loss[0] + sign * means[0], abs=1e-8 * scale
+                )
+        if found.verdict == "best":
+            assert all(
+                max(sign * end for end in each.interval) < 0.0
+                for each in found.differences.values()
+            )
+            assert None in means or found.loss[found.best] == min(found.loss.values())
+
+
+def test_the_order_of_beliefs_does_not_matter():
+    beliefs = {"a": Beta(3, 9), "b": Beta(5, 11), "c": Beta(2, 4)}
+    forward, backward = compare(beliefs), compare(dict(reversed(beliefs.items())))
+    for name in beliefs:
+        assert forward.p_best[name] == pytest.approx(backward.p_best[name], rel=1e-12)
+        assert forward.loss[name] == pytest.approx(backward.loss[name], rel=1e-12)
+
+
+def test_beliefs_of_every_kind_are_compared():
+    normal, other = NormalInverseGamma(), NormalInverseGamma()
+    normal.learn_many([1.0, 2.0, 1.5, 1.8])
+    other.learn_many([3.0, 4.0, 3.5, 3.8])
+    assert compare([normal, other]).best == 1
+    fast, slow = Decayed(Gamma(2, 1), half_life=10.0), Decayed(Gamma(2, 1), half_life=10.0)
+    fast.learn_one(9)
+    slow.learn_one(1)
+    assert compare({"fast": fast, "slow": slow}, better="lower").best == "slow"
+    red, blue = Dirichlet({"red": 8, "blue": 2}), Dirichlet({"red": 3, "blue": 7})
+    assert compare([red, blue], label="blue").p_best == pytest.approx(
+        compare([Beta(2, 8), Beta(7, 3)]).p_best
+    )
+    process = DirichletProcess(1.0)
+    process.learn_many(["red", "red", "blue"])
+    assert compare([process, red], label="red").p_better[0][1] == pytest.approx(
+        compare([Beta(2, 2), Beta(8, 2)]).p_better[0][1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("beliefs", "options", "message"),
+    [
+        ([Beta()], {}, "two or more"),
+        ([Beta(), Gamma(2, 1)], {}, "one kind"),
+        ([Beta(), Beta()], {"better": "up"}, "'higher' or 'lower'"),
+        ([Beta(), Beta()], {"control": "a"}, r"one of \[0, 1\]"),
+        ([Beta(), Beta()], {"equivalence": -1.0}, "above 0"),
+        ([Beta(), Beta()], {"equivalence": math.nan}, "above 0"),
+        ([Beta(), Beta()], {"level": 1.0}, "level between 0 and 1"),
+        ([Gamma(0, 0), Gamma(1, 1)], {}, "improper"),
+        ([Mixture(2), Mixture(2)], {}, "about one number"),
+        ([Product({"x": Beta()}), Product({"x": Beta()})], {}, "about one number"),
+        ([Dirichlet({"a": 1, "b": 1})] * 2, {}, "share of one"),
+        ([Dirichlet({"a": 1, "b": 1})] * 2, {"label": "c"}, "no information"),
+        ([Beta(), 0.5], {}, "got 0.5"),
+    ],
+)
+def test_invalid_comparisons_are_refused(beliefs, options, message):
+    with pytest.raises(PriorError, match=message):
+        compare(beliefs, **options)
