@@ -173,7 +173,7 @@ def compare(
     ('green', 0.930062, 'undecided')
     >>> green = found.differences["green"]
     >>> round(green.mean, 4), [round(each, 4) for each in green.interval]
-    (0.0495, [-0.0164, 0.1161])
+    (0.0495, [-0.0163, 0.116])
     """
     if better not in BETTER:
         raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
