@@ -47,9 +47,7 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
-        "differences": [
-            {"pair": [best, k], **_reversed(found.differences[k])} for k in others
-        ],
+        "differences": [{"pair": [best, k], **_reversed(found.differences[k])} for k in others],
     }
 
 
