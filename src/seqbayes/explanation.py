@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.typevars import E, H
 
 
-class Explanation(NamedTuple):
+class Explanation(NamedTuple, Generic[H, E]):
     """One step of Bayes' rule in numbers: ``posterior = prior * likelihood / evidence``.
 
     `prior` and `posterior` are densities of the parameter at the value `at`, `likelihood` is the
@@ -22,13 +23,13 @@ class Explanation(NamedTuple):
     """
 
     x: Any
-    at: Any
+    at: E
     prior: float
     likelihood: float
     evidence: float
     posterior: float
-    before: Any
-    after: Any
+    before: H
+    after: H
 
     def __str__(self) -> str:
         return (

@@ -5,22 +5,33 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
 from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
+from seqbayes.inference import Inference
 from seqbayes.likelihoods import check_parameter
 from seqbayes.model import Model, Summary
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
+from seqbayes.typevars import E, H, I, X
 
 _UNITS = ("events", "time")
 
 
-class Decayed(Model):
+if TYPE_CHECKING:
+    _Answers = Inference
+else:
+    # its attributes would hide those of the state, which `Decayed` looks up when asked
+
+    class _Answers(Model, Generic[H, E, I, X]):
+        pass
+
+
+class Decayed(_Answers[H, E, I, X]):
     """A state in which the weight of data is halved after every half-life.
 
     An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in whatever order
@@ -71,20 +82,20 @@ class Decayed(Model):
 
     conjugate = True
 
-    def __init__(self, state: State, half_life: float, by: str = "events") -> None:
+    def __init__(self, state: State[H, E, I, X], half_life: float, by: str = "events") -> None:
         if not isinstance(state, State):
             raise PriorError(f"expected a state to forget by half-life, got {state!r}")
         if by not in _UNITS:
             raise PriorError(f"expected a half-life by 'events' or 'time', got {by!r}")
         self.half_life = check_parameter("half_life", half_life)
         self.by = by
-        self._state = state.clone()
+        self._state: State[H, E, I, X] = state.clone()
         reason = self._state.unsupported.get("scale")
         if reason is not None:
             raise PriorError(f"a {type(state).__name__} cannot forget by half-life: {reason}")
         self._clock = 0.0 if by == "events" else None
         self._landmark = 0  # the whole half-lives as of which the sums are kept
-        self._now: State | None = None
+        self._now: State[H, E, I, X] | None = None
         self.likelihood = self._state.likelihood
         self.timed = by == "time"
 
@@ -147,18 +158,18 @@ class Decayed(Model):
 
     def _advance(self, x: Any, weight: float, whole: int) -> None:
         """Learn an observation in a newer half-life, after halving the earlier sums."""
-        before = self._state._statistics.dump()
+        before = self._state.statistics.dump()
         self._rescale(self._state, whole)
         try:
             self._state.learn_one(x, weight)
         except ObservationError:
-            self._state._statistics.load(before)
+            self._state.statistics.load(before)
             raise
         self._landmark = whole
 
     def _rescale(self, state: State, whole: int) -> None:
         if self._clock is not None and whole != self._landmark:
-            state._statistics.scale(_scaled(1.0, self._landmark - whole))
+            state.statistics.scale(_scaled(1.0, self._landmark - whole))
 
     def _tick(self, t: float) -> None:
         if self._clock is None or t > self._clock:
@@ -197,13 +208,13 @@ class Decayed(Model):
         own = arrays.weights(w, len(xs))
         if own is not None:
             weights = weights * own
-        seen = self._state._summarise(xs, weights)
-        before = self._state._statistics.dump()
+        seen = self._state.summarise(xs, weights)
+        before = self._state.statistics.dump()
         self._rescale(self._state, newest)
         try:
-            self._state._statistics.merge(seen)
+            self._state.statistics.merge(seen)
         except ObservationError:
-            self._state._statistics.load(before)
+            self._state.statistics.load(before)
             raise
         self._landmark = newest
         self._tick(float(times.max()))
@@ -237,7 +248,7 @@ class Decayed(Model):
         self._state.unlearn_one(x, weight)
         self._now = None
 
-    def as_of(self, t: float | None = None) -> State:
+    def as_of(self, t: float | None = None) -> State[H, E, I, X]:
         """Return the state at a time, by default at the clock.
 
         Parameters
@@ -257,7 +268,7 @@ class Decayed(Model):
             raise ObservationError(f"cannot go back to {at!r}: the clock is at {self._clock!r}")
         whole, growth = self._split(at)
         state = copy.copy(self._state)
-        state._statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
+        state.statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
         return state
 
     def __getattr__(self, name: str) -> Any:
@@ -266,7 +277,7 @@ class Decayed(Model):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self._at_clock(), name)
 
-    def _at_clock(self) -> State:
+    def _at_clock(self) -> State[H, E, I, X]:
         if self._now is None:
             self._now = self.as_of()
         return self._now
@@ -289,7 +300,7 @@ class Decayed(Model):
                 f"half-lives differ: {self.half_life:g} ({self.by}) and"
                 f" {other.half_life:g} ({other.by})"
             )
-        self._state._check_mergeable(other._state)
+        self._state.check_mergeable(other._state)
         if other._clock is None:
             return
         if self.by == "events":
@@ -307,7 +318,7 @@ class Decayed(Model):
         """Become the sum of two states that are both as of the clock."""
         whole, growth = self._split(clock)
         mine.merge(theirs)
-        mine._statistics.scale(growth)
+        mine.statistics.scale(growth)
         self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
 
     def __add__(self, other: Self) -> Self:
@@ -374,7 +385,7 @@ class Decayed(Model):
         return self._at_clock().forecasts(x)
 
     def __copy__(self) -> Self:
-        copied = type(self).__new__(type(self))
+        copied: Self = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
         copied._state, copied._now = copy.copy(self._state), None
         return copied

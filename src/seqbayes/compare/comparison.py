@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes.checks import check_level
 from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.grid import Array, Grid
 from seqbayes.distributions import Beta, Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
-from seqbayes.state import check_level
 
 BETTER = ("higher", "lower")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -160,6 +160,10 @@ class Distribution:
 
     # What follows.
 
+    @overload
+    def logp(self, x: float) -> float: ...
+    @overload
+    def logp(self, x: Any) -> Any: ...
     def logp(self, x: Real) -> Real:
         """Log of the density or of the probability of x."""
         if self.scalar and isinstance(x, (float, int)):
@@ -180,30 +184,58 @@ class Distribution:
         result = np.where(inside, values, np.where(np.isnan(x), np.nan, outside))
         return result if result.ndim else float(result)
 
+    @overload
+    def p(self, x: float) -> float: ...
+    @overload
+    def p(self, x: Any) -> Any: ...
     def p(self, x: Real) -> Real:
         """Density, or probability, of x."""
         return exponential(self.logp(x))
 
+    @overload
+    def pdf(self, x: float) -> float: ...
+    @overload
+    def pdf(self, x: Any) -> Any: ...
     def pdf(self, x: Real) -> Real:
         """Density at x; 0 outside the support."""
         return exponential(self.logp(x))
 
+    @overload
+    def logpdf(self, x: float) -> float: ...
+    @overload
+    def logpdf(self, x: Any) -> Any: ...
     def logpdf(self, x: Real) -> Real:
         """Log density at x; -inf outside the support."""
         return self.logp(x)
 
+    @overload
+    def cdf(self, x: float) -> float: ...
+    @overload
+    def cdf(self, x: Any) -> Any: ...
     def cdf(self, x: Real) -> Real:
         """P(X <= x)."""
         return self._tail(self._cdf, x, 0.0, 1.0)
 
+    @overload
+    def sf(self, x: float) -> float: ...
+    @overload
+    def sf(self, x: Any) -> Any: ...
     def sf(self, x: Real) -> Real:
         """P(X > x), exact in the upper tail."""
         return self._tail(self._sf, x, 1.0, 0.0)
 
+    @overload
+    def logcdf(self, x: float) -> float: ...
+    @overload
+    def logcdf(self, x: Any) -> Any: ...
     def logcdf(self, x: Real) -> Real:
         """Log of P(X <= x)."""
         return logarithm(self.cdf(x))
 
+    @overload
+    def logsf(self, x: float) -> float: ...
+    @overload
+    def logsf(self, x: Any) -> Any: ...
     def logsf(self, x: Real) -> Real:
         """Log of P(X > x)."""
         return logarithm(self.sf(x))
@@ -224,10 +256,18 @@ class Distribution:
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
+    @overload
+    def ppf(self, q: float) -> float: ...
+    @overload
+    def ppf(self, q: Any) -> Any: ...
     def ppf(self, q: Real) -> Real:
         """Quantile: the x with P(X <= x) = q, or the smallest with at least that."""
         return self._quantile(self._ppf, q, 0)
 
+    @overload
+    def isf(self, q: float) -> float: ...
+    @overload
+    def isf(self, q: Any) -> Any: ...
     def isf(self, q: Real) -> Real:
         """Upper quantile: the x with P(X > x) = q, or the smallest with at most that."""
         return self._quantile(self._isf, q, 1)
@@ -248,7 +288,7 @@ class Distribution:
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
-    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Real, Real]:
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[float, float]:
         """Interval that holds at least `level` of the probability.
 
         Parameters

@@ -8,23 +8,25 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
+from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_interval
+from seqbayes.inference import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State, all_positive, has_large_base
+from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 
 
 class BetaHyperparameters(NamedTuple):
     """Hyperparameters of a Beta distribution, numbers or arrays."""
 
-    alpha: Any
-    beta: Any
+    alpha: float
+    beta: float
 
 
 @register
-class Beta(State):
+class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     """Belief about a probability.
 
     Parameters
@@ -80,7 +82,7 @@ class Beta(State):
     ) -> None:
         self.alpha = check_parameter("alpha", alpha, open_low=False)
         self.beta = check_parameter("beta", beta, open_low=False)
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:

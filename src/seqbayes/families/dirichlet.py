@@ -18,17 +18,19 @@ from seqbayes.families.dirichlet_belief import (
     joint_mode,
     log_multivariate_beta,
 )
+from seqbayes.inference import has_large_base
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State, has_large_base
+from seqbayes.state import State
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
+from seqbayes.typevars import H
 
 
 class DirichletHyperparameters(NamedTuple):
     """Concentrations, an array (…, K) in the order of the K categories."""
 
-    alpha: Any
+    alpha: special.Array
     categories: tuple[Any, ...]
 
 
@@ -71,7 +73,7 @@ def _check_concentrations(alpha: Any) -> None:
         )
 
 
-class LabelState(State):
+class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]):
     """What the states over labels share: the categories belong to the prior."""
 
     display_kind = "labels"
@@ -88,14 +90,16 @@ class LabelState(State):
         raise NotImplementedError
 
     @property
-    def posterior(self) -> Any:
+    def posterior(self) -> H:
         """The posterior's hyperparameters, a NamedTuple like `prior`."""
         return self.combine(self.prior, self._statistics.value)
 
-    def _accumulator(self) -> Statistics:
+    def new_statistics(self) -> Statistics:
+        """Return the statistics of no data."""
         return self.likelihood.statistics(self._categories())
 
-    def _summarise(self, xs: Iterable[Any], w: Any) -> Statistics:
+    def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
+        """Return the statistics of many observations, without learning them."""
         return self.likelihood.summarise(xs, w, self._categories())
 
     def get(self) -> dict[Any, float] | None:
@@ -105,7 +109,7 @@ class LabelState(State):
 
 
 @register
-class Dirichlet(LabelState):
+class Dirichlet(LabelState[DirichletHyperparameters]):
     """Belief about the shares of a closed set of categories.
 
     Parameters
@@ -160,7 +164,7 @@ class Dirichlet(LabelState):
             label: check_parameter(f"concentration of {label!r}", value, open_low=False)
             for label, value in named.items()
         }
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def symmetric(
@@ -324,16 +328,16 @@ class Dirichlet(LabelState):
     def _proper_concentrations(self) -> dict[Any, float]:
         concentrations = self._concentrations()
         if not min(concentrations.values()) > 0.0:
-            self._proper_posterior()  # refuses
+            self.proper_posterior()  # refuses
         return concentrations
 
     @property
-    def map(self) -> Any:
+    def map(self) -> dict[Any, float] | None:
         """The posterior mode; None if it does not exist."""
         return joint_mode(self._concentrations())
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> dict[Any, float] | None:
         """The posterior mean; None while the posterior is improper."""
         concentrations = self._concentrations()
         if not min(concentrations.values()) > 0.0:

@@ -27,7 +27,7 @@ class DirichletProcessHyperparameters(NamedTuple):
 
 
 @register
-class DirichletProcess(LabelState):
+class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
     """Belief about the shares of an open vocabulary: a label joins when it is first seen.
 
     Parameters
@@ -86,7 +86,7 @@ class DirichletProcess(LabelState):
             label: check_parameter(f"weight of {label!r}", weight)
             for label, weight in by_label({} if atoms is None else atoms, "weights").items()
         }
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def from_proportions(

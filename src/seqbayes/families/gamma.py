@@ -8,23 +8,25 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
+from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_interval
+from seqbayes.inference import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
-from seqbayes.state import State, all_positive, has_large_base
+from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
 
 
 class GammaHyperparameters(NamedTuple):
     """Hyperparameters of a Gamma distribution, numbers or arrays."""
 
-    shape: Any
-    rate: Any
+    shape: float
+    rate: float
 
 
 @register
-class Gamma(State):
+class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     """Belief about a rate.
 
     Parameters
@@ -83,7 +85,7 @@ class Gamma(State):
     ) -> None:
         self.shape = check_parameter("shape", shape, open_low=False)
         self.rate = check_parameter("rate", rate, open_low=False)
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:

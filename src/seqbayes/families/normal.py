@@ -21,9 +21,9 @@ LOG_TAU = math.log(math.tau)
 class NormalHyperparameters(NamedTuple):
     """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
 
-    mean: Any
-    variance: Any
-    known_variance: Any
+    mean: float
+    variance: float
+    known_variance: float
 
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
@@ -31,7 +31,7 @@ class NormalHyperparameters(NamedTuple):
 
 
 @register
-class Normal(State):
+class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     """Belief about the mean of data with a known variance.
 
     Parameters
@@ -86,7 +86,7 @@ class Normal(State):
         else:
             self.prior_variance = check_parameter("prior_variance", prior_variance)
         self.known_variance = check_parameter("known_variance", known_variance)
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def flat(
@@ -223,12 +223,12 @@ class Normal(State):
     # A Normal belief is its own summary: no distribution needs to be made.
 
     @property
-    def map(self) -> Any:
+    def map(self) -> float | None:
         """The posterior mode; None while the posterior is improper."""
         return self.mean
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> float | None:
         """The posterior mean; None while the posterior is improper."""
         posterior = self.posterior
         return posterior[0] if self.is_proper(posterior) else None

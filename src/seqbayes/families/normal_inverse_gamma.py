@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
+from seqbayes.checks import all_positive
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU, move
@@ -16,18 +17,21 @@ from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.numerics.special import is_array
 from seqbayes.registry import register
-from seqbayes.state import State, all_positive
+from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
 """Default `kappa` and `beta`: no weight beside data whose mean is up to 1e12 deviations from 0."""
 
 
-class NormalParameters(NamedTuple):
-    """Something about the mean, and the same about the variance."""
+T = TypeVar("T")
 
-    mean: Any
-    variance: Any
+
+class NormalParameters(NamedTuple, Generic[T]):
+    """Estimates of a mean and of a variance, or their intervals."""
+
+    mean: T
+    variance: T
 
 
 class NormalInverseGammaHyperparameters(NamedTuple):
@@ -37,10 +41,10 @@ class NormalInverseGammaHyperparameters(NamedTuple):
     variance is inverse gamma with shape `alpha` and scale `beta`.
     """
 
-    mean: Any
-    kappa: Any
-    alpha: Any
-    beta: Any
+    mean: float
+    kappa: float
+    alpha: float
+    beta: float
 
     def observation(self) -> distributions.StudentT:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
@@ -58,7 +62,7 @@ class NormalInverseGammaBelief:
         self._h = hyperparameters
 
     @property
-    def marginals(self) -> NormalParameters:
+    def marginals(self) -> NormalParameters[Any]:
         """Student's t distribution of the mean, inverse gamma of the variance."""
         mean, kappa, alpha, beta = self._h
         if not is_array(kappa, alpha, beta) and all_positive(kappa, alpha, beta):
@@ -72,24 +76,24 @@ class NormalInverseGammaBelief:
         )
 
     @property
-    def mean(self) -> NormalParameters:
+    def mean(self) -> NormalParameters[Any]:
         """Mean of either parameter."""
         return NormalParameters(*(marginal.mean for marginal in self.marginals))
 
     @property
-    def var(self) -> NormalParameters:
+    def var(self) -> NormalParameters[Any]:
         """Variance of either parameter."""
         return NormalParameters(*(marginal.var for marginal in self.marginals))
 
     @property
-    def mode(self) -> NormalParameters | None:
+    def mode(self) -> NormalParameters[Any] | None:
         """The joint mode, if there is one."""
         mean, kappa, alpha, beta = self._h
         if not all_positive(kappa, beta, alpha + 1.5):
             return None
         return NormalParameters(mean, beta / (alpha + 1.5))
 
-    def interval(self, level: float, kind: str) -> NormalParameters:
+    def interval(self, level: float, kind: str) -> NormalParameters[Any]:
         """Intervals of either parameter."""
         return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
 
@@ -110,19 +114,19 @@ class NormalInverseGammaBelief:
         """Joint density at (mean, variance)."""
         return exponential(self.logpdf(theta))
 
-    def cdf(self, theta: Any) -> NormalParameters:
+    def cdf(self, theta: Any) -> NormalParameters[Any]:
         """Probability that either parameter is at most its value."""
         return NormalParameters(*(d.cdf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
-    def sf(self, theta: Any) -> NormalParameters:
+    def sf(self, theta: Any) -> NormalParameters[Any]:
         """Probability that either parameter is above its value."""
         return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
-    def ppf(self, q: Any) -> NormalParameters:
+    def ppf(self, q: Any) -> NormalParameters[Any]:
         """Quantile of either parameter."""
         return NormalParameters(*(marginal.ppf(q) for marginal in self.marginals))
 
-    def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters:
+    def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters[Any]:
         """Draw (mean, variance) jointly."""
         m, kappa, alpha, beta = self._h
         variance = distributions.InverseGamma(alpha, beta).sample(size, rng)
@@ -134,7 +138,14 @@ class NormalInverseGammaBelief:
 
 
 @register
-class NormalInverseGamma(State):
+class NormalInverseGamma(
+    State[
+        NormalInverseGammaHyperparameters,
+        NormalParameters[float],
+        NormalParameters[tuple[float, float]],
+        float,
+    ]
+):
     """Belief about the mean and the variance of Normal data.
 
     Parameters
@@ -202,7 +213,7 @@ class NormalInverseGamma(State):
         self.kappa = check_parameter("kappa", kappa, open_low=False)
         self.alpha = check_parameter("alpha", alpha, -1.5, open_low=False)
         self.beta = check_parameter("beta", beta, open_low=False)
-        self._begin(likelihood, seed)
+        super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
     def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
@@ -345,21 +356,22 @@ class NormalInverseGamma(State):
         return -0.5 * (n * (LOG_TAU + np.log(variance)) + (squares + n * gap * gap) / variance)
 
     @staticmethod
-    def estimate(statistic: MomentStatistic) -> NormalParameters | None:
+    def estimate(statistic: MomentStatistic) -> NormalParameters[float] | None:
         """Return mean and variance of the data; None while the variance is zero."""
         if not (statistic.n > 0.0 and statistic.squares > 0.0):
             return None
         return NormalParameters(statistic.mean, statistic.squares / statistic.n)
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> NormalParameters[float] | None:
         """The posterior mean; None while the posterior is improper."""
         posterior = self.posterior
         if not self.is_proper(posterior):
             return None
         mean, _, alpha, beta = posterior  # the means of `marginals`, without making them
         variance = beta / (alpha - 1.0) if alpha > 1.0 else math.inf
-        return NormalParameters(mean if alpha > 0.5 else None, variance)
+        centre: Any = mean if alpha > 0.5 else None
+        return NormalParameters(centre, variance)
 
     @staticmethod
     def belief(hyperparameters: NormalInverseGammaHyperparameters) -> NormalInverseGammaBelief:

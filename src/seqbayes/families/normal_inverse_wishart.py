@@ -38,7 +38,14 @@ from seqbayes.statistics import Scatter, ScatterStatistic
 
 
 @register
-class NormalInverseWishart(State):
+class NormalInverseWishart(
+    State[
+        NormalInverseWishartHyperparameters,
+        MultivariateParameters[special.Array],
+        MultivariateParameters[tuple[special.Array, special.Array]],
+        Any,
+    ]
+):
     """Belief about the mean and the covariance of vectors that are jointly Normal.
 
     Parameters
@@ -106,10 +113,10 @@ class NormalInverseWishart(State):
         self.kappa = check_parameter("kappa", kappa, open_low=False)
         self.df = check_parameter("df", d + 2.0 if df is None else df, -d - 2.0, open_low=False)
         self.scale = check_matrix("scale", np.eye(d) if scale is None else scale, d)
-        names = getattr(likelihood, "features", None)
+        super().__init__(likelihood=likelihood, seed=seed)
+        names = self.likelihood.features
         if names is not None and len(names) != d:
             raise PriorError(f"expected {d} names of features, got {names!r}")
-        self._begin(likelihood, seed)
 
     @classmethod
     def flat(
@@ -151,10 +158,12 @@ class NormalInverseWishart(State):
         scale = np.array(matrix) * strength
         return cls(vector, strength, d + 1.0 + strength, scale, likelihood, seed)
 
-    def _accumulator(self) -> Scatter:
+    def new_statistics(self) -> Scatter:
+        """Return the statistics of no data."""
         return self.likelihood.accumulator(len(self.prior_mean))
 
-    def _summarise(self, xs: Any, w: Any) -> Scatter:
+    def summarise(self, xs: Any, w: Any = None) -> Scatter:
+        """Return the statistics of many observations, without learning them."""
         return self.likelihood.total(xs, w, len(self.prior_mean))
 
     def _set_prior(self, prior: Any) -> None:
@@ -162,21 +171,21 @@ class NormalInverseWishart(State):
         self.kappa, self.df = float(prior.kappa), float(prior.df)
         self.scale = tuple(tuple(row) for row in np.asarray(prior.scale).tolist())
 
-    def _check_mergeable(self, other: Any) -> None:
+    def check_mergeable(self, other: Any) -> None:
+        """Refuse a state of another family, dimension, prior or likelihood."""
         if type(other) is type(self) and len(other.prior_mean) != len(self.prior_mean):
             raise MergeError(
                 f"dimensions differ: {len(self.prior_mean)} and {len(other.prior_mean)}"
             )
-        super()._check_mergeable(other)
+        super().check_mergeable(other)
 
     def __gt__(self, other: Self) -> bool:
         """Whether the posterior mean is higher, in the first coordinate that differs."""
         if not isinstance(other, NormalInverseWishart):
             return NotImplemented
-        mine, theirs = self.mean, other.mean
-        if mine is None or mine.mean is None:
-            return False
-        return theirs is None or theirs.mean is None or tuple(mine.mean) > tuple(theirs.mean)
+        means: list[Any] = [None if each is None else each.mean for each in (self.mean, other.mean)]
+        mine, theirs = means
+        return mine is not None and (theirs is None or tuple(mine) > tuple(theirs))
 
     def coordinates(self) -> dict[Any, Any]:
         """Return Student's t distribution of the mean of every coordinate, None while improper."""
@@ -243,9 +252,9 @@ class NormalInverseWishart(State):
     @staticmethod
     def log_z(hyperparameters: NormalInverseWishartHyperparameters) -> Any:
         """Return the log integral of the density without its constant."""
-        mean, kappa, df, _ = hyperparameters
+        mean, kappa, _, _ = hyperparameters
         d = np.shape(mean)[-1]
-        df = np.asarray(df, float)
+        df = np.asarray(hyperparameters.df, float)
         total = (
             0.5 * d * (LOG_TAU - np.log(kappa))
             + 0.5 * df * d * math.log(2.0)
@@ -294,7 +303,7 @@ class NormalInverseWishart(State):
         return float(total) if np.ndim(total) == 0 else total
 
     @staticmethod
-    def estimate(statistic: ScatterStatistic) -> MultivariateParameters | None:
+    def estimate(statistic: ScatterStatistic) -> MultivariateParameters[special.Array] | None:
         """Return mean and covariance of the data; None while the covariance is singular."""
         if not statistic.n > 0.0 or triangular(statistic.squares) is None:
             return None

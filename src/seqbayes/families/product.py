@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from seqbayes import distributions, serialization, tables
+from seqbayes.checks import check_level
 from seqbayes.distributions.product import some
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
 from seqbayes.likelihoods import Fields
 from seqbayes.registry import register
-from seqbayes.state import State, check_level
+from seqbayes.state import State
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
 from seqbayes.tables import by_field
 
@@ -35,7 +36,7 @@ class ProductHyperparameters(NamedTuple):
 
 
 @register
-class Product(State):
+class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
     """Belief about several named fields at once, independent of each other.
 
     An observation is a mapping from field to value, or a sequence or an array of one value per
@@ -111,37 +112,26 @@ class Product(State):
                 )
         if not named:
             raise PriorError(f"expected at least one field, got {fields!r}")
-        self._start({name: state.clone() for name, state in named.items()}, seed)
+        self.fields = {name: state.clone() for name, state in named.items()}
+        super().__init__(likelihood=_likelihood(self.fields), seed=seed)
 
-    def _start(self, fields: dict[Any, State], seed: int | None) -> None:
-        self.fields = fields
-        parts = {name: state.likelihood for name, state in fields.items()}
-        self._begin(Fields(parts), seed)
-
-    @classmethod
-    def _restore(cls, seen: Mapping[Any, State], n: tuple[float, float], seed: int | None) -> Self:
-        """Return the product of copies of states that may have seen something."""
-        product = cls.__new__(cls)
-        product._start({name: _twin(s, s._accumulator()) for name, s in seen.items()}, seed)
-        dumped = tuple(state._statistics.dump() for state in seen.values())
-        product._statistics.load((*n, dumped))
-        return product
-
-    def _accumulator(self) -> FieldSums:
-        parts = {name: state._accumulator() for name, state in self.fields.items()}
+    def new_statistics(self) -> FieldSums:
+        """Return the statistics of no data."""
+        parts = {name: state.new_statistics() for name, state in self.fields.items()}
         return FieldSums(parts, tuple(map(type, self.fields.values())))
 
-    def _summarise(self, xs: Any, w: Any) -> Statistics:
+    def summarise(self, xs: Any, w: Any = None) -> Statistics:
+        """Return the statistics of rows, or of columns by field, without learning them."""
         columns = tables.columns(xs, self.fields)
         if columns is None:
             return self._add_rows(arrays.items(xs), w)
-        total = self._accumulator()
+        total = self.new_statistics()
         n = tables.length(columns)
         weights = arrays.weights(w, n)
         total.absorb(float(n) if weights is None else float(weights.sum()))
         for name, column in columns.items():
             try:
-                part = self.fields[name]._summarise(column, weights)
+                part = self.fields[name].summarise(column, weights)
             except ObservationError as error:
                 raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
             total.parts[name].merge(part)
@@ -150,7 +140,7 @@ class Product(State):
     def _add_rows(self, rows: Any, w: Any) -> Statistics:
         weights = arrays.weights(w, len(rows))
         each = [1.0] * len(rows) if weights is None else weights.tolist()
-        total = self._accumulator()
+        total = self.new_statistics()
         for i, (x, weight) in enumerate(zip(rows, each, strict=True)):
             try:
                 total.observe(x, weight)
@@ -159,9 +149,9 @@ class Product(State):
         return total
 
     def _states(self) -> dict[Any, State]:
-        """Return a state for every field, which shares its accumulator with this one."""
+        """Return a state for every field, which shares its statistics with this one."""
         parts = self._statistics.parts
-        return {name: _twin(state, parts[name]) for name, state in self.fields.items()}
+        return {name: state.with_statistics(parts[name]) for name, state in self.fields.items()}
 
     def parts(self) -> dict[Any, State]:
         """Return the belief about every field, as a separate state."""
@@ -263,30 +253,30 @@ class Product(State):
 
     # Answers per field are the fields' own.
 
-    def _each(self, answer: Callable[[State], Any]) -> Any:
+    def _each(self, answer: Callable[[State], Any]) -> dict[Any, Any] | None:
         return some({name: answer(state) for name, state in self._states().items()})
 
     @property
-    def mle(self) -> Any:
+    def mle(self) -> dict[Any, Any] | None:
         """The maximum likelihood estimate of every field; None if it does not exist."""
         return self._each(lambda state: state.mle)
 
     @property
-    def map(self) -> Any:
+    def map(self) -> dict[Any, Any] | None:
         """The posterior mode of every field; None if it does not exist."""
         return self._each(lambda state: state.map)
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> dict[Any, Any] | None:
         """The posterior mean of every field; None if it does not exist."""
         return self._each(lambda state: state.mean)
 
     @property
-    def var(self) -> Any:
+    def var(self) -> dict[Any, Any] | None:
         """The posterior variance of every field; None if it does not exist."""
         return self._each(lambda state: state.var)
 
-    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> dict[Any, Any] | None:
         """Return the credible interval of every field's parameter; None while improper.
 
         Raises
@@ -297,10 +287,11 @@ class Product(State):
         check_level(level, kind)
         return self._each(lambda state: state.interval(level, kind))
 
-    def _proper_posterior(self) -> ProductHyperparameters:
+    def proper_posterior(self) -> ProductHyperparameters:
+        """Return the posterior's hyperparameters; refuse the first field that is improper."""
         for name, state in self._states().items():
             try:
-                state._proper_posterior()
+                state.proper_posterior()
             except PriorError as error:
                 raise PriorError(f"field {name!r}: {error}") from None
         return self.posterior
@@ -308,11 +299,11 @@ class Product(State):
     @property
     def predictive(self) -> distributions.Distribution:
         """The joint distribution of the next value of every field."""
-        self._proper_posterior()
+        self.proper_posterior()
         fields = {name: state.predictive for name, state in self._states().items()}
         return self.likelihood.predictive(fields)
 
-    def predict_one(self, x: Any = None) -> Any:
+    def predict_one(self, x: Any = None) -> dict[Any, Any] | None:
         """Return the next value of every field: the likeliest label, or the mean of a number."""
         return self._each(lambda state: state.predict_one())
 
@@ -326,7 +317,7 @@ class Product(State):
         """
         return {name: state.predict_proba_one() for name, state in self._states().items()}
 
-    def get(self) -> Any:
+    def get(self) -> dict[Any, Any] | None:
         """Return the value of the state as a River statistic: that of every field."""
         return self._each(lambda state: state.get())
 
@@ -384,16 +375,17 @@ class Product(State):
         for state in rolled.values():
             state.rollover()
         self.fields = rolled
-        self._statistics = self._accumulator()
+        self._statistics = self.new_statistics()
 
-    def _check_mergeable(self, other: Any) -> None:
+    def check_mergeable(self, other: Any) -> None:
+        """Refuse a state of another family, with other fields, or with a field that differs."""
         if type(other) is not type(self):
             raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
         if tuple(other.fields) != tuple(self.fields):
             raise MergeError(f"fields differ: {tuple(self.fields)} and {tuple(other.fields)}")
         for name, state in self.fields.items():
             try:
-                state._check_mergeable(other.fields[name])
+                state.check_mergeable(other.fields[name])
             except MergeError as error:
                 raise MergeError(f"field {name!r}: {error}") from None
 
@@ -413,11 +405,12 @@ class Product(State):
         }
 
     @classmethod
-    def _from_document(cls, document: serialization.Document) -> Self:
+    def from_document(cls, document: serialization.Document) -> Self:
+        """Return the product that a document describes."""
         states = document.states(State.from_dict)
         n = document.numbers("statistics", 2)
-        product = cls._restore(by_label(states, "states"), n, document.seed())
-        if not product._statistics.is_possible():
+        product: Self = _restore(cls, by_label(states, "states"), n, document.seed())
+        if not product.statistics.is_possible():
             raise PriorError(f"cannot read statistics {n!r}: they are not those of the fields")
         return product
 
@@ -426,13 +419,18 @@ class Product(State):
         return _restore, (type(self), self._states(), n, self.seed)
 
 
-def _restore(kind: type[Product], *parts: Any) -> Product:
-    return kind._restore(*parts)
+def _likelihood(fields: Mapping[Any, State]) -> Fields:
+    return Fields({name: state.likelihood for name, state in fields.items()})
 
 
-def _twin(state: State, statistics: Statistics) -> State:
-    """Return a state with the prior of another and the given statistics."""
-    twin = type(state).__new__(type(state))
-    twin.__dict__.update(state.__dict__)
-    twin._statistics = statistics
-    return twin
+def _restore(
+    kind: type[Product], states: Mapping[Any, State], n: tuple[float, float], seed: int | None
+) -> Any:
+    """Return the product of the priors and data of states; `n` is the weight of observations."""
+    product = kind.__new__(kind)
+    product.fields = {
+        name: state.with_statistics(state.new_statistics()) for name, state in states.items()
+    }
+    State.__init__(product, likelihood=_likelihood(product.fields), seed=seed)
+    product.statistics.load((*n, tuple(state.statistics.dump() for state in states.values())))
+    return product

@@ -1,9 +1,9 @@
-"""What is believed about a mean vector and a covariance matrix, jointly and entry by entry."""
+"""The joint distribution of a mean vector and a covariance matrix, and those of the entries."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,12 +11,14 @@ from seqbayes.distributions import Covariance, InverseGamma, StudentT
 from seqbayes.families.wishart_parameters import factor_of
 from seqbayes.numerics import special
 
+T = TypeVar("T")
 
-class MultivariateParameters(NamedTuple):
-    """Something about the mean (d,), and the same about the covariance (d, d)."""
 
-    mean: Any
-    covariance: Any
+class MultivariateParameters(NamedTuple, Generic[T]):
+    """Estimates of a mean (d,) and of a covariance (d, d), or their intervals."""
+
+    mean: T
+    covariance: T
 
 
 class NormalInverseWishartBelief:
@@ -28,7 +30,7 @@ class NormalInverseWishartBelief:
         self._factor = factor_of(hyperparameters)
 
     @property
-    def marginals(self) -> MultivariateParameters:
+    def marginals(self) -> MultivariateParameters[Any]:
         """Distributions of the entries: Student's t of the means, inverse gamma of variances."""
         d, left = self._d, self._df - self._d + 1.0
         scale, diagonal = self._scale, np.diagonal(self._scale)
@@ -47,7 +49,7 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(means, entries)
 
     @property
-    def mean(self) -> MultivariateParameters:
+    def mean(self) -> MultivariateParameters[Any]:
         """Mean of either parameter, None where it does not exist."""
         left = np.asarray(self._df - self._d - 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -56,7 +58,7 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(mean, _where(left > 0.0, covariance))
 
     @property
-    def var(self) -> MultivariateParameters:
+    def var(self) -> MultivariateParameters[Any]:
         """Covariance of the mean (d, d), variance of the covariance's entries (d, d), or None."""
         kappa, left = np.asarray(self._kappa), np.asarray(self._df - self._d - 1.0)
         scale, diagonal = self._scale, np.diagonal(self._scale, axis1=-2, axis2=-1)
@@ -69,14 +71,14 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(_where(left > 0.0, mean), _where(left > 2.0, entries))
 
     @property
-    def mode(self) -> MultivariateParameters | None:
+    def mode(self) -> MultivariateParameters[Any] | None:
         """The joint mode, if there is one."""
         divisor = self._df + self._d + 2.0
         if not (self._kappa > 0.0 and divisor > 0.0 and self._factor is not None):
             return None
         return MultivariateParameters(np.array(self._mean), self._scale / divisor)
 
-    def interval(self, level: float, kind: str) -> MultivariateParameters:
+    def interval(self, level: float, kind: str) -> MultivariateParameters[Any]:
         """Intervals: of the means as (low, high) of arrays (d,), of the entries (d, d)."""
         return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
 
@@ -110,7 +112,7 @@ class NormalInverseWishartBelief:
         """Joint density at (mean, covariance)."""
         return math.exp(self.logpdf(theta))
 
-    def _entries(self, name: str, theta: Any) -> MultivariateParameters:
+    def _entries(self, name: str, theta: Any) -> MultivariateParameters[Any]:
         found = []
         for each, values in zip(self.marginals, theta, strict=True):
             given = np.broadcast_to(np.asarray(values, float), each.shape)
@@ -119,19 +121,19 @@ class NormalInverseWishartBelief:
             found.append(np.array(numbers, float).reshape(each.shape))
         return MultivariateParameters(*found)
 
-    def cdf(self, theta: Any) -> MultivariateParameters:
+    def cdf(self, theta: Any) -> MultivariateParameters[Any]:
         """Probability that every entry is at most its value."""
         return self._entries("cdf", theta)
 
-    def sf(self, theta: Any) -> MultivariateParameters:
+    def sf(self, theta: Any) -> MultivariateParameters[Any]:
         """Probability that every entry is above its value."""
         return self._entries("sf", theta)
 
-    def ppf(self, q: Any) -> MultivariateParameters:
+    def ppf(self, q: Any) -> MultivariateParameters[Any]:
         """Quantile of every entry."""
         return self._entries("ppf", (q, q))
 
-    def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters:
+    def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters[Any]:
         """Draw (mean, covariance) jointly, by Bartlett's decomposition."""
         d = self._d
         shape = () if size is None else tuple(np.atleast_1d(size))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqbayes.distributions import MultivariateT
+from seqbayes.numerics.special import Array
 
 ROUNDING = 4e-15
 """Per dimension: a share of a variance that is no larger may be rounding error."""
@@ -17,10 +18,10 @@ ENOUGH = 1e-4
 
 
 class _Fields(NamedTuple):
-    mean: Any
-    kappa: Any
-    df: Any
-    scale: Any
+    mean: Array
+    kappa: float
+    df: float
+    scale: Array
 
 
 class NormalInverseWishartHyperparameters(_Fields):

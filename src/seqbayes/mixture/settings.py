@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqbayes.checks import check_seed
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.gaussian import SHAPES
-from seqbayes.state import State, check_seed
+from seqbayes.state import State
 
 BURN_IN = 10
 """Default number of observations per component before the first M-step, if a start is given."""

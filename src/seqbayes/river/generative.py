@@ -10,12 +10,12 @@ from typing import Any
 from river import base
 
 from seqbayes import likelihoods
+from seqbayes.checks import check_level
 from seqbayes.distributions import Beta
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.model import SUMMARY_SIZE, Model, Summary
 from seqbayes.river.features import Feature
-from seqbayes.state import check_level
 
 
 class GenerativeClassifier(base.Classifier, Model):

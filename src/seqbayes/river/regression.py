@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from river import base
 
 from seqbayes import serialization
+from seqbayes.checks import check_level
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
@@ -18,7 +19,6 @@ from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight
-from seqbayes.state import check_level
 
 
 class _Noise(NamedTuple):

@@ -133,7 +133,8 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes
         "normal-inverse-wishart": lambda: _vector(path, table, _names(table), mistakes),
         **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
     }
-    state = makers.get(name, lambda: _simple(path, table, mistakes))()
+    make: Callable[[], Any] = makers.get(name, lambda: _simple(path, table, mistakes))
+    state = make()
     if state is None or life is None or "half_life" not in allowed:
         return state
     return mistakes.attempt(join(path, "half_life"), lambda: Decayed(state, *life))

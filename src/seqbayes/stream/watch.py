@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.checks import check_level
 from seqbayes.console.options import add_intervals, add_top, positive, positive_int
 from seqbayes.console.plain import describe
 from seqbayes.console.signals import Interruption, interruptible
@@ -30,7 +31,6 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import LONGEST, Cells
 from seqbayes.events.rows import Sniffed, find_format
-from seqbayes.state import check_level
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File

@@ -173,5 +173,5 @@ def _share(
 def _followed(label: Any, weight: float, total: float) -> Followed:
     low, high = None, None
     if 0.0 < weight < total:
-        low, high = Beta(weight, total - weight).interval(LEVEL)
+        low, high = Beta(weight, total - weight).interval(LEVEL) or (None, None)
     return Followed(str(label), (str(label),), weight / total, finite(low), finite(high), True)

@@ -263,7 +263,7 @@ def _likelihoods(states: Sequence[State], lasts: Sequence[Any], x: Any, peaks: A
     if not known:
         return found
     state, theta = states[0], states[0].observation_parameter(x[known])
-    modes = [states[k].map for k in known]
+    modes: list[Any] = [states[k].map for k in known]
     if isinstance(modes[0], tuple):  # of the mean, at the most probable variance
         theta = (x[known], np.array([mode[1] for mode in modes])[:, None])
     with np.errstate(all="ignore"):

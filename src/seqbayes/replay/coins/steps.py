@@ -246,7 +246,10 @@ class Coins:
         a, b = (self._coin.clone() for _ in COINS)
         for tosses in SETS:
             (a if tosses.noted == "A" else b).learn_one(tosses.heads)
-        return a.map, b.map
+        first, second = a.map, b.map
+        assert first is not None
+        assert second is not None
+        return first, second
 
     def _rows(self, iteration: int) -> tuple[SetRow, ...]:
         if iteration == 0:

@@ -191,7 +191,7 @@ class Candies:
 
     def _snapshot(self, state: Dirichlet, counts: np.ndarray) -> CandyBelief:
         probabilities = state.predict_proba_one()
-        best = state.predict_one()
+        best = max(probabilities, key=probabilities.__getitem__)
         top = probabilities[best]
         log_evidence = state.log_evidence
         if log_evidence is None:
@@ -221,6 +221,7 @@ def _shares(
     state: Dirichlet, counts: np.ndarray, probabilities: dict[str, float]
 ) -> tuple[ColourShare, ...]:
     mle, mode, intervals = state.mle, state.map, state.interval(LEVEL)
+    assert intervals is not None  # the prior is proper
     alphas = state.posterior.alpha.tolist()
     return tuple(
         ColourShare(

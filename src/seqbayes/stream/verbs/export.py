@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
+from seqbayes.checks import check_level
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.options import add_intervals
 from seqbayes.console.plain import plain
@@ -27,7 +28,6 @@ from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import read_key
 from seqbayes.extras import missing_extra
-from seqbayes.state import check_level
 from seqbayes.stream.stores import Store, open_store, store_path
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, attempt
 from seqbayes.stream.verbs.stored import (

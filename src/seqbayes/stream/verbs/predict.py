@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.checks import check_level
 from seqbayes.console.log import Log
 from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
-from seqbayes.state import check_level
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
 from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs

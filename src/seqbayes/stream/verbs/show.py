@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from seqbayes.checks import check_level
 from seqbayes.console.log import Log, Tracker
 from seqbayes.console.options import add_intervals, add_top
 from seqbayes.console.plain import plain
@@ -19,7 +20,6 @@ from seqbayes.console.summary import View
 from seqbayes.console.text import count_of
 from seqbayes.events.durations import spell_duration
 from seqbayes.forgetting import Decayed
-from seqbayes.state import check_level
 from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,

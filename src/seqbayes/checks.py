@@ -1,0 +1,50 @@
+"""Checks of arguments that several modules share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import PriorError
+
+
+def check_seed(seed: Any) -> int | None:
+    """Return a seed after checking it.
+
+    Raises
+    ------
+    PriorError
+        If the seed is neither a whole number >= 0 nor None.
+    """
+    if seed is None or (type(seed) is int and seed >= 0):
+        return seed
+    if isinstance(seed, np.integer) and seed >= 0:
+        return int(seed)
+    raise PriorError(f"expected a seed that is a whole number >= 0 or none, got {seed!r}")
+
+
+def check_level(level: float, kind: str) -> None:
+    """Refuse a level that is not between 0 and 1, or an unknown kind of interval.
+
+    Raises
+    ------
+    PriorError
+        If either is invalid.
+    """
+    try:
+        inside = 0.0 < level < 1.0
+    except (TypeError, ValueError):  # no number, or several
+        inside = False
+    if not inside:
+        raise PriorError(f"expected a level between 0 and 1, got {level!r}")
+    if kind not in ("equal-tailed", "hdi"):
+        raise PriorError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")
+
+
+def all_positive(*values: Any) -> bool:
+    """Whether all numbers, or arrays of numbers, are above zero."""
+    for v in values:  # noqa: SIM110 - half the time of all()
+        if not (v > 0.0 if type(v) is float else np.all(v > 0.0)):
+            return False
+    return True

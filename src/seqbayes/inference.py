@@ -1,0 +1,400 @@
+"""The formulas of a family of priors, and the answers that the posterior gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Self, overload
+
+import numpy as np
+
+from seqbayes.checks import check_level
+from seqbayes.distributions import Distribution
+from seqbayes.distributions.base import exponential
+from seqbayes.errors import PriorError
+from seqbayes.explanation import Explanation, brief, check_value, default_value
+from seqbayes.likelihoods import Likelihood
+from seqbayes.model import Model, Summary
+from seqbayes.statistics import Statistics
+from seqbayes.typevars import E, H, I, X
+
+
+def has_large_base(seen: Statistics) -> bool:
+    """Whether the log base measure is so large that subtracting another logarithm loses digits."""
+    return 1e4 < abs(seen.log_base) < 1e100
+
+
+class Inference(Model, Generic[H, E, I, X]):
+    """The formulas of a family of priors, and the answers that follow from them.
+
+    The formulas are pure functions of hyperparameters: numbers, or arrays of them. Type variables
+    are those of the hyperparameters (H), of an estimate of the parameter (E), of its interval (I)
+    and of the predicted observation (X).
+    """
+
+    likelihood: Likelihood
+    seed: int | None
+
+    # The formulas, which a family supplies.
+
+    @property
+    def prior(self) -> H:
+        """The prior's hyperparameters, a NamedTuple."""
+        raise NotImplementedError
+
+    @property
+    def posterior(self) -> H:
+        """The posterior's hyperparameters, a NamedTuple like `prior`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def combine(prior: H, statistic: Any) -> H:
+        """Return the hyperparameters after data with this sufficient statistic."""
+        raise NotImplementedError
+
+    @staticmethod
+    def is_proper(hyperparameters: H) -> bool:
+        """Whether the density with these hyperparameters integrates to one."""
+        raise NotImplementedError
+
+    @staticmethod
+    def log_z(hyperparameters: H) -> Any:
+        """Return the log of the prior's normalising constant."""
+        raise NotImplementedError
+
+    @staticmethod
+    def log_marginal(hyperparameters: H, statistic: Any) -> Any:
+        """Return the log marginal likelihood of a statistic, less the log base measure.
+
+        This is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the base
+        measure is a function of the statistic (Normal data), it is included.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def log_probability(cls, hyperparameters: H, seen: Statistics) -> float:
+        """Return the log marginal likelihood of observed data.
+
+        A family overrides it if `log_marginal` and the log base measure nearly cancel.
+        """
+        return float(cls.log_marginal(hyperparameters, seen.value) + seen.log_base)
+
+    @staticmethod
+    def log_likelihood(theta: Any, statistic: Any) -> Any:
+        """Return the log likelihood of `theta`, less the log base measure."""
+        raise NotImplementedError
+
+    @staticmethod
+    def estimate(statistic: Any) -> E | None:
+        """Return the maximum likelihood estimate; None if it does not exist."""
+        raise NotImplementedError
+
+    @staticmethod
+    def belief(hyperparameters: H) -> Any:
+        """Return the distribution of the parameter."""
+        raise NotImplementedError
+
+    @classmethod
+    def plotted(cls, hyperparameters: H) -> Any:
+        """Return the distribution whose density is shown; by default that of the parameter."""
+        return cls.belief(hyperparameters)
+
+    def observation_parameter(self, theta: Any) -> Any:
+        """Return the parameter of the likelihood, for a value of the unknown parameter."""
+        return theta
+
+    @property
+    def statistics(self) -> Statistics:
+        """The sufficient statistics of the observed data."""
+        raise NotImplementedError
+
+    def observe(self, x: Any) -> Statistics:
+        """Return the statistics of one observation, without learning it."""
+        raise NotImplementedError
+
+    # Answers about the parameter.
+
+    def proper_posterior(self) -> H:
+        """Return the posterior's hyperparameters.
+
+        Raises
+        ------
+        PriorError
+            If the posterior is improper.
+        """
+        posterior = self.posterior
+        if not self.is_proper(posterior):
+            raise PriorError(f"{posterior} is improper: more data are needed")
+        return posterior
+
+    def _proper_belief(self) -> Any:
+        return self.belief(self.proper_posterior())
+
+    @property
+    def mle(self) -> E | None:
+        """The maximum likelihood estimate, from the data alone; None if it does not exist."""
+        return self.estimate(self.statistics.value)
+
+    @property
+    def map(self) -> E | None:
+        """The posterior mode; None if it does not exist."""
+        mode: E | None = self.belief(self.posterior).mode
+        return mode
+
+    @property
+    def mode(self) -> E | None:
+        """The posterior mode (`map`), under the name that River's `proba` uses."""
+        return self.map
+
+    @property
+    def mean(self) -> E | None:
+        """The posterior mean; None if it does not exist."""
+        posterior = self.posterior
+        return self.belief(posterior).mean if self.is_proper(posterior) else None
+
+    @property
+    def var(self) -> E | None:
+        """The posterior variance; None if it does not exist."""
+        posterior = self.posterior
+        return self.belief(posterior).var if self.is_proper(posterior) else None
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> I | None:
+        """Return the credible interval (low, high) of the parameter, each component its own.
+
+        Parameters
+        ----------
+        level
+            Posterior probability inside, between 0 and 1.
+        kind
+            "equal-tailed", or "hdi" for the shortest interval.
+
+        Returns
+        -------
+        tuple of float, or one per component; None while the posterior is improper
+
+        Raises
+        ------
+        PriorError
+            If the level or the kind is invalid.
+        """
+        check_level(level, kind)
+        posterior = self.posterior
+        return self.belief(posterior).interval(level, kind) if self.is_proper(posterior) else None
+
+    @overload
+    def pdf(self, theta: E) -> float: ...
+    @overload
+    def pdf(self, theta: Any) -> Any: ...
+    def pdf(self, theta: Any) -> Any:
+        """Posterior density at `theta`."""
+        return self._proper_belief().pdf(theta)
+
+    @overload
+    def logpdf(self, theta: E) -> float: ...
+    @overload
+    def logpdf(self, theta: Any) -> Any: ...
+    def logpdf(self, theta: Any) -> Any:
+        """Log of the posterior density at `theta`."""
+        return self._proper_belief().logpdf(theta)
+
+    @overload
+    def cdf(self, theta: E) -> E: ...
+    @overload
+    def cdf(self, theta: Any) -> Any: ...
+    def cdf(self, theta: Any) -> Any:
+        """Posterior probability that the parameter is at most `theta`, each component its own."""
+        return self._proper_belief().cdf(theta)
+
+    @overload
+    def sf(self, theta: E) -> E: ...
+    @overload
+    def sf(self, theta: Any) -> Any: ...
+    def sf(self, theta: Any) -> Any:
+        """Posterior probability that the parameter is above `theta`, each component its own."""
+        return self._proper_belief().sf(theta)
+
+    @overload
+    def ppf(self, q: float) -> E: ...
+    @overload
+    def ppf(self, q: Any) -> Any: ...
+    def ppf(self, q: Any) -> Any:
+        """Posterior quantile, each component its own."""
+        return self._proper_belief().ppf(q)
+
+    @overload
+    def sample(self, size: None = None) -> E: ...
+    @overload
+    def sample(self, size: int | tuple[int, ...]) -> Any: ...
+    def sample(self, size: Any = None) -> Any:
+        """Draw from the posterior; reproducible if `seed` is given."""
+        return self._proper_belief().sample(size, self._rng)
+
+    @property
+    def _rng(self) -> np.random.Generator:
+        # made when first used, so that a pickle holds no generator
+        rng: np.random.Generator | None = self.__dict__.get("_generator")
+        if rng is None:
+            rng = self.__dict__["_generator"] = np.random.default_rng(self.seed)
+        return rng
+
+    # Predictions of observations.
+
+    @property
+    def predictive(self) -> Distribution:
+        """The distribution of the next observation."""
+        return self.likelihood.predictive(self.proper_posterior())
+
+    def predict_one(self, x: Any = None) -> X | None:
+        """Predict the next observation: the most probable label, or the mean of a number.
+
+        Before any data this is the prediction of the prior. None if the mean does not exist, such
+        as while the posterior is improper. `x` is part of River's interface and ignored.
+        """
+        if not self.is_proper(self.posterior):
+            return None
+        predicted: X | None
+        if self.likelihood.labelled:
+            probabilities = self.predict_proba_one()
+            predicted = max(probabilities, key=probabilities.__getitem__, default=None)
+        else:
+            predicted = self.predictive.mean
+        return predicted
+
+    def predict_proba_one(self, x: Any = None) -> dict[Any, float]:
+        """Return the predictive probability of every label.
+
+        Raises
+        ------
+        NotImplementedError
+            If observations have no finite set of values.
+        """
+        return self.likelihood.labels(self.proper_posterior())
+
+    def log_predictive(self, x: Any) -> float:
+        """Return log p(x | data), the log predictive density.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support.
+        """
+        one = self.observe(x)
+        return self.log_probability(self.proper_posterior(), one)
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of the data; None under an improper prior."""
+        prior = self.prior
+        return self.log_probability(prior, self.statistics) if self.is_proper(prior) else None
+
+    def explain(self, x: Any, at: E | None = None) -> Explanation[H, E]:
+        """Return one step of Bayes' rule in numbers, without learning.
+
+        Parameters
+        ----------
+        x
+            The observation.
+        at
+            The parameter value at which the densities are taken; by default the mean after `x`, or
+            the mode if that mean is not finite.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support.
+        PriorError
+            If `at` is outside the range of the parameter, or the posterior is improper.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> step = Beta(2, 2).explain(True)
+        >>> print(step)
+        prior 1.44 × likelihood 0.6 ÷ evidence 0.5 = posterior 1.728
+        """
+        one = self.observe(x)
+        before = self.proper_posterior()
+        after = self.combine(before, one.value)
+        if at is None:
+            at = default_value(self.belief(after))
+        else:
+            check_value(self.belief(before), at)
+        return Explanation(
+            x,
+            at,
+            prior=self.belief(before).pdf(at),
+            likelihood=exponential(
+                self.log_likelihood(self.observation_parameter(at), one.value) + one.log_base
+            ),
+            evidence=exponential(self.log_probability(before, one)),
+            posterior=self.belief(after).pdf(at),
+            before=before,
+            after=after,
+        )
+
+    def summary(self) -> Summary:
+        """Return the mean of the parameter and its interval."""
+        return Summary(self.mean, self.interval())
+
+    def in_words(self) -> str:
+        """Return the prior as text."""
+        return brief(self.prior)
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return minus the log predictive probability of an observation."""
+        return -float(self.log_predictive(arguments[0]))
+
+    # How other parts of the package show states. The defaults suit one number.
+
+    display_kind: ClassVar[str] = "number"
+    """How the parameter is shown.
+
+    "number" (its density; hyperparameters are numbers, or arrays of them), "labels" (the share of
+    each label), "normal" (a mean, with a variance), "vector" (see `coordinates`) or "product" (see
+    `parts`).
+    """
+
+    unit: ClassVar[str] = ""
+    """Unit of the parameter: "share" for probabilities, else empty."""
+
+    def label_weights(self) -> tuple[dict[Any, float], float]:
+        """Return the posterior weight of every label, and that of all others together."""
+        return {}, 0.0
+
+    def label_counts(self) -> dict[Any, float]:
+        """Return the total weight of the observations of every label."""
+        return {}
+
+    def parts(self) -> Mapping[Any, Any]:
+        """Return independent parts of the belief by name, as states; empty if it has no parts."""
+        return {}
+
+    def coordinates(self) -> dict[Any, Any]:
+        """Return the distribution of every named number of a vector, None while improper."""
+        return {}
+
+    # River's duck types.
+
+    @property
+    def name(self) -> str:
+        """The name of the state as an aggregate, for River's feature extraction."""
+        return type(self).__name__.lower()
+
+    def get(self) -> Any:
+        """Return the value of the state as a River statistic: the expected next observation.
+
+        None if it does not exist. For labels, the mean of the shares.
+        """
+        posterior = self.posterior
+        return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None
+
+    def __call__(self, theta: Any) -> Any:
+        """Posterior density at `theta`."""
+        return self.pdf(theta)
+
+    def __gt__(self, other: Self) -> bool:
+        """Whether the posterior mean is higher; River ranks bandit arms by this."""
+        if not isinstance(other, Inference):
+            return NotImplemented
+        mine: Any = self.mean
+        theirs: Any = other.mean
+        return mine is not None and (theirs is None or bool(mine > theirs))
