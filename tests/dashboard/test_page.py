@@ -247,7 +247,7 @@ def test_which_events_are_told(open_page, site, tmp_path):
     page = open_page(untouched)
     steps = page.get_by_role("region", name="Last steps of Bayes’ rule").locator("tbody tr")
     expect(steps).to_have_count(1)  # what it learned before somebody looked at it
-    parts = page.get_by_role("list", name="What is drawn").locator("li")
+    parts = page.get_by_role("list", name="Curves").locator("li")
     expect(parts).to_have_count(7)
     store = Site(tmp_path)
     store.config = site.store
@@ -257,7 +257,7 @@ def test_which_events_are_told(open_page, site, tmp_path):
         expect(page.get_by_text("A store has no single events")).to_have_count(1)
         for title in ("Bayes’ rule, last event", "Surprise", "Last steps of Bayes’ rule"):
             expect(page.get_by_role("heading", name=title)).to_have_count(0)
-        expect(page.get_by_role("list", name="What is drawn").locator("li")).to_have_count(6)
+        expect(page.get_by_role("list", name="Curves").locator("li")).to_have_count(6)
         page.goto(f"{store.url}/?belief=shops")
         expect(page.locator(".legend li")).to_have_count(6)
         page.context.close()
@@ -459,7 +459,7 @@ def test_health_says_how_the_stream_fares(open_page, site, shoot):
     page = open_page("/health")
     live(page)
     page.get_by_role("heading", name="All is well").wait_for()
-    page.get_by_text("no event comes now, the last one came").wait_for()
+    page.get_by_text("no event arrives at present; the last one arrived").wait_for()
     site.feed(visit("control", False))
     page.get_by_text("Events come in; the last commit was").wait_for()
     assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]
@@ -595,9 +595,9 @@ def test_an_address_that_is_none_is_said_to_be(open_page):
 def test_what_cannot_be_shown_is_said(open_page):
     page = open_page("/beliefs/conversion/" + quote('["nobody"]', safe=""))
     page.watch.forgiven = ("404", "500")
-    page.get_by_role("heading", name="Nothing by that name").wait_for()
+    page.get_by_role("heading", name="Not found").wait_for()
     page.goto(page.url.partition("/beliefs")[0] + "/beliefs/nope")
-    page.get_by_role("heading", name="Nothing by that name").wait_for()
+    page.get_by_role("heading", name="Not found").wait_for()
     page.get_by_text("There is no belief “nope”.").wait_for()
     page.route("**/api/beliefs", lambda route: route.fulfill(json={"beliefs": []}))
     page.get_by_role("link", name="All beliefs").click()

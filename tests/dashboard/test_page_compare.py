@@ -94,7 +94,7 @@ def test_a_belief_with_a_single_key_says_what_a_comparison_takes(open_page):
     page.get_by_text("calls has a single key so far").wait_for()
     expect(page.locator(".more-keys")).to_be_hidden()
     page.get_by_role("combobox", name="Belief").select_option("conversion")
-    page.get_by_text("Choose two keys or more below.").wait_for()
+    page.get_by_text("Select at least two keys below.").wait_for()
     page.goto(page.url.partition("?")[0])
     expect(page.get_by_role("combobox", name="Belief")).to_have_value("conversion")
 

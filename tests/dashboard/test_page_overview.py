@@ -159,13 +159,13 @@ def test_before_the_first_line_a_file_is_named(open_page, fresh):
     site = fresh(CONFIG)
     page = open_page(at=site)
     page.watch.forgiven = ("ERR_",)
-    page.get_by_text(f"New lines are awaited in {site.events}").wait_for()
+    page.get_by_text(f"Waiting for new lines in {site.events}").wait_for()
     page.goto(f"{site.url}/compare")
     page.get_by_text("conversion has no key so far").wait_for()
     site.feed({"type": "visit", "variant": "a", "converted": True, "seconds": 1.0})
     page.get_by_text("conversion has a single key so far").wait_for()
     site.feed({"type": "visit", "variant": "b", "converted": True, "seconds": 1.0})
-    page.get_by_text("Choose two keys or more below.").wait_for()
+    page.get_by_text("Select at least two keys below.").wait_for()
 
 
 def test_content_needs_few_requests_in_a_short_chain(open_page, site):

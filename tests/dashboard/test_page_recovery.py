@@ -38,7 +38,7 @@ def test_a_page_outlives_its_server(mortal, open_page, shoot):
     mortal.feed(visit("control", True))
     mortal.start()
     page.wait_for_selector("body[data-connection=live]", timeout=20_000)
-    page.get_by_text("Connected again").wait_for()
+    page.get_by_text("Reconnected").wait_for()
     page.wait_for_selector(count(31))
     mortal.feed(visit("control", True))
     page.wait_for_selector(count(32))
@@ -67,7 +67,7 @@ def test_a_server_that_falls_silent_is_noticed(mortal, open_page):
     mortal.hold()
     try:
         page.wait_for_selector("body[data-connection=silent]", timeout=3_500)
-        page.get_by_text("Nothing was heard from the server").wait_for()
+        page.get_by_text("The server has been silent").wait_for()
     finally:
         mortal.go_on()
     page.wait_for_selector("body[data-connection=live]")

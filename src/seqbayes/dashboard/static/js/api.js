@@ -1,4 +1,4 @@
-// The server's JSON, and what went wrong in words.
+// Requests to the server's JSON API, and their errors as text.
 
 export class ApiError extends Error {
   constructor(message, status) {

@@ -98,7 +98,7 @@ export function table(caption, columns, rows, properties = {}) {
   const head = columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title));
   return h(
     "div",
-    // A table that scrolls sideways is reached by keyboard.
+    // A table that scrolls horizontally can be focused.
     { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     h(
       "table",
@@ -129,7 +129,7 @@ export function sheet(href) {
     const link = h("link", { rel: "stylesheet", href });
     const loaded = new Promise((resolve) => {
       link.addEventListener("load", resolve);
-      link.addEventListener("error", resolve); // plain is better than nothing
+      link.addEventListener("error", resolve); // unstyled is better than nothing
     });
     document.head.append(link);
     sheets.set(href, loaded);
@@ -137,5 +137,5 @@ export function sheet(href) {
   return sheets.get(href);
 }
 
-/** How much larger text is than it usually is. */
+/** The ratio of the text size to the default. */
 export const unit = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;

@@ -1,5 +1,5 @@
-// One belief, for a frame on another page. It asks now and then instead of holding a stream: a
-// page has many frames, and its browser six connections to a host.
+// One belief, for a frame on another page. It polls instead of opening a stream, since a
+// page may have many frames, and browsers open only six connections to a host.
 
 import { detailPath, get, part } from "./api.js";
 import { h, setText, unit } from "./dom.js";
@@ -7,9 +7,9 @@ import { keyName } from "./format.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
 
-const AROUND = 176; // of a card's height, what is not its chart
+const AROUND = 176; // height of a card without its chart
 const EVERY = 1500;
-const AGAIN = 10_000; // while there is nothing to show
+const AGAIN = 10_000; // before the first data
 const PATIENCE = 4000;
 
 const [, , name, id] = location.pathname.split("/").map(decodeURIComponent);

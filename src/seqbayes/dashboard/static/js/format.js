@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Formatting of numbers and times.
 
 const counts = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const fixed = Array.from(
@@ -17,7 +17,7 @@ export function count(n) {
   return exists(n) ? minus(counts.format(n)) : NONE;
 }
 
-/** Number to some significant digits. */
+/** Format a number with significant digits. */
 export function number(x, digits = 4) {
   if (!exists(x)) return NONE;
   if (x === 0) return "0";
@@ -27,7 +27,7 @@ export function number(x, digits = 4) {
   return minus(fixed[decimals].format(x));
 }
 
-/** Number as short as it is, to at most some significant digits. */
+/** Format a number with at most this many significant digits. */
 export function exact(x, digits = 6) {
   if (!exists(x)) return NONE;
   if (Number.isInteger(x) && Math.abs(x) < 1e12) return count(x);
@@ -47,7 +47,7 @@ export function signed(x, digits = 3) {
   return x > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
-/** Probability in percent, never rounded to certainty. */
+/** Format a probability in percent, never rounded to 0 or 100. */
 export function probability(p, digits = 1) {
   if (!exists(p)) return NONE;
   if (p === 0 || p === 1) return `${100 * p} %`;
@@ -58,21 +58,21 @@ export function probability(p, digits = 1) {
 }
 
 /**
- * How values of a belief are measured: a family, or what is believed of logarithms.
+ * The measure of the values of a belief: a family, or logarithms.
  *
- * The exponential of a mean of logarithms is the median of what was observed.
+ * The exponential of a mean of logarithms is the median of the observations.
  */
 export const measure = ({ family, likelihood }) => (likelihood === LOG ? LOG : family);
 
-/** How one of several numbers is measured. */
+/** The measure of one of several numbers. */
 export const measureOf = ({ unit } = {}) => (unit === "share" ? "Beta" : "");
 
-/** The one of several numbers that is followed over time, as it is now. */
+/** The present value of the number that is plotted over time. */
 export function followed({ spark, fields, components }) {
   if (!spark?.part || !exists(spark.mean.at(-1))) return null;
   const [mean, low, high] = [spark.mean, spark.low, spark.high].map((ys) => ys.at(-1));
   const one = { name: spark.part, mean, interval: exists(low) && exists(high) ? [low, high] : null };
-  // What is drawn over time may be some seconds old.
+  // The plot over time may be some seconds old.
   const line = fields?.find(({ name }) => name === one.name);
   const part = components?.find(({ name }) => `share of ${name}` === one.name);
   if (part) one.mean = part.weight;
@@ -84,15 +84,15 @@ export function followed({ spark, fields, components }) {
 export const oneOf = ({ mean, interval }, written) =>
   interval || !written.share ? written.text(mean) : probability(mean);
 
-/** Values as they are read: shares in percent, what is measured by its logarithm as it came. */
+/** Values for display: shares in percent, logarithms as their exponentials. */
 export function unfold(family) {
   if (family === LOG) return Math.exp;
   return SHARES.has(family) ? (x) => 100 * x : (x) => x;
 }
 
 /**
- * How values of one belief are written: shares in percent, all else as it is, with as many
- * digits as an interval of this width deserves.
+ * Formats the values of one belief: shares in percent, other values unchanged, with a number of
+ * digits that suits an interval of this width.
  */
 export function scale(family, interval) {
   const share = SHARES.has(family);

@@ -3,17 +3,17 @@
 
 import { get, query } from "./api.js";
 
-const SILENT_AFTER = 2000; // the server speaks every second
-const TICK = 1000; // ages grow while nothing is heard, too
+const SILENT_AFTER = 2000; // the server sends a message every second
+const TICK = 1000; // ages also grow during a silence
 const REOPEN_AFTER = 6000;
-const REST_AFTER = 5000; // out of sight
-const SETTLE = 200; // scrolling changes what is watched; the stream follows when it rests
+const REST_AFTER = 5000; // hidden
+const SETTLE = 200; // scrolling changes the watched keys; the stream is updated when it stops
 const RETRIES = [500, 1000, 2000, 4000, 5000];
 
 export class Live extends EventTarget {
   state = "connecting"; // live, silent or lost
-  missed = false; // something may have been said that was not heard
-  reason = null; // why the server refuses, in its words
+  missed = false; // messages may have been missed
+  reason = null; // the server's reason for a refusal
   retryAt = null;
   health = null;
   heard = Date.now(); // when that was
@@ -47,12 +47,12 @@ export class Live extends EventTarget {
     });
   }
 
-  /** What an age that health told is by now. */
+  /** The present value of an age reported by health. */
   aged(seconds) {
     return typeof seconds === "number" ? seconds + (Date.now() - this.heard) / 1000 : seconds;
   }
 
-  /** Try at once, whatever was planned. */
+  /** Reconnect at once. */
   retry() {
     this.#retries = 0;
     this.#open();
@@ -91,7 +91,7 @@ export class Live extends EventTarget {
     if (this.#resting) return;
     this.#after("retry", 0, null);
     this.#former?.close();
-    this.#former = this.#source; // serves until the next one speaks
+    this.#former = this.#source; // is used until the next one sends data
     const source = new EventSource(`/api/stream${this.#wanted}`);
     this.#source = source;
     this.#opened = this.#wanted;
@@ -135,7 +135,7 @@ export class Live extends EventTarget {
     this.#tick();
   }
 
-  // With every word of health, and a second after the last one.
+  // After every health message, and a second after the last one.
   #tick() {
     this.#after("tick", TICK * 1.2, () => this.#tick());
     if (!document.hidden) this.#say("tick");
@@ -176,7 +176,7 @@ export class Live extends EventTarget {
     this.#after("retry", delay, () => this.#probe());
   }
 
-  // An event source does not tell why it failed; a request does (and leads to the login).
+  // An event source does not report why it failed; a request does (and redirects to the login).
   async #probe() {
     try {
       await get("/api/health");

@@ -1,4 +1,4 @@
-// Show why the last attempt failed; the form works without scripts.
+// Shows why the last attempt failed; the form works without scripts.
 const query = new URLSearchParams(location.search);
 const wrong = query.has("wrong");
 const seconds = Number(query.get("wait"));

@@ -1,4 +1,4 @@
-// The page: which view an address shows, and what all views share.
+// The page: chooses the view for a URL, and holds the objects that all views share.
 
 import { h } from "./dom.js";
 import { Live } from "./live.js";
@@ -39,7 +39,7 @@ class App {
     this.show();
   }
 
-  // What failed while the server was away is tried again when it is back.
+  // Retry failed requests when the server is available again.
   #recover({ state, before }) {
     if (state !== "live" || before === "connecting") return;
     if (this.view instanceof Unloaded) this.view.again();
@@ -95,7 +95,7 @@ class App {
   }
 }
 
-/** The view of an address, and what it is about. */
+/** The view of a URL, and its subject. */
 async function find(path) {
   for (const [pattern, load] of ROUTES) {
     const match = pattern.exec(path);

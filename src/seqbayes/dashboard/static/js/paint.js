@@ -1,4 +1,4 @@
-// Draws what changed, once a frame; nothing runs while nothing changes.
+// Draws changes once per frame, and nothing without changes.
 
 const dirty = new Map();
 let planned = false;

@@ -1,7 +1,7 @@
-// Where one was on a page: how far down, and at which card. The history of the tab keeps it.
+// The scroll position and focused card of a page, kept in the history of the tab.
 
-const REST = 150; // ms without scrolling after which it is kept
-const PATIENCE = 3000; // what is shown comes bit by bit
+const REST = 150; // ms without scrolling after which the position is saved
+const PATIENCE = 3000; // the content is loaded in parts
 
 export class Place {
   #moving = false;
@@ -19,7 +19,7 @@ export class Place {
     addEventListener("pagehide", () => this.keep());
   }
 
-  /** Keep where one is, unless another page is about to be shown. */
+  /** Save the position, unless another page is about to be shown. */
   keep() {
     clearTimeout(this.#timer);
     if (this.#moving) return;
@@ -27,7 +27,7 @@ export class Place {
     history.replaceState({ ...history.state, y: scrollY, belief, id }, "");
   }
 
-  /** Another page comes: return where one was on it. */
+  /** Return the saved position of the next page. */
   leave() {
     clearTimeout(this.#timer);
     this.#stop?.abort();

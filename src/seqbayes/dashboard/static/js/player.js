@@ -10,13 +10,13 @@ const AHEAD = 400;
 export class Player {
   /**
    * @param {object} options
-   * @param {Array<[string, string, number|Function]>} options.speeds value, text, steps a second
-   * @param {string} options.speed the one to begin with
-   * @param {string} options.unit what a step is called
-   * @param {Function} options.advance called with the steps of a frame and the last one's index
+   * @param {Array<[string, string, number|Function]>} options.speeds value, text, steps per second
+   * @param {string} options.speed the initial speed
+   * @param {string} options.unit the name of a step
+   * @param {Function} options.advance called with the steps of a frame and the index of the last
    * @param {Function} options.rewind called before the first step
-   * @param {Function} options.failed called with what went wrong
-   * @param {{face: string, act: Function}} [options.onward] what follows the last step
+   * @param {Function} options.failed called with an error
+   * @param {{face: string, act: Function}} [options.onward] the action after the last step
    */
   constructor({ speeds, speed, unit, advance, rewind, failed, onward = null }) {
     Object.assign(this, { speeds, unit, advance, rewind, failed, onward });
@@ -79,7 +79,7 @@ export class Player {
     addEventListener("keydown", act, { signal: this.stop.signal });
   }
 
-  /** Take another story. */
+  /** Load another story. */
   load(id, total = 1) {
     this.abort?.abort();
     this.abort = new AbortController();
@@ -141,7 +141,7 @@ export class Player {
     return typeof rate === "function" ? rate(this.place) : rate;
   }
 
-  // Slow steps wait for a timer; fast ones come by the frame.
+  // Slow steps use a timer; fast ones are shown once per frame.
   #schedule() {
     this.#unschedule();
     const { rate } = this;

@@ -1,5 +1,5 @@
-// What this browser remembers: the theme and the pinned keys, and of a tab the keys chosen for a
-// comparison. Without storage it forgets.
+// Preferences stored in the browser (theme, pinned keys) and in the tab (keys to compare). Without
+// storage they are lost.
 
 const storage = { here: () => sessionStorage, everywhere: () => localStorage };
 
@@ -7,7 +7,7 @@ export function read(name, fallback, where = "everywhere") {
   try {
     return JSON.parse(storage[where]().getItem(`seqbayes.${name}`)) ?? fallback;
   } catch {
-    return fallback; // storage is forbidden, or holds something else
+    return fallback; // storage is disabled or contains other data
   }
 }
 
@@ -15,7 +15,7 @@ export function write(name, value, where = "everywhere") {
   try {
     storage[where]().setItem(`seqbayes.${name}`, JSON.stringify(value));
   } catch {
-    // Forbidden or full: it holds until the page is left.
+    // Storage is disabled or full: the value is kept until the page is closed.
   }
 }
 

@@ -1,4 +1,4 @@
-// The keys chosen for a comparison: of one belief, a handful. A tab keeps them when it is reloaded.
+// The keys selected for a comparison, all of one belief. They are kept when a tab is reloaded.
 
 import { query } from "./api.js";
 import { read, write } from "./prefs.js";
@@ -21,7 +21,7 @@ export class Selection extends EventTarget {
     return this.belief === belief && this.ids.includes(id);
   }
 
-  /** Choose a key, or leave it out again; keys of another belief start anew. */
+  /** Toggle a key; a key of another belief starts a new selection. */
   choose(belief, id) {
     if (this.belief !== belief) this.ids = [];
     this.belief = belief;

@@ -1,4 +1,4 @@
-// What frames every page: navigation, the health strip, the banner, the help.
+// The frame of every page: navigation, health strip, banner, help.
 
 import { button, h, icon, setText, svg } from "./dom.js";
 import { age, count, rate } from "./format.js";
@@ -24,7 +24,7 @@ const STATES = {
   lost: "Offline",
 };
 
-// Shapes, so that the state does not hang on a colour.
+// Shapes, so that colour is not the only distinction.
 const SHAPES = {
   connecting: "M2.5 6a3.5 3.5 0 1 1 3.5 3.5",
   live: "M6 10a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
@@ -137,7 +137,7 @@ export class Shell {
     });
   }
 
-  /** Tell a screen reader, once. */
+  /** Announce a text to screen readers once. */
   say(text) {
     this.said.textContent = "";
     setTimeout(() => setText(this.said, text), 60);
@@ -190,7 +190,7 @@ export class Shell {
   #show() {
     const now = this.#now();
     const { health } = this.app.live;
-    const ended = now === "stopped" && !health?.error; // nothing is wrong
+    const ended = now === "stopped" && !health?.error; // no problem
     const sign = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
     if (this.live.dataset.state !== sign) {
       this.live.dataset.state = sign;
@@ -223,16 +223,16 @@ export class Shell {
         ? `The server refuses: ${live.reason}`
         : "The connection to the server is lost.";
       const heard = new Date(live.heard).toLocaleTimeString("en-GB");
-      return `${why} What you see is as of ${heard}; this page keeps trying.`;
+      return `${why} The data are from ${heard}; this page keeps retrying.`;
     }
-    if (now === "silent") return "Nothing was heard from the server for two seconds.";
+    if (now === "silent") return "The server has been silent for two seconds.";
     const error = live.health?.error;
     const because = error ? ` ${sentence(error)}` : "";
-    if (now === "stalled") return `The source is stalled.${because} Beliefs stand as they were.`;
+    if (now === "stalled") return `The source is stalled.${because} The beliefs do not change.`;
     if (now === "stopped") {
       const store = live.health?.source?.mode === "store";
-      const what = store ? "No run writes to this store now." : "The source has ended.";
-      return `${what}${because} Beliefs stand as they were.`;
+      const what = store ? "No runner is writing to this store." : "The source has ended.";
+      return `${what}${because} The beliefs do not change.`;
     }
     return this.recovered ? BACK : null;
   }
@@ -258,7 +258,7 @@ export class Shell {
   }
 }
 
-const BACK = "Connected again; everything is up to date.";
+const BACK = "Reconnected; everything is up to date.";
 
 /** A message of the server as a sentence. */
 export function sentence(text) {

@@ -1,10 +1,10 @@
-// Runs before the first paint, so that no page flashes in the other theme.
+// Runs before the first paint, so that pages do not flash in the wrong theme.
 (() => {
   let chosen = null;
   try {
     chosen = JSON.parse(localStorage.getItem("seqbayes.theme"));
   } catch {
-    // Storage is forbidden: the system decides.
+    // Storage is disabled: use the theme of the system.
   }
   const asked = new URLSearchParams(location.search).get("theme");
   if (location.pathname.startsWith("/embed/") && (asked === "light" || asked === "dark"))

@@ -19,7 +19,7 @@ export function ticks([low, high], about = 6) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
 }
 
-/** Ticks of an axis of logarithms, at even values of what they are of. */
+/** Ticks of a logarithmic axis, at round values. */
 export function ticksOf(domain, about, family) {
   if (family !== "LogNormal") return ticks(domain, about);
   const [low, high] = domain.map(Math.exp);
@@ -33,7 +33,7 @@ export function ticksOf(domain, about, family) {
     .map(Math.log);
 }
 
-const WIDE = 8; // times as much, from which on even steps crowd at one end
+const WIDE = 8; // ratio of the ends above which linear steps would crowd at one end
 
 const point = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
 
@@ -53,7 +53,7 @@ export function line(xs, ys, sx, sy) {
   return path;
 }
 
-/** The area under a line, from `low` to `high` where they are given. */
+/** The area under a line, from `low` to `high` if given. */
 export function area(xs, ys, sx, sy, [low, high] = [-Infinity, Infinity]) {
   const inside = [];
   for (let i = 0; i < xs.length; i++) {
@@ -79,7 +79,7 @@ export function band(xs, low, high, sx, sy) {
   return `M${up.join("L")}L${down.join("L")}Z`;
 }
 
-/** A curve's height at x, by interpolation; null outside. */
+/** The height of a curve at x by interpolation; null outside of it. */
 export function at(xs, ys, x, hint) {
   let i = hint ?? xs.findIndex((one) => one >= x);
   if (i < 0 || x < xs[0]) return null;
@@ -97,7 +97,7 @@ export function greatest(...series) {
   return most;
 }
 
-/** A stem at every value, for what is counted. */
+/** A stem at every value, for counts. */
 export function stems(xs, ys, sx, sy, shift = 0) {
   let path = "";
   xs.forEach((x, i) => {

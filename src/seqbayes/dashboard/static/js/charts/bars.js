@@ -1,4 +1,4 @@
-// Beliefs that are several numbers: shares of labels, fields, components.
+// Beliefs about several numbers: shares of labels, fields, components.
 
 import { h, setText } from "../dom.js";
 import { count, measureOf, oneOf, probability, scale, visible } from "../format.js";
@@ -9,7 +9,7 @@ export function place(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
 }
 
-/** Shares as bars, intervals as whiskers, estimates as signs; in full, intervals as text, too. */
+/** Shares as bars, intervals as whiskers, estimates as symbols; in full, with the intervals as text. */
 export class Shares {
   constructor({ most = 12, estimates = false, full = false } = {}) {
     this.most = most;
@@ -22,7 +22,7 @@ export class Shares {
 
   update(card) {
     const all = (card.shares?.length ?? 0) + (card.rest ?? 0);
-    // One of the lines says how many more there are.
+    // The last line states how many more there are.
     const most = all > this.most ? this.most - 1 : this.most;
     const shares = (card.shares ?? []).slice(0, most);
     const widest = Math.max(0.02, ...shares.map((share) => share.interval?.[1] ?? share.mean));
@@ -124,7 +124,7 @@ export class Fields {
     if (rest > 0)
       rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
     if (!fields.length)
-      rows.push(h("tr", null, h("td", { class: "muted" }, "No single number stands for it.")));
+      rows.push(h("tr", null, h("td", { class: "muted" }, "It has no single summary number.")));
     this.body.replaceChildren(...rows);
   }
 }

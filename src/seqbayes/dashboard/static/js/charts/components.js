@@ -1,11 +1,11 @@
-// A mixture: the density of every component, weighted, and what they add up to.
+// A mixture: the weighted density of every component, and their sum.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, stems, ticks } from "./axis.js";
 import { smooth } from "./smooth.js";
 
-// One tick would say where something is, and not how large.
+// A single tick would not show the scale.
 function several(domain, about) {
   const marks = ticks(domain, about);
   return marks.length > 1 || about > 8 ? marks : several(domain, about + 1);
@@ -55,7 +55,7 @@ export class Components {
     const curves = [card.total, ...components.map(({ density }) => density)];
     const coarse = card.discrete || !this.full;
     const [xs, total, ...densities] = coarse ? [card.x, ...curves] : smooth(card.x, ...curves);
-    // What is counted has stems, side by side; what is measured has areas.
+    // Counts have stems side by side, measurements have areas.
     const shape = (density, i) => {
       if (!density) return "";
       const shift = 6 * (i - (components.length - 1) / 2);

@@ -9,7 +9,7 @@ const COMPACT = { top: 8, side: 0, lane: 17, foot: 16 };
 const FULL = { top: 14, side: 10, lane: 20, foot: 24 };
 let clips = 0;
 
-/** Signs of the estimates, drawn around (0, 0); they differ by shape before colour. */
+/** Symbols of the estimates, drawn around (0, 0), which differ in shape and colour. */
 export const SIGNS = {
   mle: { name: "MLE", rule: "likelihood", d: "M0-4.500L4 0 0 4.5-4 0Z" },
   map: { name: "MAP", rule: "posterior", d: "M0-4L4.2 3.500H-4.200Z" },
@@ -213,7 +213,7 @@ export class Density {
   }
 }
 
-// Between two loads a page has the points of a card, which are few.
+// Between two loads, a page only has the few points of a card.
 function finer({ x: places, ...curves }) {
   const [x, posterior, prior, likelihood] = smooth(
     places,
@@ -234,7 +234,7 @@ export function describe(card, written) {
 
 export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;
 
-/** What is drawn of a belief; a store does not know the last event. */
+/** The curves of a belief; a store does not know the last event. */
 export function drawn(store) {
   const parts = ["posterior", "interval", "prior", "likelihood", "mle", "map", "mean"];
   return store ? parts.filter((part) => part !== "likelihood") : parts;

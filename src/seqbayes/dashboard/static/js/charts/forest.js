@@ -5,7 +5,7 @@ import { probability } from "../format.js";
 import { percent, place } from "./bars.js";
 
 /**
- * Probabilities to be best, the likeliest first.
+ * Probabilities of being the best, the highest first.
  *
  * @param {{id: string, p: number}[]} rows
  * @param {Function} index of a key among those compared
@@ -29,7 +29,7 @@ export function bests(rows, index, named) {
   );
 }
 
-/** Differences of pairs with their intervals, on one axis; of logarithms they are ratios. */
+/** Differences of pairs with their intervals on one axis; ratios for logarithms. */
 export function forest(pairs, named, written) {
   const ends = pairs.flatMap(({ interval }) => interval);
   const low = Math.min(0, ...ends);

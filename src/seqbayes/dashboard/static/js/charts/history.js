@@ -37,7 +37,7 @@ function clockOf(step) {
   };
 }
 
-// What holds these, with some room; a line that does not move is in the middle.
+// A range that contains these values with a margin; a constant line is in the middle.
 export function room(ys, otherwise) {
   const known = ys.filter(exists);
   if (!known.length) return otherwise;
@@ -46,7 +46,7 @@ export function room(ys, otherwise) {
   return [bottom - apart, top + apart];
 }
 
-// Between two stored points, and before the first, the numbers of events are at least those before.
+// Between two stored points, the number of events is at least that of the first of them.
 function filled(counts) {
   let last = counts.some(exists) ? 0 : null;
   return counts.map((n) => (last = n ?? last));
@@ -54,7 +54,7 @@ function filled(counts) {
 
 const GAP = 5; // times the usual distance between two points
 
-/** Nothing changes while no event comes: before the end of a gap the values are those before it. */
+/** Without events nothing changes, so a gap keeps the values from before it. */
 export function held(columns) {
   const [xs] = columns;
   const steps = xs.slice(1).map((x, i) => x - xs[i]);
@@ -120,7 +120,7 @@ export class History {
     this.watcher.observe(this.element);
   }
 
-  /** @param {string} [none] why there is nothing to be drawn, where that is known */
+  /** @param {string} [none] the reason why there is nothing to draw, if known */
   async update(history, family, none) {
     this.history = history;
     this.family = family;
@@ -131,7 +131,7 @@ export class History {
     this.tools.hidden = short;
     this.choice.hidden = !(history?.n?.filter(exists).length > 1);
     if (short) {
-      setText(this.note, none ?? "A history begins with the second event.");
+      setText(this.note, none ?? "The history begins with the second event.");
       return;
     }
     try {
@@ -147,8 +147,8 @@ export class History {
   #data() {
     const { t, n, mean, low, high } = this.history;
     const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
-    // The axis ascends strictly: of moments at the same place the last one counts.
-    // The newest moments are not in the store yet, and their numbers of events not known.
+    // The axis must increase strictly: of points at the same place, the last one counts.
+    // The newest points are not stored yet, and their numbers of events are unknown.
     const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
     const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
     const take = (ys) => kept.map((i) => ys[i] ?? null);
@@ -215,7 +215,7 @@ export class History {
     };
   }
 
-  // The mean is always seen; the intervals of the first events, as wide as the prior, may be cut.
+  // The mean is always visible; the wide intervals of the first events may be cut off.
   #range(plot, low, high) {
     const [xs, highs, lows, means] = plot.data;
     const { min, max } = plot.scales.x;
@@ -249,7 +249,7 @@ export class History {
   #scaled(plot) {
     const xs = plot.data[0];
     const { min, max } = plot.scales.x;
-    // Before there is a scale its ends are null, which is less than any place.
+    // Before the first data, the ends of the scale are null.
     this.zoomed = min !== null && (min > xs[0] || max < xs.at(-1));
     this.whole.disabled = !this.zoomed;
   }

@@ -1,11 +1,11 @@
-// Which chart shows which beliefs: a new kind gets its chart here.
+// The chart for each kind of belief; add the chart of a new kind here.
 
 import { KINDS } from "../kinds.js";
 import { Fields, Shares } from "./bars.js";
 import { Components } from "./components.js";
 import { Density } from "./density.js";
 
-// A card has room for few lines above the plot over time.
+// A card has space for a few lines above the plot over time.
 const CHARTS = {
   number: (full) => new Density({ full }),
   normal: (full) => new Density({ full }),
@@ -13,7 +13,7 @@ const CHARTS = {
   mixture: (full) => new Components({ full }),
 };
 
-/** The chart that shows beliefs of a kind; named estimates for those without a chart. */
+/** The chart for beliefs of a kind; named estimates for kinds without a chart. */
 export function chartOf(kind, full = false) {
   return CHARTS[kind]?.(full) ?? new Fields({ most: full ? 24 : 3 });
 }

@@ -1,4 +1,4 @@
-// Lines over the number of steps, drawn as svg; the axis of steps may be logarithmic.
+// Lines by the number of steps, as SVG; the axis of steps may be logarithmic.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { line, linear, ticks } from "./axis.js";
@@ -18,9 +18,9 @@ export class Lines {
    * @param {object} options
    * @param {Array<{name: string, style: string, sign?: string}>} options.series with the class of
    *   each, and the sign at its end
-   * @param {Function} options.written how heights are written
+   * @param {Function} options.written formats the heights
    * @param {boolean} [options.log] whether steps are on a logarithmic axis
-   * @param {boolean} [options.dots] whether every step is a dot, too
+   * @param {boolean} [options.dots] whether every step has a dot
    * @param {number} [options.right] room for names, px
    * @param {string} options.label for screen readers
    */
@@ -90,7 +90,7 @@ export class Lines {
     this.#rules(range, top, width, floor, sx, sy, levels);
   }
 
-  // Names stand where lines end, pushed apart; those of levels at the right edge.
+  // Names are at the ends of lines, without overlap; those of levels at the right edge.
   #ends(ys, xs, sx, sy, width, levels) {
     const inside = (y) => Math.min(Math.max(sy(y), 8), this.height - FOOT);
     const x = xs.length ? sx(xs.at(-1)) : LEFT;
@@ -101,7 +101,7 @@ export class Lines {
     const labels = alike(lines).map((line) => ({ ...line, x: x + 9, y: inside(line.y) }));
     const edge = width - this.right + 9;
     const across = levels.map(({ y, name, style }) => ({ name, style, x: edge, y: inside(y) }));
-    const near = x + NAME > edge; // they would lie on one another
+    const near = x + NAME > edge; // they would overlap
     const placed = near
       ? apart(
           [...labels, ...across].map((one) => ({ ...one, x: edge })),
@@ -193,13 +193,13 @@ export function alike(lines) {
   return groups;
 }
 
-/** Names with the heights `at` which they do not touch, as near to their own as can be. */
+/** Names with heights `at` that do not overlap and are as close as possible to their lines. */
 export function apart(names, floor) {
   const sorted = [...names].sort((a, b) => a.y - b.y);
   const groups = [];
   for (const one of sorted) {
     groups.push({ names: [one], top: one.y });
-    // A group that touches the one above joins it, around the middle of what both want.
+    // A group that overlaps the one above is merged with it, around the mean of both positions.
     while (groups.length > 1) {
       const [above, below] = groups.slice(-2);
       if (below.top - above.top >= LINE * above.names.length) break;
@@ -217,7 +217,7 @@ export function apart(names, floor) {
 
 const powers = (top) => [1, 10, 100, 1000, 10000, 100000].filter((x) => x <= top);
 
-// Places of at most MOST_POINTS points, evenly spread along the axis; the last is among them.
+// Indices of at most MOST_POINTS points, evenly spaced along the axis, including the last.
 function thin(xs, log) {
   const n = xs.length;
   if (n <= MOST_POINTS) return xs.map((_, i) => i);

@@ -1,4 +1,4 @@
-// Several densities over one another, each with its name at its peak.
+// Several densities in one plot, each with its name at its peak.
 
 import { h, setAttribute, svg, unit } from "../dom.js";
 import { scale, tickTexts } from "../format.js";
@@ -11,11 +11,11 @@ const FOOT = 26;
 const LINE = 17; // from one name to the one above it
 const SIGN = 7; // about the width of a letter
 const LONGEST = 20;
-const LIFT = 40; // px that a name is lifted off the curves, but no further
+const LIFT = 40; // maximum distance in px of a name from the curves
 
 const SIGNS = "①②③④⑤⑥";
 
-/** The sign of a key where its name may be cut; no letter, for keys have those. */
+/** The symbol of a key whose name may be truncated. */
 export const signOf = (i) => SIGNS[i] ?? String(i + 1);
 
 export const strokeClass = (i) => `series-${(i % 6) + 1} dash-${(i % 6) + 1}`;
@@ -89,7 +89,7 @@ function curve({ density, i }, sx, sy) {
   ];
 }
 
-/** Names above the peaks, none over another; and the height that leaves them room. */
+/** Names above the peaks without overlap, and the height that they need. */
 function placed(peaks, sx, floor, peak, width) {
   const larger = unit();
   const apart = LINE * larger;

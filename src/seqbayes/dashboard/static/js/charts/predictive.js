@@ -1,4 +1,4 @@
-// What the next observation may be.
+// The predictive distribution of the next observation.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { number, observation, probability, tickTexts } from "../format.js";
@@ -10,7 +10,7 @@ const MOST = 24;
 
 export function predictive(given, said = observation) {
   if (!given?.x?.length)
-    return h("p", { class: "nothing" }, "This belief predicts no single number or label.");
+    return h("p", { class: "nothing" }, "This belief does not predict a single number or label.");
   return given.kind === "pdf" ? density(given) : bars(given, said);
 }
 

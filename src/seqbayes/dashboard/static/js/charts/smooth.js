@@ -1,10 +1,10 @@
-// Points between those of a curve that was sampled for a small picture.
+// Interpolated points of a curve that was sampled for a small plot.
 
 const ENOUGH = 200;
 const PARTS = 4;
 
 /**
- * Curves at more places, by monotone cubic interpolation: nowhere beyond the values on both sides.
+ * More points of a curve by monotone cubic interpolation, which never exceeds the neighbouring values.
  * Fritsch & Carlson (1980), with the harmonic means of Fritsch & Butland (1984) as slopes.
  */
 export function smooth(xs, ...curves) {

@@ -4,7 +4,7 @@ import { setAttribute, setText, svg } from "../dom.js";
 import { moment, visible } from "../format.js";
 import { band, line, linear } from "./axis.js";
 
-const TIGHT = 24; // px, in which there is no room for a name
+const TIGHT = 24; // px; too small for a name
 const NAME = 15;
 
 export class Spark {
@@ -51,7 +51,7 @@ export class Spark {
     const ts = spark.t.map((t) => moment(t) ?? t);
     const sx = linear([ts[0], ts.at(-1)], [1, this.width - 4]);
     const [least, most] = [Math.min(...seen), Math.max(...seen)];
-    // what does not move is a line in the middle
+    // a constant value is a line in the middle
     const apart = most > least ? 0 : Math.abs(most) * 1e-3 || 1;
     const sy = linear([least - apart, most + apart], [this.height - 2, named ? NAME : 3]);
     const below = (y) => Math.max(named ? NAME - 2 : 0, sy(y));
@@ -65,5 +65,5 @@ export class Spark {
   }
 }
 
-// The first intervals are as wide as the prior: they are cut, which the mean never is.
+// The wide first intervals may be cut off, but never the mean.
 const settled = (ys) => (ys.length > 8 ? ys.slice(Math.floor(ys.length / 5)) : ys);

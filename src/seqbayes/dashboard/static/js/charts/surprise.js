@@ -1,4 +1,4 @@
-// How surprising recent events were, and which of them are rare by any measure.
+// The surprise of recent events, and which of them are rare.
 
 import { h } from "../dom.js";
 import { exists, number } from "../format.js";
@@ -8,10 +8,10 @@ const RARE = Math.log(20); // nats above the average: 20 times less probable
 const HEADROOM = 1.06;
 
 /**
- * The average surprise, and the one from which on an event is rare.
+ * The mean surprise, and the threshold above which an event is rare.
  *
- * What is usual depends on the unit of what is measured and on how many labels there are, how much
- * less probable an event was does not.
+ * The usual surprise depends on the unit of the observations and on the number of labels; the
+ * difference to it does not.
  */
 export function threshold(values) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -72,7 +72,7 @@ export class Surprise {
       h(
         "p",
         { class: "hint" },
-        `${told}; ${which}: 20 times less probable than they are on average.`,
+        `${told}; ${which}: 20 times less probable than average.`,
       ),
     );
   }

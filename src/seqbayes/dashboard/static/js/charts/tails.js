@@ -1,9 +1,9 @@
-// Curves that end where little is left are drawn to where nothing is.
+// Extends curves whose ends are low to zero.
 
-const SMALL = 0.05; // of the peak: what is higher ends there, as a share does at 0 and 1
+const SMALL = 0.05; // share of the peak; higher ends are real, such as those of a share at 0 and 1
 const STEPS = 24;
 
-/** A curve that reaches the floor on both sides, within an axis from `low` to `high`. */
+/** A curve extended to zero on both sides, within an axis from `low` to `high`. */
 export function complete(xs, ys, peak, [low, high]) {
   const left = tail(xs[0], ys[0], xs[1], ys[1], low, peak);
   const right = tail(xs.at(-1), ys.at(-1), xs.at(-2), ys.at(-2), high, peak);
@@ -13,7 +13,7 @@ export function complete(xs, ys, peak, [low, high]) {
   ];
 }
 
-// It falls on as steeply as it does at the end.
+// Extrapolate with the slope at the end.
 function tail(x0, y0, x1, y1, end, peak) {
   if (!(y0 > 0) || y0 > SMALL * peak || !(y1 > y0)) return [[x0, 0]];
   const slope = Math.log(y1 / y0) / (x1 - x0);
@@ -23,7 +23,7 @@ function tail(x0, y0, x1, y1, end, peak) {
   });
 }
 
-/** Ends of an axis with some room for tails, where numbers of this kind may lie. */
+/** Ends of an axis with a margin for tails, within the range of this kind of numbers. */
 export function roomy(low, high, share) {
   const room = 0.06 * (high - low);
   const least = low >= 0 ? 0 : -Infinity;

@@ -1,11 +1,11 @@
-// Where two coins stand between never and always heads, and where they have been.
+// The estimates of two coins between 0 and 1, and their history.
 
 import { h, svg } from "../dom.js";
 import { decimals } from "../format.js";
 
 const COINS = ["A", "B"];
 
-/** A line from 0 to 1 with the coins on it, and where they have been. */
+/** A line from 0 to 1 with the coins and their previous positions. */
 export class Track {
   constructor() {
     this.root = svg("svg", { role: "img", class: "lines", height: 92 });
@@ -46,8 +46,8 @@ export class Track {
     this.root.setAttribute(
       "aria-label",
       thetas
-        ? `Chance of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}`
-        : "Chance of heads, not yet estimated",
+        ? `Probability of heads: A ${decimals(thetas.A, 2)}, B ${decimals(thetas.B, 2)}`
+        : "Probability of heads, not yet estimated",
     );
   }
 

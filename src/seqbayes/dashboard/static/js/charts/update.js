@@ -6,7 +6,7 @@ import { greatest, line, linear } from "./axis.js";
 const HEIGHT = 132;
 const FOOT = 18;
 const POINTS = 160;
-const POLE = 8; // times the other densities, up to which the prior is shown whole
+const POLE = 8; // ratio to the other densities up to which the whole prior is shown
 
 export class Update {
   constructor() {
@@ -47,7 +47,7 @@ export class Update {
   /**
    * Draw the Beta densities around one step.
    *
-   * The step tells every density at the claimed share, which spares the normalising constants.
+   * The step contains each density at the published share, which determines the normalising constants.
    */
   update(rule, alpha, rest, widest) {
     this.last = [rule, alpha, rest, widest];
@@ -71,7 +71,7 @@ export class Update {
     const after = density(alpha, rest, rule.posterior);
     const next = density(alpha + 1, rest, rule.next_posterior);
     const sx = linear([0, widest], [0, width]);
-    // A prior with a pole at an end of the axis has no highest point.
+    // A prior with a pole at an end of the axis has no maximum.
     const highest = greatest(after, next);
     const top = Math.max(highest, Math.min(greatest(before), POLE * highest));
     const sy = linear([0, 1.06 * top], [floor, 6]);

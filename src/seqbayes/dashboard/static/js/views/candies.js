@@ -1,4 +1,4 @@
-// What is believed about six colours, beside what the prior said.
+// The beliefs about six colours, compared with the prior.
 
 import { percent, place } from "../charts/bars.js";
 import { h, setText } from "../dom.js";
@@ -6,7 +6,7 @@ import { count, probability } from "../format.js";
 
 export const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
 
-/** The end of an axis of shares that holds these. */
+/** The upper end of an axis for these shares. */
 export const axisEnd = (reach) => [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
 
 /** A mix as one bar in six colours. */
@@ -21,7 +21,7 @@ export function mixBar(shares) {
   return h("span", { class: "mix", role: "img", "aria-label": said, title: said }, ...parts);
 }
 
-/** A row a colour: bar, interval, and where MLE, MAP, mean and the prior's mean stand. */
+/** One row per colour: bar, interval, MLE, MAP, mean and prior mean. */
 export class Belief {
   constructor(follow) {
     this.rows = new Map(COLOURS.map((colour) => [colour, this.#row(colour, follow)]));
@@ -92,7 +92,7 @@ export class Belief {
   }
 }
 
-/** How much of the belief is still the prior's. */
+/** The weight of the prior in the belief. */
 export class Wash {
   constructor() {
     this.mine = h("span", { class: "imagined" });
@@ -113,7 +113,7 @@ export class Wash {
     const imagined = `${strength.toLocaleString("en")} imagined ${strength === 1 ? "candy" : "candies"}`;
     setText(
       this.says,
-      `${prior.name}: ${imagined}, ${count(eaten)} real ${eaten === 1 ? "one" : "ones"}. The prior has ${probability(weight)} of the say.`,
+      `${prior.name}: ${imagined}, ${count(eaten)} real ${eaten === 1 ? "one" : "ones"}. The prior has a weight of ${probability(weight)}.`,
     );
   }
 }

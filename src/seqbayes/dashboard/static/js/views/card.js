@@ -1,4 +1,4 @@
-// One belief about one key, at a glance.
+// A card: the summary of one key.
 
 import { detailPath } from "../api.js";
 import { percentOf } from "../charts/density.js";
@@ -34,7 +34,7 @@ export class Card {
    * @param {string} id of the key
    * @param {{chosen: Function, choose: Function}} selection of keys to compare
    * @param {object} options
-   * @param {boolean} [options.named] whether it says which belief it is of
+   * @param {boolean} [options.named] whether it shows the name of its belief
    */
   constructor(belief, id, selection, { named = false } = {}) {
     this.belief = belief;
@@ -87,7 +87,7 @@ export class Card {
     this.marks();
   }
 
-  /** Show whether it is pinned and chosen. */
+  /** Show whether it is pinned and selected. */
   marks() {
     const pinned = isPinned(this.belief.name, this.id);
     this.pin.setAttribute("aria-pressed", pinned);
@@ -111,7 +111,7 @@ export class Card {
     this.spark.resize(inner, this.belief.kind === "labels" ? LOW_SPARK : SPARK);
   }
 
-  /** Take news: all of a card, or what changed of it. */
+  /** Update the card with complete data or changes. */
   update(patch) {
     const first = !this.data;
     this.data = { ...this.data, ...patch };
@@ -158,7 +158,7 @@ export class Card {
     this.tick();
   }
 
-  /** Say again how long ago the last event was. */
+  /** Update the age of the last event. */
   tick() {
     if (!this.data) return;
     const speed = faded(this.data.rate, this.told);

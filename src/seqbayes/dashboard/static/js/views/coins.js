@@ -1,4 +1,4 @@
-// Who tossed this set? EM on two coins, step by step, and online EM without end.
+// EM on two coins, step by step, and online EM on an endless stream.
 
 import { post } from "../api.js";
 import { Lines } from "../charts/lines.js";
@@ -21,8 +21,8 @@ const SPEEDS = [
 ];
 const STARTS = [
   ["0.6,0.5", ".6 and .5"],
-  ["0.5,0.6", ".5 and .6: they change names"],
-  ["0.5,0.5", ".5 and .5: they never part"],
+  ["0.5,0.6", ".5 and .6: exchanged names"],
+  ["0.5,0.5", ".5 and .5: they stay equal"],
   ["0.9,0.1", ".9 and .1"],
 ];
 
@@ -31,7 +31,7 @@ export class Coins {
 
   constructor(app, _, search) {
     this.app = app;
-    this.element = h("div", { class: "replay" }, loading("Looking for the coins"));
+    this.element = h("div", { class: "replay" }, loading("Loading the coins"));
     this.asked = {
       start: (search.get("start") ?? "0.6,0.5").split(",").map(Number),
       iterations: Number(search.get("iterations") ?? 10),
@@ -101,7 +101,7 @@ export class Coins {
         h(
           "div",
           null,
-          h("h1", null, "Who tossed this?"),
+          h("h1", null, "Which coin was tossed?"),
           h(
             "p",
             { class: "sub" },
@@ -114,7 +114,7 @@ export class Coins {
       h(
         "div",
         { class: "board" },
-        panel("E-step: share every set out", this.stage, this.tosses.element),
+        panel("E-step: divide every set", this.stage, this.tosses.element),
         panel(
           "Bayes’ rule, this set",
           null,
@@ -125,7 +125,7 @@ export class Coins {
           this.does,
         ),
         panel("M-step: divide heads by tosses", null, this.track.element, this.divisions),
-        panel("What no iteration lowers", this.height, this.climb.element),
+        panel("The objective, which never decreases", this.height, this.climb.element),
       ),
       this.endless.element,
     );
@@ -165,7 +165,7 @@ export class Coins {
         this.asked.prior,
         (prior) => this.#again({ prior }),
       ),
-      h("label", { class: "button" }, weights, "Learn how often each is picked"),
+      h("label", { class: "button" }, weights, "Learn the probabilities of picking each coin"),
     );
   }
 
@@ -203,8 +203,8 @@ export class Coins {
     setText(
       this.stage,
       known
-        ? "the coins are noted"
-        : `iteration ${iteration} of ${this.start.iterations}, the coins are hidden`,
+        ? "the coins are known"
+        : `iteration ${iteration} of ${this.start.iterations}, the coins are unknown`,
     );
     this.tosses.update(this.rows, this.sums, step, known ? this.start.noted : null);
     this.#bayes(step);
@@ -215,19 +215,19 @@ export class Coins {
 
   #bayes(step) {
     const row = step?.event === "row" ? step : step?.rows?.at(-1);
-    const kept = step?.event === "divide" && step.iteration > 0; // what it divides was shown before
+    const kept = step?.event === "divide" && step.iteration > 0; // the sums that it divides were shown before
     if (!kept) this.row = row;
     const rule = this.row?.A.rule ?? null;
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
     let says = "Press play: first the coins are known, then they are not.";
     if (rule && step.event === "row")
-      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The posteriors share it out.`;
+      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The set is divided by the posteriors.`;
     else if (step?.event === "row")
-      says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: all of it counts there.`;
+      says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: the whole set counts for it.`;
     else if (step?.event === "hide") says = "The labels are hidden. EM starts from a guess.";
     else if (step?.event === "sums")
-      says = "Heads and tails of either coin, summed over its shares of the sets.";
-    else if (step?.event === "divide") says = "Heads divided by tosses: the coins have moved.";
+      says = "Expected heads and tails of each coin, summed over the sets.";
+    else if (step?.event === "divide") says = "Heads divided by tosses: the new estimates.";
     this.rules[0].update(rule, "");
     this.rules[1].update(rule && this.row.B.rule, "");
     setText(this.does, says);
@@ -250,7 +250,7 @@ export class Coins {
           thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "",
         );
       }),
-      known && thetas ? h("p", { class: "hint" }, "With the notes it takes one division.") : "",
+      known && thetas ? h("p", { class: "hint" }, "With known labels, one division is enough.") : "",
     );
   }
 

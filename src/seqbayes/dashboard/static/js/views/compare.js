@@ -1,4 +1,4 @@
-// Several keys of one belief, side by side: which is best, and by how much.
+// Compares several keys of one belief: which is the best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
 import { bests, forest } from "../charts/forest.js";
@@ -11,7 +11,7 @@ import { MOST } from "../selection.js";
 import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
 
-const AGAIN = 1500; // ms between two computations, while events come in
+const AGAIN = 1500; // ms between two computations while events arrive
 const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
@@ -45,7 +45,7 @@ export class Compare {
       this.beliefs = beliefs.filter(({ kind }) => compares(kind));
       if (!this.beliefs.length) {
         this.app.live.watch([]);
-        const why = "Beliefs about one number, or labels, can be compared; this server keeps none.";
+        const why = "Only beliefs about one number or about labels can be compared; this server has no such belief.";
         this.element.replaceChildren(empty("Nothing to compare", h("p", null, why)));
         return;
       }
@@ -67,7 +67,7 @@ export class Compare {
     return this.beliefs.find((belief) => belief.name === this.name);
   }
 
-  // As the address says, as it was chosen last, or as the name suggests: of times the lowest is best.
+  // From the URL, the last choice, or the name: for times, the lowest is best.
   #lowestIsBest() {
     if (this.wanted) return this.wanted === "lowest";
     return this.#isTimeOrLoss();
@@ -146,7 +146,7 @@ export class Compare {
     return this.choices;
   }
 
-  // The labels of the keys that are compared, those with the largest shares.
+  // The labels with the largest shares in the compared keys.
   #offerLabels() {
     this.choices.hidden = !this.labelled || !this.ids.length;
     if (this.choices.hidden) return;
@@ -224,7 +224,7 @@ export class Compare {
     await Promise.all([this.#compute(), offered]);
   }
 
-  // With a single key there is nothing to choose from.
+  // A single key leaves nothing to choose.
   #enough() {
     const keys = this.known.get(this.name);
     this.body.hidden = keys < 2;
@@ -238,8 +238,8 @@ export class Compare {
           "p",
           null,
           keys
-            ? `${this.name} has a single key so far, and a comparison takes two.`
-            : `${this.name} has no key so far, and a comparison takes two.`,
+            ? `${this.name} has a single key so far; a comparison needs two.`
+            : `${this.name} has no key so far; a comparison needs two.`,
         ),
         h(
           "p",
@@ -282,7 +282,7 @@ export class Compare {
     }, AGAIN);
   }
 
-  /** A card as it is compared: of labels, the share of one. */
+  /** A card for the comparison: for labels, the share of one label. */
   #shown(id) {
     const card = this.cards.get(id);
     return card && this.labelled ? { ...card, ...NO_SHARE, ...this.shares.get(id) } : card;
@@ -294,7 +294,7 @@ export class Compare {
     this.hint.hidden = cards.length > 1;
     setText(
       this.hint,
-      cards.length ? "One more key is needed for a comparison." : "Choose two keys or more below.",
+      cards.length ? "Select one more key to compare." : "Select at least two keys below.",
     );
     const names = cards.map((card) => keyName(card.key, this.name));
     const shown = names.join("\n");
@@ -319,13 +319,13 @@ export class Compare {
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
 
-  // A name written from right to left leaves what stands beside it in place.
+  // A right-to-left name does not reorder the text beside it.
   #text(card) {
     const quiet = nameless(card.key) ? "nameless" : null;
     return h("bdi", { class: quiet }, keyName(card.key, this.name));
   }
 
-  /** The name of a key that is compared, with its sign, for where it may be cut. */
+  /** The name of a compared key with its symbol, in case the name is truncated. */
   #named(id) {
     const card = this.cards.get(id);
     const sign = h("span", { class: "sign" }, signOf(this.ids.indexOf(id)));
@@ -366,7 +366,7 @@ export class Compare {
     try {
       answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
     } catch (error) {
-      const away = error.status === 0 && this.answered; // the banner says that it is old
+      const away = error.status === 0 && this.answered; // the banner reports outdated data
       if (error.name !== "AbortError" && !away)
         this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
       return;

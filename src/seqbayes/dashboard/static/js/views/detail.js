@@ -1,4 +1,4 @@
-// One belief about one key, in full.
+// All details of one key.
 
 import { get, part, query } from "../api.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
@@ -28,7 +28,7 @@ import { Rule } from "./rule.js";
 import { failure, loading } from "./state.js";
 import * as tables from "./tables.js";
 
-const AGAIN = 1000; // ms between two loads of everything, while events come in
+const AGAIN = 1000; // ms between two complete loads while events arrive
 const PLOT_HEIGHT = 300;
 const YOUNG = "The history of a mixture begins when its components have settled.";
 
@@ -77,7 +77,7 @@ export class Detail {
   #build() {
     const { kind, likelihood } = this.belief;
     this.numeric = isNumeric(kind);
-    // Bayes' rule of the others is no four numbers, and a store has no single events.
+    // For other kinds Bayes' rule is not four numbers, and a store has no single events.
     this.stepwise = compares(kind) && !this.store;
     this.measure = measure(this.belief);
     this.said = observed(likelihood);
@@ -140,7 +140,7 @@ export class Detail {
       null,
       this.stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
       this.belief.kind === "mixture" && !this.store
-        ? panel("Which component made it?", h("p", null, "Bayes’ rule, last event"), this.makers)
+        ? panel("Responsibilities", h("p", null, "Bayes’ rule, last event"), this.makers)
         : null,
       panel("Next observation", h("p", null, "predictive"), this.predictive),
       this.store
@@ -153,13 +153,13 @@ export class Detail {
             { class: "hint" },
             "A store has no single events: ",
             h("code", { class: "mono" }, "seqbayes serve CONFIG"),
-            " tells their surprise and what they did.",
+            " shows their surprise and effect.",
           )
         : null,
     );
   }
 
-  // Which of several numbers the history is of.
+  // The number, of several, whose history is shown.
   #choice() {
     const { parts, history } = this.data;
     if (!(parts?.length > 1)) return null;
@@ -178,7 +178,7 @@ export class Detail {
     const parts = drawn(this.store);
     return h(
       "ul",
-      { class: "legend", "aria-label": "What is drawn" },
+      { class: "legend", "aria-label": "Curves" },
       ...parts.map((name) => {
         const switcher = h(
           "button",
@@ -278,7 +278,7 @@ export class Detail {
     });
   }
 
-  // What every event moves.
+  // Parts that change with every event.
   #draw() {
     const card = this.data;
     this.#fit();
@@ -311,7 +311,7 @@ export class Detail {
     );
   }
 
-  // What may lag a second behind.
+  // Parts that may be a second late.
   #slow() {
     const { data } = this;
     const written = scale(this.measure, data.interval);
@@ -340,7 +340,7 @@ export class Detail {
 
   #past(history) {
     const family = history.part && this.data.kind !== "labels" ? measureOf(history) : this.measure;
-    // of several numbers the one that it is about
+    // the selected one of several numbers
     const followed = history.part ?? (family === "LogNormal" ? "the median" : null);
     const named = this.follows ? "History of" : `History of ${followed}`;
     setText(this.pastTitle, followed ? named : "History");
@@ -355,7 +355,7 @@ export class Detail {
     const known = prior || posterior;
     if (components?.length) this.parameters.replaceChildren(tables.components(components));
     else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
-    // What a table says already need not be said again; of estimators there are several lines.
+    // A table already shows this; estimators have several lines.
     const lines = (components?.length ? young(components, start) : (text ?? "")).split("\n");
     this.says.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }
@@ -372,10 +372,10 @@ export class Detail {
 const panel = (title, note, ...children) =>
   h("section", { class: "panel" }, h("header", null, h("h2", null, title), note), ...children);
 
-// A mixture keeps its first events, and fits components to them now and then.
+// A mixture buffers its first events and fits components to them repeatedly.
 function young(components, start) {
   if (!start) return "";
   const fitted = Math.round(components.reduce((sum, { n }) => sum + n, 0));
   const behind = fitted < start.kept ? `, and are fitted to the first ${count(fitted)}` : "";
-  return `Still starting up: ${count(start.kept)} of ${count(start.needed)} events. Until then components may change their names${behind}.`;
+  return `Still starting up: ${count(start.kept)} of ${count(start.needed)} events. Until then, the names of components may change${behind}.`;
 }

@@ -1,4 +1,4 @@
-// Online EM on sets of tosses that never end.
+// Online EM on an endless stream of sets of tosses.
 
 import { query } from "../api.js";
 import { Lines } from "../charts/lines.js";
@@ -7,7 +7,7 @@ import { count, decimals, probability } from "../format.js";
 import { paint } from "../paint.js";
 
 const KEPT = 2000;
-const MOST_SKIPPED = 100_000; // sets that the server passes over
+const MOST_SKIPPED = 100_000; // maximum number of sets that the server skips
 const COINS = ["A", "B"];
 
 export class Endless {
@@ -16,7 +16,7 @@ export class Endless {
       series: COINS.map((coin) => ({ name: `Coin ${coin}`, style: `of-${coin}` })),
       written: (theta) => decimals(theta, 1),
       log: true,
-      label: "Chances of heads by the number of sets",
+      label: "Probabilities of heads by the number of sets",
       right: 84,
       height: 230,
     });
@@ -27,7 +27,7 @@ export class Endless {
     this.says = h(
       "p",
       { class: "soft" },
-      "Sets of ten tosses, each with a coin picked at random; every set is learned once and forgotten. The first few are only collected: a coin that moved on the word of two or three would be lost.",
+      "Sets of ten tosses, each with a coin picked at random; every set is learned once and discarded. Estimates change only after the first few sets, because two or three sets are too few.",
     );
     this.last = h("p", { class: "latest" });
     this.element = h(
@@ -41,7 +41,7 @@ export class Endless {
     this.#clear();
   }
 
-  /** Take another story; its stream waits to be begun. */
+  /** Load another story; its stream starts on demand. */
   load(id) {
     this.#close();
     this.id = id;
@@ -84,7 +84,7 @@ export class Endless {
     this.source.addEventListener("replay", (event) => this.#take(JSON.parse(event.data)));
     this.source.addEventListener("error", () => {
       this.#pause();
-      setText(this.last, "The stream broke off.");
+      setText(this.last, "The stream was interrupted.");
     });
     this.#face("pause", "Stop the stream");
   }
@@ -98,7 +98,7 @@ export class Endless {
     this.numbers.push(set.number);
     for (const coin of COINS) this.thetas[coin].push(set.thetas[coin]);
     if (this.numbers.length > KEPT) {
-      // Every other of the older ones goes: on a logarithmic axis none is missed.
+      // Remove every second older point, which is not visible on a logarithmic axis.
       const kept = this.numbers.map((_, i) => i).filter((i) => i % 2 || i > KEPT / 2);
       this.numbers = kept.map((i) => this.numbers[i]);
       for (const coin of COINS) this.thetas[coin] = kept.map((i) => this.thetas[coin][i]);

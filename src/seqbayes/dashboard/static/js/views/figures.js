@@ -1,4 +1,4 @@
-// The estimates of a belief, the first of them large.
+// The estimates of a belief; the first one is large.
 
 import { LABELS, swatch } from "../charts/density.js";
 import { h } from "../dom.js";

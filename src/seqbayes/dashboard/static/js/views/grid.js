@@ -1,4 +1,4 @@
-// The keys of one belief as a grid, of which only what is on screen exists.
+// The keys of one belief as a virtual grid: only the cards on screen exist.
 
 import { get, part, query } from "../api.js";
 import { h, unit } from "../dom.js";
@@ -12,7 +12,7 @@ const OVERSCAN = 1; // rows above and below
 const HEAD = 112; // px above a card that is scrolled to: the header of the page
 const FOOT = 24;
 
-/** How many cards stand side by side. */
+/** The number of columns. */
 export const columnsOf = (width) =>
   Math.max(1, Math.floor((width + GAP) / (NARROWEST * unit() + GAP)));
 
@@ -24,7 +24,7 @@ export class Grid extends Block {
    * @param {number} [options.rows] maximum number of rows
    * @param {Function} options.changed called when other keys are on screen
    * @param {Function} options.told called when the number of keys is known
-   * @param {Function} options.failed called with what went wrong
+   * @param {Function} options.failed called with an error
    */
   constructor(belief, { selection, rows = Infinity, changed, told, failed }) {
     super();
@@ -37,21 +37,21 @@ export class Grid extends Block {
     this.total = null;
     this.asked = null;
     this.answered = null; // the query whose total is known
-    this.order = []; // ids by place; holes where nothing was loaded
-    this.known = new Map(); // id -> the last that was heard
+    this.order = []; // ids by position; sparse
+    this.known = new Map(); // id -> the latest data
     this.cards = new Map(); // id -> Card on screen
     this.skeletons = [];
-    this.pages = new Map(); // number -> what waits for it
+    this.pages = new Map(); // number -> callbacks waiting for it
     this.columns = 1;
   }
 
-  /** Load anew, in another order or with another search. */
+  /** Reload with another order or search. */
   ask(asked) {
     this.asked = asked;
     return this.refresh();
   }
 
-  /** Load what is on screen again; cards stay until the answer is here. */
+  /** Reload the cards on screen, which remain visible until the answer arrives. */
   async refresh() {
     this.abort?.abort();
     this.abort = new AbortController();
@@ -100,7 +100,7 @@ export class Grid extends Block {
     }
   }
 
-  /** Put all cards that are loaded on the page while it is printed. */
+  /** Show all loaded cards while the page is printed. */
   print(printing) {
     this.printing = printing;
     this.layout();
@@ -163,7 +163,7 @@ export class Grid extends Block {
     for (const [id, card] of this.cards) {
       if (wanted.has(id)) continue;
       if (card.element.contains(document.activeElement)) {
-        focused = id; // what holds the focus stays
+        focused = id; // the focused card stays
         continue;
       }
       card.element.remove();
@@ -201,7 +201,7 @@ export class Grid extends Block {
     element.setAttribute("aria-setsize", this.total);
   }
 
-  // The order of elements is that of reading and of the tab key.
+  // The order of elements determines reading and tab order.
   #arrange(elements) {
     let next = this.element.firstChild;
     for (const element of elements) {
@@ -210,7 +210,7 @@ export class Grid extends Block {
     }
   }
 
-  /* As a block of cards among which arrows lead. */
+  /* The interface for navigation with arrow keys. */
 
   get count() {
     return this.element.clientWidth ? Math.min(this.total ?? 0, this.rows * this.columns) : 0;

@@ -1,4 +1,4 @@
-// How the stream fares: what the strip says, with room to explain.
+// The health of the stream in detail.
 
 import { get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
@@ -9,25 +9,25 @@ import { DeadLetters } from "./letters.js";
 import { failure, loading } from "./state.js";
 
 const KEPT = 300; // seconds of event rates
-const GAP = 3000; // ms without a word that are a gap in them
+const GAP = 3000; // ms of silence that count as a gap
 
 const SAYS = {
-  stalled: "The source is stalled: no step was made for a second and more.",
-  stopped: "The source has ended, or no run writes to the store.",
-  silent: "Nothing was heard from the server for two seconds.",
-  lost: "There is no connection to the server. This page keeps trying.",
+  stalled: "The source is stalled: there was no progress for more than a second.",
+  stopped: "The source has ended, or no runner is writing to the store.",
+  silent: "The server has been silent for two seconds.",
+  lost: "The connection to the server is lost. This page keeps retrying.",
   connecting: "Connecting.",
 };
 
 const VITALS = [
-  ["rate", "Event rate", (health) => rate(health.rate), "events taken in, lately"],
-  ["events", "Events", (health) => count(health.events), "taken in, all told"],
+  ["rate", "Event rate", (health) => rate(health.rate), "current rate of events"],
+  ["events", "Events", (health) => count(health.events), "total number of events"],
   ["lag", "Behind", (health) => count(health.lag), unread],
   [
     "commit_age",
     "Since commit",
     (health, live) => age(live.aged(health.commit_age)),
-    "what is younger is not yet durable",
+    "newer events are not yet durable",
   ],
   [
     "dead_letters",
@@ -40,38 +40,38 @@ const VITALS = [
   ["uptime", "Uptime", (health) => span(health.uptime), "of the server"],
 ];
 
-/** What a source counts in what it still holds. */
+/** The unit of the lag of a source. */
 function unread({ source }) {
   const units = { file: "bytes", directory: "bytes", stdin: "bytes", http: "events", query: "rows" };
   const unit = units[source?.kind] ?? (source?.kind === "store" ? "" : "messages");
-  return unit ? `${unit} that the source still holds` : "what the source still holds, in its units";
+  return unit ? `${unit} left in the source` : "events left in the source, in its unit";
 }
 
-/** What is known of a stream that is well. */
+/** Describe a stream without problems. */
 function well({ source, rate: speed, event_age: event, commit_age: commit, quiet }) {
   if (source?.mode === "replay") return "This server has no source; it replays stories.";
   const store = source?.mode === "store";
-  const runs = store ? "A run writes to this store" : "The source answers";
+  const runs = store ? "A runner writes to this store" : "The source answers";
   if (rate(speed) !== "0/s") {
     const last = `the last commit was ${age(commit)} ago`;
-    return `Events come in; ${commit === null ? "none is committed yet" : last}.`;
+    return `Events arrive; ${commit === null ? "none is committed yet" : last}.`;
   }
   const ever = store ? "yet" : "since the server started";
-  if (event === null) return `${runs}; no event came ${ever}.`;
+  if (event === null) return `${runs}; no event arrived ${ever}.`;
   const unexpected = quiet ? ", which is unusually long ago for this stream" : "";
-  return `${runs}; no event comes now, the last one came ${age(event)} ago${unexpected}.`;
+  return `${runs}; no event arrives at present; the last one arrived ${age(event)} ago${unexpected}.`;
 }
 
 const MANY = 0.01; // of all events
 
-/** What is said of dead letters if they are many, else an empty text. */
+/** A warning about dead letters if they are many, else an empty text. */
 function refusing({ events, dead_letters: refused }) {
   if (!(refused > MANY * events)) return "";
   const share = events ? ` of ${count(events)} events (${Math.round((100 * refused) / events)} %)` : "";
   return `There are ${count(refused)} dead letters${share}; the reasons are below.`;
 }
 
-let rates = []; // [ms, rate], kept from view to view; without a rate where nothing was heard
+let rates = []; // [ms, rate], kept between views; without a rate during a silence
 
 /** The points between gaps. */
 function stretches(points) {
@@ -92,7 +92,7 @@ export class Health {
   }
 
   async mount() {
-    this.element.replaceChildren(loading("Asking the server"));
+    this.element.replaceChildren(loading("Loading"));
     try {
       const [health, { beliefs, version }] = await Promise.all([
         get("/api/health", this.stop.signal),

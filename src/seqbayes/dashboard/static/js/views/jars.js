@@ -1,4 +1,4 @@
-// A jar a colour. Candies drop in, and shrink together when the fullest jar is full.
+// One jar per colour. Candies drop in, and shrink when the fullest jar is full.
 
 import { h, setText } from "../dom.js";
 import { count } from "../format.js";
@@ -51,7 +51,7 @@ export class Jars {
     this.#fit();
   }
 
-  /** Drop candies; one alone is seen to fall. */
+  /** Add candies; a single one is animated. */
   drop(colours) {
     for (const colour of colours) {
       const jar = this.jars.get(colour);
@@ -146,7 +146,7 @@ export class Jars {
     const { size, across } = this.#grid();
     const row = Math.floor(i / across);
     const start = (this.width - across * size) / 2;
-    const jitter = ((i * 7919) % 13) / 13 - 0.5; // they do not lie in rank and file
+    const jitter = ((i * 7919) % 13) / 13 - 0.5; // irregular positions
     const x = start + (i % across) * size + size / 2 + jitter * size * 0.16;
     const y = HEIGHT - 3 - size / 2 - row * size * 0.9;
     const pen = jar.canvas.getContext("2d");

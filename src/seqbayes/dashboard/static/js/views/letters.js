@@ -1,12 +1,12 @@
-// The events that could not be used, of all beliefs: why, and the newest of them.
+// The dead letters of all beliefs: reasons, and the newest ones.
 
 import { get } from "../api.js";
 import { h, table } from "../dom.js";
 import { count, observation, visible, when } from "../format.js";
 
 const SHOWN = 25;
-const AGAIN = 3000; // ms between two loads, while more come
-const SHORT = 80; // characters of what came, until it is opened
+const AGAIN = 3000; // ms between two loads while more arrive
+const SHORT = 80; // characters of the raw text before it is expanded
 
 export class DeadLetters {
   /** @param {AbortSignal} signal of the view that shows them */
@@ -46,7 +46,7 @@ export class DeadLetters {
   #show({ total, reasons, letters }) {
     this.known = total;
     if (!letters.length) {
-      const none = total ? "A store in memory keeps none." : "None: every event could be used.";
+      const none = total ? "A store in memory keeps no dead letters." : "None: every event could be used.";
       this.total.replaceChildren();
       this.body.replaceChildren(h("p", { class: "nothing" }, none));
       return;
@@ -59,12 +59,12 @@ export class DeadLetters {
     this.body.replaceChildren(
       table(
         "Reasons",
-        [["Belief"], ["Why events were refused"], ["Events", "num"]],
+        [["Belief"], ["Reasons of refusal"], ["Events", "num"]],
         reasons.map(({ n, belief, reason }) => [of(belief), visible(reason), count(n)]),
       ),
       table(
         "The newest dead letters",
-        [["Belief"], ["Why it was refused"], ["What came"], ["Position", "num"], ["When", "num"]],
+        [["Belief"], ["Reason"], ["What came"], ["Position", "num"], ["When", "num"]],
         letters.map((letter) => [
           of(letter.belief),
           visible(letter.reason),

@@ -1,4 +1,4 @@
-// What an address shows that has no page, or whose page did not come.
+// The page for an unknown URL, or for a view that could not be loaded.
 
 import { ApiError } from "../api.js";
 import { failure } from "./state.js";
@@ -23,7 +23,7 @@ export class Unloaded {
 
   mount() {}
 
-  // Browsers may remember that a module did not come, until the page is loaded anew.
+  // Browsers may cache a failed import until the page is reloaded.
   again() {
     if (this.app.live.state === "live") location.reload();
     else this.app.show();

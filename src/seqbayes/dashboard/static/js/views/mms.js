@@ -28,7 +28,7 @@ const SPEEDS = [
   ["5", "5 a second", 5],
   ["25", "25 a second", 25],
   ["150", "150 a second", 150],
-  ["max", "As fast as it goes", 3000],
+  ["max", "Maximum speed", 3000],
 ];
 
 function sharesOf(alpha) {
@@ -163,7 +163,7 @@ export class Candies {
           this.update.element,
           this.curves,
         ),
-        panel("belief-panel", "What is believed about every colour", marks, this.belief.element),
+        panel("belief-panel", "The belief about each colour", marks, this.belief.element),
         h(
           "section",
           { class: "panel race-panel" },
@@ -178,7 +178,7 @@ export class Candies {
         ),
         panel(
           "prior-panel",
-          "The prior, and how it washes out",
+          "The prior and its weight",
           null,
           this.wash.element,
           this.form.element,
@@ -237,7 +237,7 @@ export class Candies {
     const { share, next_posterior: next, ...terms } = step.rule;
     this.rule.update(terms, "");
     this.rule.says.replaceChildren(
-      `The claim: ${step.colour} is as common as Mars said in 2008, ${probability(share, 0)}. Densities before and after this ${step.colour} one; were the next one ${step.colour} too, `,
+      `Densities at ${probability(share, 0)}, the share of ${step.colour} that Mars published in 2008, before and after this candy; if the next one is ${step.colour}, too, `,
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );

@@ -1,4 +1,4 @@
-// What is said of the next observation.
+// The prediction of the next observation.
 
 import { Fields } from "../charts/bars.js";
 import { LABELS } from "../charts/density.js";
@@ -8,12 +8,12 @@ import { observed, scale } from "../format.js";
 import { nothing } from "./tables.js";
 
 const UNTOLD = {
-  estimator: "What an estimator says of the next observation depends on its features.",
+  estimator: "The prediction of an estimator depends on the features of the observation.",
 };
 
-/** What the panel shows of a predictive. */
+/** The contents of the panel for a predictive distribution. */
 export function next(given, { kind, likelihood }) {
-  if (!given) return [nothing(UNTOLD[kind] ?? "Nothing can be said of it before more is seen.")];
+  if (!given) return [nothing(UNTOLD[kind] ?? "It cannot be predicted before more events are learned.")];
   if (given.lines) {
     const fields = new Fields({ most: 24 });
     fields.update({ fields: given.lines });

@@ -5,7 +5,7 @@ import { h, icon } from "../dom.js";
 import { count, measure, scale } from "../format.js";
 
 const OFFERED = 24;
-const TYPING = 180; // ms without a key after which a search begins
+const TYPING = 180; // ms without a keystroke before a search starts
 
 export class Offers {
   /**
@@ -39,7 +39,7 @@ export class Offers {
     );
   }
 
-  /** Offer the keys of a belief that are not among these. */
+  /** Offer the other keys of a belief. */
   async show(belief, ids, full) {
     if (this.belief?.name !== belief.name) this.field.value = "";
     Object.assign(this, { belief, ids, full });

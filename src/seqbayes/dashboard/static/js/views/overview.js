@@ -1,4 +1,4 @@
-// All beliefs: a section each, with a card a key.
+// All beliefs: one section per belief, with one card per key.
 
 import { isNumeric } from "../charts/kinds.js";
 import { ApiError, get, query } from "../api.js";
@@ -12,9 +12,9 @@ import { failure, loading } from "./state.js";
 import { SORTS, inWords, toolbar, usual } from "./toolbar.js";
 import { walk } from "./walk.js";
 
-const FEW_ROWS = 2; // of every belief, while all are shown
+const FEW_ROWS = 2; // per belief, while all beliefs are shown
 const MOST_WATCHED = 120;
-const RESORT = 5000; // ms; events change the order, cards must not jump about
+const RESORT = 5000; // ms; events change the order, but cards must not jump
 
 export class Overview {
   title = "Beliefs";
@@ -125,7 +125,7 @@ export class Overview {
     live.addEventListener("gone", ({ detail }) => this.#gone(detail), { signal });
     live.addEventListener("resync", () => this.#refresh(), { signal });
     live.addEventListener("tick", () => this.#heartbeat(), { signal });
-    this.watcher = new ResizeObserver(relayout); // the scroll bar comes and goes
+    this.watcher = new ResizeObserver(relayout); // the scroll bar may appear or disappear
     this.watcher.observe(this.element);
   }
 
@@ -197,7 +197,7 @@ export class Overview {
     this.#watch();
   }
 
-  // What is pointed at stays where it is.
+  // Hovered cards keep their position.
   #pinsChanged() {
     for (const grid of this.grids) grid.marks();
     this.pins.marks();
@@ -254,7 +254,7 @@ export class Overview {
     this.pins.refresh();
   }
 
-  // Where nothing is found, or nothing has come, it is said once for all beliefs.
+  // One message for all beliefs if nothing is found or there are no data.
   #counted() {
     const { search } = this.asked;
     const known = this.grids.every(({ asked, answered }) => asked && asked === answered);

@@ -34,7 +34,7 @@ export class Pins extends Block {
   values = () => this.cards.values();
 
   /**
-   * Show those of a belief, or of all, that a search finds.
+   * Show the pinned keys of one belief, or of all, that match a search.
    *
    * @param {string|null} only a belief
    * @param {string} search
@@ -76,7 +76,7 @@ export class Pins extends Block {
     });
   }
 
-  /** Ask for all of them again. */
+  /** Reload all pinned keys. */
   refresh() {
     return Promise.all([...this.values()].map(({ belief, id }) => this.#load(belief.name, id)));
   }
@@ -90,7 +90,7 @@ export class Pins extends Block {
       card.update(data);
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (error.status !== 404 && card.data) return; // it shows what is known; the banner says the rest
+      if (error.status !== 404 && card.data) return; // known data are shown; the banner reports the error
       card.element.classList.add("gone");
       card.update({ key: [id], n: null, mean: null, interval: null, rate: 0, updated: null });
       card.element.title = error.message;
@@ -101,7 +101,7 @@ export class Pins extends Block {
     for (const card of this.values()) card.marks();
   }
 
-  /** Draw the cards as wide as there is room. */
+  /** Adapt the cards to the available width. */
   fit() {
     for (const card of this.values()) {
       const width = card.element.clientWidth;
@@ -109,7 +109,7 @@ export class Pins extends Block {
     }
   }
 
-  /* As a block of cards among which arrows lead. */
+  /* The interface for navigation with arrow keys. */
 
   get count() {
     return this.element.hidden ? 0 : this.cards.size;

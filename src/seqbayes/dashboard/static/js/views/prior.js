@@ -1,4 +1,4 @@
-// The prior of the candies: named ones, or six sliders that have to sum to 1.
+// The prior of the candies: a named one, or six sliders that must sum to 1.
 
 import { button, h, segments, setText } from "../dom.js";
 import { decimals } from "../format.js";
@@ -17,7 +17,7 @@ export class PriorForm {
   /**
    * @param {string[]} colours
    * @param {Function} start called with {prior, strength}
-   * @param {{prior: string, strength?: number}} first what the page begins with
+   * @param {{prior: string, strength?: number}} first the initial prior
    */
   constructor(colours, start, { prior = "uniform", strength } = {}) {
     const known = { walk: "park" }[prior] ?? prior;
@@ -126,9 +126,9 @@ export class PriorForm {
     this.strength.element.hidden = kind !== "own" && kind !== "park";
     this.refuse(null);
     const notes = {
-      uniform: "Every mix is equally likely: worth six imagined candies, one of each colour.",
-      jeffreys: "The same belief however shares are measured: worth three candies.",
-      park: "A guess from memory: green 40 %, red 25 %, blue 20 %, yellow 15 %. It forgot brown and orange.",
+      uniform: "Every mix is equally probable: worth six imagined candies, one of each colour.",
+      jeffreys: "Invariant under transformations of the shares: worth three candies.",
+      park: "A guess from memory: green 40 %, red 25 %, blue 20 %, yellow 15 %. It omits brown and orange.",
       own: "Six shares that sum to 1. The more imagined candies they are worth, the longer they last.",
     };
     setText(this.note, notes[kind]);
@@ -172,14 +172,14 @@ export class PriorForm {
     this.start({ prior, ...(!this.strength.element.hidden && { strength: this.strength.read() }) });
   }
 
-  /** Say why a prior was refused; null: it was not. */
+  /** Show why a prior was refused, or null. */
   refuse(reason) {
     this.refusal.hidden = reason === null;
     setText(this.refusal, reason ?? "");
   }
 }
 
-// Shares in whole steps that sum to 1, in the proportions given; what is left goes where most was cut.
+// Shares in whole steps that sum to 1, rounded by largest remainders.
 function scaled(values) {
   const sum = values.reduce((total, value) => total + value, 0);
   const steps = Math.round(1 / STEP);

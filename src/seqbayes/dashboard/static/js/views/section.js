@@ -1,4 +1,4 @@
-// A belief on the overview: its name, its model, and a card a key.
+// A belief on the overview: its name, its model, and one card per key.
 
 import { query } from "../api.js";
 import { h, setText } from "../dom.js";
@@ -13,7 +13,7 @@ export class Section {
    * @param {object} options.selection of keys to compare
    * @param {number} options.rows maximum number of rows
    * @param {boolean} options.alone whether no other belief is shown
-   * @param {Function} options.changed called when other keys are on screen, or there are more
+   * @param {Function} options.changed called when other keys are on screen or keys were added
    * @param {Function} options.more called to show this belief alone
    */
   constructor(belief, { selection, rows, alone, changed, more }) {
@@ -68,7 +68,7 @@ export class Section {
     );
   }
 
-  // Content that is there stays, marked as old; the next answer removes the mark.
+  // Existing content stays, marked as outdated until the next answer.
   #failed(error) {
     if (this.grid.total === null) {
       this.wrong.replaceChildren(failure(error, () => this.grid.refresh()));
@@ -97,7 +97,7 @@ export class Section {
     setText(this.more, `Show all ${count(total)}`);
   }
 
-  /** Beliefs with few keys stand side by side. */
+  /** Place beliefs with few keys side by side. */
   pack() {
     const { total } = this.grid;
     if (total === null) return;

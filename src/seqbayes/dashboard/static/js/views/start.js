@@ -1,29 +1,29 @@
-// What the overview says before there is a card.
+// Messages of the overview without cards.
 
 import { h } from "../dom.js";
 import { count, visible } from "../format.js";
 import { empty } from "./state.js";
 
-/** There is no belief. */
+/** The message without beliefs. */
 export function none() {
   return empty(
     "No beliefs yet",
     h(
       "p",
       null,
-      "This server keeps none. ",
+      "This server has no beliefs. ",
       h("code", null, "seqbayes init"),
       " writes a configuration to start from.",
     ),
     h(
       "div",
       { class: "actions" },
-      h("a", { class: "button primary", href: "/replay/mms" }, "Eat some M&M's meanwhile"),
+      h("a", { class: "button primary", href: "/replay/mms" }, "Replay the M&M's"),
     ),
   );
 }
 
-/** No key is found, or none has come yet. */
+/** The message if no key was found or there are no data. */
 export function begin({ search, beliefs, source }) {
   const names = beliefs.length === 1 ? beliefs[0].name : `${count(beliefs.length)} beliefs`;
   if (search)
@@ -33,7 +33,7 @@ export function begin({ search, beliefs, source }) {
     );
   return empty(
     "Waiting for the first event",
-    h("p", null, `It brings the first card: of ${names} nothing was seen yet.`),
+    h("p", null, `It brings the first card: ${names} have no data yet.`),
     ...waiting(source, beliefs),
   );
 }
@@ -41,11 +41,11 @@ export function begin({ search, beliefs, source }) {
 function waiting(source, beliefs) {
   if (source?.kind === "http") return posting(source, beliefs);
   if (source?.mode === "store")
-    return [h("p", null, "A run writes it to ", h("code", null, source.name), ".")];
+    return [h("p", null, "The runner writes to ", h("code", null, source.name), ".")];
   const path = /^file:(.*)/.exec(source?.name ?? "")?.[1];
-  if (path) return [h("p", null, "New lines are awaited in ", h("code", null, path), ".")];
+  if (path) return [h("p", null, "Waiting for new lines in ", h("code", null, path), ".")];
   return source?.name
-    ? [h("p", null, "It is awaited from ", h("code", null, source.name), ".")]
+    ? [h("p", null, "Waiting for ", h("code", null, source.name), ".")]
     : [];
 }
 
@@ -64,5 +64,5 @@ function posting(source, beliefs) {
   ];
 }
 
-// As a shell takes it: nothing in single quotes means anything but another one.
+// Quote for a shell: within single quotes only a single quote is special.
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,4 +1,4 @@
-// What a page shows when it has nothing to show: loading, empty, failed.
+// States of a page without content: loading, empty, failed.
 
 import { h, svg } from "../dom.js";
 
@@ -19,14 +19,14 @@ export function empty(title, ...children) {
 
 const retries = new WeakMap();
 
-/** Try again whatever failed within an element. */
+/** Retry everything that failed within an element. */
 export function again(within) {
   for (const failed of within.querySelectorAll(".blank[role=alert]")) retries.get(failed)?.();
 }
 
 /**
  * @param {Error} error
- * @param {Function} [retry] tries once more
+ * @param {Function} [retry] called to retry
  */
 export function failure(error, retry) {
   const element = h(
@@ -36,7 +36,7 @@ export function failure(error, retry) {
       ["M10 57C38 57 44 10 60 10", "d-likelihood"],
       ["M74 14C90 22 96 57 122 57", "d-likelihood"],
     ),
-    h("h2", null, error.status === 404 ? "Nothing by that name" : "This could not be loaded"),
+    h("h2", null, error.status === 404 ? "Not found" : "This could not be loaded"),
     h("p", null, error.message),
     h(
       "div",

@@ -1,4 +1,4 @@
-// The tables of a belief in detail: recent events, steps, dead letters, the curve in numbers.
+// The tables of the detail page: recent events, steps, dead letters, curves in numbers.
 
 import { h, table } from "../dom.js";
 import {
@@ -19,7 +19,7 @@ export const UNTOLD =
 
 export const nothing = (why) => h("p", { class: "nothing" }, why);
 
-/** Where the densities of a step are taken. */
+/** The point at which the densities of a step are evaluated. */
 export function where({ at, of }, written) {
   const place =
     typeof at === "number"
@@ -44,7 +44,7 @@ export function steps(rows, written, said) {
     .reverse()
     .map((step) => [
       said(step.x),
-      // the label stands beside it
+      // the label is shown beside it
       where(typeof step.of === "string" ? { at: step.at } : step, written),
       ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
     ]);
@@ -59,7 +59,7 @@ export function deadLetters(rows) {
     h("code", { class: "mono raw", title: observation(letter.raw) }, observation(letter.raw)),
     when(letter.at),
   ]);
-  return table("Dead letters", [["Where"], ["Why it was refused"], ["What came"], ["When"]], cells);
+  return table("Dead letters", [["Where"], ["Reason"], ["What came"], ["When"]], cells);
 }
 
 export function recent(rows, said) {
@@ -126,7 +126,7 @@ export function components(rows) {
   );
 }
 
-/** Which component made an event: Bayes' rule, a row each. */
+/** The responsibilities for an event: Bayes' rule, one row per component. */
 export function makers({ x, evidence, components: rows }, said) {
   const cells = rows.map(({ name, share, density, responsibility }) => [
     visible(name),
@@ -137,7 +137,7 @@ export function makers({ x, evidence, components: rows }, said) {
   ]);
   return [
     table(
-      "Which component made the last event",
+      "Responsibilities for the last event",
       [
         ["Component"],
         ["share", "num c-prior"],
@@ -153,7 +153,7 @@ export function makers({ x, evidence, components: rows }, said) {
 
 const MOST_ROWS = 60;
 
-// Every number of hyperparameters by its name; of what is symmetric one half.
+// All hyperparameters by name; one half of symmetric matrices.
 function flat(value, name, symmetric = name.endsWith("scale")) {
   if (Array.isArray(value) && value.every(Array.isArray) && symmetric)
     return value.flatMap((row, i) =>

@@ -1,8 +1,8 @@
-// How the overview is searched, sorted and filtered.
+// Search, sort order and filters of the overview.
 
 import { button, h, icon, segments } from "../dom.js";
 
-const TYPING = 180; // ms without a key after which a search begins
+const TYPING = 180; // ms without a keystroke before a search starts
 
 export const SORTS = [
   ["n", "Most seen"],
@@ -13,10 +13,10 @@ export const SORTS = [
   ["key", "Name"],
 ];
 
-/** The order that one expects: numbers from the largest, names from A. */
+/** The default order: numbers descending, names ascending. */
 export const usual = (sort) => (sort === "key" ? "asc" : "desc");
 
-/** An order in words. */
+/** The name of an order. */
 export function inWords(sort, order) {
   if (sort === "key") return order === "asc" ? "A to Z" : "Z to A";
   return order === "desc" ? "Largest first" : "Smallest first";
@@ -28,8 +28,8 @@ export function inWords(sort, order) {
  * @param {string|null} options.only the belief shown alone
  * @param {{sort: string, search: string}} options.asked
  * @param {boolean} options.pinned whether only pinned keys are shown
- * @param {Function} options.ask called with what is asked now
- * @param {Function} options.turn called to turn the order round
+ * @param {Function} options.ask called with the current query
+ * @param {Function} options.turn called to reverse the order
  * @param {Function} options.choose called with the name of a belief, "" for all
  * @param {Function} options.pin called with whether only pinned keys are shown
  */

@@ -1,11 +1,11 @@
-// Sets of tosses as a table: what either coin gets of them.
+// A table of the sets of tosses and the share of each coin.
 
 import { h, setText } from "../dom.js";
 import { decimals } from "../format.js";
 
 const COINS = ["A", "B"];
 
-/** The sets, with what each coin gets of them. */
+/** The sets with the share of each coin. */
 export class Tosses {
   constructor(sets) {
     this.rows = sets.map((tosses, i) => this.#row(tosses, i + 1));

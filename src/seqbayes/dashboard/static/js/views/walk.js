@@ -1,12 +1,12 @@
-// From card to card by arrow keys: through blocks of cards in rows, some of which do not exist yet.
+// Navigation between cards with arrow keys, through blocks of cards in rows that may not exist yet.
 
 const ACROSS = { ArrowRight: 1, ArrowLeft: -1 };
 const DOWN = { ArrowDown: 1, ArrowUp: -1 };
 const LEVEL = 8; // px by which cards of one row may differ in height
 
 /**
- * Cards in rows. `count`, `columns`, `boxOf(place)`, `placeOf(element)` and `reach(place)`, which
- * brings a card on screen and focuses it, are those of who extends it.
+ * Cards in rows. Subclasses define `count`, `columns`, `boxOf(place)`, `placeOf(element)` and
+ * `reach(place)`, which scrolls to a card and focuses it.
  */
 export class Block {
   /** The place above or below, if there is one. */
@@ -25,7 +25,7 @@ export class Block {
   }
 }
 
-/** Go where a key leads from a card; false if it leads nowhere. */
+/** Move the focus by an arrow key; return false if there is no card in this direction. */
 export function walk(key, card, blocks) {
   const filled = blocks.filter((block) => block.count > 0);
   const block = filled.find((one) => one.placeOf(card) >= 0);
