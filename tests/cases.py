@@ -174,7 +174,7 @@ class Case:
                 return [self._varied(name, given, rng, low, high) for _ in range(n)]
         if self.fields:
             drawn = self.likelihood.sample(given, rng, n)
-            return [self._leave_out(x, rng) for x in drawn]
+            return [self.leave_out(x, rng) for x in drawn]
         return self.observed(self.likelihood.sample(given, rng, n))
 
     def observed(self, drawn):
@@ -184,12 +184,12 @@ class Case:
             return plain(drawn)
         return [dict(zip(features, row, strict=True)) for row in plain(drawn)]
 
-    def _leave_out(self, x, rng):
+    def leave_out(self, x, rng):
         """Leave every fourth field out, but the first that there is."""
         kept = {name: v for name, v in x.items() if rng.random() < 0.75}
         first = next(iter(kept or x))
         return {
-            name: self.fields[name]._leave_out(v, rng) if self.fields[name].fields else v
+            name: self.fields[name].leave_out(v, rng) if self.fields[name].fields else v
             for name, v in (kept or {first: x[first]}).items()
         }
 

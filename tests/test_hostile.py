@@ -181,7 +181,7 @@ def test_refused_observations_change_nothing(case):
                 getattr(state, verb)(x)
             assert re.search("expected|unknown", str(caught.value)), (verb, name, str(caught.value))
             assert len(str(caught.value)) < 500
-        assert state == same, f"{case.id}: refusing {name} changed {state._statistics!r}"
+        assert state == same, f"{case.id}: refusing {name} changed {state.statistics!r}"
 
 
 @every
@@ -256,7 +256,7 @@ def test_too_much_is_refused(case):
             break
         before = state.to_dict()
     else:
-        pytest.fail(f"{case.id}: a weight over 1e308 was learned: {state._statistics!r}")
+        pytest.fail(f"{case.id}: a weight over 1e308 was learned: {state.statistics!r}")
     assert state.to_dict() == before
     assert math.isfinite(state.n_samples)
     with pytest.raises(ObservationError):

@@ -83,7 +83,7 @@ def test_scatter_keeps_its_digits(seed, centre):
         state.unlearn_one(x)
     kept = [[Fraction(v) for v in x] for x in xs[15:]]
     means = [sum(column) / len(kept) for column in zip(*kept, strict=True)]
-    got = state._statistics.value
+    got = state.statistics.value
     largest = np.sqrt(np.diagonal(got.squares))
     for i in range(3):
         assert got.mean[i] == pytest.approx(float(means[i]), rel=1e-15)

@@ -236,18 +236,18 @@ class LargeSums(sb.Gamma):
 def test_what_overflows_in_the_last_field_leaves_the_first_as_they_were(fields, first, bad):
     state = Product(fields)
     state.learn_one(first)
-    before = state._statistics.dump()
+    before = state.statistics.dump()
     with pytest.raises(ObservationError):
         state.learn_one(bad)
-    assert state._statistics.dump() == before
+    assert state.statistics.dump() == before
     with pytest.raises(ObservationError):
         state.learn_many([first, bad])
-    assert state._statistics.dump() == before
+    assert state.statistics.dump() == before
     other = Product(fields)
     other.learn_one(bad)
     with pytest.raises(ObservationError):
         state.merge(other)
-    assert state._statistics.dump() == before
+    assert state.statistics.dump() == before
 
 
 def test_large_values_that_fit_are_learned():
@@ -261,11 +261,11 @@ def test_large_values_that_fit_are_learned():
 def test_unlearning_refuses_another_set_of_fields():
     state = visits()
     state.learn_one(X)
-    before = state._statistics.dump()
+    before = state.statistics.dump()
     for x in ({"wait": 1.5}, {"wait": 1.5, "page": "a"}, {**X, "page": "b"}, {**X, "wait": 2.0}):
         with pytest.raises(ObservationError, match="cannot unlearn"):
             state.unlearn_one(x)
-        assert state._statistics.dump() == before
+        assert state.statistics.dump() == before
     partly = learned([{"wait": 1.5}, {"page": "a"}])
     for x in (X, {"wait": 1.5, "page": "a"}):
         with pytest.raises(ObservationError, match="cannot unlearn"):
@@ -599,7 +599,7 @@ def test_str_is_short_for_many_fields():
 
 def test_an_accumulator_filled_field_by_field():
     state = visits()
-    statistics = state._statistics
+    statistics = state.statistics
     assert isinstance(statistics, FieldSums)
     statistics.parts["clicks"].absorb(3.0, 10.0, 3.0, learned().marginal("clicks").observe(0).n)
     statistics.absorb(3.0)

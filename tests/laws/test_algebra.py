@@ -180,7 +180,7 @@ def test_emptying_is_the_empty_state(case, w):
         state = case.new(xs, [w] * 7)
         for x in order:
             state.unlearn_one(x, w)
-        assert state == case.new(), f"{case.id}: emptied, but {state._statistics!r} is left"
+        assert state == case.new(), f"{case.id}: emptied, but {state.statistics!r} is left"
 
 
 @unlearned

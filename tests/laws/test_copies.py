@@ -135,11 +135,11 @@ def test_parameters_are_the_prior(case):
     for name, value in case.prior.items():
         assert getattr(state, name) == value
     assert state.seed == 5
-    assert state._get_params() == {
-        **{name: getattr(state, name) for name in state.parameters},
-        **({} if case.fields else {"likelihood": case.likelihood}),
-        "seed": 5,
-    }
+    cloned = state.clone({"seed": 6})
+    assert cloned.seed == 6
+    assert cloned.likelihood == case.likelihood
+    for name, value in case.prior.items():
+        assert getattr(cloned, name) == value
     assert case.family.__name__ in repr(state)
 
 

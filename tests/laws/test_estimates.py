@@ -147,7 +147,8 @@ def probability(state, tail, values):
         shares = np.array([values[label] for label in state.mean])
         marginal = belief.marginals
         count = len(shares)
-        at = np.append(shares, 0.5) if belief._rest else shares
+        has_rest = np.shape(marginal.mean)[-1] > count
+        at = np.append(shares, 0.5) if has_rest else shares
         return dict(zip(state.mean, getattr(marginal, tail)(at)[:count], strict=True))
     return getattr(state, tail)(rebuilt(values, state.mean))
 

@@ -37,7 +37,7 @@ def beliefs(case):
     """Return hyperparameters and sufficient statistics, five of each."""
     states = [case.new(case.observations(n, salt=70 + n)) for n in (0, 1, 2, 8, 30)]
     seen = [case.new(case.observations(n, salt=80 + n)) for n in (1, 4, 1, 0, 12)]
-    return [state.posterior for state in states], [state._statistics.value for state in seen]
+    return [state.posterior for state in states], [state.statistics.value for state in seen]
 
 
 @with_arrays

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from river.base import AnomalyDetector
 
 from seqbayes.errors import ObservationError
-from seqbayes.model import SUMMARY_SIZE, Model, Summary
+from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.state import State
 
 
-class PredictiveSurprise(AnomalyDetector, Model):
+class PredictiveSurprise(AnomalyDetector, document.Estimator):
     """Score an observation by its surprise under the posterior predictive.
 
     The surprise of a feature is ``log p(likeliest value) - log p(x)`` under its posterior
@@ -188,27 +188,14 @@ class PredictiveSurprise(AnomalyDetector, Model):
         seen = self._features[feature]
         return seen.kind.alone(seen.seen)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a small versioned dictionary of JSON values."""
-        return document.describe(
-            self, {"sums": [self._n], "features": document.write_features(self._features)}
-        )
+    def learned(self) -> dict[str, Any]:
+        """Return the weight of the observations, and the statistics of the features."""
+        return {"sums": [self._n], "features": document.write_features(self._features)}
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the estimator that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary does not describe one, or has a newer version.
-        """
-        model: Self
-        model, seen = document.revive(cls, data)
-        written = seen.get("features")
-        model._features.update(document.read_features(written, model._kinds))
-        if "sums" in seen:
-            (model._n,) = document.read_numbers(seen["sums"], 1)
-        else:  # written before events were counted: at least those of the commonest feature came
-            model._n = max((float(each.seen.n) for each in model._features.values()), default=0.0)
-        return model
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Give a new detector the data that `learned` returned."""
+        self._features.update(document.read_features(learned.get("features"), self._kinds))
+        if "sums" in learned:
+            (self._n,) = document.read_numbers(learned["sums"], 1)
+        else:  # written before events were counted: at least as many as the most frequent feature
+            self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)

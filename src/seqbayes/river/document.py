@@ -6,12 +6,13 @@ import inspect
 import math
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from seqbayes import serialization
 from seqbayes.errors import PriorError
+from seqbayes.model import Model
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river.features import KINDS, Feature, Kind
 from seqbayes.state import State
@@ -20,15 +21,56 @@ from seqbayes.statistics import Statistics
 _OWN = "own"
 
 
-def describe(estimator: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dictionary of an estimator with these data."""
-    parameters = inspect.signature(type(estimator)).parameters
-    return {
-        "seqbayes": serialization.VERSION,
-        "estimator": type(estimator).__name__,
-        "parameters": {name: _parameter(getattr(estimator, name)) for name in parameters},
-        "seen": dict(seen),
-    }
+class Estimator(Model):
+    """An estimator on feature dicts: a model that is written as its parameters and its data.
+
+    A subclass defines `learned` and `restore`.
+    """
+
+    def learned(self) -> dict[str, Any]:
+        """Return the data as JSON values; `restore` reads them."""
+        raise NotImplementedError
+
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Give a new estimator the data that `learned` returned.
+
+        Raises
+        ------
+        PriorError
+            If they are invalid.
+        """
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a versioned dictionary of JSON values."""
+        parameters = inspect.signature(type(self)).parameters
+        return {
+            "seqbayes": serialization.VERSION,
+            "estimator": type(self).__name__,
+            "parameters": {name: _parameter(getattr(self, name)) for name in parameters},
+            "seen": self.learned(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the estimator that `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary does not describe one, or has a newer version.
+        """
+        serialization.Document(data).choose("estimator", lambda: {cls.__name__: cls})
+        parameters, learned = data.get("parameters"), data.get("seen")
+        if not isinstance(parameters, Mapping) or not isinstance(learned, Mapping):
+            raise PriorError(f"expected parameters and data, got {reprlib.repr(data)}")
+        try:
+            estimator = cls(**{name: _value(value) for name, value in parameters.items()})
+        except TypeError as error:
+            shown = reprlib.repr(parameters)
+            raise PriorError(f"cannot read parameters {shown}: {error}") from None
+        estimator.restore(learned)
+        return estimator
 
 
 def _parameter(value: Any) -> Any:
@@ -40,24 +82,6 @@ def _parameter(value: Any) -> Any:
     if isinstance(value, Sequence) and any(isinstance(each, State) for each in value):
         return [each.to_dict() for each in value]
     return serialization.encode(value)
-
-
-def revive(kind: type[Any], data: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-    """Return a new estimator that a dictionary describes, and what it had seen.
-
-    Raises
-    ------
-    PriorError
-        If the dictionary is of another class, or of a newer version.
-    """
-    serialization.Document(data).choose("estimator", lambda: {kind.__name__: kind})
-    parameters, seen = data.get("parameters"), data.get("seen")
-    if not isinstance(parameters, Mapping) or not isinstance(seen, Mapping):
-        raise PriorError(f"expected parameters and data, got {reprlib.repr(data)}")
-    try:
-        return kind(**{name: _value(value) for name, value in parameters.items()}), seen
-    except TypeError as error:
-        raise PriorError(f"cannot read parameters {reprlib.repr(parameters)}: {error}") from None
 
 
 def _value(value: Any) -> Any:

@@ -14,11 +14,12 @@ from seqbayes.checks import check_level
 from seqbayes.distributions import Beta
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.model import SUMMARY_SIZE, Model, Summary
-from seqbayes.river.features import Feature
+from seqbayes.model import SUMMARY_SIZE, Summary
+from seqbayes.river import document
+from seqbayes.river.features import Feature, Kind
 
 
-class GenerativeClassifier(base.Classifier, Model):
+class GenerativeClassifier(base.Classifier, document.Estimator):
     """A classifier that models features within classes, and counts the classes.
 
     Parameters
@@ -37,6 +38,7 @@ class GenerativeClassifier(base.Classifier, Model):
     def __init__(self, class_strength: float) -> None:
         self.class_strength = check_parameter("class_strength", class_strength)
         self._features: dict[Any, Feature] = {}
+        self._kinds: dict[Any, Kind] = {}
         self._classes = likelihoods.Categorical().statistics()
 
     @property
@@ -158,3 +160,15 @@ class GenerativeClassifier(base.Classifier, Model):
     def feature_names(self) -> tuple[Any, ...]:
         """Names of the features seen, in the order in which they first came."""
         return tuple(self._features)
+
+    def learned(self) -> dict[str, Any]:
+        """Return the counts of the classes, and the statistics of the features."""
+        return {
+            "classes": document.write_statistics(self._classes),
+            "features": document.write_features(self._features),
+        }
+
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Give a new classifier the data that `learned` returned."""
+        document.read_statistics(self._classes, learned.get("classes"))
+        self._features.update(document.read_features(learned.get("features"), self._kinds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -243,49 +243,33 @@ class MixtureDiscriminant(GenerativeClassifier):
         found = self._mixtures.get(label)
         return [] if found is None else found.clusters()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a versioned dictionary of JSON values."""
-        return document.describe(
-            self,
-            {
-                "classes": document.write_statistics(self._classes),
-                "features": document.write_features(self._features),
-                "mixtures": [
-                    [
-                        serialization.encode(label),
-                        serialization.encode(each.numbers),
-                        each.mixture.to_dict(),
-                    ]
-                    for label, each in self._mixtures.items()
-                ],
-                "buffers": [
-                    [serialization.encode(label), [[serialization.encode(x), w] for x, w in kept]]
-                    for label, kept in self._buffers.items()
-                ],
-            },
-        )
+    def learned(self) -> dict[str, Any]:
+        """Return the data of the classes, their mixtures and their buffers."""
+        return {
+            **super().learned(),
+            "mixtures": [
+                [
+                    serialization.encode(label),
+                    serialization.encode(each.numbers),
+                    each.mixture.to_dict(),
+                ]
+                for label, each in self._mixtures.items()
+            ],
+            "buffers": [
+                [serialization.encode(label), [[serialization.encode(x), w] for x, w in kept]]
+                for label, kept in self._buffers.items()
+            ],
+        }
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the estimator that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary does not describe one, or has a newer version.
-        """
-        model: Self
-        model, seen = document.revive(cls, data)
-        document.read_statistics(model._classes, seen.get("classes"))
-        written = seen.get("features")
-        model._features.update(document.read_features(written, model._kinds))
-        for label, numbers, mixture in document.read_lists(seen.get("mixtures"), 3):
-            known = None if model._prototypes is not None else model._features
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Give a new classifier the data that `learned` returned."""
+        super().restore(learned)
+        for label, numbers, mixture in document.read_lists(learned.get("mixtures"), 3):
+            known = None if self._prototypes is not None else self._features
             found = class_mixture.read(mixture, serialization.decode(numbers), known)
-            model._mixtures[serialization.decode(label)] = found
-        for label, kept in document.read_lists(seen.get("buffers")):
-            model._buffers[serialization.decode(label)] = model._read_kept(kept)
-        return model
+            self._mixtures[serialization.decode(label)] = found
+        for label, kept in document.read_lists(learned.get("buffers")):
+            self._buffers[serialization.decode(label)] = self._read_kept(kept)
 
     def _read_kept(self, written: Any) -> list[tuple[dict[Any, Any], float]]:
         kept = []

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from seqbayes import likelihoods
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
@@ -146,29 +145,3 @@ class ConjugateNB(GenerativeClassifier):
             raise ObservationError(f"expected a feature that was seen, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a small versioned dictionary of JSON values."""
-        return document.describe(
-            self,
-            {
-                "classes": document.write_statistics(self._classes),
-                "features": document.write_features(self._features),
-            },
-        )
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the estimator that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary does not describe one, or has a newer version.
-        """
-        model: Self
-        model, seen = document.revive(cls, data)
-        document.read_statistics(model._classes, seen.get("classes"))
-        written = seen.get("features")
-        model._features.update(document.read_features(written, model._kinds))
-        return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from river import base
 
@@ -14,7 +14,7 @@ from seqbayes.checks import check_level
 from seqbayes.distributions import InverseGamma, StudentT
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.model import SUMMARY_SIZE, Model, Summary
+from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
@@ -28,7 +28,7 @@ class _Noise(NamedTuple):
     beta: float
 
 
-class ConjugateLinearRegression(base.Regressor, Model):
+class ConjugateLinearRegression(base.Regressor, document.Estimator):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
@@ -373,37 +373,24 @@ class ConjugateLinearRegression(base.Regressor, Model):
         """Total weight of the rows seen."""
         return self._n
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a small versioned dictionary of JSON values."""
-        return document.describe(
-            self,
-            {
-                "root": document.write_root(self._root),
-                "columns": [serialization.encode(name) for name in self._columns],
-                "sums": [self._n, self._target_origin, *self._origin],
-            },
-        )
+    def learned(self) -> dict[str, Any]:
+        """Return the square root of the sums, its columns and the origin."""
+        return {
+            "root": document.write_root(self._root),
+            "columns": [serialization.encode(name) for name in self._columns],
+            "sums": [self._n, self._target_origin, *self._origin],
+        }
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the estimator that `to_dict` described.
-
-        Raises
-        ------
-        PriorError
-            If the dictionary does not describe one, or has a newer version.
-        """
-        model: Self
-        model, seen = document.revive(cls, data)
-        root = document.read_root(seen.get("root"))
-        columns = serialization.decode(seen.get("columns"))
-        n, target, *origin = document.read_numbers(seen.get("sums"), root.size + 2)
-        first = 1 if model.intercept and origin else 0
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Give a new regression the data that `learned` returned."""
+        root = document.read_root(learned.get("root"))
+        columns = serialization.decode(learned.get("columns"))
+        n, target, *origin = document.read_numbers(learned.get("sums"), root.size + 2)
+        first = 1 if self.intercept and origin else 0
         if not isinstance(columns, tuple) or len(set(columns)) != root.size - first:
             raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
-        model._root, model._n, model._target_origin, model._origin = root, n, target, origin
-        model._columns = {name: first + i for i, name in enumerate(columns)}
-        return model
+        self._root, self._n, self._target_origin, self._origin = root, n, target, origin
+        self._columns = {name: first + i for i, name in enumerate(columns)}
 
 
 def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
