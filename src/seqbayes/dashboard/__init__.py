@@ -1,4 +1,4 @@
-"""Beliefs on a page that people keep open, and an API for pages of their own.
+"""A web page with live beliefs, and an API for other programs.
 
 Needs the extra ``dashboard``.
 """

@@ -1,4 +1,4 @@
-"""A client of the API, typed, without dependencies beyond seqbayes itself."""
+"""A typed client of the API without further dependencies."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ApiError(SeqbayesError):
 
 
 class Client(ClientMethods):
-    """Talks to a server of ``seqbayes serve``; not for several threads at once.
+    """A client of ``seqbayes serve``, for use in one thread at a time.
 
     Parameters
     ----------
     url
-        Of the server, ``http://127.0.0.1:8765``.
+        URL of the server, such as ``http://127.0.0.1:8765``.
     token
         The token, which writing requires, as does reading from another machine.
     timeout
@@ -131,7 +131,7 @@ def _read(response: http.client.HTTPResponse, kind: type[T], good: Iterable[int]
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError:
-            pass  # a 422 of another kind
+            pass  # another kind of 422
     try:
         reason = msgspec.json.decode(body, type=schema.Error).error
     except msgspec.MsgspecError:

@@ -31,13 +31,13 @@ examples:
   seqbayes serve beliefs.db                show the store of another process
   seqbayes serve seqbayes.toml --host 0.0.0.0 --token "$(cat token)"
 
-Reading is free on this machine. Writing, and any access from another machine, needs the token: as
-Authorization: Bearer TOKEN, or by the form at /login. Without --token it is taken from the variable
-SEQBAYES_TOKEN, or generated and printed.
+Reading needs no token on this machine. Writing, and any access from another machine, needs a token,
+sent as Authorization: Bearer TOKEN or entered at /login. Without --token it is taken from the
+environment variable SEQBAYES_TOKEN, or generated and printed.
 
-exit status: as of seqbayes run: 2 for mistakes in the configuration, 3 if another runner has the
-store, 4 if store or source cannot be opened; 130 after Ctrl-C, 143 after SIGTERM (what was read is
-committed first)
+exit status: like seqbayes run: 2 for errors in the configuration, 3 if another process is using the
+store, 4 if the store or the source cannot be opened; 130 after Ctrl-C, 143 after SIGTERM (events
+that were read are committed first)
 """
 
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Returns
     -------
@@ -85,14 +85,14 @@ def command(args: argparse.Namespace) -> int:
 
 
 def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
-    """Serve the page of a story until a signal comes, and return the exit status.
+    """Serve the page of a story until a signal arrives, and return the exit status.
 
     Parameters
     ----------
     args
         Options of the story and of `add_server`.
     words
-        What the page is to begin with.
+        Initial options of the page.
     """
     needed()
     from seqbayes.dashboard.live.origins import StoryOrigin
@@ -128,14 +128,14 @@ def needed() -> None:
 
 
 def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: str = "") -> int:
-    """Serve what an origin has until a signal comes, and return the exit status.
+    """Serve the beliefs of an origin until a signal arrives, and return the exit status.
 
     Parameters
     ----------
     args
         The options of `add_server`.
     log
-        What speaks.
+        Name of the command in messages.
     begin
         Returns the origin.
     page
@@ -176,14 +176,14 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
 
 
 class _Said(logging.Handler):
-    """Lets the command say what the HTTP server warns of."""
+    """Forwards warnings of the HTTP server to the log of the command."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, but for clients that were given up in the middle of a stream."""
+        """Log a record, except about clients dropped during a stream."""
         if "without completing response" not in record.getMessage():
             self._log.say("http", self.format(record), record.levelname.lower())
 

@@ -1,1 +1,1 @@
-"""What pages receive while they are open: the current states, arrivals and pushed frames."""
+"""Live data for pages: current states, event rates and pushed frames."""

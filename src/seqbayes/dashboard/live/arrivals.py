@@ -26,11 +26,11 @@ class ArrivalRate(NamedTuple):
 
 
 class Arrivals:
-    """Estimate the rate of events from a count that is observed now and then.
+    """Estimate the rate of events from a count that is polled.
 
-    Events may come in batches, so that it is the looks that found more which are counted, n of them
-    within s seconds. With the flat prior of rates, Gamma(0, 0), none in t seconds more has the
-    probability (s / (s + t)) ** n.
+    Events may arrive in batches, so the number n of polls that found new events in s seconds is
+    used. With the flat prior of rates, Gamma(0, 0), the probability of no events in t further
+    seconds is (s / (s + t)) ** n.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Arrivals:
         while len(self._marks) > 2 and self._marks[1][0] < now - RATE_SECONDS:
             self._marks.popleft()
         (began, before), (ended, after) = self._marks[0], self._marks[-1]
-        # over less than that, one batch would look like a flood
+        # over a shorter time, a single batch would look like a high rate
         rate = max(after - before, 0) / max(ended - began, 1.0)
         return ArrivalRate(rate, self._is_quiet(now))
 

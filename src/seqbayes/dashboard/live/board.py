@@ -47,9 +47,9 @@ class Board:
     Attributes
     ----------
     lock
-        Must be held to read or change the shelves.
+        Must be held to read or change the beliefs.
     version
-        Grows with every change; an entry has that of its last one.
+        Increases with every change; each entry has the version of its last change.
     happened, steps
         Number of published events of watched keys, and the last of them, each with its number,
         belief and key.
@@ -64,13 +64,13 @@ class Board:
         self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=500)
 
     def declare(self, abouts: Iterable[About]) -> None:
-        """Show these beliefs, with no keys yet."""
+        """Replace the beliefs, without keys."""
         with self.lock:
             self.version += 1
             self.shelves = {about.name: Shelf(about) for about in abouts}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
-        """Replace copies, by belief and key."""
+        """Update the copies, by belief and key."""
         if not any(updates.values()):
             return
         with self.lock:

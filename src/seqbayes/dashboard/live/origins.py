@@ -21,7 +21,7 @@ from seqbayes.stream.stores import Runner as StoredRunner
 from seqbayes.stream.stores import StoreError, StoreReader
 
 STALLED = 1.5
-"""Seconds without a step of the pipeline, or an answer of the store, after which it is stalled."""
+"""Seconds without a step of the pipeline or an answer of the store that count as stalled."""
 
 
 class PipelineOrigin:
@@ -41,17 +41,17 @@ class PipelineOrigin:
         self._arrivals = Arrivals()
 
     def begin(self, board: Board) -> None:
-        """Show what the store holds; call when the pipeline is open."""
+        """Show the contents of the store; call when the pipeline is open."""
         if self.config.store not in (":memory:", "memory:"):  # only the runner can read these
             self.reader = StoreReader(self.config.store)
         self.refresh(board, 0.0)
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Take what was handed over, or wait for it that long."""
+        """Take the states that were handed over, or wait for them."""
         if not self.feed.ready.wait(timeout):
             return
         opened, updates = self.feed.take()
-        if opened:  # what was learned before and not committed is read again
+        if opened:  # events that were learned but not committed are read again
             board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
         board.apply(updates)
 
@@ -61,11 +61,11 @@ class PipelineOrigin:
         return self.runner.source
 
     def watch(self, keys: dict[str, list[str]]) -> None:
-        """Tell all events of these keys."""
+        """Publish all events of these keys."""
         self.feed.watch(keys)
 
     def health(self) -> Health:
-        """Return how the pipeline does."""
+        """Return the health of the pipeline."""
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
         source = runner.source
@@ -90,7 +90,7 @@ class PipelineOrigin:
         )
 
     def close(self) -> None:
-        """Commit the events that were read, and end."""
+        """Commit the events that were read, and stop."""
         self.runner.stop()
         if self.reader is not None:
             self.reader.close()
@@ -105,20 +105,20 @@ def _described(kind: str, source: Source | None) -> dict[str, Any]:
 
 
 class StoreOrigin:
-    """A store that another process writes, polled now and then.
+    """A store that another process writes, polled regularly.
 
     Parameters
     ----------
     url
         The store.
     every
-        Seconds between two looks, at least; a look is followed by ten times its own duration
-        without one.
+        Minimum number of seconds between two polls; a poll is followed by a pause of at least ten
+        times its duration.
 
     Raises
     ------
     StoreError
-        If it cannot be read.
+        If the store cannot be read.
     """
 
     source = None
@@ -137,11 +137,11 @@ class StoreOrigin:
         self._failure: str | None = None
 
     def begin(self, board: Board) -> None:
-        """Show what the store holds."""
+        """Show the contents of the store."""
         self._look(board)
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Look, if it is time; wait that long otherwise."""
+        """Poll the store if it is time; otherwise wait."""
         left = self._next - time.monotonic()
         if left > 0.0:
             time.sleep(min(left, timeout))
@@ -217,7 +217,7 @@ class StoreOrigin:
         """Do nothing: a store holds no events."""
 
     def health(self) -> Health:
-        """Return how the store and its writer do."""
+        """Return the health of the store and its runner."""
         health = self._health
         if self._failure is not None or time.monotonic() - self._answered > STALLED + self._every:
             health.status, health.error = "stalled", self._failure
@@ -245,7 +245,7 @@ class StoryOrigin:
         """Do nothing."""
 
     def health(self) -> Health:
-        """Return that all is well."""
+        """Return good health."""
         return Health(source={"kind": "replay", "name": "", "mode": "replay"})
 
     def close(self) -> None:
@@ -271,7 +271,7 @@ def _age(at: float | None, now: float) -> float | None:
 
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds to wait before a pipeline that failed is opened again, the last one over and over."""
+"""Seconds before a failed pipeline is reopened; the last value is repeated."""
 
 
 class PipelineThread:
@@ -305,12 +305,12 @@ class PipelineThread:
         self.source: Source | None = None
 
     def start(self) -> None:
-        """Open the pipeline, and begin to read.
+        """Open the pipeline and start reading.
 
         Raises
         ------
         Exception
-            If it cannot be opened: a SeqbayesError or OSError where that is foreseen.
+            If it cannot be opened: usually a SeqbayesError or an OSError.
         """
         self._thread.start()
         self._opened.wait()
@@ -361,7 +361,7 @@ class PipelineThread:
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:
-        """Commit the events that were read, and end."""
+        """Commit the events that were read, and stop."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout)

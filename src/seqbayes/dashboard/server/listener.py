@@ -1,4 +1,4 @@
-"""The HTTP server: a socket, signals, and a clean end."""
+"""The HTTP server: socket, signals and shutdown."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from seqbayes.dashboard.server.access import network_of
 from seqbayes.dashboard.server.app import Site
 
 GRACE = 10
-"""Seconds for answers under way when the server ends."""
+"""Seconds for pending answers when the server stops."""
 
 PATIENCE = 20.0
-"""Seconds in which a client sends the head of a request."""
+"""Timeout in seconds for the head of a request."""
 
 MAX_CONNECTIONS = 1000
 
 MAX_CLIENT_CONNECTIONS = 400
-"""Connections from one address."""
+"""Maximum number of connections from one address."""
 
 MAX_CLIENT_WAITING = 64
-"""Connections from one address that are idle or have sent only part of a request."""
+"""Maximum number of connections per address that are idle or have sent only part of a request."""
 
-_BUFFER = 1 << 18  # bytes that wait in the kernel for each client
-_UNSENT = 20_000  # milliseconds after which what a client does not take breaks its connection
+_BUFFER = 1 << 18  # bytes of kernel buffer per client
+_UNSENT = 20_000  # milliseconds of unacknowledged data after which a connection is closed
 
 
 class LimitedProtocol(H11Protocol):
@@ -88,9 +88,9 @@ class SiteServer(uvicorn.Server):
     Parameters
     ----------
     site
-        What is served.
+        The application.
     interruption
-        Says when to stop.
+        Signals that stop the server.
     """
 
     def __init__(self, site: Site, interruption: Interruption) -> None:
@@ -111,11 +111,11 @@ class SiteServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the command."""
+        """Do not install signal handlers; the command has its own."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Look whether it is to end."""
+        """Check for signals."""
         if self._interruption:
             self.should_exit = True
         ending = await super().on_tick(counter)
@@ -125,19 +125,19 @@ class SiteServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 is any that is free.
+    """Return a listening socket; port 0 is any free one.
 
     Raises
     ------
     OSError
-        If it cannot be bound.
+        If the address cannot be bound.
     """
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = infos[0]
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # accepted sockets have it, too: what a slow client holds of the kernel's memory is bounded
+        # inherited by accepted sockets; bounds the kernel memory of a slow client
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
         if timeout is not None:

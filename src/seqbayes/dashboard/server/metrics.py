@@ -18,7 +18,7 @@ from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.units import Unit, unit_of
 
 TOP = 20
-"""Keys of a belief that are exported, those with most data; this bounds the number of series."""
+"""Maximum number of exported keys of a belief, those with the most data."""
 
 _RESERVED = ("belief", "label", "part", "rest", "le", "quantile")
 """Labels that do not come from the fields of a key, or have a meaning to Prometheus."""

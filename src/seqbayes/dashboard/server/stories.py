@@ -28,14 +28,14 @@ from seqbayes.replay.player import encode
 from seqbayes.replay.story import Story
 
 MOST_STORIES = 16
-"""Stories that are kept; those told longest ago are forgotten, and told anew when asked for."""
+"""Maximum number of cached stories; the least recently used are computed again on request."""
 
 MOST_STEPS = 500
 MAX_ENDLESS = 20
-"""Endless streams at the same time."""
+"""Maximum number of concurrent endless streams."""
 
 MAX_CLIENT_ENDLESS = 5
-"""Endless streams of one client at the same time."""
+"""Maximum number of concurrent endless streams of one client."""
 
 MOST_SKIPPED = 100_000
 """Maximum number of sets of the endless stream that a client may skip."""
@@ -47,7 +47,7 @@ Words = dict[str, str]
 
 
 class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
-    """What the story of the candies can be asked for."""
+    """Options of the story of the candies."""
 
     seed: int = 1
     bags: int | None = None
@@ -56,7 +56,7 @@ class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CoinOptions(msgspec.Struct, forbid_unknown_fields=True):
-    """What the story of the coins can be asked for."""
+    """Options of the story of the coins."""
 
     iterations: int = 10
     start: tuple[float, float] = (0.6, 0.5)
@@ -98,7 +98,7 @@ class Stories:
         self.closing = asyncio.Event()
 
     async def begin(self, request: Request) -> Response:
-        """Begin a story."""
+        """Start a story."""
         name = request.path_params["story"]
         kind = {"mms": CandyOptions, "coins": CoinOptions}.get(name)
         if kind is None:
@@ -126,7 +126,7 @@ class Stories:
         return found
 
     async def steps(self, request: Request) -> Response:
-        """Tell some steps."""
+        """Return steps of a story."""
         first = whole(request, "from", 0, 0, 10**6)
         count = whole(request, "count", 100, 0, MOST_STEPS)
         told = await run_in_threadpool(self._find, request.path_params["id"])
@@ -165,7 +165,7 @@ class Stories:
 
 
 def _mixes() -> dict[str, Any]:
-    """Return the mixes that makers published, which may have made the candies."""
+    """Return the published mixes of the factories."""
     return {
         mix.name: {"title": mix.title, "shares": dict(mix.shares)}
         for mix in factory_mixes().values()
@@ -173,7 +173,7 @@ def _mixes() -> dict[str, Any]:
 
 
 def _options(identity: str) -> CandyOptions | CoinOptions:
-    """Return the options that an identity is made of."""
+    """Return the options that an id encodes."""
     name, _, text = identity.partition("-")
     kind: Any = {"mms": CandyOptions, "coins": CoinOptions}.get(name)
     try:

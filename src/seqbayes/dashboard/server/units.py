@@ -53,7 +53,7 @@ _KNOWN = {
 }
 
 _RESERVED = ("count", "sum", "total", "bucket", "info", "low", "high")
-"""Suffixes that have a meaning of their own in names of metrics."""
+"""Suffixes with a special meaning in names of metrics."""
 
 
 def unit_of(text: str) -> Unit:

@@ -1,4 +1,4 @@
-"""What every view of a belief provides, and which view shows which kind."""
+"""The interface of views, and the view of each kind of belief."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 
 
 class Ranking(NamedTuple):
-    """The numbers that keys are sorted by; None where a belief has no such number."""
+    """The numbers that keys are sorted by; None if a belief has no such number."""
 
     n: float
     mean: float | None = None
@@ -44,7 +44,7 @@ class Followed(NamedTuple):
     name
         Name of the number within its belief.
     path
-        Where a stored summary holds it.
+        Path of the number in a stored summary.
     mean, low, high
         Its current mean and interval.
     share
@@ -67,7 +67,7 @@ EMPTY = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVE
 
 
 class Measure(NamedTuple):
-    """A number for monitoring, with the labels that tell it from others of the same belief.
+    """A number for monitoring, with the labels that distinguish it from others of the same belief.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class View:
     """Whether the belief is about one number, so that its mean and interval are the estimate."""
 
     compares: ClassVar[str] = ""
-    """What a comparison of such beliefs is about: "number", "share" (of a label), or nothing."""
+    """The subject of comparisons of such beliefs: "number", "share" (of a label), or empty."""
 
     link: ClassVar[str] = "."
     """Text between the name of a field and the name of a number inside it."""
@@ -248,7 +248,7 @@ def kind_of(state: Any) -> str:
 
 
 def view_of(state: Any) -> View:
-    """Return the view of a belief; of a kind that has none, one that shows its text."""
+    """Return the view of a belief; kinds without a view are shown as text."""
     return _VIEWS.get(kind_of(state)) or View()
 
 

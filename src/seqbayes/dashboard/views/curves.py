@@ -1,4 +1,4 @@
-"""Grids that are fine where a density bends, however wide or narrow it is: many at once."""
+"""Grids for many densities at once, fine where a density is curved."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 _TAIL = 1e-3
-_REACH = 0.5  # intervals beyond the 95 % one that a heavy tail is followed
-_NEAR = 0.25  # of the range: an end of the support that is nearer is shown
-_EDGE = 1e-4  # of the range, to stay inside
-_POLE = 0.01  # of the range, to stay off where a density is infinite
-_STEEP = 0.2  # of the picture's diagonal, about: a step between two points that misses something
+_REACH = 0.5  # widths of the 95 % interval that are shown of a heavy tail
+_NEAR = 0.25  # share of the range; a closer end of the support is shown
+_EDGE = 1e-4  # share of the range, to stay inside the support
+_POLE = 0.01  # share of the range, to avoid infinite densities
+_STEEP = 0.2  # share of the diagonal; a longer step between two points misses details
 
 
 def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
@@ -59,7 +59,7 @@ def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
     inner
         Ends of the 95 % intervals, each (K,).
     points
-        How many.
+        Number of points.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
             peak = density.max(axis=-1, keepdims=True)
             steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
         x, steepest = _resampled(x, steps, points)
-        if not steepest > _STEEP:  # nothing was missed between two points
+        if not steepest > _STEEP:  # no details are missed between two points
             break
     return _with_peaks(x, marks[:, -1:])
 
@@ -108,7 +108,7 @@ def _modes(distribution: Any) -> Any:
 
 
 def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
-    """Return points at equal distances along the drawn curves, and the longest step there was."""
+    """Return points at equal distances along the drawn curves, and the longest previous step."""
     lengths = np.concatenate([np.zeros((len(x), 1)), np.cumsum(steps, axis=-1)], axis=-1)
     places = np.linspace(0.0, 1.0, points)
     rows = [

@@ -1,4 +1,4 @@
-"""Numbers for the wire: finite or null, and no longer than a screen can show."""
+"""Numbers in JSON: finite or null, rounded to what a screen can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DIGITS = 4  # of a curve's height or width: a screen has a few thousand pixels
 
 
 def finite(value: Any) -> float | None:
-    """Return a number that JSON has, or None.
+    """Return a number as a finite float, or None.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def places(values: Any) -> list[float]:
 
 
 def values(value: Any) -> Any:
-    """Return hyperparameters or parameter values as JSON values; what JSON lacks is None.
+    """Return hyperparameters or parameter values as JSON values; values that JSON lacks are None.
 
     Examples
     --------
