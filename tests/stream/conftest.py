@@ -1,6 +1,7 @@
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 
 import brokers
@@ -41,15 +42,42 @@ def postgres_url(postgres):
 def make_url(request):
     if request.param == "memory":
         return f"memory:{next(_numbers)}"
+    if request.param == "directory":
+        return f"directory:{request.getfixturevalue('tmp_path') / 'store'}"
     if request.param == "sqlite":
         return str(request.getfixturevalue("tmp_path") / "beliefs.db")
     return request.getfixturevalue("postgres_url")
 
 
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
+CONTRACT = ("test_store", "test_lease", "test_readonly")
+"""Modules that also test a store that is not part of the package."""
+
+
+def pytest_generate_tests(metafunc):
+    if "url" in metafunc.fixturenames:
+        other = ["directory"] if metafunc.module.__name__.rpartition(".")[2] in CONTRACT else []
+        metafunc.parametrize("url", ["sqlite", "postgres", "memory", *other], indirect=True)
+
+
+@pytest.fixture
 def url(request):
     """The URL of an empty store of every kind."""
     return make_url(request)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_store(tmp_path_factory):
+    """Install a package with a kind of store, whose URLs begin with ``directory:``."""
+    site = tmp_path_factory.mktemp("site")
+    information = site / "directory_store-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: directory-store\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[seqbayes.stores]\ndirectory = directory_store:DirectoryStore\n"
+    )
+    sys.path.append(str(site))
+    yield
+    sys.path.remove(str(site))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

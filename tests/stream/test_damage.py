@@ -75,6 +75,65 @@ def test_nothing_is_acknowledged_after_the_file_was_deleted_or_replaced(
         pipeline.close()
 
 
+@pytest.mark.parametrize("contents", ["another store", "an older copy", "text", "nothing"])
+@pytest.mark.parametrize("within", [False, True])
+def test_nothing_is_acknowledged_after_the_file_was_overwritten(
+    contents, within, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    learn("b.db", 10)
+    if contents == "another store":
+        learn("other.db", 20)
+    elif contents == "an older copy":
+        shutil.copyfile("b.db", "other.db")
+    else:
+        (tmp_path / "other.db").write_bytes(b"text " * 5000 if contents == "text" else b"")
+    learn("b.db", 20)
+    restored = (tmp_path / "other.db").read_bytes()
+    source = Listed(lines(*({"x": True, "k": "a"} for _ in range(60))), size=10)
+    pipeline = Pipeline(source, [BELIEF], open_store("b.db"))
+    steps = iter(pipeline)
+    next(steps)
+    pipeline.commit()
+    next(steps)
+
+    def overwrite():
+        shutil.copyfile("other.db", "b.db")
+
+    if within:
+        apply = pipeline.store.apply
+
+        def apply_and_overwrite(changes, at):
+            apply(changes, at)
+            overwrite()
+
+        monkeypatch.setattr(pipeline.store, "apply", apply_and_overwrite)
+    else:
+        overwrite()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="was overwritten while it was in use"):
+            pipeline.commit()
+    assert source.acknowledged == [30]
+    with pytest.raises(StoreError, match="was overwritten"):
+        pipeline.close()
+    if contents in ("another store", "an older copy"):
+        assert (tmp_path / "b.db").read_bytes() == restored
+        with open_store("b.db", "read") as store:
+            assert store.events("listed") == (20 if contents == "another store" else 10)
+
+
+def test_checkpoints_by_others_are_not_mistaken_for_damage(tmp_path, monkeypatch):
+    url = str(tmp_path / "b.db")
+    with open_store(url) as store:
+        store.acquire()
+        for i in range(1, 20):
+            rows = [StoredState("b", f'["{j}"]', f'"{i} {"x" * 900}"', j) for j in range(100)]
+            store.commit(Changes("src", i, 1, rows))
+            if i % 5 == 0:
+                query(url, "PRAGMA wal_checkpoint(TRUNCATE)")
+        assert store.events("src") == 19
+
+
 def test_a_schema_that_was_recreated_is_noticed(postgres_url):
     store = open_store(postgres_url)
     store.acquire()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -44,6 +45,9 @@ class SqliteStore(SqlStore):
     def __init__(self, url: str, mode: Mode = "create") -> None:
         path = url.removeprefix("sqlite:")
         super().__init__(path, mode)
+        self._stamp: tuple[int, int] | None = None
+        self._checkpointed = (0, 0)
+        self._files: dict[str, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
             with self._translated():
@@ -55,6 +59,10 @@ class SqliteStore(SqlStore):
             self._files = self._open_files(path, mode)
             if mode == "read":
                 self._connection.execute("PRAGMA query_only = ON")
+            elif self.path(url) is not None:
+                with self._translated():  # so that the file itself contains the tables
+                    self._run("PRAGMA wal_checkpoint(PASSIVE)")
+                self._check_in_place()
         except BaseException:
             self._connection.close()
             raise
@@ -135,11 +143,38 @@ class SqliteStore(SqlStore):
     def _check_in_place(self) -> None:
         """Check that the file and its log are those that were opened.
 
-        SQLite continues to write to a deleted file, which cannot be read afterwards.
+        SQLite keeps writing to a file that was deleted, and to one that another file was copied
+        over, and does not notice either.
         """
         for name, known in self._files.items():
             if _file_id(name) != known:
-                raise StoreError(f"{name} was deleted or replaced while it was in use")
+                raise StoreError(
+                    f"{name} was deleted or replaced while it was in use; put the file back and"
+                    " run again, or start a new store"
+                )
+        if self._files and self._identity is not None and self.mode != "read":
+            self._check_overwritten(next(iter(self._files)))
+
+    def _check_overwritten(self, path: str) -> None:
+        """Check that the file, if it has changed, was changed by checkpoints of this store only.
+
+        Checkpoints copy commits from the log, so the serial number of the lease never decreases.
+        """
+        found = os.stat(path)
+        stamp = (found.st_mtime_ns, found.st_size)
+        if stamp == self._stamp:
+            return
+        identity, *serial = _read_file(path)
+        if identity == self._identity and tuple(serial) >= self._checkpointed:
+            self._stamp, self._checkpointed = stamp, (serial[0], serial[1])
+        elif identity is not None or self._stamp is not None:
+            if identity is not None:
+                # the log belongs to the previous contents and would damage the new ones
+                os.truncate(f"{path}-wal", 0)
+            raise StoreError(
+                f"{path} was overwritten while it was in use; stop every process that uses it"
+                " before you restore a file"
+            )
 
     def lease(self) -> Lease:
         """Return the lease."""
@@ -204,3 +239,16 @@ def _file_id(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _read_file(path: str) -> tuple[str | None, int, int]:
+    """Return identity, epoch and serial number of a store without its log; None if unreadable."""
+    sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
+    for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
+        time.sleep(pause)
+        with suppress(sqlite3.Error, TypeError):
+            name = f"file:{quote(os.path.abspath(path))}?immutable=1"
+            with closing(sqlite3.connect(name, uri=True)) as connection:
+                identity, epoch, serial = connection.execute(sql).fetchone()
+                return identity, epoch, serial
+    return None, 0, 0

@@ -1,0 +1,228 @@
+"""A store over a directory, as a package other than seqbayes would implement it.
+
+One JSON file contains everything; a transaction holds the lock of the directory and replaces the
+file at its end.
+"""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from seqbayes.stream.stores import (
+    DeadLetter,
+    HistoryPoint,
+    Lease,
+    Place,
+    SeenId,
+    Store,
+    StoredEntry,
+    StoredLetter,
+    StoreError,
+)
+
+EMPTY = {
+    "lease": Lease(0, 0, None, 0.0, None),
+    "declarations": {},
+    "entries": [],
+    "places": [],
+    "letters": [],
+    "next_letter": 1,
+    "points": [],
+    "ids": [],
+}
+
+
+class DirectoryStore(Store):
+    def __init__(self, url, mode="create"):
+        super().__init__(url, mode)
+        self._directory = Path(url.partition(":")[2])
+        self._file = self._directory / "store.json"
+        self._data = None  # what a transaction or a snapshot has read
+        if mode == "create":
+            self._directory.mkdir(exist_ok=True)
+            with self._locked():
+                if not self._file.exists():
+                    self._write(EMPTY)
+        if not self._file.exists():
+            raise StoreError(f"{url}: no such store")
+
+    @classmethod
+    def check(cls, url):
+        if not url.partition(":")[2]:
+            raise StoreError(f"expected {url}PATH, got {url!r}")
+
+    # Reading.
+
+    def _read(self):
+        if self._data is not None:
+            return self._data
+        try:
+            return json.loads(self._file.read_text())
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.url}: {error}") from error
+
+    @contextlib.contextmanager
+    def snapshot(self):
+        self._data = self._read()
+        try:
+            yield
+        finally:
+            self._data = None
+
+    def lease(self):
+        return Lease(*self._read()["lease"])
+
+    def declarations(self):
+        return dict(sorted(self._read()["declarations"].items()))
+
+    def entries(self, belief, key=None, since=None, strict=True):
+        found = (StoredEntry(*row) for row in self._read()["entries"])
+        yield from sorted(
+            (
+                entry
+                for entry in found
+                if entry.belief == belief
+                and key in (None, entry.key)
+                and (since is None or entry.updated >= since)
+            ),
+            key=lambda entry: entry.used,
+        )
+
+    def places(self):
+        return sorted(Place(*row) for row in self._read()["places"])
+
+    def letters(self, source=None):
+        for number, (name, position, belief, raw, reason), at in self._read()["letters"]:
+            if source in (None, name):
+                letter = DeadLetter(name, position, belief, base64.b64decode(raw), reason)
+                yield StoredLetter(number, letter, at)
+
+    def points(self, belief, key=None):
+        found = (HistoryPoint(*row) for row in self._read()["points"])
+        yield from sorted(p for p in found if p.belief == belief and key in (None, p.key))
+
+    def ids(self, source):
+        found = (SeenId(*row) for name, row in self._read()["ids"] if name == source)
+        yield from sorted(found, key=lambda each: each.number)
+
+    # Writing.
+
+    @contextlib.contextmanager
+    def _locked(self):
+        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write(self, data):
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps(data))
+        part.replace(self._file)
+
+    @contextlib.contextmanager
+    def transaction(self, durable=True):
+        if self.mode == "read":
+            raise StoreError(f"{self.url} was opened for reading only")
+        with self._locked():
+            self._data = self._read()
+            try:
+                yield self.lease()
+                self._write(self._data)
+            except OSError as error:
+                raise StoreError(f"{self.url}: {error}") from error
+            finally:
+                self._data = None
+
+    def write_lease(self, lease):
+        self._data["lease"] = lease
+
+    def write_declaration(self, name, declaration):
+        self._data["declarations"][name] = declaration
+
+    def apply(self, changes, at):
+        data = self._data
+        gone = {tuple(each) for each in changes.gone}
+        states = {tuple(row[:2]): row for row in data["entries"] if tuple(row[:2]) not in gone}
+        for belief, key, state, used in changes.states:
+            since = states.get((belief, key), (None,) * 4 + (at,))[4]
+            states[belief, key] = StoredEntry(belief, key, state, used, since, at)
+        data["entries"] = list(states.values())
+        settled = set(changes.settled)
+        data["letters"] = [row for row in data["letters"] if row[0] not in settled]
+        for letter in changes.dead_letters:
+            self._add_letter(letter, at)
+        points = {tuple(row[:3]): row for row in data["points"]}
+        points.update({point[:3]: point for point in changes.history})
+        data["points"] = list(points.values())
+        if changes.source is None:
+            return
+        ids = {(name, row[0]): row for name, row in data["ids"]}
+        for forgotten in changes.forgotten:
+            ids.pop((changes.source, forgotten), None)
+        ids.update({(changes.source, each.id): each for each in changes.ids})
+        data["ids"] = [(name, row) for (name, _), row in ids.items()]
+        before = self.events(changes.source)
+        others = [row for row in data["places"] if row[0] != changes.source]
+        token = json.dumps(changes.token)
+        data["places"] = [*others, (changes.source, token, before + changes.events, at)]
+
+    def _add_letter(self, letter, at):
+        source, position, belief, raw, reason = letter
+        if not isinstance(belief, str):
+            raise StoreError("expected the name of a belief")
+        row = (source, position, belief, base64.b64encode(raw).decode(), reason)
+        self._data["letters"].append((self._data["next_letter"], row, at))
+        self._data["next_letter"] += 1
+
+    def thin(self, belief, most):
+        with self.transaction():
+            of = {}
+            for row in sorted(map(tuple, self._data["points"])):
+                of.setdefault(row[:2], []).append(row)
+            for (name, _), rows in of.items():
+                if name == belief and len(rows) > most:
+                    del rows[1:-1:2]
+            self._data["points"] = [row for rows in of.values() for row in rows]
+
+    # Administration.
+
+    def write_contents(self, contents):
+        data = self._data
+        data["declarations"] = dict(contents.declarations)
+        data["entries"] = list(contents.entries)
+        data["places"] = list(contents.places)
+        for _, letter, at in contents.letters:
+            self._add_letter(letter, at)
+        data["points"] = list({point[:3]: point for point in contents.history}.values())
+        data["ids"] = list(contents.ids)
+
+    def remove_belief(self, belief, key=None):
+        with self.fenced():
+            data = self._data
+            if key is None:
+                data["declarations"].pop(belief, None)
+            before = len(data["entries"])
+            for table in ("entries", "points"):
+                data[table] = [
+                    row for row in data[table] if row[0] != belief or key not in (None, row[1])
+                ]
+            return before - len(data["entries"])
+
+    def remove_place(self, source):
+        with self.fenced():
+            before = len(self._data["places"])
+            for table in ("places", "ids"):
+                self._data[table] = [row for row in self._data[table] if row[0] != source]
+            return before - len(self._data["places"])
+
+    def remove_letters(self, numbers):
+        with self.transaction():
+            before = len(self._data["letters"])
+            chosen = set(numbers)
+            self._data["letters"] = [row for row in self._data["letters"] if row[0] not in chosen]
+            return before - len(self._data["letters"])
