@@ -39,12 +39,12 @@ def postgres_url(postgres):
     return f"{postgres.url}&options=-csearch_path%3D{name}"
 
 
-def make_url(request):
-    if request.param == "memory":
+def make_url(kind, request):
+    if kind == "memory":
         return f"memory:{next(_numbers)}"
-    if request.param == "directory":
+    if kind == "directory":
         return f"directory:{request.getfixturevalue('tmp_path') / 'store'}"
-    if request.param == "sqlite":
+    if kind == "sqlite":
         return str(request.getfixturevalue("tmp_path") / "beliefs.db")
     return request.getfixturevalue("postgres_url")
 
@@ -54,15 +54,15 @@ CONTRACT = ("test_store", "test_lease", "test_readonly")
 
 
 def pytest_generate_tests(metafunc):
-    if "url" in metafunc.fixturenames:
+    if "kind_of_store" in metafunc.fixturenames:
         other = ["directory"] if metafunc.module.__name__.rpartition(".")[2] in CONTRACT else []
-        metafunc.parametrize("url", ["sqlite", "postgres", "memory", *other], indirect=True)
+        metafunc.parametrize("kind_of_store", ["sqlite", "postgres", "memory", *other])
 
 
 @pytest.fixture
-def url(request):
+def url(kind_of_store, request):
     """The URL of an empty store of every kind."""
-    return make_url(request)
+    return make_url(kind_of_store, request)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -83,7 +83,7 @@ def installed_store(tmp_path_factory):
 @pytest.fixture(params=["sqlite", "postgres"])
 def durable_url(request):
     """The URL of an empty store of every kind that other processes can use."""
-    return make_url(request)
+    return make_url(request.param, request)
 
 
 @pytest.fixture(scope="session")

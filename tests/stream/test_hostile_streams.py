@@ -306,7 +306,7 @@ def test_a_store_executes_nothing(evil):
                 read_state(document)
             with open_store("b.db") as store, store._transaction():
                 text = json.dumps({"state": document, "by": []})
-                store._run("UPDATE seqbayes_beliefs SET declaration = ?", [text])
+                store._run("UPDATE seqbayes_beliefs SET declaration = ?, crc = NULL", [text])
             with pytest.raises(StoreError, match="declaration of belief 'b' cannot be read"):
                 list(stream.show("b.db"))
 

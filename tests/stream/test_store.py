@@ -202,13 +202,19 @@ def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monke
         assert query(durable_url, "SELECT x FROM added") == []
 
 
+def without_checksums():
+    """Return the statements that remove the checksums, which later versions have added."""
+    tables = ["beliefs", "states", "sources", "dead_letters", "history", "ids"]
+    return [f"ALTER TABLE seqbayes_{table} DROP COLUMN crc" for table in tables]
+
+
 def test_a_store_of_version_1_gets_identities(durable_url):
     open_store(durable_url).close()
     query(
         durable_url,
+        *without_checksums(),
         "DROP TABLE seqbayes_ids",
         "ALTER TABLE seqbayes_lease DROP COLUMN pulse",
-        "ALTER TABLE seqbayes_states DROP COLUMN crc",
         "UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'",
     )
     store = open_store(durable_url)
@@ -225,7 +231,7 @@ def test_a_store_of_version_2_gets_heartbeats(durable_url):
     query(
         durable_url,
         "ALTER TABLE seqbayes_lease DROP COLUMN pulse",
-        "ALTER TABLE seqbayes_states DROP COLUMN crc",
+        *without_checksums(),
         "UPDATE seqbayes_meta SET value = '2' WHERE name = 'version'",
     )
     with open_store(durable_url) as store:
@@ -277,7 +283,7 @@ def test_a_history_that_is_thinned_again_and_again_stays_evenly_spaced(store):
 
 def test_sqlite_syncs_every_commit(tmp_path, connections):
     store = open_store(f"sqlite:{tmp_path / 'beliefs.db'}")
-    (connection,) = connections
+    connection = connections[0]
     statements = []
     connection.set_trace_callback(statements.append)
 
@@ -388,7 +394,7 @@ def test_a_full_disk_loses_nothing(tmp_path, connections):
     store = open_store(url)
     store.acquire()
     spill(store, 10)
-    (connection,) = connections
+    connection = connections[0]
     ((pages,),) = connection.execute("PRAGMA page_count")
     connection.execute(f"PRAGMA max_page_count = {pages + 5}")
     with pytest.raises(StoreError, match=r"beliefs\.db: database or disk is full"):
@@ -462,7 +468,7 @@ def test_a_store_of_another_package_is_opened_by_its_scheme():
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("mysql://host/db", "one of the schemes memory, .*postgres, postgresql, sqlite, got"),
+        ("mysql://host/db", "one of the schemes .*postgres, postgresql, sqlite, got"),
         ("sqlite:///b.db", "expected sqlite:PATH, such as sqlite:b.db"),
         ("", "expected a file"),
     ],

@@ -14,7 +14,8 @@ from seqbayes.extras import install_command
 from seqbayes.stream.sources.broker import expand
 from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.records import Contents, Lease, StoreError
-from seqbayes.stream.stores.sql import Row, SqlStore
+from seqbayes.stream.stores.sql import SqlStore
+from seqbayes.stream.stores.tables import Row
 
 if TYPE_CHECKING:
     import psycopg

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import itemgetter
@@ -28,48 +27,18 @@ from seqbayes.stream.stores.records import (
     StoreError,
     surplus_times,
 )
-
-Row = tuple[Any, ...]
-
-VERSION = 4
-"""Version of the tables: older ones are upgraded, newer ones are refused."""
-
-_IDS = """CREATE TABLE seqbayes_ids (
-        source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
-        PRIMARY KEY (source, id))"""
-
-TABLES = (
-    "CREATE TABLE seqbayes_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    """CREATE TABLE seqbayes_lease (
-        id INTEGER PRIMARY KEY, epoch BIGINT NOT NULL, serial BIGINT NOT NULL,
-        holder TEXT, expires DOUBLE PRECISION NOT NULL, pulse TEXT)""",
-    "CREATE TABLE seqbayes_beliefs (name TEXT PRIMARY KEY, declaration TEXT NOT NULL)",
-    """CREATE TABLE seqbayes_states (
-        belief TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, used BIGINT NOT NULL,
-        since DOUBLE PRECISION NOT NULL, updated DOUBLE PRECISION NOT NULL, crc BIGINT,
-        PRIMARY KEY (belief, key))""",
-    """CREATE TABLE seqbayes_sources (
-        name TEXT PRIMARY KEY, token TEXT NOT NULL, events BIGINT NOT NULL,
-        updated DOUBLE PRECISION NOT NULL)""",
-    """CREATE TABLE seqbayes_dead_letters (
-        id {identity}, source TEXT NOT NULL, position TEXT NOT NULL, belief TEXT NOT NULL,
-        raw {bytes} NOT NULL, reason TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)""",
-    """CREATE TABLE seqbayes_history (
-        belief TEXT NOT NULL, key TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,
-        summary TEXT NOT NULL, PRIMARY KEY (belief, key, at))""",
-    "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0, NULL)",
-    _IDS,
+from seqbayes.stream.stores.tables import (
+    MIGRATIONS,
+    TABLES,
+    VERSION,
+    Row,
+    checked,
+    checksum,
+    row_checksum,
 )
 
-MIGRATIONS: dict[int, Sequence[str]] = {
-    1: (_IDS,),
-    2: ("ALTER TABLE seqbayes_lease ADD COLUMN pulse TEXT",),
-    3: ("ALTER TABLE seqbayes_states ADD COLUMN crc BIGINT",),
-}
-"""Statements that upgrade the tables of a version to the next one.
-
-States that were stored before version 4 have no checksum until they are stored again.
-"""
+_CHUNK = 5000
+"""Number of rows that are inserted at once."""
 
 
 class SqlStore(Store):
@@ -241,8 +210,11 @@ class SqlStore(Store):
 
     def declarations(self) -> dict[str, str]:
         """Return the declaration (JSON) of every belief by name."""
-        found = self._query("SELECT name, declaration FROM seqbayes_beliefs ORDER BY name")
-        return {row[0]: row[1] for row in found}
+        sql = f"SELECT name, declaration, {self._crc()} FROM seqbayes_beliefs ORDER BY name"
+        return dict(
+            self._verified(row, f"the declaration of belief {row[0]!r}", str, str)
+            for row in self._query(sql)
+        )
 
     def entries(
         self,
@@ -256,9 +228,8 @@ class SqlStore(Store):
         parameters: list[Any] = values
         if since is not None:
             of, parameters = f"{of} AND updated >= ?", [*values, since]
-        crc = "crc" if self.version >= 4 else "NULL"
         sql = (
-            f"SELECT belief, key, state, used, since, updated, {crc} FROM seqbayes_states"
+            f"SELECT belief, key, state, used, since, updated, {self._crc(4)} FROM seqbayes_states"
             f" WHERE {of} ORDER BY used"
         )
         return (self._entry(row, strict) for row in self._stream(sql, parameters))
@@ -283,24 +254,50 @@ class SqlStore(Store):
 
     def places(self) -> list[Place]:
         """Return the position of every source, sorted by name."""
-        sql = "SELECT name, token, events, updated FROM seqbayes_sources ORDER BY name"
-        return [Place(*row) for row in self._query(sql)]
+        sql = (
+            f"SELECT name, token, events, updated, {self._crc()} FROM seqbayes_sources"
+            " ORDER BY name"
+        )
+        types = (str, str, int, _NUMBER)
+        return [
+            Place(*self._verified(row, f"the token of {row[0]!r}", *types))
+            for row in self._query(sql)
+        ]
 
     def ids(self, source: str) -> Iterator[SeenId]:
         """Yield the identities remembered for a source, oldest first."""
-        sql = "SELECT id, number, note FROM seqbayes_ids WHERE source = ? ORDER BY number"
-        return map(SeenId._make, self._stream(sql, [source])) if self.version > 1 else iter(())
+        if self.version < 2:
+            return
+        sql = (
+            f"SELECT source, id, number, note, {self._crc()} FROM seqbayes_ids WHERE source = ?"
+            " ORDER BY number"
+        )
+        for row in self._stream(sql, [source]):
+            yield SeenId(*self._verified(row, "an identity", str, str, int, str)[1:])
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order."""
         of, values = _where(source=source)
-        return map(_letter, self._stream(f"{_LETTERS} WHERE {of} ORDER BY id", values))
+        rows = self._stream(f"{self._letters} WHERE {of} ORDER BY id", values)
+        return map(self._letter, rows)
 
     def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
         """Return the newest dead letters, newest first; see `ReadableStore`."""
         of, values = _where(belief=belief)
-        sql = f"{_LETTERS} WHERE {of}{' OR belief = ?' * len(values)} ORDER BY id DESC LIMIT ?"
-        return list(map(_letter, self._query(sql, [*values, *[""] * len(values), most])))
+        of += " OR belief = ?" * len(values)
+        sql = f"{self._letters} WHERE {of} ORDER BY id DESC LIMIT ?"
+        return list(map(self._letter, self._query(sql, [*values, *[""] * len(values), most])))
+
+    @property
+    def _letters(self) -> str:
+        columns = f"id, source, position, belief, raw, reason, at, {self._crc()}"
+        return f"SELECT {columns} FROM seqbayes_dead_letters"
+
+    def _letter(self, row: Row) -> StoredLetter:
+        types = (int, str, str, str, bytes, str, _NUMBER)
+        number, *values, at = self._verified(row, "a dead letter", *types)
+        source, position, belief, raw, reason = values
+        return StoredLetter(number, DeadLetter(source, position, belief, raw, reason), at)
 
     def reasons(self, most: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
@@ -320,16 +317,30 @@ class SqlStore(Store):
         """Yield the history of a belief, or of one key, ordered by key and time."""
         of, values = _where(belief=belief, key=key)
         sql = (
-            "SELECT belief, key, at, summary FROM seqbayes_history"
+            f"SELECT belief, key, at, summary, {self._crc()} FROM seqbayes_history"
             f" WHERE {of} ORDER BY belief, key, at"
         )
-        return map(HistoryPoint._make, self._stream(sql, values))
+        for row in self._stream(sql, values):
+            yield HistoryPoint(
+                *self._verified(row, f"the history of belief {belief!r}", str, str, _NUMBER, str)
+            )
+
+    def _crc(self, since: int = 5) -> str:
+        """Return the column of checksums, which a version of the tables has introduced."""
+        return "crc" if self.version >= since else "NULL"
+
+    def _verified(self, row: Row, what: str, *types: Any) -> Row:
+        """Return a row without its checksum, which must be right, as must the types of values."""
+        *values, crc = row
+        if not _have_types(values, types) or crc not in (None, row_checksum(values)):
+            raise self._damaged(what, "its checksum is wrong")
+        return tuple(values)
 
     # Writing.
 
     def write_declaration(self, name: str, declaration: str) -> None:
         """Store the declaration of a new belief."""
-        self._run("INSERT INTO seqbayes_beliefs VALUES (?, ?)", [name, declaration])
+        self._insert("seqbayes_beliefs (name, declaration, crc)", checked([(name, declaration)]))
 
     def thin(self, belief: str, most: int) -> None:
         """Delete the `surplus_times` of each history of a belief."""
@@ -358,13 +369,13 @@ class SqlStore(Store):
             " updated = excluded.updated, crc = excluded.crc",
         )
         self._insert(
-            "seqbayes_dead_letters (source, position, belief, raw, reason, at)",
-            [(*letter, at) for letter in changes.dead_letters],
+            "seqbayes_dead_letters (source, position, belief, raw, reason, at, crc)",
+            checked((*letter, at) for letter in changes.dead_letters),
         )
         self._insert(
-            "seqbayes_history (belief, key, at, summary)",
-            changes.history,
-            "(belief, key, at) DO UPDATE SET summary = excluded.summary",
+            "seqbayes_history (belief, key, at, summary, crc)",
+            checked(changes.history),
+            "(belief, key, at) DO UPDATE SET summary = excluded.summary, crc = excluded.crc",
         )
         for number in changes.settled:
             self._run("DELETE FROM seqbayes_dead_letters WHERE id = ?", [number])
@@ -375,36 +386,42 @@ class SqlStore(Store):
                 "DELETE FROM seqbayes_ids WHERE source = ? AND id = ?", [changes.source, forgotten]
             )
         self._insert(
-            "seqbayes_ids (source, id, number, note)",
-            [(changes.source, *each) for each in changes.ids],
-            "(source, id) DO UPDATE SET number = excluded.number, note = excluded.note",
+            "seqbayes_ids (source, id, number, note, crc)",
+            checked((changes.source, *each) for each in changes.ids),
+            "(source, id) DO UPDATE SET number = excluded.number, note = excluded.note,"
+            " crc = excluded.crc",
         )
-        self._run(
-            "INSERT INTO seqbayes_sources (name, token, events, updated) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET token = excluded.token,"
+        token = msgspec.json.encode(changes.token).decode()
+        self._insert(
+            "seqbayes_sources (name, token, events, updated, crc)",
+            checked([(changes.source, token, changes.events, at)]),
+            "(name) DO UPDATE SET token = excluded.token, crc = excluded.crc,"
             " events = seqbayes_sources.events + excluded.events, updated = excluded.updated",
-            [changes.source, msgspec.json.encode(changes.token).decode(), changes.events, at],
         )
 
     def write_contents(self, contents: Contents) -> None:
         """Store the contents of other stores in this empty one."""
-        self._fill("beliefs (name, declaration)", contents.declarations.items())
+        self._fill("beliefs (name, declaration, crc)", contents.declarations.items())
+        self._fill("sources (name, token, events, updated, crc)", contents.places)
         self._fill(
-            "states (belief, key, state, used, since, updated, crc)",
-            ((*entry, checksum(entry.key, entry.state)) for entry in contents.entries),
-        )
-        self._fill("sources (name, token, events, updated)", contents.places)
-        self._fill(
-            "dead_letters (source, position, belief, raw, reason, at)",
+            "dead_letters (source, position, belief, raw, reason, at, crc)",
             ((*letter, at) for _, letter, at in contents.letters),
         )
-        self._fill("history (belief, key, at, summary)", contents.history, "DO NOTHING")
-        rows = ((source, *each) for source, each in contents.ids)
-        self._fill("ids (source, id, number, note)", rows)
+        self._fill("history (belief, key, at, summary, crc)", contents.history, "DO NOTHING")
+        self._fill(
+            "ids (source, id, number, note, crc)",
+            ((source, *each) for source, each in contents.ids),
+        )
+        entries = iter(contents.entries)
+        while chunk := list(itertools.islice(entries, _CHUNK)):
+            self._insert(
+                "seqbayes_states (belief, key, state, used, since, updated, crc)",
+                [(*entry, checksum(entry.key, entry.state)) for entry in chunk],
+            )
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
-        while chunk := list(itertools.islice(rows, 5000)):
+        while chunk := checked(itertools.islice(rows, _CHUNK)):
             self._insert(f"seqbayes_{table}", chunk, conflict)
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
@@ -431,18 +448,7 @@ class SqlStore(Store):
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
 
 
-def checksum(key: str, state: str) -> int:
-    """Return the checksum that is stored with a state.
-
-    Examples
-    --------
-    >>> checksum('["a"]', "{}")
-    3735613209
-    """
-    return zlib.crc32(state.encode(), zlib.crc32(key.encode()))
-
-
-def _have_types(values: Row, types: tuple[Any, ...]) -> bool:
+def _have_types(values: Sequence[Any], types: tuple[Any, ...]) -> bool:
     # SQLite stores a value of any type in any column
     return all(map(isinstance, values, types))
 
@@ -450,13 +456,6 @@ def _have_types(values: Row, types: tuple[Any, ...]) -> bool:
 _NUMBER = (int, float)
 _LEASE_TYPES = (int, int, str | None, _NUMBER, str | None)
 _ENTRY_TYPES = (str, str, str, _NUMBER, _NUMBER, _NUMBER)
-
-_LETTERS = "SELECT id, source, position, belief, raw, reason, at FROM seqbayes_dead_letters"
-
-
-def _letter(row: Row) -> StoredLetter:
-    number, source, position, belief, raw, reason, at = row
-    return StoredLetter(number, DeadLetter(source, position, belief, bytes(raw), reason), at)
 
 
 def _where(**values: str | None) -> tuple[str, list[str]]:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.records import Lease, StoreError
-from seqbayes.stream.stores.sql import Row, SqlStore
+from seqbayes.stream.stores.sql import SqlStore
+from seqbayes.stream.stores.tables import Row
 
 
 class SqliteStore(SqlStore):
@@ -46,7 +47,7 @@ class SqliteStore(SqlStore):
         path = url.removeprefix("sqlite:")
         super().__init__(path, mode)
         self._stamp: tuple[int, int] | None = None
-        self._checkpointed = (0, 0)
+        self._checkpointed = [0, 0]
         self._files: dict[str, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
@@ -105,7 +106,7 @@ class SqliteStore(SqlStore):
                 check_same_thread=mode != "read",  # threads of a reader take turns
             )
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
+            raise StoreError(_explain(path, error)) from None
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
@@ -118,8 +119,9 @@ class SqliteStore(SqlStore):
 
     def _check_file(self) -> None:
         """Raise an error if the file is damaged or belongs to another program."""
-        ((verdict,),) = self._run("PRAGMA quick_check(1)")
+        ((verdict,),) = self._run("PRAGMA integrity_check(1)")
         if verdict != "ok":
+            verdict = " ".join(verdict.split())
             raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
         others = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         if others and not self._has_tables():
@@ -132,13 +134,11 @@ class SqliteStore(SqlStore):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.url}: {error}") from error
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise StoreError(_explain(self.url, error)) from error
 
     def _refuses_writes(self, error: StoreError) -> bool:
-        cause = error.__cause__
-        code = cause.sqlite_errorcode if isinstance(cause, sqlite3.Error) else 0
-        return code & 0xFF == sqlite3.SQLITE_READONLY
+        return _code(error.__cause__) == sqlite3.SQLITE_READONLY
 
     def _check_in_place(self) -> None:
         """Check that the file and its log are those that were opened.
@@ -165,8 +165,8 @@ class SqliteStore(SqlStore):
         if stamp == self._stamp:
             return
         identity, *serial = _read_file(path)
-        if identity == self._identity and tuple(serial) >= self._checkpointed:
-            self._stamp, self._checkpointed = stamp, (serial[0], serial[1])
+        if identity == self._identity and serial >= self._checkpointed:
+            self._stamp, self._checkpointed = stamp, serial
         elif identity is not None or self._stamp is not None:
             if identity is not None:
                 # the log belongs to the previous contents and would damage the new ones
@@ -246,9 +246,32 @@ def _read_file(path: str) -> tuple[str | None, int, int]:
     sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
     for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
         time.sleep(pause)
-        with suppress(sqlite3.Error, TypeError):
+        with suppress(sqlite3.Error, TypeError, ValueError):
             name = f"file:{quote(os.path.abspath(path))}?immutable=1"
             with closing(sqlite3.connect(name, uri=True)) as connection:
                 identity, epoch, serial = connection.execute(sql).fetchone()
-                return identity, epoch, serial
+                return identity, int(epoch), int(serial)
     return None, 0, 0
+
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another program is writing to it; run again when it has ended",
+    sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
+    sqlite3.SQLITE_FULL: "free some space, then run again",
+    sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
+}
+
+
+def _code(error: BaseException | None) -> int:
+    """Return the primary result code of SQLite, 0 for other errors."""
+    return int(vars(error).get("sqlite_errorcode", 0)) & 0xFF if error else 0
+
+
+def _explain(path: str, error: sqlite3.Error | UnicodeDecodeError) -> str:
+    """Return the message for an error of SQLite: its cause, and what to do."""
+    text, code = " ".join(str(error).split()), _code(error)
+    # the statements are right, so that the tables or their texts must be wrong
+    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+    if damaged or isinstance(error, UnicodeDecodeError) or "UTF-8" in text:
+        return f"{path} is damaged ({text[:300]}): restore a backup"
+    return f"{path}: {text}{f'; {_REMEDIES[code]}' if code in _REMEDIES else ''}"

@@ -304,17 +304,18 @@ def _write_json(file: Any, sheet: Sheet) -> int:
 
 def _write_csv(file: Any, sheet: Sheet) -> int:
     out = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(sheet.columns)
-    times = [i for i, kind in enumerate(sheet.columns.values()) if kind == "time"]
-    count = 0
-    for row in sheet.rows():
-        count += 1
-        for i in times:
-            row[i] = timestamp(row[i])
-        writer.writerow(map(plain, row))
-    out.detach()
-    return count
+    try:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(sheet.columns)
+        times = [i for i, kind in enumerate(sheet.columns.values()) if kind == "time"]
+        count = 0
+        for count, row in enumerate(sheet.rows(), 1):  # noqa: B007
+            for i in times:
+                row[i] = timestamp(row[i])
+            writer.writerow(map(plain, row))
+        return count
+    finally:
+        out.detach()  # the caller closes the file
 
 
 def _write_parquet(file: Any, sheet: Sheet) -> int:
