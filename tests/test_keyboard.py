@@ -3,6 +3,8 @@
 import os
 import pty
 import select
+import shlex
+import shutil
 import signal
 import termios
 
@@ -57,6 +59,17 @@ class Shell:
         os.close(self.terminal)
 
 
+class Bash(Shell):
+    """An interactive bash in a pseudo-terminal."""
+
+    def __init__(self):
+        self.written = b""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            variables = environment(COLUMNS="80", LINES="24", PS1="$ ", TERM="xterm")
+            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], variables)
+
+
 @pytest.fixture
 def shell(request):
     shells = []
@@ -99,6 +112,33 @@ def test_ctrl_c_restores_the_terminal(shell):
     terminal.wait_for(b"space pauses")
     terminal.type(b"abc\x03")
     assert b"<status 130 echo True" in terminal.wait_for(b"left b''>")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("paused", [False, True])
+def test_ctrl_z_restores_the_terminal_and_fg_draws_the_screen_again(paused):
+    terminal = Bash()
+    try:
+        terminal.wait_for(b"$ ")
+        words = shlex.join(command("replay", "mms", "--speed", "0.01"))
+        terminal.type(f"{words}\n".encode())
+        terminal.wait_for(b"space pauses")
+        if paused:
+            terminal.type(b" ")
+            terminal.wait_for(b"paused: space resumes")
+        terminal.type(b"\x1a")
+        end = terminal.wait_for(b"Stopped")
+        assert b"\x1b[?1049l\x1b[?25h" in end
+        terminal.type(b"stty -a; fg\n")
+        again = terminal.wait_for(b"paused: space resumes" if paused else b"space pauses")
+        modes, _, screen = again.partition(b"\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l")
+        assert b" icanon " in modes
+        assert b" echo " in modes
+        assert screen
+        terminal.type(b"q")
+        terminal.wait_for(b"\x1b[?1049l")
+    finally:
+        terminal.close()
 
 
 @pytest.fixture

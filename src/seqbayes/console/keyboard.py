@@ -10,8 +10,9 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
+from seqbayes.console.signals import suspendable
+
 if sys.platform != "win32":
-    import signal
     import termios
     import tty
 
@@ -36,13 +37,19 @@ class Keyboard:
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._descriptor)
-        self._resume_handler = signal.signal(signal.SIGCONT, self._resume)
-        self._resume()
+        self._suspendable = suspendable(self._restore, self._switch_off_echo)
+        self._suspendable.__enter__()
+        self._switch_off_echo()
         return self
 
-    def _resume(self, *_: object) -> None:
-        """Switch line buffering and echo off, at the start and after a suspension."""
+    def _switch_off_echo(self) -> None:
+        """Switch line buffering and echo off."""
         tty.setcbreak(self._descriptor, termios.TCSADRAIN)
+
+    def _restore(self) -> None:
+        """Restore the terminal, and discard unread keys, which the shell must not get."""
+        if self._saved is not None:
+            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._saved)
 
     def __exit__(
         self,
@@ -50,10 +57,8 @@ class Keyboard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        signal.signal(signal.SIGCONT, self._resume_handler)
-        if self._saved is not None:
-            # TCSAFLUSH discards keys that were not read: the shell must not get them
-            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._saved)
+        self._suspendable.__exit__(kind, error, traceback)
+        self._restore()
 
     def read(self, seconds: float) -> str:
         """Wait for a key and return it, or an empty text after `seconds`; → is returned as n."""

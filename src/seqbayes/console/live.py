@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from seqbayes.console.palette import ASCII, RULE, UNICODE
+from seqbayes.console.screen import FullScreen
 from seqbayes.console.summary import View, summarise
 from seqbayes.console.table import draw
 from seqbayes.console.text import count_of
@@ -109,13 +109,14 @@ class LiveScreen:
     def __init__(self, screen: Screen, every: float) -> None:
         self._screen = screen
         self._every = every
-        self._live = Live(console=screen.console, auto_refresh=False, screen=True)
+        self._full = FullScreen(screen.console, self._draw)
+        self._notice = ""
         self._drawn = self._next = time.monotonic()
         self._before = 0
         self._rate = 0.0
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._full.start()
         return self
 
     def __exit__(
@@ -124,7 +125,7 @@ class LiveScreen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        self._full.stop()
 
     def tick(self, notice: str = "") -> None:
         """Draw the screen if it is time."""
@@ -134,6 +135,10 @@ class LiveScreen:
         used = self._screen.used
         if now > self._drawn:
             self._rate = (used - self._before) / (now - self._drawn)
-        self._live.update(self._screen.picture(self._rate, notice, fit=True), refresh=True)
+        self._notice = notice
+        self._draw()
         self._drawn, self._before = now, used
         self._next = now + max(self._every, 10.0 * (time.monotonic() - now))
+
+    def _draw(self) -> None:
+        self._full.draw(self._screen.picture(self._rate, self._notice, fit=True))

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from seqbayes.console.signals import suspendable
 
 
 class _Output(Console):
@@ -16,3 +23,48 @@ class _Output(Console):
 def make_console() -> Console:
     """Return a console on standard output that raises `BrokenPipeError` if its reader is closed."""
     return _Output(highlight=False, soft_wrap=False)
+
+
+class FullScreen:
+    """Pictures on the alternate screen of a terminal, which Ctrl-Z leaves while it suspends.
+
+    Parameters
+    ----------
+    console
+        The terminal.
+    redraw
+        Draws the last picture again, after the command is resumed.
+    """
+
+    def __init__(self, console: Console, redraw: Callable[[], None]) -> None:
+        self._console = console
+        self._redraw = redraw
+        self._live = Live(console=console, auto_refresh=False, screen=True)
+        self._suspendable = ExitStack()
+
+    def start(self) -> None:
+        """Switch to the alternate screen."""
+        self._live.start()
+        self._suspendable.enter_context(suspendable(self._leave, self._enter))
+
+    def stop(self) -> None:
+        """Switch back."""
+        self._suspendable.close()
+        self._live.stop()
+
+    def draw(self, picture: RenderableType) -> None:
+        """Replace the picture."""
+        self._live.update(picture, refresh=True)
+
+    def _leave(self) -> None:
+        self._write(b"\x1b[?1049l\x1b[?25h")
+
+    def _enter(self) -> None:
+        self._write(b"\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l")
+        with suppress(RuntimeError):  # a signal within a write; the caller draws again anyway
+            self._redraw()
+
+    def _write(self, sequence: bytes) -> None:
+        # not through the console, which a signal may have interrupted in a write
+        with suppress(OSError, ValueError):
+            os.write(self._console.file.fileno(), sequence)

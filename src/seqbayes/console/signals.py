@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -63,3 +65,43 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for caught, handler in before.items():
             signal.signal(caught, handler)
+
+
+@contextmanager
+def suspendable(leave: Callable[[], None], enter: Callable[[], None]) -> Iterator[None]:
+    """Restore the terminal while Ctrl-Z suspends this process; contexts can be nested.
+
+    Parameters
+    ----------
+    leave
+        Called before the process stops.
+    enter
+        Called after it continues, and also after a SIGSTOP, which cannot be caught.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stop, resume = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+
+    def suspend(number: int, frame: FrameType | None) -> None:
+        leave()
+        if callable(stop):
+            stop(number, frame)  # an outer context
+        elif stop == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        signal.signal(number, suspend)
+
+    def go_on(number: int, frame: FrameType | None) -> None:
+        if callable(resume):
+            resume(number, frame)
+        enter()
+
+    if stop != signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, suspend)
+    signal.signal(signal.SIGCONT, go_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, stop)
+        signal.signal(signal.SIGCONT, resume)

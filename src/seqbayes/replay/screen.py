@@ -6,11 +6,10 @@ import time
 from typing import Generic
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from seqbayes.console.palette import ASCII, UNICODE
-from seqbayes.console.screen import make_console
+from seqbayes.console.screen import FullScreen, make_console
 from seqbayes.replay.story import S, Story
 
 FRAME = 1.0 / 12.0
@@ -32,25 +31,30 @@ class ScreenOutput(Generic[S]):
         self._console = make_console() if console is None else console
         self._story = story
         self._screen = story.screen(ASCII if self._console.options.ascii_only else UNICODE)
-        self._live = Live(console=self._console, screen=True, auto_refresh=False)
+        self._full = FullScreen(self._console, self._draw)
         self._drawn = 0.0
+        self._shown: tuple[S | None, str] = (None, "")
 
     def open(self) -> None:
         """Switch to the alternate screen."""
-        self._live.start()
+        self._full.start()
 
     def close(self) -> None:
         """Switch back."""
-        self._live.stop()
+        self._full.stop()
 
     def show(self, step: S | None, left: float, keys: str) -> None:
         """Draw a step, unless it is shown for too short a time."""
         now = time.monotonic()
         last = step is None or step.number == step.total
         if left >= FRAME or now - self._drawn >= FRAME or last:
-            picture = self._screen.draw(step, *self._console.size, keys)
-            self._live.update(picture, refresh=True)
+            self._shown = (step, keys)
+            self._draw()
             self._drawn = now
+
+    def _draw(self) -> None:
+        step, keys = self._shown
+        self._full.draw(self._screen.draw(step, *self._console.size, keys))
 
     def summarise(self, step: S | None, stopped: bool) -> None:
         """Print the last figures and the summary."""
