@@ -1,7 +1,9 @@
 """The API of a running pipeline."""
 
+import contextlib
 import json
 import math
+import sqlite3
 import threading
 import time
 from itertools import pairwise
@@ -254,8 +256,7 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changes(many, tmp_path):
     assert [card["key"] for card in changed["cards"]] == [["south"]]
     assert changed["cards"][0]["n"] == n + 1.0
     assert changed["cards"][0]["density"]["likelihood"] is not None
-    server_watches = many.origin.feed._observers["sales"]
-    many.until(lambda: server_watches.watched)
+    many.until(lambda: many.origin.feed.watched("sales"))
     before = changed["cards"][0]
     write(tmp_path / "events.jsonl", [event(3, "south"), event(4, "south")])
     step = next(d for name, d, _ in stream if name == "step" and d["x"] is True)
@@ -399,10 +400,8 @@ def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):
     with Pipeline(Events([{"sold": True, "shop": "a"}]), [belief()], open_store(url)) as pipeline:
         for _ in pipeline:
             pass
-    store = open_store(url)
-    with store._transaction():
-        store._run("UPDATE seqbayes_states SET state = '{}'")
-    store.close()
+    with contextlib.closing(sqlite3.connect(url)) as database, database:
+        database.execute("UPDATE seqbayes_states SET state = '{}'")
     server = serve(url)
     assert "cannot be read" in server.get("/api/beliefs/sales", 500)["error"]
     assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 1

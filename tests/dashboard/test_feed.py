@@ -31,12 +31,11 @@ def shown(feed, board):
 
 def run(given, size, url=":memory:", watched=(), feed=None, board=None):
     """Learn events, with a hand-over after each batch; return the board."""
-    feed, board = feed or StateFeed(), board or Board()
+    feed, board = feed or StateFeed(longest=0.0), board or Board()
     with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=size) as pipeline:
         feed.attach(pipeline)
         feed.watch({"sales": list(watched)})
         for _ in pipeline:
-            feed._next = 0.0
             feed.learned(pipeline, object())
             shown(feed, board)
     return board
@@ -101,12 +100,11 @@ def test_more_than_can_be_told_is_not_told_in_part(monkeypatch):
 
 
 def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
-    given, feed, board = events(60), StateFeed(), Board()
+    given, feed, board = events(60), StateFeed(longest=0.0), Board()
     with Pipeline(Iterated(given, name="l"), [BELIEF], open_store(":memory:"), size=20) as pipeline:
         feed.attach(pipeline)
         shown(feed, board)
         for _ in pipeline:
-            feed._next = 0.0
             feed.learned(pipeline, object())
         shown(feed, board)
     for shop in "abc":
@@ -114,7 +112,7 @@ def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
 
 
 def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
-    url, feed, board = str(tmp_path / "beliefs.db"), StateFeed(), Board()
+    url, feed, board = str(tmp_path / "beliefs.db"), StateFeed(longest=0.0), Board()
     given = events(90)
     run(given[:60], 10, url, feed=feed, board=board)
     assert len(told(board, "a")["recent"]) > 5
@@ -125,7 +123,6 @@ def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
             detail = told(board, shop)
             assert (detail["n"], detail["recent"]) == (len(replayed(given[:60], shop)), [])
         for _ in pipeline:
-            feed._next = 0.0
             feed.learned(pipeline, object())
             shown(feed, board)
     for shop in "abc":
@@ -134,7 +131,7 @@ def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
 
 
 def test_how_the_source_does_is_noted():
-    feed = StateFeed()
+    feed = StateFeed(longest=0.0)
     with Pipeline(Iterated(events(9), name="listed"), [BELIEF], open_store(":memory:")) as pipeline:
         feed.attach(pipeline)
         assert feed.pulse.read_at is None

@@ -49,7 +49,7 @@ def test_of_several_numbers_one_is_followed():
     found = views.followed(product, held=("in", "p", "green"))
     assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
     assert views.followed(Mixture(2)) is None
-    parts = {"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)}
+    parts = {"low": NormalInverseGamma(-4, 1, 1, 1), "high": NormalInverseGamma(4, 1, 1, 1)}
     mixture = Mixture(parts, seed=1, buffer=8)
     mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
     assert views.followed(mixture) is None  # components may exchange their names yet
@@ -73,7 +73,7 @@ def agrees(found, state):
     """Whether what is followed is where a summary has it, as stores keep it."""
     summary = json.loads(json.dumps(summarise(state)))
     wanted = (found.mean, found.low, found.high)
-    return past._ends(summary, found.path) == pytest.approx(wanted)
+    return past.estimate_at(summary, found.path) == pytest.approx(wanted)
 
 
 def test_what_can_be_followed_is_where_stores_have_it():

@@ -9,7 +9,7 @@ from seqbayes.dashboard.server import openapi
 
 def routes(site):
     found = {}
-    for route in site.app._app.routes:
+    for route in site.routes:
         path = route.path.replace(":path", "")
         for method in route.methods - {"HEAD"}:
             found.setdefault(path, set()).add(method.lower())

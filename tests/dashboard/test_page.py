@@ -347,12 +347,12 @@ def test_history_zooms_and_comes_back(open_page, site):
 @pytest.mark.parametrize(
     ("values", "family", "texts"),
     [
-        ([0.1, 0.125, 0.15], "Beta", ["10.0 %", "12.5 %", "15.0 %"]),
-        ([0.1, 0.2, 0.30000000000000004], "Dirichlet", ["10 %", "20 %", "30 %"]),
+        ([0.1, 0.125, 0.15], "share", ["10.0 %", "12.5 %", "15.0 %"]),
+        ([0.1, 0.2, 0.30000000000000004], "share", ["10 %", "20 %", "30 %"]),
         ([1000.2, 1000.4], "Normal", ["1,000.2", "1,000.4"]),
         ([-2000, 0, 2000], "Gamma", ["−2,000", "0", "2,000"]),
         ([5e9, 7.5e9], "Gamma", ["5.0e+9", "7.5e+9"]),
-        ([], "Beta", []),
+        ([], "share", []),
     ],
 )
 def test_ticks_say_where_they_are(open_page, values, family, texts):
@@ -378,7 +378,7 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
     page = open_page("/login")
     said = page.evaluate(
         "async ([interval, mean]) => {"
-        " const written = (await import('/static/js/format.js')).scale('Beta', interval);"
+        " const written = (await import('/static/js/format.js')).scale('share', interval);"
         " return [written.text(mean), written.range(interval)]; }",
         [interval, mean],
     )
@@ -420,7 +420,7 @@ def test_what_is_measured_by_its_logarithm_is_read_as_it_came(open_page):
         "async () => { const format = await import('/static/js/format.js');"
         " const { ticksOf } = await import('/static/js/charts/axis.js');"
         " const { forest } = await import('/static/js/charts/forest.js');"
-        " const measure = format.measure({ family: 'Normal', likelihood: 'LogNormal' });"
+        " const measure = format.measure({ scale: 'log' });"
         " const written = format.scale(measure, [3.54, 3.79]);"
         " const ends = (low, high) =>"
         "  format.tickTexts(ticksOf([Math.log(low), Math.log(high)], 4, measure), measure);"

@@ -1,5 +1,6 @@
 """How one finds one's way over the cards, in a real browser."""
 
+import itertools
 import json
 import re
 import urllib.request
@@ -168,19 +169,40 @@ def test_before_the_first_line_a_file_is_named(open_page, fresh):
     page.get_by_text("Select at least two keys below.").wait_for()
 
 
+def longest_chain(spans):
+    """Return the largest number of spans (start, end), each of which starts after another's end."""
+    lengths = []
+    for start, end in sorted(spans, key=lambda span: span[1]):
+        before = [length for ended, length in lengths if ended <= start]
+        lengths.append((end, 1 + max(before, default=0)))
+    return max(length for _, length in lengths)
+
+
 def test_content_needs_few_requests_in_a_short_chain(open_page, site):
     page = open_page("/login")
-    asked = []
-    page.on("request", lambda request: asked.append((request.resource_type, request.url)))
-    page.goto(site.url + "/")
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", slow)
+    started, spans, urls = {}, [], []
+    clock = itertools.count()  # in the order of events: no time is measured
+
+    def begin(request):
+        started[request] = next(clock)
+        urls.append(request.url)
+
+    page.on("request", begin)
+    page.on("requestfinished", lambda request: spans.append((started[request], next(clock))))
+    page.goto(site.url + "/", wait_until="commit")
     page.wait_for_selector(".card .value")
-    scripts = [url for kind, url in asked if kind == "script"]
-    assert len(scripts) == 2
-    assert len(asked) < 25
-    # page, script, beliefs, cards: each of these waits for the one before, and nothing else does
-    calls = [url for kind, url in asked if kind in ("fetch", "xhr")]
-    assert calls[0].endswith("/api/beliefs")
-    assert all("/api/beliefs/" in url or "/api/health" in url for url in calls[1:])
+    assert len(urls) < 25
+    assert sum(url.endswith(".js") for url in urls) == 2
+    # page, script, beliefs, cards: each of these waits for the one before
+    assert longest_chain(spans) <= 4
+
+
+def test_the_longest_chain_is_found():
+    assert longest_chain([(0, 1), (2, 5), (3, 4), (6, 7), (1.5, 8)]) == 3
 
 
 def test_cards_are_printed(open_page):
@@ -238,3 +260,40 @@ def test_history_holds_a_value_over_a_gap(open_page):
     )
     assert xs == [0, 1, 2, 3, 99.98, 100, 101]
     assert ys == [5, 6, 7, 8, 8, 20, 21]
+
+
+def test_cards_of_a_belief_have_one_axis(open_page, site):
+    """The pixels of the means of all cards are one linear function of the means."""
+    page = open_page("/beliefs/conversion")
+    page.wait_for_selector(".card path.d-posterior[d^=M]")
+    with urllib.request.urlopen(f"{site.url}/api/beliefs/conversion") as answer:
+        means = {card["id"]: card["mean"] for card in json.load(answer)["cards"]}
+    page.wait_for_function(
+        "(n) => document.querySelectorAll('.card .d-stem[x1]').length === n", arg=len(means)
+    )
+    page.wait_for_timeout(300)  # a few frames
+    stems = page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('.card')].map((card) =>"
+        " [card.dataset.id, Number(card.querySelector('.d-stem').getAttribute('x1'))]))"
+    )
+    low, high = min(means, key=means.get), max(means, key=means.get)
+    slope = (stems[high] - stems[low]) / (means[high] - means[low])
+    assert slope > 0
+    for key, mean in means.items():
+        expected = stems[low] + slope * (mean - means[low])
+        assert stems[key] == pytest.approx(expected, abs=0.2)
+
+
+def test_a_card_that_is_far_too_wide_does_not_set_the_axis(open_page):
+    page = open_page("/login")
+    axis = page.evaluate(
+        "async () => { const { sharedAxis } = await import('/static/js/charts/shared.js');"
+        " const chart = { extent: ([low, high, mean]) => ({ low, high, mean }) };"
+        " const cards = [[0, 1, 0.5], [0.2, 1.4, 0.8], [-100, 100, 2]];"
+        " const first = sharedAxis(cards, chart, null);"
+        " const kept = sharedAxis(cards.slice(0, 2), chart, first);"
+        " const bars = sharedAxis([[0, 0.9], [0, 0.05]], chart, null);"
+        " const alone = sharedAxis(cards.slice(0, 1), chart, null);"
+        " return [first.domain, kept === first, bars.domain, alone]; }"
+    )
+    assert axis == [[0, 2], True, [0, 0.9], None]

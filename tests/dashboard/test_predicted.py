@@ -176,7 +176,8 @@ def test_a_mixture_of_labels_is_bars():
 
 
 def test_before_anything_was_seen_the_priors_predict():
-    state = Mixture([Product({"x": NormalInverseGamma(-3)}), Product({"x": NormalInverseGamma(3)})])
+    low, high = NormalInverseGamma(-3, 1, 1, 1), NormalInverseGamma(3, 1, 1, 1)
+    state = Mixture([Product({"x": low}), Product({"x": high})])
     agrees(lines(state)["x"], [0.5, 0.5], [student((m, 1.0, 1.0, 1.0)) for m in (-3.0, 3.0)])
     flat = Product({"x": NormalInverseGamma.flat(), "n": Gamma(2, 1)})
     found = lines(Mixture([flat, flat]))

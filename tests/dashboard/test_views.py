@@ -544,7 +544,7 @@ def test_a_new_kind_is_one_registration(monkeypatch):
     assert (shown["kind"], shown["fields"], shown["mean"]) == ("gauge", [], None)
     assert list(shown["posterior"].values()) == [5.0, 2.0]
     assert views.surprise(state, (3,)) == pytest.approx(-state.log_predictive(3))
-    monkeypatch.setattr(base, "_VIEWS", views.all_views())
+    monkeypatch.setattr(base, "VIEWS", views.all_views())
 
     @views.register_view
     class GaugeView(views.View):

@@ -15,6 +15,9 @@ Interval = tuple[Number, Number] | None
 Kind = str
 """How a belief is shown; the OpenAPI document lists the kinds, which `register_view` extends."""
 
+Scale = Literal["", "share", "log"]
+"""How numbers are written: as they are, in percent, or by their exponential."""
+
 
 class Error(Struct):
     """Why a request was refused."""
@@ -32,6 +35,7 @@ class BeliefInfo(Struct):
     family: str
     likelihood: str | None
     kind: Kind
+    scale: Scale
     by: list[str]
     field: list[str]
     prior: str
@@ -158,6 +162,7 @@ class Marginal(Estimate, kw_only=True):
     name: str
     family: str
     likelihood: str
+    scale: Scale
 
 
 class Start(Struct):

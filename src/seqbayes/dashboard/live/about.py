@@ -74,6 +74,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         type(plain).__name__,
         None if likelihood is None else type(likelihood).__name__,
         views.kind_of(state),
+        views.scale_of(plain),
         by,
         field,
         plain.in_words(),
@@ -108,6 +109,7 @@ class About(NamedTuple):
     family: str
     likelihood: str | None
     kind: str
+    scale: str
     by: list[str]
     field: list[str]
     prior: str

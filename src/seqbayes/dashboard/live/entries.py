@@ -355,7 +355,7 @@ class Shelf:
         self.about = about
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
-        self._trailed: dict[str, Entry] = {}
+        self.trailed: dict[str, Entry] = {}
         self.version = 0
 
     def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
@@ -366,17 +366,17 @@ class Shelf:
             entry = self.entries[key] = Entry(self.about, key, began)
         told = entry.trace(update)
         if entry.trail is not None:
-            self._trailed.pop(key, None)
-            self._trailed[key] = entry
-            if len(self._trailed) > TRAILS:
-                self._trailed.pop(next(iter(self._trailed))).trail = None
+            self.trailed.pop(key, None)
+            self.trailed[key] = entry
+            if len(self.trailed) > TRAILS:
+                self.trailed.pop(next(iter(self.trailed))).trail = None
         entry.replace(update)
         return entry, told
 
     def drop(self, key: str) -> None:
         """Forget a key."""
         self.entries.pop(key, None)
-        self._trailed.pop(key, None)
+        self.trailed.pop(key, None)
 
     def top(self, most: int) -> list[Entry]:
         """Return the entries that have seen most."""

@@ -91,7 +91,9 @@ class StateFeed(Collector):
     Parameters
     ----------
     now
-        Seconds since 1970.
+        Returns the time in seconds since 1970.
+    longest
+        Maximum number of seconds between two transfers.
 
     Attributes
     ----------
@@ -103,8 +105,8 @@ class StateFeed(Collector):
         How it did then.
     """
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] = time.time, longest: float = LONGEST) -> None:
+        self._now, self._longest = now, longest
         self._lock = threading.Lock()
         self._pending: dict[str, dict[str, Update]] = {}
         self._opened = False
@@ -137,6 +139,10 @@ class StateFeed(Collector):
         """Tell all events of these keys, by belief, from the next hand-over on."""
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
+    def watched(self, name: str) -> frozenset[Any]:
+        """Return the keys of a belief whose events are now recorded one by one."""
+        return self._observers[name].watched
+
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
         """Hand over what has changed, if it is time."""
         now = self.alive = time.monotonic()
@@ -148,7 +154,7 @@ class StateFeed(Collector):
         began = time.thread_time()
         self._hand_over()
         pause = SHARE * (time.thread_time() - began)
-        self._next = time.monotonic() + min(max(pause, SHORTEST), LONGEST)
+        self._next = time.monotonic() + min(max(pause, SHORTEST), self._longest)
 
     def _hand_over(self) -> None:
         at = self._now()

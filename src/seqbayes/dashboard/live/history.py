@@ -87,12 +87,14 @@ def _points(
         if path and len(text) > _LONGEST:
             continue
         summary = msgspec.json.decode(text)
-        mean, low, high = _ends(summary, path)
+        mean, low, high = estimate_at(summary, path)
         if mean is not None:
             yield (at, *map(significant, (mean, low, high))), finite(summary.get("n_samples"))
 
 
-def _ends(summary: dict[str, Any], path: Path) -> tuple[float | None, float | None, float | None]:
+def estimate_at(
+    summary: dict[str, Any], path: Path
+) -> tuple[float | None, float | None, float | None]:
     """Return mean and interval of one number out of a stored summary."""
     mean, interval = summary.get("mean"), summary.get("interval")
     if not path and isinstance(mean, dict) and set(mean) == {"mean", "variance"}:

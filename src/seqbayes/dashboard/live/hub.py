@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -111,26 +111,34 @@ class Hub:
         The beliefs.
     origin
         Their origin.
+    now
+        Returns the time in seconds.
     """
 
-    def __init__(self, board: Board, origin: Origin) -> None:
-        self.board, self.origin = board, origin
+    def __init__(
+        self, board: Board, origin: Origin, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.board, self.origin, self._now = board, origin, now
         self.boot = secrets.token_hex(4)
-        self.started = time.monotonic()
+        self.started = now()
         self.clients: set[Connection] = set()
         self._groups: dict[Subscription, _Group] = {}
         self._looked: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="frames", daemon=True)
         self._health_due = 0.0
         self._status = ""
         self.failure: str | None = None
 
-    def start(self) -> None:
-        """Begin; call on the event loop."""
+    def attach(self) -> None:
+        """Deliver frames on the running event loop."""
         self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Deliver frames on the running event loop until `stop` is called."""
+        self.attach()
         self._thread.start()
 
     def close_clients(self) -> None:
@@ -197,7 +205,7 @@ class Hub:
     def health(self) -> dict[str, Any]:
         """Return the state of pipeline and server as JSON values."""
         health = self.origin.health()
-        health.uptime = time.monotonic() - self.started
+        health.uptime = self._now() - self.started
         health.clients = len(self.clients)
         if self.failure is not None:  # what is shown is not up to date
             health.status, health.error = "stalled", health.error or self.failure
@@ -208,7 +216,7 @@ class Hub:
     def look_at(self, name: str, key: str) -> None:
         """Tell the events of a key one by one for a while."""
         with self._lock:
-            self._looked[name, key] = time.monotonic() + WATCHED_FOR
+            self._looked[name, key] = self._now() + WATCHED_FOR
             while len(self._looked) > 200:
                 self._looked.pop(next(iter(self._looked)))
 
@@ -259,12 +267,13 @@ class Hub:
 
     # In the thread.
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Compute frames until `stop` is called; an error is shown to clients."""
         while not self._stop.is_set():
             try:
-                self.origin.watch(self._watched())
+                self.origin.watch(self.watched())
                 self.origin.refresh(self.board, self._pause())
-                self._tick()
+                self.tick()
                 self.failure = None
             except Exception as error:  # the page shows the error and continues
                 self.failure = f"{type(error).__name__}: {error}"
@@ -272,13 +281,14 @@ class Hub:
 
     def _pause(self) -> float:
         """Return the seconds until something is due."""
-        now = time.monotonic()
+        now = self._now()
         with self._lock:
             due = [self._health_due, *(group.due for group in self._groups.values())]
         return min(max(min(due) - now, 0.002), 0.25)
 
-    def _watched(self) -> dict[str, list[str]]:
-        now = time.monotonic()
+    def watched(self) -> dict[str, list[str]]:
+        """Return the keys that clients look at, by belief."""
+        now = self._now()
         with self._lock:
             self._looked = {key: until for key, until in self._looked.items() if until > now}
             keys = set(self._looked).union(*(g.subscription.keys for g in self._groups.values()))
@@ -287,14 +297,15 @@ class Hub:
             found.setdefault(name, []).append(key)
         return found
 
-    def _tick(self) -> None:
-        now = time.monotonic()
+    def tick(self) -> None:
+        """Deliver all frames that are due."""
+        now = self._now()
         with self._lock:
             groups = [group for group in self._groups.values() if group.due <= now]
         for group in groups:
             period = 1.0 / group.subscription.hz
             group.due = max(group.due + period, now + period / 2.0)  # at an even rate
-            data, number = self._frames(group)
+            data, number = self._changes(group)
             if data:
                 self._send(group.clients, number, data)
         health = self.health()
@@ -309,8 +320,16 @@ class Hub:
         if clients and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._publish, clients, number, data)
 
-    def _frames(self, group: _Group) -> tuple[bytes, int]:
-        """Return what has changed for a group since its last frame."""
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """The subscriptions that have clients."""
+        return list(self._groups)
+
+    def frames(self, subscription: Subscription) -> tuple[bytes, int]:
+        """Return what has changed for a subscription since its last frame, and its number."""
+        return self._changes(self._groups[subscription])
+
+    def _changes(self, group: _Group) -> tuple[bytes, int]:
         board = self.board
         with board.lock:
             now, version = board.now(), board.version

@@ -83,6 +83,11 @@ class Trail:
         self._told.extend(told)
         return told
 
+    @property
+    def pending(self) -> int:
+        """Number of recorded events whose effects have not been computed."""
+        return sum(len(stretch.events) for stretch in self._untold)
+
     def recent(self) -> list[Happened]:
         """Return the last events that were taken."""
         for stretch in self._untold:

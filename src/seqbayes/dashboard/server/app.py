@@ -55,8 +55,9 @@ class Site:
         self.stories = Stories()
         self.access = access
         self._pages = Pages(access, log)
+        self.routes = self._routes()
         inner = Starlette(
-            routes=self._routes(),
+            routes=self.routes,
             lifespan=self._lifespan,
             exception_handlers={
                 Refusal: _refused,

@@ -1,16 +1,18 @@
 """Beliefs as JSON values for pages.
 
 Each kind of belief has one view class, which cards, detail pages, histories, comparisons and
-embedded pages share. The functions here choose the view and add what all kinds have in common.
+embedded pages share: a class with `register_view` in a module of this package. The functions here
+choose the view and add what all kinds have in common.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from seqbayes.dashboard.views import estimators, labels, mixtures, numbers, several  # noqa: F401
 from seqbayes.dashboard.views.base import (
     CARD_POINTS,
     DETAIL_POINTS,
@@ -24,6 +26,7 @@ from seqbayes.dashboard.views.base import (
     kind_of,
     kinds,
     register_view,
+    scale_of,
     view_of,
     weight_of,
     without_decay,
@@ -52,6 +55,7 @@ __all__ = [
     "ranking",
     "rankings",
     "register_view",
+    "scale_of",
     "share_of",
     "step",
     "surprise",
@@ -60,6 +64,9 @@ __all__ = [
 ]
 
 _MAX_FOLLOWABLE = 60
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
 
 
 def card(state: Any, last: Any = None, points: int = CARD_POINTS) -> dict[str, Any]:

@@ -159,9 +159,17 @@ class View:
         """Return a named estimate for each number that the belief is about."""
         return []
 
+    def leading_estimates(self, name: str, state: Any, most: int) -> list[dict[str, Any]]:
+        """Return the named estimates of a feature among others: all, or the largest of many."""
+        return self.estimates(name, state)
+
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield a small card for each number that the belief is about."""
-        about = {"family": type(state).__name__, "likelihood": type(state.likelihood).__name__}
+        about = {
+            "family": type(state).__name__,
+            "likelihood": type(state.likelihood).__name__,
+            "scale": scale_of(state),
+        }
         (told,) = self.cards([state], [last], 100)
         yield {"name": name, **about, **self.head(state), **told}
 
@@ -202,18 +210,19 @@ class View:
         return {"kind": kind_of(state), "n": finite(weight_of(state))}
 
 
-_VIEWS: dict[str, View] = {}
+VIEWS: dict[str, View] = {}
+"""All views by kind; see `register_view`."""
 
 
 def register_view(view: type[View]) -> type[View]:
     """Make a view available for the beliefs of its kind; usable as a decorator."""
-    _VIEWS[view.kind] = view()
+    VIEWS[view.kind] = view()
     return view
 
 
 def all_views() -> dict[str, View]:
-    """Return all views by kind."""
-    return dict(_VIEWS)
+    """Return all views by kind, in alphabetical order."""
+    return dict(sorted(VIEWS.items()))
 
 
 def kinds() -> list[str]:
@@ -225,12 +234,12 @@ def kinds() -> list[str]:
     >>> "number" in views.kinds()
     True
     """
-    return list(_VIEWS)
+    return sorted(VIEWS)
 
 
 def is_numeric(kind: str) -> bool:
     """Return whether beliefs of a kind are about one number."""
-    return kind in _VIEWS and _VIEWS[kind].numeric
+    return kind in VIEWS and VIEWS[kind].numeric
 
 
 def kind_of(state: Any) -> str:
@@ -249,7 +258,14 @@ def kind_of(state: Any) -> str:
 
 def view_of(state: Any) -> View:
     """Return the view of a belief; kinds without a view are shown as text."""
-    return _VIEWS.get(kind_of(state)) or View()
+    return VIEWS.get(kind_of(state)) or View()
+
+
+def scale_of(state: Any) -> str:
+    """Return how the numbers of a belief are written: "share", "log", or an empty string."""
+    if not state.conjugate:
+        return ""
+    return "log" if state.likelihood.of_logarithm else str(state.unit)
 
 
 def without_decay(state: Any) -> Any:

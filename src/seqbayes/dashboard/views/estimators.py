@@ -13,12 +13,10 @@ from seqbayes.dashboard.views.base import (
     Followed,
     Path,
     View,
-    kind_of,
     register_view,
     view_of,
 )
 from seqbayes.dashboard.views.figures import finite, pair
-from seqbayes.dashboard.views.labels import shares
 from seqbayes.dashboard.views.mixtures import brief
 from seqbayes.dashboard.views.several import followed_field
 from seqbayes.model import Summary
@@ -144,16 +142,7 @@ def _told(name: str, state: State | None) -> list[dict[str, Any]]:
     """Return the estimates of a belief about a feature; only the largest shares of labels."""
     if state is None:
         return []
-    if kind_of(state) == "labels":
-        return [
-            {
-                **_line(f"{name} = {share['label']}", share["mean"], share["interval"]),
-                "n": share["n"],
-                "unit": "share",
-            }
-            for share in shares(state, _MAX_FEATURE_LABELS)["shares"]
-        ]
-    return view_of(state).estimates(name, state)
+    return view_of(state).leading_estimates(name, state, _MAX_FEATURE_LABELS)
 
 
 def _line(name: str, mean: Any, interval: Any) -> dict[str, Any]:

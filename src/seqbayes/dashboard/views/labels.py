@@ -96,6 +96,19 @@ class LabelsView(View):
             for label, share in (state.mean or {}).items()
         ]
 
+    def leading_estimates(self, name: str, state: Any, most: int) -> list[dict[str, Any]]:
+        """Return the largest shares, with the number of observations of each label."""
+        return [
+            {
+                "name": f"{name} = {share['label']}",
+                "mean": share["mean"],
+                "interval": share["interval"],
+                "n": share["n"],
+                "unit": "share",
+            }
+            for share in shares(state, most)["shares"]
+        ]
+
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution, or None if it is not one of labels."""
         found = predictive_of(state)

@@ -51,7 +51,9 @@ class NumberView(View):
         ends = self.intervals(chosen)
         densities = _densities(chosen, [lasts[k] for k in proper], ends, points)
         for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
-            told[k]["interval"], told[k]["density"] = pair((low, high)), density
+            # a single observation under a very weak prior leaves no width that a float can hold
+            told[k]["interval"] = pair((low, high)) if low < high else None
+            told[k]["density"] = density
             told[k] |= self.more(states[k])
         return told
 

@@ -87,6 +87,7 @@ class VectorView(SeveralView):
                 "name": within(name, feature),
                 "family": "Normal",
                 "likelihood": type(state.likelihood).__name__,
+                "scale": "",
                 "kind": "number",
                 "n": finite(state.n_samples),
                 **EMPTY,

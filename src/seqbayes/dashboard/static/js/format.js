@@ -7,8 +7,8 @@ const fixed = Array.from(
     new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
 );
 const NONE = "–";
-const SHARES = new Set(["Beta", "Dirichlet", "DirichletProcess"]);
-const LOG = "LogNormal";
+const SHARE = "share";
+const LOG = "log";
 
 const minus = (text) => text.replace("-", "−");
 export const exists = (number) => typeof number === "number" && Number.isFinite(number);
@@ -58,14 +58,13 @@ export function probability(p, digits = 1) {
 }
 
 /**
- * The measure of the values of a belief: a family, or logarithms.
- *
- * The exponential of a mean of logarithms is the median of the observations.
+ * How the values of a belief are written: "share", "log" (the exponential is the median of the
+ * observations), or empty.
  */
-export const measure = ({ family, likelihood }) => (likelihood === LOG ? LOG : family);
+export const measure = ({ scale: of }) => of ?? "";
 
-/** The measure of one of several numbers. */
-export const measureOf = ({ unit } = {}) => (unit === "share" ? "Beta" : "");
+/** How one of several numbers is written. */
+export const measureOf = ({ unit } = {}) => unit ?? "";
 
 /** The present value of the number that is plotted over time. */
 export function followed({ spark, fields, components }) {
@@ -77,7 +76,7 @@ export function followed({ spark, fields, components }) {
   const part = components?.find(({ name }) => `share of ${name}` === one.name);
   if (part) one.mean = part.weight;
   const { mean: now, interval } = line ?? one;
-  return { name: one.name, mean: now, interval, family: measureOf(spark) };
+  return { name: one.name, mean: now, interval, measured: measureOf(spark) };
 }
 
 /** A number with an interval, or without. */
@@ -85,19 +84,19 @@ export const oneOf = ({ mean, interval }, written) =>
   interval || !written.share ? written.text(mean) : probability(mean);
 
 /** Values for display: shares in percent, logarithms as their exponentials. */
-export function unfold(family) {
-  if (family === LOG) return Math.exp;
-  return SHARES.has(family) ? (x) => 100 * x : (x) => x;
+export function unfold(measured) {
+  if (measured === LOG) return Math.exp;
+  return measured === SHARE ? (x) => 100 * x : (x) => x;
 }
 
 /**
  * Formats the values of one belief: shares in percent, other values unchanged, with a number of
  * digits that suits an interval of this width.
  */
-export function scale(family, interval) {
-  const share = SHARES.has(family);
-  const log = family === LOG;
-  const of = unfold(family);
+export function scale(measured, interval) {
+  const share = measured === SHARE;
+  const log = measured === LOG;
+  const of = unfold(measured);
   const [low, high] = interval ? interval.map(of) : [NaN, NaN];
   const width = Math.abs(high - low);
   const far = Math.max(Math.abs(low), Math.abs(high));
@@ -131,9 +130,9 @@ export function scale(family, interval) {
 }
 
 /** Ticks of an axis, with as many decimals as the one that needs most. */
-export function tickTexts(values, family = "") {
-  const share = SHARES.has(family);
-  const xs = values.map(unfold(family));
+export function tickTexts(values, measured = "") {
+  const share = measured === SHARE;
+  const xs = values.map(unfold(measured));
   const step = xs.length > 1 ? Math.abs(xs[1] - xs[0]) : Math.abs(xs[0]);
   const far = Math.max(...xs.map(Math.abs));
   const unit = share ? " %" : "";

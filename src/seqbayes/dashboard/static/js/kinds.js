@@ -2,11 +2,11 @@
 
 /** The kinds of beliefs: whether each is about one number, and what a comparison is about. */
 export const KINDS = {
-  number: { numeric: true, compares: "number" },
-  normal: { numeric: true, compares: "number" },
+  estimator: { numeric: false, compares: "" },
   labels: { numeric: false, compares: "share" },
   mixture: { numeric: false, compares: "" },
-  vector: { numeric: false, compares: "" },
+  normal: { numeric: true, compares: "number" },
+  number: { numeric: true, compares: "number" },
   product: { numeric: false, compares: "" },
-  estimator: { numeric: false, compares: "" },
+  vector: { numeric: false, compares: "" },
 };

@@ -20,8 +20,8 @@ export function ticks([low, high], about = 6) {
 }
 
 /** Ticks of a logarithmic axis, at round values. */
-export function ticksOf(domain, about, family) {
-  if (family !== "LogNormal") return ticks(domain, about);
+export function ticksOf(domain, about, measured) {
+  if (measured !== "log") return ticks(domain, about);
   const [low, high] = domain.map(Math.exp);
   if (high / low < WIDE) return ticks([low, high], about).map(Math.log);
   const decades = Math.ceil(Math.log10(high / low));

@@ -9,6 +9,9 @@ export function place(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
 }
 
+const widestOf = (shares) =>
+  Math.max(0.02, ...shares.map((share) => share.interval?.[1] ?? share.mean));
+
 /** Shares as bars, intervals as whiskers, estimates as symbols; in full, with the intervals as text. */
 export class Shares {
   constructor({ most = 12, estimates = false, full = false } = {}) {
@@ -20,12 +23,22 @@ export class Shares {
     this.rest = h("li", { class: "muted rest" });
   }
 
+  /** What a card needs of a common axis; null before there are shares. */
+  extent(card) {
+    return card.shares?.length ? { low: 0, high: widestOf(this.#shown(card)) } : null;
+  }
+
+  /** Use a common axis, or the card's own if it is null. */
+  share(shared) {
+    if (shared === this.shared) return;
+    this.shared = shared;
+    if (this.card) this.update(this.card);
+  }
+
   update(card) {
-    const all = (card.shares?.length ?? 0) + (card.rest ?? 0);
-    // The last line states how many more there are.
-    const most = all > this.most ? this.most - 1 : this.most;
-    const shares = (card.shares ?? []).slice(0, most);
-    const widest = Math.max(0.02, ...shares.map((share) => share.interval?.[1] ?? share.mean));
+    this.card = card;
+    const shares = this.#shown(card);
+    const widest = this.shared?.domain[1] ?? widestOf(shares);
     const kept = new Set(shares.map((share) => share.label));
     for (const [label, row] of this.rows) {
       if (!kept.has(label)) {
@@ -45,6 +58,12 @@ export class Shares {
       setText(this.rest, `and ${count(rest)} more`);
       this.element.append(this.rest);
     } else this.rest.remove();
+  }
+
+  // One of the lines says how many more there are.
+  #shown(card) {
+    const all = (card.shares?.length ?? 0) + (card.rest ?? 0);
+    return (card.shares ?? []).slice(0, all > this.most ? this.most - 1 : this.most);
   }
 
   #row(label) {
@@ -82,7 +101,7 @@ export class Shares {
     if (share.interval) {
       const [low, high] = share.interval;
       place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
-      const said = scale("Dirichlet", share.interval).range(share.interval);
+      const said = scale("share", share.interval).range(share.interval);
       setText(row.range, this.full ? said : `, 95 % interval ${said}`);
     }
     for (const estimate of ["mle", "map"]) {

@@ -30,6 +30,18 @@ export class Components {
     if (this.card) this.update(this.card);
   }
 
+  /** What a card needs of a common axis; null before there is a density. */
+  extent({ x }) {
+    return x?.length ? { low: x[0], high: x.at(-1) } : null;
+  }
+
+  /** Use a common axis, or the card's own if it is null. */
+  share(shared) {
+    if (shared === this.shared) return;
+    this.shared = shared;
+    if (this.card) this.update(this.card);
+  }
+
   update(card) {
     this.card = card;
     const components = (card.components ?? []).slice(0, this.most);
@@ -50,7 +62,8 @@ export class Components {
       setAttribute(this.root, name, value);
     }
     const side = card.discrete ? 12 : 0;
-    const sx = linear([card.x[0], card.x.at(-1)], [side, this.width - side]);
+    const domain = this.shared?.domain ?? [card.x[0], card.x.at(-1)];
+    const sx = linear(domain, [side, this.width - side]);
     const sy = linear([0, 1.04 * (greatest(card.total) || 1)], [height - foot, 6]);
     const curves = [card.total, ...components.map(({ density }) => density)];
     const coarse = card.discrete || !this.full;

@@ -75,32 +75,47 @@ export class Density {
     })) {
       setAttribute(this.root, name, value);
     }
-    if (this.card) this.update(this.card, this.family);
+    if (this.card) this.update(this.card, this.measured);
   }
 
   toggle(part, shown) {
     if (shown) this.hidden.delete(part);
     else this.hidden.add(part);
-    if (this.card) this.update(this.card, this.family);
+    if (this.card) this.update(this.card, this.measured);
   }
 
-  update(card, family) {
+  /** What a card needs of a common axis; null before there is a density. */
+  extent({ density, mean }) {
+    return density?.x?.length ? { low: density.x[0], high: density.x.at(-1), mean } : null;
+  }
+
+  /** Use a common axis, or the card's own if it is null. */
+  share(shared) {
+    if (shared === this.shared) return;
+    this.shared = shared;
+    if (this.card) this.update(this.card, this.measured);
+  }
+
+  update(card, measured) {
     this.card = card;
-    this.family = family;
-    if (!card.density?.x?.length || this.width === 0) return;
+    this.measured = measured;
+    const drawable = Boolean(card.density?.x?.length);
+    this.root.toggleAttribute("hidden", !drawable);
+    if (!drawable || this.width === 0) return;
     const density = this.full ? finer(card.density) : card.density;
     this.density = density;
     const { top, side, lane, foot } = this.room;
     const floor = this.height - foot - lane;
     const xs = density.x;
-    const sx = linear([xs[0], xs.at(-1)], [side, this.width - side]);
+    const domain = this.shared?.domain ?? [xs[0], xs.at(-1)];
+    const sx = linear(domain, [side, this.width - side]);
     const peak = greatest(density.posterior) || 1;
     const sy = linear([0, peak * 1.04], [floor, top]);
     this.sx = sx;
     this.sy = sy;
     this.#draw(density, card.interval, sx, sy, floor);
     this.#estimates(card, density, sx, sy, floor);
-    this.scale = scale(family, card.interval);
+    this.scale = scale(measured, card.interval);
     if (this.full) this.#ticks(sx, this.height - 6);
     else this.#bounds(card.interval, sx, this.height - 2);
     setAttribute(this.root, "aria-label", describe(card, this.scale));
@@ -114,7 +129,8 @@ export class Density {
     draw("body", area(x, posterior, sx, sy));
     draw("interval", interval ? area(x, posterior, sx, sy, interval) : "");
     draw("posterior", line(x, posterior, sx, sy));
-    draw("prior", density.prior ? line(x, density.prior, sx, sy) : "");
+    const prior = density.prior && (this.shared?.prior ?? { x, y: density.prior });
+    draw("prior", prior ? line(prior.x, prior.y, sx, sy) : "");
     draw("likelihood", density.likelihood ? line(x, density.likelihood, sx, sy) : "");
     for (const [name, value] of Object.entries({ x1: 0, x2: this.width, y1: floor, y2: floor })) {
       setAttribute(this.base, name, value);
@@ -160,8 +176,8 @@ export class Density {
   }
 
   #ticks(sx, y) {
-    const values = ticksOf(sx.domain, Math.max(3, Math.floor(this.width / 90)), this.family);
-    const texts = tickTexts(values, this.family);
+    const values = ticksOf(sx.domain, Math.max(3, Math.floor(this.width / 90)), this.measured);
+    const texts = tickTexts(values, this.measured);
     this.axis.replaceChildren(
       ...values.flatMap((value, i) => {
         const x = sx(value).toFixed(1);

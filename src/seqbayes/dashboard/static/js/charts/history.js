@@ -121,9 +121,9 @@ export class History {
   }
 
   /** @param {string} [none] the reason why there is nothing to draw, if known */
-  async update(history, family, none) {
+  async update(history, measured, none) {
     this.history = history;
-    this.family = family;
+    this.measured = measured;
     const short = !(history?.t?.length > 1);
     this.note.hidden = !short;
     this.box.hidden = short;
@@ -195,10 +195,10 @@ export class History {
         {
           ...axis,
           size: 62,
-          ...(this.family === "LogNormal" && {
-            splits: (_, __, low, high) => ticksOf([low, high], 5, this.family),
+          ...(this.measured === "log" && {
+            splits: (_, __, low, high) => ticksOf([low, high], 5, this.measured),
           }),
-          values: (_, marks) => tickTexts(marks, this.family),
+          values: (_, marks) => tickTexts(marks, this.measured),
         },
       ],
       series: [
@@ -238,7 +238,7 @@ export class History {
     }
     const [xs, high, low, mean] = plot.data.map((ys) => ys[i]);
     const ends = exists(low) && exists(high) ? [low, high] : null;
-    const written = scale(this.family, ends);
+    const written = scale(this.measured, ends);
     const where = this.by === "t" ? when(xs) : `after ${count(xs)}`;
     setText(
       this.reading,

@@ -1,21 +1,29 @@
-// The chart for each kind of belief; add the chart of a new kind here.
+// The chart of each kind of belief, and its place on a card: a new kind needs an entry here only.
 
 import { KINDS } from "../kinds.js";
 import { Fields, Shares } from "./bars.js";
 import { Components } from "./components.js";
 import { Density } from "./density.js";
 
-// A card has space for a few lines above the plot over time.
-const CHARTS = {
-  number: (full) => new Density({ full }),
-  normal: (full) => new Density({ full }),
-  labels: (full) => new Shares({ most: full ? 13 : 6, estimates: true, full }),
-  mixture: (full) => new Components({ full }),
+const SPARK = 34; // px
+
+const LAYOUTS = {
+  number: { chart: (full) => new Density({ full }) },
+  normal: { chart: (full) => new Density({ full }) },
+  // six labels leave less room for the plot over time
+  labels: { chart: (full) => new Shares({ most: full ? 13 : 6, estimates: true, full }), spark: 20 },
+  mixture: { chart: (full) => new Components({ full }), extra: 6 },
 };
 
 /** The chart for beliefs of a kind; named estimates for kinds without a chart. */
 export function chartOf(kind, full = false) {
-  return CHARTS[kind]?.(full) ?? new Fields({ most: full ? 24 : 3 });
+  return LAYOUTS[kind]?.chart(full) ?? new Fields({ most: full ? 24 : 3 });
+}
+
+/** Height of the plot over time on a card, and additional height of the chart. */
+export function layoutOf(kind) {
+  const { spark = SPARK, extra = 0 } = LAYOUTS[kind] ?? {};
+  return { spark, extra };
 }
 
 /** Whether beliefs of a kind are about one number. */

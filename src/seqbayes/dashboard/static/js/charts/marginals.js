@@ -2,8 +2,7 @@
 
 import { h, setText } from "../dom.js";
 import { measure, scale, visible } from "../format.js";
-import { Shares } from "./bars.js";
-import { Density } from "./density.js";
+import { chartOf } from "./kinds.js";
 
 const HEIGHT = 104;
 
@@ -27,7 +26,7 @@ export class Marginals {
   }
 
   #part({ name, kind }) {
-    const chart = kind === "labels" ? new Shares({ most: 5, estimates: true }) : new Density();
+    const chart = chartOf(kind);
     const value = h("span", { class: "muted" });
     const element = h("li", null, h("h3", null, visible(name), value), chart.element);
     const part = { chart, value, element };

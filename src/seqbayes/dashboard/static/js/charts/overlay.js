@@ -31,10 +31,10 @@ export class Overlay {
   /**
    * @param {object[]} cards
    * @param {string[]} names
-   * @param {string} family of the belief
+   * @param {string} measured of the belief
    */
-  update(cards, names, family) {
-    this.last = [cards, names, family];
+  update(cards, names, measured) {
+    this.last = [cards, names, measured];
     const width = this.element.clientWidth;
     const drawn = cards.flatMap(({ density }, i) => (density?.x?.length ? [{ density, i }] : []));
     if (!width || !drawn.length) {
@@ -47,7 +47,7 @@ export class Overlay {
     const ends = roomy(
       Math.min(...drawn.map(({ density }) => density.x[0])),
       Math.max(...drawn.map(({ density }) => density.x.at(-1))),
-      scale(family).share,
+      scale(measured).share,
     );
     const sx = linear(ends, [6, width - 6]);
     const floor = height - FOOT;
@@ -58,7 +58,7 @@ export class Overlay {
     this.root.replaceChildren(
       ...drawn.flatMap((one) => curve(one, sx, sy)),
       ...labels,
-      ...axis(sx, width, floor, family),
+      ...axis(sx, width, floor, measured),
     );
     setAttribute(
       this.root,
@@ -138,9 +138,9 @@ function shortened(name) {
   return signs.length > LONGEST ? `${signs.slice(0, LONGEST - 1).join("")}…` : name;
 }
 
-function axis(sx, width, floor, family) {
-  const marks = ticksOf(sx.domain, Math.max(3, Math.floor(width / 110)), family);
-  const texts = tickTexts(marks, family);
+function axis(sx, width, floor, measured) {
+  const marks = ticksOf(sx.domain, Math.max(3, Math.floor(width / 110)), measured);
+  const texts = tickTexts(marks, measured);
   return [
     svg("line", { class: "d-base", x1: 0, x2: width, y1: floor, y2: floor }),
     ...marks.map((value, i) =>

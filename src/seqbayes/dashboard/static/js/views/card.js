@@ -2,7 +2,7 @@
 
 import { detailPath } from "../api.js";
 import { percentOf } from "../charts/density.js";
-import { chartOf, isNumeric } from "../charts/kinds.js";
+import { chartOf, isNumeric, layoutOf } from "../charts/kinds.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
 import { faded } from "../fade.js";
@@ -25,8 +25,6 @@ import { isPinned, togglePin } from "../prefs.js";
 export const CARD_HEIGHT = 300;
 const PADDING = 18;
 export const PLOT = 122;
-const SPARK = 34;
-const LOW_SPARK = 20; // under six labels
 
 export class Card {
   /**
@@ -107,8 +105,9 @@ export class Card {
 
   resize(width, plot = PLOT) {
     const inner = Math.max(120, width - 2 * PADDING - 2);
-    this.chart.resize?.(inner, this.belief.kind === "mixture" ? plot + 6 : plot);
-    this.spark.resize(inner, this.belief.kind === "labels" ? LOW_SPARK : SPARK);
+    const { spark, extra } = layoutOf(this.belief.kind);
+    this.chart.resize?.(inner, plot + extra);
+    this.spark.resize(inner, spark);
   }
 
   /** Update the card with complete data or changes. */
@@ -123,7 +122,7 @@ export class Card {
   draw() {
     const card = this.data;
     const { name } = this.belief;
-    const family = measure(this.belief);
+    const measured = measure(this.belief);
     setText(this.title, keyName(card.key, name));
     this.title.classList.toggle("nameless", nameless(card.key));
     setAttribute(this.title, "title", keyName(card.key, name));
@@ -132,7 +131,7 @@ export class Card {
       setText(this.value, probability(top.mean));
       setText(this.range, visible(top.label));
     } else if (typeof card.mean === "number") {
-      const written = scale(family, card.interval);
+      const written = scale(measured, card.interval);
       setText(this.value, written.text(card.mean));
       setText(
         this.range,
@@ -144,11 +143,11 @@ export class Card {
       );
     } else {
       const one = followed(card);
-      const written = scale(one?.family, one?.interval);
+      const written = scale(one?.measured, one?.interval);
       setText(this.value, one ? oneOf(one, written) : count(card.n));
       setText(this.range, one ? visible(one.name) : "seen");
     }
-    this.chart.update(card, family);
+    this.chart.update(card, measured);
     if (card.spark) {
       this.spark.update(card.spark);
       const of = card.spark.part ? ` of ${card.spark.part}` : "";

@@ -82,8 +82,8 @@ export class Compare {
     return compares(this.belief.kind) === "share";
   }
 
-  get family() {
-    return this.labelled ? "Beta" : measure(this.belief); // a single share
+  get measured() {
+    return this.labelled ? "share" : measure(this.belief); // a single share
   }
 
   #listen() {
@@ -302,8 +302,8 @@ export class Compare {
       this.shown = shown;
       this.chips.replaceChildren(...cards.map((card, i) => this.#chip(card, names[i], i)));
     }
-    this.overlay.update(cards, names, this.family);
-    const written = scale(this.family, cards[0]?.interval);
+    this.overlay.update(cards, names, this.measured);
+    const written = scale(this.measured, cards[0]?.interval);
     const rows = cards.map((card) => [
       h("a", { href: detailPath(this.name, card.id) }, this.#named(card.id)),
       count(card.n),
@@ -387,7 +387,7 @@ export class Compare {
       .sort((a, b) => b.p - a.p);
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
     const pairs = differences.filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
-    const written = scale(this.family, pairs[0]?.interval);
+    const written = scale(this.measured, pairs[0]?.interval);
     setText(this.much, `${written.log ? "ratio" : "difference"}, 95 % interval`);
     this.differences.replaceChildren(forest(pairs, named, written));
   }

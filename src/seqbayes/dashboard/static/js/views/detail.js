@@ -139,7 +139,7 @@ export class Detail {
       "div",
       null,
       this.stepwise ? panel("Bayes’ rule, last event", null, this.rule.element) : null,
-      this.belief.kind === "mixture" && !this.store
+      this.data.makers !== undefined && !this.store
         ? panel("Responsibilities", h("p", null, "Bayes’ rule, last event"), this.makers)
         : null,
       panel("Next observation", h("p", null, "predictive"), this.predictive),
@@ -339,14 +339,14 @@ export class Detail {
   }
 
   #past(history) {
-    const family = history.part && this.data.kind !== "labels" ? measureOf(history) : this.measure;
+    const measured = history.part ? measureOf(history) : this.measure;
     // the selected one of several numbers
-    const followed = history.part ?? (family === "LogNormal" ? "the median" : null);
+    const followed = history.part ?? (measured === "log" ? "the median" : null);
     const named = this.follows ? "History of" : `History of ${followed}`;
     setText(this.pastTitle, followed ? named : "History");
-    const written = scale(family, this.data.interval);
+    const written = scale(measured, this.data.interval);
     const young = this.data.settled === false ? YOUNG : undefined;
-    this.history.update(history, family, young);
+    this.history.update(history, measured, young);
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
     this.pastTable.ontoggle ??= () => this.#slow();
   }

@@ -22,7 +22,7 @@ export function figures(card, measure) {
 function estimates(card, measure) {
   const [first] = card.shares ?? [];
   if (first) {
-    const range = first.interval && scale("Dirichlet", first.interval).range(first.interval);
+    const range = first.interval && scale("share", first.interval).range(first.interval);
     return [
       [visible(first.label), probability(first.mean), "mean"],
       range && [LABELS.interval, range, "interval"],
@@ -31,7 +31,7 @@ function estimates(card, measure) {
   if (typeof card.mean !== "number") {
     const one = followed(card);
     if (!one) return [["seen", count(card.n)]];
-    const written = scale(one.family, one.interval);
+    const written = scale(one.measured, one.interval);
     return [
       [visible(one.name), oneOf(one, written), "mean"],
       one.interval && [LABELS.interval, written.range(one.interval), "interval"],

@@ -1,5 +1,6 @@
 // The keys that can be added to a comparison.
 
+import { isNumeric } from "../charts/kinds.js";
 import { get, part, query } from "../api.js";
 import { h, icon } from "../dom.js";
 import { count, measure, scale } from "../format.js";
@@ -58,9 +59,8 @@ export class Offers {
   }
 
   #offer(card) {
-    const { kind } = this.belief;
     const mean = scale(measure(this.belief), card.interval).text(card.mean);
-    const said = kind === "labels" ? `n ${count(card.n)}` : mean;
+    const said = isNumeric(this.belief.kind) ? mean : `n ${count(card.n)}`;
     return h(
       "button",
       { type: "button", class: "button", disabled: this.full, onclick: () => this.add(card.id) },

@@ -3,6 +3,7 @@
 import { isNumeric } from "../charts/kinds.js";
 import { ApiError, get, query } from "../api.js";
 import { drawn, legend } from "../charts/density.js";
+import { sharedAxis } from "../charts/shared.js";
 import { h, icon, setText } from "../dom.js";
 import { count, visible } from "../format.js";
 import { Pins } from "./pins.js";
@@ -28,6 +29,7 @@ export class Overview {
     this.only = search.get("belief");
     this.pinnedOnly = search.has("pinned");
     this.grids = [];
+    this.axes = new Map(); // of beliefs by name
     this.element = h("div", { class: "overview" });
     this.stop = new AbortController();
   }
@@ -125,6 +127,7 @@ export class Overview {
     live.addEventListener("gone", ({ detail }) => this.#gone(detail), { signal });
     live.addEventListener("resync", () => this.#refresh(), { signal });
     live.addEventListener("tick", () => this.#heartbeat(), { signal });
+    live.addEventListener("cards", () => this.#align(), { signal });
     this.watcher = new ResizeObserver(relayout); // the scroll bar may appear or disappear
     this.watcher.observe(this.element);
   }
@@ -271,7 +274,30 @@ export class Overview {
     if (said) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
   }
 
+  // All cards of a belief have one axis; those that are pinned, too.
+  #align() {
+    if (this.aligning) return;
+    this.aligning = true;
+    const aligned = () => {
+      this.aligning = false;
+      for (const { name } of this.beliefs) this.#alignOne(name);
+    };
+    requestAnimationFrame(() => requestAnimationFrame(aligned)); // when the cards are drawn
+  }
+
+  #alignOne(name) {
+    const grid = this.grids.find(({ belief }) => belief.name === name);
+    const pins = [...this.pins.values()].filter(({ belief, data }) => belief.name === name && data);
+    const charts = [...pins, ...(grid?.cards.values() ?? [])].map(({ chart }) => chart);
+    if (!charts[0]?.extent) return;
+    const cards = [...pins.map(({ data }) => data), ...(grid?.known.values() ?? [])];
+    const axis = sharedAxis(cards, charts[0], this.axes.get(name) ?? null);
+    this.axes.set(name, axis);
+    for (const chart of charts) chart.share(axis);
+  }
+
   #watch() {
+    this.#align();
     const keys = new Map(
       [...this.pins.values()].map((card) => [
         `${card.belief.name}/${card.id}`,
