@@ -166,7 +166,8 @@ def test_a_mixture_of_numbers_tells_its_interval():
 
 def test_a_mixture_of_labels_is_bars():
     labels = Dirichlet.flat(list("abc"))
-    state = taught(Mixture([labels, Dirichlet({"a": 1, "b": 1, "c": 5})], seed=1), "aabacb" * 9)
+    parts = [labels, Dirichlet({"a": 1, "b": 1, "c": 5})]
+    state = taught(Mixture(parts, seed=1, buffer=20), "aabacb" * 9)
     told = predicted(state)
     assert (told["kind"], told["x"][0]) == ("pmf", "a")
     assert sum(told["p"]) == pytest.approx(1.0)
