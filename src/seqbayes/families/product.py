@@ -128,7 +128,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         total = self.new_statistics()
         n = tables.length(columns)
         weights = arrays.weights(w, n)
-        total.absorb(float(n) if weights is None else float(weights.sum()))
+        total.absorb(arrays.total(1.0, weights, n))
         for name, column in columns.items():
             try:
                 part = self.fields[name].summarise(column, weights)

@@ -148,6 +148,6 @@ class PairLikelihood(Likelihood):
         """Add many observations to an empty accumulator."""
         total.absorb(*self._sums(xs, w))
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         """Return (n, a, b, log base measure) of many observations."""
         raise NotImplementedError

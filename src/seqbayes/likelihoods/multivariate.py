@@ -75,16 +75,7 @@ class MultivariateNormal(Likelihood):
         values = self._table(xs, dimension)
         weights = arrays.weights(w, len(values))
         total = self.accumulator(dimension)
-        n = float(len(values)) if weights is None else float(weights.sum())
-        if n == 0.0:
-            return total
-        mean = np.average(values, axis=0, weights=weights)
-        with np.errstate(over="ignore", invalid="ignore"):
-            deviations = values - mean
-            shift = np.average(deviations, axis=0, weights=weights)
-            deviations -= shift
-            weighted = deviations if weights is None else deviations * weights[:, None]
-            total.absorb(n, mean, shift, weighted.T @ deviations, 0.0)
+        total.absorb_array(values, np.ones(len(values)) if weights is None else weights)
         return total
 
     def _table(self, xs: Iterable[Any], dimension: int) -> arrays.Array:

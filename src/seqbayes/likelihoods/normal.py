@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -109,14 +110,27 @@ def _absorb_block(
         arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
         values = np.log(values)
         log_base = -arrays.total(values, w, len(values))
-    n = arrays.total(1.0, w, len(values))
-    if n == 0.0:
-        arrays.check_finite(values, float(values.sum()))
-        return
+    else:
+        arrays.check_finite(values, float(np.abs(values).max()))
+    if not (len(values) > arrays.FEW and _absorb_similar(total, values, w, log_base)):
+        weights = None if w is None else arrays.contiguous(w)
+        total.absorb_array(arrays.contiguous(values), weights, log_base)
+
+
+def _absorb_similar(
+    total: Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
+) -> bool:
+    """Absorb values faster, if rounding errors are small compared with every one of them."""
+    if w is not None and w.max() > 1e3 * w.min():
+        return False
+    n = arrays.rounded_total(1.0, w, len(values))
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = arrays.total(values, w, len(values)) / n
-        arrays.check_finite(values, mean)
+        mean = arrays.rounded_total(values, w, len(values)) / n
         deviations = values - mean
-        shift = arrays.total(deviations, w, len(values)) / n
-        squares = arrays.total(np.square(deviations, out=deviations), w, len(values))
-    total.absorb(n, mean, shift, max(squares - n * shift * shift, 0.0), log_base)
+        shift = arrays.rounded_total(deviations, w, len(values)) / n
+        np.square(deviations, out=deviations)
+        squares = arrays.rounded_total(deviations, w, len(values))
+    similar = bool(deviations.max() * n < 1e3 * squares < math.inf)
+    if similar:
+        total.absorb(n, mean, shift, max(squares - n * shift * shift, 0.0), log_base)
+    return similar

@@ -94,7 +94,7 @@ class PowerLikelihood(PairLikelihood):
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         values = arrays.reals(xs)
         weights = arrays.weights(w, len(values))
         shape, _, power, _, two_sided = self._form()
@@ -104,23 +104,29 @@ class PowerLikelihood(PairLikelihood):
                 return sums
         return arrays.blockwise(self._block_sums, values, weights)
 
-    def _plain_sums(self, values: arrays.Array) -> tuple[float, float, float, float] | None:
-        """Return the sums where the statistic is x itself; None where a value is refused."""
+    def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
+        """Return the sums if the statistic is x itself.
+
+        None if a value is refused, or rounding errors could be large compared with a value.
+        """
         _, scale, _, _, _ = self._form()
         n = float(len(values))
-        total = 0.0
+        total = largest = 0.0
         for (block,) in arrays.blocks(values):
             part, least = scan_floats(arrays.contiguous(block))
             total += part
+            largest = max(largest, float(block.max(initial=0.0)))
             if not least >= 0.0:
                 return None
+        if n <= arrays.FEW or not largest * n < 1e3 * total < math.inf:
+            return None
         if not math.isfinite(scale * total):
             return None
         return n, n, scale * total, n * math.log(scale)
 
     def _block_sums(
         self, xs: arrays.Array, weights: arrays.Array | None
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[Any, Any, Any, Any]:
         shape, scale, power, origin, two_sided = self._form()
         slope = shape * power - 1.0
         values = xs.astype(float, copy=False)
@@ -315,14 +321,14 @@ class Pareto(PairLikelihood):
         """Return a new, empty accumulator."""
         return ParetoSums(self.scale)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         expected = f"a finite number >= {self.scale:g}"
         values = arrays.reals(xs, expected)
         return arrays.blockwise(self._block_sums, values, arrays.weights(w, len(values)))
 
     def _block_sums(
         self, values: arrays.Array, weights: arrays.Array | None
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[Any, Any, Any, Any]:
         scale = self.scale
         values = values.astype(float, copy=False)
         arrays.check(values, values >= scale, f"a finite number >= {scale:g}")

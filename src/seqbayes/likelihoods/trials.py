@@ -50,7 +50,7 @@ class Bernoulli(PairLikelihood):
         """Return a new, empty accumulator."""
         return BernoulliSums()
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         expected = "True, False, 1 or 0"
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
@@ -60,8 +60,8 @@ class Bernoulli(PairLikelihood):
                 arrays.refuse_item(values, (values != 0) & (values != 1), expected)
             return float(len(values)), float(successes), float(len(values) - successes), 0.0
         arrays.check(values, (values == 0) | (values == 1), expected)
-        n, ones = float(weights.sum()), arrays.total(values, weights, len(values))
-        return n, ones, arrays.total(1.0 - values, weights, len(values)), 0.0
+        n, ones = len(values), arrays.total(values, weights, len(values))
+        return arrays.total(1.0, weights, n), ones, arrays.total(1.0 - values, weights, n), 0.0
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Bernoulli distribution of the next trial."""
@@ -169,7 +169,7 @@ class Binomial(PairLikelihood):
     @classmethod
     def _pair_sums(
         cls, successes: arrays.Array, trials: arrays.Array, weights: arrays.Array | None
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[Any, Any, Any, Any]:
         cls._check(successes, trials)
         n = len(successes)
         a = arrays.total(successes.astype(float), weights, n)
@@ -273,7 +273,7 @@ class Geometric(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(1.0, self.start)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[float, float, float, float]:
+    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         expected = f"a whole number >= {self.start}"
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))

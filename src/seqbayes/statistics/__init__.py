@@ -1,10 +1,9 @@
-"""What one observation adds: compiled sums of sufficient statistics.
+"""Sums of sufficient statistics, compiled.
 
-Plain Python source that Cython compiles; uncompiled it does the same, slower. An accumulator reads
+The source is plain Python that Cython compiles; uncompiled it works too, but slower. An accumulator reads
 one observation (checks it against the support, takes its sufficient statistic and log base
-measure), and adds, removes, merges and scales. Sums carry their rounding errors along (Neumaier;
-double-double for second moments), so that windows, merges and long streams stay exact to the last
-digits.
+measure), and adds, removes, merges and scales. Sums are exact, so that what leaves a window leaves
+no trace, and merges and long streams keep all digits.
 """
 
 from seqbayes.statistics.base import Learner, PythonStatistics, Statistics

@@ -12,12 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.errors import ObservationError
-from seqbayes.statistics import LARGE_COUNT, as_real, read_weight, scan
+from seqbayes.statistics.factorials import LARGE_COUNT
+from seqbayes.statistics.reading import as_real, read_weight
+from seqbayes.statistics.scan import scan
+from seqbayes.statistics.sums import Sum
 
 Array = npt.NDArray[Any]
 
 BLOCK = 1 << 16
 """Observations that are summed up at a time where that makes temporary arrays."""
+
+FEW = 1 << 10
+"""Up to this number, exact sums take no longer than sums of arrays."""
 
 
 def refuse_item(xs: Array, bad: Array, expected: str) -> NoReturn:
@@ -146,19 +152,19 @@ def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
 
 
 def blockwise(
-    function: Callable[..., tuple[float, float, float, float]], *columns: Array | None
-) -> tuple[float, float, float, float]:
+    function: Callable[..., tuple[Any, Any, Any, Any]], *columns: Array | None
+) -> tuple[Any, Any, Any, Any]:
     """Sum up what a function returns for blocks of columns (n, a, b and the log base).
 
-    Its temporary arrays stay in the cache. Where it refuses a block it is given the whole, so that
-    it names the place in the whole.
+    Its temporary arrays stay in the cache. If it refuses a block, it is called with all rows, so
+    that the error gives the position among all of them.
     """
     try:
         parts = [function(*block) for block in blocks(*columns)]
     except ObservationError:
         function(*columns)
         raise
-    n, a, b, log_base = (math.fsum(sums) for sums in zip(*parts, strict=True))
+    n, a, b, log_base = (sum(sums, Sum()) for sums in zip(*parts, strict=True))
     return n, a, b, log_base
 
 
@@ -175,8 +181,26 @@ def check_finite(xs: Array, total: float, expected: str = "a finite number") -> 
         raise ObservationError("the observations are too large: their sum overflows")
 
 
-def total(values: Array | float, w: Array | None, n: int) -> float:
-    """Weighted sum of values, one per observation or the same for all."""
+def total(values: Array | float, w: Array | None, n: int) -> Any:
+    """Weighted sum of values, one per observation or the same for all.
+
+    It is a number, or an exact `Sum` if rounding errors could be large compared with a term.
+    """
+    if isinstance(values, np.ndarray):
+        if len(values) > FEW:
+            with np.errstate(over="ignore", invalid="ignore"):
+                terms = values if w is None else values * w
+                rounded = float(terms.sum())
+            if max(terms.max(), -terms.min()) * len(terms) < 1e3 * abs(rounded) < np.inf:
+                return rounded
+        exact = Sum()
+        exact.add_array(contiguous(values), None if w is None else contiguous(w))
+        return exact
+    return values * (n if w is None else total(w, None, n))
+
+
+def rounded_total(values: Array | float, w: Array | None, n: int) -> float:
+    """Weighted sum of values as a number."""
     if isinstance(values, np.ndarray):
         with np.errstate(over="ignore", invalid="ignore"):  # for the accumulator to refuse
             return float(values.sum() if w is None else (values * w).sum())
@@ -190,7 +214,7 @@ def counted(
     expected: str,
     low: float = 0.0,
     high: float = np.inf,
-) -> tuple[float, float]:
+) -> tuple[Any, Any]:
     """Check whole numbers in [low, high]; return the weighted sums of x and of ``function(x)``.
 
     Counts without weights are tallied first where they are small, so that `function` sees each

@@ -1,7 +1,10 @@
-cdef double NOTHING, NOISE, ROUNDING, SLACK
+from seqbayes.statistics.sums cimport Sum
+
+cdef double SLACK
 
 cdef class Statistics:
-    cdef double _n, _n_low, _h, _h_low, _log_base, _log_base_low
+    cdef Sum _n, _h
+    cdef double _log_base, _log_base_low, _lightest
     cdef int _read(self, object x) except -1
     cdef int _add(self, double w) except -1
     cdef int _observe(self, object x, double w) except -1
@@ -9,8 +12,9 @@ cdef class Statistics:
     cdef bint _fits(self, double w) except -1
     cdef int _check_remove(self, double v) except -1
     cdef int _subtract(self, double v) except -1
-    cdef void _add_common(self, double n, double h) noexcept
-    cdef void _add_base_low(self, double w) noexcept
+    cdef int _check_removable(self, double w, bint last) except -1
+    cdef int _count(self, double w) except -1
+    cdef bint _is_last(self, Sum weights, double v) except -1
 
 cdef class PythonStatistics(Statistics):
     cdef public tuple sums

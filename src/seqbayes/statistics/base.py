@@ -14,41 +14,34 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+    from cython.cimports.seqbayes.statistics.exact import add, new_sum
     from cython.cimports.seqbayes.statistics.reading import weight
+    from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
-    from seqbayes.statistics.exact import lost, lost_product
+    from seqbayes.statistics.exact import add, new_sum
     from seqbayes.statistics.reading import weight
+    from seqbayes.statistics.sums import Sum
 
 from seqbayes.statistics.reading import read_weight
 
-# The weight of what is learned without one.
+# The default weight of an observation.
 ONE = cython.declare(object, 1.0)
-# Below this share of what is unlearned, what remains is the rounding of a weight.
-NOTHING = 4.5e-16
-# Below this share of the largest sum so far, a sum carried in double-double is rounding, and one
-# that was scaled or came of an array.
-NOISE = 1e-24
-ROUNDING = 1e-12
-# How far, relatively, what is unlearned may be from what was learned.
+# What remains after unlearning is the rounding of fractional weights if it is below both of these
+# shares, of the weight before and of the smallest weight learned.
+ROUNDED_SHARE = cython.declare(cython.double, 4.5e-16)
+NEGLIGIBLE_SHARE = cython.declare(cython.double, 1e-3)
+# Largest relative difference of an unlearned value from the learned one.
 SLACK = 1e-9
-
-
-def scaled(high: float, low: float, factor: float) -> tuple[float, float]:
-    """Return a sum and its rounding error, both multiplied by `factor`."""
-    product: float = high * factor
-    if not -1e290 < high < 1e290:  # the exact product overflows
-        return product, low * factor
-    return product, lost_product(high, factor, product) + low * factor
 
 
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
-    Subclasses read an observation (`_read`), and add what was read (`_add`); the rest is common.
-    `_add` may refuse what overflows; where `_fits` says yes, it does not.
+    A subclass reads an observation (`_read`) and adds what was read (`_add`). `_add` may refuse a
+    value that overflows, but not if `_fits` returns true. All sums are exact, so that what is
+    unlearned leaves no trace.
     """
 
     @property
@@ -57,18 +50,20 @@ class Statistics:
         return {}
 
     def __init__(self) -> None:
-        self._n = self._n_low = self._h = self._h_low = 0.0
+        self._n = new_sum()
+        self._h = new_sum()
         self._log_base = self._log_base_low = 0.0
+        self._lightest = float("inf")
 
     @property
     def n(self) -> float:
         """Total weight of the data."""
-        return self._n + self._n_low
+        return self._n.total()
 
     @property
     def log_base(self) -> float:
         """Weighted sum of the log base measures of the data."""
-        return self._h + self._h_low
+        return self._h.total()
 
     def check_supports(self, operation: str) -> None:
         """Refuse an operation that is not supported.
@@ -88,22 +83,19 @@ class Statistics:
     def _add(self, w: cython.double) -> cython.int:
         raise NotImplementedError
 
-    def _add_common(self, n: cython.double, h: cython.double) -> cython.void:
-        s: cython.double = self._n + n
-        self._n_low += lost(self._n, n, s)
-        self._n = s
-        if h != 0.0:
-            s = self._h + h
-            self._h_low += lost(self._h, h, s)
-            self._h = s
-
-    def _add_base_low(self, w: cython.double) -> cython.void:
-        """Add what rounding took from `w` times a log base measure that was read."""
-        if w == 1.0:
-            self._h_low += self._log_base_low
-            return
-        product: cython.double = w * self._log_base
-        self._h_low += lost_product(w, self._log_base, product) + w * self._log_base_low
+    def _count(self, w: cython.double) -> cython.int:
+        """Add the weight of an observation, and its log base measure."""
+        add(self._n, w)
+        if w < self._lightest and w > 0.0:
+            self._lightest = w
+        if self._log_base != 0.0:
+            if w == 1.0:
+                add(self._h, self._log_base)
+            else:
+                self._h.add_product(self._log_base, w)
+            if self._log_base_low != 0.0:
+                self._h.add_low(self._log_base_low * w)
+        return 0
 
     def _observe(self, x: object, w: cython.double) -> cython.int:
         self._read(x)
@@ -129,43 +121,88 @@ class Statistics:
         self._check_remove(v)
         self._subtract(v)
 
+    def _is_last(self, weights: Sum, v: cython.double) -> cython.bint:
+        """Whether removing a weight from a sum of weights leaves nothing but rounding."""
+        left: cython.double
+        weights.settle()
+        left = (weights.high - v) + weights.low
+        return (
+            left <= ROUNDED_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
+        )
+
     def _check_remove(self, v: cython.double) -> cython.int:
-        n: cython.double = self._n + self._n_low
+        n: cython.double = self._n.total()
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
-        if v >= n * (1.0 - NOTHING):
-            if n > 0.0:
-                self._check_removable(n, True)
-        elif v != 0.0:
-            self._check_removable(v, False)
+        if v != 0.0:
+            last: cython.bint = self._is_last(self._n, v)
+            self._check_removable(n if last else v, last)
         return 0
 
     def _subtract(self, v: cython.double) -> cython.int:
-        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
-            self.clear()
-        elif v != 0.0:
-            self._add(-v)
+        if v != 0.0:
+            if self._is_last(self._n, v):
+                self.clear()
+            else:
+                self._add(-v)
         return 0
 
-    def _check_removable(self, w: float, last: bool) -> None:
-        """Refuse to take away what `_read` holds where that cannot have been seen."""
+    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        """Refuse to remove what `_read` holds if it cannot have been added."""
+        return 0
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        return isfinite(self._n) and isfinite(self._h) and self._n + self._n_low >= 0.0
+        n: cython.double = self._n.total()
+        return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
+
+    def _sums(self) -> tuple[Sum, ...]:
+        """Return all sums; what is common to all kinds of statistics works on these."""
+        return self._n, self._h
 
     def clear(self) -> None:
         """Remove all data."""
-        self._n = self._n_low = self._h = self._h_low = 0.0
+        each: Sum
+        for each in self._sums():
+            each.clear()
+        self._lightest = float("inf")
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
-        self._n, self._n_low = scaled(self._n, self._n_low, factor)
-        self._h, self._h_low = scaled(self._h, self._h_low, factor)
+        each: Sum
+        if factor == 0.0:
+            self.clear()
+            return
+        for each in self._sums():
+            each.scale(factor)
+        self._lightest *= factor
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same kind."""
-        raise NotImplementedError
+        """Add the data of another accumulator of the same kind; all of it, or nothing.
+
+        Raises
+        ------
+        ObservationError
+            If a sum overflows.
+        """
+        self._join(other._sums(), other.lightest)
+
+    def _join(self, others: tuple[Sum, ...], lightest: float) -> None:
+        """Add sums, in the order of `_sums`, if none overflows."""
+        mine: Sum
+        theirs: Sum
+        sums = tuple(zip(self._sums(), others, strict=True))
+        for mine, theirs in sums:
+            if not mine.fits(theirs.total()):
+                raise ObservationError("the data are too large: a sum over them overflows")
+        for mine, theirs in sums:
+            mine.merge(theirs)
+        self._lightest = min(self._lightest, lightest)
+
+    @property
+    def lightest(self) -> float:
+        """The smallest weight of an observation, scaled like the data."""
+        return self._lightest
 
     @property
     def value(self) -> Any:
@@ -173,12 +210,20 @@ class Statistics:
         raise NotImplementedError
 
     def dump(self) -> tuple[Any, ...]:
-        """Return all sums as plain numbers and containers; `load` reads them back."""
-        raise NotImplementedError
+        """Return all sums as plain numbers and containers; `load` reads them back.
+
+        A sum is a number and the rest of it, which rounding took: a number, or a tuple of them.
+        """
+        n, n_low, *others = (part for each in self._sums() for part in each.dump())
+        return n, n_low, *others[2:], *others[:2]
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
-        raise NotImplementedError
+        n, n_low, *others = dumped
+        parts = (n, n_low, *others[-2:], *others[:-2])
+        for each, high, low in zip(self._sums(), parts[::2], parts[1::2], strict=True):
+            each.load(high, low)
+        self._lightest = self._n.total()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -248,10 +293,10 @@ class PythonStatistics(Statistics):
         return 0
 
     def _add(self, w: cython.double) -> cython.int:
-        if not (isfinite(self._n + w) and isfinite(self._h + w * self._log_base)):
+        if not (self._n.fits(w) and self._h.fits(w * self._log_base)):
             raise ObservationError("the weight is too large: its sum overflows")
         self._set_sums(self.add(self.sums, self._term, w))
-        self._add_common(w, w * self._log_base)
+        self._count(w)
         return 0
 
     def _set_sums(self, sums: tuple[float, ...]) -> None:
@@ -277,22 +322,24 @@ class PythonStatistics(Statistics):
         self.sums = tuple(factor * each for each in self.sums)
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same kind."""
+        """Add the data of another accumulator of the same kind; all of it, or nothing."""
         self.check_supports("merge")
-        n, n_low, h, h_low, *others = other.dump()
-        if not (isfinite(self._n + n) and isfinite(self._h + h)):
-            raise ObservationError("the statistics are too large: their sum overflows")
-        self._set_sums(self.join(self.sums, tuple(others)))
-        self._add_common(n, h)
-        self._add_common(n_low, h_low)
+        before = self.sums
+        self._set_sums(self.join(self.sums, other.sums))
+        try:
+            Statistics.merge(self, other)
+        except ObservationError:
+            self.sums = before
+            raise
 
     def dump(self) -> tuple[float, ...]:
         """Return weight and log base measure, each with its rounding error, and the sums."""
-        return (self._n, self._n_low, self._h, self._h_low, *self.sums)
+        # numbers only, so that a mixture can average them
+        return (*self._n.pair(), *self._h.pair(), *self.sums)
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
-        self._n, self._n_low, self._h, self._h_low = dumped[:4]
+        Statistics.load(self, dumped[:4])
         self.sums = tuple(dumped[4:])
 
 

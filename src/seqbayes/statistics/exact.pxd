@@ -1,3 +1,6 @@
+from libc.math cimport INFINITY, fabs
+from seqbayes.statistics.sums cimport Sum
+
 cdef inline double lost(double high, double v, double s) noexcept:
     cdef double t = s - high
     return (high - (s - t)) + (v - t)
@@ -10,3 +13,45 @@ cdef inline double lost_product(double x, double y, double p) noexcept:
     cdef double yh = u - (u - y)
     cdef double yl = y - yh
     return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
+
+cdef inline double lost_square(double y, double p) noexcept:
+    cdef double t = 134217729.0 * y
+    cdef double yh = t - (t - y)
+    cdef double yl = y - yh
+    return ((yh * yh - p) + 2.0 * yh * yl) + yl * yl
+
+cdef inline Sum new_sum():
+    cdef Sum total = Sum.__new__(Sum)
+    total.least = INFINITY
+    return total
+
+cdef inline int add_third(Sum total, double v) except -1:
+    cdef double s = total.third + v
+    cdef double e = lost(total.third, v, s)
+    total.third = s
+    if e != 0.0:
+        s = total.fourth + e
+        v = lost(total.fourth, e, s)
+        total.fourth = s
+        if v != 0.0:
+            return total._add_fifth(v)
+    return 0
+
+cdef inline int add_low(Sum total, double v) except -1:
+    cdef double s = total.low + v
+    cdef double e = lost(total.low, v, s)
+    total.low = s
+    if e != 0.0:
+        return add_third(total, e)
+    return 0
+
+cdef inline int add(Sum total, double v) except -1:
+    cdef double s = total.high + v
+    cdef double e = lost(total.high, v, s)
+    total.high = s
+    v = fabs(v)
+    if v < total.least and v != 0.0:
+        total.least = v
+    if e != 0.0:
+        return add_low(total, e)
+    return 0

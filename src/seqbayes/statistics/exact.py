@@ -1,6 +1,6 @@
-"""What rounding takes from sums and products.
+"""Rounding errors of sums and products.
 
-Compiled modules take these functions from exact.pxd, where they stand again to be inlined.
+Compiled modules use the copies of these functions in exact.pxd, which are inlined.
 
 References
 ----------
@@ -10,17 +10,22 @@ References
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqbayes.statistics.sums import Sum
+
 SPLITTER = 134217729.0  # 2**27 + 1
 
 
 def lost(high: float, v: float, s: float) -> float:
-    """Return what rounding took from ``s = high + v``."""
+    """Return the rounding error of ``s = high + v``."""
     t: float = s - high
     return (high - (s - t)) + (v - t)
 
 
 def lost_product(x: float, y: float, p: float) -> float:
-    """Return what rounding took from ``p = x * y``."""
+    """Return the rounding error of ``p = x * y``."""
     t: float = SPLITTER * x
     xh: float = t - (t - x)
     xl: float = x - xh
@@ -28,3 +33,30 @@ def lost_product(x: float, y: float, p: float) -> float:
     yh: float = u - (u - y)
     yl: float = y - yh
     return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
+
+
+def lost_square(y: float, p: float) -> float:
+    """Return the rounding error of ``p = y * y``."""
+    return lost_product(y, y, p)
+
+
+def add(total: Sum, v: float) -> int:
+    """Add a term to a sum."""
+    return total.add(v)
+
+
+def add_low(total: Sum, v: float) -> int:
+    """Add the rounding error of a term to a sum."""
+    return total.add_low(v)
+
+
+def add_third(total: Sum, v: float) -> int:
+    """Add the rounding error of a rounding error to a sum."""
+    return total.add_third(v)
+
+
+def new_sum() -> Sum:
+    """Return an empty sum."""
+    from seqbayes.statistics.sums import Sum
+
+    return Sum()

@@ -17,14 +17,12 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.base import NOTHING, SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
 else:
-    from math import isfinite
-
-    from seqbayes.statistics.base import NOTHING, SLACK, Statistics
+    from seqbayes.statistics.base import SLACK, Statistics
 
 from seqbayes.statistics.reading import is_missing, refuse
+from seqbayes.statistics.sums import as_sum
 
 
 class FieldStatistic(NamedTuple):
@@ -145,13 +143,13 @@ class FieldSums(Statistics):
             part = found
             if not part._fits(w):
                 return False
-        return isfinite(self._n + w)
+        return self._n.fits(w)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
         part: Statistics
-        if not isfinite(self._n + w):
+        if not self._n.fits(w):
             raise ObservationError("the weight is too large: its sum overflows")
         saved = None if self._fits(w) else self._save()
         try:
@@ -162,7 +160,7 @@ class FieldSums(Statistics):
             if saved is not None:
                 self._restore(saved)
             raise
-        self._add_common(w, 0.0)
+        self._count(w)
         return 0
 
     def _save(self) -> dict[Any, Any]:
@@ -176,7 +174,7 @@ class FieldSums(Statistics):
     @cython.exceptval(-1, check=False)
     def _check_remove(self, v: cython.double) -> cython.int:
         part: Statistics
-        n: cython.double = self._n + self._n_low
+        n: cython.double = self._n.total()
         left: cython.double = n - v + SLACK * n
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
@@ -191,8 +189,8 @@ class FieldSums(Statistics):
         read = set(map(id, self._reading))
         for found in self.parts.values():
             part = found
-            kept += part._n + part._n_low
-            if id(found) not in read and part._n + part._n_low > left:
+            kept += part._n.total()
+            if id(found) not in read and part._n.total() > left:
                 raise ObservationError("cannot unlearn what was not learned: it had more fields")
         if kept < left - 2.0 * SLACK * n:
             raise ObservationError("cannot unlearn what was not learned: it had fewer fields")
@@ -202,24 +200,25 @@ class FieldSums(Statistics):
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
         part: Statistics
-        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
+        if v == 0.0:
+            return 0
+        if self._is_last(self._n, v):
             self.clear()
-        elif v != 0.0:
+        else:
             for found in self._reading:
                 part = found
                 part._subtract(v)
-            self._add_common(-v, 0.0)
+            self._count(-v)
         return 0
 
-    def absorb(self, n: float) -> None:
+    def absorb(self, n: Any) -> None:
         """Add the weight of many observations, whose fields `parts` absorbed one by one."""
-        if not isfinite(self._n + n):
-            raise ObservationError("the weights are too large: their sum overflows")
-        self._add_common(n, 0.0)
+        weights = as_sum(n)
+        self._join((weights, as_sum(0.0)), weights.smallest)
 
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
-        n: cython.double = self._n + self._n_low
+        """Whether some data have these sums, up to rounding."""
+        n: cython.double = self._n.total()
         weights = [part.n for part in self.parts.values()]
         return (
             Statistics.is_possible(self)
@@ -229,7 +228,7 @@ class FieldSums(Statistics):
         )
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all data."""
         Statistics.clear(self)
         for part in self.parts.values():
             part.clear()
@@ -241,24 +240,23 @@ class FieldSums(Statistics):
             part.scale(factor)
 
     def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same fields has seen; all of it, or nothing."""
-        n, n_low, _ = other.dump()
+        """Add the data of another accumulator of the same fields; all of it, or nothing."""
         saved = self._save()
         try:
             for name, part in self.parts.items():
                 part.merge(other.parts[name])
-            self.absorb(n)
+            Statistics.merge(self, other)
         except ObservationError:
             self._restore(saved)
             raise
-        self._add_common(n_low, 0.0)
 
     def dump(self) -> tuple[Any, ...]:
         """Return n, its rounding error, and what every field dumps, in order."""
-        return self._n, self._n_low, tuple(part.dump() for part in self.parts.values())
+        return (*self._n.pair(), tuple(part.dump() for part in self.parts.values()))
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
-        self._n, self._n_low, parts = dumped
-        for part, seen in zip(self.parts.values(), parts, strict=True):
-            part.load(seen)
+        n, n_low, parts = dumped
+        Statistics.load(self, (n, n_low, 0.0, 0.0))
+        for part, each in zip(self.parts.values(), parts, strict=True):
+            part.load(each)

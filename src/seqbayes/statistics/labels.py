@@ -16,8 +16,8 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.exact import add, lost, new_sum
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -26,11 +26,12 @@ if cython.compiled:
         shifted_log_factorial,
     )
     from cython.cimports.seqbayes.statistics.reading import count
+    from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
-    from seqbayes.statistics.base import NOISE, NOTHING, SLACK, Statistics
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.exact import add, lost, new_sum
     from seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -39,45 +40,17 @@ else:
         shifted_log_factorial,
     )
     from seqbayes.statistics.reading import count
+    from seqbayes.statistics.sums import Sum
 
-from seqbayes.statistics.base import scaled
 from seqbayes.statistics.reading import is_missing, plain_label, refuse
-
-
-@cython.final
-@cython.cclass
-class Cell:
-    """The weight of one label, and what rounding took from it."""
-
-    high: cython.double
-    low: cython.double
-
-    def __init__(self, high: cython.double = 0.0, low: cython.double = 0.0) -> None:
-        self.high = high
-        self.low = low
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def add(self, w: cython.double) -> cython.void:
-        """Add a weight, of whatever sign."""
-        s: cython.double = self.high + w
-        self.low += lost(self.high, w, s)
-        self.high = s
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def weight(self) -> cython.double:
-        """Return the weight, rounded once."""
-        return self.high + self.low
+from seqbayes.statistics.sums import as_sum
 
 
 @cython.cclass
 class LabelCounts(Statistics):
     """Weight of every label; a closed vocabulary is given, an open one grows."""
 
-    # by label, in order; only its keys are of use to others
+    # sums by label, in order; other modules use the labels only
     cells = cython.declare(dict, visibility="readonly")
     _closed: cython.bint
     _label: object
@@ -85,16 +58,16 @@ class LabelCounts(Statistics):
     def __init__(self, categories: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
         self._closed = categories is not None
-        self.cells = {label: Cell() for label in categories or ()}
+        self.cells = {label: new_sum() for label in categories or ()}
         self._label = None
 
     @property
     def counts(self) -> dict[Any, float]:
         """The weights by label."""
-        cell: Cell
+        cell: Sum
         counts = {}
         for label, cell in self.cells.items():
-            counts[label] = cell.weight()
+            counts[label] = cell.total()
         return counts
 
     @property
@@ -106,13 +79,15 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _observe(self, x: object, w: cython.double) -> cython.int:
-        # the commonest events, looked up once: a label that is known, and hashable for sure
-        if (type(x) is str or type(x) is int) and w > 0.0 and isfinite(self._n + w):
+        # the most frequent observations, looked up once: a known label that is surely hashable
+        if (type(x) is str or type(x) is int) and w > 0.0 and isfinite(self._n.high + w):
             found = self.cells.get(x)
             if found is not None:
-                cell: Cell = found
-                cell.add(w)
-                self._add_common(w, 0.0)
+                cell: Sum = found
+                add(cell, w)
+                add(self._n, w)
+                if w < self._lightest:
+                    self._lightest = w
                 return 0
         Statistics._observe(self, x, w)
         return 0
@@ -128,7 +103,7 @@ class LabelCounts(Statistics):
         return 0
 
     def _new(self, x: Any) -> Any:
-        """Return a label that was never seen as it will be kept, if it may join."""
+        """Return a new label in the form that is kept, if the vocabulary is open."""
         if self._closed:
             known = ", ".join(repr(label) for label in list(self.cells)[:12])
             more = ", …" if len(self.cells) > 12 else ""
@@ -145,57 +120,58 @@ class LabelCounts(Statistics):
     def _add(self, w: cython.double) -> cython.int:
         self._check_total(w)
         self._cell(self._label).add(w)
-        self._add_common(w, 0.0)
+        self._count(w)
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _fits(self, w: cython.double) -> cython.bint:
-        return isfinite(self._n + w)
+        return self._n.fits(w)
 
     @cython.cfunc
-    def _cell(self, label: object) -> Cell:
-        """Return the cell of a label, which joins if it is new."""
+    def _cell(self, label: object) -> Sum:
+        """Return the weight of a label, which is added if it is new."""
         cell = self.cells.get(label)
         if cell is None:
-            cell = self.cells[label] = Cell()
+            cell = self.cells[label] = new_sum()
         return cell
 
     @cython.cfunc
     @cython.exceptval(-1.0, check=True)
-    def _seen(self, label: object) -> cython.double:
-        """Return the weight of a label."""
+    def _weight(self, label: object) -> cython.double:
         found = self.cells.get(label)
         if found is None:
             return 0.0
-        cell: Cell = found
-        return cell.weight()
+        cell: Sum = found
+        return cell.total()
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _check_total(self, w: cython.double) -> cython.int:
-        if not isfinite(self._n + w):
+        if not self._n.fits(w):
             raise ObservationError("the weight is too large: its sum overflows")
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _check_remove(self, v: cython.double) -> cython.int:
-        seen: cython.double = self._seen(self._label)
-        if v > seen * (1.0 + SLACK):
+        learned: cython.double = self._weight(self._label)
+        if v > learned * (1.0 + SLACK):
             x = reprlib.repr(self._label)
-            raise ObservationError(f"cannot unlearn weight {v:g} of {x}: only {seen:g} was learned")
+            raise ObservationError(
+                f"cannot unlearn weight {v:g} of {x}: only {learned:g} was learned"
+            )
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
-        if v >= self._seen(self._label) * (1.0 - NOTHING):
-            found = self.cells.get(self._label)
-            if found is not None:
-                cell: Cell = found
-                self._add_common(-cell.high, 0.0)
-                self._add_common(-cell.low, 0.0)
+        found = self.cells.get(self._label)
+        if found is None:
+            return 0
+        cell: Sum = found
+        if self._is_last(cell, v):
+            self._n.add_scaled(cell, -1.0)
             self._drop(self._label)
             if not any(self.counts.values()):
                 self.clear()
@@ -205,60 +181,68 @@ class LabelCounts(Statistics):
 
     def _drop(self, label: Any) -> None:
         if self._closed:
-            self.cells[label] = Cell()
+            self.cells[label] = new_sum()
         else:
             self.cells.pop(label, None)
 
     def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
-        w: cython.double
-        self._check_total(n)
-        for label, w in counts.items():
-            if not isfinite(self._seen(label) + w):
+        weights: Sum = as_sum(n)
+        added = {label: as_sum(w) for label, w in counts.items()}
+        self._join_labels(added, (weights, as_sum(log_base)), weights.smallest)
+
+    def _join_labels(
+        self, added: dict[Any, Sum], others: tuple[Sum, ...], lightest: float
+    ) -> None:
+        mine: Sum
+        theirs: Sum
+        for label, theirs in added.items():
+            mine = self.cells.get(label) or theirs
+            if not mine.fits(theirs.total()):
                 raise ObservationError("the observation is too large: its count overflows")
-        for label, w in counts.items():
-            self._cell(label).add(w)
-        self._add_common(n, log_base)
+        self._join(others, lightest)
+        for label, theirs in added.items():
+            self._cell(label).merge(theirs)
 
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
-        least: cython.double = -SLACK * self._n
+        """Whether some data have these sums, up to rounding."""
+        least: cython.double = -SLACK * self._n.total()
         return Statistics.is_possible(self) and all(w >= least for w in self.counts.values())
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all data."""
         Statistics.clear(self)
-        self.cells = {label: Cell() for label in self.cells} if self._closed else {}
+        self.cells = {label: new_sum() for label in self.cells} if self._closed else {}
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
-        cell: Cell
+        cell: Sum
         Statistics.scale(self, factor)
         for cell in self.cells.values():
-            cell.high, cell.low = scaled(cell.high, cell.low, factor)
-        if factor == 0.0:
-            self.clear()
+            cell.scale(factor)
 
     def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
-        labels, weights, low, n, n_low, h, h_low = other.dump()
-        self.absorb(dict(zip(labels, weights, strict=True)), n, h)
-        self.absorb({k: v for k, v in zip(labels, low, strict=True) if v}, n_low, h_low)
+        """Add the data of another accumulator of the same kind; all of it, or nothing."""
+        self._join_labels(dict(other.cells), other._sums(), other.lightest)
 
     def dump(self) -> tuple[Any, ...]:
-        """Return (labels, weights, n and the log base), sums followed by their rounding errors."""
-        cell: Cell
-        weights, low = [], []
-        for cell in self.cells.values():
-            weights.append(cell.high)
-            low.append(cell.low)
-        sums = (self._n, self._n_low, self._h, self._h_low)
-        return (tuple(self.cells), tuple(weights), tuple(low), *sums)
+        """Return labels, their weights, n and the log base.
+
+        The weights are followed by the rest of them, which rounding took, and so are the others.
+        """
+        weights = [cell.dump() for cell in self.cells.values()]
+        sums = Statistics.dump(self)
+        return (tuple(self.cells), tuple(w for w, _ in weights), tuple(v for _, v in weights), *sums)
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
-        labels, weights, low, self._n, self._n_low, self._h, self._h_low = dumped
-        self.cells = {label: Cell(w, v) for label, w, v in zip(labels, weights, low, strict=True)}
+        labels, weights, low, *sums = dumped
+        Statistics.load(self, sums)
+        self.cells = {}
+        for label, w, v in zip(labels, weights, low, strict=True):
+            cell = new_sum()
+            cell.load(w, v)
+            self.cells[label] = cell
 
 
 @cython.cclass
@@ -279,23 +263,20 @@ class MultinomialCounts(LabelCounts):
 
         They nearly cancel when counts are large.
         """
-        cell: Cell
-        rest: cython.double = 0.0
-        rest_low: cython.double = 0.0
-        high: cython.double = self._h
-        low: cython.double = self._h_low
+        cell: Sum
         c: cython.double
         c_low: cython.double
-        s: cython.double
+        rest: Sum = new_sum()
+        total: Sum = new_sum()
+        total.merge(self._h)
         for cell in self.cells.values():
-            c, c_low = log_choose_pair(cell.high, cell.low, rest, rest_low)
-            s = high - c
-            low += lost(high, -c, s) - c_low
-            high = s
-            s = rest + cell.high
-            rest_low += lost(rest, cell.high, s) + cell.low
-            rest = s
-        return high + low
+            cell.settle()
+            rest.settle()
+            c, c_low = log_choose_pair(cell.high, cell.low, rest.high, rest.low)
+            total.add(-c)
+            total.add(-c_low)
+            rest.merge(cell)
+        return total.total()
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -353,9 +334,12 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _add(self, w: cython.double) -> cython.int:
-        self.absorb({label: w * k for label, k in self._reading.items()}, w, w * self._log_base)
-        if self._log_base_low != 0.0:
-            self._add_base_low(w)
+        k: cython.double
+        if not self._fits(w):
+            raise ObservationError("the observation is too large: its count overflows")
+        for label, k in self._reading.items():
+            self._cell(label).add_product(k, w)
+        self._count(w)
         return 0
 
     @cython.cfunc
@@ -363,34 +347,40 @@ class MultinomialCounts(LabelCounts):
     def _fits(self, w: cython.double) -> cython.bint:
         k: cython.double
         for label, k in self._reading.items():
-            if not isfinite(self._seen(label) + w * k):
+            if not isfinite(self._weight(label) + w * k):
                 return False
-        return isfinite(self._n + w)
+        return self._n.fits(w) and self._h.fits(w * self._log_base)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _check_remove(self, v: cython.double) -> cython.int:
-        n: cython.double = self._n + self._n_low
+        n: cython.double = self._n.total()
         k: cython.double
-        seen: cython.double
+        learned: cython.double
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
-        last = v >= n * (1.0 - NOTHING)
-        for label, seen in self.counts.items():
+        last: cython.bint = self._is_last(self._n, v)
+        for label, learned in self.counts.items():
             k = self._reading.get(label, 0.0)
-            if v * k > seen * (1.0 + SLACK) or (last and v * k < seen * (1.0 - SLACK)):
+            if v * k > learned * (1.0 + SLACK) or (last and n * k < learned * (1.0 - SLACK)):
                 raise ObservationError(f"cannot unlearn what was not learned of {label!r}")
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
-        seen: cython.double
-        if v >= (self._n + self._n_low) * (1.0 - NOTHING):
+        k: cython.double
+        if v == 0.0:
+            return 0
+        if self._is_last(self._n, v):
             self.clear()
-        elif v != 0.0:
-            self._add(-v)
-            for label, seen in self.counts.items():
-                if seen <= NOISE * v * self._reading.get(label, 0.0):
-                    self._drop(label)
+            return 0
+        emptied = [
+            label
+            for label, k in self._reading.items()
+            if label in self.cells and self._is_last(self._cell(label), v * k)
+        ]
+        self._add(-v)
+        for label in emptied:
+            self._drop(label)
         return 0

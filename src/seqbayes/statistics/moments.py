@@ -12,24 +12,32 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import fabs, isfinite, log
-    from cython.cimports.seqbayes.statistics.base import ROUNDING, SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+    from cython.cimports.libc.math import fabs, log
+    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.exact import add, add_low, add_third, lost_product, lost_square, new_sum
     from cython.cimports.seqbayes.statistics.reading import real
+    from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
 else:
-    from math import fabs, isfinite, log
+    from math import fabs, log
 
-    from seqbayes.statistics.base import ROUNDING, SLACK, Statistics
-    from seqbayes.statistics.exact import lost, lost_product
+    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.exact import add, add_low, add_third, lost_product, lost_square, new_sum
     from seqbayes.statistics.reading import real
+    from seqbayes.statistics.sums import LARGE, Sum
 
 from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.sums import as_sum
 
-# Squares that sum up to less than this have room for the error terms, too.
-ROOM = 1e300
-
+# Sums of squares are kept below this, so that what is computed from them is finite.
+LARGEST_SQUARES = cython.declare(cython.double, 1e307)
 # Exact products with heavier weights overflow.
 HEAVIEST = cython.declare(cython.double, 1e290)
+# Below this share of the sum of squares, squares about the mean are computed more precisely.
+CANCELLED = cython.declare(cython.double, 2.0**-56)
+# The same, where the origin is the mean as nearly as can be represented.
+NEAR = cython.declare(cython.double, 1e-5)
+# Below this share, they are what rounding leaves of equal values.
+EQUAL = cython.declare(cython.double, 2.0**-160)
 
 
 class MomentStatistic(NamedTuple):
@@ -46,47 +54,73 @@ class MomentStatistic(NamedTuple):
         return self.origin + self.shift
 
 
-@cython.cclass
 class Moments(Statistics):
-    """First and second moments about the first value, in double-double arithmetic.
+    """Sums of values and of their squares, exact, and hence free of the choice of an origin.
 
-    With `logarithm` the moments are those of log x.
+    With `logarithm` the values are log x.
     """
-
-    _logarithm: cython.bint
-    _origin: cython.double
-    _s1: cython.double
-    _s1_low: cython.double
-    _s2: cython.double
-    _s2_low: cython.double
-    _peak: cython.double
-    _y: cython.double
 
     def __init__(self, logarithm: bool = False) -> None:
         Statistics.__init__(self)
         self._logarithm = logarithm
-        self._origin = self._y = 0.0
-        self._s1 = self._s1_low = self._s2 = self._s2_low = self._peak = 0.0
+        self._s1 = new_sum()
+        self._s2 = new_sum()
+        self._y = 0.0
 
     @property
     def value(self) -> MomentStatistic:
         """Weight, origin, mean minus origin, and squares about the mean."""
-        n: cython.double = self._n + self._n_low
+        n: cython.double = self._n.total()
         if n <= 0.0:
             return MomentStatistic(0.0, 0.0, 0.0, 0.0)
-        shift: cython.double = (self._s1 + self._s1_low) / n
-        # S2 - shift (2 S1 - n shift), the products exact: what is left is rounding of the inputs
-        p: cython.double = shift * self._s1
-        p_low: cython.double = lost_product(shift, self._s1, p) + shift * self._s1_low
-        q: cython.double = n * shift
-        q_low: cython.double = lost_product(n, shift, q)
-        r: cython.double = shift * q
-        r_low: cython.double = lost_product(shift, q, r) + shift * q_low
-        squares: cython.double = ((self._s2 - p) - (p - r)) + (self._s2_low - 2.0 * p_low + r_low)
-        return MomentStatistic(n, self._origin, shift, squares if squares > 0.0 else 0.0)
+        self._s1.settle()
+        self._s2.settle()
+        origin: cython.double = self._s1.high / n
+        shift: cython.double = self._shift(origin)
+        squares: cython.double = self._squares(origin, shift)
+        if squares == 0.0 == shift and self._s1.low == self._s2.third == self._n.low == 0.0:
+            pass  # n equal values, and nothing was rounded
+        elif squares < CANCELLED * self._s2.high:
+            origin, shift, squares = self._about(origin, shift)
+        return MomentStatistic(n, origin, shift, squares)
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
+    def _shift(self, origin: cython.double) -> cython.double:
+        """Return the mean minus the origin, which is close to it."""
+        p: cython.double = origin * self._n.high
+        p_low: cython.double = lost_product(origin, self._n.high, p) + origin * self._n.low
+        return ((self._s1.high - p) + (self._s1.low - p_low)) / self._n.high
+
+    def _squares(self, origin: cython.double, shift: cython.double) -> cython.double:
+        """Return the squares about the mean, S2 - origin (S1 + n shift) - n shift**2."""
+        p: cython.double = origin * self._s1.high
+        p_low: cython.double = lost_product(origin, self._s1.high, p) + origin * self._s1.low
+        rest: cython.double = (self._s2.low - p_low) - shift * self._n.high * (origin + shift)
+        return (self._s2.high - p) + rest
+
+    def _about(self, origin: float, shift: float) -> tuple[float, float, float]:
+        """Return an origin, the mean minus the origin, and the squares about the mean."""
+        moved: Moments = Moments()
+        for _ in range(3):
+            moved._move(self, origin)
+            shift = moved._s1.total() / moved._n.total()
+            squares: cython.double = moved._s2.total() - shift * moved._s1.high
+            if squares > NEAR * moved._s2.high and squares > EQUAL * self._s2.high:
+                return origin, shift, squares
+            origin, shift = origin + shift, 0.0
+        return origin, shift, 0.0
+
+    def _move(self, other: Moments, origin: cython.double) -> cython.int:
+        """Take the sums of the values of another accumulator, less `origin`."""
+        p: cython.double = origin * origin
+        self._n.copy(other._n)
+        self._s1.copy(other._s1)
+        self._s1.add_scaled(other._n, -origin)
+        self._s2.copy(other._s2)
+        self._s2.add_scaled(other._s1, -2.0 * origin)
+        self._s2.add_scaled(other._n, p)
+        self._s2.add_scaled(other._n, lost_product(origin, origin, p))
+        return 0
+
     def _read(self, x: object) -> cython.int:
         v: cython.double
         if self._logarithm:
@@ -99,57 +133,50 @@ class Moments(Statistics):
             self._y = real(x, "a finite number")
         return 0
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
+    def _observe_one(self, x: object) -> cython.int:
+        self._read(x)
+        self._add(1.0)
+        return 0
+
     def _add(self, w: cython.double) -> cython.int:
-        origin: cython.double = self._y if self._n == 0.0 else self._origin
-        d: cython.double = self._y - origin
-        d_low: cython.double = lost(self._y, -origin, d)
-        p: cython.double = d * d
-        p_low: cython.double = lost_product(d, d, p) + 2.0 * d * d_low
-        if w != 1.0:
-            q: cython.double = w * p
-            p_low = lost_product(w, p, q) + w * p_low
-            p = q
-            q = w * d
-            d_low = lost_product(w, d, q) + w * d_low
-            d = q
-        self._add_sums(w, d, d_low, p, p_low, w * self._log_base)
-        self._origin = origin
+        y: cython.double = self._y
+        p: cython.double = y * y
+        if not (self._s2.high + w * p <= LARGEST_SQUARES and self._n.high + w <= HEAVIEST):
+            self._refuse_sums(w)
+        p_low: cython.double = lost_square(y, p)
+        if w == 1.0:
+            add(self._s1, y)
+            add(self._s2, p)
+            add_low(self._s2, p_low)
+            if self._log_base == 0.0:
+                add(self._n, 1.0)
+                if self._lightest > 1.0:
+                    self._lightest = 1.0
+                return 0
+        else:
+            q: cython.double = y * w
+            add(self._s1, q)
+            add_low(self._s1, lost_product(y, w, q))
+            q = p * w
+            if p > LARGE or fabs(w) > LARGE:
+                self._s2.add_product(p, w)
+            else:
+                add(self._s2, q)
+                add_low(self._s2, lost_product(p, w, q))
+            q = p_low * w
+            add_low(self._s2, q)
+            add_third(self._s2, lost_product(p_low, w, q))
+        self._count(w)
         return 0
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def _fits(self, w: cython.double) -> cython.bint:
-        d: cython.double = self._y - (self._y if self._n == 0.0 else self._origin)
-        return bool(self._s2 + w * d * d < ROOM and self._n + w <= HEAVIEST)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _add_sums(
-        self,
-        n: cython.double,
-        d: cython.double,
-        d_low: cython.double,
-        p: cython.double,
-        p_low: cython.double,
-        h: cython.double,
-    ) -> cython.int:
-        s1: cython.double = self._s1 + d
-        s2: cython.double = self._s2 + p
-        if not (isfinite(s2 + p_low) and self._n + n <= HEAVIEST):
-            self._refuse_sums(n)
-        self._s1_low += lost(self._s1, d, s1) + d_low
-        self._s1 = s1
-        self._s2_low += lost(self._s2, p, s2) + p_low
-        self._s2 = s2
-        if s2 > self._peak:
-            self._peak = s2
-        self._add_common(n, h)
-        return 0
+        return bool(
+            self._s2.high + w * (self._y * self._y) <= LARGEST_SQUARES
+            and self._n.high + w <= HEAVIEST
+        )
 
     def _refuse_sums(self, n: float) -> None:
-        if self._n + n > HEAVIEST:
+        if self._n.total() + n > HEAVIEST:
             raise ObservationError(f"the weight is too large: expected at most {HEAVIEST:g} in all")
         raise ObservationError("the observation is too large: its square overflows")
 
@@ -157,110 +184,93 @@ class Moments(Statistics):
         self, n: float, origin: float, shift: float, squares: float, log_base: float
     ) -> None:
         """Add `n` observations with mean ``origin + shift`` and squares about that mean."""
-        s1: cython.double = n * shift
-        q: cython.double = shift * s1
-        q_low: cython.double = lost_product(shift, s1, q)
-        s2: cython.double = squares + q
-        if not isfinite(s2) and n <= HEAVIEST:
-            raise ObservationError("an observation is too large: its square overflows")
-        s2_low: cython.double = lost(squares, q, s2) + q_low
-        self._absorb(n, origin, s1, lost_product(n, shift, s1), s2, s2_low, log_base)
+        s1: Sum = Sum()
+        s2: Sum = as_sum(squares)
+        weights: Sum = as_sum(n)
+        s1.add_scaled(weights, origin)
+        s1.add_scaled(weights, shift)
+        s2.add_scaled(s1, origin)
+        s2.add_scaled(s1, shift)
+        self._join((weights, as_sum(log_base), s1, s2), weights.smallest)
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _absorb(
-        self,
-        n: cython.double,
-        origin: cython.double,
-        s1: cython.double,
-        s1_low: cython.double,
-        s2: cython.double,
-        s2_low: cython.double,
-        h: cython.double,
-    ) -> cython.int:
-        """Add sums about another origin: moved by d, S1 gains n d, S2 gains d (2 S1 + n d)."""
-        about: cython.double = origin if self._n == 0.0 else self._origin
-        d: cython.double = origin - about
-        d_low: cython.double = lost(origin, -about, d)
-        if d != 0.0:
-            nd: cython.double = n * d
-            nd_low: cython.double = lost_product(n, d, nd) + n * d_low
-            t: cython.double = 2.0 * s1 + nd
-            t_low: cython.double = lost(2.0 * s1, nd, t) + 2.0 * s1_low + nd_low
-            q: cython.double = d * t
-            s2_low += lost_product(d, t, q) + d * t_low + d_low * t
-            u: cython.double = s2 + q
-            s2_low += lost(s2, q, u)
-            s2 = u
-            u = s1 + nd
-            s1_low += lost(s1, nd, u) + nd_low
-            s1 = u
-        self._add_sums(n, s1, s1_low, s2, s2_low, h)
-        self._origin = about
+    def absorb_array(self, values: Any, weights: Any, log_base: Any) -> None:
+        """Add many values, a contiguous array of floats, each with its weight or all with 1.
+
+        Raises
+        ------
+        ObservationError
+            If a square overflows.
+        """
+        n: Sum = Sum()
+        s1: Sum = Sum()
+        s2: Sum = Sum()
+        if weights is None:
+            n.add(len(values))
+        else:
+            n.add_array(weights)
+        s1.add_array(values, weights)
+        s2.add_array(values, weights, squared=True)
+        self._join((n, as_sum(log_base), s1, s2), n.smallest)
+
+    def _join(self, others: tuple[Sum, ...], lightest: float) -> None:
+        n: Sum = others[0]
+        s2: Sum = others[3]
+        if not (
+            self._s2.high + s2.total() <= LARGEST_SQUARES and self._n.high + n.total() <= HEAVIEST
+        ):
+            self._refuse_sums(n.total())
+        Statistics._join(self, others, lightest)
+
+    def _sums(self) -> tuple[Sum, ...]:
+        return self._n, self._h, self._s1, self._s2
+
+    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        # about the value itself, its removal changes the weight only
+        y: cython.double = self._y
+        n: cython.double = self._n.total()
+        left: cython.double = (self._n.high - w) + self._n.low
+        self._s1.settle()
+        self._s2.settle()
+        s1: cython.double = n * self._shift(y)
+        s2: cython.double = self._s2.high - y * (self._s1.high + s1)
+        if not last and s2 > NEAR * self._s2.high and s1 * s1 < left * s2:
+            return 0
+        moved: Moments = Moments()
+        moved._move(self, y)
+        s1 = moved._s1.total()
+        s2 = moved._s2.total()
+        if last:
+            possible = fabs(s1) <= SLACK * n * fabs(y)
+        else:
+            possible = s1 / left * s1 <= s2 + SLACK * s2
+        if not possible:
+            raise ObservationError("cannot unlearn what was not learned")
         return 0
 
-    def _check_removable(self, w: float, last: bool) -> None:
-        d: cython.double = self._y - self._origin
-        n: cython.double = self._n + self._n_low
-        s1: cython.double = (self._s1 - w * d) + self._s1_low
-        s2: cython.double = (self._s2 - w * d * d) + self._s2_low
-        left: cython.double = (self._n - w) + self._n_low
-        if last:
-            s1 = d - (self._s1 + self._s1_low) / n
-            s2 = -n * s1 * s1
-        else:
-            s2 -= s1 * s1 / left
-        if s2 < -SLACK * fabs(self._s2) - ROUNDING * self._peak:
-            raise ObservationError("cannot unlearn what was not learned")
-
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
-        s1: cython.double = self._s1 + self._s1_low
-        s2: cython.double = self._s2 + self._s2_low
-        left: cython.double = s2 - (s1 / self._n * s1 if self._n > 0.0 else 0.0)
-        return Statistics.is_possible(self) and left >= -SLACK * fabs(self._s2)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        Statistics.clear(self)
-        self._origin = 0.0
-        self._s1 = self._s1_low = self._s2 = self._s2_low = self._peak = 0.0
-
-    def scale(self, factor: float) -> None:
-        """Multiply every sum by `factor`."""
-        Statistics.scale(self, factor)
-        self._s1 *= factor
-        self._s1_low *= factor
-        self._s2 *= factor
-        self._s2_low *= factor
-        self._peak *= factor
-        if factor == 0.0:
-            self.clear()
-
-    def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
-        n, n_low, origin, s1, s1_low, s2, s2_low, h, h_low = other.dump()
+        """Whether some data have these sums, up to rounding."""
+        n: cython.double = self._n.total()
+        if not Statistics.is_possible(self):
+            return False
+        s1: cython.double = self._s1.total()
+        s2: cython.double = self._s2.total()
         if n == 0.0:
-            return
-        self._absorb(n, origin, s1, s1_low, s2, s2_low, h)
-        self._add_common(n_low, h_low)
+            return s1 == 0.0 and s2 == 0.0
+        return s1 / n * s1 <= s2 + SLACK * s2
 
-    def dump(self) -> tuple[float, ...]:
-        """Return n, the origin, S1, S2 and the log base, sums followed by their rounding error."""
-        return (
-            self._n,
-            self._n_low,
-            self._origin,
-            self._s1,
-            self._s1_low,
-            self._s2,
-            self._s2_low,
-            self._h,
-            self._h_low,
-        )
+    def dump(self) -> tuple[Any, ...]:
+        """Return n, an origin, which is 0, and S1, S2 and the log base.
+
+        Every sum is followed by the rest of it, which rounding took.
+        """
+        n, n_low, *others = Statistics.dump(self)
+        return n, n_low, 0.0, *others
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
-        self._n, self._n_low, self._origin, self._s1, self._s1_low = dumped[:5]
-        self._s2, self._s2_low, self._h, self._h_low = dumped[5:]
-        self._peak = self._s2
+        """Restore what `dump` returned; earlier versions had an origin other than 0."""
+        n, n_low, origin, *others = dumped
+        Statistics.load(self, (n, n_low, *others))
+        if origin != 0.0:
+            about: Moments = Moments()
+            about._move(self, -origin)
+            self._s1, self._s2 = about._s1, about._s2

@@ -14,21 +14,22 @@ except ImportError:  # an installation without a compiler runs this file as it s
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
     from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import add, lost, new_sum
     from cython.cimports.seqbayes.statistics.factorials import (
         log_choose_pair,
         log_factorial_pair,
         times_log,
     )
+    from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
     from seqbayes.statistics.base import SLACK, Statistics
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.exact import add, lost, new_sum
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
+    from seqbayes.statistics.sums import Sum
 
-
-from seqbayes.statistics.base import scaled
+from seqbayes.statistics.sums import as_sum
 
 
 class PairStatistic(NamedTuple):
@@ -43,15 +44,16 @@ class PairSums(Statistics):
 
     def __init__(self) -> None:
         Statistics.__init__(self)
-        self._a = self._a_low = self._b = self._b_low = 0.0
+        self._a = new_sum()
+        self._b = new_sum()
         self._read_a = self._read_b = 0.0
 
     @property
     def value(self) -> PairStatistic:
         """The sums (a, b)."""
-        a: cython.double = self._a + self._a_low
-        b: cython.double = self._b + self._b_low
-        # what is left of unlearned fractions may have rounded below zero
+        a: cython.double = self._a.total()
+        b: cython.double = self._b.total()
+        # what unlearning fractional weights leaves may be below zero
         return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
 
     @property
@@ -59,9 +61,12 @@ class PairSums(Statistics):
         """The log base measure less log C(a + b, a), which nearly cancel when both are large."""
         c: cython.double
         low: cython.double
-        c, low = log_choose_pair(self._a, self._a_low, self._b, self._b_low)
-        total: cython.double = self._h - c
-        return total + (lost(self._h, -c, total) + self._h_low - low)
+        self._a.settle()
+        self._b.settle()
+        self._h.settle()
+        c, low = log_choose_pair(self._a.high, self._a.low, self._b.high, self._b.low)
+        total: cython.double = self._h.high - c
+        return total + (lost(self._h.high, -c, total) + self._h.low - low)
 
     @property
     def log_base_beyond_poisson(self) -> float:
@@ -70,12 +75,15 @@ class PairSums(Statistics):
         q: cython.double
         low: cython.double
         q_low: cython.double
-        p, low = log_factorial_pair(self._a, self._a_low)
-        q, q_low = times_log(self._a, self._a_low, self._b, self._b_low)
+        self._a.settle()
+        self._b.settle()
+        self._h.settle()
+        p, low = log_factorial_pair(self._a.high, self._a.low)
+        q, q_low = times_log(self._a.high, self._a.low, self._b.high, self._b.low)
         s: cython.double = p - q
-        low += lost(p, -q, s) - q_low + self._h_low
-        total: cython.double = s + self._h
-        return total + (lost(s, self._h, total) + low)
+        low += lost(p, -q, s) - q_low + self._h.low
+        total: cython.double = s + self._h.high
+        return total + (lost(s, self._h.high, total) + low)
 
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
@@ -89,16 +97,16 @@ class PairSums(Statistics):
         """
         raise NotImplementedError
 
+    def _read(self, x: object) -> cython.int:
+        self._read_a, self._read_b, self._log_base = self.terms(x)
+        return 0
+
     def write_terms(self, x: object, row: Any, at: cython.Py_ssize_t) -> cython.int:
         """Write (a, b, log base measure) of an observation into an array, from position `at`."""
         self._read(x)
         row[at] = self._read_a
         row[at + 1] = self._read_b
         row[at + 2] = self._log_base
-        return 0
-
-    def _read(self, x: object) -> cython.int:
-        self._read_a, self._read_b, self._log_base = self.terms(x)
         return 0
 
     def _set_terms(self, x: cython.double, y: cython.double) -> cython.void:
@@ -112,44 +120,52 @@ class PairSums(Statistics):
         weight = cython.declare("const double[:]", w)
         i: cython.Py_ssize_t
         for i in range(len(xs)):
-            self._set_terms(x[i], y[i])
-            self._add(weight[i])
+            if weight[i] != 0.0:
+                self._set_terms(x[i], y[i])
+                self._add(weight[i])
+
+    def _observe_one(self, x: object) -> cython.int:
+        self._read(x)
+        self._add(1.0)
+        return 0
 
     def _add(self, w: cython.double) -> cython.int:
-        self._add_sums(w, w * self._read_a, w * self._read_b, w * self._log_base)
-        if self._log_base_low != 0.0:
-            self._add_base_low(w)
+        # together, since an infinite sum stays infinite, or becomes NaN
+        if not isfinite(
+            (self._a.high + w * self._read_a)
+            + (self._b.high + w * self._read_b)
+            + (self._h.high + w * self._log_base)
+            + (self._n.high + w)
+        ) and not self._fits(w):
+            raise ObservationError("the observation is too large: its statistic overflows")
+        if w == 1.0:
+            add(self._a, self._read_a)
+            add(self._b, self._read_b)
+        else:
+            self._a.add_product(self._read_a, w)
+            self._b.add_product(self._read_b, w)
+        self._count(w)
         return 0
 
     def _fits(self, w: cython.double) -> cython.bint:
         return bool(
-            isfinite(self._a + w * self._read_a)
-            and isfinite(self._b + w * self._read_b)
-            and isfinite(self._h + w * self._log_base)
-            and isfinite(self._n + w)
+            self._a.fits(w * self._read_a)
+            and self._b.fits(w * self._read_b)
+            and self._h.fits(w * self._log_base)
+            and self._n.fits(w)
         )
 
-    def _add_sums(
-        self, n: cython.double, a: cython.double, b: cython.double, h: cython.double
-    ) -> cython.int:
-        sa: cython.double = self._a + a
-        sb: cython.double = self._b + b
-        if not (isfinite(sa) and isfinite(sb) and isfinite(self._h + h) and isfinite(self._n + n)):
-            raise ObservationError("the observation is too large: its statistic overflows")
-        self._a_low += lost(self._a, a, sa)
-        self._a = sa
-        self._b_low += lost(self._b, b, sb)
-        self._b = sb
-        self._add_common(n, h)
-        return 0
+    def _sums(self) -> tuple[Sum, ...]:
+        return self._n, self._h, self._a, self._b
 
-    def absorb(self, n: float, a: float, b: float, log_base: float) -> None:
-        """Add the sums over many observations at once."""
-        self._add_sums(n, a, b, log_base)
+    def absorb(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
+        """Add the sums over many observations; each is a number, or a `Sum`."""
+        weights: Sum = as_sum(n)
+        self._join((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
 
-    def _check_removable(self, w: float, last: bool) -> None:
-        a: cython.double = self._a + self._a_low
-        b: cython.double = self._b + self._b_low
+    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        a: cython.double = self._a.total()
+        b: cython.double = self._b.total()
         a_left: cython.double = a - w * self._read_a
         b_left: cython.double = b - w * self._read_b
         if (
@@ -158,47 +174,13 @@ class PairSums(Statistics):
             or (last and (a_left > SLACK * a or b_left > SLACK * b))
         ):
             raise ObservationError("cannot unlearn what was not learned")
+        return 0
 
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
-        least: cython.double = -SLACK * self._n
+        """Whether some data have these sums, up to rounding."""
+        least: cython.double = -SLACK * self._n.total()
         return (
             Statistics.is_possible(self)
-            and least <= self._a + self._a_low
-            and least <= self._b + self._b_low
+            and least <= self._a.total()
+            and least <= self._b.total()
         )
-
-    def clear(self) -> None:
-        """Forget everything."""
-        Statistics.clear(self)
-        self._a = self._a_low = self._b = self._b_low = 0.0
-
-    def scale(self, factor: float) -> None:
-        """Multiply every sum by `factor`."""
-        Statistics.scale(self, factor)
-        self._a, self._a_low = scaled(self._a, self._a_low, factor)
-        self._b, self._b_low = scaled(self._b, self._b_low, factor)
-
-    def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
-        n, n_low, a, a_low, b, b_low, h, h_low = other.dump()
-        self._add_sums(n, a, b, h)
-        self._add_sums(n_low, a_low, b_low, h_low)
-
-    def dump(self) -> tuple[float, ...]:
-        """Return (n, a, b, log base), each followed by its rounding error."""
-        return (
-            self._n,
-            self._n_low,
-            self._a,
-            self._a_low,
-            self._b,
-            self._b_low,
-            self._h,
-            self._h_low,
-        )
-
-    def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
-        self._n, self._n_low, self._a, self._a_low = dumped[:4]
-        self._b, self._b_low, self._h, self._h_low = dumped[4:]

@@ -40,6 +40,7 @@ from seqbayes.statistics.reading import refuse
 EVENTS = "a whole number of events >= 0 (for positive numbers: likelihood=Exponential())"
 
 
+@cython.final
 @cython.cclass
 class PoissonSums(PairSums):
     """Events and exposure, the same exposure for all or given with each observation."""
@@ -90,6 +91,7 @@ class PoissonSums(PairSums):
             self._log_base, self._log_base_low = -h, -low
 
 
+@cython.final
 @cython.cclass
 class PowerSums(PairSums):
     """Shape and rate of y = scale |x - origin|**power, where y is Gamma of known shape.
@@ -160,6 +162,7 @@ class PowerSums(PairSums):
         return -1.0
 
 
+@cython.final
 @cython.cclass
 class ParetoSums(PairSums):
     """Shape and rate of log(x / scale), where x is Pareto of known scale."""

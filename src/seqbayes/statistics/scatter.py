@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,19 +19,27 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs
-    from cython.cimports.seqbayes.statistics.base import ROUNDING, SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.base import Statistics
     from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+    from cython.cimports.seqbayes.statistics.moments import CANCELLED, Moments
     from cython.cimports.seqbayes.statistics.reading import real
+    from cython.cimports.seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
 else:
     from math import fabs
 
-    from seqbayes.statistics.base import ROUNDING, SLACK, Statistics
+    from seqbayes.statistics.base import Statistics
     from seqbayes.statistics.exact import lost, lost_product
+    from seqbayes.statistics.moments import CANCELLED, Moments
     from seqbayes.statistics.reading import real
+    from seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
 
 from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.sums import as_sum
 
-# Sums are kept below this, so that what rounding takes from their products is finite.
+# Splits a float into halves: 2**27 + 1.
+SPLITTER = cython.declare(cython.double, 134217729.0)
+
+# Sums are kept below this, so that the covariance and its factors are finite.
 ROOM = cython.declare(cython.double, 1e300)
 
 
@@ -49,9 +59,11 @@ class ScatterStatistic(NamedTuple):
 
 @cython.cclass
 class Scatter(Statistics):
-    """First and second moments about the first vector, in double-double arithmetic.
+    """Sums of vectors and of the products of their coordinates, exact like `sums.Sum`.
 
-    Second moments are kept as the lower triangle, by rows.
+    There is a sum per coordinate, then one per pair of coordinates (the lower triangle, by rows).
+    `_high` holds the sums, `_low` their rounding errors, `_third` those of `_low`, and `_more`
+    further ones, if they are needed.
 
     Parameters
     ----------
@@ -63,26 +75,24 @@ class Scatter(Statistics):
 
     dimension = cython.declare(cython.Py_ssize_t, visibility="readonly")
     _features: tuple[Any, ...]
-    _origin = cython.declare("double[::1]")
-    _s1 = cython.declare("double[::1]")
-    _s1_low = cython.declare("double[::1]")
-    _s2 = cython.declare("double[::1]")
-    _s2_low = cython.declare("double[::1]")
-    _peak = cython.declare("double[::1]")
+    _high = cython.declare("double[::1]")
+    _low = cython.declare("double[::1]")
+    _third = cython.declare("double[::1]")
+    _fourth = cython.declare("double[::1]")
+    _fifth = cython.declare("double[::1]")
+    _more: list[Any]
     _y = cython.declare("double[::1]")
-    _d = cython.declare("double[::1]")
-    _d_low = cython.declare("double[::1]")
+    _y_high = cython.declare("double[::1]")
+    _y_low = cython.declare("double[::1]")
+    _least: cython.double
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
         self.dimension = dimension
         self._features = features or ()
-        packed = dimension * (dimension + 1) // 2
-        self._origin, self._y = np.zeros(dimension), np.zeros(dimension)
-        self._d, self._d_low = np.zeros(dimension), np.zeros(dimension)
-        self._s1, self._s1_low = np.zeros(dimension), np.zeros(dimension)
-        self._s2, self._s2_low = np.zeros(packed), np.zeros(packed)
-        self._peak = np.zeros(dimension)
+        self._y, self._y_high, self._y_low = np.zeros((3, dimension))
+        self._set_rows(np.zeros((1, dimension + dimension * (dimension + 1) // 2)))
+        self._least = float("inf")
 
     @property
     def value(self) -> ScatterStatistic:
@@ -90,29 +100,126 @@ class Scatter(Statistics):
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = 0
-        n: cython.double = self._n + self._n_low
+        k: cython.Py_ssize_t = d
+        n: cython.double = self._n.total()
+        origins = np.zeros(d)
         shifts = np.zeros(d)
         squares = np.zeros((d, d))
         if n <= 0.0:
-            return ScatterStatistic(0.0, np.zeros(d), shifts, squares)
+            return ScatterStatistic(0.0, origins, shifts, squares)
+        self._settle()
+        origin = cython.declare("double[::1]", origins)
         shift = cython.declare("double[::1]", shifts)
         table = cython.declare("double[:, ::1]", squares)
+        p: cython.double
+        p_low: cython.double
+        v: cython.double
         for i in range(d):
-            shift[i] = (self._s1[i] + self._s1_low[i]) / n
+            origin[i] = self._high[i] / n
+            p = origin[i] * n
+            p_low = lost_product(origin[i], n, p) + origin[i] * self._n.low
+            shift[i] = ((self._high[i] - p) + (self._low[i] - p_low)) / n
         for i in range(d):
             for j in range(i + 1):
-                # S2 - n shift shift', the product exact: what is left is rounding of the inputs
-                p: cython.double = shift[i] * self._s1[j]
-                p_low: cython.double = lost_product(shift[i], self._s1[j], p)
-                p_low += shift[i] * self._s1_low[j]
-                v: cython.double = (self._s2[k] - p) + (self._s2_low[k] - p_low)
-                if i == j and not v > 0.0:
-                    v = 0.0
+                # S2 - mean S1', the product with the origin in twice the precision
+                p = origin[i] * self._high[j]
+                p_low = lost_product(origin[i], self._high[j], p)
+                p_low += origin[i] * self._low[j] + shift[i] * self._high[j]
+                v = (self._high[k] - p) + (self._low[k] - p_low)
                 table[i, j] = v
                 table[j, i] = v
                 k += 1
-        return ScatterStatistic(n, np.array(self._origin), shifts, squares)
+            if v < CANCELLED * self._high[k - 1]:
+                return self._precise_value()
+        return ScatterStatistic(n, origins, shifts, squares)
+
+    def _precise_value(self) -> ScatterStatistic:
+        """Return the statistic from sums about the mean, computed exactly."""
+        d: cython.Py_ssize_t = self.dimension
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t = d
+        total: Sum
+        p: cython.double
+        coordinates = [self._coordinate(i).value for i in range(d)]
+        n = self._n.total()
+        origin = np.array([moments.origin for moments in coordinates])
+        shift = np.array([moments.shift for moments in coordinates])
+        squares = np.zeros((d, d))
+        sums = [self._column(i) for i in range(d)]
+        for i in range(d):
+            squares[i, i] = coordinates[i].squares
+            for j in range(i):
+                if squares[i, i] > 0.0 and squares[j, j] > 0.0:
+                    total = self._column(k)
+                    total.add_scaled(sums[j], -origin[i])
+                    total.add_scaled(sums[i], -origin[j])
+                    p = origin[i] * origin[j]
+                    total.add_scaled(self._n, p)
+                    total.add_scaled(self._n, lost_product(origin[i], origin[j], p))
+                    squares[i, j] = squares[j, i] = total.value - n * shift[i] * shift[j]
+                k += 1
+            k += 1
+        return ScatterStatistic(n, origin, shift, squares)
+
+    def _rows(self) -> list[Any]:
+        """Return the sums, and their rounding errors in order."""
+        rows = [self._high, self._low, self._third, self._fourth, self._fifth, *self._more]
+        return [np.asarray(row) for row in rows if len(row)]
+
+    def _set_rows(self, rows: Any) -> None:
+        """Set the sums, and their rounding errors in order."""
+        size = len(rows[0])
+        rows = [np.array(row, float) for row in rows]
+        self._high = rows[0]
+        self._low = rows[1] if len(rows) > 1 else np.zeros(size)
+        self._third = rows[2] if len(rows) > 2 else np.zeros(size)
+        self._fourth, self._fifth, self._more = np.zeros(0), np.zeros(0), []
+        if len(rows) > 3:
+            self._fourth = rows[3]
+            self._fifth = rows[4] if len(rows) > 4 else np.zeros(size)
+            self._more = rows[5:]
+
+    @cython.cfunc
+    def _column(self, k: cython.Py_ssize_t) -> Sum:
+        """Return one of the sums."""
+        total = Sum()
+        total.least = self._least
+        for row in self._rows():
+            total.add_low(row[k])
+        total.settle()
+        return total
+
+    @cython.cfunc
+    def _coordinate(self, i: cython.Py_ssize_t) -> Moments:
+        """Return the moments of one coordinate."""
+        moments: Moments = Moments()
+        moments._n.copy(self._n)
+        moments._s1 = self._column(i)
+        moments._s2 = self._column(self.dimension + i + i * (i + 1) // 2)
+        moments._y = self._y[i]
+        return moments
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _settle(self) -> cython.int:
+        """Move digits up: `_high` becomes the sums, rounded, and `_low` the rest, rounded."""
+        k: cython.Py_ssize_t
+        s: cython.double
+        low: cython.double
+        if self._fourth.shape[0]:
+            self._set_columns([self._column(k).dump() for k in range(self._high.shape[0])])
+        for k in range(self._high.shape[0]):
+            while True:
+                s = self._low[k] + self._third[k]
+                self._third[k] = lost(self._low[k], self._third[k], s)
+                low = s
+                s = self._high[k] + low
+                self._low[k] = lost(self._high[k], low, s)
+                self._high[k] = s
+                if self._low[k] + self._third[k] == self._low[k]:
+                    break
+        return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -142,220 +249,302 @@ class Scatter(Statistics):
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = 0
-        largest: cython.double = 0.0
-        first: cython.bint = self._n == 0.0
-        for i in range(d):
-            origin: cython.double = self._y[i] if first else self._origin[i]
-            self._d[i] = self._y[i] - origin
-            self._d_low[i] = lost(self._y[i], -origin, self._d[i])
-            if fabs(self._d[i]) > largest:
-                largest = fabs(self._d[i])
-        if not self._has_room(w, largest):
+        k: cython.Py_ssize_t = d
+        p: cython.double
+        q: cython.double
+        q_high: cython.double
+        q_low: cython.double
+        y: cython.double
+        error: cython.double = 0.0
+        if not self._fits(w):
             raise ObservationError("the observation is too large: its square overflows")
         for i in range(d):
-            if first:
-                self._origin[i] = self._y[i]
-            q: cython.double = w * self._d[i]
-            q_low: cython.double = lost_product(w, self._d[i], q) + w * self._d_low[i]
-            self._add_first(i, q, q_low)
+            y = self._y[i]
+            p = SPLITTER * y
+            self._y_high[i] = p - (p - y)
+            self._y_low[i] = y - self._y_high[i]
+            p = fabs(w) * y * y
+            if p < self._least and p != 0.0:
+                self._least = p
+        for i in range(d):
+            q = self._y[i]
+            q_high = self._y_high[i]
+            q_low = self._y_low[i]
+            if w != 1.0:
+                y = q
+                q = w * y
+                error = lost_product(w, y, q)
+                p = SPLITTER * q
+                q_high = p - (p - q)
+                q_low = q - q_high
+            self._put(i, q, error)
             for j in range(i + 1):
-                p: cython.double = q * self._d[j]
-                p_low: cython.double = lost_product(q, self._d[j], p)
-                p_low += q * self._d_low[j] + q_low * self._d[j]
-                self._add_second(k, p, p_low)
+                p = q * self._y[j]
+                y = ((q_high * self._y_high[j] - p) + q_high * self._y_low[j]) + q_low * self._y_high[j]
+                self._put(k, p, y + q_low * self._y_low[j])
+                if error != 0.0:
+                    p = error * self._y[j]
+                    self._put(k, 0.0, p)
+                    self._put(k, 0.0, lost_product(error, self._y[j], p))
                 k += 1
-            if self._s2[k - 1] > self._peak[i]:
-                self._peak[i] = self._s2[k - 1]
-        self._add_common(w, 0.0)
+        self._count(w)
         return 0
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1, check=False)
+    def _put(self, k: cython.Py_ssize_t, v: cython.double, v_low: cython.double) -> cython.int:
+        """Add a term, in two parts, to a sum."""
+        s: cython.double = self._high[k] + v
+        e: cython.double = lost(self._high[k], v, s)
+        self._high[k] = s
+        s = self._low[k] + e
+        e = lost(self._low[k], e, s)
+        v = s + v_low
+        v_low = lost(s, v_low, v)
+        self._low[k] = v
+        s = self._third[k] + e
+        e = lost(self._third[k], e, s)
+        v = s + v_low
+        v_low = lost(s, v_low, v)
+        self._third[k] = v
+        if e != 0.0 or v_low != 0.0:
+            self._put_low(k, e)
+            self._put_low(k, v_low)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _put_low(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
+        """Add a rounding error of `_third`."""
+        s: cython.double
+        e: cython.double
+        if v == 0.0 or (self._fourth.shape[0] == 0 and fabs(v) < NEGLIGIBLE * self._least):
+            return 0
+        if self._fourth.shape[0] == 0:
+            self._fourth, self._fifth = np.zeros((2, self._high.shape[0]))
+        s = self._fourth[k] + v
+        e = lost(self._fourth[k], v, s)
+        self._fourth[k] = s
+        if e != 0.0:
+            s = self._fifth[k] + e
+            v = lost(self._fifth[k], e, s)
+            self._fifth[k] = s
+            if v != 0.0 and fabs(v) >= NEGLIGIBLE * self._least:
+                self._put_more(k, v)
+        return 0
+
+    def _put_more(self, k: int, v: float) -> None:
+        e: cython.double = v
+        part: cython.double
+        s: cython.double
+        for row in self._more:
+            part = row[k]
+            s = part + e
+            e = lost(part, e, s)
+            row[k] = s
+            if e == 0.0:
+                return
+        row = np.zeros(self._high.shape[0])
+        row[k] = e
+        self._more.append(row)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _fits(self, w: cython.double) -> cython.bint:
         i: cython.Py_ssize_t
-        largest: cython.double = 0.0
-        if self._n != 0.0:
-            for i in range(self.dimension):
-                if fabs(self._y[i] - self._origin[i]) > largest:
-                    largest = fabs(self._y[i] - self._origin[i])
-        return self._has_room(w, largest)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _has_room(self, w: cython.double, largest: cython.double) -> cython.bint:
-        i: cython.Py_ssize_t
-        k: cython.Py_ssize_t = -1
+        k: cython.Py_ssize_t = self.dimension - 1
         most: cython.double = 0.0
+        largest: cython.double = 0.0
         for i in range(self.dimension):
             k += i + 1
-            if fabs(self._s2[k]) > most:
-                most = fabs(self._s2[k])
-        return most + fabs(w) * largest * largest < ROOM and fabs(self._n + w) < ROOM
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _add_first(
-        self, i: cython.Py_ssize_t, q: cython.double, q_low: cython.double
-    ) -> cython.int:
-        s: cython.double = self._s1[i] + q
-        self._s1_low[i] += lost(self._s1[i], q, s) + q_low
-        self._s1[i] = s
-        return 0
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _add_second(
-        self, k: cython.Py_ssize_t, p: cython.double, p_low: cython.double
-    ) -> cython.int:
-        s: cython.double = self._s2[k] + p
-        self._s2_low[k] += lost(self._s2[k], p, s) + p_low
-        self._s2[k] = s
-        return 0
+            if fabs(self._high[k]) > most:
+                most = fabs(self._high[k])
+            if fabs(self._y[i]) > largest:
+                largest = fabs(self._y[i])
+        return most + fabs(w) * (largest * largest) < ROOM and fabs(self._n.high + w) < ROOM
 
     def absorb(self, n: float, origin: Any, shift: Any, squares: Any, log_base: float) -> None:
         """Add `n` vectors with mean ``origin + shift`` and scatter `squares` about that mean."""
-        shifts = np.asarray(shift, float)
-        s1 = n * shifts
-        added = np.asarray(squares, float) + np.outer(s1, shifts)
-        packed = added[np.tril_indices(self.dimension)]
-        if not np.isfinite(packed).all():
-            raise ObservationError("an observation is too large: its square overflows")
-        empty = np.zeros_like(packed)
-        moments = (np.asarray(origin, float), s1, np.zeros_like(s1), packed, empty)
-        self._absorb(n, *moments)
-
-    def _absorb(self, n: float, origin: Any, s1: Any, s1_low: Any, s2: Any, s2_low: Any) -> None:
-        """Add sums about another origin: S1 gains n d, S2 gains d S1' + S1 d' + n d d'."""
-        if n == 0.0:
-            return
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = 0
-        first: cython.bint = self._n == 0.0
-        t: cython.double
-        w: cython.double = n
-        about = cython.declare("double[::1]", np.array(origin, float))
-        a = cython.declare("double[::1]", np.array(s1, float))
-        a_low = cython.declare("double[::1]", np.array(s1_low, float))
-        b = cython.declare("double[::1]", np.array(s2, float))
-        b_low = cython.declare("double[::1]", np.array(s2_low, float))
+        other: Scatter = Scatter(d)
+        first: Sum
+        second: Sum
+        weights: Sum = as_sum(n)
+        sums: list[Any] = []
         for i in range(d):
-            gap: cython.double = 0.0 if first else fabs(about[i] - self._origin[i])
-            t = fabs(self._s2[k]) + fabs(b[k]) + gap * (2.0 * fabs(a[i]) + w * gap)
-            if not (t < ROOM and self._n + w < ROOM):
-                raise ObservationError("the observations are too large: their squares overflow")
-            k += i + 2
-        k = 0
+            first = Sum()
+            first.add_scaled(weights, origin[i])
+            first.add_scaled(weights, shift[i])
+            sums.append(first)
         for i in range(d):
-            if first:
-                self._origin[i] = about[i]
-            self._d[i] = about[i] - self._origin[i]
-            self._d_low[i] = lost(about[i], -self._origin[i], self._d[i])
-        for i in range(d):
-            nd: cython.double = w * self._d[i]
-            nd_low: cython.double = lost_product(w, self._d[i], nd) + w * self._d_low[i]
             for j in range(i + 1):
-                self._add_second(k, b[k], b_low[k])
-                # (S1_i + n d_i) d_j + d_i S1_j
-                t = a[i] + nd
-                t_low: cython.double = lost(a[i], nd, t) + a_low[i] + nd_low
-                p: cython.double = t * self._d[j]
-                p_low: cython.double = lost_product(t, self._d[j], p)
-                self._add_second(k, p, p_low + t_low * self._d[j] + t * self._d_low[j])
-                p = self._d[i] * a[j]
-                p_low = lost_product(self._d[i], a[j], p)
-                self._add_second(k, p, p_low + self._d_low[i] * a[j] + self._d[i] * a_low[j])
-                k += 1
-            if self._s2[k - 1] > self._peak[i]:
-                self._peak[i] = self._s2[k - 1]
-            self._add_first(i, a[i], a_low[i])
-            self._add_first(i, nd, nd_low)
-        self._add_common(w, 0.0)
+                second = as_sum(squares[i][j])
+                second.add_scaled(sums[i], origin[j])
+                second.add_scaled(sums[i], shift[j])
+                sums.append(second)
+        other._n, other._h = weights, as_sum(log_base)
+        other._lightest = weights.smallest
+        other._least = other._lightest
+        other._set_columns([total.dump() for total in sums])
+        self.merge(other)
 
-    def _check_removable(self, w: float, last: bool) -> None:
+    def absorb_array(self, values: Any, weights: Any) -> None:
+        """Add many vectors, the rows of an array, each with its weight or all with 1."""
         i: cython.Py_ssize_t
-        k: cython.Py_ssize_t = -1
-        n: cython.double = self._n + self._n_low
-        left: cython.double = (self._n - w) + self._n_low
+        j: cython.Py_ssize_t
+        other: Scatter = Scatter(self.dimension)
+        rows = cython.declare("double[:, ::1]", np.ascontiguousarray(values))
+        heavy = cython.declare("double[::1]", np.ascontiguousarray(weights))
+        for i in range(rows.shape[0]):
+            for j in range(self.dimension):
+                other._y[j] = rows[i, j]
+            if heavy[i] != 0.0:
+                other._add(heavy[i])
+        self.merge(other)
+
+    def _set_columns(self, columns: Any) -> None:
+        """Set the sums from what `Sum.dump` returned."""
+        dumped = [
+            (first, *(rest if isinstance(rest, tuple) else (rest,))) for first, rest in columns
+        ]
+        self._set_rows(list(itertools.zip_longest(*dumped, fillvalue=0.0)))
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        i: cython.Py_ssize_t
         for i in range(self.dimension):
-            k += i + 1
-            d: cython.double = self._y[i] - self._origin[i]
-            s1: cython.double = (self._s1[i] - w * d) + self._s1_low[i]
-            s2: cython.double = (self._s2[k] - w * d * d) + self._s2_low[k]
-            if last:
-                s1 = d - (self._s1[i] + self._s1_low[i]) / n
-                s2 = -n * s1 * s1
-            else:
-                s2 -= s1 * s1 / left
-            if s2 < -SLACK * fabs(self._s2[k]) - ROUNDING * self._peak[i]:
-                raise ObservationError("cannot unlearn what was not learned")
+            self._coordinate(i)._check_removable(w, last)
+        return 0
 
     def is_possible(self) -> bool:
-        """Whether something can have been seen that has these sums, up to rounding."""
-        if not (Statistics.is_possible(self) and np.isfinite(np.asarray(self._s2)).all()):
+        """Whether some data have these sums, up to rounding."""
+        i: cython.Py_ssize_t
+        if not (Statistics.is_possible(self) and np.isfinite(self._rows()).all()):
             return False
-        if self._n + self._n_low <= 0.0:
-            return not (np.any(self._s1) or np.any(self._s2))
+        if self._n.total() <= 0.0:
+            return not np.any(self._rows())
+        if not all(self._coordinate(i).is_possible() for i in range(self.dimension)):
+            return False
         squares = self.value.squares
         scale = np.sqrt(np.maximum(np.diagonal(squares), 0.0))
         scale = np.where(scale > 0.0, scale, 1.0)
-        least = -SLACK * np.abs(np.asarray(self._s2)[self._diagonal()])
-        s1 = np.asarray(self._s1) + np.asarray(self._s1_low)
-        s2 = np.asarray(self._s2)[self._diagonal()]
-        if np.any(s2 - s1 * s1 / self._n < least):
-            return False
         return bool(np.linalg.eigvalsh(squares / np.outer(scale, scale)).min() >= -1e-6)
 
-    def _diagonal(self) -> Any:
-        places = np.arange(1, self.dimension + 1)
-        return places * (places + 1) // 2 - 1
-
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all data."""
         Statistics.clear(self)
-        self._scale_all(0.0)
-        np.asarray(self._origin)[:] = 0.0
-
-    def _scale_all(self, factor: float) -> None:
-        for sums in (*self._vectors()[1:], np.asarray(self._peak)):
-            sums *= factor
-
-    def _vectors(self) -> list[Any]:
-        """Return the origin, S1 and S2, sums followed by their rounding errors."""
-        first = [np.asarray(self._origin), np.asarray(self._s1), np.asarray(self._s1_low)]
-        return [*first, np.asarray(self._s2), np.asarray(self._s2_low)]
+        self._set_rows(np.zeros((1, self._high.shape[0])))
+        self._least = float("inf")
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
-        Statistics.scale(self, factor)
-        self._scale_all(factor)
+        k: cython.Py_ssize_t
+        total: Sum
         if factor == 0.0:
             self.clear()
+            return
+        Statistics.scale(self, factor)
+        if math.frexp(factor)[0] == 0.5:
+            for row in self._rows():
+                row *= factor
+        else:
+            columns = []
+            for k in range(self._high.shape[0]):
+                total = self._column(k)
+                total.scale(factor)
+                columns.append(total.dump())
+            self._set_columns(columns)
 
     def merge(self, other: Any) -> None:
-        """Add what another accumulator of the same kind has seen."""
-        dumped = other.dump()
-        if dumped[0] == 0.0:
-            return
-        self._absorb(dumped[0], *self._split(dumped[4:]))
-        self._add_common(dumped[1], 0.0)
+        """Add the data of another accumulator of the same kind; all of it, or nothing."""
+        i: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        theirs: Scatter = other
+        theirs._settle()
+        rows = [row.copy() for row in theirs._rows()]
+        sums = np.abs(np.asarray(self._high)) + np.abs(rows[0])
+        if not (sums.max() < ROOM and self._n.high + theirs._n.total() < ROOM):
+            raise ObservationError("the data are too large: their squares overflow")
+        self._join(theirs._sums(), theirs._lightest)
+        self._least = min(self._least, theirs._least)
+        high = cython.declare("double[::1]", rows[0])
+        for k in range(high.shape[0]):
+            self._put(k, high[k], 0.0)
+        for i in range(1, len(rows)):
+            high = rows[i]
+            for k in range(high.shape[0]):
+                if high[k] != 0.0:
+                    self._put(k, 0.0, high[k])
 
-    def _split(self, numbers: Any) -> list[Any]:
-        """Return what `_vectors` returns, from the same numbers in a row."""
-        d = self.dimension
-        packed = d * (d + 1) // 2
-        return np.split(np.array(numbers, float), np.cumsum([d, d, d, packed]))
+    def dump(self) -> tuple[Any, ...]:
+        """Return n, the log base, an origin, which is 0, S1 and S2.
 
-    def dump(self) -> tuple[float, ...]:
-        """Return n, the log base, the origin, S1 and S2, sums followed by their rounding errors."""
-        numbers = np.concatenate(self._vectors()).tolist()
-        return (self._n, self._n_low, self._h, self._h_low, *numbers)
+        Every sum is followed by the rest of it, which rounding took; the sums of coordinates, and
+        of pairs of them, by the rest of all.
+        """
+        d: cython.Py_ssize_t = self.dimension
+        self._settle()
+        first, *others = (row.tolist() for row in self._rows())
+        if any(map(any, others[1:])):
+            rest = [_rest(each) for each in zip(*others, strict=True)]
+        else:
+            rest = others[0]
+        return (
+            *Statistics.dump(self),
+            *[0.0] * d,
+            *first[:d],
+            *rest[:d],
+            *first[d:],
+            *rest[d:],
+        )
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
-        for vector, values in zip(self._vectors(), self._split(dumped[4:]), strict=True):
-            vector[:] = values
-        self._n, self._n_low, self._h, self._h_low = dumped[:4]
-        np.asarray(self._peak)[:] = np.asarray(self._s2)[self._diagonal()]
+        """Restore what `dump` returned; earlier versions had an origin other than 0."""
+        d: cython.Py_ssize_t = self.dimension
+        packed: cython.Py_ssize_t = d * (d + 1) // 2
+        self.clear()
+        Statistics.load(self, dumped[:4])
+        origin, numbers = dumped[4 : 4 + d], dumped[4 + d :]
+        first = (*numbers[:d], *numbers[2 * d : 2 * d + packed])
+        rest = (*numbers[d : 2 * d], *numbers[2 * d + packed :])
+        self._set_columns(zip(first, rest, strict=True))
+        # the terms are not known: assume some that are usual
+        sizes = np.abs(np.asarray(self._high))
+        self._least = USUAL_LEAST * float(np.min(sizes, where=sizes > 0.0, initial=np.inf))
+        if any(origin):
+            self._move_from(origin)
+
+    def _move_from(self, origin: Any) -> None:
+        """Replace sums about an origin by those about 0."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t = self.dimension
+        total: Sum
+        moved: list[Sum] = []
+        first = [self._column(i) for i in range(self.dimension)]
+        for i, total in enumerate(first):
+            total = as_sum(0.0)
+            total.merge(first[i])
+            total.add_scaled(self._n, origin[i])
+            moved.append(total)
+        for i in range(self.dimension):
+            for j in range(i + 1):
+                # S2 + origin_i S1_j + origin_j (S1_i + n origin_i)
+                total = self._column(k)
+                total.add_scaled(first[j], origin[i])
+                total.add_scaled(moved[i], origin[j])
+                moved.append(total)
+                k += 1
+        self._set_columns([total.dump() for total in moved])
+
+
+@cython.wraparound(True)
+def _rest(parts: Any) -> Any:
+    """Return the parts of a sum after the first, as `Sum.dump` does."""
+    while len(parts) > 1 and parts[-1] == 0.0:
+        parts = parts[:-1]
+    return parts if len(parts) > 1 else parts[0]

@@ -11,7 +11,7 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import floor, log1p
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import add
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -23,7 +23,7 @@ if cython.compiled:
 else:
     from math import floor, log1p
 
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.exact import add
     from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_pair
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
@@ -31,6 +31,7 @@ else:
 from seqbayes.statistics.reading import refuse
 
 
+@cython.final
 @cython.cclass
 class BernoulliSums(PairSums):
     """Successes and failures of single trials."""
@@ -38,29 +39,18 @@ class BernoulliSums(PairSums):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _observe_one(self, x: object) -> cython.int:
-        s: cython.double
-        if x is True:  # the commonest events, without the detour of the general way
-            s = self._a + 1.0
-            self._a_low += lost(self._a, 1.0, s)
-            self._a = s
-            self._add_one()
+        # the most frequent observations, without reading them
+        if x is True:
+            add(self._a, 1.0)
         elif x is False:
-            s = self._b + 1.0
-            self._b_low += lost(self._b, 1.0, s)
-            self._b = s
-            self._add_one()
+            add(self._b, 1.0)
         else:
             PairSums._observe_one(self, x)
+            return 0
+        add(self._n, 1.0)
+        if self._lightest > 1.0:
+            self._lightest = 1.0
         return 0
-
-    @cython.cfunc
-    @cython.final
-    @cython.inline
-    @cython.exceptval(check=False)
-    def _add_one(self) -> cython.void:
-        s: cython.double = self._n + 1.0
-        self._n_low += lost(self._n, 1.0, s)
-        self._n = s
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -79,6 +69,7 @@ class BernoulliSums(PairSums):
         return 0
 
 
+@cython.final
 @cython.cclass
 class BinomialSums(PairSums):
     """Successes of a number of trials, the same for all or given with each observation."""
@@ -117,6 +108,7 @@ class BinomialSums(PairSums):
             self._log_base, self._log_base_low = fast_log_choose(n, k), 0.0
 
 
+@cython.final
 @cython.cclass
 class NegativeBinomialSums(PairSums):
     """Failures before a fixed number of successes, counted from `start`."""

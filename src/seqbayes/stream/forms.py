@@ -88,7 +88,7 @@ class Forms:
         """Return the JSON of a state."""
         if self._head:
             sums = state.statistics.dump()
-            text = write_json(sums) if set(map(type, sums)) == _FLOATS else "null"
+            text = write_json(sums) if all(map(_is_plain, sums)) else "null"
             if "null" in text:  # which also represents infinity
                 text = write_json(serialization.encode(sums))
             return f"{self._head}{text}{self._tail}"
@@ -111,6 +111,11 @@ class Forms:
             )
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a float, or a tuple of floats."""
+    return type(value) is float or (type(value) is tuple and set(map(type, value)) == _FLOATS)
 
 
 def write_json(value: Any) -> str:

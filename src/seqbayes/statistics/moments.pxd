@@ -1,0 +1,14 @@
+cimport cython
+from seqbayes.statistics.base cimport Statistics
+from seqbayes.statistics.sums cimport Sum
+
+cdef double CANCELLED
+
+@cython.final
+cdef class Moments(Statistics):
+    cdef bint _logarithm
+    cdef Sum _s1, _s2
+    cdef double _y
+    cdef double _shift(self, double origin) noexcept
+    cdef double _squares(self, double origin, double shift) noexcept
+    cdef int _move(self, Moments other, double origin) except -1

@@ -1,0 +1,22 @@
+cimport cython
+
+cdef double LARGE, NEGLIGIBLE, USUAL_LEAST
+
+@cython.final
+cdef class Sum:
+    cdef double high, low, third, fourth, fifth, least
+    cdef list more
+    cdef int add(self, double v) except -1
+    cdef int add_low(self, double v) except -1
+    cdef int add_third(self, double v) except -1
+    cdef int _add_fifth(self, double v) except -1
+    cdef int _add_more(self, double v) except -1
+    cdef int add_product(self, double x, double y) except -1
+    cdef int settle(self) except -1
+    cdef int merge(self, Sum other) except -1
+    cdef int copy(self, Sum other) except -1
+    cdef int clear(self) except -1
+    cdef int scale(self, double factor) except -1
+    cdef int add_scaled(self, Sum other, double factor) except -1
+    cdef double total(self) except? -1.0
+    cpdef bint fits(self, double v) noexcept

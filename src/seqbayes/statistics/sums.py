@@ -1,0 +1,389 @@
+# cython: boundscheck=False, initializedcheck=False
+"""Sums of floats without rounding errors.
+
+References
+----------
+.. [1] Shewchuk, J. R. (1997). Adaptive precision floating-point arithmetic and fast robust
+   geometric predicates. Discrete & Computational Geometry 18.
+.. [2] Ogita, T., Rump, S. M. and Oishi, S. (2005). Accurate sum and dot product. SIAM Journal on
+   Scientific Computing 26.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+try:
+    import cython
+except ImportError:  # an installation without a compiler runs this file as it stands
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import fabs, frexp, isfinite
+    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+else:
+    from math import fabs, frexp, isfinite
+
+    from seqbayes.statistics.exact import lost, lost_product
+
+# Rounding errors below this share of the smallest term are dropped: they matter to no term.
+NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
+# Products of numbers above this are rescaled, so that their rounding error does not overflow.
+LARGE = cython.declare(cython.double, 1e280)
+# Terms far below the total are unlikely in a sum of so few bits, whose terms are not known.
+USUAL_SPAN = 2.0**-300
+USUAL_LEAST = cython.declare(cython.double, 2.0**-60)
+
+
+@cython.final
+@cython.cclass
+class Sum:
+    """A sum of floats, without rounding errors.
+
+    Every part is the running sum of the rounding errors of the part before it. Five parts are
+    enough for ordinary data; `more` grows only when a term is very far from the others, such as
+    1e36 next to 1.
+    """
+
+    def __init__(self) -> None:
+        self.high = self.low = self.third = self.fourth = self.fifth = 0.0
+        self.least = math.inf
+        self.more = None
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def add(self, v: cython.double) -> cython.int:
+        """Add a term (exact.pxd has the same code, to be inlined)."""
+        s: cython.double = self.high + v
+        e: cython.double = lost(self.high, v, s)
+        self.high = s
+        v = fabs(v)
+        if v < self.least and v != 0.0:
+            self.least = v
+        if e != 0.0:
+            self.add_low(e)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def add_low(self, v: cython.double) -> cython.int:
+        """Add the rounding error of a term."""
+        s: cython.double = self.low + v
+        e: cython.double = lost(self.low, v, s)
+        self.low = s
+        if e != 0.0:
+            self.add_third(e)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def add_third(self, v: cython.double) -> cython.int:
+        """Add the rounding error of a rounding error."""
+        s: cython.double = self.third + v
+        e: cython.double = lost(self.third, v, s)
+        self.third = s
+        if e != 0.0:
+            s = self.fourth + e
+            v = lost(self.fourth, e, s)
+            self.fourth = s
+            if v != 0.0:
+                self._add_fifth(v)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _add_fifth(self, v: cython.double) -> cython.int:
+        s: cython.double = self.fifth + v
+        e: cython.double = lost(self.fifth, v, s)
+        self.fifth = s
+        if e != 0.0 and fabs(e) >= NEGLIGIBLE * self.least:
+            self._add_more(e)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _add_more(self, v: cython.double) -> cython.int:
+        e: cython.double = v
+        part: cython.double
+        s: cython.double
+        i: cython.Py_ssize_t
+        if self.more is None:
+            self.more = []
+        for i in range(len(self.more)):
+            part = self.more[i]
+            s = part + e
+            e = lost(part, e, s)
+            self.more[i] = s
+            if e == 0.0:
+                return 0
+        self.more.append(e)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def add_product(self, x: cython.double, y: cython.double) -> cython.int:
+        """Add the exact product of two numbers."""
+        p: cython.double = x * y
+        self.add(p)
+        if fabs(x) > LARGE:
+            self.add_low(2.0**100 * lost_product(2.0**-100 * x, y, 2.0**-100 * p))
+        elif fabs(y) > LARGE:
+            self.add_low(2.0**100 * lost_product(x, 2.0**-100 * y, 2.0**-100 * p))
+        else:
+            self.add_low(lost_product(x, y, p))
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def fits(self, v: cython.double) -> cython.bint:
+        """Whether the sum stays finite with one more term."""
+        return isfinite(self.high + v)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def settle(self) -> cython.int:
+        """Move digits up: `high` becomes the sum, rounded, and `low` the rest of it, rounded."""
+        s: cython.double
+        i: cython.int
+        if self.more is not None:
+            self._distribute(self.parts())
+            return 0
+        if self.third == 0.0 and self.fourth == 0.0 and self.fifth == 0.0:
+            if self.low != 0.0:
+                s = self.high + self.low
+                self.low = lost(self.high, self.low, s)
+                self.high = s
+            return 0
+        for i in range(6):
+            s = self.fourth + self.fifth
+            self.fifth = lost(self.fourth, self.fifth, s)
+            self.fourth = s
+            s = self.third + self.fourth
+            self.fourth = lost(self.third, self.fourth, s)
+            self.third = s
+            s = self.low + self.third
+            self.third = lost(self.low, self.third, s)
+            self.low = s
+            s = self.high + self.low
+            self.low = lost(self.high, self.low, s)
+            self.high = s
+            if self.low + self.third == self.low and self.third + self.fourth == self.third:
+                break
+        return 0
+
+    def _distribute(self, parts: Sequence[float]) -> None:
+        """Keep parts that are in order of size."""
+        padded = [*parts, 0.0, 0.0, 0.0, 0.0, 0.0]
+        self.high, self.low, self.third, self.fourth, self.fifth = padded[:5]
+        self.more = list(parts[5:]) or None
+
+    @cython.cfunc
+    @cython.exceptval(-1.0, check=True)
+    def total(self) -> cython.double:
+        """Return the sum, rounded once."""
+        self.settle()
+        return self.high
+
+    @property
+    def value(self) -> float:
+        """The sum, rounded once."""
+        return self.total()
+
+    @property
+    def smallest(self) -> float:
+        """The smallest absolute value of a term, at most 1; not scaled with the sum."""
+        return min(self.least, 1.0)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def clear(self) -> cython.int:
+        """Remove all terms."""
+        self.high = self.low = self.third = self.fourth = self.fifth = 0.0
+        self.least = float("inf")
+        self.more = None
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def copy(self, other: Sum) -> cython.int:
+        """Become equal to another sum."""
+        self.high, self.low, self.third = other.high, other.low, other.third
+        self.fourth, self.fifth, self.least = other.fourth, other.fifth, other.least
+        self.more = None if other.more is None else other.more[:]
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def merge(self, other: Sum) -> cython.int:
+        """Add the terms of another sum."""
+        self.add_scaled(other, 1.0)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def add_scaled(self, other: Sum, factor: cython.double) -> cython.int:
+        """Add the terms of another sum, times a factor."""
+        v: cython.double
+        other.settle()
+        least: cython.double = fabs(factor) * other.least
+        if not 0.0 < least < self.least:
+            least = self.least
+        rest = [other.low, other.third, other.fourth, other.fifth]
+        if other.more is not None:
+            rest += other.more
+        self.add_product(other.high, factor)
+        for v in rest:
+            if v != 0.0:
+                self.add_low(v * factor)
+                self.add_low(lost_product(v, factor, v * factor))
+        self.least = least  # the parts are not terms
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def scale(self, factor: cython.double) -> cython.int:
+        """Multiply the sum by a factor."""
+        exponent: cython.int = 0
+        fraction: cython.double
+        least: cython.double = self.least
+        if factor == 0.0:
+            self.clear()
+            return 0
+        if cython.compiled:
+            fraction = frexp(factor, cython.address(exponent))
+        else:
+            fraction = frexp(factor)[0]
+        if fraction == 0.5 and self.more is None:
+            self.high *= factor
+            self.low *= factor
+            self.third *= factor
+            self.fourth *= factor
+            self.fifth *= factor
+        elif self.high != 0.0 or self.low != 0.0:
+            before = Sum()
+            before.copy(self)
+            before.least = math.inf
+            self.clear()
+            self.least = least
+            self.add_scaled(before, factor)
+        if fabs(self.high) < 2.0**-100 * least and self.high != 0.0:
+            self.least = fabs(self.high)
+        return 0
+
+    def add_array(self, values: Any, weights: Any = None, squared: bool = False) -> None:
+        """Add all values of an array, or their squares, each times its weight.
+
+        Values and weights are contiguous arrays of floats. If the sum overflows, it is not finite.
+        """
+        i: cython.Py_ssize_t
+        v: cython.double
+        w: cython.double
+        e: cython.double = 0.0
+        square: cython.bint = squared
+        weighted: cython.bint = weights is not None
+        if cython.compiled:
+            view = cython.declare("double[::1]", values)
+            heavy = cython.declare("double[::1]", weights if weighted else values)
+        else:
+            view, heavy = values.tolist(), weights.tolist() if weighted else []
+        for i in range(len(values)):
+            v = view[i]
+            if square:
+                w = v * v
+                e = lost_product(v, v, w)
+                v = w
+            if weighted:
+                w = heavy[i]
+                self.add_product(v, w)
+                if square:
+                    self.add_low(e * w)
+                    self.add_low(lost_product(e, w, e * w))
+            else:
+                self.add(v)
+                if square:
+                    self.add_low(e)
+        if not isfinite(self.high):
+            self.low = self.third = self.fourth = self.fifth = 0.0
+            self.more = None
+
+    def parts(self) -> list[float]:
+        """Return the sum as floats, each what the next ones add to, rounded; none of them is 0."""
+        rest = [self.high, self.low, self.third, self.fourth, self.fifth]
+        if self.more is not None:
+            rest += self.more
+        parts = []
+        while (total := math.fsum(rest)) != 0.0:
+            parts.append(total)
+            rest.append(-total)
+        return parts
+
+    def pair(self) -> tuple[float, float]:
+        """Return the sum, rounded, and its rounding error, rounded."""
+        self.settle()
+        return self.high, self.low
+
+    def dump(self) -> tuple[float, Any]:
+        """Return the sum, rounded, and the rest of it: a number, or several as a tuple."""
+        self.settle()
+        if self.third == 0.0 and self.more is None:
+            return self.high, self.low
+        rest = [self.low, self.third, self.fourth, self.fifth]
+        if self.more is not None:
+            rest += self.more
+        while rest[-1] == 0.0:
+            rest.pop()
+        return self.high, tuple(rest)
+
+    def load(self, first: float, rest: Any = 0.0) -> None:
+        """Restore what `dump` returned."""
+        v: cython.double
+        self.clear()
+        self.add(first)
+        if rest == 0.0:
+            self.least *= USUAL_LEAST
+            return
+        for v in rest if isinstance(rest, tuple) else (rest,):
+            self.add(v)
+        # the terms are not known: assume some that are usual
+        parts = self.parts()
+        if parts:
+            self.least = USUAL_LEAST * fabs(parts[0])
+            if fabs(parts[-1]) < USUAL_SPAN * fabs(parts[0]):
+                self.least = fabs(parts[-1])
+
+    def __add__(self, other: Any) -> Sum:
+        total = Sum()
+        total.merge(self)
+        total.merge(as_sum(other))
+        return total
+
+    def __radd__(self, other: Any) -> Sum:
+        return self + other
+
+    def __mul__(self, factor: float) -> Sum:
+        total = Sum()
+        total.add_scaled(self, factor)
+        return total
+
+    def __rmul__(self, factor: float) -> Sum:
+        return self * factor
+
+    def __neg__(self) -> Sum:
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> Sum:
+        return self + as_sum(other) * -1.0
+
+    def __float__(self) -> float:
+        return self.total()
+
+
+def as_sum(value: Any) -> Sum:
+    """Return a sum as it is, and a number as a sum of one term."""
+    if isinstance(value, Sum):
+        return value
+    total = Sum()
+    total.add(value)
+    return total
