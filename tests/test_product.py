@@ -216,8 +216,8 @@ class LargeSums(sb.Gamma):
 @pytest.mark.parametrize(
     ("fields", "first", "bad"),
     [
-        ([Gamma(), NormalInverseGamma()], [3, 1e150], [4, -1e200]),
-        ([DirichletProcess(), NormalInverseGamma()], ["a", 1e150], ["b", -1e200]),
+        ([Gamma(), NormalInverseGamma()], [3, 2.5e153], [4, -3e153]),
+        ([DirichletProcess(), NormalInverseGamma()], ["a", 2.5e153], ["b", -3e153]),
         (
             [
                 Dirichlet.flat(["a", "b"], sb.likelihoods.Multinomial()),
@@ -226,10 +226,10 @@ class LargeSums(sb.Gamma):
             [{"a": 1}, 1e308],
             [{"b": 2}, 1.5e308],
         ),
-        ([Gamma(), Product([Beta(), NormalInverseGamma()])], [3, [1, 1e150]], [4, [1, -1e200]]),
-        ([NormalInverseGamma()] * 2, [1e140, 1e150], [2.0, -1e200]),
-        ([LargeSums(), NormalInverseGamma()], [3, 1e150], [4, -1e200]),
-        ([Gamma(), NormalInverseWishart([0.0, 0.0])], [3, [1.0, 1e140]], [4, [1.0, -1e200]]),
+        ([Gamma(), Product([Beta(), NormalInverseGamma()])], [3, [1, 2.5e153]], [4, [1, -3e153]]),
+        ([NormalInverseGamma()] * 2, [1e140, 2.5e153], [2.0, -3e153]),
+        ([LargeSums(), NormalInverseGamma()], [3, 2.5e153], [4, -3e153]),
+        ([Gamma(), NormalInverseWishart([0.0, 0.0])], [3, [1.0, 8e149]], [4, [1.0, -9e149]]),
     ],
     ids=lambda value: None,
 )

@@ -164,10 +164,10 @@ class Document:
         """Return that many finite numbers."""
         numbers = decode(self._get(key))
         try:
-            if _alike((0.0,) * count, numbers):
+            if len(numbers) == count and all(map(_is_finite, numbers)):
                 return tuple(map(float, numbers))
-        except OverflowError:
-            pass  # an integer over 1e308
+        except (OverflowError, TypeError):
+            pass  # an integer over 1e308, or no sequence
         raise PriorError(f"expected {count} numbers as {key}, got {reprlib.repr(numbers)}")
 
     def seed(self) -> int | None:

@@ -366,7 +366,7 @@ class GenericReader(rows.Reader):
     def read(self, x: Any, row: rows.Row) -> int:
         """Write the log base measure and the sums of one observation into a row."""
         one = self._state.observe(x)
-        row.array[self.at : self.at + self.size] = (one.log_base, *one.dump())
+        row.array[self.at : self.at + self.size] = (one.log_base, *one.numbers())
         return 0
 
     def vectors(self, rows: Any) -> Any:
@@ -407,7 +407,7 @@ class GenericKernel(Kernel):
         self._one.scale(gain)
         sums.merge(self._one)
         numbers[0] = keep * numbers[0] + gain * share
-        numbers[1:] = sums.dump()
+        numbers[1:] = sums.numbers()
 
     def _term(self, row: rows.Row) -> Any:
         return row.array[self.at : self.at + len(self.live)]

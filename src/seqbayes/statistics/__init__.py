@@ -1,7 +1,7 @@
 """Sums of sufficient statistics, compiled.
 
-The source is plain Python that Cython compiles; uncompiled it works too, but slower. An accumulator reads
-one observation (checks it against the support, takes its sufficient statistic and log base
+The source is plain Python that Cython compiles; uncompiled it works too, but slower. An accumulator
+reads one observation (checks it against the support, takes its sufficient statistic and log base
 measure), and adds, removes, merges and scales. Sums are exact, so that what leaves a window leaves
 no trace, and merges and long streams keep all digits.
 """

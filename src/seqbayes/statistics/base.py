@@ -126,9 +126,7 @@ class Statistics:
         left: cython.double
         weights.settle()
         left = (weights.high - v) + weights.low
-        return (
-            left <= ROUNDED_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
-        )
+        return left <= ROUNDED_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
 
     def _check_remove(self, v: cython.double) -> cython.int:
         n: cython.double = self._n.total()
@@ -216,6 +214,10 @@ class Statistics:
         """
         n, n_low, *others = (part for each in self._sums() for part in each.dump())
         return n, n_low, *others[2:], *others[:2]
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return what `dump` does, with at most one rounding error for each sum."""
+        return tuple(v[0] if isinstance(v, tuple) else v for v in self.dump())
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""

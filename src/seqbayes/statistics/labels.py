@@ -191,9 +191,7 @@ class LabelCounts(Statistics):
         added = {label: as_sum(w) for label, w in counts.items()}
         self._join_labels(added, (weights, as_sum(log_base)), weights.smallest)
 
-    def _join_labels(
-        self, added: dict[Any, Sum], others: tuple[Sum, ...], lightest: float
-    ) -> None:
+    def _join_labels(self, added: dict[Any, Sum], others: tuple[Sum, ...], lightest: float) -> None:
         mine: Sum
         theirs: Sum
         for label, theirs in added.items():
@@ -232,7 +230,12 @@ class LabelCounts(Statistics):
         """
         weights = [cell.dump() for cell in self.cells.values()]
         sums = Statistics.dump(self)
-        return (tuple(self.cells), tuple(w for w, _ in weights), tuple(v for _, v in weights), *sums)
+        return (
+            tuple(self.cells),
+            tuple(w for w, _ in weights),
+            tuple(v for _, v in weights),
+            *sums,
+        )
 
     def load(self, dumped: Any) -> None:
         """Restore what `dump` returned."""
@@ -369,7 +372,6 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
-        k: cython.double
         if v == 0.0:
             return 0
         if self._is_last(self._n, v):

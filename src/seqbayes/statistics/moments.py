@@ -14,14 +14,28 @@ except ImportError:  # an installation without a compiler runs this file as it s
 if cython.compiled:
     from cython.cimports.libc.math import fabs, log
     from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import add, add_low, add_third, lost_product, lost_square, new_sum
+    from cython.cimports.seqbayes.statistics.exact import (
+        add,
+        add_low,
+        add_third,
+        lost_product,
+        lost_square,
+        new_sum,
+    )
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
 else:
     from math import fabs, log
 
     from seqbayes.statistics.base import SLACK, Statistics
-    from seqbayes.statistics.exact import add, add_low, add_third, lost_product, lost_square, new_sum
+    from seqbayes.statistics.exact import (
+        add,
+        add_low,
+        add_third,
+        lost_product,
+        lost_square,
+        new_sum,
+    )
     from seqbayes.statistics.reading import real
     from seqbayes.statistics.sums import LARGE, Sum
 

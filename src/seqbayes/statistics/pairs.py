@@ -180,7 +180,5 @@ class PairSums(Statistics):
         """Whether some data have these sums, up to rounding."""
         least: cython.double = -SLACK * self._n.total()
         return (
-            Statistics.is_possible(self)
-            and least <= self._a.total()
-            and least <= self._b.total()
+            Statistics.is_possible(self) and least <= self._a.total() and least <= self._b.total()
         )

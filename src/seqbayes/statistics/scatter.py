@@ -280,8 +280,8 @@ class Scatter(Statistics):
             self._put(i, q, error)
             for j in range(i + 1):
                 p = q * self._y[j]
-                y = ((q_high * self._y_high[j] - p) + q_high * self._y_low[j]) + q_low * self._y_high[j]
-                self._put(k, p, y + q_low * self._y_low[j])
+                y = (q_high * self._y_high[j] - p) + q_high * self._y_low[j]
+                self._put(k, p, (y + q_low * self._y_high[j]) + q_low * self._y_low[j])
                 if error != 0.0:
                     p = error * self._y[j]
                     self._put(k, 0.0, p)
@@ -422,7 +422,6 @@ class Scatter(Statistics):
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        i: cython.Py_ssize_t
         if not (Statistics.is_possible(self) and np.isfinite(self._rows()).all()):
             return False
         if self._n.total() <= 0.0:

@@ -50,7 +50,7 @@ class Sum:
     def __init__(self) -> None:
         self.high = self.low = self.third = self.fourth = self.fifth = 0.0
         self.least = math.inf
-        self.more = None
+        self.more: list[float] | None = None
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -146,7 +146,6 @@ class Sum:
     def settle(self) -> cython.int:
         """Move digits up: `high` becomes the sum, rounded, and `low` the rest of it, rounded."""
         s: cython.double
-        i: cython.int
         if self.more is not None:
             self._distribute(self.parts())
             return 0
@@ -156,7 +155,7 @@ class Sum:
                 self.low = lost(self.high, self.low, s)
                 self.high = s
             return 0
-        for i in range(6):
+        for _ in range(6):
             s = self.fourth + self.fifth
             self.fifth = lost(self.fourth, self.fifth, s)
             self.fourth = s
@@ -360,7 +359,7 @@ class Sum:
         return total
 
     def __radd__(self, other: Any) -> Sum:
-        return self + other
+        return self.__add__(other)
 
     def __mul__(self, factor: float) -> Sum:
         total = Sum()
@@ -368,13 +367,13 @@ class Sum:
         return total
 
     def __rmul__(self, factor: float) -> Sum:
-        return self * factor
+        return self.__mul__(factor)
 
     def __neg__(self) -> Sum:
-        return self * -1.0
+        return self.__mul__(-1.0)
 
     def __sub__(self, other: Any) -> Sum:
-        return self + as_sum(other) * -1.0
+        return self.__add__(as_sum(other).__mul__(-1.0))
 
     def __float__(self) -> float:
         return self.total()
