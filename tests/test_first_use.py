@@ -13,7 +13,7 @@ from seqbayes.likelihoods import Binomial, Exponential
 def test_repr_shows_the_data_and_the_posterior():
     state = sb.Beta(2, 3)
     state.learn_many([True, True, False])
-    assert repr(state) == "Beta(2, 3) + 3 seen (Bernoulli) = Beta(4, 4), mostly prior"
+    assert repr(state) == "Beta(2, 3) + 3 observed (Bernoulli) = Beta(4, 4), mostly prior"
     state.rollover()
     assert "Beta(4, 4)" in repr(sb.Decayed(state, half_life=5.0))
 

@@ -246,7 +246,7 @@ def test_classes_that_come_late():
     assert set(model.predict_proba_one(QUESTION)) == {"person", "robot", "alien", "ghost"}
     assert model.predict_one({"wait": 30.0, "page": "z"}) == "alien"
     assert model.predict_one({"wait": 30.0}) == "alien"
-    with pytest.raises(ObservationError, match="class that was seen"):
+    with pytest.raises(ObservationError, match="expected a known class"):
         model.mixture("unicorn")
 
 
@@ -328,7 +328,7 @@ def test_clusters_lie_where_their_components_do(covariance):
                 else:  # in the vector, whose names are in order
                     place = ["size", "wait"].index(name)
                     assert value == parameter["numbers"].mean[place]
-    with pytest.raises(ObservationError, match="seen"):
+    with pytest.raises(ObservationError, match="known"):
         model.clusters("nobody")
 
 

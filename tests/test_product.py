@@ -93,10 +93,10 @@ def test_fields_are_checked(fields):
         Product(fields)
 
 
-def test_a_state_that_has_seen_something_is_no_prior():
+def test_a_state_with_data_is_refused_as_a_prior():
     seen = Beta()
     seen.learn_one(True)
-    with pytest.raises(PriorError, match="field 'a', which has seen 1: roll it over"):
+    with pytest.raises(PriorError, match="field 'a', but it has data of weight 1: roll it over"):
         Product({"a": seen})
     seen.rollover()
     assert Product({"a": seen}).mean == {"a": 2 / 3}
@@ -590,7 +590,7 @@ def test_merging_names_the_field():
 def test_str_is_short_for_many_fields():
     assert len(str(Product([Beta()] * 100))) < 500
     assert str(Product({"a": Beta()})) == (
-        "Product(a: Beta(1, 1)) + 0 seen (Fields) = Product(a: Beta(1, 1))"
+        "Product(a: Beta(1, 1)) + 0 observed (Fields) = Product(a: Beta(1, 1))"
     )
 
 

@@ -286,7 +286,7 @@ def test_classifiers_tell_the_shares_of_their_classes():
         assert model.class_shares == pytest.approx(belief.mean)
         for label, interval in model.class_share_intervals(0.8, "ca").items():
             assert interval == pytest.approx(belief.interval(0.8)[label])
-        with pytest.raises(ObservationError, match="seen"):
+        with pytest.raises(ObservationError, match="known"):
             model.class_share_intervals(classes=["d"])
         with pytest.raises(PriorError):
             model.class_share_intervals(1.0)
@@ -315,5 +315,5 @@ def test_a_detector_tells_what_it_believes_of_a_feature():
     assert model.belief("own").mean == pytest.approx(7 / 5)
     assert model.belief("n").mean == pytest.approx(6.5 / 4)
     assert model.belief("c").mean == pytest.approx({"a": 0.8})
-    with pytest.raises(ObservationError, match="seen"):
+    with pytest.raises(ObservationError, match="known"):
         model.belief("y")

@@ -252,7 +252,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     def __str__(self) -> str:
         n, likelihood = self.n_samples, type(self.likelihood).__name__
-        text = f"{self.in_words()} + {n:g} seen ({likelihood}) = {brief(self.posterior)}"
+        text = f"{self.in_words()} + {n:g} observed ({likelihood}) = {brief(self.posterior)}"
         share = self.prior_share
         return f"{text}, mostly prior" if n > 0.0 and share is not None and share > 0.5 else text
 

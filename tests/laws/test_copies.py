@@ -147,7 +147,7 @@ def test_parameters_are_the_prior(case):
 def test_str_says_prior_seen_and_posterior(case):
     state = case.new(case.observations(3, salt=34))
     name, likelihood = case.family.__name__, type(case.likelihood).__name__
-    line = rf"{name}\(.+\) \+ 3 seen \({likelihood}\) = {name}\(.+\)(, mostly prior)?"
+    line = rf"{name}\(.+\) \+ 3 observed \({likelihood}\) = {name}\(.+\)(, mostly prior)?"
     assert re.fullmatch(line, str(state))
     assert "\n" not in str(state)
 

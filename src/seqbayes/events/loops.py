@@ -72,7 +72,7 @@ def learn_events(
     >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, 0), dirty
     (2, {'a'})
     >>> print(states["a"])
-    Beta(1, 1) + 2 seen (Bernoulli) = Beta(2, 2)
+    Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
     """
     i: cython.Py_ssize_t = start
     n: cython.Py_ssize_t = len(events)
@@ -195,7 +195,7 @@ def learn_until_failure(
     >>> learn_until_failure(states, ["a", "a", "b"], [True, False, True], 0)
     2
     >>> print(states["a"])
-    Beta(1, 1) + 2 seen (Bernoulli) = Beta(2, 2)
+    Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
     """
     i: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(keys)

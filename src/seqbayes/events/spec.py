@@ -154,7 +154,7 @@ def make_prior(
     --------
     >>> from seqbayes import Dirichlet, Normal
     >>> print(make_prior(Normal, "prior_mean=85,prior_variance=1600", Normal().likelihood))
-    Normal(85, 1600, 1) + 0 seen (Normal) = Normal(85, 1600, 1)
+    Normal(85, 1600, 1) + 0 observed (Normal) = Normal(85, 1600, 1)
     >>> make_prior(Dirichlet, "red=40,blue=2", Dirichlet().likelihood).alpha
     {'red': 40.0, 'blue': 2.0}
     """

@@ -150,7 +150,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: BetaHyperparameters, statistic: PairStatistic) -> BetaHyperparameters:
-        """Return the hyperparameters after successes and failures were seen."""
+        """Return the hyperparameters after these successes and failures."""
         return BetaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
     @property
@@ -171,7 +171,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def log_marginal(hyperparameters: BetaHyperparameters, statistic: PairStatistic) -> Any:
-        """Return the log ratio of Beta functions after and before successes and failures."""
+        """Return the log ratio of the Beta functions after and before the data."""
         alpha, beta = hyperparameters
         successes, failures = statistic
         if np.ndim(successes) == 0 and successes + failures == 1.0 and successes in (0.0, 1.0):

@@ -256,7 +256,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
 
     @staticmethod
     def combine(prior: DirichletHyperparameters, statistic: Any) -> DirichletHyperparameters:
-        """Return the hyperparameters after these counts were seen."""
+        """Return the hyperparameters after these counts."""
         return DirichletHyperparameters(prior[0] + statistic, prior[1])
 
     @property
@@ -303,7 +303,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
 
     @property
     def mle(self) -> dict[Any, float] | None:
-        """The observed shares; None while nothing was seen."""
+        """The observed shares; None without data."""
         counts = self._statistics.value
         total = counts.sum()
         if total <= 0.0:

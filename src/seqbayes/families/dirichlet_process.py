@@ -20,7 +20,7 @@ from seqbayes.registry import register
 
 
 class DirichletProcessHyperparameters(NamedTuple):
-    """Concentration of all that was never seen, and the weight of every known label."""
+    """Concentration of all unknown labels, and the weight of every known label."""
 
     concentration: float
     atoms: dict[Any, float]
@@ -28,12 +28,12 @@ class DirichletProcessHyperparameters(NamedTuple):
 
 @register
 class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
-    """Belief about the shares of an open vocabulary: a label joins when it is first seen.
+    """Belief about the shares of an open vocabulary: a label is added when it first occurs.
 
     Parameters
     ----------
     concentration
-        Weight of what was never seen, > 0: the next label is new with probability
+        Weight of unknown labels, > 0: the next label is new with probability
         ``concentration / (concentration + n)``.
     atoms
         Labels known beforehand, with their prior weights, > 0.
@@ -130,7 +130,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
     def combine(
         prior: DirichletProcessHyperparameters, statistic: dict[Any, float]
     ) -> DirichletProcessHyperparameters:
-        """Return the hyperparameters after these counts were seen."""
+        """Return the hyperparameters after these counts."""
         atoms = dict(prior.atoms)
         for label, count in statistic.items():
             atoms[label] = atoms.get(label, 0.0) + count
@@ -197,7 +197,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     @property
     def mle(self) -> dict[Any, float] | None:
-        """The observed shares; None while nothing was seen."""
+        """The observed shares; None without data."""
         counts = self._statistics.value
         total = math.fsum(counts.values())
         return {label: n / total for label, n in counts.items()} if total > 0.0 else None
@@ -246,7 +246,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     @property
     def unseen(self) -> float:
-        """Predictive probability that the next label is one never seen."""
+        """Predictive probability that the next label is a new one."""
         concentration, atoms = self.posterior
         return float(concentration / (concentration + math.fsum(atoms.values())))
 

@@ -159,7 +159,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: NormalHyperparameters, statistic: MomentStatistic) -> NormalHyperparameters:
-        """Return the hyperparameters after data of this weight and mean were seen."""
+        """Return the hyperparameters after data with this weight and mean."""
         mean, variance, known = prior
         n, origin, shift, _ = statistic
         # what the prior is worth in observations; nothing if it is flat

@@ -291,7 +291,7 @@ class NormalInverseGamma(
     def combine(
         prior: NormalInverseGammaHyperparameters, statistic: MomentStatistic
     ) -> NormalInverseGammaHyperparameters:
-        """Return the hyperparameters after data with these moments were seen."""
+        """Return the hyperparameters after data with these moments."""
         mean, kappa, alpha, beta = prior
         n, origin, shift, squares = statistic
         total = kappa + n

@@ -210,7 +210,7 @@ class NormalInverseWishart(
     def combine(
         prior: NormalInverseWishartHyperparameters, statistic: ScatterStatistic
     ) -> NormalInverseWishartHyperparameters:
-        """Return the hyperparameters after data with these moments were seen."""
+        """Return the hyperparameters after data with these moments."""
         mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
         n, origin, shift, squares = statistic
         gap, share = _gap(mean, kappa, statistic)

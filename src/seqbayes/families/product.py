@@ -40,29 +40,29 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
     """Belief about several named fields at once, independent of each other.
 
     An observation is a mapping from field to value, or a sequence or an array of one value per
-    field, in order. A field that a mapping leaves out is marginalised out: the others learn. Whole
-    observations are learned, or none of their fields.
+    field, in order. A field that a mapping omits is marginalised out. An observation is
+    learned completely or, if a field is invalid, not at all.
 
     Parameters
     ----------
     fields
-        Name to prior, states of any families that have seen nothing (roll a state over to make its
+        Name to prior, states of any families without data (roll a state over to make its
         posterior a prior), products included; or a sequence of states, whose names are 0, 1, ….
     seed
         Seed of `sample`.
 
     Notes
     -----
-    Estimates, intervals, tails and quantiles are mappings from field to what the field's own state
-    says, None where it has none; they are None as a whole where no field has one. Densities and
-    predictive probabilities are joint: those of the fields that are asked for.
+    Estimates, intervals, tails and quantiles are mappings from field to the value of the field's
+    state, or None for a field without one; they are None if no field has one. Densities and
+    predictive probabilities are joint over the given fields.
 
     `n_samples` is the weight of the observations; that of a field is ``marginal(name).n_samples``.
 
     Raises
     ------
     PriorError
-        If there is no field, or one is no state, or has seen something.
+        If there is no field, or a value is not a state, or has data.
 
     References
     ----------
@@ -107,8 +107,8 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
                 raise PriorError(f"expected a state as field {name!r}, got {state!r}")
             if state.n_samples > 0.0:
                 raise PriorError(
-                    f"expected a prior as field {name!r}, which has seen {state.n_samples:g}:"
-                    " roll it over, or clone it"
+                    f"expected a prior as field {name!r}, but it has data of weight"
+                    f" {state.n_samples:g}: roll it over, or clone it"
                 )
         if not named:
             raise PriorError(f"expected at least one field, got {fields!r}")
@@ -196,7 +196,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
 
     @staticmethod
     def combine(prior: ProductHyperparameters, statistic: FieldStatistic) -> ProductHyperparameters:
-        """Return the hyperparameters after these statistics were seen."""
+        """Return the hyperparameters after data with these statistics."""
         fields = {
             name: family.combine(h, statistic.fields[name]) for name, family, h in prior.members()
         }
@@ -322,7 +322,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return self._each(lambda state: state.get())
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | all that was seen), of the fields that `x` has.
+        """Return log p(x | data) for the fields of `x`.
 
         Raises
         ------
@@ -370,7 +370,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         )
 
     def rollover(self) -> None:
-        """Make the posterior the new prior, with nothing seen: tonight's becomes tomorrow's."""
+        """Make the posterior the new prior, and empty the statistics."""
         rolled = {name: copy.copy(state) for name, state in self._states().items()}
         for state in rolled.values():
             state.rollover()
@@ -389,7 +389,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
             except MergeError as error:
                 raise MergeError(f"field {name!r}: {error}") from None
 
-    # Durable forms: every field's own, with what it has seen.
+    # Stored forms, with the data of every field.
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as a versioned dictionary of JSON values, with one for every field."""

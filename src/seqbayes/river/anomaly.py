@@ -172,7 +172,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         Raises
         ------
         ObservationError
-            If no such feature was seen.
+            If the feature is unknown.
 
         Examples
         --------
@@ -184,7 +184,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         0.8833
         """
         if feature not in self._features:
-            raise ObservationError(f"expected a feature that was seen, got {feature!r}")
+            raise ObservationError(f"expected a known feature, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.alone(seen.seen)
 

@@ -232,7 +232,7 @@ def component(
 
 
 def _labels(feature: Feature, label: Any, strength: float) -> Dirichlet:
-    """Return the prior over the labels that a class has seen, and all others as one."""
+    """Return the prior over the labels of a class, with all others combined."""
     own = feature.by_class.get(label)
     overall = feature.seen.value
     unit = strength / (feature.seen.n + 1.0)

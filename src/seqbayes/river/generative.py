@@ -136,7 +136,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         Raises
         ------
         ObservationError
-            If no such class was seen.
+            If the class is unknown.
         PriorError
             If the level is not between 0 and 1.
         """
@@ -150,10 +150,10 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return found
 
     def _count(self, label: Any) -> float:
-        """Return the weight of a class, or refuse one that was not seen."""
+        """Return the weight of a class, or refuse an unknown one."""
         counts = self._classes.value
         if label not in counts:
-            raise ObservationError(f"expected a class that was seen, got {label!r}")
+            raise ObservationError(f"expected a known class, got {label!r}")
         return float(counts[label])
 
     @property

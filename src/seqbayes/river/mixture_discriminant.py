@@ -213,7 +213,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         Raises
         ------
         ObservationError
-            If no such class was seen.
+            If the class is unknown.
         """
         self._count(label)
         found = self._mixtures.get(label)
@@ -227,7 +227,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         Raises
         ------
         ObservationError
-            If no such class was seen.
+            If the class is unknown.
 
         Examples
         --------

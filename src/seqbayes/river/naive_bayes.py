@@ -138,10 +138,10 @@ class ConjugateNB(GenerativeClassifier):
         Raises
         ------
         ObservationError
-            If no such class or feature was seen.
+            If the class or feature is unknown.
         """
         self._count(label)
         if feature not in self._features:
-            raise ObservationError(f"expected a feature that was seen, got {feature!r}")
+            raise ObservationError(f"expected a known feature, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)

@@ -232,7 +232,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         return None if found is None else found.interval(level)
 
     def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
-        """Return log p(y | x and all that was seen).
+        """Return log p(y | x, data).
 
         Raises
         ------
@@ -289,7 +289,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If no such feature was seen.
+            If the feature is unknown.
         PriorError
             If the level is not between 0 and 1.
 
@@ -308,7 +308,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         found = {}
         for name in self._columns if features is None else features:
             if name not in self._columns:
-                raise ObservationError(f"expected a feature that was seen, got {name!r}")
+                raise ObservationError(f"expected a known feature, got {name!r}")
             column = self._columns[name]
             row = [0.0] * len(self._origin)
             row[column] = 1.0

@@ -251,7 +251,7 @@ class CandyScreen:
         fixed = 47 if full else 26
         room = max(4, width - fixed)
         header = Text.assemble(
-            f"{'colour':<8} " + (f"{'seen':>5} " if full else ""),
+            f"{'colour':<8} " + (f"{'eaten':>5} " if full else ""),
             (f"{'MLE':>5} ", RULE["likelihood"]),
             (f"{'MAP':>5} {'mean':>5} ", RULE["posterior"]),
             f"{'95 % interval':>15} " if full else "",

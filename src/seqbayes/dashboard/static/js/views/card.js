@@ -145,7 +145,7 @@ export class Card {
       const one = followed(card);
       const written = scale(one?.measured, one?.interval);
       setText(this.value, one ? oneOf(one, written) : count(card.n));
-      setText(this.range, one ? visible(one.name) : "seen");
+      setText(this.range, one ? visible(one.name) : "events");
     }
     this.chart.update(card, measured);
     if (card.spark) {

@@ -30,7 +30,7 @@ function estimates(card, measure) {
   }
   if (typeof card.mean !== "number") {
     const one = followed(card);
-    if (!one) return [["seen", count(card.n)]];
+    if (!one) return [["events", count(card.n)]];
     const written = scale(one.measured, one.interval);
     return [
       [visible(one.name), oneOf(one, written), "mean"],

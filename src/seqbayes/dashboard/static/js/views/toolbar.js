@@ -5,7 +5,7 @@ import { button, h, icon, segments } from "../dom.js";
 const TYPING = 180; // ms without a keystroke before a search starts
 
 export const SORTS = [
-  ["n", "Most seen"],
+  ["n", "Most data"],
   ["updated", "Latest event"],
   ["rate", "Busiest"],
   ["mean", "Mean"],
