@@ -17,6 +17,7 @@ COMPILED = [
     "seqbayes.mixture.kernels",
     "seqbayes.mixture.rows",
     "seqbayes.numerics.square_root",
+    "seqbayes.numerics.tail_integral",
     "seqbayes.statistics.base",
     "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",

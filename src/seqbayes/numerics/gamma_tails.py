@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.numerics.elementwise_tails import SMALLEST_TAIL, select
-from seqbayes.numerics.special import Real, deviance, horner, is_array
+from seqbayes.numerics.elementwise_tails import SMALLEST_ACCURATE, log_integral, log_tail, select
+from seqbayes.numerics.special import Real, deviance, horner, is_array, log_gamma_term
 
 # From here on three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
-_LARGE = 1e5
+LARGE_SHAPE = 1e5
 
 # Taylor coefficients in eta (DLMF 8.12.12), highest power first, of 1/mu - 1/eta, where
 # mu - log(1 + mu) = eta**2 / 2, and of the next two functions of the expansion.
@@ -40,7 +40,7 @@ def gamma_cdf(shape: Real, x: Real) -> Real:
     >>> f"{gamma_cdf(1e8, 1e8 - 6e4):.5e}"  # six standard deviations below
     '9.79521e-10'
     """
-    large = shape >= _LARGE
+    large = shape >= LARGE_SHAPE
     if large is True:
         tail = _tail(shape, x, -1.0)
         return tail if is_array(x) else float(tail)
@@ -49,7 +49,7 @@ def gamma_cdf(shape: Real, x: Real) -> Real:
 
 def gamma_sf(shape: Real, x: Real) -> Real:
     """P(X > x) for X ~ Gamma(shape, 1), x >= 0."""
-    large = shape >= _LARGE
+    large = shape >= LARGE_SHAPE
     if large is True:
         tail = _tail(shape, x, 1.0)
         return tail if is_array(x) else float(tail)
@@ -64,7 +64,7 @@ def _upper(shape: Real, x: Real) -> Real:
     return _tail(shape, x, 1.0)
 
 
-def _tail(shape: Real, x: Real, side: float) -> Real:
+def _tail(shape: Real, x: Real, side: Real) -> Real:
     difference = shape - x
     if not is_array(difference) and not math.isfinite(difference):
         return math.nan if math.isnan(difference) else (1.0 if side < 0.0 else 0.0)
@@ -83,45 +83,48 @@ def _tail(shape: Real, x: Real, side: float) -> Real:
     return sc.ndtr(-side * z) + side * weight * (terms + horner(_TEMME_0, eta))
 
 
-def gamma_ppf(shape: Real, q: Real) -> Real:
-    """Quantile of Gamma(shape, 1): the x with P(X <= x) = q."""
-    large = shape >= _LARGE
-    return select(large, _quantile_lower, sc.gammaincinv(shape, q), shape, q)
+def gamma_logcdf(shape: Real, x: Real) -> Real:
+    """Log of P(X <= x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
 
-
-def gamma_isf(shape: Real, q: Real) -> Real:
-    """Upper quantile of Gamma(shape, 1): the x with P(X > x) = q."""
-    large = shape >= _LARGE
-    return select(large, _quantile_upper, sc.gammainccinv(shape, q), shape, q)
-
-
-def _quantile_lower(shape: Real, q: Real) -> Real:
-    return _quantile(shape, q, -1.0)
-
-
-def _quantile_upper(shape: Real, q: Real) -> Real:
-    return _quantile(shape, q, 1.0)
-
-
-def _quantile(shape: Real, q: Real, side: float) -> Real:
-    """Solve Temme's expansion by Newton's steps on the log of the tail, from Wilson-Hilferty.
-
-    Steps are taken in log x, where the tail is log-concave: it cannot overshoot its support.
+    Examples
+    --------
+    >>> round(gamma_logcdf(1000.0, 100.0), 6)
+    -2206.413171
     """
-    xp: Any = np if is_array(shape, q) else math
-    z: Real = -side * sc.ndtri(q)
-    if xp is math:
-        z = float(z)
-        if not math.isfinite(z):
-            return z if z != -math.inf else 0.0
-    q = np.maximum(q, SMALLEST_TAIL) if xp is np else max(q, SMALLEST_TAIL)
-    with np.errstate(all="ignore"):
-        near = -side * sc.ndtri(q)
-        x = shape * (1.0 - 1.0 / (9.0 * shape) + near / (3.0 * xp.sqrt(shape))) ** 3
-        for _ in range(3):
-            tail = _tail(shape, x, side)
-            log_slope = -deviance(shape, x) - 0.5 * xp.log(2.0 * math.pi / shape)
-            x = x * xp.exp(side * tail * xp.log(tail / q) / xp.exp(log_slope))
-        if xp is np:
-            x = np.where(np.isfinite(z), x, np.where(z == -np.inf, 0.0, z))
-    return x if xp is np else float(x)
+    return log_tail(gamma_cdf, gamma_sf, _log_lower, shape, x)
+
+
+def gamma_logsf(shape: Real, x: Real) -> Real:
+    """Log of P(X > x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
+
+    Examples
+    --------
+    >>> round(gamma_logsf(3.0, 800.0), 6)  # -800 + log(1 + 800 + 800**2 / 2)
+    -787.321279
+    """
+    return log_tail(gamma_sf, gamma_cdf, _log_upper, shape, x)
+
+
+def _log_lower(shape: Real, x: Real) -> Real:
+    return sum(log_parts(shape, x, False))
+
+
+def _log_upper(shape: Real, x: Real) -> Real:
+    return sum(log_parts(shape, x, True))
+
+
+def log_parts(shape: Real, x: Real, upper: Any) -> tuple[Real, Real]:
+    """Return two parts of the log of the tail on the near side of the mean.
+
+    They are the log density of log X, and the log of the tail over that density.
+    """
+    difference = shape - x
+    term = log_gamma_term(shape, x, difference)
+    if is_array(shape, x) and np.all(shape >= LARGE_SHAPE):
+        tail = _tail(shape, x, np.where(upper, 1.0, -1.0))
+        if np.all(tail > SMALLEST_ACCURATE):
+            return term, np.log(tail) - term
+    slope = np.where(upper, -difference, difference) if is_array(upper) else difference
+    if upper is True:
+        slope = -difference
+    return term, log_integral(slope, x, 0.0, upper)

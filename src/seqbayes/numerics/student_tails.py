@@ -1,4 +1,4 @@
-"""Tails and quantiles of Student's t distribution with location 0 and scale 1."""
+"""Tails of Student's t distribution with location 0 and scale 1."""
 
 from __future__ import annotations
 
@@ -8,38 +8,108 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from seqbayes.numerics.beta_tails import beta_cdf, beta_logcdf
 from seqbayes.numerics.elementwise_tails import select
-from seqbayes.numerics.special import Real, is_array, log_rising
+from seqbayes.numerics.special import Real, is_array, log_beta
 
-_LARGEST = 1e150
+NORMAL_DF = 1e100
+"""From here on the t distribution is the normal distribution to all digits."""
+
+_FAR_RATIO = 1e280
+"""From this x**2 / df on the tail is a power of x to all digits."""
+
+# Between these tails scipy's functions for Student's t have all digits.
+_SMALLEST, _CENTRE = 1e-250, 0.25
 
 
 def t_cdf(df: Real, x: Real) -> Real:
     """P(T <= x) for Student's t; df may be infinite.
 
+    This is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which keeps its digits near
+    the centre, where ``scipy.special.stdtr`` has nine.
+
     Examples
     --------
     >>> round(t_cdf(1.0, 1.0), 12)
     0.75
+    >>> f"{t_cdf(1.0, 1e-8) - 0.5:.6e}"  # 1e-8 / pi
+    '3.183099e-09'
     """
-    usual = sc.stdtr(df, x)
-    return usual if is_array(usual) else float(usual)
-
-
-def t_ppf(df: Real, q: Real) -> Real:
-    """Quantile of Student's t; its upper quantile is minus this."""
-    usual: Real = sc.stdtrit(df, q)
-    return select(abs(usual) > _LARGEST, _power_law, usual, df, q)
-
-
-def _power_law(df: Real, q: Real) -> Real:
-    xp: Any = np if is_array(df, q) else math
+    if not is_array(df, x):
+        size = abs(x)
+        tail = float(sc.stdtr(df, -size)) if is_usual(df, size) else 0.0
+        if tail > _CENTRE:
+            tail = _centre(df, size)
+        elif not tail > _SMALLEST:
+            tail = _far_tail(df, size)
+        return float(tail if x < 0.0 else 1.0 - tail)
+    df, x = np.broadcast_arrays(np.asarray(df, float), np.asarray(x, float))
+    size = np.abs(x)
+    usual = is_usual(df, size)
     with np.errstate(all="ignore"):
-        tail = np.minimum(q, 1.0 - q) if xp is np else min(q, 1.0 - q)
-        if xp is math and tail <= 0.0:
-            return math.copysign(math.inf, q - 0.5)
-        log_density = log_rising(0.5 * df, 0.5) - 0.5 * math.log(math.pi)
-        exponent = (log_density + 0.5 * df * xp.log(df) - xp.log(df) - xp.log(tail)) / df
-        if xp is math:
-            return math.copysign(math.exp(exponent) if exponent < 709.7 else math.inf, q - 0.5)
-        return np.copysign(np.exp(exponent), q - 0.5)
+        tails: Real = np.where(usual, sc.stdtr(np.minimum(df, NORMAL_DF), -size), 0.0)
+        tails = select(tails > _CENTRE, _centre, tails, df, size)
+        tails = select(~(tails > _SMALLEST), _far_tail, tails, df, size)
+        return np.where(x < 0.0, tails, 1.0 - tails)
+
+
+def is_usual(df: Real, size: Real) -> Any:
+    """Whether scipy's functions for Student's t can be used outside the centre."""
+    return (df >= 0.5) & (df < NORMAL_DF) & (size < 1e100)
+
+
+def _centre(df: Real, size: Real) -> Real:
+    """Upper tail near 1/2, from the probability between -size and size."""
+    ratio = (size / np.sqrt(df)) ** 2
+    return 0.5 - 0.5 * sc.betainc(0.5, 0.5 * df, ratio / (1.0 + ratio))
+
+
+def _far_tail(df: Real, size: Real) -> Real:
+    """Upper tail where scipy's function underflows, or cannot be used."""
+    if is_array(df, size):
+        return np.asarray(np.vectorize(_far_tail, otypes=[float])(df, size))
+    if df >= NORMAL_DF:
+        return float(sc.ndtr(-size))
+    ratio = (size / math.sqrt(df)) ** 2 if size < 1e150 else math.inf
+    if ratio > _FAR_RATIO:
+        return math.exp(float(_log_far(df, size)))
+    w, y = 1.0 / (1.0 + ratio), ratio / (1.0 + ratio)
+    inside = 0.5 * beta_cdf(0.5, 0.5 * df, y, w)
+    return float(0.5 - inside if inside < 0.25 else 0.5 * beta_cdf(0.5 * df, 0.5, w, y))
+
+
+def t_logcdf(df: Real, x: Real) -> Real:
+    """Log of P(T <= x) for Student's t, also where the probability underflows.
+
+    Examples
+    --------
+    >>> round(t_logcdf(100.0, -1e6), 4)
+    -1153.6938
+    """
+    if is_array(df, x):
+        df, x = np.broadcast_arrays(np.asarray(df, float), np.asarray(x, float))
+        with np.errstate(all="ignore"):
+            near = np.where(x < 0.0, np.log(t_cdf(df, x)), np.log1p(-t_cdf(df, -x)))
+        small = (x < 0.0) & ~(near > -600.0)
+        vectorised = np.vectorize(_log_lower, otypes=[float])
+        return select(small, vectorised, near, df, x)
+    if x >= 0.0:
+        return math.log1p(-t_cdf(df, -x))
+    p = t_cdf(df, x)
+    return math.log(p) if p > 1e-260 else _log_lower(df, x)
+
+
+def _log_lower(df: float, x: float) -> float:
+    if df >= NORMAL_DF:
+        return float(sc.log_ndtr(x))
+    root = x / math.sqrt(df)
+    if abs(root) > 1e140:
+        return float(_log_far(df, -x))
+    ratio = root * root
+    log_p = beta_logcdf(0.5 * df, 0.5, 1.0 / (1.0 + ratio), ratio / (1.0 + ratio))
+    return float(log_p - math.log(2.0))
+
+
+def _log_far(df: Real, size: Real) -> Real:
+    """Log of the tail where it is a power of x."""
+    return df * (0.5 * np.log(df) - np.log(size)) - np.log(df) - log_beta(0.5 * df, 0.5 + 0.0 * df)

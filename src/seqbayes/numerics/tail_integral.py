@@ -1,0 +1,182 @@
+"""Integrals from which the tails of beta and gamma distributions follow at any depth.
+
+The logit of a beta variable and the logarithm of a gamma variable have log-concave densities. A
+tail is the density at its end times the integral of the ratio of densities from there on, which
+falls from 1 in one sweep: Gauss-Legendre quadrature computes it to all digits, whatever the
+parameters. Compiled; plain Python without a compiler.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # installed without a compiler: this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import exp, expm1, fabs, fmin, log, log1p, sqrt
+else:
+    from math import exp, expm1, fabs, log, log1p, sqrt
+
+    fmin = min
+
+_NODES = cython.declare(cython.int, 32)
+# How far the logarithm of the integrand falls within the range of integration.
+_FALL = cython.declare(cython.double, 42.0)
+_WIDTH = cython.declare(cython.double, 8.0)
+# From there on an integrand that does not grow is a plain exponential.
+_FEW_PANELS = cython.declare(cython.int, 6)
+_MOST_PANELS = cython.declare(cython.int, 100)
+_LARGEST = cython.declare(cython.double, 600.0)
+
+_points, _weights = np.polynomial.legendre.leggauss(32)
+if cython.compiled:
+    _POINT = cython.declare("double[32]")
+    _WEIGHT = cython.declare("double[32]")
+else:
+    _POINT, _WEIGHT = [0.0] * 32, [0.0] * 32
+
+
+def _fill_table() -> None:
+    i: cython.int
+    for i in range(32):
+        _POINT[i] = 0.5 + 0.5 * float(_points[i])
+        _WEIGHT[i] = 0.5 * float(_weights[i])
+
+
+_fill_table()
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _exp_remainder(t: cython.double, e: cython.double) -> cython.double:
+    """Return exp(t) - 1 - t, given e = exp(t) - 1."""
+    if fabs(t) > 0.5:
+        return e - t
+    k: cython.int
+    total: cython.double = 1.0
+    for k in range(15, 2, -1):
+        total = 1.0 + total * t / k
+    return 0.5 * t * t * total
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+@cython.cdivision(True)
+def _log_remainder(s: cython.double) -> cython.double:
+    """Return log(1 + s) - s."""
+    if fabs(s) > 0.25:
+        return log1p(s) - s
+    # log(1 + s) = 2 artanh(r), and s - 2 r = s r
+    r: cython.double = s / (2.0 + s)
+    q: cython.double = r * r
+    total: cython.double = 1.0 / 19.0
+    total = total * q + 1.0 / 17.0
+    total = total * q + 1.0 / 15.0
+    total = total * q + 1.0 / 13.0
+    total = total * q + 1.0 / 11.0
+    total = total * q + 1.0 / 9.0
+    total = total * q + 1.0 / 7.0
+    total = total * q + 0.2
+    total = total * q + 1.0 / 3.0
+    return 2.0 * r * q * total - s * r
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+@cython.cdivision(True)
+def _fall(
+    t: cython.double, d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
+) -> cython.double:
+    """Return minus the logarithm of the integrand."""
+    e: cython.double = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
+    s: cython.double = p * e
+    if s > 1.0:
+        return d * t + (v / p) * (log1p(s) - p * t)
+    total: cython.double = v * _exp_remainder(t if grows else -t, e)
+    if p > 0.0:
+        total += (v / p) * _log_remainder(s)
+    return d * t + total
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+@cython.cdivision(True)
+def _length(
+    d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
+) -> cython.double:
+    """Return how far to integrate: Newton's method for where the integrand is exp(-42)."""
+    t: cython.double = 2.0 * _FALL / (d + sqrt(d * d + 2.0 * _FALL * v))
+    e: cython.double
+    fall: cython.double
+    _i: cython.int
+    if grows:
+        t = fmin(t, log1p(_FALL / v) + 1.0)
+    for _i in range(60):
+        fall = _fall(t, d, v, p, grows)
+        if 0.9 * _FALL <= fall <= 1.4 * _FALL:
+            break
+        e = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
+        t -= (fall - _FALL) / (d + v * fabs(e) * (1.0 - p) / (1.0 + p * e))
+    return t
+
+
+@cython.ccall
+@cython.exceptval(check=False)
+@cython.cdivision(True)
+def log_tail_integral(
+    d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
+) -> cython.double:
+    """Log of the integral over t > 0 of exp(-d t - v (e - s t) - v / p (log(1 + p e) - p e)).
+
+    Here s is 1 if it `grows`, else -1, and e = exp(s t) - 1. The tail of the gamma distribution
+    has p = 0; `d` and `v` are not both 0.
+
+    Examples
+    --------
+    >>> round(log_tail_integral(2.0, 0.0, 0.0, False), 6) == round(-log(2.0), 6)
+    True
+    """
+    length: cython.double = _length(d, v, p, grows)
+    start: cython.double = 0.0
+    width: cython.double
+    total: cython.double = 0.0
+    sum_: cython.double
+    i: cython.int
+    panel: cython.int = 0
+    while start < length:
+        panel += 1
+        width = length - start
+        if panel < (_MOST_PANELS if grows else _FEW_PANELS):
+            width = fmin(width, _WIDTH)
+        sum_ = 0.0
+        for i in range(_NODES):
+            sum_ += _WEIGHT[i] * exp(-_fall(start + width * _POINT[i], d, v, p, grows))
+        total += sum_ * width
+        if width == length - start:
+            break
+        start += width
+    return log(total)
+
+
+@cython.boundscheck(False)
+@cython.wraparound(False)
+def log_tail_integrals(d: Any, v: Any, p: Any, grows: Any) -> Any:
+    """Return `log_tail_integral` for each row of four arrays of floats, the last of 0 and 1."""
+    out = np.empty(len(d))
+    result = cython.declare("double[::1]", out)
+    d_view = cython.declare("const double[::1]", d)
+    v_view = cython.declare("const double[::1]", v)
+    p_view = cython.declare("const double[::1]", p)
+    grows_view = cython.declare("const double[::1]", grows)
+    i: cython.Py_ssize_t
+    for i in range(len(d)):
+        result[i] = log_tail_integral(d_view[i], v_view[i], p_view[i], grows_view[i] != 0.0)
+    return out

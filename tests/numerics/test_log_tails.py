@@ -1,0 +1,109 @@
+"""Logarithms of tails and quantiles where scipy.special loses digits, against mpmath."""
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from seqbayes.distributions import Beta, Gamma
+from seqbayes.numerics import tails
+
+
+def gamma_lower(shape, x):
+    with mp.workdps(60):
+        return mp.gammainc(mp.mpf(shape), 0, mp.mpf(x), regularized=True)
+
+
+def gamma_upper(shape, x):
+    with mp.workdps(60):
+        return mp.gammainc(mp.mpf(shape), mp.mpf(x), mp.inf, regularized=True)
+
+
+def beta_lower(a, b, x):
+    with mp.workdps(60):
+        return mp.betainc(mp.mpf(a), mp.mpf(b), 0, mp.mpf(x), regularized=True)
+
+
+def t_lower(df, x):
+    with mp.workdps(60):
+        df, x = mp.mpf(df), mp.mpf(x)
+        return mp.betainc(df / 2, mp.mpf(1) / 2, 0, df / (df + x * x), regularized=True) / 2
+
+
+GAMMA = [(shape, x) for shape in (0.5, 3.0, 30.0) for x in (1e-9, 0.3, 5.0, 60.0, 800.0, 2e4)]
+BETA = [
+    (a, b, a / (a + b) * factor)
+    for a, b in ((1000.0, 2.0), (2.0, 1e8), (5.0, 1e8), (0.5, 0.5), (0.1, 30.0), (400.0, 600.0))
+    for factor in (1e-20, 1e-6, 0.01, 0.3, 0.97, 1.0, 1.01, 1.2)
+    if a / (a + b) * factor < 1.0
+]
+STUDENT = [(df, x) for df in (0.5, 1.0, 4.0, 6.5, 1e3) for x in (-1e-8, -0.3, -3.0, -1e4, -1e100)]
+
+
+@pytest.mark.parametrize(("shape", "x"), GAMMA)
+def test_log_tails_of_gamma(shape, x):
+    lower, upper = gamma_lower(shape, x), gamma_upper(shape, x)
+    with mp.workdps(60):
+        assert tails.gamma_logcdf(shape, x) == pytest.approx(float(mp.log(lower)), rel=1e-12)
+        assert tails.gamma_logsf(shape, x) == pytest.approx(float(mp.log(upper)), rel=1e-12)
+
+
+@pytest.mark.parametrize(("a", "b", "x"), BETA)
+def test_log_tails_of_beta(a, b, x):
+    lower = beta_lower(a, b, x)
+    with mp.workdps(60):
+        expected = float(mp.log(lower))
+    assert tails.beta_logcdf(a, b, x) == pytest.approx(expected, rel=1e-12)
+    assert tails.beta_cdf(a, b, x) == pytest.approx(float(lower), rel=1e-12)
+    if 1e-300 < lower < 0.7:
+        assert tails.beta_ppf(a, b, float(lower)) == pytest.approx(x, rel=1e-12)
+
+
+@pytest.mark.parametrize(("df", "x"), STUDENT)
+def test_log_tails_of_student(df, x):
+    lower = t_lower(df, x)
+    with mp.workdps(60):
+        expected = float(mp.log(lower))
+        centre = float(mp.mpf(1) / 2 - lower)
+    assert tails.t_logcdf(df, x) == pytest.approx(expected, rel=1e-12)
+    assert tails.t_cdf(df, -x) - 0.5 == pytest.approx(centre, rel=1e-7, abs=1e-16)
+    if 1e-300 < lower < 0.4:
+        assert tails.t_ppf(df, float(lower)) == pytest.approx(x, rel=1e-12)
+
+
+def test_published_values():
+    assert round(tails.gamma_logsf(3.0, 800.0), 2) == -787.32
+    assert round(tails.beta_logcdf(1000.0, 2.0, 0.4), 2) == -909.89
+    # the density of Student's t with four degrees of freedom is 3/8 at its centre
+    assert tails.t_ppf(4.0, 0.49999999) == pytest.approx(-(0.5 - 0.49999999) * 8 / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("q", [1e-300, 1e-290, 1e-100, 1e-12, 0.3, 1.0 - 1e-12])
+@pytest.mark.parametrize("shape", [1e5, 1e7, 1e12])
+def test_quantiles_of_large_shapes_invert_the_tails(shape, q):
+    """The expansion for large shapes is checked against mpmath in `test_tails`."""
+    low, high = tails.gamma_ppf(shape, q), tails.gamma_isf(shape, q)
+    log_q = math.log(q) if q < 0.5 else math.log1p(-(1.0 - q))
+    # a quantile is rounded to a float, which changes the log of the tail by up to this
+    rounding = 4e-16 * shape * (abs(low - shape) / shape + 1.0 / math.sqrt(shape)) * 4.0
+    assert tails.gamma_logcdf(shape, low) == pytest.approx(log_q, rel=1e-11, abs=rounding)
+    assert tails.gamma_logsf(shape, high) == pytest.approx(log_q, rel=1e-11, abs=rounding)
+
+
+def test_small_levels_have_quantiles_of_their_own():
+    assert tails.gamma_ppf(1e5, 1e-300) < tails.gamma_ppf(1e5, 1e-290)
+    assert tails.gamma_isf(1e5, 1e-300) > tails.gamma_isf(1e5, 1e-290)
+    assert tails.beta_ppf(1e9, 1e9, 1e-300) < tails.beta_ppf(1e9, 1e9, 1e-290)
+
+
+@pytest.mark.parametrize("shape", [2.0, 1e5, 1e9])
+@pytest.mark.parametrize("name", ["cdf", "sf", "ppf", "isf", "logcdf", "logsf", "pdf", "logpdf"])
+def test_arrays_are_computed_like_numbers(name, shape):
+    points = [0.1, 0.5, 0.9] if name in ("ppf", "isf") else [0.99 * shape, shape, 1.01 * shape]
+    for distribution in (Gamma(shape, 1.0), Beta(shape, 2.0 * shape)):
+        if isinstance(distribution, Beta) and name not in ("ppf", "isf"):
+            points = [0.333, 1 / 3, 0.334]
+        method = getattr(distribution, name)
+        values = method(np.array(points))
+        assert values.tolist() == pytest.approx([method(x) for x in points], rel=1e-13)
