@@ -139,6 +139,8 @@ def _solve_gamma(shape: Real, level: Real, upper: Any) -> Real:
 def _gamma_start(shape: Real, level: Real, upper: Any) -> Real:
     """Approximate a quantile: Wilson and Hilferty's formula, scipy's, or a power law."""
     if not is_array(shape, level):
+        if shape <= 0.0:
+            return 0.0
         if shape >= LARGE_SHAPE:
             near = float(sc.ndtri_exp(max(level, -1e5)))
             root: Real = (
