@@ -1,6 +1,7 @@
 """A package that adds a likelihood and a family needs no other edit: see tests/plugin_example."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,3 +102,16 @@ def test_a_package_is_not_imported_before_it_is_needed(python):
     words = [python, "-W", "error", "-c", program]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_worked_example_of_the_contributing_guide_is_the_package():
+    guide = (TESTS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### `(\S+)`\n(.*?)(?=^##)", guide, re.M | re.S)
+    assert {name for name, _ in sections} == {
+        str(file.relative_to(EXAMPLE))
+        for file in EXAMPLE.rglob("*.*")
+        if file.suffix in (".py", ".toml") and file.name not in ("conftest.py", "example_tests.py")
+    }
+    for name, text in sections:
+        blocks = re.findall(r"^```(?:python|toml)\n(.*?)\n```$", text, re.M | re.S)
+        assert "\n\n\n".join(blocks) + "\n" == (EXAMPLE / name).read_text(encoding="utf-8"), name

@@ -22,6 +22,8 @@ def stack(values):
         return np.stack(values)
     if isinstance(first, dict):
         return {name: stack([value[name] for value in values]) for name in first}
+    if type(first) is tuple:
+        return tuple(np.array(column, float) for column in zip(*values, strict=True))
     fields = [
         column[0]
         if name in ("categories", "families")

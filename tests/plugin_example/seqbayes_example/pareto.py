@@ -23,13 +23,6 @@ def plain(value: Any) -> Any:
     return value if np.ndim(value) else float(value)
 
 
-class MaximumStatistic(NamedTuple):
-    """Weight and maximum of the data."""
-
-    n: Any
-    maximum: Any
-
-
 class Maximum(PythonStatistics):
     """The largest observation."""
 
@@ -55,9 +48,9 @@ class Maximum(PythonStatistics):
         return (max(sums[0], others[0]),)
 
     @property
-    def value(self) -> MaximumStatistic:
+    def value(self) -> tuple[float, float]:
         """Weight and maximum."""
-        return MaximumStatistic(self.n, self.sums[0])
+        return self.n, self.sums[0]
 
 
 class ParetoDistribution(Distribution):
@@ -207,12 +200,12 @@ class Uniform(Likelihood):
 class ParetoHyperparameters(NamedTuple):
     """Hyperparameters of a Pareto distribution, numbers or arrays."""
 
-    scale: Any
-    shape: Any
+    scale: float
+    shape: float
 
 
 @register
-class Pareto(State):
+class Pareto(State[ParetoHyperparameters, float, tuple[float, float], float]):
     """Belief about the upper limit of uniform data.
 
     Parameters
@@ -290,7 +283,7 @@ class Pareto(State):
     @staticmethod
     def estimate(statistic: Any) -> float | None:
         """Return the largest observation."""
-        return statistic.maximum if statistic.n > 0.0 else None
+        return statistic[1] if statistic[0] > 0.0 else None
 
     @staticmethod
     def belief(hyperparameters: Any) -> ParetoDistribution:

@@ -179,9 +179,11 @@ def _named_estimates(name: str, mean: Any, interval: Any, logs: bool) -> list[di
 
 
 def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
-    """Return named tuples of numbers as one named tuple of arrays, (K,) or, if `tall`, (K, 1)."""
+    """Return tuples of numbers as one such tuple of arrays, (K,) or, if `tall`, (K, 1)."""
     arrays = np.array(tuples, float).T
-    return type(tuples[0])(*(arrays[:, :, None] if tall else arrays))
+    values = list(arrays[:, :, None] if tall else arrays)
+    kind = type(tuples[0])
+    return tuple(values) if kind is tuple else kind(*values)
 
 
 def _first(estimate: Any) -> float | None:
