@@ -82,6 +82,11 @@ class Model:
         """The models chosen for features, by name; empty for the default models."""
         return {}
 
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """The features that an estimator has learned from; empty for other models."""
+        return ()
+
     def as_of(self, t: float | None = None) -> Any:
         """Return the model without decay, as of a time; the model itself if it does not decay."""
         return self

@@ -11,7 +11,7 @@ from seqbayes import Beta, Decayed
 from seqbayes.dashboard.live import entries
 from seqbayes.dashboard.live import hub as hubs
 from seqbayes.dashboard.live.about import of_belief
-from seqbayes.dashboard.live.board import Board, Health
+from seqbayes.dashboard.live.board import Board, StreamHealth
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.dashboard.live.hub import Hub, Subscription
 from seqbayes.dashboard.live.trail import RECENT
@@ -30,7 +30,7 @@ class Origin:
         self.watched = keys
 
     def health(self):
-        return Health()
+        return StreamHealth()
 
 
 def made(state=None, keys=3, **options):

@@ -267,6 +267,11 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         )
 
     @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """The features that have a weight."""
+        return tuple(self.weights)
+
+    @property
     def weights(self) -> dict[Any, float]:
         """Posterior mean of the weight of every feature seen."""
         theta = self._theta()

@@ -15,7 +15,7 @@ from seqbayes.dashboard.live.trail import Happened
 
 
 @dataclass
-class Health:
+class StreamHealth:
     """State of the pipeline; ages in seconds, None if unknown.
 
     `quiet` is true if the pipeline works but expected events do not arrive.

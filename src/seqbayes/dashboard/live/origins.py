@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from seqbayes.dashboard.live import about as describe
 from seqbayes.dashboard.live.arrivals import Arrivals
-from seqbayes.dashboard.live.board import Board, Health
+from seqbayes.dashboard.live.board import Board, StreamHealth
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.dashboard.live.feed import StateFeed
 from seqbayes.errors import SeqbayesError
@@ -64,7 +64,7 @@ class PipelineOrigin:
         """Publish all events of these keys."""
         self.feed.watch(keys)
 
-    def health(self) -> Health:
+    def health(self) -> StreamHealth:
         """Return the health of the pipeline."""
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
@@ -75,7 +75,7 @@ class PipelineOrigin:
             status = "stopped"
         kind = self.config.source[0].kind
         rate, quiet = self._arrivals(feed.base + feed.events)
-        return Health(
+        return StreamHealth(
             status,
             feed.base + feed.events,
             rate,
@@ -132,7 +132,9 @@ class StoreOrigin:
         self._seen: dict[str, float] = {}
         self._n: dict[tuple[str, str], float] = {}
         self._arrivals = Arrivals()
-        self._health = Health(source={"kind": "store", "name": self.reader.url, "mode": "store"})
+        self._health = StreamHealth(
+            source={"kind": "store", "name": self.reader.url, "mode": "store"}
+        )
         self._answered = time.monotonic()
         self._failure: str | None = None
 
@@ -193,7 +195,7 @@ class StoreOrigin:
         pulse, trouble = runner.pulse, _trouble(runner)
         rate, quiet = self._arrivals(events)
         status: Literal["ok", "stalled"] = "ok" if trouble is None else "stalled"
-        self._health = Health(
+        self._health = StreamHealth(
             status if runner.alive else "stopped",
             events,
             rate,
@@ -216,7 +218,7 @@ class StoreOrigin:
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Do nothing: a store holds no events."""
 
-    def health(self) -> Health:
+    def health(self) -> StreamHealth:
         """Return the health of the store and its runner."""
         health = self._health
         if self._failure is not None or time.monotonic() - self._answered > STALLED + self._every:
@@ -244,9 +246,9 @@ class StoryOrigin:
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Do nothing."""
 
-    def health(self) -> Health:
+    def health(self) -> StreamHealth:
         """Return good health."""
-        return Health(source={"kind": "replay", "name": "", "mode": "replay"})
+        return StreamHealth(source={"kind": "replay", "name": "", "mode": "replay"})
 
     def close(self) -> None:
         """Do nothing."""

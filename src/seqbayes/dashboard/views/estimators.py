@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import singledispatch
 from itertools import islice
 from typing import Any
 
@@ -55,7 +56,7 @@ class EstimatorView(View):
         >>> [(each["name"], round(each["mean"], 2)) for each in estimates]
         [('class dog', 0.6), ('class hen', 0.4), ('dog: legs mean', 3.78)]
         """
-        return {**EMPTY, "fields": list(islice(_lines(state), _MAX_ESTIMATES))}
+        return {**EMPTY, "fields": list(islice(lines_of(state), _MAX_ESTIMATES))}
 
     def followed(self, state: Any, held: Path) -> Followed | None:
         """Return the share of a class, the first weight, or the number of the first feature."""
@@ -86,19 +87,22 @@ def _held(told: Summary, top: Any, held: Path) -> Any:
     return top
 
 
-def _lines(state: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(state, ConjugateLinearRegression):
-        yield from _regression(state)
-    elif isinstance(state, PredictiveSurprise):
-        for name in state.feature_names:
-            yield from _told(str(name), state.belief(name))
-    elif isinstance(state, GenerativeClassifier):
-        yield from _classes(state)
-        for label in state.classes:
-            yield from _within(label, state)
+@singledispatch
+def lines_of(state: Any) -> Iterator[dict[str, Any]]:
+    """Yield the named estimates of an estimator; classes without a function show their summary."""
+    mean, interval = state.summary()
+    for name, value in (mean or {}).items():
+        yield _line(str(name), value, (interval or {}).get(name))
 
 
-def _regression(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
+@lines_of.register
+def _(state: PredictiveSurprise) -> Iterator[dict[str, Any]]:
+    for name in state.feature_names:
+        yield from _told(str(name), state.belief(name))
+
+
+@lines_of.register
+def _(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
     weights = state.weights
     intervals = state.weight_intervals(LEVEL, islice(weights, _MAX_ESTIMATES))
     for name, interval in intervals.items():
@@ -109,24 +113,30 @@ def _regression(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
         yield _line("(noise variance)", state.noise.mean, state.noise.interval(LEVEL))
 
 
+@lines_of.register
+def _(state: ConjugateNB) -> Iterator[dict[str, Any]]:
+    yield from _classes(state)
+    for label in state.classes:
+        for name in state.feature_names:
+            yield from _told(f"{label}: {name}", state.belief(label, name))
+
+
+@lines_of.register
+def _(state: MixtureDiscriminant) -> Iterator[dict[str, Any]]:
+    yield from _classes(state)
+    for label in state.classes:
+        for one in state.clusters(label):
+            told = _line(f"{label}: component {one.name}", one.weight, None)
+            places = ", ".join(islice(_places(one.centre), _MAX_CENTRE))
+            yield {**told, "text": places, "unit": "share"}
+
+
 def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
     counts, shares = state.classes, state.class_shares
     intervals = state.class_share_intervals(LEVEL, islice(counts, _MAX_ESTIMATES))
     for label, interval in intervals.items():
         told = _line(f"class {label}", shares[label], interval)
         yield {**told, "n": finite(counts[label]), "unit": "share"}
-
-
-def _within(label: Any, state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
-    """Yield the estimates within a class: of each feature, or the centres of its components."""
-    if isinstance(state, ConjugateNB):
-        for name in state.feature_names:
-            yield from _told(f"{label}: {name}", state.belief(label, name))
-    elif isinstance(state, MixtureDiscriminant):
-        for one in state.clusters(label):
-            told = _line(f"{label}: component {one.name}", one.weight, None)
-            places = ", ".join(islice(_places(one.centre), _MAX_CENTRE))
-            yield {**told, "text": places, "unit": "share"}
 
 
 def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
@@ -164,9 +174,8 @@ def text(state: Any) -> str:
         value = getattr(state, name, None)
         if value is not None:
             told.append(f"{name} {_said(value)}")
-    met = getattr(state, "feature_names", None) or getattr(state, "weights", None) or ()
-    if met:
-        told.append(f"features: {', '.join(map(str, met))}")
+    if state.feature_names:
+        told.append(f"features: {', '.join(map(str, state.feature_names))}")
     return "\n".join(told)
 
 
