@@ -11,10 +11,10 @@ from typing import Any, Self
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from seqbayes.console.palette import ASCII, RULE, UNICODE
+from seqbayes.console.palette import ASCII, UNICODE
 from seqbayes.console.screen import FullScreen
 from seqbayes.console.summary import View, summarise
-from seqbayes.console.table import draw
+from seqbayes.console.table import describe_prior, draw
 from seqbayes.console.text import count_of
 from seqbayes.state import State
 
@@ -49,11 +49,7 @@ class Screen:
         self._counts = counts
         self._view = view
         self._signs = ASCII if console.options.ascii_only else UNICODE
-        self._prior = Text.assemble(
-            (f"{str(prior).partition(' + ')[0]} prior", RULE["prior"]),
-            ", ",
-            (f"{type(prior.likelihood).__name__} likelihood", RULE["likelihood"]),
-        )
+        self._prior = describe_prior(prior)
 
     @property
     def used(self) -> int:

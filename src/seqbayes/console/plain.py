@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.console.summary import View
+from seqbayes.console.summary import View, reciprocal_of
 from seqbayes.state import State
 
 
@@ -54,4 +54,19 @@ def describe(key: dict[str, str], state: State, view: View) -> dict[str, Any]:
         "mle": plain(state.mle),
         "map": plain(state.map),
         "log_evidence": plain(state.log_evidence),
+        **_reciprocal(state, view),
+    }
+
+
+def _reciprocal(state: State, view: View) -> dict[str, Any]:
+    """Return mean and interval of one divided by a rate, such as a duration."""
+    number = reciprocal_of(state)
+    if number is None:
+        return {}
+    return {
+        "reciprocal": {
+            "meaning": state.likelihood.reciprocal_meaning,
+            "mean": plain(number.mean),
+            "interval": plain(number.interval(view.level, view.kind)),
+        }
     }

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqbayes.console.text import printable
+from seqbayes.distributions import Distribution
+from seqbayes.state import State
 
 PARTS = 12
 """Largest number of components of a parameter that a table shows."""
@@ -36,6 +38,8 @@ class Line(NamedTuple):
     map: float | None
     scale: str = ""
     since: str = ""
+    reciprocal: float | None = None
+    reciprocal_meaning: str = ""
 
 
 def name_key(key: Any) -> str:
@@ -95,6 +99,21 @@ def _places(array: Any, axes: Sequence[str] | None) -> dict[str, Any]:
     }
 
 
+def reciprocal_of(state: State) -> Distribution | None:
+    """Return the distribution of one divided by a rate; None if it has no meaning.
+
+    Examples
+    --------
+    >>> from seqbayes import Gamma
+    >>> reciprocal_of(Gamma(3, 2))
+    InverseGamma(shape=3.0, scale=2.0)
+    """
+    if not state.likelihood.reciprocal_meaning or not state.is_proper(state.posterior):
+        return None
+    number: Distribution = state.plotted(state.posterior)
+    return number.reciprocal()
+
+
 def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
     """Return the lines of one belief; of many categories, those with the largest means."""
     by_name, fields = isinstance(state.mean, Mapping), state.likelihood.observation_fields
@@ -107,6 +126,7 @@ def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
     if len(names) > PARTS and by_name:
         names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
     label, n = name_key(key), state.n_samples
+    inverse = reciprocal_of(state)
     shares = by_name and not fields  # unlike a mean and a variance, shares have a common scale
     return [
         Line(
@@ -119,6 +139,8 @@ def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
             mode.get(name),
             name if len(names) > 1 and not shares else "",
             since,
+            None if inverse is None else inverse.mean,
+            state.likelihood.reciprocal_meaning,
         )
         for name in names
     ]

@@ -14,6 +14,7 @@ from rich.text import Text
 from seqbayes.console.palette import ASCII, RULE, Signs
 from seqbayes.console.summary import Line, View
 from seqbayes.console.text import printable
+from seqbayes.model import Model
 
 _NARROWEST_BAR, _WIDEST_BAR = 10, 40
 _PADDING = 2  # of a column, including the rule
@@ -36,7 +37,8 @@ class _Column(NamedTuple):
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
     """Return a table of lines; columns that a narrow terminal has no room for are omitted.
 
-    They are omitted in this order: since, MAP, MLE, bar, number of events, interval.
+    They are omitted in this order: since, the reciprocal of a rate, MAP, MLE, bar, number of
+    events, interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
     table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -46,6 +48,17 @@ def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
     return table
+
+
+def describe_prior(state: Model) -> Text:
+    """Return prior and likelihood of a state, each in its colour."""
+    likelihood = state.likelihood
+    text = Text.assemble(
+        (f"{state.in_words()} prior", RULE["prior"]),
+        ", ",
+        (f"{type(likelihood).__name__} likelihood", RULE["likelihood"]),
+    )
+    return text.append(f" ({likelihood.parameter_meaning})" if likelihood.parameter_meaning else "")
 
 
 def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> list[_Column]:
@@ -81,6 +94,12 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
             break
         shown.append(estimate)
         room -= estimate.width + _PADDING
+    for meaning in {line.reciprocal_meaning: None for line in lines if line.reciprocal}:
+        values = [line.reciprocal if line.reciprocal_meaning == meaning else None for line in lines]
+        inverse = _Column(meaning, [_number(value, 4) for value in values], posterior)
+        if room >= inverse.width + _NARROWEST_BAR + 2 * _PADDING:
+            shown.append(inverse)
+            room -= inverse.width + _PADDING
     since = _Column("since", [line.since for line in lines], "")
     if any(since.cells) and room >= since.width + _NARROWEST_BAR + 2 * _PADDING:
         shown.insert(1, since)

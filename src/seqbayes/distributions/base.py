@@ -110,6 +110,10 @@ class Distribution:
         rows = [each._hyperparameters() for each in distributions]
         return cls(*(np.array(column, dtype=float)[:, None] for column in zip(*rows, strict=True)))
 
+    def reciprocal(self) -> Distribution | None:
+        """Return the distribution of one divided by the number; None without a closed form."""
+        return None
+
     def complement(self) -> Distribution | None:
         """Return the distribution of one less the number; None if there is no closed form."""
         return None

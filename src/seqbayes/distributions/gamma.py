@@ -54,6 +54,10 @@ class Gamma(Distribution):
         inner = choose(self.shape == 1.0, logarithm(self.rate), -math.inf)
         return choose(self.shape < 1.0, math.inf, inner), -math.inf
 
+    def reciprocal(self) -> InverseGamma:
+        """Return the distribution of one divided by the number."""
+        return InverseGamma(self.shape, self.rate)
+
     def _cdf(self, x: Real) -> Real:
         return tails.gamma_cdf(self.shape, self.rate * x)
 

@@ -60,6 +60,12 @@ class Likelihood:
     of_logarithm: ClassVar[bool] = False
     """Whether the parameter is that of the observations' logarithm, such as its mean."""
 
+    parameter_meaning: ClassVar[str] = ""
+    """What a value of the parameter means, if it has a unit: "events per unit of time"."""
+
+    reciprocal_meaning: ClassVar[str] = ""
+    """What one divided by the parameter means, such as a duration; empty if it means nothing."""
+
     @property
     def observation_kind(self) -> str:
         """How an observation is read from one field of a record.

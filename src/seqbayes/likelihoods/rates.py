@@ -39,6 +39,8 @@ class Poisson(PairLikelihood):
     exposure: float | None = 1.0
 
     varying = "exposure"
+    parameter_meaning = "events per unit of exposure"
+    reciprocal_meaning = "exposure per event"
 
     def __post_init__(self) -> None:
         if self.exposure is not None:
@@ -181,6 +183,9 @@ class Exponential(PowerLikelihood):
     >>> belief.posterior, round(belief.mean, 4)
     (GammaHyperparameters(shape=6.0, rate=5.5), 1.0909)
     """
+
+    parameter_meaning = "events per unit of time"
+    reciprocal_meaning = "duration"
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         return 1.0, 1.0, 1.0, 0.0, False

@@ -226,14 +226,11 @@ def _prior(stored: StoredBelief) -> Text:
     from rich.text import Text
 
     from seqbayes.console.palette import RULE
+    from seqbayes.console.table import describe_prior
 
     if not stored.prior.conjugate:
         return Text(stored.prior.in_words()[:300], RULE["prior"])
-    text = Text.assemble(
-        (f"{stored.prior.in_words()} prior", RULE["prior"]),
-        ", ",
-        (f"{type(stored.prior.likelihood).__name__} likelihood", RULE["likelihood"]),
-    )
+    text = describe_prior(stored.prior)
     if isinstance(stored.prior, Decayed):
         life, by = stored.prior.half_life, stored.prior.by
         text.append(f", half-life {spell_duration(life) if by == 'time' else f'{life:g} events'}")
