@@ -141,7 +141,7 @@ def test_impossible_proportions_are_refused(proportions, said):
         sb.Dirichlet.from_proportions(proportions, strength=10)
 
 
-def test_proportions_that_round_to_one_are_taken():
+def test_proportions_that_round_to_one_are_accepted():
     thirds = dict.fromkeys("abc", 1 / 3)
     assert sb.Dirichlet.from_proportions(thirds, strength=3).alpha == pytest.approx(
         dict.fromkeys("abc", 1.0)
@@ -176,7 +176,7 @@ def test_haldanes_posterior_mean_is_the_mle():
     assert state.mean == state.mle == pytest.approx(2 / 3)
 
 
-def test_other_ways_to_say_the_normal_prior():
+def test_other_parametrisations_of_the_normal_prior():
     gamma = sb.NormalInverseGamma.from_normal_gamma(1.0, 2.0, 3.0, 4.0)
     assert gamma.prior == (1.0, 2.0, 3.0, 4.0)
     chi = sb.NormalInverseGamma.from_normal_scaled_inverse_chi2(1.0, 2.0, df=6.0, scale=0.5)
@@ -185,7 +185,7 @@ def test_other_ways_to_say_the_normal_prior():
     assert chi.mean.variance == pytest.approx(6 * 0.5 / (6 - 2))
 
 
-def test_elicited_priors_go_with_their_likelihood():
+def test_elicited_priors_match_their_likelihood():
     likelihood = sb.likelihoods.Geometric(start=0)
     for state in (
         sb.Beta.flat(likelihood),

@@ -241,5 +241,5 @@ def test_keys_have_one_format(value, key):
 
 
 @given(st.text(max_size=100))
-def test_what_is_printed_moves_no_cursor(value):
+def test_printed_text_contains_no_control_characters(value):
     assert printable(value).isprintable()

@@ -36,7 +36,7 @@ def ordinary(posterior):
 
 @pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
 @pytest.mark.parametrize("start", [-40.3, 1.7e9])
-def test_every_state_weighs_by_age(case, start):
+def test_every_state_weights_observations_by_age(case, start):
     xs = case.observations(12)
     times = start + case.rng(3).permutation(np.cumsum(case.rng(2).exponential(5.0, len(xs))))
     decayed = Decayed(case.new(), half_life=7.3, by="time")
@@ -48,7 +48,7 @@ def test_every_state_weighs_by_age(case, start):
 
 
 @pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
-def test_any_order_is_the_same(case):
+def test_the_order_of_arrival_does_not_matter(case):
     xs = case.observations(5)
     times = [1.7e9 + t for t in (0.0, 0.1, 500.0, 90.7, 3.0)]
     beliefs = []
@@ -78,7 +78,7 @@ def test_any_order_is_the_same(case):
     st.floats(1e-2, 1e9),
     st.randoms(),
 )
-def test_any_order_of_anything_is_the_same(events, half_life, random):
+def test_the_order_of_arrival_does_not_matter_for_any_state(events, half_life, random):
     def learn(events):
         decayed = Decayed(Normal(0.0, 1.0), half_life, by="time")
         for t, x, w in events:
@@ -127,7 +127,7 @@ def test_half_life_in_events():
 
 
 @pytest.mark.parametrize("by", ["time", "events"])
-def test_many_is_one_at_a_time(by, rng):
+def test_learning_many_equals_learning_one_at_a_time(by, rng):
     xs = rng.poisson(4.0, 300)
     w = rng.uniform(0.0, 2.0, 300)
     times = rng.uniform(0.0, 1e5, 300) if by == "time" else None
@@ -140,7 +140,7 @@ def test_many_is_one_at_a_time(by, rng):
     agree("many", "Gamma", SUSPECTS, tuple(many.posterior), tuple(one.posterior), 1e-12)
 
 
-def test_a_million_half_lives_neither_overflow_nor_wear_out():
+def test_a_million_half_lives_lose_no_precision():
     decayed = Decayed(Normal(0.0, 1.0), half_life=1.0, by="time")
     for t in range(0, 1_000_000, 250):
         decayed.learn_one(5.0, t=float(t))
@@ -151,7 +151,7 @@ def test_a_million_half_lives_neither_overflow_nor_wear_out():
     assert decayed.as_of(1e15).posterior == Normal(0.0, 1.0).prior
 
 
-def test_later_is_less_and_earlier_refused():
+def test_a_later_time_decays_and_an_earlier_one_is_refused():
     decayed = Decayed(Beta(), half_life=10.0, by="time")
     assert decayed.as_of(5.0) == Beta()
     decayed.learn_one(True, t=100.0)
@@ -163,7 +163,7 @@ def test_later_is_less_and_earlier_refused():
 
 @pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
 @pytest.mark.parametrize("by", ["time", "events"])
-def test_json_holds_all_of_it(case, by):
+def test_json_contains_the_whole_state(case, by):
     xs = case.observations(9)
     first, again = (Decayed(case.new(), half_life=3.7, by=by) for _ in range(2))
     for i, x in enumerate(xs):
@@ -216,7 +216,7 @@ def test_refused_observations_change_nothing(x, w, t):
         assert decayed == Decayed.from_dict(before)
 
 
-def test_wrong_half_lives():
+def test_invalid_half_lives_are_refused():
     with pytest.raises(PriorError, match="half_life"):
         Decayed(Beta(), half_life=0.0)
     with pytest.raises(PriorError, match="'events' or 'time'"):
@@ -229,7 +229,7 @@ def test_wrong_half_lives():
         Decayed(Beta(), half_life=1.0).update(True)
 
 
-def test_wrong_merges_change_nothing():
+def test_refused_merges_change_nothing():
     decayed = Decayed(Beta(), half_life=1.0, by="time")
     decayed.learn_one(True, t=1.0)
     before = decayed.to_dict()

@@ -244,7 +244,7 @@ def test_refused_weights_change_nothing(case):
 
 
 @every
-def test_too_much_is_refused(case):
+def test_values_that_are_too_large_are_refused(case):
     """Sums that overflow are refused, and leave what was there."""
     x = case.observations(1, salt=104)[0]
     state = case.new()
@@ -265,7 +265,7 @@ def test_too_much_is_refused(case):
 
 
 @first
-def test_sabotage_changes_nothing(case):
+def test_observations_that_raise_change_nothing(case):
     """What an object raises when asked may pass, but nothing is half learned."""
     xs = case.observations(3, salt=105)
     state, same = case.new(xs), case.new(xs)
@@ -302,7 +302,7 @@ def test_an_error_names_the_value_and_what_was_expected():
         sb.Beta().learn_many([True, False], w=[1, 2, 3])
 
 
-def test_masked_and_missing_values_are_no_observations():
+def test_masked_and_missing_values_are_refused():
     state = sb.Normal()
     for xs in (
         np.ma.array([1.0, 2.0], mask=[False, True]),

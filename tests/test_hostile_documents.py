@@ -49,7 +49,7 @@ DELETED = object()
 
 
 @given(data=some.data())
-def test_changed_documents_are_refused_or_whole(data):
+def test_changed_documents_are_refused_or_read_completely(data):
     case = data.draw(some.sampled_from(CASES))
     document = case.new(case.observations(3, salt=106)).to_dict()
     path = data.draw(some.sampled_from(list(walk(document))))
@@ -90,7 +90,7 @@ def check_document(document, case):
 
 
 @given(documents)
-def test_any_json_is_refused_or_whole(document):
+def test_any_json_is_refused_or_read_completely(document):
     check_document(document, CASES[0])
 
 

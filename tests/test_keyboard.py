@@ -160,7 +160,7 @@ def test_single_keys_are_read_without_echo(pair):
     assert termios.tcgetattr(theirs) == before
 
 
-def test_what_was_not_read_is_discarded(pair):
+def test_unread_input_is_discarded(pair):
     ours, theirs = pair
     with Keyboard(theirs):
         os.write(ours, b"ls\n")

@@ -172,7 +172,7 @@ def streams() -> list[tuple[str, Mixture, list[object]]]:
 
 
 @pytest.mark.parametrize(("name", "mixture", "data"), streams(), ids=lambda v: str(v)[:20])
-def test_em_never_goes_down(name: str, mixture: Mixture, data: list[object]) -> None:
+def test_em_never_decreases_the_likelihood(name: str, mixture: Mixture, data: list[object]) -> None:
     trace = mixture.fit(data, iterations=40, tol=0, keep_responsibilities=True)
     gains = np.diff([step.log_posterior for step in trace])
     assert gains.min() > -1e-9, f"{name}: the M-step does not maximise what the E-step says"
@@ -217,7 +217,7 @@ def test_log_likelihood_by_enumeration() -> None:
     assert coins().fit(HEADS, iterations=0)[0].log_likelihood == pytest.approx(math.log(total))
 
 
-def test_fixed_weights_of_any_sequence_stay() -> None:
+def test_fixed_weights_stay_fixed() -> None:
     for weights in ((0.3, 0.7), np.array([0.3, 0.7])):
         mixture = coins(weights=weights)
         trace = mixture.fit(HEADS, iterations=3)
@@ -247,7 +247,7 @@ def test_bad_input() -> None:
         mixture.predict_one("heads")
 
 
-def test_a_flat_prior_collapses_and_says_so() -> None:
+def test_a_collapse_under_a_flat_prior_is_reported() -> None:
     mixture = Mixture([NormalInverseGamma.flat()] * 2, start=((0.0, 1e-8), (5.0, 1.0)))
     with pytest.raises(PriorError, match="collapsed"):
         mixture.fit([0.0, 4.0, 5.0, 6.0], tol=0)

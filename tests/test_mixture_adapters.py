@@ -67,7 +67,7 @@ def draws(kind, n=240):
         (NormalInverseGamma, GenericNormalInverseGamma, {"likelihood": LogNormal()}, "positive"),
     ],
 )
-def test_the_generic_adapter_computes_what_the_compiled_ones_do(own, generic, arguments, kind):
+def test_the_generic_adapter_agrees_with_the_compiled_ones(own, generic, arguments, kind):
     xs = draws(kind)
     fast, slow = (Mixture([cls(**arguments)] * 2, seed=1, buffer=60) for cls in (own, generic))
     for mixture in (fast, slow):

@@ -71,7 +71,7 @@ def test_partitions_have_probability_one():
         assert total == pytest.approx(1.0, rel=1e-10)
 
 
-def test_partitions_become_those_of_the_process():
+def test_partitions_converge_to_those_of_the_process():
     counts = np.array([5.0, 1.0, 9.0])
     process = DirichletProcess(0.7)
     process.learn_many("a" * 5 + "b" + "c" * 9)
@@ -102,7 +102,7 @@ def test_evidence_of_one_component_is_exact(prior, xs):
     assert resting(prior, 1, xs) == pytest.approx(state.log_evidence + prior_of_one, rel=1e-9)
 
 
-def test_evidence_of_two_is_near_that_of_all_assignments():
+def test_evidence_of_two_components_is_close_to_that_of_all_assignments():
     """Cheeseman and Stutz (1996), beside the sum over all partitions of eleven observations."""
     prior = NormalInverseGamma(0, 0.05, 3, 2)
     xs = [-5.2, -4.1, -4.8, -5.5, -4.4, -6.0, 4.9, 5.3, 6.1, 4.2, 5.0]
@@ -148,7 +148,7 @@ def test_log_score_of_one_component_is_its_log_evidence():
     assert both.best == max(evidence, key=evidence.get)
 
 
-def test_log_score_is_the_sum_of_what_was_said():
+def test_log_score_is_the_sum_of_the_log_predictions():
     xs = faithful(3, 90).tolist()
     prior = [NormalInverseWishart([3, 70], 0.05, 4, [[1, 0], [0, 100]])]
     rivals = {k: Mixture(prior * k, seed=1, buffer=30) for k in (1, 2)}
@@ -174,7 +174,7 @@ def test_log_score_is_the_sum_of_what_was_said():
     assert str(both).startswith("1: log score -")
 
 
-def test_what_is_far_back_fades():
+def test_old_scores_fade():
     xs = np.random.default_rng(2).normal(size=90).tolist()
     prior = NormalInverseGamma(0, 0.1, 2, 2)
     fading = Prequential({k: Mixture([prior] * k, seed=1) for k in (1, 2)}, half_life=20)
@@ -252,7 +252,7 @@ def test_a_new_cluster_is_noticed_at_once():
 
 
 @long_stream
-def test_what_is_empty_retires():
+def test_empty_components_are_removed():
     rng = np.random.default_rng(4)
     mixture = DirichletProcessMixture(seed=1, step=HalfLife(300))
     mixture.learn_many(rng.choice([-8.0, 0.0, 8.0], 2000) + rng.normal(size=2000))
@@ -263,7 +263,7 @@ def test_what_is_empty_retires():
 
 
 @long_stream
-def test_what_explained_past_data_stays_while_steps_decrease():
+def test_components_of_past_data_stay_while_steps_decrease():
     rng = np.random.default_rng(5)
     mixture = DirichletProcessMixture(seed=1)
     mixture.learn_many(rng.normal(size=5000))
@@ -277,7 +277,7 @@ def test_what_explained_past_data_stays_while_steps_decrease():
 
 @long_stream
 @pytest.mark.parametrize("seed", range(3))
-def test_two_of_one_are_joined(seed):
+def test_two_components_of_one_cluster_are_merged(seed):
     """One cluster that was split for no reason is one again; the older name stays."""
     rng = np.random.default_rng(seed)
     component = NormalInverseGamma(0, 0.05, 2, 2)
@@ -348,7 +348,7 @@ every_kind = pytest.mark.parametrize(
 
 
 @every_kind
-def test_one_by_one_is_bulk_and_copies_go_on_to_the_bit(model, xs):
+def test_single_and_bulk_learning_and_copies_agree_to_the_bit(model, xs):
     one, bulk = model.clone(), model.clone()
     copies = {}
     for i, x in enumerate(xs):
@@ -377,7 +377,7 @@ def test_one_by_one_is_bulk_and_copies_go_on_to_the_bit(model, xs):
 
 
 @every_kind
-def test_answers_at_every_moment(model, xs):
+def test_answers_exist_at_every_step(model, xs):
     model = model.clone()
     for n in (0, 1, 2, 12, 41, len(xs)):
         model.learn_many(xs[round(model.n_samples) : n])
@@ -426,7 +426,7 @@ def test_refused_input_changes_nothing(model, xs):
 
 
 @every_kind
-def test_shards_add_up(model, xs):
+def test_merged_shards_add_their_data(model, xs):
     half = len(xs) // 2
     for first, second in ((half, 2 * half), (half, half + 10), (10, half)):
         left, right = model.clone(), model.clone()
@@ -441,7 +441,7 @@ def test_shards_add_up(model, xs):
 
 
 @long_stream
-def test_shards_of_a_process_keep_what_both_have_seen():
+def test_merged_shards_of_a_process_keep_the_components_of_both():
     rng = np.random.default_rng(7)
     prior = NormalInverseWishart([0, 0], 0.05, 4)
     left, right = (DirichletProcessMixture(prior, seed=k) for k in (1, 2))
@@ -464,7 +464,7 @@ def test_shards_of_a_process_keep_what_both_have_seen():
     assert len((few + more).names) == 2
 
 
-def test_what_cannot_be_merged():
+def test_invalid_merges_are_refused():
     one, two = Prequential(2), Prequential(3)
     with pytest.raises(MergeError, match="differ"):
         one.merge(two)
@@ -502,7 +502,7 @@ def test_memory_is_constant(model):
 
 
 @pytest.mark.parametrize("x", [3.0, {"a": 3.0, "b": 0.0}, [1e9, -2.0]])
-def test_a_stream_that_stands_still(x):
+def test_a_constant_stream(x):
     for model in (Prequential(2, seed=1), DirichletProcessMixture(seed=1)):
         for _ in range(500):
             model.learn_one(x)
@@ -511,7 +511,7 @@ def test_a_stream_that_stands_still(x):
         assert len(pickle.dumps(model)) < 20_000
 
 
-def test_features_that_were_not_seen():
+def test_unknown_features():
     points = [{"eruption": x, "wait": y} for x, y in faithful(2, 300).tolist()]
     model = DirichletProcessMixture(seed=1, buffer=100)
     for i, x in enumerate(points):
@@ -556,7 +556,7 @@ def test_parameters_that_are_refused():
 
 
 @every_kind
-def test_documents_that_are_none(model, xs):
+def test_invalid_documents_are_refused(model, xs):
     model = model.clone()
     model.learn_many(xs[:100])
     good = model.to_dict()

@@ -109,7 +109,7 @@ def vector_prior():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_em_with_missing_values_is_the_textbooks(shape):
+def test_em_with_missing_values_agrees_with_the_textbook(shape):
     rows = table(80 if COMPILED else 40)
     start = shaped(np.array([c for _, c in START]), np.ones(2), shape)
     if shape == "tied":
@@ -130,7 +130,7 @@ def test_em_with_missing_values_is_the_textbooks(shape):
     assert gains.min() > -1e-9
 
 
-def test_em_of_products_with_missing_values_is_the_textbooks():
+def test_em_of_products_with_missing_values_agrees_with_the_textbook():
     """Independent numbers with gamma priors: EM takes every coordinate by itself."""
     rows = table(80 if COMPILED else 40)
     kappa, alpha, beta = 0.5, 2.0, 1.5
@@ -164,7 +164,7 @@ def test_em_of_products_with_missing_values_is_the_textbooks():
 
 @long_stream
 @pytest.mark.parametrize("shape", ["full", "diagonal", "tied"])
-def test_one_pass_with_missing_values_comes_to_batch_em(shape):
+def test_one_pass_with_missing_values_agrees_with_batch_em(shape):
     rows = table(40_000, seed=5)
     data = named(rows)
     prior = [vector_prior()] * 2
@@ -184,7 +184,7 @@ def test_one_pass_with_missing_values_comes_to_batch_em(shape):
 
 
 @long_stream
-def test_one_pass_over_products_with_missing_values_comes_to_batch_em():
+def test_one_pass_over_products_with_missing_values_agrees_with_batch_em():
     rng = np.random.default_rng(8)
     prior = Product(
         {
@@ -333,7 +333,7 @@ def test_partial_observations_of_products():
         assert list(mixture.predict_proba_one(x).values()) == pytest.approx(shares, rel=1e-12)
 
 
-def test_what_is_never_seen_changes_nothing():
+def test_a_field_that_is_always_missing_changes_nothing():
     """A stream of one feature alone is that of a mixture over this feature."""
     field = NormalInverseGamma(0, 0.1, 2, 2)
     both = Mixture([Product({"x": field, "y": field})] * 2, seed=3, buffer=40)
@@ -368,7 +368,7 @@ def test_features_that_are_missing_while_the_buffer_fills():
 
 
 @long_stream
-def test_names_of_components_never_change_places():
+def test_components_keep_their_names():
     """Three clusters, unequal and near each other: each keeps its name for good."""
     rng = np.random.default_rng(6)
     centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -393,7 +393,7 @@ def test_names_of_components_never_change_places():
     assert [again.predict_one(centre) for centre in centres.tolist()] == first
 
 
-def test_ties_are_ranked_as_they_are_named():
+def test_ties_are_ranked_by_name():
     coin = Gamma(1, 1)
     even = Mixture({"b": coin, "a": coin, "c": coin}, weights=(0.4, 0.4, 0.2), start=(1, 2, 3))
     assert [even.names[k] for k in even.ranking] == ["b", "a", "c"]

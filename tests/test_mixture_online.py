@@ -60,7 +60,7 @@ def test_two_coins_on_a_stream(cold):
 
 @long_stream
 @pytest.mark.parametrize("seed", [7, 9])
-def test_three_clusters_as_well_as_by_batch_em(seed):
+def test_three_clusters_are_found_as_accurately_as_by_batch_em(seed):
     from sklearn.mixture import GaussianMixture
 
     points = clusters(seed, 120_000)
@@ -85,7 +85,7 @@ def new(settings, **changed):
 
 
 @every_stream
-def test_one_by_one_is_bulk_to_the_bit(settings, xs):
+def test_single_and_bulk_learning_agree_to_the_bit(settings, xs):
     one, bulk = new(settings), new(settings)
     for x in xs:
         one.learn_one(x)
@@ -101,7 +101,7 @@ def test_one_by_one_is_bulk_to_the_bit(settings, xs):
 
 @every_stream
 @pytest.mark.parametrize("n", [0, 11, 100])
-def test_copies_go_on_to_the_bit(settings, xs, n):
+def test_copies_continue_identically_to_the_bit(settings, xs, n):
     mixture = new(settings)
     mixture.learn_many(xs[:n])
     copies = [
@@ -121,7 +121,7 @@ def test_copies_go_on_to_the_bit(settings, xs, n):
 
 
 @every_stream
-def test_answers_at_every_moment(settings, xs):
+def test_answers_exist_at_every_step(settings, xs):
     mixture = new(settings)
     for n in (0, 1, 2, 29, 30, 31, len(xs)):
         mixture.learn_many(xs[int(mixture.n_samples) : n])
@@ -140,7 +140,7 @@ def test_answers_at_every_moment(settings, xs):
 
 
 @every_stream
-def test_batch_em_climbs(settings, xs):
+def test_batch_em_increases_the_likelihood(settings, xs):
     mixture = new({k: v for k, v in settings.items() if k != "step"})
     trace = mixture.fit(xs, iterations=30, tol=0)
     gains = np.diff([step.log_posterior for step in trace])
@@ -185,7 +185,7 @@ def parameters_by_mean(mixture):
 
 
 @long_stream
-def test_shards_merge_into_the_whole():
+def test_merged_shards_equal_the_whole():
     points = clusters(2, 60_000)
     prior = [NormalInverseWishart(points.mean(axis=0), 0.01, 4, np.cov(points.T) / 3)] * 3
     whole, left, right = (Mixture(prior, seed=1) for _ in range(3))
@@ -278,7 +278,7 @@ def test_weights_of_observations():
 
 
 @long_stream
-def test_identity_survives_and_ranking_shows():
+def test_components_keep_their_names_and_ranking_orders_them():
     rng = np.random.default_rng(2)
     mixture = Mixture(2, seed=3)
     small = rng.normal(0, 1, 2000)
@@ -294,7 +294,7 @@ def test_identity_survives_and_ranking_shows():
     assert str(mixture).splitlines()[-1].split()[1] == f"{name}:"
 
 
-def test_a_stream_that_stands_still():
+def test_a_constant_stream():
     for x in (3.0, {"a": 3.0, "b": 0.0}, [1e9, -2.0]):
         mixture = Mixture(2, seed=1)
         for _ in range(2000):
@@ -305,7 +305,7 @@ def test_a_stream_that_stands_still():
         assert math.fsum(mixture.weights) == pytest.approx(1.0)
 
 
-def test_a_component_of_no_weight():
+def test_a_component_without_weight():
     mixture = Mixture([COIN, COIN], weights=(1.0, 0.0), start=(0.6, 0.5))
     mixture.learn_many(tosses(6, 500))
     assert mixture.weights == (1.0, 0.0)
@@ -313,7 +313,7 @@ def test_a_component_of_no_weight():
     assert mixture.predict_proba_one(3) == {0: 1.0, 1: 0.0}
 
 
-def test_hostile_starts_collapse_nothing():
+def test_bad_starts_do_not_collapse_components():
     """Duplicates, too many components, equal first points, rounding, scales from 1e-6 to 1e6."""
     for i in range(30 if COMPILED else 5):
         rng = np.random.default_rng(i)
@@ -343,7 +343,7 @@ def test_hostile_starts_collapse_nothing():
 
 
 @long_stream
-def test_a_long_stream_wears_nothing_out():
+def test_a_long_stream_loses_no_precision():
     rng = np.random.default_rng(4)
     mixture = Mixture(2, seed=1)
     for _ in range(10):
@@ -370,7 +370,7 @@ def test_priors_that_cannot_start_a_stream():
         Mixture([COIN, COIN], start=("a", 0.5)).learn_one(1)
 
 
-def test_documents_that_are_none():
+def test_invalid_documents_are_refused():
     mixture = Mixture([COIN, COIN], start=(0.6, 0.5))
     mixture.learn_many(tosses(0, 100))
     good = mixture.to_dict()

@@ -45,17 +45,17 @@ EYE = [[1.0, 0.0], [0.0, 1.0]]
         (LABELS, [0.5, 0.9], "these sum to 1.40"),
     ],
 )
-def test_a_start_that_is_no_parameter(prior, theta, reason):
+def test_an_invalid_start_is_refused(prior, theta, reason):
     with pytest.raises(PriorError, match=reason):
         Mixture([prior], start=[theta])
 
 
-def test_shares_to_start_from_go_by_their_labels():
+def test_initial_shares_are_given_by_label():
     mixture = Mixture([LABELS], start=[{"b": 0.2, "a": 0.8}])
     assert mixture.parameters == ({"a": 0.8, "b": 0.2},)
 
 
-def test_improper_priors_are_for_data_at_hand():
+def test_improper_priors_are_for_batch_em_only():
     flat = NormalInverseGamma.jeffreys()
     mixture = Mixture([flat] * 2, start=((0.0, 1.0), (5.0, 1.0)))
     for learn in (lambda: mixture.learn_one(1.0), lambda: mixture.learn_many([1.0] * 200)):
@@ -67,7 +67,7 @@ def test_improper_priors_are_for_data_at_hand():
 @pytest.mark.parametrize("dimension", [1, 2, 5])
 @pytest.mark.parametrize("k", [1, 3, 10])
 @pytest.mark.parametrize("weight", [1.0, 1e4, 1e90])
-def test_a_stream_that_stands_still_gets_its_answers(dimension, k, weight):
+def test_a_constant_stream_has_answers(dimension, k, weight):
     x = 2.5 if dimension == 1 else [float(i) for i in range(dimension)]
     mixture, other = Mixture(k, seed=1), Mixture(k, seed=1)
     for n in range(300):
@@ -95,18 +95,18 @@ def test_weights_that_would_overflow(model):
 
 
 @pytest.mark.parametrize("model", [Mixture(2), DirichletProcessMixture()])
-def test_nothing_is_no_observation(model):
+def test_none_is_refused_as_an_observation(model):
     with pytest.raises(ObservationError, match="expected a feature or more"):
         model.clone().learn_one({})
 
 
-def test_a_process_is_no_component():
+def test_a_dirichlet_process_is_refused_as_a_component():
     with pytest.raises(PriorError, match="a DirichletProcess cannot be a component"):
         Mixture([DirichletProcess()] * 2)
 
 
 @pytest.mark.parametrize("seed", ["x", -1, 1.5, True])
-def test_seeds_that_are_none(seed):
+def test_invalid_seeds_are_refused(seed):
     for make in (lambda: Mixture(2, seed=seed), lambda: DirichletProcessMixture(seed=seed)):
         with pytest.raises(PriorError, match="expected a seed"):
             make()
@@ -145,7 +145,7 @@ def test_observations_of_another_kind_do_not_merge(mine, theirs):
     assert mixture.to_dict() == before
 
 
-def test_em_without_a_mode_does_not_stop_at_a_fall():
+def test_em_without_a_mode_continues_after_a_decrease():
     weights = Dirichlet({0: 0.01, 1: 0.01})
     coins = Mixture([COIN] * 2, weights=weights, start=(0.6, 0.5))
     trace = coins.fit([5, 9, 8, 4, 7], iterations=200)

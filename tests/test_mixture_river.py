@@ -65,7 +65,7 @@ def test_checks_of_classifiers():
             check(model.clone())
 
 
-def test_repr_is_the_call_that_made_it():
+def test_repr_is_the_constructor_call():
     assert repr(Mixture(3, seed=1)) == "Mixture(components=3, seed=1, covariance='full')"
     mixture = Mixture([Beta(), Beta()], weights=(0.5, 0.5), start=(0.6, 0.5))
     before = repr(mixture)
@@ -161,7 +161,7 @@ def within(mixture, x, numbers):
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
-def test_a_class_is_the_sum_over_its_components(covariance):
+def test_the_density_of_a_class_is_the_sum_over_its_components(covariance):
     model = taught(covariance=covariance, class_strength=2.0)
     seen = {"person": 0, "robot": 0}
     for _, y in visits(120):
@@ -206,7 +206,7 @@ def test_numbers_and_counts_of_a_class_sum_to_one():
         assert mass == pytest.approx(1.0, abs=1e-6)
 
 
-def test_before_mixtures_begin_it_is_naive_bayes():
+def test_without_mixtures_it_equals_naive_bayes():
     model = MixtureDiscriminant(features=KINDS, strength=0.7, class_strength=2.0, buffer=100)
     naive = ConjugateNB(KINDS, strength=0.7, class_strength=2.0)
     for x, y in visits(60):
@@ -217,7 +217,7 @@ def test_before_mixtures_begin_it_is_naive_bayes():
         assert model.predict_proba_one(x) == pytest.approx(naive.predict_proba_one(x), rel=1e-12)
 
 
-def test_features_that_come_late_are_modelled_by_class():
+def test_late_features_are_modelled_by_class():
     model, naive = taught(), ConjugateNB(KINDS)
     for x, y in visits(120):
         naive.learn_one(x, y)
@@ -233,7 +233,7 @@ def test_features_that_come_late_are_modelled_by_class():
     assert unknown == without
 
 
-def test_classes_that_come_late():
+def test_late_classes():
     model = taught()
     before = model.mixture("robot")
     rng = random.Random(5)
@@ -310,7 +310,7 @@ def test_prototypes(prior):
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
-def test_clusters_lie_where_their_components_do(covariance):
+def test_clusters_have_the_locations_of_their_components(covariance):
     model = taught(covariance=covariance)
     for label in ("person", "robot"):
         clusters, mixture = model.clusters(label), model.mixture(label)
@@ -374,7 +374,7 @@ def test_clusters_of_prototypes():
     ],
     ids=str,
 )
-def test_wrong_parameters_are_refused(settings):
+def test_invalid_parameters_are_refused(settings):
     with pytest.raises(PriorError):
         MixtureDiscriminant(**settings)
 
@@ -387,7 +387,7 @@ DOCUMENTED = [
 
 
 @pytest.mark.parametrize("settings", DOCUMENTED, ids=["full", "diagonal", "prototypes"])
-def test_learning_goes_on_bit_for_bit(settings):
+def test_learning_continues_identically_after_reading_a_document(settings):
     whole, parts = taught(0, **settings), taught(0, **settings)
     for i, (x, y) in enumerate(visits(100, new=True)):
         whole.learn_one(x, y, w=1.0 + i / 7)
@@ -411,7 +411,7 @@ def changed(document, path, value):
     return document
 
 
-def test_wrong_documents_are_refused():
+def test_invalid_documents_are_refused():
     model = taught(100)
     model.learn_one({"wait": 3.0}, "new")
     good = model.to_dict()
@@ -472,7 +472,7 @@ def test_hostile_streams(seed):
 
 
 @long_stream
-def test_rings_that_naive_bayes_cannot_tell_apart():
+def test_rings_that_naive_bayes_cannot_separate():
     rng = np.random.default_rng(2)
     found = {}
     for name, model in (("nb", ConjugateNB()), ("mixtures", MixtureDiscriminant(5, seed=1))):

@@ -49,7 +49,7 @@ def test_one_dimension_is_normal_inverse_gamma():
         assert mine.sf([x])[0] == pytest.approx(theirs.sf(x), rel=1e-12)
 
 
-def test_the_evidence_is_that_of_scipys_densities():
+def test_the_evidence_agrees_with_scipy():
     """At any parameter, p(x) = p(x | theta) p(theta) / p(theta | x), each by scipy."""
     prior_mean, scale = np.array([0.5, -1.0]), np.array([[2.0, 0.6], [0.6, 1.0]])
     state = NormalInverseWishart(prior_mean, 1.5, 5.5, scale)
@@ -140,7 +140,7 @@ def test_data_far_from_the_prior_mean(centre, deviation):
     assert np.all(below > 0.9)
 
 
-def test_a_heavy_prior_keeps_what_few_data_add():
+def test_a_strong_prior_keeps_the_contribution_of_few_data():
     prior = ([0.0, 1.0], 1e12, 1e12, [[1e12, 3e11], [3e11, 2e12]])
     xs = np.random.default_rng(6).normal(size=(3, 2))
     state = NormalInverseWishart(*prior)
@@ -197,7 +197,7 @@ def test_data_on_a_line_have_no_covariance():
 
 
 @pytest.mark.parametrize("df", [3.5, 8.0, 200.0])
-def test_a_covariance_is_told_by_its_marginal(df):
+def test_a_covariance_is_computed_from_its_marginal(df):
     """Tails and moments of an entry off the diagonal against draws of the whole matrix."""
     scale = np.array([[2.0, 0.9], [0.9, 1.0]])
     entry = Covariance(df, scale)

@@ -29,7 +29,7 @@ def test_version_is_the_same_everywhere():
     assert metadata.version("seqbayes") == seqbayes.__version__
 
 
-def test_changelog_tells_of_this_version():
+def test_the_changelog_describes_this_version():
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased" or headings[0] == seqbayes.__version__
 
@@ -117,7 +117,7 @@ def run(code):
 
 
 @pytest.mark.parametrize("module", ["seqbayes", "seqbayes.forgetting", "seqbayes.events.spec"])
-def test_whatever_reads_documents_knows_every_family(module):
+def test_readers_of_documents_know_every_family(module):
     known = run(
         f"import {module} as m; getattr(m, 'State', None);"
         "from seqbayes import registry; print(sorted(registry.families()))"

@@ -75,7 +75,7 @@ def test_a_sequence_of_states_has_numbers_for_names():
     assert pixels.mean == {i: 2 / 3 if i % 2 == 0 else 1 / 3 for i in range(20)}
 
 
-def test_states_that_are_given_are_not_changed():
+def test_the_given_states_are_not_changed():
     given = Gamma(2, 3)
     state = Product({"a": given, "b": given})
     state.learn_one({"a": 5, "b": 0})
@@ -146,13 +146,13 @@ def test_vectors_are_arrays():
         assert pixels.mle == {0: 1.0, 1: 0.0, 2: 1.0}
 
 
-def test_dates_in_arrays_are_no_numbers():
+def test_dates_in_arrays_are_refused():
     state = Product([NormalInverseGamma()] * 2)
     with pytest.raises(ObservationError, match="field 0"):
         state.learn_one(np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[ns]"))
 
 
-def test_a_field_that_is_left_out_is_marginalised_out():
+def test_an_omitted_field_is_marginalised_out():
     state = learned()
     state.learn_one({"page": "c"})
     assert state.n_samples == 4.0
@@ -179,7 +179,7 @@ def test_evidence_is_that_of_the_fields():
 
 @pytest.mark.parametrize("missing", [None, math.nan, pd.NA, pd.NaT])
 @pytest.mark.parametrize("name", ["wait", "page", "clicks"])
-def test_missing_values_are_to_be_left_out(name, missing):
+def test_missing_values_must_be_omitted(name, missing):
     state = learned()
     with pytest.raises(ObservationError, match=rf"field '{name}'.*leave a missing field out"):
         state.learn_one({**X, name: missing})
@@ -233,7 +233,7 @@ class LargeSums(sb.Gamma):
     ],
     ids=lambda value: None,
 )
-def test_what_overflows_in_the_last_field_leaves_the_first_as_they_were(fields, first, bad):
+def test_an_overflow_in_the_last_field_changes_no_field(fields, first, bad):
     state = Product(fields)
     state.learn_one(first)
     before = state.statistics.dump()
@@ -352,7 +352,7 @@ def test_vectors_are_learned_as_arrays():
     ],
     ids=str,
 )
-def test_batches_are_refused_whole(xs, words):
+def test_batches_are_refused_completely(xs, words):
     state = learned()
     with pytest.raises(ObservationError, match=words):
         state.learn_many(xs)
@@ -463,7 +463,7 @@ def test_vectors_are_fields_too():
         state.learn_one({"at": np.array([1.0, math.nan]), "n": 3})
 
 
-def test_marginals_are_states_of_their_own():
+def test_marginals_are_separate_states():
     state = learned()
     clicks = state.marginal("clicks")
     clicks.learn_one(100)
@@ -486,7 +486,7 @@ def through_json(state):
     return sb.State.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
 
 
-def test_documents_hold_one_for_every_field():
+def test_documents_contain_one_document_per_field():
     document = learned().to_dict()
     assert document["family"] == "Product"
     named = dict(document["fields"]["pairs"])
@@ -537,7 +537,7 @@ def test_documents_that_contradict_themselves_are_refused():
     refuse(lambda d: fields(d)[0][1].update(family="os.system"))
 
 
-def test_documents_nested_without_end_are_refused():
+def test_deeply_nested_documents_are_refused():
     document = Beta().to_dict()
     for _ in range(100_000):
         document = {
@@ -610,7 +610,7 @@ def test_an_accumulator_filled_field_by_field():
         statistics.absorb(math.inf)
 
 
-def test_in_rivers_windows():
+def test_products_in_river_windows():
     rolling = utils.Rolling(Product, window_size=2, fields=visits().fields)
     for x in [X, *XS, {"page": "c"}]:
         rolling.update(x)

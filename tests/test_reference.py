@@ -386,7 +386,7 @@ def test_documents_of_this_version_are_read():
     assert state.n_samples == 3.0
 
 
-def test_a_failure_that_is_all_but_impossible() -> None:
+def test_a_nearly_impossible_failure() -> None:
     """The exact share beta / (alpha + beta), not what is left of 1 when alpha is taken away."""
     belief = sb.Beta(1e15, 1)
     assert belief.predictive.p(0) == pytest.approx(1 / (1e15 + 1), rel=1e-15)

@@ -74,7 +74,7 @@ def test_ascii_screens_are_ascii():
         assert told.replace("−", "-").isascii()  # the minus sign is the console's own business
 
 
-def test_table_that_stays(story, steps):
+def test_the_final_table(story, steps):
     lines = [line.plain for line in story.screen(UNICODE).table(steps[-1], 40)]
     assert max(map(len, lines)) <= 40
     thetas = [f"{theta:.4f}" for theta in steps[-1].thetas]

@@ -91,7 +91,7 @@ def test_state_without_any_observation_is_truthy(state):
     assert state
 
 
-def test_clone_with_a_seed_has_seen_nothing():
+def test_a_clone_with_a_seed_has_no_data():
     state = Beta(2, 3)
     state.learn_many([True, True])
     cloned = state.clone({"seed": 7})
@@ -224,7 +224,7 @@ def test_grouper():
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
-def test_copies_by_key_are_apart(state):
+def test_copies_by_key_are_independent(state):
     """What River's groupers do: a deep copy per key."""
     known = {"Dirichlet": "red", "DirichletProcess": "red", "Product": (1, "red")}
     x = known.get(type(state).__name__, 1)
@@ -262,7 +262,7 @@ def test_regression_is_as_good_as_bayesian_linear_regression(name):
     assert error(ConjugateLinearRegression()) <= error(BayesianLinearRegression())
 
 
-def test_estimators_tell_what_they_have_seen():
+def test_estimators_report_their_data():
     for model in (ConjugateNB(), MixtureDiscriminant(components=2, seed=1)):
         assert (model.n_samples, model.classes, model.feature_names) == (0.0, {}, ())
         for i in range(6):
@@ -274,7 +274,7 @@ def test_estimators_tell_what_they_have_seen():
         assert (again.n_samples, again.classes) == (3.0, model.classes)
 
 
-def test_classifiers_tell_the_shares_of_their_classes():
+def test_classifiers_return_the_shares_of_their_classes():
     for model in (ConjugateNB(class_strength=2.0), MixtureDiscriminant(class_strength=2.0)):
         assert model.class_shares == model.class_share_intervals() == {}
         model.learn_one({"x": 1.0}, "a")
@@ -292,7 +292,7 @@ def test_classifiers_tell_the_shares_of_their_classes():
             model.class_share_intervals(1.0)
 
 
-def test_a_detector_tells_what_it_believes_of_a_feature():
+def test_a_detector_returns_the_belief_about_a_feature():
     model = PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert model.n_samples == 0.0
     for i in range(4):

@@ -50,7 +50,7 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-def test_learning_goes_on_bit_for_bit(model):
+def test_learning_continues_identically_after_reading_a_document(model):
     whole, parts = model.clone(), model.clone()
     for i, row in enumerate(rows(model)):
         whole.learn_one(*row, w=1.0 + i / 7)
@@ -73,7 +73,7 @@ def changed(document, path, value):
 
 
 @pytest.mark.parametrize("model", MODELS[:2] + MODELS[-1:], ids=lambda model: type(model).__name__)
-def test_wrong_documents_are_refused(model):
+def test_invalid_documents_are_refused(model):
     model = model.clone()
     for row in rows(model)[:5]:
         model.learn_one(*row)

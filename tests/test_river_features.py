@@ -46,7 +46,7 @@ def test_classifier_multiplies_the_predictives_of_its_beliefs():
     assert model.predict_one(QUESTION) == "cat"
 
 
-def test_a_belief_is_what_all_classes_say_and_what_the_class_has_seen():
+def test_a_belief_combines_all_classes_with_the_data_of_the_class():
     model = taught(ConjugateNB({"legs": "count"}, strength=2.0), PETS)
     weight = model.belief("dog", "weight")
     everything = [x["weight"] for x, _ in PETS]
@@ -60,7 +60,7 @@ def test_a_belief_is_what_all_classes_say_and_what_the_class_has_seen():
     )
 
 
-def test_classifier_knows_the_features_of_other_classes_only():
+def test_classifier_uses_features_known_from_other_classes():
     model = ConjugateNB()
     model.learn_one({"a": 1.0, "b": "x"}, 0)
     model.learn_one({"a": 2.0}, 0)
@@ -70,7 +70,7 @@ def test_classifier_knows_the_features_of_other_classes_only():
     assert set(probabilities) == {0, 1}
 
 
-def test_absent_features_are_left_out():
+def test_absent_features_are_ignored():
     model = taught(ConjugateNB(), PETS)
     shares = {"dog": 3 / 8, "cat": 3 / 8, "bird": 2 / 8}
     assert model.predict_proba_one({}) == pytest.approx(shares)
@@ -173,7 +173,7 @@ def test_a_closed_vocabulary_stays_closed():
     assert model.belief(0, "side").mean == {"left": 2 / 3, "right": 1 / 3}
 
 
-def test_belief_of_what_was_not_seen():
+def test_the_belief_about_an_unknown_feature_is_refused():
     model = taught(ConjugateNB(), PETS[:1])
     assert model.belief("dog", "weight") is None  # no scale yet
     with pytest.raises(ObservationError, match="class"):
@@ -185,7 +185,7 @@ def test_belief_of_what_was_not_seen():
 # Anomalies
 
 
-def test_surprise_is_the_log_ratio_to_the_likeliest_value():
+def test_surprise_is_the_log_ratio_to_the_mode():
     detector = PredictiveSurprise(MODELS)
     weight, legs = NormalInverseGamma.jeffreys(), Gamma.jeffreys()
     tame = Beta(2, 1)
@@ -203,14 +203,14 @@ def test_surprise_is_the_log_ratio_to_the_likeliest_value():
     assert detector.score_one({"weight": 60.0, "legs": 9}) == found["weight"] + found["legs"]
 
 
-def test_nothing_surprises_before_anything_was_learned():
+def test_surprise_is_zero_without_data():
     detector = PredictiveSurprise()
     assert detector.score_one({"a": 5.0}) == 0.0
     detector.learn_one({"a": 5.0})
     assert detector.score_one({"a": 6.0, "b": "x"}) == 0.0
 
 
-def test_a_number_that_never_varied_surprises_as_a_label_does():
+def test_the_surprise_at_a_constant_number_is_that_of_a_label():
     detector = PredictiveSurprise({"label": "categorical"})
     for _ in range(50):
         detector.learn_one({"number": 3.0, "label": 3})

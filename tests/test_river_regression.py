@@ -88,7 +88,7 @@ def test_predictive_density_integrates_to_one(rng):
     assert found.scale > model.predictive({"f0": 3.0}).scale  # a weight not known
 
 
-def test_intervals_hold_what_they_promise(rng):
+def test_intervals_have_their_coverage(rng):
     """Under the prior, a new target is anywhere in its predictive distribution equally often."""
     prior = {"precision": 2.0, "intercept_precision": 1.0, "alpha": 3.0, "beta": 2.0}
     ranks = []
@@ -141,7 +141,7 @@ def test_weights_of_rows(rng):
     assert pickle.dumps(once) == before
 
 
-def test_a_pickled_regression_goes_on_as_if_nothing_was(rng):
+def test_a_pickled_regression_continues_identically(rng):
     data = rows(rng, p=9)
     whole = taught(ConjugateLinearRegression(), data)
     half = pickle.loads(pickle.dumps(taught(ConjugateLinearRegression(), data[:30])))
@@ -173,7 +173,7 @@ def test_refused_rows_change_nothing(rng, x, y, w):
     assert pickle.dumps(model) == before
 
 
-def test_nothing_is_said_before_it_can_be(rng):
+def test_answers_are_none_before_there_are_enough_data(rng):
     model = ConjugateLinearRegression()
     assert model.predict_one({"f0": 1.0}) == 0.0
     for x, y in rows(rng, n=1):
@@ -258,7 +258,7 @@ def test_weight_intervals_are_those_of_the_normal_equations(rng, intercept):
     assert np.array(found) == pytest.approx(expected, rel=1e-9)
 
 
-def test_intervals_wait_for_what_they_need():
+def test_intervals_are_none_before_there_are_enough_data():
     model = taught(ConjugateLinearRegression(), [({"x": 1.0}, 2.0)])
     assert model.weight_intervals() == {"x": None}
     assert model.intercept_interval() is None

@@ -10,7 +10,7 @@ from seqbayes.statistics import count_ones, scan_floats
 
 @pytest.mark.parametrize("n", [0, 1, 31, 32, 33, 1023, 1024, 1025, 70_001])
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e290])
-def test_a_sum_is_rounded_once_or_so(n, scale):
+def test_sums_have_an_error_of_about_one_rounding(n, scale):
     rng = np.random.default_rng(n)
     xs = scale * rng.normal(size=n) * 10.0 ** rng.integers(-6, 6, n)
     total, least = scan_floats(xs)
@@ -20,7 +20,7 @@ def test_a_sum_is_rounded_once_or_so(n, scale):
 
 @pytest.mark.parametrize("place", [0, 5, 31, 32, 1023, 1024, 1029])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, -1e-320])
-def test_what_is_odd_is_seen(bad, place):
+def test_unusual_values_are_detected(bad, place):
     xs = np.ones(1030)
     xs[place] = bad
     total, least = scan_floats(xs)

@@ -44,13 +44,13 @@ def test_values_survive(value):
         ({("a", 1): 2.0}, {"pairs": [[["a", 1], 2.0]]}),
     ],
 )
-def test_numpy_becomes_plain(value, encoded):
+def test_numpy_values_become_plain(value, encoded):
     assert serialization.encode(value) == encoded
     json.dumps(serialization.encode(value), allow_nan=False)
 
 
 @pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}, 1j, np.datetime64("2020-01-01")])
-def test_what_has_no_json_form_is_refused(value):
+def test_values_without_a_json_form_are_refused(value):
     with pytest.raises(PriorError, match="no JSON form"):
         serialization.encode(value)
     with pytest.raises(PriorError, match="no JSON form"):
@@ -116,7 +116,7 @@ def test_a_label_without_json_form_is_named():
         state.to_dict()
 
 
-def test_numpy_labels_come_back_plain():
+def test_numpy_labels_become_plain():
     state = sb.DirichletProcess()
     state.learn_many(np.array(["x", "y", "x"]))
     state.learn_one(np.int64(3))

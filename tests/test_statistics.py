@@ -101,7 +101,7 @@ def run(new, draw, steps):
 
 
 @given(steps)
-def test_trials_in_any_order_of_doing(steps):
+def test_trials_under_random_operations(steps):
     state, oracle, peak = run(sb.Beta, lambda i: i % 3 == 0, steps)
     a, b = state._statistics.value
     assert a == pytest.approx(float(oracle.total(bool)), rel=1e-12, abs=1e-14 * peak)
@@ -110,7 +110,7 @@ def test_trials_in_any_order_of_doing(steps):
 
 
 @given(steps)
-def test_counts_in_any_order_of_doing(steps):
+def test_counts_under_random_operations(steps):
     state, oracle, peak = run(sb.Gamma, lambda i: i % 50, steps)
     a, b = state._statistics.value
     assert a == pytest.approx(float(oracle.total(lambda x: x)), rel=1e-12, abs=1e-12 * peak)
@@ -118,7 +118,7 @@ def test_counts_in_any_order_of_doing(steps):
 
 
 @given(steps)
-def test_labels_in_any_order_of_doing(steps):
+def test_labels_under_random_operations(steps):
     state, oracle, peak = run(sb.DirichletProcess, lambda i: "abcdefg"[i % 7], steps)
     counts = state._statistics.value
     for label in "abcdefg":
@@ -128,7 +128,7 @@ def test_labels_in_any_order_of_doing(steps):
 
 
 @given(steps, some.sampled_from([0.0, 1e3, -1e9]), some.sampled_from([1.0, 1e-3, 1e6]))
-def test_moments_in_any_order_of_doing(steps, centre, spread):
+def test_moments_under_random_operations(steps, centre, spread):
     values = np.random.default_rng(0).normal(centre, spread, 64).tolist()
     state, oracle, peak = run(sb.NormalInverseGamma, lambda i: values[i % 64], steps)
     seen = state._statistics.value
@@ -194,7 +194,7 @@ def test_long_streams_keep_their_digits():
     assert near._statistics.value == (2.0, 2.0)
 
 
-def test_merges_of_what_is_far_apart_keep_their_digits():
+def test_merging_distant_data_keeps_the_digits():
     """Moved to another origin and back, the sums lose nothing."""
     near = [1e6 + x / 7.0 for x in (0.3, -1.2, 2.5, 0.1, 7.7)]
     far = [-3e6 + x / 3.0 for x in (1.0, 2.0, 5.0)]
@@ -248,7 +248,7 @@ def test_rates_at_any_scale(exponent):
     assert 0.0 < low < 1.0 / unit < high < math.inf
 
 
-def test_what_overflows_is_refused_and_changes_nothing():
+def test_overflow_is_refused_and_changes_nothing():
     for state, first, bad in (
         (sb.NormalInverseGamma(), 1e150, -1e155),
         (sb.Normal(0, 1), 1e153, 1e155),
@@ -294,7 +294,7 @@ def test_log_factorials_of_counts(k):
     assert sb.Gamma().observe(k).log_base == pytest.approx(exact, rel=1e-14)
 
 
-def test_accumulators_print_what_they_hold():
+def test_accumulators_print_their_contents():
     state = sb.Beta()
     state.learn_one(True)
     assert repr(state._statistics).startswith("BernoulliSums(1.0, ")

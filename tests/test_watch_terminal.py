@@ -51,14 +51,14 @@ def test_a_wide_table_has_every_column_and_a_narrow_one_the_main_ones():
     assert rendered(lines_of(BETA), 40, view=View(kind="hdi"))[0].split()[-1] == "HDI"
 
 
-def test_the_numbers_are_the_state_s():
+def test_the_numbers_are_those_of_the_state():
     row = rendered(lines_of(BETA), 120)[2]
     low, high = BETA.interval()
     for number in (BETA.mean, low, high, BETA.mle, BETA.map):
         assert f"{number:.4g}" in row
 
 
-def test_digits_tell_the_ends_of_a_narrow_interval_apart():
+def test_digits_distinguish_the_ends_of_a_narrow_interval():
     state = Normal.flat(known_variance=4.0)
     state.learn_many([1e6 + 1, 1e6 + 2.5] * 5000)
     row = rendered(lines_of(state), 120)

@@ -169,7 +169,7 @@ def test_cards_are_sorted_searched_and_paged(many):
         ("/api/replay/x/stream", 404, "no such story"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_reason(many, path, status, reason):
+def test_invalid_requests_are_refused_with_the_reason(many, path, status, reason):
     assert reason in many.get(path, status)["error"]
 
 
@@ -187,7 +187,7 @@ def test_keys_are_compared(many):
     assert "only beliefs about labels" in refused["error"]
 
 
-def test_history_and_dead_letters_are_told(many, tmp_path):
+def test_history_and_dead_letters_are_returned(many, tmp_path):
     for i in range(3):
         write(tmp_path / "events.jsonl", [event(i, "north")])
         wanted = 202 + i
@@ -239,7 +239,7 @@ def test_history_and_dead_letters_are_told(many, tmp_path):
     assert letter["reason"].startswith("expected True, False, 1 or 0")
 
 
-def test_a_stream_begins_whole_and_goes_on_with_what_changes(many, tmp_path):
+def test_a_stream_starts_with_all_cards_and_continues_with_changes(many, tmp_path):
     key = quote('["south"]')
     stream = many.stream(f"belief=sales&key={key}&top=2&hz=20")
     name, hello, _ = next(stream)
@@ -274,7 +274,7 @@ def _await(stream, wanted):
     return next(data for name, data, _ in stream if name == wanted)
 
 
-def test_a_stream_resumes_after_what_it_has_told(many, tmp_path):
+def test_a_stream_resumes_after_the_last_event(many, tmp_path):
     stream = many.stream("belief=sales")
     next(stream)
     _, whole, number = next(stream)
@@ -299,7 +299,7 @@ def _first_two(stream):
     return found
 
 
-def test_health_is_told_every_second(many):
+def test_health_is_sent_every_second(many):
     stream = many.stream("top=0")
     times = [data["uptime"] for name, data, _ in _some(stream, 6) if name == "health"]
     assert len(times) >= 3
@@ -316,7 +316,7 @@ def belief(**options):
     return Belief("sales", Beta(), field="sold", by="shop", **options)
 
 
-def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
+def test_a_pipeline_resumes_from_its_store(serve, tmp_path):
     write(tmp_path / "events.jsonl", map(event, range(8)))
     first = serve(MANY)
     first.until(lambda: first.get("/api/health")["events"] == 8)
@@ -333,7 +333,7 @@ def test_a_pipeline_goes_on_from_its_store(serve, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["A", "1", '["a"', '{"a": 1}', "[1]", "[" * 3000])
-def test_who_asks_for_what_is_no_key_disturbs_nobody(many, tmp_path, key):
+def test_invalid_keys_in_requests_are_ignored(many, tmp_path, key):
     many.get(f"/api/beliefs/sales/{quote(key, safe='')}", 404)
     other = many.stream("top=0&" + urlencode({"belief": "sales", "key": key}))
     next(other)
@@ -343,7 +343,7 @@ def test_who_asks_for_what_is_no_key_disturbs_nobody(many, tmp_path, key):
     other.close()
 
 
-def test_trouble_of_a_source_is_told(many):
+def test_problems_of_a_source_are_reported(many):
     many.runner.source.trouble = "no route to host"
     many.until(lambda: many.get("/api/health")["status"] == "stalled")
     assert many.get("/api/health")["error"] == "no route to host"
@@ -351,7 +351,7 @@ def test_trouble_of_a_source_is_told(many):
     many.until(lambda: many.get("/api/health")["status"] == "ok")
 
 
-def test_dead_letters_of_all_beliefs_are_told_with_their_reasons(many, tmp_path):
+def test_dead_letters_of_all_beliefs_are_returned_with_their_reasons(many, tmp_path):
     with (tmp_path / "events.jsonl").open("a") as file:
         file.write('no JSON\n{"shop": "north", "sold": 7}\n')
     many.until(lambda: many.get("/api/dead-letters")["total"] == 19)
@@ -368,7 +368,7 @@ def test_dead_letters_of_all_beliefs_are_told_with_their_reasons(many, tmp_path)
     many.get("/api/dead-letters?limit=-1", 422)
 
 
-def test_a_pipeline_that_hangs_is_told_within_two_seconds(many, monkeypatch):
+def test_a_hanging_pipeline_is_reported_within_two_seconds(many, monkeypatch):
     stream = many.stream("top=0&belief=sales")
     next(stream)
     held = threading.Event()
@@ -383,7 +383,7 @@ def test_a_pipeline_that_hangs_is_told_within_two_seconds(many, monkeypatch):
     stream.close()
 
 
-def test_a_fault_of_the_pipeline_is_told_and_it_goes_on(many, monkeypatch, tmp_path):
+def test_an_error_of_the_pipeline_is_reported_and_it_continues(many, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(many.origin.feed, "learned", lambda *_: 1 / 0)
         many.until(lambda: many.get("/api/health")["error"] == "division by zero")
@@ -393,7 +393,7 @@ def test_a_fault_of_the_pipeline_is_told_and_it_goes_on(many, monkeypatch, tmp_p
     many.until(lambda: many.get("/api/health")["events"] == 202)
 
 
-def test_a_damaged_state_is_an_error_of_its_own(serve, tmp_path):
+def test_a_damaged_state_is_a_separate_error(serve, tmp_path):
     url = str(tmp_path / "beliefs.db")
     from memory_source import Events
 

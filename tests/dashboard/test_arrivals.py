@@ -55,7 +55,7 @@ def test_a_slow_stream_is_not_quiet_between_two_events(gap):
     assert sum(pace.quiet for pace in looked(arrivals, clock, counts)) == 0
 
 
-def test_where_nothing_has_come_nothing_is_odd():
+def test_a_stream_without_events_is_not_quiet():
     clock = Clock()
     arrivals = Arrivals(clock)
     assert not any(pace.quiet for pace in looked(arrivals, clock, [0] * 5000))

@@ -12,7 +12,7 @@ def write(folder, **files):
     return folder / "main.js"
 
 
-def test_every_module_comes_once_and_after_those_that_it_imports(tmp_path):
+def test_every_module_is_included_once_after_its_imports(tmp_path):
     main = write(
         tmp_path,
         main='import { b,\n  c as d } from "./b.js";\nimport * as a from "./a.js";\nb(d, a.A);\n',
@@ -28,7 +28,7 @@ def test_every_module_comes_once_and_after_those_that_it_imports(tmp_path):
     assert text.endswith("export { m0, m1, m2 };\n")
 
 
-def test_a_lazy_script_imports_what_the_page_has_already(tmp_path):
+def test_a_lazy_script_imports_from_the_page_script(tmp_path):
     write(
         tmp_path, a="export class A {}\n", lazy='import { A } from "./a.js";\nexport const L = A;\n'
     )
@@ -47,7 +47,7 @@ def test_a_lazy_script_imports_what_the_page_has_already(tmp_path):
         {"main": "export default 1;\n"},
     ],
 )
-def test_what_cannot_be_bundled_is_refused(tmp_path, files):
+def test_modules_that_cannot_be_bundled_are_refused(tmp_path, files):
     with pytest.raises(ValueError, match=r"circle|cannot be bundled"):
         bundle(write(tmp_path, **files))
 

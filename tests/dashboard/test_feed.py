@@ -78,7 +78,7 @@ def test_the_last_steps_of_every_key_are_those_of_its_events(size):
         assert detail["n"] == len(right)
 
 
-def test_of_a_flood_the_events_of_watched_keys_are_known(monkeypatch):
+def test_events_of_watched_keys_are_known_at_high_rates(monkeypatch):
     monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
     given = [*events(100, "ab"), {"shop": "c", "sold": True}]
     board = run(given[:40] + given, 1000, watched=['["a"]'])
@@ -92,14 +92,14 @@ def test_of_a_flood_the_events_of_watched_keys_are_known(monkeypatch):
     assert told(board, "b")["steps"] == []
 
 
-def test_more_than_can_be_told_is_not_told_in_part(monkeypatch):
+def test_too_many_events_are_omitted_completely(monkeypatch):
     monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
     monkeypatch.setattr(feeds, "MOST_EVENTS", 20)
     board = run(events(300, "a"), 100, watched=['["a"]'])
     assert told(board, "a")["steps"] == []
 
 
-def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
+def test_events_of_two_hand_overs_are_sent_completely_or_not_at_all():
     given, feed, board = events(60), StateFeed(longest=0.0), Board()
     with Pipeline(Iterated(given, name="l"), [BELIEF], open_store(":memory:"), size=20) as pipeline:
         feed.attach(pipeline)
@@ -111,7 +111,7 @@ def test_what_was_handed_over_twice_is_told_whole_or_not_at_all():
         assert brief(told(board, shop)["steps"]) == approx(replayed(given, shop)[-10:])
 
 
-def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
+def test_a_reopened_pipeline_starts_with_the_stored_states(tmp_path):
     url, feed, board = str(tmp_path / "beliefs.db"), StateFeed(longest=0.0), Board()
     given = events(90)
     run(given[:60], 10, url, feed=feed, board=board)
@@ -130,7 +130,7 @@ def test_a_pipeline_opened_again_begins_with_what_is_stored(tmp_path):
         assert brief(told(board, shop)["steps"]) == approx(replayed(given, shop)[after:][-10:])
 
 
-def test_how_the_source_does_is_noted():
+def test_the_health_of_the_source_is_recorded():
     feed = StateFeed(longest=0.0)
     with Pipeline(Iterated(events(9), name="listed"), [BELIEF], open_store(":memory:")) as pipeline:
         feed.attach(pipeline)

@@ -27,7 +27,7 @@ from seqbayes.stream.history import summarise
 from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
 
-def test_of_several_numbers_one_is_followed():
+def test_one_of_several_numbers_is_followed():
     colours = Dirichlet({"red": 1.0, "blue": 1.0, "green": 1.0})
     colours.learn_many(["blue"] * 3 + ["red"] * 4)
     found = views.followed(colours)
@@ -76,7 +76,7 @@ def agrees(found, state):
     return past.estimate_at(summary, found.path) == pytest.approx(wanted)
 
 
-def test_what_can_be_followed_is_where_stores_have_it():
+def test_the_paths_of_followed_numbers_exist_in_stored_summaries():
     vector = NormalInverseWishart([0, 1], df=6.0)
     inner = Product({"p": Dirichlet.flat(["a", "b"]), "v": vector})
     product = Product(
@@ -94,7 +94,7 @@ def test_what_can_be_followed_is_where_stores_have_it():
     assert views.followable(Mixture(2)) == []
 
 
-def test_of_a_classifier_the_share_of_a_class_is_followed():
+def test_the_share_of_a_class_is_followed_for_a_classifier():
     for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
         assert views.followed(model) is None
         taught(model, [({"x": 1.0}, "red")])
@@ -115,7 +115,7 @@ def test_of_a_classifier_the_share_of_a_class_is_followed():
         assert views.followed(model, held=("none",)).path == ("red",)
 
 
-def test_of_a_regression_the_first_weight_is_followed():
+def test_the_first_weight_is_followed_for_a_regression():
     model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
     assert views.followed(model) is None
     taught(model, [({"b": 1.0, "a": 2.0}, 3.0)])
@@ -128,7 +128,7 @@ def test_of_a_regression_the_first_weight_is_followed():
     assert agrees(found, model)
 
 
-def test_of_a_detector_the_first_feature_is_followed():
+def test_the_first_feature_is_followed_for_a_detector():
     model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert views.followed(model) is None
     # nothing is said of a number yet, and of a label there is
@@ -261,7 +261,7 @@ def test_the_history_of_estimators_is_exported(learned, tmp_path):
     assert sum(documents[-1]["mean"].values()) == pytest.approx(1.0)
 
 
-def test_a_store_without_summaries_of_estimators_is_no_trouble(serve, tmp_path):
+def test_a_store_without_summaries_of_estimators_is_read(serve, tmp_path):
     """As those are whose history began before estimators were followed."""
     model = river.ConjugateNB()
     with open_store("beliefs.db") as store:

@@ -106,7 +106,7 @@ def test_all_clients_of_a_subscription_get_the_same_bytes():
     run(main())
 
 
-def test_a_slow_client_is_dropped_and_the_others_go_on():
+def test_a_slow_client_is_dropped_and_the_others_continue():
     clock = [0.0]
 
     async def main():
@@ -144,7 +144,7 @@ def test_closing_ends_every_client():
     run(main())
 
 
-def test_the_top_keys_and_those_asked_for_are_told():
+def test_the_top_keys_and_the_requested_ones_are_sent():
     async def main():
         hub = made(keys=10)
         for _ in range(3):
@@ -192,7 +192,7 @@ def told(board, key='["0"]'):
     return [each["x"] for each in detail["recent"]], detail["steps"]
 
 
-def test_events_of_a_key_are_known_before_somebody_looks_at_it():
+def test_events_of_a_key_are_known_before_it_is_requested():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,), (False,)], watched=False)
     learn(board, ['["0"]'], happened=[(True,)], watched=False)
@@ -209,7 +209,7 @@ def test_events_of_a_key_are_known_before_somebody_looks_at_it():
     assert len(told(board)[1]) == 5
 
 
-def test_of_many_events_the_last_ones_are_told_with_what_they_did():
+def test_the_last_of_many_events_are_sent_with_their_effects():
     board = made(keys=0).board
     state = Beta()
     for i in range(300):
@@ -224,7 +224,7 @@ def test_of_many_events_the_last_ones_are_told_with_what_they_did():
     assert trail.pending == 0
 
 
-def test_where_events_are_missing_none_before_them_is_the_last():
+def test_events_before_missing_ones_are_not_the_last():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,)], watched=False)
     learn(board, ['["0"]'], watched=False)
@@ -233,7 +233,7 @@ def test_where_events_are_missing_none_before_them_is_the_last():
     assert told(board)[0] == [False]
 
 
-def test_a_key_that_was_dropped_in_between_tells_nothing_wrong():
+def test_a_key_that_was_dropped_in_between_has_no_wrong_events():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,)] * 5, watched=False)
     told(board)
@@ -244,7 +244,7 @@ def test_a_key_that_was_dropped_in_between_tells_nothing_wrong():
     assert told(board)[0] == [True] * 5
 
 
-def test_trails_are_kept_of_the_keys_that_had_events_last(monkeypatch):
+def test_trails_are_kept_for_the_keys_with_the_latest_events(monkeypatch):
     monkeypatch.setattr(entries, "TRAILS", 3)
     board = made(keys=0).board
     for i in (0, 1, 2, 0, 3, 4):
@@ -281,14 +281,14 @@ def test_a_failure_is_reported_and_the_hub_continues():
     run(asyncio.wait_for(main(), 30))
 
 
-def test_decayed_states_and_dead_rates_are_told():
+def test_decayed_states_and_rates_are_sent():
     hub = made(Decayed(Beta(), 10.0))
     entry = hub.board.entry("b", '["0"]')
     assert entry.rate(entry.updated) > 0.0
     assert entry.rate(entry.updated + 1000.0) == 0.0
 
 
-def test_the_rate_of_a_key_that_nobody_looked_at_is_that_of_its_events():
+def test_the_rate_of_an_unwatched_key_is_that_of_its_events():
     entry = entries.Entry(of_belief(Belief("sales", Beta(), "sold")), "[]", 0.0)
 
     def commit(at, n):

@@ -56,7 +56,7 @@ def test_an_answer_means_that_it_is_committed(serve, tmp_path):
         assert stored(tmp_path)[0] == 3 * (i + 1)
 
 
-def test_nothing_is_accepted_where_the_commit_fails(serve, monkeypatch, tmp_path):
+def test_nothing_is_accepted_if_the_commit_fails(serve, monkeypatch, tmp_path):
     server = serve(HTTP)
     server.post([{"shop": "a", "sold": True}])
     from seqbayes.stream.stores.sqlite import SqliteStore
@@ -113,7 +113,7 @@ def test_events_with_identities_count_once(serve, tmp_path):
     assert "line 1: 'id': " in server.post('{"id": 1e400}', 422).json()["error"]
 
 
-def test_an_event_of_no_use_may_be_posted_again_corrected(serve, tmp_path):
+def test_an_unusable_event_can_be_corrected_and_posted_again(serve, tmp_path):
     server = serve(IDS)
     told = server.post([{"id": 1, "shop": "a", "sold": 7}], 422).json()
     assert (told["accepted"], told["refused"]) == (0, 1)
@@ -143,7 +143,7 @@ def test_an_event_that_one_of_two_beliefs_could_use_is_used(serve):
     assert (told["accepted"], told["refused"], told["unused"]) == (0, 1, 1)
 
 
-def test_what_is_refused_is_named_by_its_line_and_kept(serve, tmp_path):
+def test_refused_events_are_reported_by_line_and_stored(serve, tmp_path):
     server = serve(HTTP)
     told = server.post(
         [{"shop": "a", "sold": True}, {"shop": "a"}, {"shop": "a", "sold": 0}]
@@ -201,7 +201,7 @@ def test_long_bodies_are_refused_unread(serve, tmp_path):
     server.post([{"shop": "a", "sold": True}])
 
 
-def test_too_many_events_are_put_off(serve):
+def test_too_many_events_are_deferred(serve):
     server = serve(HTTP.replace('kind = "http"', 'kind = "http", rate = 10'))
     server.post([{"shop": "a", "sold": True}] * 10)
     told = server.post([{"shop": "a", "sold": True}] * 10, 429)
@@ -218,7 +218,7 @@ def offer(source, count=1, key="", ids=(), told=None, digest=""):
     return heard
 
 
-def test_a_queue_has_an_end():
+def test_the_queue_is_bounded():
     source = Http(waiting=5)
     offer(source, 4)
     with pytest.raises(BusyError, match="4 events wait already"):
@@ -228,7 +228,7 @@ def test_a_queue_has_an_end():
     offer(Http(waiting=5), 100)
 
 
-def test_requests_share_a_batch_and_are_never_parted():
+def test_requests_share_a_batch_and_are_never_split():
     source = Http(linger=0.0)
     for count in (3, 4, 5):
         offer(source, count)
@@ -242,7 +242,7 @@ def test_requests_share_a_batch_and_are_never_parted():
     assert len(next(batches).records) == 100
 
 
-def test_whoever_waits_is_told_when_the_source_closes():
+def test_waiting_requests_are_answered_when_the_source_closes():
     source = Http(linger=0.0)
     told = offer(source)
     batches = source.batches()
@@ -284,7 +284,7 @@ def test_only_the_newest_identities_are_remembered(serve, tmp_path):
     assert server.post([{"id": 0, "shop": "a", "sold": True}]).json()["duplicates"] == 0
 
 
-def test_run_leaves_it_to_serve(tmp_path, capsys, monkeypatch):
+def test_run_refuses_an_http_source(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.toml").write_text(HTTP)
     assert cli.main(["check", "c.toml"]) == 0
@@ -293,7 +293,7 @@ def test_run_leaves_it_to_serve(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process as POSIX does")
-def test_what_was_answered_outlives_kill_9(tmp_path):
+def test_acknowledged_events_survive_kill_9(tmp_path):
     """Retried with their keys, all requests count once, whenever the server is killed."""
     (tmp_path / "c.toml").write_text(HTTP)
     command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0", "--token", TOKEN]

@@ -79,7 +79,7 @@ def test_metrics_have_a_label_for_each_field_and_no_series_twice(serve):
     assert len(set(named)) == len(named)
 
 
-def test_the_pooled_rest_is_no_key_of_that_name():
+def test_the_pooled_rest_differs_from_a_key_of_that_name():
     about = of_belief(Belief("sales", Beta(), "sold", by=["rest", "a-b", "a.b", "1"]))
     assert labels_of(None, about) == {"belief": "sales", "rest": "true"}
     assert labels_of(["w", "x", "y", "z"], about) == {
@@ -87,7 +87,7 @@ def test_the_pooled_rest_is_no_key_of_that_name():
     }  # fmt: skip
 
 
-def test_the_grafana_dashboard_asks_for_metrics_that_there_are(serve):
+def test_the_grafana_dashboard_uses_existing_metrics(serve):
     board = json.loads((pages.root().parent / "grafana.json").read_text())
     server = serve(HTTP)
     server.post([{"shop": "a", "sold": True}])

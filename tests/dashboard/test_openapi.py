@@ -29,7 +29,7 @@ def test_the_document_names_every_route_of_the_api(serve):
     assert told == set(paths)
 
 
-def test_references_are_whole():
+def test_references_are_complete():
     document = openapi.document()
     names = set(document["components"]["schemas"])
 
@@ -48,7 +48,7 @@ def test_references_are_whole():
 
 # what schemathesis uses is deprecated by what it uses
 @pytest.mark.filterwarnings("ignore")
-def test_answers_are_as_the_document_says(serve):
+def test_answers_match_the_document(serve):
     """Requests made at random from the document, valid ones and not."""
     schemathesis = pytest.importorskip("schemathesis")
     from hypothesis import HealthCheck, Phase, given, settings

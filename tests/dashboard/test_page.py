@@ -62,7 +62,7 @@ def test_every_belief_has_a_section_and_every_key_a_card(open_page, shoot):
     expect(candy.locator(".shares li")).to_have_count(6)
 
 
-def test_an_event_is_seen_on_the_screen(open_page, site):
+def test_an_event_appears_on_the_screen(open_page, site):
     page = open_page()
     live(page)
     seen = card(page, "conversion", "short form").locator("footer b")
@@ -88,7 +88,7 @@ def test_a_new_key_gets_a_card(open_page, site):
     page.wait_for_selector(".card .name[title='brand new']")
 
 
-def test_keys_are_sought_sorted_and_filtered(open_page):
+def test_keys_are_searched_sorted_and_filtered(open_page):
     page = open_page()
     page.get_by_role("searchbox", name="Search keys").fill("shop 007")
     page.get_by_role("link", name="Show all 10").wait_for()
@@ -140,7 +140,7 @@ def test_pinned_keys_stay_pinned(open_page):
     page.get_by_text("No key is pinned").wait_for()
 
 
-def test_of_a_thousand_keys_only_those_on_screen_exist(open_page, shoot):
+def test_only_the_keys_on_screen_have_elements(open_page, shoot):
     page = open_page("/?belief=shops")
     page.wait_for_selector(".card .density path.d-posterior[d^=M]")
     page.get_by_text("1,000 keys").wait_for()
@@ -172,7 +172,7 @@ def test_keys_are_text_and_nothing_else(open_page, site, key):
     assert page.evaluate("window.hacked") is None
 
 
-def test_a_key_without_a_text_is_seen(open_page, site):
+def test_an_empty_key_is_visible(open_page, site):
     site.feed(visit("", True))
     page = open_page("/?belief=conversion&sort=key")
     link = page.get_by_role("link", name="(empty)")
@@ -201,7 +201,7 @@ window.veil = (now) => { veiled = now; document.dispatchEvent(new Event("visibil
 """
 
 
-def test_tabs_out_of_sight_give_their_connections_back(open_page, site):
+def test_hidden_tabs_close_their_connections(open_page, site):
     context = open_page("/login").context
     context.add_init_script(VEIL)  # all tabs of a headless browser are in sight
     tabs = [context.new_page() for _ in range(8)]
@@ -220,7 +220,7 @@ def test_tabs_out_of_sight_give_their_connections_back(open_page, site):
     expect(seen[0]).to_have_text(str(before + 1))
 
 
-def test_a_belief_in_detail(open_page, site, shoot):
+def test_the_details_of_a_key(open_page, site, shoot):
     page = open_page(DETAIL)
     expect(page.locator("h1")).to_have_text("control")
     for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE")):
@@ -242,7 +242,7 @@ def test_a_belief_in_detail(open_page, site, shoot):
     page.get_by_role("region", name="Densities").wait_for()
 
 
-def test_which_events_are_told(open_page, site, tmp_path):
+def test_which_events_are_shown(open_page, site, tmp_path):
     untouched = "/beliefs/shops/" + quote('["shop 0005"]', safe="")
     page = open_page(untouched)
     steps = page.get_by_role("region", name="Last steps of Bayes’ rule").locator("tbody tr")
@@ -265,7 +265,7 @@ def test_which_events_are_told(open_page, site, tmp_path):
         store.kill()
 
 
-def test_the_history_of_another_label_is_chosen(open_page):
+def test_the_history_of_another_label_can_be_selected(open_page):
     page = open_page(VIEWS["labels"][0])
     choice = page.get_by_role("combobox", name="History of")
     choice.select_option("yellow")
@@ -314,7 +314,7 @@ def test_hyperparameters_have_a_row_each(open_page):
     ]
 
 
-def test_history_zooms_and_comes_back(open_page, site):
+def test_history_zooms_in_and_out(open_page, site):
     page = open_page(DETAIL)
     live(page)
     for _ in range(3):  # the history has a moment a second
@@ -355,7 +355,7 @@ def test_history_zooms_and_comes_back(open_page, site):
         ([], "share", []),
     ],
 )
-def test_ticks_say_where_they_are(open_page, values, family, texts):
+def test_ticks_have_correct_labels(open_page, values, family, texts):
     page = open_page("/login")
     said = page.evaluate(
         "async ([values, family]) =>"
@@ -395,7 +395,7 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
         ([None, 0.1], 0),
     ],
 )
-def test_what_is_rare_is_far_less_probable_than_usual(open_page, surprises, rare):
+def test_rare_events_are_much_less_probable_than_average(open_page, surprises, rare):
     page = open_page("/login")
     events = [{"at": 1.0, "x": True, "surprise": surprise} for surprise in surprises]
     bars, heights, said = page.evaluate(
@@ -414,7 +414,7 @@ def test_what_is_rare_is_far_less_probable_than_usual(open_page, surprises, rare
         assert "none of the last" in said
 
 
-def test_what_is_measured_by_its_logarithm_is_read_as_it_came(open_page):
+def test_logarithms_are_shown_on_the_original_scale(open_page):
     page = open_page("/login")
     said = page.evaluate(
         "async () => { const format = await import('/static/js/format.js');"
@@ -436,7 +436,7 @@ def test_what_is_measured_by_its_logarithm_is_read_as_it_came(open_page):
     assert said[5:] == ["a ÷ b", "2.0"]
 
 
-def test_a_mean_never_leaves_its_frame(open_page):
+def test_the_mean_stays_inside_the_plot(open_page):
     page = open_page("/login")
     ends = page.evaluate(
         "async () => {"
@@ -455,7 +455,7 @@ def test_a_mean_never_leaves_its_frame(open_page):
     assert ends[2] < 0.4 < ends[3]
 
 
-def test_health_says_how_the_stream_fares(open_page, site, shoot):
+def test_health_describes_the_stream(open_page, site, shoot):
     page = open_page("/health")
     live(page)
     page.get_by_role("heading", name="All is well").wait_for()
@@ -573,7 +573,7 @@ def test_the_keyboard_is_enough(open_page):
     page.wait_for_selector(".detail h1")
 
 
-def test_light_and_dark_are_chosen_and_kept(open_page):
+def test_the_theme_is_selected_and_stored(open_page):
     page = open_page(theme="dark")
     page.wait_for_selector("html[data-theme=dark]")
     ground = "getComputedStyle(document.documentElement).backgroundColor"
@@ -584,7 +584,7 @@ def test_light_and_dark_are_chosen_and_kept(open_page):
     page.wait_for_selector("html[data-theme=light]")
 
 
-def test_an_address_that_is_none_is_said_to_be(open_page):
+def test_an_unknown_address_is_reported(open_page):
     page = open_page("/nowhere")
     page.watch.forgiven = ("404",)
     page.get_by_text("This site has no page /nowhere.").wait_for()
@@ -592,7 +592,7 @@ def test_an_address_that_is_none_is_said_to_be(open_page):
     page.wait_for_selector(".card")
 
 
-def test_what_cannot_be_shown_is_said(open_page):
+def test_content_that_cannot_be_shown_is_reported(open_page):
     page = open_page("/beliefs/conversion/" + quote('["nobody"]', safe=""))
     page.watch.forgiven = ("404", "500")
     page.get_by_role("heading", name="Not found").wait_for()
@@ -615,7 +615,7 @@ def test_what_cannot_be_shown_is_said(open_page):
     page.wait_for_selector(".card")
 
 
-def test_the_token_lets_in(open_page, site):
+def test_the_token_grants_access(open_page, site):
     page = open_page("/login")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
@@ -655,7 +655,7 @@ def test_axe_finds_nothing_serious(open_page, theme):
     assert found == {}
 
 
-def test_a_phone_shows_all_of_it(open_page, shoot):
+def test_a_phone_shows_all_content(open_page, shoot):
     page = open_page("/health", width=390, height=844, theme="dark")
     base = page.url.removesuffix("/health")
     for name, (path, ready) in VIEWS.items():
@@ -665,7 +665,7 @@ def test_a_phone_shows_all_of_it(open_page, shoot):
         shoot(page, f"phone-{name}")
 
 
-def test_a_wall_is_filled_and_read_from_afar(open_page, shoot):
+def test_a_large_screen_is_filled_and_legible_from_a_distance(open_page, shoot):
     page = open_page("/?belief=shops", width=2560, height=1300)
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     cards = page.locator(".card")
@@ -695,7 +695,7 @@ def few(route):
     return {**told, "total": 2, "cards": told["cards"][:2]}
 
 
-def test_the_page_is_light(open_page, browser, site):
+def test_the_page_is_small(open_page, browser, site):
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     session = context.new_cdp_session(page)

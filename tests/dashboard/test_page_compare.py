@@ -35,7 +35,7 @@ def test_keys_are_compared(open_page, shoot):
     page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
 
 
-def test_keys_that_are_letters_stay_who_they_are(open_page, site):
+def test_keys_that_are_letters_are_not_confused_with_symbols(open_page, site):
     site.feed(*(visit(key, k % 9 == 0) for k in range(60) for key in ("A", "B", LONG)))
     page = open_page(comparison("B", "A"))
     page.wait_for_selector(".forest li")
@@ -45,7 +45,7 @@ def test_keys_that_are_letters_stay_who_they_are(open_page, site):
     assert sorted(page.locator(".curve-name").all_text_contents()) == ["① B", "② A"]
 
 
-def test_the_lowest_may_be_best(open_page):
+def test_the_lowest_can_be_the_best(open_page):
     page = open_page(comparison("control", "video", "short form", belief="seconds"))
     # of times the lowest is best, unless one chooses otherwise
     page.get_by_role("heading", name="Which is lowest?").wait_for()
@@ -76,7 +76,7 @@ def test_curves_go_down_to_the_axis(open_page):
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_numbers_stay_whole_beside_a_long_key(open_page, site, width):
+def test_numbers_are_not_truncated_beside_a_long_key(open_page, site, width):
     site.feed(*(visit(LONG, k % 9 == 0) for k in range(30)))
     page = open_page("/beliefs/conversion?q=" + LONG[:20], width=width)
     page.wait_for_selector(".card .name")  # its events were read
@@ -88,7 +88,7 @@ def test_numbers_stay_whole_beside_a_long_key(open_page, site, width):
         assert cell.bounding_box()["height"] < 45
 
 
-def test_a_belief_with_a_single_key_says_what_a_comparison_takes(open_page):
+def test_a_belief_with_a_single_key_explains_what_a_comparison_needs(open_page):
     page = open_page("/compare?belief=calls")
     page.get_by_role("heading", name="Nothing to compare yet").wait_for()
     page.get_by_text("calls has a single key so far").wait_for()

@@ -106,7 +106,7 @@ def test_cards_of_estimators_follow_a_number(open_page, store, shoot):
     shoot(page, "estimators", full_page=True)
 
 
-def test_an_estimator_in_detail(open_page, store, shoot):
+def test_the_details_of_an_estimator(open_page, store, shoot):
     page = open_page("/beliefs/kind/%5B%5D", at=store)
     page.get_by_role("heading", name="History of share of class red").wait_for()
     page.wait_for_selector(".history canvas")
@@ -118,7 +118,7 @@ def test_an_estimator_in_detail(open_page, store, shoot):
 
 
 @pytest.mark.parametrize("name", ["calls", "waits"])
-def test_what_a_mixture_predicts(open_page, store, shoot, name):
+def test_the_predictions_of_a_mixture(open_page, store, shoot, name):
     page = open_page(f"/beliefs/{name}/%5B%5D", at=store)
     page.get_by_role("heading", name="Next observation").wait_for()
     panel = page.locator(".panel", has=page.get_by_role("heading", name="Next observation"))
@@ -147,7 +147,7 @@ def test_what_a_mixture_predicts(open_page, store, shoot, name):
         expect(panel.locator(".hint")).to_contain_text("95 % interval")
 
 
-def test_a_mixture_that_starts_follows_no_names(open_page, store):
+def test_a_mixture_without_settled_components_follows_no_names(open_page, store):
     page = open_page("/beliefs/young/%5B%5D", at=store)
     page.get_by_text("Still starting up: 240 of 800 events").wait_for()
     page.get_by_text("begins when its components have settled").wait_for()

@@ -16,7 +16,7 @@ POSTED = re.sub(
 FOCUSED = "document.activeElement.closest('.card')?.dataset.id"
 
 
-def test_going_back_leads_to_where_one_was(open_page):
+def test_going_back_restores_the_position(open_page):
     page = open_page("/?belief=shops&sort=key")
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     page.evaluate("scrollTo(0, 20_000)")
@@ -49,7 +49,7 @@ def test_the_content_has_no_frame_when_it_is_focused(open_page):
     assert style == "none"
 
 
-def test_what_is_not_found_is_said_once(open_page):
+def test_no_results_are_reported_once(open_page):
     page = open_page()
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     search = page.get_by_role("searchbox", name="Search keys")
@@ -66,7 +66,7 @@ def test_what_is_not_found_is_said_once(open_page):
     expect(page.locator("section.belief:visible")).to_have_count(5)
 
 
-def test_pinned_cards_say_whose_they_are_and_keep_to_their_belief(open_page):
+def test_pinned_cards_show_their_belief_and_are_filtered_by_it(open_page):
     page = open_page("/?belief=conversion")
     card = page.locator(".grid .card", has_text="video")
     card.wait_for()
@@ -84,12 +84,12 @@ def test_pinned_cards_say_whose_they_are_and_keep_to_their_belief(open_page):
     expect(page.locator(".pinned-keys .card .name")).to_have_text(["video"])
 
 
-def test_a_frame_says_which_belief_it_shows(open_page):
+def test_a_frame_shows_the_name_of_its_belief(open_page):
     page = open_page("/embed/conversion/%5B%22video%22%5D")
     expect(page.locator(".card .of")).to_have_text("conversion")
 
 
-def test_arrows_lead_through_all_sections_and_back(open_page):
+def test_arrow_keys_move_through_all_sections(open_page):
     page = open_page("/?sort=key")
     page.wait_for_selector(".card[data-belief=conversion] path.d-posterior[d^=M]")
     page.locator("section[aria-label=shops]").get_by_text("1,000 keys").wait_for()
@@ -115,7 +115,7 @@ def test_arrows_lead_through_all_sections_and_back(open_page):
     assert page.evaluate("document.activeElement.closest('.card').dataset.belief") == "conversion"
 
 
-def test_an_arrow_leads_to_cards_that_do_not_exist_yet(open_page):
+def test_an_arrow_key_moves_to_cards_that_do_not_exist_yet(open_page):
     page = open_page("/?belief=shops&sort=key")
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     page.locator(".grid .card .name").first.focus()
@@ -219,7 +219,7 @@ def test_cards_are_printed(open_page):
     assert page.locator(".grid .card").count() < 60
 
 
-def test_bars_and_the_chosen_tab_are_seen_in_forced_colours(open_page, shoot):
+def test_bars_and_the_selected_tab_are_visible_in_forced_colours(open_page, shoot):
     page = open_page("/beliefs/candy", forced_colors="active")
     page.wait_for_selector(".shares .bar")
     shoot(page, "forced-colours")
@@ -235,7 +235,7 @@ def test_bars_and_the_chosen_tab_are_seen_in_forced_colours(open_page, shoot):
     assert chosen.evaluate(background) != other.evaluate(background)
 
 
-def test_predictive_bars_stand_on_one_line(open_page):
+def test_predictive_bars_share_a_baseline(open_page):
     page = open_page("/login")
     words = ["a", "a much longer name of a label", "x y", "b"] * 5
     bottoms = page.evaluate(

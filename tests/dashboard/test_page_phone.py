@@ -21,14 +21,14 @@ def show(page, path, ready):
     page.wait_for_selector(ready, state="attached")
 
 
-def test_the_factories_probabilities_are_seen(phone):
+def test_the_factories_probabilities_are_visible(phone):
     show(phone, "/replay/mms", ".factory-panel tbody tr")
     phone.get_by_role("button", name="Step").click()
     assert phone.locator(".factory-panel .scroll").evaluate(FITS)
     assert phone.locator(".factory-panel tbody tr td:last-child").first.is_visible()
 
 
-def test_the_e_step_is_seen_whole(phone):
+def test_the_whole_e_step_is_visible(phone):
     show(phone, "/replay/coins", ".e-step tbody tr")
     assert phone.get_by_role("region", name="E-step").evaluate(FITS)
 
@@ -42,7 +42,7 @@ def test_dead_letters_come_last_and_steps_are_whole(phone):
     assert steps.evaluate(FITS)
 
 
-def test_what_is_out_of_sight_fades(phone):
+def test_hidden_content_is_marked_by_a_shadow(phone):
     show(phone, "/", ".card")
     row = phone.locator(".toolbar .filter")
     assert not row.evaluate(FITS)

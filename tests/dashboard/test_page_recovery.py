@@ -45,7 +45,7 @@ def test_a_page_outlives_its_server(mortal, open_page, shoot):
     page.wait_for_selector(".banner", state="hidden")
 
 
-def test_a_server_that_was_started_again_tells_the_events_from_then_on(mortal, open_page):
+def test_a_restarted_server_publishes_new_events(mortal, open_page):
     page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
     page.watch.forgiven = BROKEN
     page.get_by_text("n 30").wait_for()
@@ -73,7 +73,7 @@ def test_a_server_that_falls_silent_is_noticed(mortal, open_page):
     page.wait_for_selector("body[data-connection=live]")
 
 
-def test_a_stalled_source_is_seen(mortal, open_page, shoot):
+def test_a_stalled_source_is_shown(mortal, open_page, shoot):
     page = open_page(at=mortal)
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
@@ -91,7 +91,7 @@ def test_a_stalled_source_is_seen(mortal, open_page, shoot):
     page.wait_for_selector(count(31))
 
 
-def test_a_view_opened_during_an_outage_comes_when_the_server_does(mortal, open_page):
+def test_a_view_opened_during_an_outage_loads_when_the_server_is_back(mortal, open_page):
     page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
     page.watch.forgiven = BROKEN
     page.wait_for_selector(".detail h1")
@@ -107,7 +107,7 @@ def test_a_view_opened_during_an_outage_comes_when_the_server_does(mortal, open_
     page.wait_for_selector("body[data-connection=live]")
 
 
-def test_a_module_that_did_not_come_is_said_and_comes_later(mortal, open_page):
+def test_a_module_that_failed_to_load_is_reported_and_loaded_later(mortal, open_page):
     page = open_page(at=mortal)
     page.watch.forgiven = BROKEN
     page.wait_for_selector(count(30))

@@ -105,13 +105,13 @@ def test_a_prior_that_does_not_sum_to_one_is_refused_with_its_sum(candies):
     candies.get_by_text("your proportions: 100 imagined candies").wait_for()
 
 
-def test_a_walk_in_the_park_forgot_two_colours(candies):
+def test_the_walk_in_the_park_omits_two_colours(candies):
     candies.get_by_role("button", name="A walk in the park").click()
     candies.get_by_role("button", name="Start with this prior").click()
     candies.get_by_text("walk in the park: 102 imagined candies").wait_for()
 
 
-def test_nothing_falls_where_motion_is_unwelcome(open_page):
+def test_reduced_motion_disables_the_animation(open_page):
     page = open_page("/replay/mms", reduced_motion="reduce")
     page.wait_for_selector(".factory-panel tbody tr")
     page.get_by_role("button", name="Step").click()
@@ -120,7 +120,7 @@ def test_nothing_falls_where_motion_is_unwelcome(open_page):
     assert in_jars(page) == 1
 
 
-def test_names_of_lines_do_not_touch(open_page):
+def test_names_of_lines_do_not_overlap(open_page):
     page = open_page("/login")
     at = page.evaluate(
         "async () => {"
@@ -131,7 +131,7 @@ def test_names_of_lines_do_not_touch(open_page):
     assert at == [[60, 47], [61, 61], [62, 75], [90, 90], [199, 174], [200, 188]]
 
 
-def test_the_coins_are_told_apart(open_page, shoot):
+def test_the_coins_are_distinguishable(open_page, shoot):
     page = open_page("/replay/coins")
     page.wait_for_selector(".e-step tbody tr")
     step = page.get_by_role("button", name="Step")

@@ -145,7 +145,7 @@ def counted(line, weights, parts, most=3000):
     assert high == int(np.argmax(np.append(above[1:], 0.0) <= 0.025))
 
 
-def test_a_mixture_of_counts_tells_its_interval():
+def test_a_mixture_of_counts_has_an_interval():
     state = Mixture([Gamma(2, 1, likelihood=Poisson()), Gamma(60, 2)], seed=1)
     taught(state, [i % 4 if i % 3 else 25 + i % 7 for i in range(90)])
     told = predicted(state)
@@ -154,7 +154,7 @@ def test_a_mixture_of_counts_tells_its_interval():
     counted(told, state.weights, parts)
 
 
-def test_a_mixture_of_numbers_tells_its_interval():
+def test_a_mixture_of_numbers_has_an_interval():
     for state in (Mixture(2, seed=1, buffer=20), DirichletProcessMixture(seed=1)):
         assert predicted(state) is None
         rng = np.random.default_rng(3)
@@ -176,7 +176,7 @@ def test_a_mixture_of_labels_is_bars():
         assert share == pytest.approx(math.exp(state.log_predictive(label)), rel=1e-4)
 
 
-def test_before_anything_was_seen_the_priors_predict():
+def test_priors_predict_without_data():
     low, high = NormalInverseGamma(-3, 1, 1, 1), NormalInverseGamma(3, 1, 1, 1)
     state = Mixture([Product({"x": low}), Product({"x": high})])
     agrees(lines(state)["x"], [0.5, 0.5], [student((m, 1.0, 1.0, 1.0)) for m in (-3.0, 3.0)])
@@ -209,7 +209,7 @@ def test_quantiles_are_found_at_any_scale(parts, weights):
     assert found.sf(before_high) >= 0.025 - 1e-12
 
 
-def test_heavy_tails_and_unlike_parts_are_no_trouble():
+def test_quantiles_of_heavy_tails_and_different_parts():
     waits = [Beta(0.2, 3, likelihood=Geometric()), Beta(9, 1, likelihood=Geometric())]
     found = Blend([0.5, 0.5], [state.predictive for state in waits])
     low, high = found.interval(0.95)

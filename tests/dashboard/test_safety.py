@@ -70,7 +70,7 @@ def test_frames_are_a_setting(serve):
     assert server.client.get("/").headers["content-security-policy"].endswith("'none'")
 
 
-def test_writing_needs_the_token_even_here(serve):
+def test_writing_on_loopback_needs_the_token(serve):
     server = serve(HTTP)
     body = {"content": "{}", "headers": {"Content-Type": "application/json"}}
     assert server.client.post("/api/events", **body).status_code == 401
@@ -87,7 +87,7 @@ def test_writing_needs_the_token_even_here(serve):
         assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_elsewhere_reading_needs_it_too(serve):
+def test_reading_from_other_hosts_needs_the_token(serve):
     server = serve(HTTP, host="0.0.0.0")
     for path in ("/api/beliefs", "/api/stream", "/api/health", "/metrics", "/api/openapi.json"):
         assert server.client.get(path).status_code == 401
@@ -150,14 +150,14 @@ def test_sessions_expire_and_cannot_be_forged():
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_pages_of_others_cannot_write(serve, headers):
+def test_pages_of_other_origins_cannot_write(serve, headers):
     server = serve(HTTP)
     given = {**server.bearer, "Content-Type": "application/json", **headers}
     for path in ("/api/events", "/api/replay/mms", "/login", "/logout"):
         assert server.client.post(path, content="{}", headers=given).status_code == 403
 
 
-def test_other_names_of_this_server_are_refused(serve):
+def test_unknown_host_names_are_refused(serve):
     server = serve(HTTP)
     for name in (
         "evil.example",
@@ -198,7 +198,7 @@ def test_no_other_file_is_served(serve, path):
     assert b"Route(" not in answer
 
 
-def test_keys_and_labels_are_data_wherever_they_come_back(serve):
+def test_keys_and_labels_are_escaped_everywhere(serve):
     server = serve(HTTP)
     server.post([{"shop": XSS, "sold": True}, {"shop": XSS, "sold": XSS}])
     server.until(lambda: server.get("/api/beliefs/sales")["total"] == 1)
@@ -210,7 +210,7 @@ def test_keys_and_labels_are_data_wherever_they_come_back(serve):
     assert all(line[0] in "#s" for line in text.splitlines())  # no line begins in a label
 
 
-def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypatch):
+def test_a_client_that_does_not_read_is_dropped(serve, monkeypatch):
     from seqbayes.dashboard.live import hub
 
     monkeypatch.setattr(hub, "MAX_FRAMES", 3)
@@ -237,7 +237,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_harms_no_one(serve, monkeypa
     stuck.close()
 
 
-def test_there_are_only_so_many_clients(serve, monkeypatch):
+def test_the_number_of_clients_is_limited(serve, monkeypatch):
     from seqbayes.dashboard.live import hub
 
     monkeypatch.setattr(hub, "MAX_CLIENTS", 2)
@@ -252,7 +252,7 @@ def test_there_are_only_so_many_clients(serve, monkeypatch):
     next(server.stream())
 
 
-def test_connections_that_say_nothing_are_given_up(serve, monkeypatch):
+def test_silent_connections_are_closed(serve, monkeypatch):
     from seqbayes.dashboard.server import listener, responses
 
     monkeypatch.setattr(listener, "PATIENCE", 0.2)
@@ -282,7 +282,7 @@ def test_connections_that_say_nothing_are_given_up(serve, monkeypatch):
     [b"\x16\x03\x01\x02\x00\x01\x00", b"\r\n" * 100, b"GET / HTTP/9.9\r\n\r\n", b"\0" * 5000,
      b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000],
 )  # fmt: skip
-def test_garbage_is_no_request(serve, garbage):
+def test_invalid_requests_are_refused(serve, garbage):
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as raw:
@@ -296,7 +296,7 @@ def test_garbage_is_no_request(serve, garbage):
     assert server.get("/api/health")["clients"] == 0
 
 
-def test_a_login_returns_to_the_page_that_was_asked_for(serve):
+def test_a_login_returns_to_the_requested_page(serve):
     server = serve(HTTP, host="0.0.0.0")
     form = {"Accept": "text/html"}
     wrong = server.client.post("/login?next=/health", data={"token": "x"}, headers=form)
@@ -486,7 +486,7 @@ def test_ambiguous_lengths_of_a_body_are_refused(serve, both, reverse):
     "part", [b"", b"GET / HTTP/1.1\r\nHost: l", b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
              b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na"],
 )  # fmt: skip
-def test_half_sent_requests_of_one_host_shut_no_one_out(serve, monkeypatch, part):
+def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch, part):
     from seqbayes.dashboard.server import listener
 
     monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)

@@ -78,7 +78,7 @@ def test_a_signal_commits_and_closes(program, tmp_path, number, status):
 
 
 @posix
-def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
+def test_tokens_come_from_an_option_the_environment_or_are_generated(program, tmp_path):
     open_store(str(tmp_path / "b.db")).close()
     words = ("serve", "b.db", "--port", "0", "--log-format", "json")
     _, (_, told) = program(*words)
@@ -104,7 +104,9 @@ def test_tokens_are_given_made_or_taken_from_the_environment(program, tmp_path):
         (["missing.db", "--host", "256.0.0.1"], 2, ""),
     ],
 )
-def test_what_cannot_be_served_is_told(tmp_path, monkeypatch, capsys, words, status, message):
+def test_inputs_that_cannot_be_served_are_reported(
+    tmp_path, monkeypatch, capsys, words, status, message
+):
     import sqlite3
 
     monkeypatch.chdir(tmp_path)
@@ -131,7 +133,7 @@ def test_a_missing_extra_is_named(monkeypatch, capsys):
     assert "[dashboard]'" in capsys.readouterr().err
 
 
-def test_the_library_imports_none_of_it():
+def test_the_library_does_not_import_the_dashboard():
     code = "import sys, seqbayes, seqbayes.stream; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
@@ -174,7 +176,7 @@ def test_the_client_reads_and_writes(serve):
     client.close()
 
 
-def test_a_story_is_told_as_replay_tells_it(serve, capsys, monkeypatch):
+def test_a_story_on_the_page_equals_the_replay(serve, capsys, monkeypatch):
     server = serve(HTTP)
     client = server.client
     begun = client.post("/api/replay/mms", json={"seed": 2, "bags": 1, "prior": "jeffreys"}).json()
@@ -196,7 +198,7 @@ def test_a_story_is_told_as_replay_tells_it(serve, capsys, monkeypatch):
     assert "no such" not in client.get(f"/api/replay/{begun['id']}/stream").json()["error"]
 
 
-def test_the_coins_are_told_and_go_on_without_end(serve):
+def test_the_coins_are_continued_by_an_endless_stream(serve):
     server = serve(HTTP)
     begun = server.client.post("/api/replay/coins", json={"iterations": 3}).json()
     told = server.get(f"/api/replay/{begun['id']}/steps?count=100")
@@ -243,7 +245,7 @@ def test_the_walk_in_the_park_is_a_prior():
     )
 
 
-def test_files_are_compressed_and_known_by_their_tags(serve):
+def test_files_are_compressed_and_cached_by_their_tags(serve):
     client = serve(HTTP).client
     page = client.get("/beliefs/sales/x")
     assert page.headers["content-type"].startswith("text/html")
@@ -272,7 +274,7 @@ def test_replay_opens_the_page_of_its_story(program):
 
 @posix
 @pytest.mark.parametrize("words", [("serve", "beliefs.db"), ("replay", "coins", "--serve")])
-def test_a_browser_is_opened_where_one_asks_for_it(program, tmp_path, words):
+def test_a_browser_is_opened_on_request(program, tmp_path, words):
     browser, opened = tmp_path / "browser", tmp_path / "opened"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o700)

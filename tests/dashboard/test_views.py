@@ -35,7 +35,7 @@ def told(state, last=None):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_every_family_is_told_in_finite_numbers(case):
+def test_every_family_is_shown_with_finite_numbers(case):
     xs = case.observations(12)
     for seen in (0, 1, 12):
         state = case.new(xs[:seen])
@@ -86,7 +86,7 @@ def test_means_of_logarithms_are_named():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_every_family_has_flat_priors_that_can_be_told(case):
+def test_flat_priors_of_every_family_can_be_shown(case):
     if case.has_flat:
         told(case.flat())
 
@@ -99,7 +99,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("state", SHAPES, ids=lambda state: repr(state)[:40])
-def test_a_density_is_as_smooth_however_wide_it_is(state):
+def test_the_smoothness_of_a_density_does_not_depend_on_its_width(state):
     """Straight lines between the points are near the curve everywhere."""
     drawn = views.card(state)["density"]
     x, height = np.array(drawn["x"]), np.array(drawn["posterior"])
@@ -131,7 +131,7 @@ def test_prior_and_likelihood_are_on_the_grid_of_the_posterior():
     assert views.card(state, last="nonsense")["density"]["likelihood"] is None
 
 
-def test_labels_are_told_by_their_shares():
+def test_labels_are_shown_by_their_shares():
     state = Dirichlet({f"c{i}": 1.0 for i in range(30)})
     state.learn_many(["c7"] * 20 + ["c3"] * 10)
     shown = views.card(state)
@@ -150,7 +150,7 @@ def test_labels_are_told_by_their_shares():
     told(words, "to")
 
 
-def test_vectors_and_products_are_told_line_by_line():
+def test_vectors_and_products_are_shown_line_by_line():
     vector = NormalInverseWishart([0, 1], df=6.0)
     vector.learn_many([[1, 2], [3, 1], [0, 1]])
     lines = views.card(vector)["fields"]
@@ -163,7 +163,7 @@ def test_vectors_and_products_are_told_line_by_line():
     told(product, {"w": 1.0})
 
 
-def test_of_several_numbers_each_has_its_density():
+def test_each_of_several_numbers_has_a_density():
     inner = Product({"v": NormalInverseWishart([0, 1], df=6.0), "p": Dirichlet.flat(["a", "b"])})
     product = Product({"ok": Beta(1, 3), "flat": Beta(0, 0), "in": inner})
     event = {"ok": True, "in": {"v": [1.0, 2.0], "p": "a"}}
@@ -187,7 +187,7 @@ def test_of_several_numbers_each_has_its_density():
     assert told(flat)["marginals"] == []
 
 
-def test_shares_among_several_numbers_say_so():
+def test_shares_among_several_numbers_are_marked():
     product = Product({"n": Gamma(2, 1), "ok": Beta(3, 97), "p": Dirichlet.flat(["a", "b"])})
     shares = [line.get("unit") for line in views.card(product)["fields"]]
     assert shares == [None, "share", "share", "share"]
@@ -207,7 +207,7 @@ def test_shares_among_several_numbers_say_so():
     assert views.followed(Product({"ok": Beta()})).share
 
 
-def test_a_mixture_is_the_sum_of_what_its_components_draw():
+def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
     state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
     rng = np.random.default_rng(1)
     xs = np.concatenate([rng.normal(-4, 1, 300), rng.normal(4, 0.5, 700)])
@@ -262,7 +262,7 @@ def test_a_mixture_is_the_sum_of_what_its_components_draw():
         (river.MixtureDiscriminant(), ({"x": 1.0}, "yes")),
     ],
 )
-def test_estimators_tell_what_they_can(estimator, event):
+def test_estimators_are_shown(estimator, event):
     told(estimator)
     for i in range(4):
         assert views.step(estimator, event[0]) is None
@@ -275,7 +275,7 @@ def test_estimators_tell_what_they_can(estimator, event):
     assert shown["fields"]
 
 
-def test_classifiers_tell_classes_and_features():
+def test_classifiers_show_classes_and_features():
     model = river.ConjugateNB({"legs": "count"})
     for i in range(300):
         model.learn_one({"legs": 2 + i % 3, "noise": f"sound {i % 9}"}, "dog" if i % 3 else "hen")
@@ -305,7 +305,7 @@ def test_classifiers_tell_classes_and_features():
         assert line["text"] == f"x {mixture.parameters[k]['x'].mean:.4g}"
 
 
-def test_a_regression_tells_every_weight_with_its_interval():
+def test_a_regression_shows_every_weight_with_its_interval():
     model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
     for a, b, noise in rng.normal(size=(200, 3)):
         model.learn_one({"a": a, "b": b}, 2.0 * a - b + 5.0 + 0.1 * noise)
@@ -317,7 +317,7 @@ def test_a_regression_tells_every_weight_with_its_interval():
         assert low - 0.02 < true < high + 0.02
 
 
-def test_a_state_that_forgets_is_told_as_of_its_clock():
+def test_a_decaying_state_is_shown_as_of_its_clock():
     state = Decayed(Beta(), half_life=60.0, by="time")
     state.learn_one(True, t=0.0)
     state.learn_one(False, t=60.0)
@@ -337,7 +337,7 @@ def test_predictives_sum_to_one():
     assert np.trapezoid(predictive["p"], predictive["x"]) == pytest.approx(1.0, abs=0.01)
 
 
-def test_a_mixture_predicts_what_its_components_add_up_to():
+def test_the_prediction_of_a_mixture_is_the_sum_of_its_components():
     state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
     state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
     shown = told(state)
@@ -353,7 +353,7 @@ def test_a_mixture_predicts_what_its_components_add_up_to():
     assert told(coins)["predictive"]["kind"] == "pmf"
 
 
-def test_who_made_the_last_event_is_told_by_bayes_rule():
+def test_responsibilities_follow_bayes_rule():
     state = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)})
     assert told(state)["makers"] is None
     state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
@@ -402,7 +402,7 @@ def test_comparisons_agree_with_exact_values():
     assert apart["p_best"] == pytest.approx([0.5, 0.25, 0.25], rel=1e-4)
 
 
-def test_the_lowest_is_the_highest_seen_from_below():
+def test_the_lowest_is_the_highest_of_the_negated_numbers():
     states = [Normal(0.3, 1.0), Normal(0.0, 3.0), Normal(-0.5, 0.5)]
     upside_down = [Normal(-0.3, 1.0), Normal(0.0, 3.0), Normal(0.5, 0.5)]
     lowest, highest = views.compare(states, lowest=True), views.compare(upside_down)
@@ -444,12 +444,12 @@ def test_comparisons_never_round_to_certainty():
         ([Beta(0, 0), Beta()], "improper"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(states, reason):
+def test_incomparable_beliefs_are_refused(states, reason):
     with pytest.raises(PriorError, match=reason):
         views.compare(states)
 
 
-def test_nothing_to_draw_is_nothing():
+def test_nothing_to_draw_is_none():
     class Point:
         support = (-math.inf, math.inf)
         mode = 1.0
@@ -468,7 +468,7 @@ def test_nothing_to_draw_is_nothing():
     assert curves.grid(Point(), 50) is None
 
 
-def test_many_are_told_as_one_by_one():
+def test_many_states_are_shown_as_one_by_one():
     """A page's cards are made at once, which changes nothing but the time that it takes."""
     states, lasts = [], []
     for i in range(6):

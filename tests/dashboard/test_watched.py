@@ -102,7 +102,7 @@ def test_a_store_is_followed(serve, tmp_path):
 
 
 @posix
-def test_a_store_tells_how_its_run_fares(serve, tmp_path):
+def test_a_store_reports_the_health_of_its_runner(serve, tmp_path):
     (tmp_path / "c.toml").write_text(SALES, encoding="utf-8")
     write(tmp_path / "events.jsonl", [event(i) for i in range(8)])
     run = subprocess.Popen(
@@ -129,7 +129,7 @@ def test_a_store_tells_how_its_run_fares(serve, tmp_path):
     server.until(lambda: server.get("/api/health")["status"] == "stopped")
 
 
-def test_a_run_that_hangs_and_a_source_with_trouble_are_seen_in_the_store(serve, tmp_path):
+def test_a_hanging_runner_and_a_failing_source_are_reported_by_the_store(serve, tmp_path):
     store = tmp_path / "beliefs.db"
     run = subprocess.Popen([sys.executable, "-c", WIRE, str(store)], cwd=tmp_path)
     try:

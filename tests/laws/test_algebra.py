@@ -44,7 +44,7 @@ def scale_of(state):
 
 
 @every
-def test_one_at_a_time_is_batch(case):
+def test_learning_one_at_a_time_equals_learning_a_batch(case):
     xs = case.observations(50)
     batch = case.new()
     assert batch.learn_many(xs) is None
@@ -52,7 +52,7 @@ def test_one_at_a_time_is_batch(case):
 
 
 @every
-def test_one_at_a_time_is_batch_with_weights(case):
+def test_learning_one_at_a_time_equals_learning_a_batch_with_weights(case):
     xs = case.observations(len(WEIGHTS), salt=1)
     batch = case.new()
     batch.learn_many(xs, w=WEIGHTS)
@@ -63,7 +63,7 @@ def test_one_at_a_time_is_batch_with_weights(case):
 
 
 @every
-def test_batches_come_in_many_shapes(case):
+def test_batches_of_many_types_are_accepted(case):
     """An array, a tuple, a generator: the same batch; an empty one is nothing."""
     xs = case.observations(20, salt=2)
     wanted = case.new(xs)
@@ -97,7 +97,7 @@ def test_batch_follows_single_observations(case):
 
 
 @every
-def test_split_and_merge_is_whole(case):
+def test_split_and_merge_equals_the_whole(case):
     xs = case.observations(40, salt=4)
     whole = case.new(xs)
     for cut in (0, 1, 13, 40):
@@ -118,7 +118,7 @@ def test_merging_counts_the_prior_once(case):
 
 
 @every
-def test_merging_with_itself_is_twice(case):
+def test_merging_a_state_with_itself_doubles_the_data(case):
     xs = case.observations(9, salt=5)
     state = case.new(xs)
     state.merge(state)
@@ -126,7 +126,7 @@ def test_merging_with_itself_is_twice(case):
 
 
 @every
-def test_merging_refuses_what_is_not_alike(case):
+def test_merging_different_states_is_refused(case):
     state = case.new(case.observations(3, salt=6))
     before = state.to_dict()
     other_prior = case.new()
@@ -174,7 +174,7 @@ def test_unlearning_inverts_weights(case):
 
 @pytest.mark.parametrize("w", [1.0, 0.1, 1e-13, 1e13])
 @unlearned
-def test_emptying_is_the_empty_state(case, w):
+def test_unlearning_everything_gives_the_empty_state(case, w):
     xs = case.observations(7, salt=10)
     for order in (xs, xs[::-1]):
         state = case.new(xs, [w] * 7)
@@ -184,7 +184,7 @@ def test_emptying_is_the_empty_state(case, w):
 
 
 @unlearned
-def test_unlearning_a_little_leaves_the_rest(case):
+def test_unlearning_some_data_leaves_the_rest(case):
     """However unequal the weights, what is left is what was not taken away."""
     x, y = case.observations(2, salt=11)
     for heavy, light in ((1e15, 1.0), (1.0, 1e-14)):
@@ -229,7 +229,7 @@ def test_unlearning_refuses_what_was_not_learned(case):
     ],
     ids=str,
 )
-def test_unlearning_refuses_strangers(state, seen, strange):
+def test_unlearning_refuses_unknown_values(state, seen, strange):
     """What cannot have been among the things learned is noticed, where the sums tell."""
     state = state.clone()
     state.learn_many(seen)
@@ -240,7 +240,7 @@ def test_unlearning_refuses_strangers(state, seen, strange):
 
 
 @every
-def test_weights_are_repetition(case):
+def test_a_weight_equals_repetition(case):
     xs = case.observations(5, salt=13)
     counts = [3, 1, 2, 0, 4]
     repeated = [x for x, n in zip(xs, counts, strict=True) for _ in range(n)]
@@ -252,7 +252,7 @@ def test_weights_are_repetition(case):
 
 
 @every
-def test_weight_zero_is_nothing(case):
+def test_weight_zero_changes_nothing(case):
     state = case.new()
     for x in case.observations(4, salt=14):
         state.learn_one(x, 0.0)
@@ -283,7 +283,7 @@ def test_unsupported_operations_are_refused_with_the_reason(case):
 
 
 @unlearned
-def test_rivers_names_do_the_same(case):
+def test_river_names_are_aliases(case):
     xs = case.observations(6, salt=15)
     state, other = case.new(xs), case.new()
     for x in xs:
@@ -316,7 +316,7 @@ def test_forgetting(case):
 
 
 @scaled
-def test_forgetting_goes_on(case):
+def test_learning_continues_after_forgetting(case):
     """Decay by .9 at each step is a weight of .9**age."""
     xs = case.observations(30, salt=17)
     state = case.new()
@@ -329,7 +329,7 @@ def test_forgetting_goes_on(case):
 
 @pytest.mark.parametrize("factor", [-0.1, 1.1, float("nan"), float("inf"), "0.5", None, 1j])
 @every
-def test_forgetting_refuses_what_is_no_share(case, factor):
+def test_forgetting_refuses_an_invalid_share(case, factor):
     xs = case.observations(2, salt=18)
     state = case.new(xs)
     with pytest.raises(ObservationError, match="factor"):
@@ -373,7 +373,7 @@ def test_rollover_under_an_improper_prior(case):
     agree("rollover, then learn", case, "combine", belief(state), wanted, 1e-11, 1e-12)
 
 
-def test_a_seed_is_no_part_of_belief():
+def test_the_seed_is_not_part_of_the_belief():
     one, other = sb.Beta(seed=1), sb.Beta(seed=2)
     other.learn_one(True)
     one.merge(other)

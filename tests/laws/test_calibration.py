@@ -108,7 +108,7 @@ def tails(predictive, x, rng):
 
 
 @every
-def test_predictive_draws_are_as_the_observations(case):
+def test_predictive_draws_are_distributed_like_observations(case):
     """Draws of the predictive and observations of a parameter from the prior are alike."""
     drawn, made = [], []
     for _, state, x, rng in simulate(case, 0, 4):

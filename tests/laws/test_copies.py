@@ -129,7 +129,7 @@ def more(value):
 
 
 @every
-def test_parameters_are_the_prior(case):
+def test_constructor_parameters_are_the_prior(case):
     """Constructor parameters keep their names and values, and so River's repr and clone work."""
     state = case.new(seed=5)
     for name, value in case.prior.items():
@@ -144,7 +144,7 @@ def test_parameters_are_the_prior(case):
 
 
 @every
-def test_str_says_prior_seen_and_posterior(case):
+def test_str_shows_prior_data_and_posterior(case):
     state = case.new(case.observations(3, salt=34))
     name, likelihood = case.family.__name__, type(case.likelihood).__name__
     line = rf"{name}\(.+\) \+ 3 observed \({likelihood}\) = {name}\(.+\)(, mostly prior)?"

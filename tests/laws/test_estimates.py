@@ -97,7 +97,7 @@ def neighbours(case, theta):
 
 
 @every
-def test_nothing_seen_has_no_mle(case):
+def test_there_is_no_mle_without_data(case):
     assert case.new().mle is None
 
 
@@ -115,7 +115,7 @@ def test_tails_and_quantiles_agree(case):
 
 @pytest.mark.parametrize("kind", ["equal-tailed", "hdi"])
 @every
-def test_intervals_hold_their_level(case, kind):
+def test_intervals_have_their_level(case, kind):
     state = case.new(case.observations(6, salt=53))
     for level in LEVELS:
         intervals = entries(state.interval(level, kind), state.mean)
@@ -165,7 +165,7 @@ def test_the_hdi_is_the_shortest(case):
 
 
 @every
-def test_moments_are_those_of_draws(case):
+def test_moments_agree_with_draws(case):
     state = case.new(case.observations(12, salt=54), seed=20)
     draws, variances = entries(state.sample(4000), state.mean), diagonal(state)
     for name, mean in entries(state.mean, state.mean).items():
@@ -185,7 +185,7 @@ def diagonal(state):
 
 
 @every
-def test_draws_come_in_any_shape(case):
+def test_draws_have_the_requested_shape(case):
     state = case.new(case.observations(6, salt=55), seed=20)
     one, shapes = components(state.sample()), components(state.mean)
     assert all(is_plain(value) for value in one.values())
@@ -230,7 +230,7 @@ def test_densities_integrate_and_vanish_outside(case):
 
 
 @pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
-def test_improper_beliefs_say_nothing(case):
+def test_improper_beliefs_have_no_answers(case):
     """Under an improper prior estimates are None, and the rest says why it cannot answer."""
     state = case.flat()
     if state.is_proper(state.prior):

@@ -47,7 +47,7 @@ def test_predictive_is_a_ratio_of_evidences(case):
 
 
 @every
-def test_predictive_is_log_predictive(case):
+def test_predictive_and_log_predictive_agree(case):
     state = case.new(case.observations(6, salt=2))
     for outcome, x in case.outcomes(12, salt=3):
         if is_open(case) and x not in state.categories:
@@ -58,7 +58,7 @@ def test_predictive_is_log_predictive(case):
 
 
 @every
-def test_evidence_of_nothing_is_one(case):
+def test_evidence_of_no_data_is_one(case):
     assert case.new().log_evidence == 0.0
 
 
@@ -190,7 +190,7 @@ def test_bayes_law_by_default(case):
 
 
 @every
-def test_explaining_is_not_learning(case):
+def test_explaining_does_not_learn(case):
     xs = case.observations(6, salt=14)
     state, same = case.new(xs), case.new(xs)
     state.explain(xs[0])

@@ -52,7 +52,7 @@ def assert_flawless(state, x):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_answers_are_numbers_of_pythons(case):
+def test_answers_are_python_numbers(case):
     xs = case.observations(4)
     assert_flawless(case.new(seed=1), xs[0])
     assert_flawless(case.new(xs, seed=1), xs[0])

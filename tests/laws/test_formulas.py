@@ -44,7 +44,7 @@ def beliefs(case):
 
 @with_arrays
 @pytest.mark.parametrize("formula", ["combine", "log_marginal"])
-def test_formulas_of_two_take_arrays(case, formula):
+def test_formulas_of_two_parameters_accept_arrays(case, formula):
     hyperparameters, statistics = beliefs(case)
     function = getattr(case.family, formula)
     at_once = function(stack(hyperparameters), stack(statistics))
@@ -70,14 +70,14 @@ def test_one_belief_and_many_statistics(case):
 
 
 @with_arrays
-def test_log_z_takes_arrays(case):
+def test_log_z_accepts_arrays(case):
     hyperparameters, _ = beliefs(case)
     got = case.family.log_z(stack(hyperparameters))
     agree("log_z of arrays", case, "log_z", got, [case.family.log_z(h) for h in hyperparameters])
 
 
 @with_arrays
-def test_summaries_take_arrays(case):
+def test_summaries_accept_arrays(case):
     hyperparameters, _ = beliefs(case)
     many = case.family.belief(stack(hyperparameters))
     ones = [case.family.belief(h) for h in hyperparameters]

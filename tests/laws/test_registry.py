@@ -48,10 +48,10 @@ def test_every_likelihood_has_a_density_oracle():
     assert {kind.__name__ for _, kind in PAIRS} - {"Fields"} == set(LOG_DENSITIES)
 
 
-def test_settings_are_of_registered_families_and_likelihoods():
+def test_settings_belong_to_registered_families_and_likelihoods():
     assert set(PRIORS) <= set(FAMILIES)
     assert set(LIKELIHOODS) <= {kind for _, kind in PAIRS}
 
 
-def test_cases_have_names_of_their_own():
+def test_cases_have_unique_names():
     assert len({case.id for case in CASES}) == len(CASES)

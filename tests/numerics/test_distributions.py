@@ -292,6 +292,6 @@ def test_draws_follow_the_cdf(d, rng):
 
 
 @pytest.mark.parametrize(("level", "kind"), [(0.0, "hdi"), (1.5, "hdi"), (0.9, "widest")])
-def test_intervals_refuse_nonsense(level, kind):
+def test_intervals_refuse_invalid_arguments(level, kind):
     with pytest.raises(ValueError, match="expected"):
         Beta(1, 2).interval(level, kind)

@@ -273,7 +273,7 @@ def test_hdi_of_counts_is_the_smallest_set(d, level):
 
 
 @pytest.mark.parametrize("d", COUNTS, ids=repr)
-def test_quantiles_are_the_smallest_that_reach(d):
+def test_quantiles_are_the_smallest_values_that_reach_the_level(d):
     for q in (1e-12, 1e-3, 0.025, 0.5, 0.9, 1 - 1e-6):
         k = d.ppf(q)
         assert type(k) is int

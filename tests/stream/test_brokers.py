@@ -44,7 +44,7 @@ def learned(source, store, count, size=5000, meanwhile=lambda pipeline: None):
         return {name: dict(table.states) for name, table in pipeline.tables.items()}
 
 
-def test_from_any_token_on(broker, stream):
+def test_a_source_resumes_from_any_token(broker, stream):
     records = events(50, 1)
     broker.publish(stream, records)
     with closing(make(broker.source(stream))) as source:
@@ -61,7 +61,7 @@ def test_from_any_token_on(broker, stream):
         assert numbers(batches[: i + 1] + rest) == list(range(50))
 
 
-def test_a_server_that_dies_in_mid_stream_loses_nothing(broker, stream):
+def test_a_server_crash_during_a_stream_loses_nothing(broker, stream):
     records = events(3000, 2)
     broker.publish(stream, records[:2000])
     source, died = make(broker.source(stream)), []
@@ -113,7 +113,7 @@ def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
     assert source.reconnects >= 1
 
 
-def test_an_address_that_is_wrong_is_told_without_secrets(broker, stream):
+def test_a_wrong_address_is_reported_without_secrets(broker, stream):
     options = broker.source(stream, patience=0.3)
     key = "brokers" if broker.kind == "kafka" else "url"
     port = broker.proxy.port if broker.kind == "kafka" else broker.port
@@ -169,7 +169,7 @@ def test_a_signal_commits_what_was_read(broker, stream, number, tmp_path, nurser
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
-def test_a_lost_server_is_told(broker, stream, tmp_path, nursery):
+def test_a_lost_server_is_reported(broker, stream, tmp_path, nursery):
     broker.publish(stream, events(9, 5))
     path = write(tmp_path / "c.toml", str(tmp_path / "b.db"), broker.source(stream))
     nursery.start("run", path)

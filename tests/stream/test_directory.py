@@ -224,7 +224,7 @@ def test_an_unmounted_directory_is_not_read_again(half, inbox):
     reader.stop()
 
 
-def test_a_directory_that_is_gone_stops_the_run(inbox):
+def test_a_deleted_directory_stops_the_run(inbox):
     reader = Reader(inbox)
     reader.read()
     inbox.rename(inbox.with_name("away"))
@@ -268,7 +268,7 @@ def test_a_file_is_read_when_it_has_settled(follow, inbox, clock):
     reader.stop()
 
 
-def test_a_run_does_not_wait_for_ever_for_a_file_that_keeps_changing(inbox, clock):
+def test_the_wait_for_a_file_that_keeps_changing_is_bounded(inbox, clock):
     reader = Reader(inbox, follow=False, settle=1.0)
     steps = 0
     while not reader.found:
@@ -308,7 +308,7 @@ def test_an_unfinished_compression_is_not_read(inbox):
     reader.stop()
 
 
-def test_equal_files_are_read_each(inbox):
+def test_equal_files_are_each_read(inbox):
     (inbox / "b.jsonl").write_bytes(lines(0, 10))
     reader = Reader(inbox)
     reader.read()
@@ -332,7 +332,7 @@ def test_removed_files_are_forgotten_after_a_while(inbox, monkeypatch):
     reader.stop()
 
 
-def test_tokens_of_earlier_versions_are_understood(inbox):
+def test_tokens_of_earlier_versions_are_read(inbox):
     (inbox / "b.jsonl").write_bytes(lines(10, 20))
     with reading.Handle(inbox / "b.jsonl") as handle:
         handle.read(1 << 20)

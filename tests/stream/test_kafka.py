@@ -101,7 +101,7 @@ def test_messages_without_a_value_are_refused(kafka, topic):
     assert batches[-1].positions[-1] == "0:2"
 
 
-def test_a_topic_that_is_not_there_is_said_to_be(kafka):
+def test_a_missing_topic_is_reported(kafka):
     with closing(open_topic(kafka, "none")) as source, pytest.raises(SourceError, match="nknown"):
         read(source, 1)
 
@@ -117,7 +117,7 @@ def cluster():
     holder.flush()
 
 
-def test_offsets_that_are_not_there_are_said_to_be_lost(cluster):
+def test_missing_offsets_are_reported_as_lost(cluster):
     servers.produce(cluster, "t", events(9, 1), 4)
     options = {"kind": "kafka", "brokers": cluster, "topic": "t"}
     token = {"0": 1_000_000, "1": 0, "2": 0, "3": 0}
@@ -133,7 +133,7 @@ def test_offsets_that_are_not_there_are_said_to_be_lost(cluster):
 
 
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
-def test_a_group_gives_and_takes_partitions(cluster, strategy):
+def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
     """Each is read on from where the source stands, whatever the group remembers."""
     records = events(200, 1)
     servers.produce(cluster, "t", records[:100], 4)

@@ -44,7 +44,7 @@ def test_a_subject_is_chosen(nats, stream):
         assert numbers(read(source, 10 - count)) == list(range(1 + 2 * count, 20, 2))
 
 
-def test_no_more_is_asked_for_than_can_wait(nats, stream, monkeypatch):
+def test_requests_are_bounded_by_the_free_space(nats, stream, monkeypatch):
     monkeypatch.setattr(nats_feed, "REQUEST", 10)
     nats.publish(stream, events(100, 1))
     with closing(make(nats.source(stream))) as source:
@@ -58,7 +58,7 @@ def test_no_more_is_asked_for_than_can_wait(nats, stream, monkeypatch):
     assert found == list(range(100))
 
 
-def test_it_asks_again_where_nothing_came_for_long(nats, stream, monkeypatch):
+def test_it_requests_again_after_a_long_silence(nats, stream, monkeypatch):
     monkeypatch.setattr(nats_feed, "_EXPIRES", 0.3)
     monkeypatch.setattr(nats_feed, "_HEARTBEAT", 0.1)
     with closing(make(nats.source(stream))) as source:
@@ -74,7 +74,7 @@ def test_it_asks_again_where_nothing_came_for_long(nats, stream, monkeypatch):
         assert source.reconnects == 0
 
 
-def test_a_consumer_that_is_gone_is_made_anew(nats, stream):
+def test_a_lost_consumer_is_created_again(nats, stream):
     nats.publish(stream, events(10, 1))
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
@@ -90,7 +90,7 @@ def test_a_consumer_that_is_gone_is_made_anew(nats, stream):
         assert source.reconnects >= 1
 
 
-def test_a_message_that_is_lost_on_the_way_is_asked_for_again(nats, stream, monkeypatch):
+def test_a_message_lost_in_transit_is_requested_again(nats, stream, monkeypatch):
     nats.publish(stream, events(50, 1))
     take_in, dropped = nats_feed.Subscription._take_in, []
 
@@ -123,7 +123,7 @@ def test_streams_that_cannot_be_read_again(nats, stream):
     nats.do(lambda js: js.delete_stream(f"{stream}w"))
 
 
-def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
+def test_deleted_messages_are_reported_as_lost(nats, stream):
     nats.publish(stream, events(10, 1))
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
@@ -152,7 +152,7 @@ def test_messages_that_were_deleted_are_said_to_be_lost(nats, stream):
         assert "events may be lost" in batches[0].refused[0][2]
 
 
-def test_a_wrong_password_is_told_without_it(nats, stream):
+def test_a_wrong_password_is_reported_without_the_password(nats, stream):
     options = nats.source(stream, patience=0.2)
     options["url"] = options["url"].replace("s3%2Fcret", "gu%2Fess")
     with closing(make(options)) as source, pytest.raises(SourceError) as told:
@@ -188,7 +188,7 @@ def test_messages_that_are_purged_while_it_runs(nats, stream, lost, subject, mon
 
 
 @pytest.mark.parametrize("lost", ["stop", "restart"])
-def test_a_stream_that_is_made_again_and_is_longer(nats, stream, lost):
+def test_a_recreated_stream_that_is_longer(nats, stream, lost):
     nats.publish(stream, events(10, 1))
     with closing(make(nats.source(stream))) as source:
         source.seek(None)

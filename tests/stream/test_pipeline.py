@@ -101,7 +101,7 @@ READABLE = [case for case in FIRST if all(isinstance(name, str) for name in case
 
 @pytest.mark.parametrize("half_life", [None, "time"])
 @pytest.mark.parametrize("case", READABLE, ids=lambda case: case.id)
-def test_interrupted_anywhere_is_bit_identical(case, half_life, tmp_path):
+def test_a_run_interrupted_anywhere_is_bit_identical(case, half_life, tmp_path):
     rng = random.Random(case.id)
     state = case.new()
     if half_life:
@@ -501,7 +501,7 @@ def test_records_refused_by_a_source_become_dead_letters(tmp_path):
         (Pace(seconds=1e9, raw=4), 3),
     ],
 )
-def test_commits_follow_the_pace(pace, commits):
+def test_commits_follow_the_configured_limits(pace, commits):
     records = [b"{" if i % 10 == 9 else b'{"x": true, "k": "%d"}' % i for i in range(100)]
     source = Listed(records, size=10, idle=[20])
     belief = Belief("b", Beta(), field="x", by="k")

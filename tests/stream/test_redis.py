@@ -34,7 +34,7 @@ def pending(client):
     return client.xpending("s", "g")["pending"]
 
 
-def test_what_was_read_and_not_committed_comes_again(redis, client):
+def test_uncommitted_entries_are_delivered_again(redis, client):
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
         first, second = read(source, 20, size=10)
@@ -48,7 +48,7 @@ def test_what_was_read_and_not_committed_comes_again(redis, client):
     assert pending(client) == 0
 
 
-def test_what_was_committed_and_not_acknowledged_is_passed_over(redis, client):
+def test_committed_unacknowledged_entries_are_skipped(redis, client):
     """As after a kill between the commit and what follows it."""
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
@@ -78,7 +78,7 @@ def test_members_of_a_group_share_a_stream(redis, client, others):
         assert client.xpending_range("s", "g", "-", "+", 99, "b")[9]["times_delivered"] == 1
 
 
-def test_the_only_member_of_a_group_decides_where_it_stands(redis, client):
+def test_the_only_member_of_a_group_resets_its_position(redis, client):
     """As after a store was put back from a copy, or begun anew."""
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
@@ -89,7 +89,7 @@ def test_the_only_member_of_a_group_decides_where_it_stands(redis, client):
         assert numbers(read(source, 15)) == list(range(5, 20))
 
 
-def test_the_group_tells_the_lag(redis, client):
+def test_the_group_reports_the_lag(redis, client):
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
         (batch,) = read(source, 5, size=5)
@@ -141,7 +141,7 @@ def test_fields_of_an_entry_are_those_of_the_event(redis, client):
     assert json.loads(told[0][1]) == bad
 
 
-def test_entries_that_are_no_events_are_refused(redis, client):
+def test_entries_that_are_not_events_are_refused(redis, client):
     ids = [client.xadd("s", {"event": b'{"i": 0}'}), client.xadd("s", {"other": "x"})]
     ids.append(client.xadd("s", {"more": "x", "event": b'{"i": 1}'}))
     with closing(open_group(redis)) as source:
@@ -160,7 +160,7 @@ def test_entries_that_are_no_events_are_refused(redis, client):
 
 
 @pytest.mark.parametrize("group", [{}, {"group": "g"}], ids=["alone", "group"])
-def test_a_stream_that_lost_data_is_said_to(redis, client, group):
+def test_a_stream_that_lost_data_is_reported(redis, client, group):
     redis.publish("s", events(10, 1))
     with closing(make(redis.source("s", **group))) as source:
         source.seek(None)
@@ -187,7 +187,7 @@ def test_a_stream_that_is_deleted_while_it_is_read(redis, client):
                 pass
 
 
-def test_what_redis_refuses_is_told(redis, client):
+def test_errors_of_redis_are_reported(redis, client):
     client.set("s", "no stream")
     with closing(make(redis.source("s"))) as source, pytest.raises(SourceError, match="WRONGTYPE"):
         read(source, 1)
@@ -199,7 +199,7 @@ def test_what_redis_refuses_is_told(redis, client):
     assert "gu/ess" not in str(told.value)
 
 
-def test_the_password_may_stand_in_the_environment(redis, client, monkeypatch):
+def test_the_password_can_come_from_the_environment(redis, client, monkeypatch):
     monkeypatch.setenv("REDIS_PASSWORD", PASSWORD)
     redis.publish("s", events(3, 1))
     options = redis.source("s")
@@ -293,7 +293,7 @@ def test_a_crash_and_a_trim_after_a_delivery(redis, client, committed):
 
 @GROUPS
 @TRIMMED
-def test_a_stream_that_is_deleted_and_made_again(redis, client, group, lost):
+def test_a_stream_that_is_deleted_and_recreated(redis, client, group, lost):
     redis.publish("s", events(20, 1))
     with closing(make(redis.source("s", **group))) as source:
         source.seek(None)
@@ -312,7 +312,7 @@ def test_a_stream_that_is_deleted_and_made_again(redis, client, group, lost):
 
 
 @GROUPS
-def test_tokens_of_earlier_versions_are_understood(redis, client, group):
+def test_tokens_of_earlier_versions_are_read(redis, client, group):
     redis.publish("s", events(20, 1))
     with closing(make(redis.source("s", **group))) as source:
         source.seek(None)
@@ -329,7 +329,7 @@ def test_tokens_of_earlier_versions_are_understood(redis, client, group):
             read(source, 1)
 
 
-def test_a_shared_group_misses_what_was_trimmed(redis, client):
+def test_a_shared_group_reports_trimmed_entries(redis, client):
     redis.publish("s", events(20, 1))
     with (
         closing(open_group(redis)) as source,

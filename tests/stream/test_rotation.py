@@ -228,7 +228,7 @@ def test_a_writer_that_keeps_the_old_file(stopped, tmp_path):
     reader.stop()
 
 
-def test_a_late_write_before_anything_of_the_next_file(tmp_path):
+def test_a_late_write_is_read_before_the_next_file(tmp_path):
     path = tmp_path / "e.jsonl"
     reader = Reader(path)
     with path.open("ab", buffering=0) as old:
@@ -309,7 +309,7 @@ def test_a_truncation_after_everything_was_read_loses_nothing(tmp_path):
     reader.stop()
 
 
-def test_a_file_that_counts_up_is_not_taken_for_one_that_counts_down(tmp_path):
+def test_rotation_that_counts_up_is_recognised(tmp_path):
     for n, time in ((1, 5), (2, 3), (10, 1)):
         (tmp_path / f"e.jsonl.{n}").write_bytes(line(n))
         os.utime(tmp_path / f"e.jsonl.{n}", ns=(time, time))
@@ -355,7 +355,7 @@ def test_infix_names_are_other_data_unless_the_file_has_one(tmp_path):
     reader.stop()
 
 
-def test_a_file_that_is_no_regular_file_is_refused_at_once(tmp_path):
+def test_special_files_are_refused_at_once(tmp_path):
     fifo = tmp_path / "fifo.jsonl"
     os.mkfifo(fifo)
     with pytest.raises(PriorError, match="kind = 'stdin'"):

@@ -91,7 +91,7 @@ SUFFIXES = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 @pytest.mark.parametrize("block", [1, 7, 1 << 20])
-def test_files_from_any_token_on(kind, suffix, block, tmp_path, monkeypatch):
+def test_files_are_resumed_from_any_token(kind, suffix, block, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     data = as_csv(17) if kind == "csv" else b"\n".join(map(line, range(17)))
     path = tmp_path / f"events.{kind}{suffix}"
@@ -99,7 +99,7 @@ def test_files_from_any_token_on(kind, suffix, block, tmp_path, monkeypatch):
     assert_whole(lambda: File(str(path)), 17)
 
 
-def test_cells_are_what_csv_says(tmp_path):
+def test_cells_agree_with_the_csv_module(tmp_path):
     path = tmp_path / "events.csv"
     path.write_bytes(as_csv(10))
     (batch,) = File(str(path)).batches()
@@ -191,7 +191,7 @@ def split(data, cut, offset=0, header=None, **limits):
     some.booleans(),
     some.integers(2, 4),
 )
-def test_rows_that_are_none_are_the_same_in_any_blocks(lines, cut, ended, most):
+def test_invalid_rows_are_the_same_in_any_blocks(lines, cut, ended, most):
     data = ("x,y\n" + "\n".join(lines) + ("\n" if ended else "")).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqbayes.events.rows.MOST_LINES", most)
@@ -239,7 +239,7 @@ def test_a_refused_row_is_kept_whole(tmp_path):
 
 
 @pytest.mark.parametrize("block", [3, 64, 1 << 20])
-def test_what_is_too_long_is_refused_and_passed_over(block, tmp_path, monkeypatch):
+def test_long_records_are_refused_and_skipped(block, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     path = tmp_path / "events.jsonl"
     long = b'{"i": 1, "text": "' + b"x" * 5000
@@ -254,7 +254,7 @@ def test_what_is_too_long_is_refused_and_passed_over(block, tmp_path, monkeypatc
         assert numbers(batches[: i + 1]) + rest == [0, 1]
 
 
-def test_rows_that_are_none_are_refused(tmp_path):
+def test_invalid_rows_are_refused(tmp_path):
     path = tmp_path / "events.csv"
     path.write_bytes(b"i,text\n0,a\n1\n2,\xff\n3,b,c\n4,d\n\n")
     (batch,) = File(str(path)).batches()
@@ -380,7 +380,7 @@ def test_a_rotated_file_that_was_compressed_is_found(log):
 
 @pytest.mark.parametrize("copy", [".bak", ".save", "-copy", ".1.orig", ".20240501", ".1.gz", ".9"])
 @pytest.mark.parametrize("again", [False, True], ids=["watched", "meanwhile"])
-def test_a_copy_beside_it_is_not_read(copy, again, log, monkeypatch):
+def test_a_copy_in_the_same_directory_is_not_read(copy, again, log, monkeypatch):
     monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.05)
     follower = Follower(log)
     append(log, *range(100))
@@ -403,7 +403,7 @@ def test_a_copy_beside_it_is_not_read(copy, again, log, monkeypatch):
     follower.close()
 
 
-def test_a_compression_that_is_not_finished_is_not_read(log):
+def test_an_incomplete_compressed_file_is_not_read(log):
     append(log, 0, 1)
     follower = Follower(log)
     follower.read(2)
@@ -422,7 +422,7 @@ def test_a_compression_that_is_not_finished_is_not_read(log):
 @pytest.mark.parametrize(
     "names", [("-20240501", "-20240502.gz"), (".2024-05-01_13", ".2024-05-01_14.zst"), (".2", ".1")]
 )
-def test_what_was_rotated_later_is_read(names, log):
+def test_later_rotated_files_are_read(names, log):
     append(log, 0, 1)
     follower = Follower(log)
     follower.read(2)
@@ -452,7 +452,7 @@ def finish(path, token=None):
 
 @pytest.mark.parametrize("suffix", list(SUFFIXES)[1:])
 @pytest.mark.parametrize("unit", [1, 10**3, 10**9], ids=["ns", "us", "s"])
-def test_files_of_equal_lines_are_told_apart(suffix, unit, log):
+def test_files_of_equal_lines_are_distinguished(suffix, unit, log):
     same = b'{"x":true}\n'
     log.write_bytes(500 * same)
     now = time.time_ns()
@@ -474,7 +474,7 @@ def test_files_of_equal_lines_are_told_apart(suffix, unit, log):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("block", [100, 1500, 1 << 20])
-def test_a_file_that_only_begins_as_the_old_one_is_another(suffix, block, tmp_path, monkeypatch):
+def test_a_file_with_the_same_beginning_is_another_file(suffix, block, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     path = tmp_path / f"events.jsonl{suffix}"
     pack = SUFFIXES[suffix]
@@ -489,7 +489,7 @@ def test_a_file_that_only_begins_as_the_old_one_is_another(suffix, block, tmp_pa
     assert finish(path, old)[0] > 0  # what earlier versions wrote can be read
 
 
-def test_the_marks_are_those_of_the_bytes(tmp_path):
+def test_positions_are_those_of_the_bytes(tmp_path):
     data = os.urandom(5000)
     path = tmp_path / "any"
     path.write_bytes(data)
@@ -507,7 +507,7 @@ def test_the_marks_are_those_of_the_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("block", [7, 1 << 20])
-def test_a_line_that_is_still_written_is_left_to_the_next_run(block, log, monkeypatch):
+def test_an_incomplete_line_is_left_to_the_next_run(block, log, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     last = b'{"i": -1.5e-3, "n": [true, null, {"t": "\\u00e9\xc3\xa9"}]}'
     append(log, 0)
@@ -524,7 +524,7 @@ def test_a_line_that_is_still_written_is_left_to_the_next_run(block, log, monkey
         assert finish(log)[0] == 2
 
 
-def test_a_truncated_file_is_read_anew(log):
+def test_a_truncated_file_is_read_from_its_beginning(log):
     follower = Follower(log)
     append(log, 0, 1, 2)
     follower.read(3)
@@ -537,7 +537,7 @@ def test_a_truncated_file_is_read_anew(log):
     follower.close()
 
 
-def test_a_file_that_is_lost_is_said_to_be(log):
+def test_a_lost_file_is_reported(log):
     append(log, 0, 1)
     follower = Follower(log)
     follower.read(2)
@@ -551,7 +551,7 @@ def test_a_file_that_is_lost_is_said_to_be(log):
     assert numbers(restarted.batches()) == [7]
 
 
-def test_a_file_that_is_gone_comes_back(log, monkeypatch):
+def test_a_deleted_file_that_is_recreated_is_read(log, monkeypatch):
     monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.05)
     append(log, 0)
     follower = Follower(log)
@@ -587,7 +587,7 @@ def test_files_that_arrive(tmp_path):
     again.close()
 
 
-def test_a_file_that_is_still_written_is_waited_for(tmp_path):
+def test_a_file_is_read_when_it_is_complete(tmp_path):
     source = Directory(str(tmp_path), follow=True, settle=0.3)
     batches = source.batches(timeout=0.01)
     append(tmp_path / "a.jsonl", 0)
@@ -738,7 +738,7 @@ def test_standard_input():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_killed_while_it_follows_a_rotating_file_it_is_bit_identical(tmp_path, nursery):
+def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_path, nursery):
     """kill -9 at random moments, the file growing and being rotated all the while."""
     records = events(3000, 5)
     path, whole, store = (tmp_path / name for name in ("e.jsonl", "whole.jsonl", "b.db"))
