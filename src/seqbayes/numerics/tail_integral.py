@@ -1,8 +1,8 @@
-"""Integrals from which the tails of beta and gamma distributions follow at any depth.
+"""Integrals for the tails of beta and gamma distributions at any depth.
 
 The logit of a beta variable and the logarithm of a gamma variable have log-concave densities. A
-tail is the density at its end times the integral of the ratio of densities from there on, which
-falls from 1 in one sweep: Gauss-Legendre quadrature computes it to all digits, whatever the
+tail is the density at its end times the integral of the ratio of densities beyond this end, which
+decreases monotonically from 1: Gauss-Legendre quadrature computes it to full precision for all
 parameters. Compiled; plain Python without a compiler.
 """
 
@@ -28,7 +28,7 @@ _NODES = cython.declare(cython.int, 32)
 # How far the logarithm of the integrand falls within the range of integration.
 _FALL = cython.declare(cython.double, 42.0)
 _WIDTH = cython.declare(cython.double, 8.0)
-# From there on an integrand that does not grow is a plain exponential.
+# Number of panels after which a non-increasing integrand is a plain exponential.
 _FEW_PANELS = cython.declare(cython.int, 6)
 _MOST_PANELS = cython.declare(cython.int, 100)
 _LARGEST = cython.declare(cython.double, 600.0)
