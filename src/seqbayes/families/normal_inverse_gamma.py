@@ -52,9 +52,6 @@ class NormalInverseGammaHyperparameters(NamedTuple):
         return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
 
 
-_DEFAULT = NormalInverseGammaHyperparameters(0.0, NEGLIGIBLE, 0.5, NEGLIGIBLE)
-
-
 class NormalInverseGammaBelief:
     """The joint distribution of (mean, variance); cdf, ppf and intervals are of the marginals."""
 
@@ -283,9 +280,12 @@ class NormalInverseGamma(
 
         With the default prior, a component could shrink to a single observation.
         """
-        if self.prior != _DEFAULT:
+        if not self._has_default_weights():
             return self
-        return type(self)(0.0, 1.0, 1.0, 1.0, self.likelihood, self.seed)
+        return type(self)(self.prior_mean, 1.0, 1.0, 1.0, self.likelihood, self.seed)
+
+    def _has_default_weights(self) -> bool:
+        return (self.kappa, self.alpha, self.beta) == (NEGLIGIBLE, 0.5, NEGLIGIBLE)
 
     @staticmethod
     def combine(
@@ -305,8 +305,10 @@ class NormalInverseGamma(
         )
 
     def in_words(self) -> str:
-        """Return the prior as text, the default one without its hyperparameters."""
-        return "NormalInverseGamma()" if self.prior == _DEFAULT else super().in_words()
+        """Return the prior as text, without `kappa`, `alpha` and `beta` if they are the default."""
+        if not self._has_default_weights():
+            return super().in_words()
+        return f"NormalInverseGamma({f'{self.prior_mean:.6g}' if self.prior_mean else ''})"
 
     @property
     def prior_share(self) -> float:
