@@ -1,4 +1,4 @@
-"""The answers of the API as types: what its clients read, and its OpenAPI document says."""
+"""Types of the answers of the API, for clients and for its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Number = float | None
 Interval = tuple[Number, Number] | None
 
 Kind = str
-"""How a belief is shown; the OpenAPI document lists the kinds, which `register_view` extends."""
+"""How a belief is displayed; the OpenAPI document lists all registered kinds."""
 
 Scale = Literal["", "share", "log"]
 """How numbers are written: as they are, in percent, or by their exponential."""
 
 
 class Error(Struct):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
     error: str
 
 
 class BeliefInfo(Struct):
-    """A belief; `keys` is how many it has.
+    """A belief; `keys` is the number of its keys.
 
-    `example` is an event that it would learn from, where its fields are known.
+    `example` is an event that it could learn from, if its fields are known.
     """
 
     name: str
@@ -46,7 +46,7 @@ class BeliefInfo(Struct):
 
 
 class SourceInfo(Struct):
-    """Where beliefs come from; `id` is the field that identifies an event, if any."""
+    """The source of the beliefs; `id` is the field that identifies an event, if any."""
 
     kind: str
     name: str
@@ -67,8 +67,8 @@ class BeliefList(Struct):
 class Spark(Struct):
     """Mean and interval over time, in seconds since 1970, as columns.
 
-    Of a belief about several numbers it is one of them: `part` names it, and `unit` says whether it
-    is a share.
+    For a belief about several numbers, it is the history of one of them: `part` is its name, and
+    `unit` is set if it is a share.
     """
 
     t: list[float]
@@ -89,7 +89,7 @@ class Density(Struct):
 
 
 class Variance(Struct):
-    """What is believed of the variance."""
+    """The belief about the variance."""
 
     mean: Number
     mle: Number
@@ -98,7 +98,7 @@ class Variance(Struct):
 
 
 class LabelShare(Struct):
-    """What is believed of the share of a label."""
+    """The belief about the share of a label."""
 
     label: str
     mean: Number
@@ -111,8 +111,8 @@ class LabelShare(Struct):
 class Component(Struct):
     """A component of a mixture; its density is weighted.
 
-    `n` is the weight of what it is expected to have made, `fields` what is believed of its
-    parameters, and `text` says their means.
+    `n` is the expected weight of its observations, `fields` are the estimates of its parameters,
+    and `text` contains their means.
     """
 
     name: str
@@ -139,7 +139,7 @@ class NamedEstimate(Struct):
 
 
 class Estimate(Struct):
-    """What is believed of a number, or of labels; which fields there are depends on the kind."""
+    """Estimates of a number or of shares of labels; the fields depend on the kind."""
 
     kind: Kind
     n: Number
@@ -166,14 +166,14 @@ class Marginal(Estimate, kw_only=True):
 
 
 class Start(Struct):
-    """How many events a mixture keeps, of those that are needed to begin with."""
+    """The number of events that a mixture has buffered, and the number that it needs to start."""
 
     kept: int
     needed: int
 
 
 class Responsibility(Struct):
-    """One component, and whether it made an event: share × density ÷ evidence = responsibility."""
+    """The responsibility of one component for an event: share × density ÷ evidence."""
 
     name: str
     share: Number
@@ -182,7 +182,7 @@ class Responsibility(Struct):
 
 
 class Responsibilities(Struct):
-    """Which component made an event."""
+    """The responsibilities of all components for an event."""
 
     x: Any
     evidence: Number
@@ -190,10 +190,10 @@ class Responsibilities(Struct):
 
 
 class Card(Estimate, kw_only=True):
-    """A key of a belief, at a glance; which fields there are depends on its kind.
+    """Summary of a key of a belief; the fields depend on its kind.
 
-    The components of a mixture that is not `settled` yet may exchange their names, and are fitted
-    to four fifths or more of what is kept for its `start`.
+    The components of a mixture that is not `settled` may still exchange their names. They are
+    fitted to at least four fifths of the events buffered for its `start`.
     """
 
     belief: str
@@ -213,7 +213,7 @@ class Card(Estimate, kw_only=True):
 
 
 class Cards(Struct):
-    """Some keys of a belief, of `total` that were found."""
+    """A page of the keys that were found, and their `total` number."""
 
     belief: BeliefInfo
     total: int
@@ -221,7 +221,7 @@ class Cards(Struct):
 
 
 class PredictiveCurve(Struct):
-    """The distribution of the next observation: of several numbers, a line for each."""
+    """The distribution of the next observation; for several numbers, one line for each."""
 
     kind: Literal["pmf", "pdf", "lines"]
     x: list[float | str]
@@ -233,7 +233,7 @@ class PredictiveCurve(Struct):
 
 
 class HistoryCurve(Spark, kw_only=True):
-    """Mean and interval over time, with the weight of the data where it is known."""
+    """Mean and interval over time, with the weight of the data if it is known."""
 
     n: list[Number]
 
@@ -249,8 +249,8 @@ class Recent(Struct):
 class BayesStep(Struct):
     """One step of Bayes' rule: densities of the parameter at a value, before and after.
 
-    Of labels the parameter is the share `of` the one seen; of a new one (None) that of all that
-    were not seen.
+    For labels, the parameter is the share `of` the observed label; for a new label (None), the
+    total share of all labels that have not occurred.
     """
 
     x: Any
@@ -264,7 +264,7 @@ class BayesStep(Struct):
 
 
 class DeadLetterInfo(Struct):
-    """An event that could not be used: by a belief, or by any where that is empty."""
+    """An event that a belief could not use; an empty `belief` means that none could."""
 
     belief: str
     position: str
@@ -275,7 +275,7 @@ class DeadLetterInfo(Struct):
 
 
 class Detail(Card, kw_only=True):
-    """All that is known of a key; `parts` are the numbers of which one can ask for the history."""
+    """Everything about a key; `parts` are the numbers whose history can be requested."""
 
     posterior: dict[str, Any] | list[Any] | None
     prior: dict[str, Any] | list[Any] | None
@@ -292,7 +292,7 @@ class Detail(Card, kw_only=True):
 
 
 class RefusalCount(Struct):
-    """Why a belief has refused events, and how many."""
+    """A reason why a belief has refused events, and their number."""
 
     belief: str
     reason: str
@@ -300,7 +300,7 @@ class RefusalCount(Struct):
 
 
 class DeadLetterList(Struct):
-    """The newest of `total` events that could not be used, and the commonest reasons of all."""
+    """The newest of `total` events that could not be used, and the most frequent reasons."""
 
     total: int
     reasons: list[RefusalCount]
@@ -308,7 +308,7 @@ class DeadLetterList(Struct):
 
 
 class Difference(Struct):
-    """The first of two keys less the second."""
+    """The difference between the first and the second of two keys."""
 
     pair: tuple[str, str]
     mean: Number
@@ -317,7 +317,7 @@ class Difference(Struct):
 
 
 class ComparedShare(Struct):
-    """What is believed of the share of a label by one of several keys."""
+    """The belief of one of several keys about the share of a label."""
 
     mean: Number
     interval: Interval
@@ -325,9 +325,9 @@ class ComparedShare(Struct):
 
 
 class Comparison(Struct):
-    """How probable each key is to be the best, and the likeliest less each of the others.
+    """The probability of each key to be the best, and the differences of the best to the others.
 
-    `shares` has what is compared of each key where that is the share of a label.
+    `shares` contains the compared beliefs if they are about the share of a label.
     """
 
     keys: list[str]
@@ -339,9 +339,9 @@ class Comparison(Struct):
 
 
 class Health(Struct):
-    """How pipeline and server do; ages in seconds.
+    """Health of pipeline and server; ages in seconds.
 
-    `quiet` says that all is well but for events that were to be expected and do not come.
+    `quiet` is true if the pipeline works but expected events do not arrive.
     """
 
     status: Literal["ok", "stalled", "stopped"]
@@ -361,14 +361,14 @@ class Health(Struct):
 
 
 class Session(Struct):
-    """What a browser may do."""
+    """The permissions of a browser."""
 
     session: bool
     reading_is_free: bool
 
 
 class Ok(Struct):
-    """It is done."""
+    """Success."""
 
     ok: bool
 
@@ -381,7 +381,7 @@ class Steps(Struct):
 
 
 class StoryOpening(Struct):
-    """A story that has begun; with it comes what its first JSON line says."""
+    """A started story, with the fields of its first JSON line."""
 
     id: str
 

@@ -21,18 +21,18 @@ _EXAMPLES: dict[str, Any] = {
     "pair": [2, 3],
     "counts": {"north": 2},
 }
-"""A value of each kind of field."""
+"""Example values of each kind of field."""
 
 
 def of_belief(belief: Belief) -> About:
-    """Return what a belief of a pipeline is."""
+    """Describe a belief of a pipeline."""
     fields = [*belief.features, *belief.field]
     about = _about(belief.name, belief.state, list(belief.by), fields)
     return about._replace(example=example(belief), unit=belief.unit)
 
 
 def example(belief: Belief) -> dict[str, Any]:
-    """Return an event that a belief would learn from.
+    """Return an example of an event for a belief.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def example(belief: Belief) -> dict[str, Any]:
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
-    """Return what a belief of a store is; a store does not know its fields.
+    """Describe a belief of a store, which does not know its fields.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def _half_life(state: Any) -> str | None:
 class About(NamedTuple):
     """Description of a belief.
 
-    `example` is an event that it would learn from, where its fields are known; `read` makes a state
-    out of its stored JSON text, `make` one that has learned nothing.
+    `example` is an event for it, if its fields are known; `read` decodes a stored state, and `make`
+    returns one without data.
     """
 
     name: str
@@ -120,7 +120,7 @@ class About(NamedTuple):
     make: Callable[[], Any]
 
     def told(self, keys: int) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the description as JSON values."""
         told = self._asdict()
         del told["read"], told["make"]
         return {**told, "keys": keys}

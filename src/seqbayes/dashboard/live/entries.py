@@ -1,4 +1,4 @@
-"""The beliefs of one name as a page sees them: copies by key, ranked, and told as JSON."""
+"""The keys of one belief for pages: copies of their states, ranked, and as JSON."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import StoreError
 
 RATE_SECONDS = 10.0
-"""Over about how long the rate of a key is averaged."""
+"""Time constant of the average rate of a key."""
 
 LEAST_RATE = 0.01
-"""Events a second, below which a single event is no rate any more."""
+"""Events per second below which the rate is 0."""
 
 SORTS = ("n", "mean", "width", "rate", "updated", "key")
 
@@ -32,7 +32,7 @@ SPARK = 60
 STEPS = 10
 
 TRAILS = 1000
-"""Keys of a belief whose last events are kept, those that had some last."""
+"""Maximum number of keys of a belief whose last events are kept: those with the latest events."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Update:
 
 
 class Entry:
-    """One key: a copy of its state, and what is known of how it came about.
+    """One key: a copy of its state and its recent history.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Entry:
         return self._about.name
 
     def replace(self, update: Update) -> None:
-        """Take a newer copy."""
+        """Replace the state by a newer copy."""
         self._rate = self._faded(update.updated) + update.events / RATE_SECONDS
         if update.events == 0.0 and self._before is None and self._n is not None:
             self._before = self._n, self.updated  # a store does not say how many events came
@@ -193,29 +193,29 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """How it is shown."""
+        """The kind of the belief."""
         return self._about.kind
 
     def follow(self) -> views.Followed | None:
-        """Return the subject of the sparkline and its present value; None if it has none."""
+        """Return the number in the sparkline with its present value, or None."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
         held = self._followed
         found = views.followed(self.state, () if held is None else held.path)
         if found is not None and held is not None and found.path != held.path:
-            # what the store remembers of it is another line
+            # the store has the history of another number
             self.spark, self._gap, self.seeded = [], 1.0, False
         self._followed = found or held
         return found
 
     @property
     def followed(self) -> views.Followed | None:
-        """What the sparkline is about of several numbers, as of its last point; else None."""
+        """The number in the sparkline, of several, as of its last point; otherwise None."""
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:
-        """Begin the sparkline with points that are older than its own, as many as it has room for.
+        """Prepend points that are older than those of the sparkline, as many as fit.
 
         Examples
         --------
@@ -233,7 +233,7 @@ class Entry:
 
     @property
     def sparked(self) -> float:
-        """When the sparkline got its last point; 0 before the first."""
+        """Time of the last point of the sparkline; 0 without points."""
         return self.spark[-1][0] or 0.0 if self.spark else 0.0
 
     def note(self, now: float) -> None:
@@ -257,7 +257,7 @@ class Entry:
         now
             Seconds since 1970.
         since
-            Without the sparkline if it has no point newer than that.
+            The sparkline is left out if it has no newer point.
         """
         if self.known_card is None:
             make_cards([self])
@@ -279,7 +279,7 @@ class Entry:
         return told
 
     def detail(self, now: float) -> dict[str, Any]:
-        """Return all that is known of the key, as JSON values."""
+        """Return everything about the key as JSON values."""
         told = {**self.card(now), **views.detail(self.state, self.last)}
         recent = [] if self.trail is None else self.trail.recent()
         told["recent"] = [
@@ -292,20 +292,20 @@ class Entry:
 
     @property
     def names(self) -> list[str] | None:
-        """The values of the fields that the key is made of; None of the pooled rest."""
+        """The values of the fields of the key; None for the pooled rest."""
         names: list[str] | None = msgspec.json.decode(self.key)
         return names
 
     @property
     def collated(self) -> tuple[Any, ...]:
-        """What its key is sorted by."""
+        """The sort key of its name."""
         if self._collated is None:
             self._collated = collated(self.names)
         return self._collated
 
 
 def _recent_rate(events: float, seconds: float) -> float:
-    """Return what events that came evenly within some seconds add to a fading rate.
+    """Return the contribution of evenly spaced events within some seconds to a decaying rate.
 
     Examples
     --------
@@ -348,7 +348,7 @@ class Shelf:
     Parameters
     ----------
     about
-        What the belief is.
+        The description of the belief.
     """
 
     def __init__(self, about: About) -> None:
@@ -374,12 +374,12 @@ class Shelf:
         return entry, told
 
     def drop(self, key: str) -> None:
-        """Forget a key."""
+        """Delete a key."""
         self.entries.pop(key, None)
         self.trailed.pop(key, None)
 
     def top(self, most: int) -> list[Entry]:
-        """Return the entries that have seen most."""
+        """Return the entries with the most data."""
         if self._top is None or self._top[:2] != (self.version, most):
             ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
             self._top = (self.version, most, ranked)
@@ -413,9 +413,9 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 
 def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
-    """Return what keys are sorted by, as people sort names: the pooled rest comes last.
+    """Return the sort key of names in natural sort order; the pooled rest comes last.
 
-    Accents and case count only where all else is alike, and numbers by their size.
+    Accents and case only break ties, and numbers are sorted by size.
 
     Examples
     --------
@@ -428,7 +428,7 @@ def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
 
 
 def _folded(text: str) -> list[tuple[int, str]]:
-    """Return texts and numbers in turn; a number is its length and its digits."""
+    """Return alternating texts and numbers; a number is its length and its digits."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     parts = _DIGITS.split("".join(c for c in plain if not unicodedata.combining(c)))
     return [

@@ -1,4 +1,4 @@
-"""Copies of states that a running pipeline hands over between batches."""
+"""Copies of states that a running pipeline passes on between batches."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
 SHORTEST = 0.03
-"""Minimum number of seconds between two hand-overs."""
+"""Minimum number of seconds between two transfers."""
 
 SHARE = 10.0
-"""The pause after a hand-over, as a multiple of the time that the hand-over took."""
+"""The pause after a transfer, as a multiple of its duration."""
 
 LONGEST = 1.0
-"""Maximum number of seconds between two hand-overs."""
+"""Maximum number of seconds between two transfers."""
 
 MOST_EVENTS = 2000
-"""Maximum number of single events of a watched key between two hand-overs."""
+"""Maximum number of single events of a watched key between two transfers."""
 
 FEW_EVENTS = 5000
-"""Maximum number of events of a belief between two hand-overs for which all keys are watched."""
+"""Maximum number of events of a belief between two transfers for which all keys are watched."""
 
 
 class _Observer:
@@ -76,7 +76,7 @@ class _Observer:
         self._watched: dict[Any, list[tuple[Any, ...]]] = {}
 
     def events(self) -> dict[Any, Sequence[tuple[Any, ...]]]:
-        """Return all events of every key of which all are known."""
+        """Return the events of the keys for which all events were recorded."""
         found: dict[Any, list[tuple[Any, ...]]] = {}
         for keys, arguments in self._batches:
             for key, each in zip(keys, arguments, strict=True):
@@ -86,7 +86,7 @@ class _Observer:
 
 
 class StateFeed(Collector):
-    """A collector that hands over copies of changed states to other threads.
+    """A collector that passes copies of changed states to other threads.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class StateFeed(Collector):
         self.events = 0
 
     def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
-        """Tell all events of these keys, by belief, from the next hand-over on."""
+        """Record all events of these keys, by belief, from the next transfer on."""
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def watched(self, name: str) -> frozenset[Any]:
@@ -144,7 +144,7 @@ class StateFeed(Collector):
         return self._observers[name].watched
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Hand over what has changed, if it is time."""
+        """Pass on the states that have changed, if it is time."""
         now = self.alive = time.monotonic()
         if batch is not None:
             self.events = pipeline.events
@@ -191,16 +191,16 @@ class StateFeed(Collector):
             before = pending.get(key)
             if before is not None and update.state is not None:
                 update.events += before.events
-                # told one by one from what the board has, or not at all
+                # published one by one from the state of the board, or not at all
                 whole = before.happened and update.happened
                 happened = [*before.happened, *update.happened] if whole else ()
                 update.happened = happened if len(happened) <= MOST_EVENTS else ()
             pending[key] = update
 
     def take(self) -> tuple[bool, dict[str, dict[str, Update]]]:
-        """Return whether a pipeline was opened since the last time, and what was handed over.
+        """Return whether a pipeline was opened since the last call, and the updates since then.
 
-        What an opened pipeline hands over first are all states in its store.
+        The first updates of an opened pipeline are all states in its store.
         """
         with self._lock:
             self.ready.clear()

@@ -1,4 +1,4 @@
-"""What a store remembers of how beliefs came about."""
+"""Histories of beliefs from a store."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from seqbayes.stream.stores import StoreReader
 _NUMBER = (int, float)
 
 _NEAR = 0.2
-"""Seconds in which a point of a sparkline adds nothing to a stored one."""
+"""Seconds within which a point of a sparkline duplicates a stored one."""
 
 _LONGEST = 100_000
-"""Characters of a stored summary that is read for one label's sake: others have very many."""
+"""Maximum length of a stored summary that is read for a single label."""
 
 
 def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
-    """Begin sparklines that have not begun yet with what the store remembers."""
+    """Start the sparklines of entries with their stored histories."""
     for entry in entries:
         if not entry.seeded:
             entry.seeded = True
@@ -49,18 +49,18 @@ def history(
     spark: dict[str, Any],
     part: Followed | None = None,
 ) -> dict[str, Any]:
-    """Return what a store remembers of a key as columns, with what a sparkline adds in between.
+    """Return the stored history of a key as columns, merged with the points of its sparkline.
 
     Parameters
     ----------
     reader
-        The store's, if there is one.
+        The reader of the store, or None.
     name, key
-        Of the belief, and the stored text of its key.
+        The belief, and the stored text of its key.
     spark
         The columns of the sparkline.
     part
-        What is followed of a belief about several numbers.
+        The number that is followed, of a belief about several.
     """
     path = () if part is None else part.path
     found = [] if reader is None else list(_points(reader, name, key, path))
@@ -74,7 +74,7 @@ def history(
 
 
 def _is_near(t: float, known: list[float]) -> bool:
-    """Whether one of the times, which ascend, is about the same."""
+    """Return whether one of the ascending times is about the same."""
     place = bisect.bisect(known, t - _NEAR)
     return place < len(known) and known[place] <= t + _NEAR
 
@@ -111,7 +111,7 @@ def estimate_at(
 
 
 def _at(value: Any, path: Path, pairs: bool = False) -> Any:
-    """Return what a summary has at a path; of `pairs` coordinates are within each of two ends.
+    """Return the value at a path of a summary; `pairs` have coordinates within each of two ends.
 
     Examples
     --------

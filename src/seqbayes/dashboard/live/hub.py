@@ -23,7 +23,7 @@ from seqbayes.dashboard.views.figures import values
 MAX_CLIENTS = 200
 
 MAX_FRAMES = 40
-"""Frames that may wait for a slow client before it is dropped."""
+"""Maximum number of queued frames of a slow client, which is then dropped."""
 
 FASTEST = 20.0
 """Maximum number of frames per second."""
@@ -41,7 +41,7 @@ def frame(event: str, data: Any, number: str = "") -> bytes:
 
 
 class Subscription(NamedTuple):
-    """What a client wants to see: beliefs (none for all), keys, and how much how often."""
+    """The beliefs (none for all) and keys that a client requests, with limits."""
 
     beliefs: frozenset[str]
     keys: frozenset[tuple[str, str]]
@@ -50,7 +50,7 @@ class Subscription(NamedTuple):
 
 
 class Connection:
-    """One connection; frames wait here until they are sent.
+    """The queue of frames of one connection.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Connection:
         self.dropped = asyncio.Event()
 
     def offer(self, number: int, data: bytes) -> None:
-        """Take a frame; one too many drops the client."""
+        """Queue a frame; a client whose queue is full is dropped."""
         if len(self._frames) >= MAX_FRAMES:
             self.dropped.set()
             self.close()
@@ -75,7 +75,7 @@ class Connection:
             self._wake.set()
 
     def close(self) -> None:
-        """Drop what waits, and let the connection end."""
+        """Discard the queue and end the connection."""
         self.closed = True
         self._frames.clear()
         self._wake.set()
@@ -148,7 +148,7 @@ class Hub:
             client.close()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(10.0)
@@ -207,14 +207,14 @@ class Hub:
         health = self.origin.health()
         health.uptime = self._now() - self.started
         health.clients = len(self.clients)
-        if self.failure is not None:  # what is shown is not up to date
+        if self.failure is not None:  # the beliefs shown are not up to date
             health.status, health.error = "stalled", health.error or self.failure
         told = asdict(health)
         told["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
         return told
 
     def look_at(self, name: str, key: str) -> None:
-        """Tell the events of a key one by one for a while."""
+        """Publish single events of a key for a while."""
         with self._lock:
             self._looked[name, key] = self._now() + WATCHED_FOR
             while len(self._looked) > 200:
@@ -226,9 +226,9 @@ class Hub:
         Parameters
         ----------
         subscription
-            What is wanted.
+            The subscription of the client.
         last
-            The Last-Event-ID of a client that comes back, or empty.
+            The Last-Event-ID of a client that reconnects, or empty.
         """
         boot, _, number = last.partition(".")
         since = int(number) if boot == self.boot and number.isdecimal() else -1
@@ -366,7 +366,7 @@ class Hub:
 def _cards(
     entries: list[Entry], now: float, sparked: Mapping[tuple[str, str], float] = {}
 ) -> list[dict[str, Any]]:
-    """Return cards, without the sparklines of those that have been told and not grown since."""
+    """Return cards; sparklines without new points are left out."""
     by_belief: dict[str, list[Entry]] = {}
     for entry in entries:
         by_belief.setdefault(entry.belief, []).append(entry)

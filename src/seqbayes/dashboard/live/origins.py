@@ -30,9 +30,9 @@ class PipelineOrigin:
     Parameters
     ----------
     config
-        What it runs.
+        The configuration.
     runner, feed
-        What runs it, and what it hands over.
+        Its thread, and the collector of its states.
     """
 
     def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
@@ -47,7 +47,7 @@ class PipelineOrigin:
         self.refresh(board, 0.0)
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Take the states that were handed over, or wait for them."""
+        """Show the states that the pipeline has passed on, or wait for them."""
         if not self.feed.ready.wait(timeout):
             return
         opened, updates = self.feed.take()
@@ -180,7 +180,7 @@ class StoreOrigin:
             for key in list(changed):
                 known = shelf.entries.get(key)
                 if known is not None and known.updated >= changed[key].updated == since:
-                    del changed[key]  # the commit that was read last
+                    del changed[key]  # from the commit that was read last
         self._seen[name] = max((row.updated for row in rows), default=since)
         if self.reader.count(name) < len(shelf.entries.keys() | changed.keys()):
             kept = {row.key for row in self.reader.rows(name)}
@@ -258,7 +258,7 @@ Origin = PipelineOrigin | StoreOrigin | StoryOrigin
 
 
 def _trouble(runner: StoredRunner) -> str | None:
-    """Return why a runner in another process does not get on, if that is so."""
+    """Return the reason why a runner in another process makes no progress, or None."""
     if not runner.alive:
         return None
     if runner.halted:
@@ -284,7 +284,7 @@ class PipelineThread:
     config
         The configuration.
     feed
-        What hands over to the board.
+        The collector of states for the board.
     collectors
         Further collectors.
     told

@@ -15,7 +15,7 @@ RECENT = 50
 
 
 class Happened(NamedTuple):
-    """An event that a key learned: when, what, its surprise, and the step of Bayes' rule."""
+    """An event that a key learned, with its time, surprise and step of Bayes' rule."""
 
     at: float
     x: Any
@@ -40,7 +40,7 @@ class _Stretch:
                 x, surprise = arguments[0], views.surprise(state, arguments)
                 effects.append(Happened(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
-        # a key may have been dropped and begun anew between them
+        # a key may have been dropped and created again in between
         return effects if views.weight_of(state) == views.weight_of(self.after) else []
 
 
@@ -77,7 +77,7 @@ class Trail:
     def live(
         self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float
     ) -> list[Happened]:
-        """Take it, and return what it did: the last events."""
+        """Add events, and return their effects."""
         self.recent()
         told = _Stretch(before, after, [(at, arguments) for arguments in events]).replay()
         self._told.extend(told)
@@ -89,7 +89,7 @@ class Trail:
         return sum(len(stretch.events) for stretch in self._untold)
 
     def recent(self) -> list[Happened]:
-        """Return the last events that were taken."""
+        """Return the last events with their effects."""
         for stretch in self._untold:
             self._told.extend(stretch.replay())
         self._untold = []

@@ -1,4 +1,4 @@
-"""Who may do what: tokens, sessions, hosts and origins."""
+"""Access rules: tokens, sessions, hosts and origins."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SESSION_SECONDS = 30 * 86400
 MIN_TOKEN_LENGTH = 16
 
 FREE_GUESSES = 10
-"""Wrong tokens of a client before it has to wait: 1 s, and twice as long after each further one."""
+"""Number of wrong tokens before a client has to wait: 1 s, then twice as long after each one."""
 
 MAX_WAIT_SECONDS = 5.0
-"""Longest wait: the right token from the same address is accepted after it."""
+"""Maximum wait, after which the right token from the same address is accepted."""
 
 FORGET_SECONDS = 600.0
-"""Time without a wrong token after which those of a client are forgotten."""
+"""Time after the last wrong token until the count of a client is reset."""
 
 MAX_REMEMBERED_CLIENTS = 10_000
 
@@ -95,7 +95,7 @@ class Access:
         return hmac.compare_digest(signature.encode(), self._sign(text).encode())
 
     def revoke(self, value: str, now: float | None = None) -> None:
-        """End a session: its cookie is refused from now on, also from other browsers.
+        """End a session: its cookie is no longer accepted from any browser.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Access:
 
 
 class Guesses:
-    """Count wrong tokens by client, and make clients wait that sent many.
+    """Count wrong tokens by client, and delay clients that sent many.
 
     The same wrong token counts once, so that a program with an outdated token does not lock out
     others at its address.
@@ -164,7 +164,7 @@ class Guesses:
             self._clients.popitem(last=False)
 
     def right(self, client: str) -> None:
-        """Forget the wrong tokens of a client that has sent the right one."""
+        """Reset the count of a client that has sent the right token."""
         self._clients.pop(client, None)
 
     def wait(self, client: str) -> float:
@@ -191,7 +191,7 @@ def network_of(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that is bound to this.
+    """Return whether a server that is bound to an address can only be reached from this machine.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def host_name(header: str) -> str:
 
 
 def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Whether a request that changes something comes from a page of this server, or from no page.
+    """Return whether a write comes from a page of this server, or from a program.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
 
 
 def has_origin(headers: Mapping[str, str]) -> bool:
-    """Whether a browser said where a request comes from."""
+    """Return whether a browser has sent the origin of a request."""
     return "origin" in headers or "sec-fetch-site" in headers
 
 
@@ -269,7 +269,7 @@ def client_of(scope: Any) -> str:
 
 
 def local_page(page: str) -> str:
-    """Return the path of a page of this server; ``/`` instead of any other address.
+    """Return the path of a page of this server; ``/`` for any other address.
 
     Examples
     --------
@@ -281,7 +281,7 @@ def local_page(page: str) -> str:
 
 
 def cookie_name(scope: Any) -> str:
-    """Return the name of the session's cookie: cookies do not tell ports apart."""
+    """Return the name of the session cookie; it has the port, since ports share cookies."""
     server = scope.get("server") or ("", 0)
     return f"seqbayes_{server[1]}"
 

@@ -54,7 +54,7 @@ class Reads:
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
-        """Return which of several keys is best, and by how much."""
+        """Compare several keys."""
         (name,) = segments(request, "/api/compare/")[:1]
         return await self._answer(request, lambda: self._compare(request, name))
 
@@ -118,7 +118,7 @@ class Reads:
         told["parts"] = [] if part is None else [each.name for each in others]
         if part is not None and wanted not in (None, part.name):
             part = _found(others, wanted)
-            # a sparkline is of what is followed; of others there is the store, and what is now
+            # the sparkline has another number: use the store, and the present value
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.origin.reader
         told["history"] = past.history(reader, name, key, spark, part)
@@ -143,7 +143,7 @@ class Reads:
         label = request.query_params.get("label")
         with self._board.lock:
             shelf = self._shelf(name)
-            # they are replaced, never changed, so that the lock need not be kept
+            # states are replaced and never changed, so the lock is not needed any longer
             states = [self._entry(shelf, key).state for key in keys]
         if len(set(keys)) < len(keys):
             raise Refusal(422, "expected different keys to compare")

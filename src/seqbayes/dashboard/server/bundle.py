@@ -1,4 +1,4 @@
-"""Join the modules of a page into one script, so that a browser needs one request for them."""
+"""Join the modules of a page into one script, to save requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EXPORT = re.compile(r"^export ((?:async )?(?:class|function\*?|const) (\w+))", 
 
 
 LAZY = {"./views/mms.js": "/static/replay-mms.js", "./views/coins.js": "/static/replay-coins.js"}
-"""Dynamic imports that get a script of their own, and its address."""
+"""Dynamic imports with a separate script, and its address."""
 
 
 def bundle(entry: Path, main: Path | None = None) -> str:

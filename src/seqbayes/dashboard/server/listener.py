@@ -35,10 +35,10 @@ _UNSENT = 20_000  # milliseconds of unacknowledged data after which a connection
 
 
 class LimitedProtocol(H11Protocol):
-    """A connection that ends if it stays silent, or if its client has too many of them.
+    """A connection that is closed if it is idle, or if its client has too many connections.
 
-    When a client has too many unfinished requests, the oldest of them ends, so that neither it nor
-    others are shut out.
+    If a client has too many unfinished requests, the oldest is closed, so that the server stays
+    available to this client and to others.
     """
 
     by_client: ClassVar[dict[str, dict[LimitedProtocol, None]]] = {}

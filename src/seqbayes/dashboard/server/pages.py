@@ -34,7 +34,7 @@ BUNDLES = {
     "replay-mms.js": "js/views/mms.js",
     "replay-coins.js": "js/views/coins.js",
 }
-"""Scripts that consist of a module and all that it imports: one request instead of a chain."""
+"""Scripts that contain a module and all modules that it imports, to save requests."""
 
 
 def root() -> Path:
@@ -99,7 +99,7 @@ class Pages:
     Parameters
     ----------
     access
-        Knows the token.
+        The access rules.
     """
 
     def __init__(self, access: Access, log: Callable[[str, str, str], None]) -> None:
@@ -130,7 +130,7 @@ class Pages:
         return self._files.response(request, "login.html")
 
     async def login(self, request: Request) -> Response:
-        """Begin a session if the token is right, and return to the requested page."""
+        """Start a session if the token is right, and redirect to the requested page."""
         body = (await body_of(request, 4096)).decode(errors="replace")
         given = parse_qs(body).get("token", [""])[0].strip()
         page = local_page(request.query_params.get("next", "/"))
@@ -159,7 +159,7 @@ class Pages:
         return done
 
     async def session(self, request: Request) -> Response:
-        """Return what this browser may do."""
+        """Return the permissions of this browser."""
         told: dict[str, Any] = {
             "session": bool(request.scope.get("state", {}).get("session")),
             "reading_is_free": self._access.reading_is_free,

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 SLOWEST = 30.0
-"""Seconds in which a body must arrive."""
+"""Timeout in seconds for a request body."""
 
 _SMALL = 4096
 
@@ -82,12 +82,12 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
 
 
 def choice(request: Request, name: str, choices: Sequence[str]) -> str:
-    """Return one of several words from the query, the first by default.
+    """Return a choice from the query; the first one is the default.
 
     Raises
     ------
     Refusal
-        If it is another word.
+        If it is not one of the choices.
     """
     word = request.query_params.get(name, choices[0])
     if word not in choices:
