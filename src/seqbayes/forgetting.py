@@ -448,5 +448,5 @@ class Decayed(_Answers[H, E, I, X]):
 
 
 def _scaled(weight: float, power: int) -> float:
-    """Return ``weight * 2 ** power``, 0 where that is too small to count."""
+    """Return ``weight * 2 ** power``, 0 if that is too small to count."""
     return math.ldexp(weight, max(power, -2000))

@@ -467,7 +467,7 @@ def test_categorical(rng):
             getattr(d, method)(0.5)
     with pytest.raises(NotImplementedError, match="labels have no order"):
         d.interval()
-    with pytest.raises(NotImplementedError, match="no numbers"):
+    with pytest.raises(NotImplementedError, match="not numbers"):
         _ = d.mean
 
 

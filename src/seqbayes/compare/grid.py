@@ -74,7 +74,7 @@ class Coordinate:
         return u
 
     def log_point(self, u: Array) -> Array:
-        """Return the logarithm of the parameter; nan where it is not positive."""
+        """Return the logarithm of the parameter; nan if it is not positive."""
         return np.full_like(u, np.nan)
 
     def locate(self, x: Array) -> tuple[Array, Array]:

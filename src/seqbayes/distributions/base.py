@@ -1,4 +1,4 @@
-"""What every distribution has: density, both tails, quantiles, intervals, moments and draws."""
+"""The interface of distributions: density, tails, quantiles, intervals, moments and draws."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _parameter(v: Real) -> Real:
 
 
 def exponential(x: Real) -> Real:
-    """exp(x), 0 or inf where it leaves the floats."""
+    """exp(x), 0 or inf if it leaves the floats."""
     if is_array(x):
         with np.errstate(all="ignore"):
             return np.exp(x)
@@ -64,18 +64,18 @@ class Distribution:
     Attributes
     ----------
     discrete : bool
-        Whether it lives on whole numbers: then it has `pmf` and `logpmf`, else `pdf` and `logpdf`.
+        Whether it is on whole numbers: then it has `pmf` and `logpmf`, else `pdf` and `logpdf`.
     scalar : bool
         Whether all hyperparameters are floats; then answers to floats are floats.
     mean, var, std, mode : float, array or None
-        None (nan within arrays) where they do not exist, inf where they are infinite.
+        None (nan within arrays) where they do not exist, inf if they are infinite.
     """
 
     discrete: ClassVar[bool] = False
     scalar: bool = True
     support: tuple[Real, Real] = (-math.inf, math.inf)
 
-    # What a distribution supplies, for x inside its support.
+    # Defined by subclasses, for x inside the support.
 
     def _log_density(self, x: Real) -> Real:
         raise NotImplementedError
@@ -162,7 +162,7 @@ class Distribution:
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         raise NotImplementedError
 
-    # What follows.
+    # Derived methods.
 
     @overload
     def logp(self, x: float) -> float: ...

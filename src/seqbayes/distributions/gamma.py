@@ -72,7 +72,7 @@ class Gamma(Distribution):
 
     @property
     def mean(self) -> Real:
-        """Shape / rate; None where the rate is 0."""
+        """Shape / rate; None if the rate is 0."""
         if self.scalar:
             return self.shape / self.rate if self.rate > 0.0 else None
         exists = self.rate > 0.0
@@ -80,14 +80,14 @@ class Gamma(Distribution):
 
     @property
     def var(self) -> Real:
-        """Shape / rate**2; None where the rate is 0."""
+        """Shape / rate**2; None if the rate is 0."""
         exists = self.rate > 0.0
         rate = choose(exists, self.rate, 1.0)
         return or_none(exists, self.shape / rate / rate)
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest: 0 for shapes up to 1; None where the rate is 0."""
+        """Where the density is largest: 0 for shapes up to 1; None if the rate is 0."""
         if self.scalar:
             return max(0.0, (self.shape - 1.0) / self.rate) if self.rate > 0.0 else None
         exists = self.rate > 0.0
@@ -97,7 +97,7 @@ class Gamma(Distribution):
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.standard_gamma(self.shape, size) / self.rate
 
-    # What transformed variables need.
+    # For transformed variables.
 
     def _tilted_mode(self, exponent: float) -> Real:
         """Where density * x**exponent is largest."""
@@ -118,11 +118,11 @@ class Gamma(Distribution):
         return choose(self.shape > 1.0, (self.shape - 1.0) / (self.rate + 1.0), 0.0)
 
     def _log_power_moment(self, exponent: float) -> Real:
-        """Log E[X**exponent]; inf where it is infinite."""
+        """Log E[X**exponent]; inf if it is infinite."""
         return log_gamma_moment(self.shape, exponent) - exponent * logarithm(self.rate)
 
     def _log_power_spread(self, exponent: float) -> Real:
-        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf where it is infinite."""
+        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.shape, exponent)
 
     def _log_exponential_moment(self) -> Real:
@@ -152,7 +152,7 @@ def power_limit(exponent: Real, log_constant: Real) -> Real:
 
 
 def log_gamma_moment(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + exponent) / Gamma(shape); inf where that diverges.
+    """Log of Gamma(shape + exponent) / Gamma(shape); inf if that diverges.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def log_gamma_moment(shape: Real, exponent: float) -> Real:
 
 
 def log_gamma_spread(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf where that diverges.
+    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf if that diverges.
 
     Examples
     --------
@@ -243,7 +243,7 @@ class InverseGamma(Distribution):
 
 
 def _ratio(a: Real, b: Real) -> Real:
-    """Return a / b, inf where b is 0."""
+    """Return a / b, inf if b is 0."""
     if is_array(a, b):
         with np.errstate(all="ignore"):
             return a / b

@@ -1,4 +1,4 @@
-"""Student's t distribution of vectors, and what a covariance's entries are believed to be."""
+"""Student's t distribution of vectors, and the distribution of the entries of a covariance."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class MultivariateT(Distribution):
 
     @property
     def var(self) -> Any:
-        """Covariance matrix (d, d); None where it is not finite."""
+        """Covariance matrix (d, d); None if it is not finite."""
         return self.scale * (self.df / (self.df - 2.0)) if self.df > 2.0 else None
 
     @property
     def std(self) -> Any:
-        """Standard deviation of every coordinate; None where it is not finite."""
+        """Standard deviation of every coordinate; None if it is not finite."""
         var = self.var
         return None if var is None else np.sqrt(np.diagonal(var))
 
@@ -110,7 +110,7 @@ class MultivariateT(Distribution):
         )
 
     def scorer(self) -> Callable[[list[float]], float]:
-        """Return the log density of one vector as a function, faster where it is called often."""
+        """Return the log density of one vector as a function, faster for repeated calls."""
         loc, df, half, height = self.loc, self.df, (self.df + len(self.loc)) / 2.0, self._log_height
         whitening = np.linalg.inv(self._factor) / self._size
 
@@ -188,7 +188,7 @@ class Covariance(Distribution):
     scale
         Its scale matrix (2, 2).
     rest
-        The second variance's part in it that the first does not explain, where that is known with
+        The second variance's part in it that the first does not explain, if that is known with
         more digits than the matrix tells.
 
     References
@@ -261,7 +261,7 @@ class Covariance(Distribution):
 
     @property
     def var(self) -> Any:
-        """Variance; None where it is not finite."""
+        """Variance; None if it is not finite."""
         if not self.df > 5.0:
             return None
         v = self.df
@@ -270,7 +270,7 @@ class Covariance(Distribution):
 
     @property
     def mode(self) -> Any:
-        """Where the density is largest, found by search."""
+        """The mode, found by search."""
         from scipy.optimize import minimize_scalar
 
         low, high = self.ppf(0.01), self.ppf(0.99)

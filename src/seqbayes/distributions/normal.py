@@ -1,4 +1,4 @@
-"""The normal and Student t distributions: beliefs about locations, and what comes next of them."""
+"""The normal and Student t distributions: beliefs about locations, and their predictions."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ class Normal(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest; None where the variance is infinite."""
+        """Where the density is largest; None if the variance is infinite."""
         return or_none(self._var < math.inf, self._mean)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.normal(self._mean, self._std, size)
 
-    # What transformed variables need.
+    # For transformed variables.
 
     def _tilted_mode_exponential(self) -> Real:
         """Where density * exp(-x) is largest."""
@@ -204,10 +204,10 @@ class StudentT(Distribution):
         with np.errstate(divide="ignore"):
             return self.loc + self.scale * z * np.sqrt(0.5 * np.minimum(self.df, 1e18) / square)
 
-    # What transformed variables need.
+    # For transformed variables.
 
     def _tilted_mode_exponential(self) -> Real:
-        """Where density * exp(-x) is largest: nowhere, it grows without bound as x falls."""
+        """Where density * exp(-x) is largest: it is unbounded as x decreases."""
         return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
 
     def _log_exponential_moment(self) -> Real:

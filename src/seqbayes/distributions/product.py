@@ -15,7 +15,8 @@ from seqbayes.tables import by_field
 class Product:
     """The joint distribution of independent parameters, a mapping from field to parameter.
 
-    The density is that of all fields, or of those that a mapping names; all else is per field.
+    The density is that of all fields, or of those that a mapping contains; other answers are per
+    field.
     """
 
     def __init__(self, marginals: Mapping[Any, Any]) -> None:
@@ -70,5 +71,5 @@ class Product:
 
 
 def some(answers: dict[Any, Any]) -> dict[Any, Any] | None:
-    """Return answers by field; None where no field has one."""
+    """Return answers by field; None if no field has one."""
     return None if all(answer is None for answer in answers.values()) else answers

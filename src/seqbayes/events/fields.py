@@ -152,7 +152,7 @@ class Layout:
 
 
 def _absent(name: str, header: Sequence[str]) -> Any:
-    """Return what stands for the cells of a column that the header does not have."""
+    """Return the placeholder for the cells of a column that the header does not have."""
     similar = similar_name(name, header)
     return UNSET if similar is None else InvalidValue(f"it is missing; the header has {similar!r}")
 
@@ -169,7 +169,7 @@ def similar_name(name: str, header: Sequence[str]) -> str | None:
 
 
 def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:
-    # two attributes cannot have one name; where they would, this type decodes nothing anyway
+    # two attributes cannot have one name; such a type decodes nothing anyway
     shared = sum(name == other for other, _ in slots) > 1
     return msgspec.field(default=UNSET, name=attribute if shared else name)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 try:
     import cython
-except ImportError:  # without a compiler this file runs as it is
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

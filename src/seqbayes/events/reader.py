@@ -52,7 +52,7 @@ class Reader:
         self._counted = belief.counted
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
-        """Whether `learn_one` gets an observation and nothing else."""
+        """Whether `learn_one` gets only an observation."""
         self.simple: tuple[str | None, str, bool] | None = None
         """The attribute of the key (None without keys), the attribute of the observation, and
         whether the observation is a text; None if either is made of several attributes."""
@@ -207,7 +207,7 @@ def _spell(value: Any) -> Any:
 
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:
-    """Return what tells whether a value is the one wanted, or one of several."""
+    """Return a predicate for a required value, or for one of several."""
     several = tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
     if all(isinstance(each, str) for each in several):
         return lambda value: value in several

@@ -128,7 +128,7 @@ class Part:
     end
         Offset of the next record.
     refused
-        Offset, beginning and reason of everything that is not a record.
+        Offset, beginning and reason of each piece of input that is not a record.
     """
 
     records: Sequence[Any] = ()
@@ -248,7 +248,7 @@ class Lines:
         if self._dropped or not self._rest.lstrip().startswith(b"{"):
             return False
         text = replace_surrogates(self._rest)
-        return any(map(_is_truncated, (text, text + b"0")))  # "-" is no number, "-0" is
+        return any(map(_is_truncated, (text, text + b"0")))  # "-" is not a number, "-0" is
 
     def _skip(self, block: bytes, last: bool) -> Part:
         """Drop the rest of a record that is too long, up to its end."""

@@ -76,7 +76,7 @@ class Rows(Lines):
     def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
         """Return the line after the row that begins with line i.
 
-        It is i if a quote is never closed, and None if later blocks must tell.
+        It is i if a quote is never closed, and None if this depends on later blocks.
         """
         quoted, length = False, -1
         for j in range(i, min(len(lines), i + MOST_LINES)):

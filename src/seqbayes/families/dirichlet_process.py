@@ -112,7 +112,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     @property
     def categories(self) -> tuple[Any, ...]:
-        """The labels known so far, in the order in which they came."""
+        """The labels known so far, in order of first appearance."""
         return tuple(self.posterior.atoms)
 
     @property

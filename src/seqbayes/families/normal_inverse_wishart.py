@@ -217,7 +217,7 @@ class NormalInverseWishart(
         near = mean + share[..., None] * gap
         far = (origin + shift) - (1.0 - share)[..., None] * gap
         weight = (kappa * share)[..., None]
-        # the outer product first, which is symmetric to the bit
+        # the outer product first, which is symmetric to the last bit
         spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
         combined = NormalInverseWishartHyperparameters(
             np.where(share[..., None] < 0.5, near, far),
@@ -334,7 +334,7 @@ def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any]:
 
 
 def _within(hyperparameters: Any, squares: Any) -> Any:
-    """Return the factor of the scale and the scatter together, None where it is not definite."""
+    """Return the factor of the scale and the scatter together, None if it is not definite."""
     if not np.any(squares):
         return factor_of(hyperparameters)
     within = triangular(np.asarray(hyperparameters[3]) + squares)

@@ -304,7 +304,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return self.likelihood.predictive(fields)
 
     def predict_one(self, x: Any = None) -> dict[Any, Any] | None:
-        """Return the next value of every field: the likeliest label, or the mean of a number."""
+        """Predict the next value of every field: the most probable label or the mean."""
         return self._each(lambda state: state.predict_one())
 
     def predict_proba_one(self, x: Any = None) -> dict[Any, Any]:

@@ -50,7 +50,7 @@ class NormalInverseWishartBelief:
 
     @property
     def mean(self) -> MultivariateParameters[Any]:
-        """Mean of either parameter, None where it does not exist."""
+        """Mean of either parameter, None if it does not exist."""
         left = np.asarray(self._df - self._d - 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             covariance = self._scale / left[..., None, None]
@@ -83,7 +83,7 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
 
     def logpdf(self, theta: Any) -> float:
-        """Log joint density at (mean, covariance); -inf where that is not positive definite."""
+        """Log joint density at (mean, covariance); -inf if that is not positive definite."""
         mean, covariance = (np.asarray(v, float) for v in theta)
         d, df = self._d, self._df
         size = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))

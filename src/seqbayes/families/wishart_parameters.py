@@ -33,7 +33,7 @@ class NormalInverseWishartHyperparameters(_Fields):
 
     @cached_property
     def factor(self) -> Any:
-        """The lower triangular F with ``scale = F F'``, None where the scale is not definite.
+        """The lower triangular F with ``scale = F F'``, None if the scale is not definite.
 
         After data far from the prior mean it has digits that the scale, rounded, has lost.
         """
@@ -57,7 +57,7 @@ def factor_of(hyperparameters: Any) -> Any:
 def triangular(matrix: Any) -> Any:
     """Return the lower triangular factor of a matrix (d, d), or of many, in any units.
 
-    None where one is not positive definite, or not by more than what rounding may have added.
+    None if one is not positive definite, or not by more than what rounding may have added.
     """
     matrix = np.asarray(matrix, float)
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)

@@ -307,7 +307,7 @@ class BaseMixture(StreamClusterer):
         return -float(self.log_predictive(arguments[0])) if self.n_samples else None
 
     def forecasts(self, x: Any) -> dict[str, Any]:
-        """Return the likeliest component, the log density, and the probability of each component.
+        """Return the most probable component, the log density, and the responsibilities.
 
         Raises
         ------

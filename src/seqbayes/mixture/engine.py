@@ -18,7 +18,7 @@ from seqbayes.mixture.rows import as_weight
 
 try:
     import cython
-except ImportError:  # installed without a compiler: this file runs as plain Python
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

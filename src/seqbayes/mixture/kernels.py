@@ -19,7 +19,7 @@ import numpy as np
 
 try:
     import cython
-except ImportError:  # installed without a compiler: this file runs as plain Python
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

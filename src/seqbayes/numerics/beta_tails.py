@@ -29,7 +29,7 @@ def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     x : float or array
         In [0, 1].
     y : float or array, optional
-        1 - x, where it is known better than by subtraction.
+        1 - x, if it is known better than by subtraction.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Quantiles of discrete distributions, and shortest intervals of all of them."""
+"""Quantiles of discrete distributions, and shortest intervals of all distributions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LARGEST = 1e307  # beyond, sums of two such numbers overflow
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
     """Shortest interval with probability `level` of a continuous distribution with one mode.
 
-    Where the density at an end of the support is not exceeded on the whole one-sided interval from
-    there, that interval is the answer. Otherwise both ends have the same density; they are found
+    If the density at an end of the support is not exceeded on the whole one-sided interval from
+    this end, that interval is the answer. Otherwise both ends have the same density; they are found
     by Brent's method in the logit of the share of the outside mass that lies below.
 
     Parameters
@@ -169,7 +169,8 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
     """Smallest run of whole numbers with probability of at least `level`.
 
     For one mode (or none, as for the uniform) this is the highest-density set; among sets of the
-    same size it is the likeliest. If the mass is U-shaped the run starts at an end of the support.
+    same size it is the most probable. If the mass is U-shaped the run starts at an end of the
+    support.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
     longest = min(high - low, from_first - first)
 
     def best(length: float) -> float:
-        """Start of the likeliest run of `length` + 1 numbers."""
+        """Start of the most probable run of `length` + 1 numbers."""
 
         def past(k: float) -> bool:
             return bool(distribution.logpmf(k) >= distribution.logpmf(k + length + 1.0))

@@ -5,7 +5,7 @@ grow like n log n and cancel almost completely. The functions here follow Loader
 form instead: what remains of a log gamma function after Stirling's leading terms
 (`log_stirling_ratio`, small), and deviances (`deviance`, small near the mode).
 
-All of them take floats or arrays: floats in, float out; arrays broadcast.
+All of them accept floats or arrays: floats in, float out; arrays broadcast.
 
 References
 ----------
@@ -130,7 +130,7 @@ def deviance(x: Real, mean: Real, difference: Real = None) -> Real:
     x, mean : float or array
         Both >= 0.
     difference : float or array, optional
-        x - mean, where it is known better than by subtraction.
+        x - mean, if it is known better than by subtraction.
 
     References
     ----------
@@ -449,7 +449,7 @@ def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
     ----------
     x, step : float or array
     low : float or array, optional
-        x - abs(step), where it is known better than by subtraction.
+        x - abs(step), if it is known better than by subtraction.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The triangular square root of a sum of squares: what a regression remembers of its rows.
+"""The triangular square root of a sum of squares: the sufficient statistic of a regression.
 
 Plain Python source that Cython compiles; uncompiled it does the same, slower. A row of features
 with its target joins the factor by Givens rotations, which keep the digits that sums of products
@@ -19,7 +19,7 @@ import numpy as np
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

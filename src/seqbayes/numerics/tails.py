@@ -12,7 +12,7 @@ fail (scipy 1.17):
 * ``stdtr`` and ``stdtrit`` have nine digits near the centre: the beta distribution.
 * Products of parameters of the beta distribution overflow: gamma variables beyond 1e100.
 
-All take floats or arrays: floats in, float out; arrays broadcast.
+All accept floats or arrays: floats in, float out; arrays broadcast.
 
 References
 ----------

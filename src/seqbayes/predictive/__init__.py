@@ -1,4 +1,4 @@
-"""What comes next: the predictive distributions, observations averaged over a belief."""
+"""Predictive distributions: observations averaged over a belief about their parameter."""
 
 from seqbayes.distributions import Normal, StudentT
 from seqbayes.predictive.base import DiscreteDistribution

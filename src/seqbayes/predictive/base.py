@@ -1,4 +1,4 @@
-"""What distributions on whole numbers share."""
+"""Base class of distributions on whole numbers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class DiscreteDistribution(Distribution):
         return regions.smallest(lambda k: self.sf(k) <= q, guess, self.support[0], step)
 
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
-        """About where the quantile is, by the normal distribution, and how far off that may be."""
+        """An approximate quantile from the normal distribution, and a bound of its error."""
         mean, std = self.mean, self.std
         if not (math.isfinite(mean) and math.isfinite(std)):
             return float(self.support[0]), 1.0

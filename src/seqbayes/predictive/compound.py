@@ -110,7 +110,7 @@ class CompoundGamma(Distribution):
         with np.errstate(all="ignore"):
             return self.beta * np.where(x == 0.0, 0.0, x / y)
 
-    # What transformed variables need.
+    # For transformed variables.
 
     def _tilted_mode(self, exponent: float) -> Real:
         """Where density * x**exponent is largest."""
@@ -135,12 +135,12 @@ class CompoundGamma(Distribution):
         return up / (half + (np.sqrt(root) if is_array(root) else math.sqrt(root)))
 
     def _log_power_moment(self, exponent: float) -> Real:
-        """Log E[X**exponent]; inf where it is infinite."""
+        """Log E[X**exponent]; inf if it is infinite."""
         gammas = log_gamma_moment(self.k, exponent) + log_gamma_moment(self.alpha, -exponent)
         return gammas + exponent * logarithm(self.beta)
 
     def _log_power_spread(self, exponent: float) -> Real:
-        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf where it is infinite."""
+        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.k, exponent) + log_gamma_spread(self.alpha, -exponent)
 
     def _log_exponential_moment(self) -> Real:
@@ -204,12 +204,12 @@ class Transformed(Distribution):
 
     @property
     def mean(self) -> Real:
-        """Expected value, inf where it is infinite."""
+        """Expected value, inf if it is infinite."""
         return exponential(self.transform.log_mean(self.base))
 
     @property
     def var(self) -> Real:
-        """Variance, inf where it is infinite."""
+        """Variance, inf if it is infinite."""
         spread = self.transform.log_spread(self.base)
         if is_array(spread):
             with np.errstate(all="ignore"):
@@ -240,7 +240,7 @@ class Transformed(Distribution):
 
 
 class Symmetric(Distribution):
-    """A variable on both sides of a centre, at distance (scale y)**power and equally likely.
+    """A variable on either side of a centre with equal probability, at distance (scale y)**power.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ class Symmetric(Distribution):
 
     @property
     def mean(self) -> Real:
-        """The centre; None where the mean distance is infinite."""
+        """The centre; None if the mean distance is infinite."""
         return or_none(self.distance.mean < math.inf, self.centre)
 
     @property
@@ -302,7 +302,7 @@ class Symmetric(Distribution):
 
     @property
     def mode(self) -> Real:
-        """The centre, if the distance is likeliest there; None if there is one on each side."""
+        """The centre, if the distance is most probable there; None if there is one on each side."""
         return or_none(self.distance.mode == 0.0, self.centre)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:

@@ -36,7 +36,7 @@ class Bernoulli(DiscreteDistribution):
     ----------
     p : float or array
     q : float or array, optional
-        1 - p, where it is known better than by subtraction.
+        1 - p, if it is known better than by subtraction.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Bernoulli(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """The likelier outcome; 0 of two equally likely ones."""
+        """The more probable outcome; 0 of two equally likely ones."""
         if self.scalar:
             return int(self.p_one > self.p_zero)
         return np.where(self.p_one > self.p_zero, 1, 0)
@@ -184,7 +184,7 @@ class BetaBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Likeliest number, the smallest of several; None where all are, or both ends."""
+        """Most probable number, the smallest of several; None if all are, or both ends."""
         if not self.scalar:
             return _modes(self)
         a, b, trials = self.alpha, self.beta, self.trials
@@ -219,7 +219,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
     alpha, beta : float or array
         > 0.
     start : int
-        Number that stands for no failure: 0, or 1 where the first success counts as well.
+        The smallest value: 0, or 1 if the first success is counted.
 
     Notes
     -----
@@ -284,7 +284,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Likeliest number, the smallest of several."""
+        """Most probable number, the smallest of several."""
         if not self.scalar:
             return _modes(self)
         # pmf(k + 1) > pmf(k) while (r + k) (beta + k) > (k + 1) (alpha + beta + r + k)
@@ -371,7 +371,7 @@ class NegativeBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Likeliest number, the smallest of several."""
+        """Most probable number, the smallest of several."""
         if not self.scalar:
             return _modes(self)
         return max(0, math.ceil((self.shape - 1.0) * (self.exposure / self.rate) - 1.0))
@@ -402,7 +402,7 @@ def _modes(distribution: DiscreteDistribution) -> Array:
 
 
 def _poisson(rng: np.random.Generator, mean: Any) -> Any:
-    """Poisson draws, by the normal distribution where 1e15 digits cannot show the difference."""
+    """Poisson draws; normal draws for means above 1e15, where the difference is not visible."""
     huge = mean > 1e15
     draws = rng.poisson(np.where(huge, 0.0, mean))
     if not np.any(huge):

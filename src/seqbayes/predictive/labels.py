@@ -83,13 +83,13 @@ class Categorical(_Labelled):
 
     @property
     def mean(self) -> Real:
-        """Refused: labels are no numbers."""
-        raise NotImplementedError("labels are no numbers: they have probabilities, not a mean")
+        """Refused: labels are not numbers."""
+        raise NotImplementedError("labels are not numbers: they have probabilities, not a mean")
 
     @property
     def var(self) -> Real:
-        """Refused: labels are no numbers."""
-        raise NotImplementedError("labels are no numbers: they have probabilities, not a variance")
+        """Refused: labels are not numbers."""
+        raise NotImplementedError("labels are not numbers: they have probabilities, not a variance")
 
     @property
     def mode(self) -> Any:
@@ -145,7 +145,7 @@ class DirichletMultinomial(_Labelled):
         self.alpha = {label: float(a) for label, a in alpha.items()}
 
     def pmf(self, x: Any) -> float:
-        """Probability of a dict of counts; labels left out count 0."""
+        """Probability of a dict of counts; omitted labels count 0."""
         return float(exponential(self.logpmf(x)))
 
     def logpmf(self, x: Any) -> float:
@@ -180,10 +180,10 @@ class DirichletMultinomial(_Labelled):
 
     @property
     def mode(self) -> dict[Hashable, int] | None:
-        """The likeliest counts, found by adding one draw after another; None where alpha < 1.
+        """The most probable counts, found by adding one draw after another; None if alpha < 1.
 
-        Each draw goes where it raises the probability most, which is best for weights of at least
-        1, as the terms of a label are then log-concave.
+        Each draw is added where it increases the probability most, which is optimal for weights of
+        at least 1, because the terms of a label are then log-concave.
         """
         if any(a < 1.0 for a in self.alpha.values()) or all(a == 1.0 for a in self.alpha.values()):
             return None

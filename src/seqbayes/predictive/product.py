@@ -16,7 +16,7 @@ from seqbayes.tables import by_field
 class Product(Distribution):
     """One value of every field, each from a separate distribution.
 
-    A mapping may leave fields out: `p` and `logp` are then those of the given fields.
+    A mapping may omit fields: `p` and `logp` are then those of the given fields.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Product(Distribution):
 
     @property
     def mode(self) -> dict[Any, Any]:
-        """The likeliest value of every field."""
+        """The most probable value of every field."""
         return {name: distribution.mode for name, distribution in self.fields.items()}
 
     def marginal(self, names: Any) -> Any:
@@ -99,23 +99,23 @@ class Product(Distribution):
         raise NotImplementedError(f"several fields have no {what} together: use marginal(name)")
 
     def cdf(self, x: Any) -> Any:
-        """Refused: it is asked of a field."""
+        """Refused: it is defined for each field."""
         self._per_field("cdf")
 
     def sf(self, x: Any) -> Any:
-        """Refused: it is asked of a field."""
+        """Refused: it is defined for each field."""
         self._per_field("sf")
 
     def ppf(self, q: Any) -> Any:
-        """Refused: it is asked of a field."""
+        """Refused: it is defined for each field."""
         self._per_field("ppf")
 
     def isf(self, q: Any) -> Any:
-        """Refused: it is asked of a field."""
+        """Refused: it is defined for each field."""
         self._per_field("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Refused: it is asked of a field."""
+        """Refused: it is defined for each field."""
         self._per_field("interval")
 
     def __repr__(self) -> str:

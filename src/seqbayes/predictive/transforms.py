@@ -1,4 +1,4 @@
-"""Strictly monotone functions x of a variable y, with the moments and modes that they lead to."""
+"""Strictly monotone functions x of a variable y, with the moments and modes of x."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from seqbayes.numerics.special import Real, is_array
 
 
 class Transform(Protocol):
-    """What `Transformed` needs of a strictly monotone function."""
+    """The interface of strictly monotone functions for `Transformed`."""
 
     @property
     def increasing(self) -> bool:
         """Whether x grows with y."""
 
     def forward(self, y: Real) -> Real:
-        """Return x of y."""
+        """Return x for y."""
 
     def inverse(self, x: Real) -> Real:
-        """Return y of x."""
+        """Return y for x."""
 
     def log_derivative(self, x: Real) -> Real:
         """Return log |dy / dx| at x."""
@@ -43,8 +43,8 @@ class Transform(Protocol):
 class Power:
     """x = (scale y)**exponent of y > 0.
 
-    The Weibull distribution comes of exponent 1 / shape, the inverse gamma of exponent -1,
-    Rayleigh's and Maxwell's of exponent 1/2 and scale 2.
+    The Weibull distribution has exponent 1 / shape, the inverse gamma exponent -1,
+    Rayleigh's and Maxwell's exponent 1/2 and scale 2.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ class Power:
         return self.exponent > 0.0
 
     def forward(self, y: Real) -> Real:
-        """Return x of y."""
+        """Return x for y."""
         return _power(self.scale * y, self.exponent)
 
     def inverse(self, x: Real) -> Real:
-        """Return y of x."""
+        """Return y for x."""
         return _power(x, 1.0 / self.exponent) / self.scale
 
     def log_derivative(self, x: Real) -> Real:
@@ -106,7 +106,7 @@ class Power:
 class Exponential:
     """x = scale exp(y).
 
-    Pareto's distribution comes of an exponential y, the log-normal and log-t of y on the whole
+    Pareto's distribution has an exponential y, the log-normal and log-t have a y on the whole
     line.
 
     Parameters
@@ -126,11 +126,11 @@ class Exponential:
         (self.scale,) = parameters(scale)
 
     def forward(self, y: Real) -> Real:
-        """Return x of y."""
+        """Return x for y."""
         return self.scale * exponential(y)
 
     def inverse(self, x: Real) -> Real:
-        """Return y of x."""
+        """Return y for x."""
         ratio = x / self.scale
         # The logarithm of 1 + d keeps the digits of d = x / scale - 1.
         if is_array(ratio):

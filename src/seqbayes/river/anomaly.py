@@ -19,9 +19,9 @@ from seqbayes.state import State
 class PredictiveSurprise(AnomalyDetector, document.Estimator):
     """Score an observation by its surprise under the posterior predictive.
 
-    The surprise of a feature is ``log p(likeliest value) - log p(x)`` under its posterior
-    predictive: 0 for the value that was most expected, in whatever unit it is measured, and larger
-    the less expected x is. The score is the sum over the features, which are taken as independent.
+    The surprise of a feature is ``log p(most probable value) - log p(x)`` under its posterior
+    predictive: 0 for the most probable value, in any unit, and larger for less probable
+    values. The score is the sum over the features, which are assumed to be independent.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     Notes
     -----
     Numbers and counts have Jeffreys' prior, so that location and scale are learned from the data
-    alone. A number that never varied has no scale: as a label does, another value then surprises by
-    ``log n`` after n observations. A feature that is absent or was never learned does not surprise.
+    alone. A number that never varied has no scale: the surprise at another value is then that of a
+    new label, ``log n`` after n observations. Absent and unknown features have no surprise.
     Missing values (None, NaN), and values that do not fit the kind of their feature, are refused.
 
     Raises
@@ -110,7 +110,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return found
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation, the sum of its features'; 0 when most expected.
+        """Return the surprise of an observation, the sum over its features.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
 
     @property
     def feature_names(self) -> tuple[Any, ...]:
-        """Names of the features seen, in the order in which they first came."""
+        """Names of the known features, in order of first appearance."""
         return tuple(self._features)
 
     def belief(self, feature: Any) -> State:
@@ -193,7 +193,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {"sums": [self._n], "features": document.write_features(self._features)}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Give a new detector the data that `learned` returned."""
+        """Restore the data that `learned` returned."""
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)

@@ -21,9 +21,9 @@ SHAPES = ("full", "diagonal")
 
 
 class Cluster(NamedTuple):
-    """A component of the mixture of a class: its name in it, its share, and where it lies.
+    """A component of the mixture of a class: its name, share and centre.
 
-    `centre` has the mean of every number, or the likeliest label, by feature.
+    `centre` has the mean of every number, or the most probable label, by feature.
     """
 
     name: Any
@@ -65,7 +65,7 @@ class ClassMixture:
         self.names = self._vector | (fields.keys() - {numbers})
 
     def project(self, x: Mapping[Any, Any]) -> dict[Any, Any]:
-        """Return what the mixture takes of an observation, empty where it is nothing."""
+        """Return the features of an observation that the mixture models."""
         found: dict[Any, Any] = {}
         vector: dict[Any, Any] = {}
         for name, value in x.items():
@@ -80,7 +80,7 @@ class ClassMixture:
         return found
 
     def learn(self, x: Mapping[Any, Any], w: float) -> None:
-        """Absorb what the mixture takes of an observation."""
+        """Learn the features of an observation that the mixture models."""
         found = self.project(x)
         if found:
             self.mixture.learn_one(found, w)
@@ -125,7 +125,7 @@ def _fields(state: Any) -> dict[Any, Any]:
 
 
 def _centre(state: Any, parameter: Any) -> Any:
-    """Return the mean observation by field or feature; the likeliest label of labels."""
+    """Return the mean observation by field or feature; the most probable label of labels."""
     if parts := state.parts():
         return {name: _centre(field, parameter[name]) for name, field in parts.items()}
     if isinstance(parameter, Mapping):
@@ -179,7 +179,7 @@ def prototypes(given: Any) -> tuple[State, ...]:
 def read(
     written: Mapping[str, Any], numbers: Any, known: Mapping[Any, Feature] | None
 ) -> ClassMixture:
-    """Return the mixture of a class that was written.
+    """Read the mixture of a class.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def component(
 
     Every feature has the prior that naive Bayes would give it: its data in all classes
     together, worth `strength` observations; variances are those of `k` clusters that fill as much
-    space together. None where nothing varies yet.
+    space together. None if nothing varies yet.
     """
     fields: dict[Any, State] = {}
     numbers = {}

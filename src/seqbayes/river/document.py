@@ -32,7 +32,7 @@ class Estimator(Model):
         raise NotImplementedError
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Give a new estimator the data that `learned` returned.
+        """Restore the data that `learned` returned.
 
         Raises
         ------
@@ -42,7 +42,7 @@ class Estimator(Model):
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as a versioned dictionary of JSON values."""
+        """Return parameters and data as a versioned dictionary of JSON values."""
         parameters = inspect.signature(type(self)).parameters
         return {
             "seqbayes": serialization.VERSION,
@@ -116,7 +116,7 @@ def write_statistics(statistics: Statistics) -> Any:
 
 
 def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
-    """Return the accumulator with the sums that were written.
+    """Read the sums of an accumulator.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def write_features(features: Mapping[Any, Feature]) -> list[Any]:
 
 
 def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any, Feature]]:
-    """Yield name and content of every feature that was written.
+    """Yield the name and the content of every feature in a document.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def write_root(root: SquareRoot) -> list[Any]:
 
 
 def read_root(written: Any) -> SquareRoot:
-    """Return the root that was written.
+    """Read a square root.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def bounded(value: Any, expected: str = "a finite number") -> float:
     Raises
     ------
     ObservationError
-        If the value is no finite number, or too large.
+        If the value is not a finite number, or too large.
     """
     if type(value) is not float or not -LARGEST < value < LARGEST:
         value = as_real(value, expected)
@@ -139,7 +139,7 @@ class Kind:
         raise NotImplementedError
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return log p(likeliest value) - log p(x), given only these data."""
+        """Return log p(most probable value) - log p(x), given only these data."""
         raise NotImplementedError
 
 
@@ -173,7 +173,9 @@ class Gaussian(Kind):
         """Return the prior about the mean and variance of all classes."""
         scale = strength * seen.squares / seen.n
         if not scale > 0.0:
-            return None  # a feature that has never varied has no scale, and tells no classes apart
+            return (
+                None  # a feature that has never varied has no scale, and does not separate classes
+            )
         return NormalInverseGammaHyperparameters(seen.mean, strength, strength, scale)
 
     def log_predictives(
@@ -212,7 +214,7 @@ class Count(Kind):
         return Gamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> GammaHyperparameters:
-        """Return the prior about the rate of all classes, itself believed Gamma(1, 1) at first."""
+        """Return the prior about the rate of all classes, from a Gamma(1, 1) prior of that rate."""
         return GammaHyperparameters(strength * (seen.a + 1.0) / (seen.b + 1.0), strength)
 
     def surprise(self, seen: Any, x: Any) -> float:
@@ -230,7 +232,7 @@ class Categorical(Kind):
         return DirichletProcess(1.0)  # new labels have the weight of one observation
 
     def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
-        """Return the prior about the shares of all classes, in which the unseen has weight 1."""
+        """Return the prior about the shares of all classes; new labels have weight 1."""
         unit = strength / (math.fsum(seen.values()) + 1.0)
         return DirichletProcessHyperparameters(unit, {label: unit * n for label, n in seen.items()})
 
@@ -294,7 +296,7 @@ KINDS: dict[str, Kind] = {
 
 
 def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, Kind]:
-    """Return the kind of every feature that has a name of a kind, or a state.
+    """Return the kind of every configured feature, from a name or a state.
 
     Raises
     ------
@@ -316,7 +318,7 @@ def _kind(name: Any, asked: Any) -> Kind:
 
 
 def kind_of(x: Any) -> Kind:
-    """Return the kind of a feature by its first value: numbers are Gaussian, all else labels."""
+    """Return the kind of a feature by its first value: Gaussian for numbers, else categorical."""
     number = isinstance(x, (numbers.Real, decimal.Decimal)) and not isinstance(x, (bool, np.bool_))
     return KINDS["gaussian" if number else "categorical"]
 
@@ -324,7 +326,7 @@ def kind_of(x: Any) -> Kind:
 def checked(
     x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, Kind]
 ) -> dict[Any, Feature]:
-    """Return the features of an observation, known or new, once all values are found to fit.
+    """Return the features of an observation, known or new, after checking all values.
 
     Raises
     ------

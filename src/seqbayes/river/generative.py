@@ -46,11 +46,11 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return True
 
     def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """Return log p(class, x) of every class, up to a term common to all."""
+        """Return log p(class, x) of every class, up to a common term."""
         raise NotImplementedError
 
     def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
-        """Return the probability of every class seen so far.
+        """Return the probability of every known class.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return -math.log(share) if share > 0.0 else None
 
     def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
-        """Return the likeliest class, and the probability of each."""
+        """Return the most probable class, and the probability of each."""
         return {"prediction": self.predict_one(dict(x)), "probabilities": self.predict_proba_one(x)}
 
     @property
@@ -95,7 +95,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     @property
     def classes(self) -> dict[Any, float]:
-        """Weight of every class seen, in the order in which they first came.
+        """Weight of every known class, in order of first appearance.
 
         Examples
         --------
@@ -114,7 +114,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     @property
     def class_shares(self) -> dict[Any, float]:
-        """Posterior mean of the share of every class seen."""
+        """Posterior mean of the share of every known class."""
         counts, strength = self._classes.value, self.class_strength
         whole = self._classes.n + len(counts) * strength
         return {label: (n + strength) / whole for label, n in counts.items()}
@@ -122,7 +122,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     def class_share_intervals(
         self, level: float = 0.95, classes: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the share with this probability, of classes seen.
+        """Return the interval that holds the share with this probability, of known classes.
 
         None while there is one class only.
 
@@ -158,7 +158,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     @property
     def feature_names(self) -> tuple[Any, ...]:
-        """Names of the features seen, in the order in which they first came."""
+        """Names of the known features, in order of first appearance."""
         return tuple(self._features)
 
     def learned(self) -> dict[str, Any]:
@@ -169,6 +169,6 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         }
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Give a new classifier the data that `learned` returned."""
+        """Restore the data that `learned` returned."""
         document.read_statistics(self._classes, learned.get("classes"))
         self._features.update(document.read_features(learned.get("features"), self._kinds))

@@ -56,7 +56,7 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     A feature absent from an observation is marginalised out; one never learned, or a number that
     has never varied, is ignored. Missing values (None, NaN) and values that do not fit the kind
-    of their feature are refused before anything is learned: leave them out instead. Labels that
+    of their feature are refused before anything is learned: omit them instead. Labels that
     are new to a mixture are one category to it, within which they share as in all classes.
 
     Raises
@@ -155,7 +155,7 @@ class MixtureDiscriminant(GenerativeClassifier):
             self._keep(dict(x), y, weight)
 
     def _keep(self, x: dict[Any, Any], label: Any, w: float) -> None:
-        """Keep an observation of a class; begin its mixture when enough are kept."""
+        """Buffer an observation of a class; start its mixture when the buffer is full."""
         kept = self._buffers.setdefault(label, [])
         if len(kept) < self._size:
             kept.append((x, w))
@@ -208,7 +208,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return joint
 
     def mixture(self, label: Any) -> Mixture | None:
-        """Return a copy of the mixture of a class; None until it begins.
+        """Return a copy of the mixture of a class; None until it starts.
 
         Raises
         ------
@@ -262,7 +262,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         }
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Give a new classifier the data that `learned` returned."""
+        """Restore the data that `learned` returned."""
         super().restore(learned)
         for label, numbers, mixture in document.read_lists(learned.get("mixtures"), 3):
             known = None if self._prototypes is not None else self._features
@@ -286,7 +286,7 @@ class MixtureDiscriminant(GenerativeClassifier):
 
 
 def _components(given: Any) -> tuple[int, tuple[State, ...] | None]:
-    """Return how many components a class has, and their priors where they are given."""
+    """Return how many components a class has, and their priors if they are given."""
     count = as_count(given)
     if count is not None:
         return count, None

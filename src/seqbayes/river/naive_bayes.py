@@ -37,9 +37,9 @@ class ConjugateNB(GenerativeClassifier):
 
     Notes
     -----
-    A feature absent from an observation is left out of it; a feature never learned, or a number
-    that has never varied, is ignored. Missing values (None, NaN) and values that do not fit the
-    kind of their feature are refused before anything is learned: leave them out instead.
+    Features absent from an observation, unknown features, and numbers that have never varied are
+    ignored. Missing values (None, NaN) and values that do not fit the
+    kind of their feature are refused before anything is learned: omit them instead.
 
     The prior of a feature changes with its data: an empirical Bayes prior, with the content
     of `strength` observations [1]_.

@@ -42,7 +42,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Prior precision of every weight in units of the noise: a weight is Normal about 0 with
         variance ``noise variance / precision``; > 0. The default is weak: ten noises wide.
     intercept_precision
-        The same of the intercept, >= 0; 0 lets the data place it anywhere.
+        Prior precision of the intercept, >= 0; 0 is a flat prior.
     alpha, beta
         Shape and scale of the noise variance's inverse gamma prior, >= 0. Both 0 is Jeffreys'
         prior: the intervals fit targets in any unit.
@@ -100,7 +100,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         self._origin: list[float] = []  # of every column; rows hold x - origin
         self._target_origin = 0.0
         self._n = 0.0
-        self._solution: list[float] | None = None  # of the factor, or None where it is out of date
+        self._solution: list[float] | None = None  # of the factor, or None if it is out of date
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Absorb one row.
@@ -117,7 +117,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is no finite number, or over 1e100. The model is then unchanged.
+            If a value is not a finite number, or over 1e100. The model is then unchanged.
         """
         values = _read(x)
         target = bounded(y, "a finite target")
@@ -134,7 +134,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         self._solution = None
 
     def _begin(self, values: dict[Any, float], target: float) -> None:
-        """Lay the factor about the first row, from where the intercept makes origins free."""
+        """Take the first row as the origin, which the intercept allows."""
         self._target_origin = target
         self._root.append(0.0)
         self._origin.append(-1.0)  # the intercept's column is 1 in every row: 0 - (-1)
@@ -172,18 +172,18 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     @property
     def _noise(self) -> _Noise:
-        # a flat intercept takes one row to be placed
+        # a flat intercept needs one row
         spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
         n = self._n - spent if self._n > 0.0 else 0.0
         return _Noise(self.alpha + n / 2.0, self.beta + self._root.squares / 2.0)
 
     def predict_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the mean of the target; 0 where nothing is known.
+        """Return the mean of the target; 0 if nothing is known.
 
         Raises
         ------
         ObservationError
-            If a value is no finite number.
+            If a value is not a finite number.
         """
         return self._mean(self._row(_read(x))[0])
 
@@ -193,7 +193,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is no finite number.
+            If a value is not a finite number.
         PriorError
             If the prior is improper and there are too few rows.
         """
@@ -223,7 +223,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is no finite number.
+            If a value is not a finite number.
         PriorError
             If the level is not between 0 and 1.
         """
@@ -237,7 +237,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is no finite number.
+            If a value is not a finite number.
         PriorError
             If the prior is improper and there are too few rows.
         """
@@ -247,7 +247,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     def log_evidence(self) -> float | None:
         """Log marginal likelihood of all targets, given their features.
 
-        None where the prior is improper: with a flat intercept, or with `alpha` or `beta` 0.
+        None if the prior is improper: with a flat intercept, or with `alpha` or `beta` 0.
         """
         flat = self.intercept and self.intercept_precision == 0.0
         if flat or not (self.alpha > 0.0 and self.beta > 0.0):
@@ -273,14 +273,14 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     @property
     def weights(self) -> dict[Any, float]:
-        """Posterior mean of the weight of every feature seen."""
+        """Posterior mean of the weight of every known feature."""
         theta = self._theta()
         return {name: theta[column] for name, column in self._columns.items()}
 
     def weight_intervals(
         self, level: float = 0.95, features: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the weight with this probability, of features seen.
+        """Return the interval that holds the weight with this probability, of known features.
 
         None while the prior is improper and there are too few rows.
 
@@ -323,7 +323,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the interval that holds the intercept with this probability.
 
-        None without an intercept, or before anything can be said of it.
+        None without an intercept, or while the posterior is improper.
 
         Raises
         ------
@@ -336,7 +336,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         return self._interval(self._row({})[0], self.intercept_mean, level)
 
     def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
-        """Return the interval of a sum of parameters, each times what the row says."""
+        """Return the interval of a linear combination of the parameters."""
         noise, leverage = self._noise, self._root.leverage(row)
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
@@ -345,7 +345,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     @property
     def intercept_mean(self) -> float:
-        """Posterior mean of the target where all features are 0; 0 without an intercept."""
+        """Posterior mean of the target if all features are 0; 0 without an intercept."""
         return self._mean(self._row({})[0]) if self.intercept else 0.0
 
     @property
@@ -375,7 +375,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     @property
     def n_samples(self) -> float:
-        """Total weight of the rows seen."""
+        """Total weight of the rows."""
         return self._n
 
     def learned(self) -> dict[str, Any]:
@@ -387,7 +387,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         }
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Give a new regression the data that `learned` returned."""
+        """Restore the data that `learned` returned."""
         root = document.read_root(learned.get("root"))
         columns = serialization.decode(learned.get("columns"))
         n, target, *origin = document.read_numbers(learned.get("sums"), root.size + 2)

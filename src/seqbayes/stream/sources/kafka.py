@@ -78,7 +78,7 @@ class KafkaTopic(Broker):
     patience
         Seconds without a connection after which the source fails.
     name
-        Its identity in the store; by default the topic, with `partitions` where they are given.
+        Its identity in the store; by default the topic, with `partitions` if they are given.
 
     Raises
     ------
