@@ -106,7 +106,7 @@ class Decayed(_Answers[H, E, I, X]):
 
     @property
     def open_ended(self) -> bool:
-        """Whether the state learns labels that are not known beforehand."""
+        """Whether the state learns labels that are not known in advance."""
         return self._state.open_ended
 
     @property

@@ -49,7 +49,7 @@ class Model:
 
     @property
     def open_ended(self) -> bool:
-        """Whether labels that are not known beforehand are learned."""
+        """Whether labels that are not known in advance are learned."""
         return False
 
     @property

@@ -303,7 +303,7 @@ def test_a_stream_that_is_deleted_and_recreated(redis, client, group, lost):
     with closing(make(redis.source("s", lost=lost, **group))) as source:
         source.seek(token)
         if lost == "stop":
-            with pytest.raises(SourceError, match="deleted and made again after entry"):
+            with pytest.raises(SourceError, match="deleted and recreated after entry"):
                 read(source, 1)
         else:
             (batch,) = read(source, 3)

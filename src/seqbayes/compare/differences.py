@@ -11,7 +11,7 @@ import scipy.special as sc
 from seqbayes.compare.grid import Array, Grid
 
 _NEGLIGIBLE = 1e-15
-"""Share of the largest mass of a node below which a node is left out."""
+"""Share of the largest mass of a node below which a node is omitted."""
 
 _STEPS = 80
 

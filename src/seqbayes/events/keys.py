@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 LONGEST_NAME = 1000
-"""Most characters of a key, or of a label of an open vocabulary."""
+"""Maximum number of characters of a key, or of a label of an open vocabulary."""
 
 REST = None
 """The key of the pooled belief about events with keys beyond the limit."""

@@ -121,7 +121,7 @@ def line_starts(
     first
         Offset of the block.
     longest
-        Most bytes of a line.
+        Maximum number of bytes of a line.
 
     Returns
     -------

@@ -172,7 +172,7 @@ class Lines:
     offset
         Offset of the first block; the beginning of a record.
     longest
-        Most bytes of a record.
+        Maximum number of bytes of a record.
 
     Examples
     --------

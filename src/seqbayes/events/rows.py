@@ -238,7 +238,7 @@ class Sniffed:
     Parameters
     ----------
     longest
-        Most bytes of a record.
+        Maximum number of bytes of a record.
     delimiter
         The character between cells, if the input is CSV.
 

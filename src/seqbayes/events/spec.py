@@ -264,7 +264,7 @@ def _lacking(family: type[State], name: str, lacking: Sequence[str]) -> str:
     if "categories" in lacking or not name:
         return (
             f"{what} needs its categories: --categories red,green,… or --prior red=40,green=25,…;"
-            " where they are not known beforehand, --state dirichlet-process"
+            " where they are not known in advance, --state dirichlet-process"
         )
     return f"{what} needs {_either(lacking, 'and')}: see seqbayes watch --help"
 

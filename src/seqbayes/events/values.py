@@ -18,7 +18,7 @@ from seqbayes.errors import ObservationError
 LONE_SURROGATE = "a text with a lone surrogate, half of a character"
 
 LONGEST_INTEGER = 4096
-"""Most bits of an integer; Python spells no more than 4,300 digits."""
+"""Maximum number of bits of an integer; Python spells at most 4,300 digits."""
 
 
 class InvalidValue:

@@ -1,4 +1,4 @@
-"""The Dirichlet process prior: shares of labels that are not known beforehand."""
+"""The Dirichlet process prior: shares of labels that are not known in advance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         Weight of unknown labels, > 0: the next label is new with probability
         ``concentration / (concentration + n)``.
     atoms
-        Labels known beforehand, with their prior weights, > 0.
+        Labels known in advance, with their prior weights, > 0.
     likelihood
         `Categorical`.
     seed

@@ -14,7 +14,7 @@ ROUNDING = 4e-15
 """Per dimension: a share of a variance that is no larger may be rounding error."""
 
 ENOUGH = 1e-4
-"""The least share of a variance, not explained by other coordinates, that a matrix tells well."""
+"""The smallest unexplained share of a variance that a matrix represents accurately."""
 
 
 class _Fields(NamedTuple):

@@ -16,7 +16,7 @@ from seqbayes.replay.story import NumberedStep, S, S_contra, Schedule, Story
 KEYS = "space pauses, n steps, q quits"
 PAUSED_KEYS = "paused: space resumes, n steps, q quits"
 
-_SLICE = 0.1  # seconds between two looks at the keyboard and at signals
+_SLICE = 0.1  # seconds between two polls of the keyboard and signals
 
 
 class Output(Protocol[S_contra]):

@@ -29,7 +29,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         How to model features, by name: "gaussian" (Student's t predictive), "count"
         (Gamma-Poisson), "categorical" (open to new labels), or a state of any family with a proper
         prior. Other features are modelled by their first value: numbers are Gaussian; strings,
-        booleans and all else are categorical.
+        booleans and everything else are categorical.
 
     Notes
     -----

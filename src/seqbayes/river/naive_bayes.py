@@ -29,7 +29,7 @@ class ConjugateNB(GenerativeClassifier):
         How to model features, by name: "gaussian" (Student's t predictive), "count"
         (Gamma-Poisson), "categorical" (Dirichlet, open to new labels), or a state of any family,
         from whose own prior every class then starts. Other features are modelled by their first
-        value: numbers are Gaussian; strings, booleans and all else are categorical.
+        value: numbers are Gaussian; strings, booleans and everything else are categorical.
     strength
         How many observations the prior of a feature is worth, > 0.
     class_strength

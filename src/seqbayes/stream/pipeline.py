@@ -20,7 +20,7 @@ from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredStat
 from seqbayes.stream.table import Table
 
 LONGEST_RAW = 1 << 20
-"""Most bytes of a dead letter that are kept."""
+"""Maximum number of bytes of a dead letter that are kept."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Pipeline:
     collectors
         Observers of pipeline events.
     size
-        Most events of a batch.
+        Maximum number of events of a batch.
     most_dead_letters
         Limit of the dead letters in the store; the pipeline stops at it without losing events.
 
@@ -85,7 +85,7 @@ class Pipeline:
     unused_events
         Number of such records.
     idle
-        Whether nothing came lately, and the source has nothing more to read.
+        Whether nothing arrived recently, and the source has nothing more to read.
 
     Raises
     ------

@@ -57,7 +57,7 @@ class Mistakes:
             return otherwise
 
     def _convert_each(self, path: str, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-        """Convert the values of a table to one type; leave out the invalid ones, with notes."""
+        """Convert the values of a table to one type; omit the invalid ones, with notes."""
         found = {
             name: self.convert(join(path, name), value, kind, _WRONG)
             for name, value in values.items()

@@ -123,7 +123,7 @@ class Source:
         raise NotImplementedError
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of at most `size` records, and None if none came within `timeout` seconds.
+        """Yield batches of at most `size` records, and None if none arrive in `timeout` seconds.
 
         The caller may commit or stop after any item.
         """

@@ -165,7 +165,7 @@ def _declare(args: argparse.Namespace) -> Belief:
     named = [*args.value, *args.by, *([] if args.weight is None else [args.weight])]
     name, times = Counter(named).most_common(1)[0]
     if times > 1:
-        raise SeqbayesError(f"column {name!r} is asked for {times} times")
+        raise SeqbayesError(f"column {name!r} is requested {times} times")
     likelihood = spec.make_likelihood(family, args.likelihood, fixed, len(args.value))
     categories = None if args.categories is None else args.categories.split(",")
     counted = likelihood.observation_kind == "counts" and len(args.value) > 1

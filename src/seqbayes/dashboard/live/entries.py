@@ -149,7 +149,7 @@ class Entry:
         return []
 
     def rate(self, now: float) -> float:
-        """Return events a second, lately."""
+        """Return the recent number of events per second."""
         if self._before is not None:
             (before, at), self._before = self._before, None
             with suppress(StoreError):  # its card reports the error
@@ -257,7 +257,7 @@ class Entry:
         now
             Seconds since 1970.
         since
-            The sparkline is left out if it has no newer point.
+            The sparkline is omitted if it has no newer point.
         """
         if self.known_card is None:
             make_cards([self])

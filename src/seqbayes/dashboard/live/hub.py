@@ -366,7 +366,7 @@ class Hub:
 def _cards(
     entries: list[Entry], now: float, sparked: Mapping[tuple[str, str], float] = {}
 ) -> list[dict[str, Any]]:
-    """Return cards; sparklines without new points are left out."""
+    """Return cards; sparklines without new points are omitted."""
     by_belief: dict[str, list[Entry]] = {}
     for entry in entries:
         by_belief.setdefault(entry.belief, []).append(entry)

@@ -123,7 +123,7 @@ def _subscription(request: Request) -> Subscription:
 
 
 def _alone(beliefs: list[str], key: str) -> tuple[str, str]:
-    """Return a key of the only belief that was asked for."""
+    """Return a key of the only belief that was requested."""
     if len(beliefs) != 1:
         raise Refusal(422, "expected key=ID with one belief=NAME")
     return beliefs[0], key

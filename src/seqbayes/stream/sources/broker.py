@@ -34,7 +34,7 @@ class Broker(Source):
     name
         Identity in the store.
     lost
-        What to do if the server no longer has what comes next.
+        What to do if the server no longer has the next record.
     patience
         Seconds without a connection after which the source fails.
     secrets
@@ -77,7 +77,7 @@ class Broker(Source):
         raise NotImplementedError
 
     def _read(self, size: int, timeout: float) -> Batch | None:
-        """Return the next batch, or None if nothing came within the timeout."""
+        """Return the next batch, or None if nothing arrived within the timeout."""
         raise NotImplementedError
 
     def _disconnect(self) -> None:
@@ -85,7 +85,7 @@ class Broker(Source):
         raise NotImplementedError
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None while nothing comes.
+        """Yield batches, and None while nothing arrives.
 
         Raises
         ------

@@ -76,9 +76,9 @@ class Directory(Source):
     Notes
     -----
     The token holds size, modification time and fingerprints of every file that was read. A file
-    that grows afterwards is read on; other content under a known name is another file; a file that
-    was renamed or compressed is not read again. A file that vanishes before its end leaves a dead
-    letter, and is read on if it comes back.
+    that grows afterwards is read further; other content under a known name is another file; a file
+    that was renamed or compressed is not read again. A file that vanishes before its end leaves a
+    dead letter, and is read further if it reappears.
     """
 
     kind = "directory"

@@ -41,11 +41,12 @@ class Http(Source):
     id
         The field that identifies an event, if any: an event that is posted again counts once.
     longest
-        Most bytes of a request.
+        Maximum number of bytes of a request.
     waiting
-        Most events that wait to be learned; further requests are refused for the moment.
+        Maximum number of events that wait to be learned; further requests are refused for the
+        moment.
     rate
-        Most events per second; no limit by default.
+        Maximum number of events per second; no limit by default.
     remember
         How many identities of events and requests are remembered, the newest ones.
     linger
@@ -151,7 +152,7 @@ class Http(Source):
         self._condition.notify()
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of whole requests, and None while none comes."""
+        """Yield batches of whole requests, and None while none arrives."""
         began = -self._linger
         while True:
             pause = began + self._linger - time.monotonic()

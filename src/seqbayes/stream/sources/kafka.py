@@ -27,7 +27,7 @@ _LOOK = 60.0
 _PATIENCE = 1.0
 """Seconds within which the server must list the partitions; otherwise it is asked again."""
 _MOST = 500
-"""Most messages of a batch: more do not fit into the processor's cache."""
+"""Maximum number of messages of a batch: more do not fit into the processor's cache."""
 _GATHER = 0.01
 """Seconds for which a batch is collected after its first message."""
 
@@ -257,7 +257,7 @@ class KafkaTopic(Broker):
         return batch
 
     def _probe(self) -> None:
-        """Ask now and then whether there is a connection again, if nothing else shows it."""
+        """Check periodically whether there is a connection again, if nothing else shows it."""
         if self.trouble is not None and time.monotonic() - self._looked >= 1.0:
             try:
                 self._partitions(0.5)

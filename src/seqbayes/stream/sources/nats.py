@@ -12,9 +12,9 @@ from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
 from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
 
 _LOOK = 10.0
-"""Seconds between two looks at a stream whose selected messages have all been read."""
+"""Seconds between two polls of a stream whose selected messages have all been read."""
 _LOOK_BEHIND = 1.0
-"""Seconds between two looks if nothing comes although messages are left."""
+"""Seconds between two polls if nothing arrives although messages are left."""
 
 
 class JetStream(Broker):
@@ -24,7 +24,7 @@ class JetStream(Broker):
     ----------
     url
         ``nats://`` or ``tls://``; several of one cluster with commas between them. ``${NAME}`` in
-        it is that variable of the environment.
+        it is replaced by that environment variable.
     stream
         The name of the stream.
     subject
@@ -35,7 +35,7 @@ class JetStream(Broker):
         A file of credentials, as NATS makes them.
     lost
         What to do if messages were deleted before they were read, or the stream was deleted and
-        made again: "stop" fails, "restart" continues with what is available and adds a dead letter
+        recreated: "stop" fails, "restart" continues with what is available and adds a dead letter
         about the gap.
     patience
         Seconds without a connection after which the source fails.
@@ -104,7 +104,7 @@ class JetStream(Broker):
         self._ever = True
 
     def _check(self, info: StreamInfo) -> None:
-        """Check that the stream is the same one, and has what comes next."""
+        """Check that the stream is the same one, and has the next record."""
         if info.retention != "limits":
             raise SourceError(
                 f"cannot read {self.name}: the stream deletes what is acknowledged (retention"
@@ -118,7 +118,7 @@ class JetStream(Broker):
         if info.last < self._position:
             self._start_again(f"ends at {info.last:,}")
         elif created not in (None, info.created):
-            self._start_again("was deleted and made again")
+            self._start_again("was deleted and recreated")
         elif info.first > self._expected:
             self._lack(f"{self._until()}, and begins at {info.first:,}", self._position)
             self._expected = max(1, info.first)
@@ -161,7 +161,7 @@ class JetStream(Broker):
             self._lack(f"{self._until()}, and begins at {first:,}", self._position)
 
     def _move_on(self) -> Batch | None:
-        """Ask now and then whether all was read, and return an empty batch at the stream's end.
+        """Check periodically whether all was read, and return an empty batch at the stream's end.
 
         The server does not announce that messages were purged. Messages of other subjects that are
         deleted later do not matter.

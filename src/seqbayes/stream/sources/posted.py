@@ -90,7 +90,7 @@ class PostedRequest:
     number
         The place of the request among those that were read.
     duplicates
-        Number of events left out because their identity is known.
+        Number of events omitted because their identity is known.
     repeated
         For each line that repeats the identity of an earlier line, that earlier line.
     unused
@@ -123,7 +123,7 @@ class PostedRequest:
 
 
 class SeenIds:
-    """The identities of events that were learned lately, and the requests being processed.
+    """The identities of events that were learned recently, and the requests being processed.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class SeenIds:
         return None if text is None else msgspec.json.decode(text, type=RequestNote)
 
     def begin(self, request: PostedRequest) -> None:
-        """Leave out events of a request that were learned before or repeat an earlier line."""
+        """Omit events of a request that were learned before or repeat an earlier line."""
         first: dict[str, int] = {}
         for place, identity in enumerate(request.ids):
             if self.has(identity):

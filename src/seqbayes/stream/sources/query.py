@@ -25,8 +25,8 @@ class Query(Source):
     Parameters
     ----------
     url
-        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` in it stands for that
-        environment variable.
+        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` in it is replaced by
+        that environment variable.
     query
         A SELECT statement without a semicolon, or the name of a table.
     cursor

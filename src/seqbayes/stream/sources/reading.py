@@ -31,7 +31,7 @@ class Format:
     delimiter
         The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
-        Most bytes of a record.
+        Maximum number of bytes of a record.
 
     Raises
     ------
@@ -147,7 +147,7 @@ class Reading:
         part
             The records.
         size
-            Most records of a batch.
+            Maximum number of records of a batch.
         token
             Returns the source's token at an offset.
         more

@@ -80,7 +80,7 @@ class RedisStream(Broker):
     nothing is written to Redis. In a group, entries are acknowledged once they are committed; what
     was delivered to this consumer and not committed is delivered again, or becomes a dead letter if
     it was removed meanwhile; what was committed and not acknowledged is skipped. The only member of
-    a group sets it back to its own place. Entries of other consumers are never claimed, because
+    a group sets it back to its position. Entries of other consumers are never claimed, because
     only their stores know what has counted.
     """
 
@@ -230,7 +230,7 @@ class RedisStream(Broker):
         if removed is None or count is None:
             self._lack(f"entry {place}, up to which it was read, is not there any more", place)
         elif removed < count:
-            self._lack(f"it was deleted and made again after entry {place} was read", place)
+            self._lack(f"it was deleted and recreated after entry {place} was read", place)
         elif (lost := removed - count - len(self._trimmed)) > 0:
             self._lack(f"{lost:,} entries after {place} were removed before they were read", place)
         if self._alone:
@@ -310,7 +310,7 @@ class RedisStream(Broker):
     def _pass_over(
         self, ids: list[bytes], entries: Sequence[Any]
     ) -> tuple[list[bytes], Sequence[Any]]:
-        """Leave out entries that were read before; a server that lost data delivers them again."""
+        """Omit entries that were read before; a server that lost data delivers them again."""
         assert self._position is not None
         place = _order(self._position)
         if _order(ids[0].decode()) > place:

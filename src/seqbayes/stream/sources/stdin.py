@@ -42,7 +42,7 @@ class Pipe(Source):
         self._base = 0 if token is None else token
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None if nothing comes for a while.
+        """Yield batches, and None if nothing arrives for a while.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Stdin(Pipe):
         super().__init__(-1, layout.splitter(Path("-"), 0), name, layout.text)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None if nothing comes for a while.
+        """Yield batches, and None if nothing arrives for a while.
 
         Raises
         ------
