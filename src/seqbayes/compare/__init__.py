@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from seqbayes.compare.comparison import Comparison, Difference, compare
+from seqbayes.compare.comparison import BETTER, Comparison, Difference, compare
 from seqbayes.misplaced import missing
 
-__all__ = ["Comparison", "Difference", "compare"]
+__all__ = ["BETTER", "Comparison", "Difference", "compare"]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,11 @@ COMMANDS = {
         "list every error in a configuration file",
         "seqbayes check seqbayes.toml",
     ),
+    "compare": Command(
+        "seqbayes.stream.verbs.compare",
+        "decide which key of a belief is best, and how sure that is",
+        "seqbayes compare beliefs.db conversion --control A",
+    ),
     "completion": Command(
         "seqbayes.shell.completion",
         "print a script that completes commands in bash, zsh or fish",

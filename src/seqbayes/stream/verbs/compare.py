@@ -1,0 +1,314 @@
+"""``compare``: which key of a belief is best, and what a wrong choice would cost."""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seqbayes import compare as comparisons
+from seqbayes.checks import check_level
+from seqbayes.console.log import Log
+from seqbayes.console.options import add_top, positive
+from seqbayes.console.plain import plain
+from seqbayes.console.text import printable
+from seqbayes.stream.stores import open_store
+from seqbayes.stream.verbs.shared import (
+    EPILOG,
+    MissingError,
+    add_as_of,
+    add_store,
+    attempt,
+)
+from seqbayes.stream.verbs.stored import key_states, stored_beliefs
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+EXAMPLES = f"""\
+examples:
+  seqbayes compare beliefs.db conversion --control A
+  seqbayes compare beliefs.db latency --better lower --equivalence 5
+  seqbayes compare beliefs.db candy --label red --json
+
+{EPILOG}"""
+
+
+def compare(
+    url: str,
+    belief: str,
+    *,
+    control: str | None = None,
+    better: str = "higher",
+    equivalence: float | None = None,
+    label: str | None = None,
+    level: float = 0.95,
+    top: int = 20,
+    as_of: float | None = None,
+) -> comparisons.Comparison:
+    """Compare the keys of a belief in a store.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    belief
+        Name of the belief.
+    control
+        Key to which the others are compared; the best one by default. The values of a key of
+        several fields are separated by " / ".
+    better
+        Whether the "higher" or the "lower" number is better.
+    equivalence
+        Largest absolute difference that does not matter in practice.
+    label
+        The label whose shares are compared, for a belief about labels.
+    level
+        Level of the intervals.
+    top
+        How many keys are compared: those with the most data, and the control.
+    as_of
+        Time in seconds since 1970 to which beliefs with a half-life in time are decayed.
+
+    Raises
+    ------
+    MissingError
+        If there is no such belief or control, or fewer than two keys.
+    PriorError
+        If the belief is not about one number, or an option is invalid.
+    StoreError
+        If the store cannot be read.
+
+    Examples
+    --------
+    >>> import seqbayes, seqbayes.stream as stream, tempfile
+    >>> from seqbayes.stream.sources import Iterated
+    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
+    >>> events = [{"shop": "north", "sold": True}, {"shop": "south", "sold": False}]
+    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
+    >>> with stream.Pipeline(
+    ...     Iterated(events, name="sales"), [belief], stream.open_store(path)
+    ... ) as pipeline:
+    ...     _ = list(pipeline)
+    >>> found = compare(path, "sales")
+    >>> found.best, round(found.p_best["north"], 4)
+    ('north', 0.8333)
+    """
+    with open_store(url, "read") as store, store.snapshot():
+        (stored,) = stored_beliefs(store, belief)
+        states = {
+            "(rest)" if found.key is None else " / ".join(found.key.values()): found.state
+            for found in key_states(store, stored, as_of=as_of)
+        }
+    if control is not None and control not in states:
+        raise MissingError(f"belief {belief!r} has no key {control!r}")
+    if len(states) < 2:
+        raise MissingError(f"belief {belief!r} has fewer than two keys to compare")
+    chosen = heapq.nlargest(top, states, key=lambda name: states[name].n_samples)
+    if control is not None and control not in chosen:
+        chosen.append(control)
+    return comparisons.compare(
+        {name: states[name] for name in states if name in chosen},
+        better=better,
+        control=control,
+        equivalence=equivalence,
+        label=label,
+        level=level,
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    add_store(parser)
+    parser.add_argument("belief", metavar="BELIEF", help="name of a belief")
+    parser.add_argument(
+        "--control", metavar="KEY", help="the key to which the others are compared; else the best"
+    )
+    parser.add_argument(
+        "--better",
+        choices=comparisons.BETTER,
+        default="higher",
+        help="which number is better (%(default)s)",
+    )
+    parser.add_argument(
+        "--equivalence",
+        type=positive,
+        metavar="X",
+        help="largest absolute difference that does not matter in practice",
+    )
+    parser.add_argument(
+        "--label", metavar="LABEL", help="the label whose shares are compared, if there are labels"
+    )
+    parser.add_argument(
+        "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
+    )
+    add_top(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_as_of(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Print probabilities, losses, differences and the verdict; return the exit status.
+
+    Raises
+    ------
+    PriorError
+        If the level is invalid.
+    """
+    check_level(args.level, "equal-tailed")
+    return attempt(Log("text", "compare"), lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    found = compare(
+        args.store,
+        args.belief,
+        control=args.control,
+        better=args.better,
+        equivalence=args.equivalence,
+        label=args.label,
+        level=args.level,
+        top=args.top,
+        as_of=args.as_of,
+    )
+    if args.json:
+        document = {"belief": args.belief, **to_dict(found)}
+        sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+        return 0
+    from seqbayes.console.screen import make_console
+
+    console = make_console()
+    console.print(_table(found))
+    console.print(sentence(found), markup=False, highlight=False)
+    return 0
+
+
+def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON values.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> to_dict(comparisons.compare({"a": Beta(2, 1), "b": Beta(1, 1)}))["verdict"]
+    'undecided'
+    """
+    return {
+        "better": found.better,
+        "level": found.level,
+        "best": found.best,
+        "verdict": found.verdict,
+        "keys": {
+            str(name): {
+                "mean": plain(found.mean[name]),
+                "interval": plain(found.interval[name]),
+                "p_best": found.p_best[name],
+                "loss": plain(found.loss[name]),
+            }
+            for name in found.names
+        },
+        "differences": [
+            {
+                "key": each.name,
+                "reference": each.reference,
+                "p_better": each.p_better,
+                "mean": plain(each.mean),
+                "interval": plain(each.interval),
+                "lift": plain(each.lift),
+                "lift_interval": plain(each.lift_interval),
+                "p_equivalent": each.p_equivalent,
+            }
+            for each in found.differences.values()
+        ],
+    }
+
+
+def sentence(found: comparisons.Comparison) -> str:
+    """Return the verdict as a sentence.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(130, 870)})))
+    B is best: P(best) 99.99 %, 0.05 above A (0.02333 to 0.07689), expected loss 4.045e-07
+    >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(90, 910)})))
+    undecided: P(best) of B is 78.89 %, its expected loss 0.001475
+    """
+    best, loss = printable(str(found.best), 40), found.loss[found.best]
+    cost = "" if loss is None else f", expected loss {loss:.4g}"
+    if found.verdict == "best":
+        other = _closest(found)
+        low, high = sorted(map(abs, other.interval))
+        side = "above" if found.better == "higher" else "below"
+        by = "" if other.mean is None else f"{abs(other.mean):.4g} "
+        rival = other.name if other.reference == found.best else other.reference
+        return (
+            f"{best} is best: P(best) {_percent(found.p_best[found.best])}, {by}{side}"
+            f" {printable(str(rival), 40)} ({low:.4g} to {high:.4g}){cost}"
+        )
+    if found.verdict == "equivalent":
+        return f"equivalent: no difference that matters in practice at level {found.level:g}"
+    cost = "" if loss is None else f", its expected loss {loss:.4g}"
+    return f"undecided: P(best) of {best} is {_percent(found.p_best[found.best])}{cost}"
+
+
+def _closest(found: comparisons.Comparison) -> comparisons.Difference:
+    """Return the difference of the best key to the control, or to the closest other key."""
+    if found.best in found.differences:
+        return found.differences[found.best]
+    rivals: Sequence[comparisons.Difference] = list(found.differences.values())
+    return max(rivals, key=lambda each: each.p_better)
+
+
+def _percent(p: float) -> str:
+    """Return a probability with two decimals, never rounded to 0 or 100 %."""
+    if 0.0 < p < 0.00005:
+        return f"{100.0 * p:.2g} %"
+    return "> 99.99 %" if 0.99995 < p < 1.0 else f"{100.0 * p:.2f} %"
+
+
+def _table(found: comparisons.Comparison) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    from seqbayes.console.palette import RULE
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("key", style="bold")
+    percent = f"{found.level * 100:g} % interval"
+    for title in ("mean", percent, "P(best)", "loss"):
+        table.add_column(title, justify="right", style=RULE["posterior"])
+    reference = next(iter(found.differences.values())).reference
+    shown = printable(str(reference), 20)
+    for title in (f"less {shown}", percent, f"P(better than {shown})"):
+        table.add_column(title, justify="right")
+    for name in found.names:
+        difference = found.differences.get(name)
+        cells = ["", "", ""]
+        if difference is not None:
+            cells = [
+                _number(difference.mean),
+                _interval(difference.interval),
+                _percent(difference.p_better),
+            ]
+        table.add_row(
+            printable(str(name), 40),
+            _number(found.mean[name]),
+            _interval(found.interval[name]),
+            _percent(found.p_best[name]),
+            _number(found.loss[name]),
+            *cells,
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.4g} to {interval[1]:.4g}"

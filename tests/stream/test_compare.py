@@ -1,0 +1,112 @@
+"""`seqbayes compare`: keys of a belief in a store."""
+
+import json
+
+import pytest
+from memory import Listed
+
+from seqbayes import Beta, Dirichlet, Gamma, Product, cli
+from seqbayes.compare import compare
+from seqbayes.likelihoods import Exponential
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.verbs.compare import sentence
+
+
+def learn(path, events, *beliefs):
+    records = [json.dumps(event).encode() for event in events]
+    with Pipeline(Listed(records), list(beliefs), open_store(path)) as pipeline:
+        list(pipeline)
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = str(tmp_path / "beliefs.db")
+    counts = {"A": (80, 1000), "B": (130, 1000), "C\x1b[31m": (1, 3)}
+    events = [
+        {"k": k, "x": i < sold, "colour": "red" if i < sold else "blue", "s": 1.0 + (k == "A")}
+        for k, (sold, n) in counts.items()
+        for i in range(n)
+    ]
+    learn(
+        path,
+        events,
+        Belief("conversion", Beta(1, 1), field="x", by="k"),
+        Belief("colour", Dirichlet({"red": 1, "blue": 1}), field="colour", by="k"),
+        Belief("rate", Gamma(1, 1, likelihood=Exponential()), field="s", by="k"),
+        Belief("all", Beta(1, 1), field="x"),
+        Belief("both", Product({"x": Beta(1, 1)}), by="k"),
+    )
+    return path
+
+
+def said(capsys, *words):
+    status = cli.main(["compare", *map(str, words)])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_json_has_the_numbers_of_the_library(store, capsys):
+    status, out, err = said(capsys, store, "conversion", "--control", "A", "--top", "2", "--json")
+    assert (status, err) == (0, "")
+    found = json.loads(out)
+    expected = compare({"A": Beta(81, 921), "B": Beta(131, 871)}, control="A")
+    assert found["best"] == "B"
+    assert found["verdict"] == expected.verdict == "best"
+    assert found["keys"]["B"]["p_best"] == expected.p_best["B"]
+    (difference,) = found["differences"]
+    assert (difference["key"], difference["reference"]) == ("B", "A")
+    assert difference["interval"] == list(expected.differences["B"].interval)
+
+
+def test_text_is_safe_to_print_and_ends_with_a_sentence(store, capsys):
+    status, out, err = said(capsys, store, "conversion", "--control", "A")
+    assert (status, err) == (0, "")
+    assert "\x1b[31m" not in out
+    assert "less A" in out
+    assert out.rstrip().splitlines()[-1].startswith("undecided: P(best) of ")
+
+
+def test_lower_is_better(store, capsys):
+    status, out, _ = said(capsys, store, "rate", "--better", "lower", "--top", "2", "--json")
+    assert status == 0
+    assert json.loads(out)["best"] == "A"  # events of A take twice as long
+
+
+def test_shares_of_a_label(store, capsys):
+    status, out, _ = said(capsys, store, "colour", "--label", "red", "--top", "2", "--json")
+    assert status == 0
+    expected = compare({"A": Beta(81, 921), "B": Beta(131, 871)})
+    assert json.loads(out)["keys"]["A"]["p_best"] == expected.p_best["A"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["none"], 1, "has no belief 'none'"),
+        (["all"], 1, "fewer than two keys"),
+        (["conversion", "--control", "Z"], 1, "has no key 'Z'"),
+        (["conversion", "--level", "2"], 2, "level between 0 and 1"),
+        (["colour"], 2, "share of one"),
+        (["colour", "--label", "green"], 2, "no information"),
+        (["both"], 2, "about one number"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_the_reason(store, capsys, words, status, message):
+    found, out, err = said(capsys, store, *words)
+    assert (found, out) == (status, "")
+    assert message in err
+
+
+def test_a_missing_store_is_reported(tmp_path, capsys):
+    status, out, err = said(capsys, tmp_path / "none.db", "conversion")
+    assert (status, out) == (4, "")
+    assert "none.db" in err
+
+
+def test_sentences():
+    best = compare({"A": Beta(80, 920), "B": Beta(130, 870)}, control="B", better="lower")
+    assert sentence(best).startswith("A is best: P(best) 99.99 %, 0.05 below B (0.0233")
+    alike = compare({"A": Beta(5000, 5000), "B": Beta(5001, 4999)}, equivalence=0.05)
+    assert sentence(alike).startswith("equivalent")
+    far = compare({"A": Beta(10, 1000), "B": Beta(500, 1000)})
+    assert "P(best) > 99.99 %" in sentence(far) or "P(best) 100.00 %" in sentence(far)
