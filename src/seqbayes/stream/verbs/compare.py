@@ -236,7 +236,7 @@ def sentence(found: comparisons.Comparison) -> str:
     >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(130, 870)})))
     B is best: P(best) 99.99 %, 0.05 above A (0.02333 to 0.07689), expected loss 4.045e-07
     >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(90, 910)})))
-    undecided: P(best) of B is 78.89 %, its expected loss 0.001475
+    undecided: P(best) of B is 78.93 %, its expected loss 0.001488
     """
     best, loss = printable(str(found.best), 40), found.loss[found.best]
     cost = "" if loss is None else f", expected loss {loss:.4g}"
