@@ -1,13 +1,15 @@
-"""One attribute by another, learned in one loop: the same as field by field, whatever comes."""
+"""Tables of beliefs: all loops that learn events give the same results."""
 
+import dataclasses
 import json
+import re
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbayes import Beta, Dirichlet, NormalInverseGamma
+from seqbayes import Beta, Dirichlet, DirichletProcess, NormalInverseGamma
 from seqbayes.events.fields import Layout
 from seqbayes.forgetting import Decayed
 from seqbayes.mixture import Mixture
@@ -30,40 +32,82 @@ STATES = [
 ]
 
 
-def learned(belief, events, whole):
+def learned(belief, events, explains=True):
     """Return all that a table knows after it has learned events in two batches."""
     layout = Layout(belief.slots)
-    table = Table(belief, layout)
-    assert table._reader.simple is not None
-    if not whole:
-        table._reader.simple = None
+    table = Table(belief, layout, explains)
     refused = []
     half = len(events) // 2
     for part in (events[:half], events[half:]):
         records = [json.dumps(event).encode() for event in part]
-        decoded, index = layout.decode(records, lambda i, why: refused.append(why))
+        decoded, index = layout.decode(records, lambda i, why: refused.append((i, why)))
         table.learn(decoded, index, lambda i, why: refused.append((i, why)))
     states = {key: table.forms.write(state) for key, state in table.states.items()}
-    return states, refused, set(table.changed_keys), (table.used, table.refused, table.filtered)
+    counts = {
+        "refused": table.refused,
+        "used": table.used,
+        "filtered": table.filtered,
+        "incomplete": table.incomplete,
+        "over limit": table.over_limit,
+        "missing": table.missing,
+        "absent": table.absent,
+    }
+    return states, refused, set(table.changed_keys), counts
 
 
+def by_columns(belief, events, explains=True):
+    """Learn the same with a second key that is always the same, so that columns are read."""
+    belief = dataclasses.replace(belief, by=[*belief.by, "constant"])
+    events = [event | {"constant": "1"} for event in events]
+    states, refused, changed, counts = learned(belief, events, explains)
+
+    def shorten(key):
+        return None if key is None else key[0] if len(key) == 2 else ()
+
+    return (
+        {shorten(key): text for key, text in states.items()},
+        [(i, why.replace(',"1"]', "]")) for i, why in refused],
+        set(map(shorten, changed)),
+        counts,
+    )
+
+
+def with_weights(belief, events, explains=True):
+    """Learn the same with the weight 1, so that each event is learned by a call."""
+    events = [event | {"weight": 1.0} for event in events]
+    return learned(dataclasses.replace(belief, weight="weight"), events, explains)
+
+
+OPTIONS = [{"by": "shop"}, {}, {"by": "shop", "max_keys": 2}, {"where": {"kind": 1}}]
+
+
+@pytest.mark.parametrize("other", [by_columns, with_weights])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
-@pytest.mark.parametrize(
-    "options", [{"by": "shop"}, {}, {"by": "shop", "max_keys": 2}, {"where": {"kind": 1}}], ids=str
-)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 @given(events=EVENTS)
-def test_the_single_loop_learns_the_same_as_the_columns(state, options, events):
+def test_the_loops_learn_the_same(state, options, other, events):
     belief = Belief("b", state, field="x", **options)
-    fast, slow = (learned(belief, events, whole) for whole in (True, False))
-    assert fast == slow
+    assert learned(belief, events) == other(belief, events)
 
 
-def test_keys_beyond_the_limit_are_pooled_in_both_ways():
+@pytest.mark.parametrize("way", [learned, by_columns, with_weights])
+@pytest.mark.parametrize("state", [*STATES, DirichletProcess(1.0)], ids=lambda x: type(x).__name__)
+@given(events=EVENTS)
+def test_without_reasons_the_same_events_are_counted(state, way, events):
+    belief = Belief("b", state, field="x", by="shop", max_keys=2)
+    states, refused, changed, counts = way(belief, events)
+    counted = way(belief, events, explains=False)
+    assert (counted[0], counted[2], counted[3]) == (states, changed, counts)
+    malformed = [each for each in refused if not re.search("no room|it is (missing|null)", each[1])]
+    assert counted[1] == malformed
+
+
+def test_keys_beyond_the_limit_are_pooled_by_all_loops():
     belief = Belief("b", Beta(), field="x", by="shop", max_keys=2, over="pool")
     events = [{"shop": f"shop {i % 4}", "x": i % 3 == 0} for i in range(40)]
-    fast, slow = (learned(belief, events, whole) for whole in (True, False))
-    assert fast == slow
-    assert set(fast[0]) == {"shop 0", "shop 1", None}
+    found = learned(belief, events)
+    assert found == by_columns(belief, events) == with_weights(belief, events)
+    assert set(found[0]) == {"shop 0", "shop 1", None}
 
 
 @pytest.mark.parametrize("label", ["\0", "statistics", '"statistics":null', '"statistics":'])

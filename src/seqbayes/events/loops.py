@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes.events.keys import LONGEST_NAME
+
 try:
     import cython
 except ImportError:  # without a compiler, this file runs as plain Python
@@ -25,6 +27,57 @@ def learns_by_itself(state: Any) -> bool:
     return isinstance(state, Learner) and type(state).learn_one is Learner.learn_one
 
 
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def _learn(
+    states: dict[Any, Any],
+    key: Any,
+    value: Any,
+    kind: Any,
+    dirty: set[Any] | None,
+    beyond: list[int] | None,
+    i: cython.Py_ssize_t,
+) -> cython.bint:
+    """Learn one observation by key; return whether the loop can continue."""
+    state = states.get(key)
+    if state is None:
+        if beyond is None or not is_complete(key, value):
+            return False
+        beyond.append(i)
+        return True
+    if type(state) is kind:
+        cython.cast(Learner, state).learn_unweighted(value)
+    else:
+        state.learn_one(value)
+    if dirty is not None:
+        dirty.add(key)
+    return True
+
+
+def is_complete(key: Any, value: Any) -> cython.bint:
+    """Whether a key and what is learned of an event are present and valid as far as they were read.
+
+    Examples
+    --------
+    >>> is_complete("north", (True, 0.5)), is_complete(("north", None), True)
+    (True, False)
+    """
+    if type(key) is not tuple:
+        key = (key,)
+    for part in key:
+        if type(part) is not str or len(part) > LONGEST_NAME:
+            return False
+    if type(value) is not tuple:
+        value = (value,)
+    for part in value:
+        if type(part) is str:
+            if len(part) > LONGEST_NAME:
+                return False
+        elif type(part) is not float and type(part) is not bool:
+            return False
+    return True
+
+
 def learn_events(
     states: dict[Any, Any],
     events: list[Any],
@@ -33,6 +86,7 @@ def learn_events(
     labels: cython.bint,
     kind: Any,
     dirty: set[Any] | None,
+    beyond: list[int] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
     """Learn an attribute of events by key, up to the first event that this loop cannot learn.
@@ -54,23 +108,29 @@ def learn_events(
         The class of the states if `learns_by_itself` is true for them, else None.
     dirty
         Set to which the keys of learned events are added, or None.
+    beyond
+        List to which the indices of events with an unknown key are added, since there is no room
+        for their keys. If it is None, the loop ends at such an event.
     start
         The first to learn.
 
     Returns
     -------
     int
-        The index of the first event that was not learned, because its key is unknown or it was
-        refused; the number of events if all were learned.
+        The index of the first event that was neither learned nor added to `beyond`: its key is
+        unknown, or it was refused. The number of events if there is none.
 
     Examples
     --------
     >>> from types import SimpleNamespace as Event
     >>> from seqbayes import Beta
     >>> states, dirty = {"a": Beta(), "b": Beta()}, set()
-    >>> events = [Event(shop="a", sold=True), Event(shop="a", sold=False), Event(shop="c", sold=1)]
-    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, 0), dirty
+    >>> sold = [("a", True), ("a", False), ("c", True)]
+    >>> events = [Event(shop=shop, sold=value) for shop, value in sold]
+    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, None, 0), dirty
     (2, {'a'})
+    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, beyond := [], 2), beyond
+    (3, [2])
     >>> print(states["a"])
     Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
     """
@@ -86,20 +146,45 @@ def learn_events(
                     if type(key) is not int:
                         return i
                     key = str(key)
-            state = states.get(key)
-            if state is None:
-                return i
             value = getattr(event, name)
             if labels and type(value) is not str:
                 if type(value) is not int:
                     return i
                 value = str(value)
-            if type(state) is kind:
-                cython.cast(Learner, state)._statistics._observe_one(value)
-            else:
-                state.learn_one(value)
-            if dirty is not None:
-                dirty.add(key)
+            if not _learn(states, key, value, kind, dirty, beyond, i):
+                return i
+            i += 1
+    except (AttributeError, TypeError, ValueError):
+        return i
+    return n
+
+
+def learn_columns(
+    states: dict[Any, Any],
+    keys: list[Any],
+    values: list[Any],
+    kind: Any,
+    dirty: set[Any] | None,
+    beyond: list[int] | None,
+    start: cython.Py_ssize_t,
+) -> cython.Py_ssize_t:
+    """Learn observations by key, as `learn_events` does, from equally many keys and observations.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> states = {"a": Beta()}
+    >>> learn_columns(states, ["a", "a", "b"], [True, False, True], Beta, None, None, 0)
+    2
+    >>> print(states["a"])
+    Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
+    """
+    i: cython.Py_ssize_t = start
+    n: cython.Py_ssize_t = len(keys)
+    try:
+        while i < n:
+            if not _learn(states, keys[i], values[i], kind, dirty, beyond, i):
+                return i
             i += 1
     except (AttributeError, TypeError, ValueError):
         return i
@@ -163,48 +248,6 @@ def line_starts(
         view[k + 1] = first + (place - begin)
     view[0] = first
     return starts if place - begin == end else None
-
-
-def learn_until_failure(
-    states: dict[Any, Any],
-    keys: list[Any],
-    values: list[Any],
-    start: cython.Py_ssize_t,
-) -> cython.Py_ssize_t:
-    """Learn observations one after the other, up to the first that cannot be learned.
-
-    Parameters
-    ----------
-    states
-        State by key.
-    keys, values
-        Keys and observations, equally many.
-    start
-        The first to learn.
-
-    Returns
-    -------
-    int
-        The index of the first event that was not learned, because its key is unknown or it was
-        refused; the number of events if all were learned.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> states = {"a": Beta()}
-    >>> learn_until_failure(states, ["a", "a", "b"], [True, False, True], 0)
-    2
-    >>> print(states["a"])
-    Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
-    """
-    i: cython.Py_ssize_t
-    n: cython.Py_ssize_t = len(keys)
-    for i in range(start, n):
-        try:
-            states[keys[i]].learn_one(values[i])
-        except (KeyError, AttributeError, TypeError, ValueError):
-            return i
-    return n
 
 
 def as_texts(values: list[Any], spell: Callable[[Any], Any]) -> list[Any]:

@@ -178,12 +178,14 @@ class MissingValueError(ObservationError):
     """
 
     def __init__(self, fields: Mapping[str, bool]) -> None:
+        super().__init__()
         self.fields = fields
-        reasons = (
+
+    def __str__(self) -> str:
+        return "; ".join(
             f"field {name!r}: it is {'null' if null else 'missing'}"
-            for name, null in fields.items()
+            for name, null in self.fields.items()
         )
-        super().__init__("; ".join(reasons))
 
 
 def _future(at: float, latest: float, unit: float) -> str:

@@ -22,3 +22,4 @@ cdef class PythonStatistics(Statistics):
 
 cdef class Learner:
     cdef public Statistics _statistics
+    cdef int learn_unweighted(self, object x) except -1

@@ -350,6 +350,11 @@ class Learner:
 
     _statistics: Statistics
 
+    def learn_unweighted(self, x: object) -> cython.int:
+        """Absorb one observation, for compiled code: `learn_one` without a call through Python."""
+        self._statistics._observe_one(x)
+        return 0
+
     def learn_one(self, x: Any, w: Any = ONE) -> None:
         """Absorb one observation.
 

@@ -1,23 +1,27 @@
 """Streams of events: sources, durable beliefs, and exactly-once processing."""
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from seqbayes.events.belief import Belief, Times
 from seqbayes.misplaced import missing
-from seqbayes.stream.history import History
-from seqbayes.stream.pipeline import Collector, Pace, Pipeline
-from seqbayes.stream.source import Batch, Source, SourceError, register_source
-from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
-from seqbayes.stream.verbs.check import check
-from seqbayes.stream.verbs.dead_letters import dead_letters
-from seqbayes.stream.verbs.export import export
-from seqbayes.stream.verbs.init import init
-from seqbayes.stream.verbs.merge import merge
-from seqbayes.stream.verbs.predict import predict
-from seqbayes.stream.verbs.reset import reset
-from seqbayes.stream.verbs.run import run
-from seqbayes.stream.verbs.shared import MissingError
-from seqbayes.stream.verbs.show import show
+
+if TYPE_CHECKING:
+    from seqbayes.events.belief import Belief, Times
+    from seqbayes.stream.collector import Collector
+    from seqbayes.stream.history import History
+    from seqbayes.stream.pipeline import Pace, Pipeline
+    from seqbayes.stream.source import Batch, Source, SourceError, register_source
+    from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
+    from seqbayes.stream.verbs.check import check
+    from seqbayes.stream.verbs.dead_letters import dead_letters
+    from seqbayes.stream.verbs.export import export
+    from seqbayes.stream.verbs.init import init
+    from seqbayes.stream.verbs.merge import merge
+    from seqbayes.stream.verbs.predict import predict
+    from seqbayes.stream.verbs.reset import reset
+    from seqbayes.stream.verbs.run import run
+    from seqbayes.stream.verbs.shared import MissingError
+    from seqbayes.stream.verbs.show import show
 
 __all__ = [
     "Batch",
@@ -47,6 +51,26 @@ __all__ = [
     "show",
 ]
 
+# Imported on first use: a command needs only a part of them.
+_HOMES = {
+    "seqbayes.events.belief": ("Belief", "Times"),
+    "seqbayes.stream.collector": ("Collector",),
+    "seqbayes.stream.history": ("History",),
+    "seqbayes.stream.pipeline": ("Pace", "Pipeline"),
+    "seqbayes.stream.source": ("Batch", "Source", "SourceError", "register_source"),
+    "seqbayes.stream.stores": ("DeadLetter", "LeaseError", "Store", "StoreError", "open_store"),
+    "seqbayes.stream.verbs.shared": ("MissingError",),
+}
+
 
 def __getattr__(name: str) -> Any:
-    raise missing(__name__, name)
+    if name not in __all__:
+        raise missing(__name__, name)
+    own = f"{__name__}.verbs.{name}"  # the module of a verb has its name
+    home = next((home for home, names in _HOMES.items() if name in names), own)
+    found = globals()[name] = getattr(import_module(home), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

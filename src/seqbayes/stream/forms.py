@@ -7,20 +7,13 @@ from typing import Any
 
 import msgspec
 
-from seqbayes import river, serialization
+from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.forgetting import Decayed
-from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
 
 _FLOATS = {float}
-_MODELS: dict[str, Any] = {
-    "Mixture": Mixture,
-    "DirichletProcessMixture": DirichletProcessMixture,
-    **{name: getattr(river, name) for name in river.__all__},
-}
-"""Mixtures and estimators by the name in their documents."""
 
 
 def read_state(document: Mapping[str, Any]) -> Any:
@@ -40,11 +33,15 @@ def read_state(document: Mapping[str, Any]) -> Any:
     name = document.get("model", document.get("estimator"))
     if name is None:
         kind: Any = Decayed if "decayed" in document else State
-    elif name in _MODELS:
-        kind = _MODELS[name]
-    else:
-        raise PriorError(f"unknown model {name!r}; expected one of {', '.join(_MODELS)}")
-    return kind.from_dict(document)
+        return kind.from_dict(document)
+    from seqbayes import mixture, river  # most stores need neither
+
+    models = [mixture.Mixture, mixture.DirichletProcessMixture]
+    named: dict[str, Any] = {each.__name__: each for each in models}
+    named |= {each: getattr(river, each) for each in river.__all__}
+    if name not in named:
+        raise PriorError(f"unknown model {name!r}; expected one of {', '.join(named)}")
+    return named[name].from_dict(document)
 
 
 class Forms:

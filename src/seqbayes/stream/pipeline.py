@@ -120,7 +120,7 @@ class Pipeline:
         slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, source.text)
         self.tables: Mapping[str, Table] = {
-            belief.name: Table(belief, self._layout) for belief in beliefs
+            belief.name: Table(belief, self._layout, store.retains) for belief in beliefs
         }
         self._size = size
         self._open()

@@ -14,14 +14,18 @@ from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
 from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
-from seqbayes.events.loops import learn_events, learn_until_failure, learns_by_itself
+from seqbayes.events.loops import is_complete, learn_columns, learn_events, learns_by_itself
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
 from seqbayes.stream.forms import Forms, write_json
 from seqbayes.stream.stores import StoreError
 
-_FAILURES = (KeyError, AttributeError, TypeError, ValueError)
-"""Errors of an event that `_learn_one` handles: an unknown key, a state still in JSON, …"""
+_FAILURES = (AttributeError, TypeError, ValueError)
+"""Errors of an event that `_learn_one` handles: an invalid key, a state still in JSON, …"""
+
+
+Reject = Callable[[int, SeqbayesError], None]
+"""Refuses the event with this index."""
 
 
 class LimitError(ObservationError):
@@ -37,6 +41,9 @@ class Table:
         The declaration.
     layout
         The layout that decodes the events.
+    explains
+        Whether every refused event is reported with its reason. Otherwise events that lack a value
+        or are beyond `max_keys` are only counted, which is faster.
 
     Attributes
     ----------
@@ -53,8 +60,9 @@ class Table:
 
     observer: Callable[[Sequence[Any], Sequence[tuple[Any, ...]]], None] | None = None
 
-    def __init__(self, belief: Belief, layout: Layout) -> None:
+    def __init__(self, belief: Belief, layout: Layout, explains: bool = True) -> None:
         self.belief = belief
+        self._explains = explains
         self.forms = Forms(belief.state)
         self._states: dict[Any, Any] = {}  # a state that no event has needed yet is still JSON
         self._unread = False
@@ -144,16 +152,15 @@ class Table:
         self.filtered += before - len(events)
         rejected: set[int] = set()
 
-        def reject(i: int, reason: str) -> None:
+        def reject(i: int, error: SeqbayesError) -> None:
             rejected.add(i)
-            refuse(i, reason)
+            if self._explains or not isinstance(error, (LimitError, MissingValueError)):
+                refuse(i, str(error))
 
-        if self._plain and self._reader.simple is not None:
-            self._learn_simple(events, index, *self._reader.simple, reject)
-        elif self._plain:
-            self._learn_plain(events, index, reject)
+        if self._plain:
+            self._learn_plain(events, index, rejected, reject)
         else:
-            self._learn_all(events, index, reject)
+            self._learn_all(events, index, rejected, reject)
         self.refused += len(rejected)
         self.used += len(events) - len(rejected)
         if self.observer is not None:
@@ -170,61 +177,59 @@ class Table:
         assert self.observer is not None
         self.observer(keys, arguments)
 
-    def _learn_simple(
-        self,
-        events: Sequence[Any],
-        index: Sequence[int],
-        key: str | None,
-        value: str,
-        labels: bool,
-        refuse: Refuse,
+    def _learn_plain(
+        self, events: Sequence[Any], index: Sequence[int], rejected: set[int], reject: Reject
     ) -> None:
-        """Learn one attribute of events by another one."""
+        """Learn observations that have neither weight nor time."""
+        reader, states, simple = self._reader, self._states, self._reader.simple
         events = events if isinstance(events, list) else list(events)
+        keys, values = ([], []) if simple else (reader.keys(events), list(reader.values(events)))
         i = 0
         while True:
             # usually every key has changed already
-            dirty = self._dirty if len(self._dirty) < len(self._states) else None
-            i = learn_events(self._states, events, key, value, labels, self._kind, dirty, i)
+            dirty = self._dirty if len(self._dirty) < len(states) else None
+            beyond: list[int] | None = None if self._explains or self._has_room else []
+            if simple is None:
+                i = learn_columns(states, keys, values, self._kind, dirty, beyond, i)
+            else:
+                i = learn_events(states, events, *simple, self._kind, dirty, beyond, i)
+            if beyond:
+                self.over_limit += len(beyond)
+                rejected.update(map(index.__getitem__, beyond))
             if i == len(events):
                 return
             row = events[i : i + 1]
-            (name,), (arguments,) = self._reader.keys(row), self._reader.arguments(row)
-            self._learn_one(index[i], name, arguments, refuse)
+            (key,), (arguments,) = reader.keys(row), reader.arguments(row)
+            self._learn_one(index[i], key, arguments, reject)
             i += 1
 
-    def _learn_plain(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
-        """Learn observations that have neither weight nor time."""
-        keys, learned = self._reader.keys(events), list(self._reader.values(events))
-        states = self._states
-        i = learn_until_failure(states, keys, learned, 0)
-        whole = i == len(keys)
-        while i < len(keys):
-            self._learn_one(index[i], keys[i], (learned[i],), refuse)
-            i = learn_until_failure(states, keys, learned, i + 1)
-        # all at once, which is fast; a key whose events were all refused does no harm
-        self._dirty.update(keys if whole else [k for k in keys if _is_key(k) and k in states])
-
-    def _learn_all(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> None:
+    def _learn_all(
+        self, events: Sequence[Any], index: Sequence[int], rejected: set[int], reject: Reject
+    ) -> None:
         """Learn observations with weights, times, open vocabularies or features."""
         rows = zip(index, self._reader.keys(events), self._reader.arguments(events), strict=False)
         states, touch, counts = self._states, self._dirty.add, self._labels_of
         drops, late = self.belief.over == "drop", self.belief.times.late is not None
         for i, key, arguments in rows:
             try:
-                state = states[key]
-                if late or (counts is not None and arguments[0] not in counts(state)):
-                    self._learn_one(i, key, arguments, refuse)
+                state: Any = states.get(key)
+                new = state is None or (counts and arguments[0] not in counts(state))
+                if new and self._is_beyond(state) and is_complete(key, arguments):
+                    self.over_limit += 1
+                    rejected.add(i)
+                    continue
+                if new or late:
+                    self._learn_one(i, key, arguments, reject)
                     continue
                 state.learn_one(*arguments)
             except _FAILURES:
-                self._learn_one(i, key, arguments, refuse)
+                self._learn_one(i, key, arguments, reject)
                 continue
             if drops:  # the most recently used one is the last
                 states[key] = states.pop(key)
             touch(key)
 
-    def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], refuse: Refuse) -> None:
+    def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], reject: Reject) -> None:
         """Learn an event that is invalid, the first of its key, or subject to a limit."""
         known = self.state(key) if _is_key(key) else None
         clock = None if known is None or self.belief.time is None else known.clock
@@ -241,7 +246,7 @@ class Table:
             raise
         except SeqbayesError as error:
             self._count(error)
-            refuse(i, str(error))
+            reject(i, error)
             return
         if self._labels_of is not None:
             self._labels += len(self._labels_of(state)) - self._had
@@ -272,15 +277,26 @@ class Table:
         self._gone.discard(key)
         self._states[key] = state
 
+    def _is_beyond(self, state: Any) -> bool:
+        """Whether an event with a new key or label of a state is beyond a limit, and counted."""
+        if self._explains:
+            return False
+        return self._labels >= self.belief.max_keys or (state is None and not self._has_room)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether an event with another key can be learned."""
+        return len(self._states) < self.belief.max_keys or self.belief.over != "refuse"
+
     def _make_room(self, key: Any) -> Any:
         """Return the key under which an event beyond the limit is learned."""
         if len(self._states) < self.belief.max_keys or self.belief.over == "drop":
             return key
         if self.belief.over == "pool":
             return REST
+        shown = f" for {write_key(key)[:200]}" if self._explains else ""
         raise LimitError(
-            f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room for"
-            f" {write_key(key)[:200]}"
+            f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room{shown}"
         )
 
     def _check_label(self, known: Any, x: Any) -> None:

@@ -225,7 +225,7 @@ class _Watch(Collector):
         self._view = View(args.level, args.interval, args.top)
         self._started = self._reported = time.monotonic()
         self._warned: set[str] = set()
-        self._malformed = self._others = 0
+        self._malformed = 0
         self._first: list[tuple[int, DeadLetter]] = []  # with their lines
         self._recent: list[tuple[int, DeadLetter]] = []  # of the batch, with their positions
         self._began = False
@@ -297,10 +297,6 @@ class _Watch(Collector):
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Count a malformed record, and remember the first ones with their lines."""
-        others = self._table.incomplete + self._table.over_limit
-        if others > self._others:
-            self._others = others
-            return
         self._malformed += 1
         if len(self._first) < SHOWN:
             self._recent.append((msgspec.json.decode(letter.position), letter))
