@@ -183,6 +183,66 @@ class TestTerminal:
         assert "90 events" in final
         assert f"{Beta(16, 31).mean:.4g}" in final
 
+    def watch_fifo(self, tmp_path, act):
+        """Watch a FIFO in a terminal that is standard input, too; return status and output.
+
+        `act` is called with functions that write events, type keys and wait for an output.
+        """
+        import pty
+
+        path = tmp_path / "events.jsonl"
+        os.mkfifo(path)
+        ours, theirs = pty.openpty()
+        words = ["watch", str(path), "--state=beta", "--value=c", "--every=0.001"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "seqbayes", *words],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        os.close(theirs)
+        output = []
+
+        def wait_for(text):
+            seen = len(output)
+            while text not in "".join(output[seen:]):
+                assert (chunk := self.read(ours)), "".join(output)
+                output.append(chunk.decode(errors="replace"))
+
+        with process, open(path, "wb", buffering=0) as fifo:
+            act(fifo.write, lambda keys: os.write(ours, keys), wait_for)
+            fifo.close()
+            while chunk := self.read(ours):
+                output.append(chunk.decode(errors="replace"))
+            os.close(ours)
+            return process.wait(), "".join(output), process.stderr.read().decode()
+
+    def test_q_ends_the_command_with_the_final_table(self, tmp_path):
+        def act(write, press, wait_for):
+            write(self.EVENTS)
+            wait_for("90 events")
+            press(b"xq rm -rf")
+
+        status, output, err = self.watch_fifo(tmp_path, act)
+        assert (status, err) == (0, "")
+        assert "90 events" in output.split("\x1b[?1049l")[1]
+        assert "rm -rf" not in output
+
+    def test_the_space_bar_pauses_and_resumes(self, tmp_path):
+        def act(write, press, wait_for):
+            write(self.EVENTS)
+            wait_for("90 events")
+            press(b" ")
+            wait_for("paused")
+            write(self.EVENTS)
+            press(b" ")
+            wait_for("180 events")
+
+        status, output, err = self.watch_fifo(tmp_path, act)
+        assert (status, err) == (0, "")
+        assert "180 events" in output.split("\x1b[?1049l")[1]
+
     def test_no_color(self):
         words = ("--state=beta", "--value=c", "--by=k")
         _, output, _ = self.watch(self.EVENTS, *words, NO_COLOR="1")

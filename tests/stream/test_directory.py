@@ -328,7 +328,7 @@ def test_removed_files_are_forgotten_after_a_while(inbox, monkeypatch):
         if i < 5:
             (inbox / f"f{i}.jsonl").unlink()
     reader.read()
-    assert len(reader.source._known) <= 5
+    assert len(reader.token["files"]) <= 5
     reader.stop()
 
 

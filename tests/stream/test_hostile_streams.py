@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from databases import query
 from memory import Listed, lines
 
 from seqbayes import Beta, NormalInverseGamma, cli, stream
@@ -304,9 +305,8 @@ def test_a_store_executes_nothing(evil):
         ):
             with pytest.raises(PriorError):
                 read_state(document)
-            with open_store("b.db") as store, store._transaction():
-                text = json.dumps({"state": document, "by": []})
-                store._run("UPDATE seqbayes_beliefs SET declaration = ?, crc = NULL", [text])
+            text = json.dumps({"state": document, "by": []}).replace("'", "''")
+            query("b.db", f"UPDATE seqbayes_beliefs SET declaration = '{text}', crc = NULL")
             with pytest.raises(StoreError, match="declaration of belief 'b' cannot be read"):
                 list(stream.show("b.db"))
 
@@ -330,7 +330,7 @@ def test_a_query_changes_nothing(tmp_path, postgres_url):
 
     for url in (path, postgres_url):
         assert rows(url) == 1
-        for query in (
+        for statement in (
             "SELECT 1 AS id) AS events; DROP TABLE sales; --",
             "DELETE FROM sales RETURNING id",
             "sales; DROP TABLE sales",
@@ -341,7 +341,7 @@ def test_a_query_changes_nothing(tmp_path, postgres_url):
             for cursor in ("id", 'id"; DROP TABLE sales; --'):
                 with pytest.MonkeyPatch.context() as patch:  # the database must refuse it, too
                     patch.setattr("seqbayes.stream.sources.query._LITERAL", re.compile(".*", re.S))
-                    source = Query(url, query, cursor)
+                    source = Query(url, statement, cursor)
                 with pytest.raises(SourceError), contextlib.closing(source):
                     list(source.batches())
         assert rows(url) == 1
@@ -377,9 +377,9 @@ def test_an_older_store_is_migrated_completely_or_not_at_all(durable_url, monkey
         Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(durable_url)
     ) as pipeline:
         list(pipeline)
-    with open_store(durable_url) as store, store._transaction():  # as it was before it had counts
-        store._run("ALTER TABLE seqbayes_sources DROP COLUMN events")
-        store._run("UPDATE seqbayes_meta SET value = '1'")
+    # as it was before it had counts
+    query(durable_url, "ALTER TABLE seqbayes_sources DROP COLUMN events")
+    query(durable_url, "UPDATE seqbayes_meta SET value = '1'")
     monkeypatch.setattr(sql, "VERSION", 2)
     column = "ALTER TABLE seqbayes_sources ADD COLUMN events BIGINT NOT NULL DEFAULT 5"
     monkeypatch.setattr(sql, "MIGRATIONS", {1: [column, "no SQL at all"]})

@@ -47,14 +47,25 @@ def test_a_subject_is_chosen(nats, stream):
 def test_requests_are_bounded_by_the_free_space(nats, stream, monkeypatch):
     monkeypatch.setattr(nats_feed, "REQUEST", 10)
     nats.publish(stream, events(100, 1))
+
+    def delivered():
+        counts = []
+
+        async def look(js):
+            counts.extend(
+                consumer.delivered.consumer_seq for consumer in await js.consumers_info(stream)
+            )
+
+        nats.do(look)
+        return max(counts, default=0)
+
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         found, batches = [], source.batches(size=7)
         while len(found) < 100:
-            time.sleep(0.005)
-            assert len(source._feed._waiting) <= 20 if source._feed else True
             batch = next(batches)
             found += [] if batch is None else numbers([batch])
+            assert delivered() <= len(found) + 20
     assert found == list(range(100))
 
 
@@ -92,15 +103,15 @@ def test_a_lost_consumer_is_created_again(nats, stream):
 
 def test_a_message_lost_in_transit_is_requested_again(nats, stream, monkeypatch):
     nats.publish(stream, events(50, 1))
-    take_in, dropped = nats_feed.Subscription._take_in, []
+    receive, dropped = nats_feed.Subscription.receive, []
 
     async def drop(self, message):
         if ".31.31." in message.reply and not dropped:
             dropped.append(message)
         else:
-            await take_in(self, message)
+            await receive(self, message)
 
-    monkeypatch.setattr(nats_feed.Subscription, "_take_in", drop)
+    monkeypatch.setattr(nats_feed.Subscription, "receive", drop)
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         assert numbers(read(source, 50)) == list(range(50))

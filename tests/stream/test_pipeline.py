@@ -6,6 +6,7 @@ import shutil
 import time
 
 import pytest
+from databases import query
 from memory import Listed, lines
 
 from cases import FIRST
@@ -169,10 +170,8 @@ def test_a_crash_at_any_commit_neither_loses_nor_repeats_events(tmp_path):
     assert len(wanted[1]) == 2
     assert len(copies) == 14
     for copy in copies:
-        store = open_store(str(copy))
-        with store._transaction():  # this process lives, other than the one that crashed
-            store._run("UPDATE seqbayes_lease SET holder = NULL")
-        store.close()
+        # this process is alive, unlike one that crashed
+        query(str(copy), "UPDATE seqbayes_lease SET holder = NULL")
         run(records, belief, str(copy), size=31)
         assert contents(str(copy)) == wanted
 
@@ -615,13 +614,10 @@ def test_a_stored_state_that_cannot_be_read_stops_the_pipeline(durable_url):
     belief = Belief("b", Beta(), field="x", by="k")
     records = lines({"x": True, "k": "a"}, {"x": True, "k": "b"}, {"x": True, "k": "a"})
     run(records[:2], belief, durable_url)
-    store = open_store(durable_url)
-    with store._transaction():
-        store._run(
-            "UPDATE seqbayes_states SET state = ?, crc = NULL WHERE key = ?",
-            ['{"seqbayes":9}', '["a"]'],
-        )
-    store.close()
+    query(
+        durable_url,
+        """UPDATE seqbayes_states SET state = '{"seqbayes":9}', crc = NULL WHERE key = '["a"]'""",
+    )
     pipeline = Pipeline(Listed(records), [belief], open_store(durable_url))
     with pytest.raises(
         StoreError, match=r'state of \["a"\] of belief .b. cannot be read: .*upgrade'

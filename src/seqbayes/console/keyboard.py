@@ -27,13 +27,18 @@ class Keyboard:
     ----------
     descriptor
         The terminal.
+
+    Attributes
+    ----------
+    ended : bool
+        Whether the terminal was closed.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._keys: deque[str] = deque()
         self._saved: list[Any] | None = None
-        self._ended = False
+        self.ended = False
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._descriptor)
@@ -62,11 +67,11 @@ class Keyboard:
 
     def read(self, seconds: float) -> str:
         """Wait for a key and return it, or an empty text after `seconds`; → is returned as n."""
-        if not self._keys and not self._ended:
+        if not self._keys and not self.ended:
             ready, _, _ = select.select([self._descriptor], [], [], max(seconds, 0.0))
             if ready:
                 typed = os.read(self._descriptor, 1024).decode("utf-8", "replace")
-                self._ended = not typed
+                self.ended = not typed
                 self._keys.extend(_SEQUENCE.sub("", _FORWARD.sub("n", typed)))
         elif not self._keys:
             select.select([], [], [], max(seconds, 0.0))

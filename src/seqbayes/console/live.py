@@ -123,10 +123,10 @@ class LiveScreen:
     ) -> None:
         self._full.stop()
 
-    def tick(self, notice: str = "") -> None:
-        """Draw the screen if it is time."""
+    def tick(self, notice: str = "", due: bool = False) -> None:
+        """Draw the screen if it is time, or if `due`."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and not due:
             return
         used = self._screen.used
         if now > self._drawn:

@@ -39,6 +39,7 @@ from seqbayes.stream.sources.stdin import Pipe, open_stdin
 from seqbayes.stream.stores import DeadLetter, MemoryStore
 
 if TYPE_CHECKING:
+    from seqbayes.console.keyboard import Keyboard
     from seqbayes.console.live import LiveScreen, Screen
 
 SHOWN = 5
@@ -57,6 +58,9 @@ examples:
   seqbayes watch shops.csv --state beta --likelihood binomial --value sold --value shown --json
   seqbayes watch sweets.csv --state dirichlet --prior green=40,red=25,blue=20 --value colour
   seqbayes watch waits.csv --state gamma --likelihood exponential --prior jeffreys --value seconds
+
+keys in a terminal, unless events come from standard input: the space bar pauses and resumes, q ends
+the command and prints what was learned so far
 
 exit status: 0 if events were used, 1 if none could be used, 2 for a wrong option, file or column,
 130 after Ctrl-C (what was learned so far is printed first)
@@ -228,7 +232,7 @@ class _Watch(Collector):
         self._malformed = 0
         self._first: list[tuple[int, DeadLetter]] = []  # with their lines
         self._recent: list[tuple[int, DeadLetter]] = []  # of the batch, with their positions
-        self._began = False
+        self._began = self._quit = False
         self._token: Any = None
         self._objects = 0
         self._fields: dict[str, None] = {}
@@ -242,19 +246,27 @@ class _Watch(Collector):
             return self._run(pipeline, interruption)
 
     def _run(self, pipeline: Pipeline, interruption: Interruption) -> int:
+        from seqbayes.console.keyboard import open_keyboard
+
         self._table = pipeline.tables[self._belief.name]
         typed = self._args.file == "-" and sys.stdin.isatty()  # the live table would hide the input
         live = can_draw() and not typed
         screen = None if self._args.json and not live else self._screen()
-        with self._live(screen) if live and screen else nullcontext() as picture:
-            self._consume(pipeline, interruption, picture)
+        if live and screen is not None:
+            with self._live(screen) as picture, open_keyboard() or nullcontext() as keyboard:
+                self._consume_live(pipeline, interruption, picture, keyboard)
+        else:
+            for _ in pipeline:
+                self._report()
+                if interruption:
+                    break
         try:
-            if not interruption:
+            if not (interruption or self._quit):
                 self._check_fields()
             if self._table.used:
                 self._answer(screen, live)
         finally:
-            for text in [*self._losses(), *([] if interruption else self._cut_line())]:
+            for text in [*self._losses(), *self._cut_line(interruption)]:
                 _say(text)
         if interruption:
             return interruption.status
@@ -263,16 +275,24 @@ class _Watch(Collector):
             return NO_RESULT
         return 0
 
-    def _consume(
-        self, pipeline: Pipeline, interruption: Interruption, picture: LiveScreen | None
+    def _consume_live(
+        self,
+        pipeline: Pipeline,
+        interruption: Interruption,
+        picture: LiveScreen,
+        keyboard: Keyboard | None,
     ) -> None:
-        """Read to the end, or until a signal arrives."""
+        """Read to the end, or until a signal or the key q arrives; the space bar pauses."""
         for _ in pipeline:
-            if picture is not None:
-                picture.tick(self._notice())
-            else:
-                self._report()
-            if interruption:
+            picture.tick(self._notice())
+            key = keyboard.read(0.0) if keyboard is not None else ""
+            if key == " " and keyboard is not None:
+                picture.tick("paused: the space bar resumes, q quits", due=True)
+                key = ""
+                while not (key in (" ", "q") or interruption or keyboard.ended):
+                    key = keyboard.read(0.1)
+            self._quit = key == "q"
+            if interruption or self._quit:
                 break
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
@@ -415,8 +435,10 @@ class _Watch(Collector):
             )
         return lines
 
-    def _cut_line(self) -> list[str]:
+    def _cut_line(self, interruption: Interruption) -> list[str]:
         """Return a note of a last line that a file source leaves until it is complete."""
+        if interruption or self._quit:
+            return []
         if not isinstance(self._source, File) or self._args.file.endswith((".gz", ".zst")):
             return []
         offset = 0 if self._token is None else self._token["offset"]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
-from urllib.parse import quote, unquote, urlsplit
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, Source, SourceError
@@ -20,7 +17,6 @@ FIRST = 10.0
 Lost = Literal["stop", "restart"]
 
 _PAUSE, _LONGEST = 0.1, 10.0
-_VARIABLE = re.compile(r"\$\{(\w*)\}")
 
 
 class Broker(Source):
@@ -171,50 +167,3 @@ def _wait(seconds: float, timeout: float) -> Iterator[None]:
     while (left := until - time.monotonic()) > 0.0:
         time.sleep(min(left, timeout))
         yield None
-
-
-def expand(text: str, quoted: bool = False) -> str:
-    """Return a text with each ``${NAME}`` replaced by that environment variable.
-
-    Parameters
-    ----------
-    text
-        The text.
-    quoted
-        Whether the text is a URL, in which values are percent-encoded.
-
-    Raises
-    ------
-    PriorError
-        If there is no such variable.
-
-    Examples
-    --------
-    >>> os.environ["SECRET"] = "a/b"
-    >>> expand("redis://:${SECRET}@localhost", quoted=True)
-    'redis://:a%2Fb@localhost'
-    """
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
-        if name not in os.environ:
-            raise PriorError(f"the environment has no variable {name!r}")
-        return quote(os.environ[name], safe="") if quoted else os.environ[name]
-
-    return _VARIABLE.sub(value, text)
-
-
-def credentials(url: str) -> tuple[str | None, str | None]:
-    """Return the user and password of a URL.
-
-    Examples
-    --------
-    >>> credentials("nats://me:a%2Fb@localhost:4222"), credentials("redis://localhost")
-    (('me', 'a/b'), (None, None))
-    """
-    try:
-        parts = urlsplit(url)
-        user, password = parts.username, parts.password
-    except ValueError:
-        raise PriorError("expected a URL: it cannot be read as one") from None
-    return user and unquote(user), password and unquote(password)

@@ -20,7 +20,8 @@ except ModuleNotFoundError as error:
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
-from seqbayes.stream.sources.broker import Broker, Lost, expand
+from seqbayes.stream.sources.broker import Broker, Lost
+from seqbayes.stream.urls import expand
 
 _LOOK = 60.0
 """Seconds between two queries for added partitions."""
@@ -44,12 +45,8 @@ _OWN = {
 }
 """Client settings that other options determine."""
 
-_UNREACHABLE = (
-    kafka.KafkaError._ALL_BROKERS_DOWN,
-    kafka.KafkaError._TRANSPORT,
-    kafka.KafkaError._RESOLVE,
-    kafka.KafkaError._TIMED_OUT,
-)
+_UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT")
+"""Names of the client's errors that mean that there is no connection."""
 
 Partition = int
 
@@ -79,6 +76,11 @@ class KafkaTopic(Broker):
         Seconds without a connection after which the source fails.
     name
         Its identity in the store; by default the topic, with `partitions` if they are given.
+
+    Attributes
+    ----------
+    assigned
+        The partitions that are read at present.
 
     Raises
     ------
@@ -142,7 +144,7 @@ class KafkaTopic(Broker):
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
-        self._assigned: set[Partition] = set()
+        self.assigned: set[Partition] = set()
         self._looked = 0.0
         self._heard = False
         self._trouble: str | None = None
@@ -177,7 +179,7 @@ class KafkaTopic(Broker):
                 )
             wanted = found if self._chosen is None else self._chosen
             self._consumer.assign([self._place(p) for p in wanted])
-            self._assigned = set(wanted)
+            self.assigned = set(wanted)
         self._ends = {}
         self._ever, self._restarts = True, False
 
@@ -206,18 +208,18 @@ class KafkaTopic(Broker):
             consumer.incremental_assign([self._place(p) for p in numbers])
         else:
             consumer.assign([self._place(p) for p in numbers])
-            self._assigned.clear()
-        self._assigned.update(numbers)
+            self.assigned.clear()
+        self.assigned.update(numbers)
         for p in numbers:
             self._ends.pop(p, None)
 
     def _revoke(self, consumer: Any, partitions: Sequence[Any]) -> None:
         """Note that the group has revoked partitions; the client then drops them."""
-        self._assigned.difference_update(each.partition for each in partitions)
+        self.assigned.difference_update(each.partition for each in partitions)
 
     def _take_note(self, error: Any) -> None:
         """Note a connection error that the client reports during another call."""
-        if error.code() in _UNREACHABLE and self.trouble is None:
+        if error.name() in _UNREACHABLE and self.trouble is None:
             self._trouble = self._describe(error)
 
     def _describe(self, error: Any) -> str:
@@ -290,31 +292,31 @@ class KafkaTopic(Broker):
         """Note the end of a partition or a lost offset, or fail."""
         error = message.error()
         p = message.partition()
-        if error.code() == kafka.KafkaError._PARTITION_EOF:
+        if error.name() == "_PARTITION_EOF":
             # all before the end has come, markers of transactions included, which are no messages
             self._ends[p] = message.offset()
             after[p] = max(message.offset(), after.get(p, 0))
             self._heard = True
-        elif error.code() == kafka.KafkaError._AUTO_OFFSET_RESET:
+        elif error.name() == "_AUTO_OFFSET_RESET":
             offset = after.get(p, 0)
             self._lack(f"partition {p} does not have offset {offset:,}", f"{p}:{offset}")
             after.pop(p, None)
             self._restarts = True
-        elif error.code() in _UNREACHABLE or (error.retriable() and not error.fatal()):
+        elif error.name() in _UNREACHABLE or (error.retriable() and not error.fatal()):
             self._trouble = self._describe(error)
         else:
             raise SourceError(f"cannot read {self.name}: {self._describe(error)}")
 
     def _is_caught_up(self) -> bool:
         """Whether every partition has been read to its end."""
-        return bool(self._assigned) and all(
-            p in self._ends and self._next.get(p, 0) <= self._ends[p] for p in self._assigned
+        return bool(self.assigned) and all(
+            p in self._ends and self._next.get(p, 0) <= self._ends[p] for p in self.assigned
         )
 
     def _lag(self) -> int | None:
         """Return how many messages are left, as the brokers reported last."""
         left = 0
-        for p in self._assigned:
+        for p in self.assigned:
             place = kafka.TopicPartition(self._topic, p)
             _, high = self._consumer.get_watermark_offsets(place, cached=True)
             if high < 0:
@@ -326,10 +328,10 @@ class KafkaTopic(Broker):
         """Read partitions that were added."""
         if time.monotonic() - self._looked < _LOOK or self.trouble is not None:
             return
-        added = set(self._partitions(1.0)) - self._assigned
+        added = set(self._partitions(1.0)) - self.assigned
         if added:
             self._consumer.incremental_assign([self._place(p) for p in sorted(added)])
-            self._assigned |= added
+            self.assigned |= added
 
     def committed(self, token: Any) -> None:
         """Commit the offsets to the group."""
@@ -338,7 +340,7 @@ class KafkaTopic(Broker):
         places = [
             kafka.TopicPartition(self._topic, int(p), offset)
             for p, offset in token.items()
-            if int(p) in self._assigned
+            if int(p) in self.assigned
         ]
         if places:
             self._consumer.commit(offsets=places, asynchronous=True)
@@ -353,7 +355,7 @@ class KafkaTopic(Broker):
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-        self._assigned.clear()
+        self.assigned.clear()
 
 
 class _Positions(Sequence[str]):

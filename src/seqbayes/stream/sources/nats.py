@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
-from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
+from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
+from seqbayes.stream.urls import credentials, expand
 
 _LOOK = 10.0
 """Seconds between two polls of a stream whose selected messages have all been read."""

@@ -25,7 +25,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy
 from nats.js.errors import NotFoundError
 
-from seqbayes.stream.sources.broker import credentials
+from seqbayes.stream.urls import credentials
 
 REQUEST = 5000
 """Messages that are requested at a time; at most twice as many are in flight."""
@@ -164,7 +164,7 @@ class Subscription:
         self._consumer = consumer.name
         self._next = f"{server.prefix}.CONSUMER.MSG.NEXT.{server.stream}.{consumer.name}"
         self._inbox = self._nats.new_inbox()
-        await self._nats.subscribe(self._inbox, cb=self._take_in)
+        await self._nats.subscribe(self._inbox, cb=self.receive)
         self._heard = time.monotonic()
         for _ in range(2):
             await self._ask()
@@ -181,7 +181,8 @@ class Subscription:
         }
         await self._nats.publish(self._next, msgspec.json.encode(wanted), reply=self._inbox)
 
-    async def _take_in(self, message: Any) -> None:
+    async def receive(self, message: Any) -> None:
+        """Take in a message or a status of the server."""
         if message.headers is None or not message.headers.get("Status"):
             self._waiting.append(message)
         else:

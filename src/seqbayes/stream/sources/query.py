@@ -14,7 +14,7 @@ from urllib.parse import quote
 from seqbayes.errors import PriorError
 from seqbayes.extras import install_command
 from seqbayes.stream.source import Batch, Source, SourceError
-from seqbayes.stream.sources.broker import expand
+from seqbayes.stream.urls import expand
 
 _LITERAL = re.compile(r"""'[^']*'|"[^"]*\"""")
 

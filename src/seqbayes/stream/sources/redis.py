@@ -21,7 +21,8 @@ from redis.retry import Retry
 
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
-from seqbayes.stream.sources.broker import Broker, Lost, credentials, expand
+from seqbayes.stream.sources.broker import Broker, Lost
+from seqbayes.stream.urls import credentials, expand
 
 _CHUNK = 1000
 """Ids that are acknowledged or requested at a time."""

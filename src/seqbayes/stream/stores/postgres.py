@@ -11,11 +11,11 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from seqbayes.extras import install_command
-from seqbayes.stream.sources.broker import expand
 from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.records import Contents, Lease, StoreError
 from seqbayes.stream.stores.sql import SqlStore
 from seqbayes.stream.stores.tables import Row
+from seqbayes.stream.urls import expand
 
 if TYPE_CHECKING:
     import psycopg
