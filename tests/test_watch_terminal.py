@@ -207,7 +207,8 @@ class TestTerminal:
         def wait_for(text):
             seen = len(output)
             while text not in "".join(output[seen:]):
-                assert (chunk := self.read(ours)), "".join(output)
+                chunk = self.read(ours)
+                assert chunk, "".join(output)
                 output.append(chunk.decode(errors="replace"))
 
         with process, open(path, "wb", buffering=0) as fifo:
