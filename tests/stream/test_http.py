@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from seqbayes import Beta, cli
+from seqbayes import Beta, cli, stream
 from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.config import parse_config
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import PostedRequest
 
@@ -73,6 +74,37 @@ def test_an_unused_event_is_reported_and_can_be_posted_again(server, event, refu
     outcome = server.post(GOOD)
     assert (outcome.accepted, outcome.duplicates) == (0, 1)
     assert server.learned == 1
+
+
+CONFIG = """
+store = "unused.db"
+source = { kind = "http", id = "id" }
+[belief.north]
+state = "beta"
+field = "bought"
+where = { shop = "north" }
+[belief.south]
+state = "beta"
+field = "bought"
+where = { shop = "south" }
+"""
+
+
+def test_an_event_that_is_learned_by_a_retry_is_not_learned_again(tmp_path):
+    url = str(tmp_path / "b.db")
+    events = [REFUSED | {"id": i, "bought": i % 2 == 0} for i in range(3)]
+    server = Server(open_store(url))
+    assert server.post(*events[:2]).refused == 2
+    server.pipeline.close()
+    config = parse_config(CONFIG.encode())
+    done = stream.dead_letters(url).retry(config)
+    assert (done.used, done.left) == (2, 0)
+    again = Server(open_store(url), config.beliefs)
+    outcome = again.post(*events)
+    assert (outcome.accepted, outcome.duplicates, outcome.refused) == (1, 2, 0)
+    again.pipeline.close()
+    (found,) = stream.show(url, "north")
+    assert found.state.posterior == (3.0, 2.0)
 
 
 @pytest.mark.parametrize("event", [REFUSED, UNSELECTED])

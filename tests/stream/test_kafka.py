@@ -91,9 +91,9 @@ def test_partitions_that_are_added_are_read(kafka, topic, monkeypatch):
                 assert time.monotonic() < deadline
 
         read_until(lambda: source.caught_up)
-        assert read == {"0", "1"}
+        assert "2" not in read
         hidden.clear()
-        read_until(lambda: read == {"0", "1", "2"})
+        read_until(lambda: "2" in read)
 
 
 def test_messages_without_a_value_are_refused(kafka, topic):

@@ -122,6 +122,26 @@ class PostedRequest:
         self.ids = [self.ids[place] for place in places]
 
 
+def key_of(identity: str) -> str:
+    """Return the key under which the identity of a learned event is stored."""
+    return f"e:{identity}"
+
+
+def read_identity(record: bytes, field: str) -> str | None:
+    """Return the identity of an event that was accepted earlier; None if it has none.
+
+    Examples
+    --------
+    >>> read_identity(b'{"id": 7}', "id"), read_identity(b'{"id": []}', "id")
+    ('7', None)
+    """
+    try:
+        value = msgspec.json.decode(record, type=dict[str, Any]).get(field)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return str(value) if type(value) in (int, str) else None
+
+
 class SeenIds:
     """The identities of events that were learned recently, and the requests being processed.
 
@@ -147,7 +167,7 @@ class SeenIds:
 
     def has(self, identity: str) -> bool:
         """Whether an event with this identity was learned, or is being learned."""
-        return f"e:{identity}" in self._known or identity in self._pending
+        return key_of(identity) in self._known or identity in self._pending
 
     def note(self, key: str) -> RequestNote | None:
         """Return what is known of a committed request with this key."""
@@ -172,7 +192,7 @@ class SeenIds:
         """Remember a request and its learned events, in the commit as well as here."""
         self._outcomes[request.number] = outcome
         ids = zip(request.ids, request.lines, strict=False)
-        new = [(f"e:{identity}", "") for identity, line in ids if line not in request.unused]
+        new = [(key_of(identity), "") for identity, line in ids if line not in request.unused]
         if request.key:
             note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
             new.append((f"k:{request.key}", note))

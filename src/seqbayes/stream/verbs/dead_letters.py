@@ -20,9 +20,12 @@ from seqbayes.console.text import count_of, printable, shorten
 from seqbayes.events.fields import Layout
 from seqbayes.stream.config import Config
 from seqbayes.stream.pipeline import LONGEST_RAW
+from seqbayes.stream.source import Source
+from seqbayes.stream.sources.posted import key_of, read_identity
 from seqbayes.stream.stores import (
     Changes,
     DeadLetter,
+    SeenId,
     Store,
     StoredLetter,
     StoredState,
@@ -130,10 +133,9 @@ class DeadLetters:
         """
         with open_store(self.url, "open") as store:
             source = config.open_source()
-            name, text = source.name, source.text
             source.close()
-            retry = _Retry(store, config, text)
-            letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or name)))
+            retry = _Retry(store, config, source)
+            letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or source.name)))
             if tracker is not None:
                 letters = iter(tracker.track(letters))
             while chunk := list(itertools.islice(letters, CHUNK)):
@@ -144,10 +146,11 @@ class DeadLetters:
 class _Retry:
     """The beliefs of a configuration, learning dead letters."""
 
-    def __init__(self, store: Store, config: Config, text: bool) -> None:
+    def __init__(self, store: Store, config: Config, source: Source) -> None:
         self.done = Retried()
         self._store = store
-        self._text = text
+        self._source = source
+        text = source.text
         slots = [slot for belief in config.beliefs for slot in belief.slots]
         self._layout = Layout(slots, text)
         self._tables = {belief.name: Table(belief, self._layout) for belief in config.beliefs}
@@ -175,7 +178,8 @@ class _Retry:
             else:
                 refused += self._learn_by_all(chosen, events, index)
             settled += [each.number for i, each in enumerate(chosen) if i not in bad]
-        self._commit(settled, refused)
+        learned = [each for each in usable if each.number in set(settled)]
+        self._commit(settled, refused, self._new_ids(learned))
         self.done.used += len(settled)
         self.done.left += len(letters) - len(settled)
 
@@ -198,14 +202,35 @@ class _Retry:
         """Return the event as its source delivered it; None if it was truncated."""
         if len(letter.raw) >= LONGEST_RAW:
             return None
-        if not self._text:
+        if not self._source.text:
             return letter.raw
         try:
             return msgspec.json.decode(letter.raw, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
-    def _commit(self, settled: Sequence[int], refused: Sequence[DeadLetter]) -> None:
+    def _new_ids(self, letters: Sequence[StoredLetter]) -> list[SeenId]:
+        """Return the identities of learned events, so that they are duplicates if posted again."""
+        source = self._source
+        if source.id is None:
+            return []
+        known = list(self._store.ids(source.name))
+        taken = {each.id for each in known}
+        number = max((each.number for each in known), default=0)
+        new = []
+        for stored in letters:
+            identity = read_identity(stored.letter.raw, source.id)
+            if stored.letter.source != source.name or identity is None:
+                continue
+            if (key := key_of(identity)) not in taken:
+                taken.add(key)
+                number += 1
+                new.append(SeenId(key, number, ""))
+        return new
+
+    def _commit(
+        self, settled: Sequence[int], refused: Sequence[DeadLetter], ids: list[SeenId]
+    ) -> None:
         if not settled:
             return
         states = [
@@ -214,7 +239,9 @@ class _Retry:
             for row in table.changes()
         ]
         gone = [(name, key) for name, table in self._tables.items() for key in table.gone]
-        changes = Changes(None, None, 0, states, gone, refused, [], settled)
+        name = self._source.name if ids else None
+        token = None if name is None else self._store.token(name)
+        changes = Changes(name, token, 0, states, gone, refused, [], settled, ids)
         self._store.commit(changes)
         for table in self._tables.values():
             table.committed()
