@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import os
+import random
 import shutil
 from contextlib import closing
 
@@ -96,6 +97,25 @@ class Log:
     def _ascending(self):
         self.path.rename(self._numbered(self.rotations))
 
+    def _hourly(self):
+        self.path.rename(self.path.with_name(f"e.jsonl.2024-05-01-{self.rotations:02}"))
+
+    def _hourly_compressed(self):
+        self._hourly()
+        self._compress(self.path.with_name(f"e.jsonl.2024-05-01-{self.rotations:02}"))
+
+    def _infix_time(self):
+        self.path.rename(self.path.with_name(f"e-2024-05-01T10:{self.rotations:02}:00.jsonl"))
+
+    def _epoch(self):
+        seconds = 1714521600 + 3600 * self.rotations
+        self.path.rename(self.path.with_name(f"e.jsonl.{seconds}"))
+
+    def _copy_dated(self):
+        copy = self.path.with_name(f"e.jsonl-202405{self.rotations:02}")
+        (shutil.copy2 if self.kept else shutil.copyfile)(self.path, copy)
+        os.truncate(self.path, 0)
+
 
 SCHEMES = [
     name.removeprefix("_")
@@ -181,6 +201,74 @@ def test_every_record_is_read_once(scheme, when, rotations, kept, tmp_path):
     reader.stop()
     reader.read()
     assert reader.found == list(range(log.written))
+    reader.stop()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_any_sequence_of_writes_rotations_and_stops_loses_nothing(scheme, tmp_path):
+    for seed in range(40):
+        rng = random.Random(seed)
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        log = Log(directory, scheme, kept=rng.random() < 0.5)
+        reader = Reader(log.path, size=rng.choice([2, 3, 5000]))
+        log.write(rng.randint(1, 5))
+        reader.step()
+        actions = []
+        for _ in range(rng.randint(3, 13)):
+            action = rng.choice(["write", "write", "rotate", "step", "step", "read", "stop"])
+            copied = "copy" in scheme
+            if action == "rotate" and (
+                log.rotations == 8
+                or not log.path.exists()
+                or (copied and not log.path.stat().st_size)
+            ):
+                continue
+            actions.append(action)
+            if action == "write":
+                log.write(rng.randint(1, 7))
+            elif action == "step":
+                for _ in range(rng.randint(1, 7)):
+                    reader.step()
+            else:
+                {"rotate": log.rotate, "read": reader.read, "stop": reader.stop}[action]()
+        if not log.path.exists():
+            log.write(1)
+        reader.read(300)
+        reader.stop()
+        reader.read()
+        reader.stop()
+        assert reader.found == list(range(log.written)), (seed, actions)
+
+
+def test_two_rotations_that_count_up_while_the_first_file_is_read(tmp_path):
+    log = Log(tmp_path, "ascending", True)
+    reader = Reader(log.path)
+    log.write(5)
+    reader.read()
+    for _ in range(2):
+        log.write(3)
+        log.rotate()
+    log.write(2)
+    reader.read()
+    assert reader.found == list(range(13))
+    reader.stop()
+
+
+@pytest.mark.parametrize("scheme", ["copytruncate", "copy_dated"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_copy_of_a_file_of_which_nothing_was_read(scheme, kept, tmp_path):
+    log = Log(tmp_path, scheme, kept)
+    reader = Reader(log.path)
+    log.write(2)
+    reader.read()
+    log.rotate()
+    reader.read()  # the file is empty now
+    log.write(4)
+    log.rotate()
+    log.write(3)
+    reader.read()
+    assert reader.found == list(range(9))
     reader.stop()
 
 

@@ -238,13 +238,19 @@ class Directory(Source):
         """Return what is known of files that may be this one: under this name or an earlier one."""
         status = self._there[name]
 
+        packed = _without_suffix(name) != name
+
         def may_be(other: str, known: Known) -> bool:
-            if other not in self._there and (
-                (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
-                or (known.inode == status.st_ino and known.length == HEAD)
-            ):
+            if _without_suffix(other) == _without_suffix(name):
                 return True
-            return _without_suffix(other) == _without_suffix(name)
+            if other in self._there:
+                return False
+            grown = known.length == HEAD or status.st_size > known.size
+            return (
+                (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
+                or (known.inode == status.st_ino and grown)
+                or (packed and _without_suffix(other) == other)  # renamed and compressed
+            )
 
         return [
             known for other, known in self._known.items() if known.offset and may_be(other, known)

@@ -95,7 +95,7 @@ class File(Source):
         self._tails: list[Reading] = []  # rotated files that are watched
         self._since: float | None = None  # when the path was first seen to be another file
         self._missing = False  # whether there was no file at the path when it was last looked at
-        self._older: list[list[int]] = []  # files known to be older than the one at the path
+        self._older: list[list[int]] | None = None  # files older than the one at the path
         self._listed = 0  # when the directory changed before it was last listed
         self._size = 0  # of the file that is read, when it was last looked at
         self._gap: tuple[Any, bytes, str] | None = None
@@ -103,7 +103,7 @@ class File(Source):
     def seek(self, token: Any) -> None:
         """Resume after the record that had this token; None is the beginning."""
         self.close()
-        self._older, self._listed = [] if token is None else token.get("older", []), 0
+        self._older, self._listed = None if token is None else token.get("older"), 0
         if token is None:
             return
         found = rotation.find(self._path, token)
@@ -154,6 +154,8 @@ class File(Source):
             if self._is_truncated(reading):
                 self._recover(reading)
                 continue
+            if self._look_around(reading):
+                continue
             part = reading.advance()
             if part is not None:
                 yield from reading.batches(part, size, self._token)
@@ -178,27 +180,41 @@ class File(Source):
 
     def _is_truncated(self, reading: Reading) -> bool:
         """Whether the file has other bytes than those that were read."""
-        if reading.path != self._path:
-            return False
-        if self.finite:
-            self._look_around(reading)
+        if reading.path != self._path or self.finite:
             return False
         if reading.handle.is_changed():
             return True
         self._size = reading.handle.offset + reading.handle.left
-        self._look_around(reading)
         return False
 
-    def _look_around(self, reading: Reading) -> None:
-        """Note which rotated files are older than the one at the path."""
+    def _look_around(self, reading: Reading) -> bool:
+        """Note which rotated files are older than the one at the path.
+
+        If the path was copied and truncated before anything was read of it, begin the copy instead,
+        and return True.
+        """
+        if reading.path != self._path:
+            return False
         try:
             changed = self._path.parent.stat().st_mtime_ns
         except OSError:
-            return
-        if changed != self._listed:
-            older = rotation.neighbours(self._path)
-            if _identity(self._path) == reading.handle.identity:
-                self._older, self._listed = older, changed
+            return False
+        if changed == self._listed:
+            return False
+        older = rotation.neighbours(self._path)
+        if _identity(self._path) != reading.handle.identity:
+            return False
+        if self._tails and not reading.handle.offset:
+            current = self._locate(self._tails[-1])
+            following = None if current is None else self._open_after(current)
+            if following is not None and following.path != self._path:
+                self._drop(reading)
+                self._start(following)
+                return True
+            if following is not None:
+                following.close()
+        self._older, self._listed = older, changed
+        return False
 
     def _recover(self, reading: Reading) -> None:
         """Continue in the copy of a truncated file; without one, begin the file again.
@@ -252,6 +268,9 @@ class File(Source):
                 raise SourceError(f"cannot read {self._path}: it does not exist")
             return
         self._start(following)
+        if self._older is not None:
+            self._older = [*self._older, [current.identity[1], current.changed]]
+            self._older = self._older[-rotation.MOST_NEIGHBOURS :]
         self._tails.append(reading)
         while len(self._tails) > MOST_TAILS:
             self._tails.pop(0).close()
@@ -308,8 +327,9 @@ class File(Source):
         if offset == 0 and self._tails:
             files.pop()  # nothing of it was read: it is found after the last rotated file
         *tails, token = files
-        more = {"tails": tails, "older": self._older}
-        return token | {key: value for key, value in more.items() if value}
+        if tails:
+            token["tails"] = tails
+        return token if self._older is None else token | {"older": self._older}
 
     def _token_of_tails(self, offset: int) -> dict[str, Any]:
         return self._token(0 if self._reading is None else self._reading.offset)

@@ -17,7 +17,8 @@ _TAG = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)")
 """What rotation adds to a name: a number or a date."""
 _MOST_DIGITS = 3
 """Digits of a rotation number; a longer one is a date or a time."""
-_NEIGHBOURS = 4
+MOST_NEIGHBOURS = 8
+"""Files that are remembered as older ones; with as many, there may be more."""
 
 
 class Generation(NamedTuple):
@@ -138,30 +139,26 @@ def neighbours(path: Path) -> list[list[int]]:
     the next file often gets that of one that was deleted.
     """
     files = [each for each in generations(path) if each.scheme.endswith("number")]
+    half = MOST_NEIGHBOURS // 2
     return [
-        [each.identity[1], each.changed]
-        for each in dict.fromkeys((*files[:_NEIGHBOURS], *files[-_NEIGHBOURS:]))
+        [each.identity[1], each.changed] for each in dict.fromkeys((*files[:half], *files[-half:]))
     ]
 
 
 def successor(
-    path: Path, current: Generation, older: Collection[list[int]] = ()
+    path: Path, current: Generation, older: Collection[list[int]] | None = None
 ) -> Generation | None:
     """Return the file that was written after another one of the chain; None after the path.
 
     Numbers count up, as in ``.1``, ``.2``, if a file that is known to be older (it is among
-    `older`, the `neighbours` of the current file) has a lower number than the current one.
+    `older`, the `neighbours` of the current file) has a lower number than the current one, or if
+    more files have a higher number than are known to be older. `older` is None if it is not known.
 
     Copies of the current file are passed over: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) count only if the current file
     has one: otherwise they are as likely other data.
     """
-    ascending = any(
-        each.scheme == current.scheme
-        and [each.identity[1], each.changed] in older
-        and each.tag > current.tag
-        for each in generations(path)
-    )
+    ascending = older is not None and _counts_up(generations(path), current, older)
     files = [
         each
         for each in generations(path, ascending)
@@ -174,6 +171,20 @@ def successor(
             return each
         before.append(each)
     return None
+
+
+def _counts_up(
+    files: Collection[Generation], current: Generation, older: Collection[list[int]]
+) -> bool:
+    """Whether a file with a higher number is newer; `tag` is the number's negative."""
+    if not current.scheme.endswith("number"):
+        return False
+    same = [each for each in files if each.scheme == current.scheme]
+    if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
+        return True
+    higher = {each.tag for each in same if each.tag < current.tag}
+    following = (current.tag[0] - 1,)  # without it the others are not of this rotation
+    return following in higher and len(older) < MOST_NEIGHBOURS and len(higher) > len(older)
 
 
 def _is_copy(one: Generation, other: Generation) -> bool:
