@@ -338,7 +338,7 @@ def kinds():
     yield "numbers up to three", Prequential(3, half_life=100, seed=1), far
 
 
-SOME = ("numbers", "features", "poisson", "known variance", "bags", "products")
+SOME = ("numbers", "features", "products")
 
 KINDS = SOME if COMPILED else ("numbers",)
 

@@ -20,13 +20,17 @@ from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
     check_buffer,
+    check_count,
     check_proper,
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import Buffer, scaled_to, seed_model
+from seqbayes.mixture.start import Buffer, scaled_to, seed_best
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
+
+N_INIT = 10
+"""Default number of starts of `Mixture.fit`."""
 
 REFIT_AFTER = 1.1
 """A mixture is fitted again at the earliest when it has learned this many times as much."""
@@ -318,6 +322,7 @@ class Mixture(BaseMixture):
         iterations: int = 1000,
         tol: float = 1e-9,
         *,
+        n_init: int = N_INIT,
         keep_responsibilities: bool = False,
     ) -> Trace:
         """Learn from given data by EM, from a new start; discard what was learned before.
@@ -332,6 +337,8 @@ class Mixture(BaseMixture):
             Stop when the log posterior changes by less than this per observation. With 0 all
             iterations are taken. The log posterior never falls, unless a component's posterior has
             no mode inside, as with Beta(½, ½), and its mean is used instead.
+        n_init
+            Number of starts from the data; the one with the greatest log posterior is used.
         keep_responsibilities
             Whether the trace has the responsibilities of every iteration, and not only of the last:
             n × K numbers each.
@@ -355,7 +362,8 @@ class Mixture(BaseMixture):
         model = self._buffer.new_model(data)
         rows, start = model.rows(data), self._given["start"]
         if start is None:
-            seed_model(model, rows, np.ones(len(rows)), np.random.default_rng(self.seed))
+            rng = np.random.default_rng(self.seed)
+            seed_best(model, rows, np.ones(len(rows)), rng, check_count("n_init", n_init))
             model.check_collapsed(self.names)
         else:
             model.start_from(start)

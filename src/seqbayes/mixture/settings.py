@@ -148,6 +148,20 @@ def as_count(value: Any) -> int | None:
     return int(value)
 
 
+def check_count(name: str, value: Any) -> int:
+    """Return a whole number >= 1.
+
+    Raises
+    ------
+    PriorError
+        If it is not; the message names the parameter.
+    """
+    count = as_count(value)
+    if count is None:
+        raise PriorError(f"expected {name} >= 1, got {value!r}")
+    return count
+
+
 def name_components(components: Any) -> dict[Any, Any]:
     """Return the components by name; the values are None if only their number is given.
 

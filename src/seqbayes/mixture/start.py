@@ -22,6 +22,15 @@ Array = npt.NDArray[np.float64]
 # Iterations of EM after which starts are compared, and how many of the best continue.
 COMPARE_AFTER, CONTINUED = 8, 2
 
+SEED_ROWS = 2000
+"""Starts of a batch use a sample of at most this many rows."""
+
+CHANGES_PER_START = 3
+"""Number of changes to the best start, for each start of a batch."""
+
+SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
+"""Iterations of EM from every start of a batch, until one gains less than this per row."""
+
 COMPARE_ROWS = 60
 """Starts are compared on a sample of this many rows per component."""
 
@@ -74,6 +83,55 @@ def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
     return linear_sum_assignment(evidence, maximize=True)[1]
 
 
+def seed_best(model: EMModel, rows: Array, w: Array, rng: np.random.Generator, starts: int) -> None:
+    """Start from the best of several starts after EM from each, and of changes to the best one.
+
+    A change joins two components and splits a third. Starts from many rows use a sample of them.
+
+    References
+    ----------
+    .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for mixture
+       models. Neural Computation 12, 2109-2128.
+    """
+    some = _spread_out(len(rows), SEED_ROWS)
+    rows, w = rows[some], w[some]
+    k, best, seeded = len(model.priors), -math.inf, []
+    same = all(prior == model.priors[0] for prior in model.priors)
+    changes = CHANGES_PER_START * starts if starts > 1 and k > 1 else 0
+    tries, shares = starts if k > 1 else 1, np.empty((0, 0))
+    if k == 2 or not same:
+        tries, changes = tries + changes, 0
+    while tries + changes > 0:
+        if tries > 0:
+            seed_model(model, rows, w, rng)
+            model.engine.limit_influence(False)
+            tries -= 1
+        else:
+            model.e_step(rows, w, _joined_and_split(model, rows, w, shares, rng))
+            changes -= 1
+        statistics = model.snapshot()
+        model.m_step()
+        reached = _climb(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE)
+        if reached > best + 1e-3 * len(rows) or best == -math.inf:
+            best, seeded = reached, statistics
+            shares, _ = model.e_step(rows, w)
+    model.restore(seeded)
+    model.m_step()
+
+
+def _joined_and_split(
+    model: EMModel, rows: Array, w: Array, shares: Array, rng: np.random.Generator
+) -> Array:
+    """Return responsibilities with two components joined and a third split, at random."""
+    a, b, c = rng.choice(len(model.priors), 3, replace=False)
+    points = standardise(model.reader.vectors(rows))
+    halves = cluster(points, np.maximum(w * shares[:, c], 1e-300), 2, rng)
+    changed = shares.copy()
+    changed[:, a] += shares[:, b]
+    changed[:, b], changed[:, c] = shares[:, c] * halves[:, 0], shares[:, c] * halves[:, 1]
+    return changed
+
+
 def fit_best_start(
     model: EMModel,
     rows: Array,
@@ -106,12 +164,14 @@ def _spread_out(n: int, most: int) -> Any:
     return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
-def _climb(model: EMModel, rows: Array, w: Array, iterations: int) -> float:
+def _climb(
+    model: EMModel, rows: Array, w: Array, iterations: int, tolerance: float = 1e-6
+) -> float:
     """Take iterations of EM until they gain no more; return the log posterior."""
     before = -math.inf
     for i in range(iterations):
         _, log_likelihood = model.e_step(rows, w)
-        if abs(log_likelihood - before) < 1e-6 * len(rows) or i == iterations - 1:
+        if abs(log_likelihood - before) < tolerance * len(rows) or i == iterations - 1:
             break
         before = log_likelihood
         model.m_step()
