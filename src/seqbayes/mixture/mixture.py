@@ -25,7 +25,7 @@ from seqbayes.mixture.settings import (
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import Buffer, scaled_to, seed_best
+from seqbayes.mixture.start import Buffer, check_numbers, scaled_to, seed_best
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
@@ -359,6 +359,8 @@ class Mixture(BaseMixture):
         data = arrays.items(data)
         if len(data) == 0:
             raise ObservationError("expected observations, got none")
+        if self._buffer.priors is None:
+            check_numbers(data)
         model = self._buffer.new_model(data)
         rows, start = model.rows(data), self._given["start"]
         if start is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ CHANGES_PER_START = 3
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 """Iterations of EM from every start of a batch, until one gains less than this per row."""
 
+START_COST, FIT_COST = 7e7, 7e7
+"""About how many multiplications the starts take, and the iterations that continue the best."""
+
 COMPARE_ROWS = 60
 """Starts are compared on a sample of this many rows per component."""
 
@@ -52,11 +55,23 @@ REFERENCE_ROWS, CHUNK = 600, 256
 """Neighbours are sought among at most this many rows, and for this many rows at once."""
 
 
-def seed_model(model: EMModel, rows: Array, w: Array, rng: np.random.Generator) -> None:
-    """Start from k-means++ clusters of the rows, each with the prior that suits it best."""
+class Sample(NamedTuple):
+    """Rows for starts: their weights, without outliers, and points on a common scale."""
+
+    rows: Array
+    w: Array
+    points: Array
+
+
+def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
+    """Return rows with the points to cluster them by."""
     points = standardise(model.reader.vectors(rows))
-    if model.settings.robust:
-        w = _without_outliers(points, w)
+    return Sample(rows, _without_outliers(points, w) if model.settings.robust else w, points)
+
+
+def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None:
+    """Start from k-means++ clusters of the rows, each with the prior that suits it best."""
+    rows, w, points = sample
     given = cluster(points, w, len(model.priors), rng)
     model.engine.limit_influence(False)  # the parameters do not fit the rows yet
     if any(prior != model.priors[0] for prior in model.priors):
@@ -95,6 +110,7 @@ def seed_best(model: EMModel, rows: Array, w: Array, rng: np.random.Generator, s
     """
     some = _spread_out(len(rows), SEED_ROWS)
     rows, w = rows[some], w[some]
+    sample = make_sample(model, rows, w)
     k, best, seeded = len(model.priors), -math.inf, []
     same = all(prior == model.priors[0] for prior in model.priors)
     changes = CHANGES_PER_START * starts if starts > 1 and k > 1 else 0
@@ -103,11 +119,11 @@ def seed_best(model: EMModel, rows: Array, w: Array, rng: np.random.Generator, s
         tries, changes = tries + changes, 0
     while tries + changes > 0:
         if tries > 0:
-            seed_model(model, rows, w, rng)
+            seed_model(model, sample, rng)
             model.engine.limit_influence(False)
             tries -= 1
         else:
-            model.e_step(rows, w, _joined_and_split(model, rows, w, shares, rng))
+            model.e_step(rows, w, _joined_and_split(sample, shares, rng))
             changes -= 1
         statistics = model.snapshot()
         model.m_step()
@@ -119,13 +135,10 @@ def seed_best(model: EMModel, rows: Array, w: Array, rng: np.random.Generator, s
     model.m_step()
 
 
-def _joined_and_split(
-    model: EMModel, rows: Array, w: Array, shares: Array, rng: np.random.Generator
-) -> Array:
+def _joined_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with two components joined and a third split, at random."""
-    a, b, c = rng.choice(len(model.priors), 3, replace=False)
-    points = standardise(model.reader.vectors(rows))
-    halves = cluster(points, np.maximum(w * shares[:, c], 1e-300), 2, rng)
+    a, b, c = rng.choice(shares.shape[1], 3, replace=False)
+    halves = cluster(sample.points, np.maximum(sample.w * shares[:, c], 1e-300), 2, rng)
     changed = shares.copy()
     changed[:, a] += shares[:, b]
     changed[:, b], changed[:, c] = shares[:, c] * halves[:, 0], shares[:, c] * halves[:, 1]
@@ -142,21 +155,31 @@ def fit_best_start(
 ) -> None:
     """Fit by EM from the best of several starts.
 
-    All starts take a few iterations on a sample; the best continue until they gain no more.
+    All starts take a few iterations on a sample; the best continue until they gain no more. There
+    are fewer starts and iterations where they would take long; online EM continues from there.
     """
     some = _spread_out(len(rows), COMPARE_ROWS * len(model.priors))
+    sample = make_sample(model, rows[some], w[some])
+    starts = min(starts, 2 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
+    iterations = min(iterations, 3 + _affordable(model, len(rows), FIT_COST))
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
-        seed_model(model, rows[some], w[some], rng)
-        found.append((_climb(model, rows[some], w[some], COMPARE_AFTER), model.snapshot()))
+        seed_model(model, sample, rng)
+        found.append((_climb(model, sample.rows, w[some], COMPARE_AFTER), model.snapshot()))
     found.sort(key=lambda each: -each[0])
     ends = []
-    for _, snapshot in found[:CONTINUED]:
+    for _, snapshot in found[: CONTINUED if iterations > COMPARE_AFTER else 1]:
         model.restore(snapshot)
         model.m_step()
         ends.append((_climb(model, rows, w, iterations), model.snapshot()))
     model.restore(max(ends, key=lambda each: each[0])[1])
     model.m_step()
+
+
+def _affordable(model: EMModel, n: int, cost: float) -> int:
+    """Return the number of iterations over `n` rows whose multiplications are at most `cost`."""
+    d = model.width
+    return int(cost / (n * len(model.priors) * (d * d + 10 * d + 40)))
 
 
 def _spread_out(n: int, most: int) -> Any:
@@ -411,21 +434,13 @@ class Buffer:
                 self._checker = self.new_model()
             self._checker.rows(xs)
             return
-        like = self._kept[0][0] if self._kept else None
-        if _all_valid(xs):
-            xs = xs[:1]  # the others have the same form
-        for x in xs:
-            _check_numbers(x, like)
-            like = x if like is None else like
+        check_numbers(xs, self._kept[0][0] if self._kept else None)
 
     def new_model(self, data: Any = None) -> EMModel:
         """Return a model without observations; `data` gives the scale of default priors."""
         priors = self.priors
         if priors is None:
             assert data is not None
-            if not _all_valid(data):
-                for x in data:
-                    _check_numbers(x, data[0])
             priors = (scaled_to([as_observation(x) for x in data], self._k),) * self._k
         return EMModel(priors, self._settings, lenient=self.priors is None)
 
@@ -479,6 +494,21 @@ def _all_valid(xs: Any) -> bool:
     """Whether all values of an array are valid numbers, without looking at each in Python."""
     plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
     return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
+
+
+def check_numbers(xs: Any, like: Any = None) -> None:
+    """Refuse observations other than numbers, vectors or mappings of numbers, all of one form.
+
+    Raises
+    ------
+    ObservationError
+        If there is such an observation.
+    """
+    if _all_valid(xs):
+        xs = xs[:1]  # the others have the same form
+    for x in xs:
+        _check_numbers(x, like)
+        like = x if like is None else like
 
 
 def _check_numbers(x: Any, like: Any) -> None:
