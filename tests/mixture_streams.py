@@ -1,4 +1,4 @@
-"""Streams of every kind that mixtures learn from, and what tests of them share."""
+"""Streams for every kind of component, shared by tests of mixtures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ COIN = Beta(likelihood=Binomial(trials=10))
 COMPILED = not engine.__file__.endswith(".py")
 """Uncompiled, the same code takes fifty times as long."""
 
-long_stream = pytest.mark.skipif(not COMPILED, reason="a long stream, of the same code compiled")
+long_stream = pytest.mark.skipif(
+    not COMPILED, reason="the stream is long; it is tested with compiled code"
+)
 
 
 def tosses(seed, n):

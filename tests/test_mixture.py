@@ -137,7 +137,7 @@ def test_a_symmetric_start_stays_at_the_saddle() -> None:
 
 
 def test_linkage_of_genes() -> None:
-    """Dempster, Laird & Rubin (1977): the first of four cells is two cells seen as one."""
+    """Dempster, Laird & Rubin (1977): the first of four cells is the sum of two."""
     pi, steps = 0.5, []
     for _ in range(60):
         hidden = 125 * (pi / 4) / (0.5 + pi / 4)
@@ -182,7 +182,7 @@ def test_em_never_decreases_the_likelihood(name: str, mixture: Mixture, data: li
     assert sum(state.n_samples for state in mixture.components) == pytest.approx(len(data))
 
 
-def test_clusters_are_found_from_the_data_alone() -> None:
+def test_clusters_are_found_without_a_start() -> None:
     rng = np.random.default_rng(5)
     data = np.r_[rng.normal(-3, 1, 300), rng.normal(2, 0.5, 700)]
     mixture = Mixture([NormalInverseGamma(0, 0.01, 2, 1)] * 2, seed=3)
@@ -224,7 +224,7 @@ def test_fixed_weights_stay_fixed() -> None:
         assert mixture.weights == trace[0].weights == (0.3, 0.7)
 
 
-def test_bad_input() -> None:
+def test_invalid_input_is_refused() -> None:
     coin = Beta(likelihood=Binomial(trials=10))
     for components in ([], [5], 0, True, "AB", [coin, None]):
         with pytest.raises(PriorError, match="expected states, or their number"):

@@ -1,6 +1,6 @@
-"""Features that were not seen: marginalised out of what is believed, expected in what is learned.
+"""Missing features are integrated out of densities, and replaced by expectations in learning.
 
-The oracle is EM with missing data, written out row by row from the textbook.
+The oracle is EM with missing data from the textbook, row by row.
 """
 
 import math
@@ -55,7 +55,7 @@ def named(rows):
 
 
 def oracle(rows, start, shape, iterations):
-    """MAP-EM of Normal components with rows seen in part: (weights, means, covariances) each."""
+    """MAP-EM of Normal components with partial rows: (weights, means, covariances) each."""
     k, (n, d) = len(start), rows.shape
     weights = np.full(k, 1.0 / k)
     means, covariances = (np.array([theta[i] for theta in start]) for i in (0, 1))

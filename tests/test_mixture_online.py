@@ -1,4 +1,4 @@
-"""Online EM: as good as batch EM, one observation at a time, and nothing lost on the way."""
+"""Online EM: as good as batch EM, and continued exactly by copies."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_refused_input_changes_nothing(settings, xs):
 
 
 def _may_pass(mixture, settings, x, n):
-    """Whether an odd observation is a good one of this mixture."""
+    """Whether a mixture accepts an unusual observation."""
     if isinstance(settings["components"], int):
         # names are those of the first observations, and others passed over
         return isinstance(x, dict) or (n == 0 and isinstance(x, list))
@@ -248,15 +248,15 @@ def test_steps():
     assert Power(0.7)(100) == pytest.approx(100**-0.7)
     assert Constant(0.25)(7) == 0.25
     assert 1 - HalfLife(10)(3) == pytest.approx(0.5**0.1)
-    asked = []
+    calls = []
 
     def step(n):
-        asked.append(n)
+        calls.append(n)
         return n**-0.6
 
     mixture = Mixture([COIN, COIN], start=(0.6, 0.5), step=step, burn_in=20)
     mixture.learn_many(tosses(0, 50))
-    assert asked == list(range(21, 51))
+    assert calls == list(range(21, 51))
     with pytest.raises(PriorError, match="JSON"):
         mixture.to_dict()
     wrong = Mixture([COIN, COIN], start=(0.6, 0.5), step=lambda n: 2.0, burn_in=1)
@@ -355,7 +355,7 @@ def test_a_long_stream_loses_no_precision():
     assert min(mixture.weights) == pytest.approx(0.3, abs=0.005)
 
 
-def test_priors_that_cannot_start_a_stream():
+def test_improper_or_unsuitable_priors_are_refused():
     with pytest.raises(PriorError, match="proper"):
         Mixture([NormalInverseGamma.flat()] * 2).learn_one(1.0)
     with pytest.raises(PriorError, match="cannot be a component"):

@@ -1,4 +1,4 @@
-"""What a mixture refuses, and what it makes of streams that say little."""
+"""Input that mixtures refuse, and streams of equal values."""
 
 import math
 
@@ -77,12 +77,12 @@ def test_a_constant_stream_has_answers(dimension, k, weight):
             other.score_one(x)
     assert sum(mixture.predict_proba_one(x).values()) == pytest.approx(1.0)
     assert math.isfinite(mixture.score_one(x))
-    # what was asked before changes nothing
+    # earlier predictions change nothing
     assert mixture.score_one(x) == other.score_one(x)
 
 
 @pytest.mark.parametrize("model", [Mixture(2, seed=1), DirichletProcessMixture(seed=1)])
-def test_weights_that_would_overflow(model):
+def test_weights_that_would_overflow_are_refused(model):
     model = model.clone()
     model.learn_one(1.0, 1e100)
     for learn in (
@@ -112,7 +112,7 @@ def test_invalid_seeds_are_refused(seed):
             make()
 
 
-def taught(xs):
+def learned_from(xs):
     mixture = Mixture(2, seed=1, buffer=20)
     mixture.learn_many(xs)
     return mixture
@@ -137,8 +137,8 @@ OTHERS = [{"p": a, "q": b} for a, b in PAIRS.tolist()]
         (FEW, PAIRS[:10]),
     ],
 )
-def test_observations_of_another_kind_do_not_merge(mine, theirs):
-    mixture, other = taught(mine), taught(theirs)
+def test_mixtures_of_different_observations_are_not_merged(mine, theirs):
+    mixture, other = learned_from(mine), learned_from(theirs)
     before = mixture.to_dict()
     with pytest.raises(MergeError, match="they have learned from"):
         mixture.merge(other)
@@ -150,5 +150,5 @@ def test_em_without_a_mode_continues_after_a_decrease():
     coins = Mixture([COIN] * 2, weights=weights, start=(0.6, 0.5))
     trace = coins.fit([5, 9, 8, 4, 7], iterations=200)
     rises = np.diff([step.log_posterior for step in trace])
-    assert rises.min() < 0.0  # the mean stands in for a mode that is not there
+    assert rises.min() < 0.0  # without a mode, the mean is used
     assert not trace.converged or abs(rises[-1]) < 5e-9

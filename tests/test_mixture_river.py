@@ -126,7 +126,7 @@ def visits(n, seed=3, new=False):
         yield row, label
 
 
-def taught(n=120, seed=3, **settings):
+def trained(n=120, seed=3, **settings):
     settings = {"components": 2, "features": KINDS, "buffer": 30, "seed": 1, **settings}
     model = MixtureDiscriminant(**settings)
     for x, y in visits(n, seed):
@@ -180,9 +180,9 @@ def test_the_density_of_a_class_is_the_sum_over_its_components(covariance):
     assert prior["robot"] == pytest.approx(math.log((seen["robot"] + 2.0) / 124.0))
 
 
-def test_labels_of_a_class_sum_to_one():
-    """With those that came after the mixture began, and those that never came."""
-    model = taught()
+def test_probabilities_of_labels_sum_to_one():
+    """Labels that came after the start, and labels that never came."""
+    model = trained()
     for page in ("d", "d", "e"):
         model.learn_one({"page": page, "wait": 2.0}, "robot")
     for label, at_random in model.joint_log_likelihood({}).items():
@@ -194,7 +194,7 @@ def test_labels_of_a_class_sum_to_one():
 
 
 def test_numbers_and_counts_of_a_class_sum_to_one():
-    model = taught()
+    model = trained()
     at_random = model.joint_log_likelihood({})
     grid = np.linspace(-400.0, 400.0, 4001 if COMPILED else 2001)
     for label, base in at_random.items():
@@ -252,7 +252,9 @@ def test_late_classes():
 
 def test_refused_input_changes_nothing():
     strict = [Product({"wait": NormalInverseGamma(), "page": Dirichlet.flat(["a", "b"])})] * 2
-    for model, n in itertools.product((taught(40), taught(), MixtureDiscriminant(strict)), (0, 1)):
+    for model, n in itertools.product(
+        (trained(40), trained(), MixtureDiscriminant(strict)), (0, 1)
+    ):
         if n:
             model.learn_one({"wait": 1.0, "page": "a"}, "person")
         before = model.to_dict()
@@ -291,7 +293,7 @@ def prototype():
 )
 def test_prototypes(prior):
     """The given priors are every class's; other features are modelled by class."""
-    model, naive, alone = taught(components=[prior] * 2), ConjugateNB(KINDS), Mixture([prior] * 2)
+    model, naive, alone = trained(components=[prior] * 2), ConjugateNB(KINDS), Mixture([prior] * 2)
     alone = Mixture([prior] * 2, buffer=30, seed=1)
     names = {"wait", "size"} if isinstance(prior, NormalInverseWishart) else {"wait", "page"}
     for x, y in visits(120):
@@ -344,7 +346,7 @@ def test_clusters_of_prototypes():
     assert first.centre["in"]["low"] == parameter["in"]["low"].mean
     assert first.centre["in"]["v"] == dict(enumerate(parameter["in"]["v"].mean))
     vectors = MixtureDiscriminant([prototype()] * 2, buffer=20, seed=1)
-    assert len(taught(10, buffer=100).clusters("robot")) == 0
+    assert len(trained(10, buffer=100).clusters("robot")) == 0
     for x, y in visits(40):
         vectors.learn_one(x, y)
     mixture = vectors.mixture("robot")
@@ -399,7 +401,7 @@ def test_learning_continues_identically_after_reading_a_document(settings):
     copy = pickle.loads(pickle.dumps(whole))
     assert copy.joint_log_likelihood(QUESTION) == whole.joint_log_likelihood(QUESTION)
     empty = MixtureDiscriminant.from_dict(whole.clone().to_dict())
-    assert empty.to_dict() == taught(0, **settings).to_dict()
+    assert empty.to_dict() == trained(0, **settings).to_dict()
 
 
 def changed(document, path, value):
@@ -429,13 +431,15 @@ def test_invalid_documents_are_refused():
         changed(good, ["seen", "buffers", 0, 1], [[{"pairs": [["wait", 1.0]]}, -1.0]]),
     ]
     for key in good["seen"]:
-        wrong += [changed(good, ["seen", key], odd) for odd in (None, "x", [[]], [[1, 2, 3, 4]])]
+        wrong += [
+            changed(good, ["seen", key], invalid) for invalid in (None, "x", [[]], [[1, 2, 3, 4]])
+        ]
     for document in wrong:
         with pytest.raises(PriorError):
             MixtureDiscriminant.from_dict(document)
 
 
-def odd_value(kind, rng, c):
+def difficult_value(kind, rng, c):
     match kind:
         case "constant":
             return 7.0
@@ -462,7 +466,11 @@ def test_hostile_streams(seed):
     model = MixtureDiscriminant(rng.randrange(1, 5), seed=seed, **settings)
     for _ in range(120 if COMPILED else 60):
         c = rng.randrange(3)
-        x = {name: odd_value(kind, rng, c) for name, kind in kinds.items() if rng.random() < 0.9}
+        x = {
+            name: difficult_value(kind, rng, c)
+            for name, kind in kinds.items()
+            if rng.random() < 0.9
+        }
         shares = model.predict_proba_one(x)
         assert not shares or math.fsum(shares.values()) == pytest.approx(1.0)
         assert all(0.0 <= share <= 1.0 for share in shares.values())
