@@ -162,7 +162,7 @@ def within(mixture, x, numbers):
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
 def test_the_density_of_a_class_is_the_sum_over_its_components(covariance):
-    model = taught(covariance=covariance, class_strength=2.0)
+    model = trained(covariance=covariance, class_strength=2.0)
     seen = {"person": 0, "robot": 0}
     for _, y in visits(120):
         seen[y] += 1
@@ -218,7 +218,7 @@ def test_without_mixtures_it_equals_naive_bayes():
 
 
 def test_late_features_are_modelled_by_class():
-    model, naive = taught(), ConjugateNB(KINDS)
+    model, naive = trained(), ConjugateNB(KINDS)
     for x, y in visits(120):
         naive.learn_one(x, y)
     for x, y in visits(40, seed=4, new=True):
@@ -234,7 +234,7 @@ def test_late_features_are_modelled_by_class():
 
 
 def test_late_classes():
-    model = taught()
+    model = trained()
     before = model.mixture("robot")
     rng = random.Random(5)
     for _ in range(40):
@@ -313,7 +313,7 @@ def test_prototypes(prior):
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
 def test_clusters_have_the_locations_of_their_components(covariance):
-    model = taught(covariance=covariance)
+    model = trained(covariance=covariance)
     for label in ("person", "robot"):
         clusters, mixture = model.clusters(label), model.mixture(label)
         assert [one.name for one in clusters] == [mixture.names[k] for k in mixture.ranking]
@@ -390,7 +390,7 @@ DOCUMENTED = [
 
 @pytest.mark.parametrize("settings", DOCUMENTED, ids=["full", "diagonal", "prototypes"])
 def test_learning_continues_identically_after_reading_a_document(settings):
-    whole, parts = taught(0, **settings), taught(0, **settings)
+    whole, parts = trained(0, **settings), trained(0, **settings)
     for i, (x, y) in enumerate(visits(100, new=True)):
         whole.learn_one(x, y, w=1.0 + i / 7)
         parts.learn_one(x, y, w=1.0 + i / 7)
@@ -414,7 +414,7 @@ def changed(document, path, value):
 
 
 def test_invalid_documents_are_refused():
-    model = taught(100)
+    model = trained(100)
     model.learn_one({"wait": 3.0}, "new")
     good = model.to_dict()
     wrong = [
