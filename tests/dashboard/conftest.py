@@ -1,4 +1,4 @@
-"""Servers of `seqbayes serve`, in a thread of this process or on their own, and a browser."""
+"""Fixtures: servers in a thread or in a process, and a browser."""
 
 import os
 import shutil

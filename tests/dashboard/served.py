@@ -1,4 +1,4 @@
-"""A server of its own for the tests of the page, and the events that it shows."""
+"""A server process for the tests of the page, and its events."""
 
 import json
 import random

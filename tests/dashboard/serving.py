@@ -1,4 +1,4 @@
-"""A server in a thread, and what tests ask of it."""
+"""A server in a thread with a client."""
 
 import json
 import threading

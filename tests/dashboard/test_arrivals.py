@@ -1,4 +1,4 @@
-"""Rates of events, and silence that is odd."""
+"""Rates of events, and unexpected silence."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What a pipeline hands over to the board: events one by one where they are few."""
+"""Updates from a pipeline to the board: single events if they are few."""
 
 import copy
 import random

@@ -1,4 +1,4 @@
-"""What is followed over time: which number it is, and that stores remember it."""
+"""Numbers that are plotted over time, and their history in stores."""
 
 import csv
 import json

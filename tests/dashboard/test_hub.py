@@ -1,4 +1,4 @@
-"""Frames: made once for all, resumable, and never waited for."""
+"""Frames: computed once for all clients, resumable, and never blocking."""
 
 import asyncio
 import copy

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and what comes of requests made from it."""
+"""The OpenAPI document, and requests generated from it."""
 
 import pytest
 from serving import HTTP

@@ -1,4 +1,4 @@
-"""What the page says of the stream: dead letters, silence that is odd, ages that grow."""
+"""The state of the stream on the page: dead letters, unexpected silence, ages."""
 
 import pytest
 from served import Site, visit

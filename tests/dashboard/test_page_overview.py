@@ -1,4 +1,4 @@
-"""How one finds one's way over the cards, in a real browser."""
+"""Navigation on the overview in a real browser."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What a phone shows: all answers, and where there is more of what it cannot hold."""
+"""The page on a phone."""
 
 import json
 from urllib.parse import quote

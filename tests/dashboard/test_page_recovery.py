@@ -1,4 +1,4 @@
-"""A page whose server goes away says so, and recovers by itself."""
+"""The page during and after an outage of its server."""
 
 import sqlite3
 

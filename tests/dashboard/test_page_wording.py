@@ -1,4 +1,4 @@
-"""What the page shows is true: content during failures, states, warnings, priors and plurals."""
+"""Statements of the page: content during failures, states, warnings, priors and plurals."""
 
 import pytest
 from served import CONFIG, Site, visit

@@ -1,4 +1,4 @@
-"""What mixtures predict, number by number, against scipy's distributions."""
+"""Predictions of mixtures for each number, compared with scipy's distributions."""
 
 import json
 import math

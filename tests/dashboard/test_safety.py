@@ -1,4 +1,4 @@
-"""What a server must not let happen, each tried."""
+"""Attacks on a server."""
 
 import json
 import socket

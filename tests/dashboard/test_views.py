@@ -1,4 +1,4 @@
-"""States as JSON values: every family, before and after events, finite and in agreement."""
+"""States as JSON values: every family, before and after events."""
 
 import json
 import math

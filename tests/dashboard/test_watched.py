@@ -1,4 +1,4 @@
-"""A store that another process writes, as pages see it."""
+"""The page of a store that another process writes."""
 
 import json
 import signal
