@@ -205,6 +205,19 @@ def test_the_longest_chain_is_found():
     assert longest_chain([(0, 1), (2, 5), (3, 4), (6, 7), (1.5, 8)]) == 3
 
 
+def test_a_dark_page_is_printed_light(open_page):
+    page = open_page(theme="dark")
+    page.wait_for_selector(".card .value")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.emulate_media(media="print")
+    assert page.locator(".top button:visible").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+
+
 def test_cards_are_printed(open_page):
     page = open_page("/beliefs/shops")
     page.wait_for_selector(".card .value")

@@ -41,12 +41,12 @@ def test_every_family_is_shown_with_finite_numbers(case):
         state = case.new(xs[:seen])
         shown = told(state, xs[0])
         assert shown["n"] == pytest.approx(state.n_samples)
-        assert shown["kind"] == views.kind_of(state)
+        assert shown["kind"] == state.display_kind
         assert shown["text"] == str(state)
         if shown["kind"] == "number" and shown["mean"] is not None:
             assert shown["mean"] == pytest.approx(state.mean)
             assert shown["interval"] == pytest.approx(list(state.interval()))
-            assert shown["mean"] == views.ranking(state).mean
+            assert shown["mean"] == views.rankings([state])[0].mean
         step = views.step(state, xs[0])
         json.dumps(step, allow_nan=False)
         if step is not None and shown["kind"] in ("number", "normal", "labels"):
@@ -322,7 +322,7 @@ def test_a_decaying_state_is_shown_as_of_its_clock():
     state.learn_one(True, t=0.0)
     state.learn_one(False, t=60.0)
     assert told(state)["n"] == pytest.approx(1.5)
-    assert views.ranking(state).n == pytest.approx(1.5)
+    assert views.rankings([state])[0].n == pytest.approx(1.5)
     assert views.surprise(state, (True,)) == pytest.approx(-math.log(1.5 / 3.5))
     assert views.step(state, True)["evidence"] == pytest.approx(1.5 / 3.5)
 

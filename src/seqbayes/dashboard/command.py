@@ -9,7 +9,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from seqbayes.console.log import Log, add_format
@@ -21,6 +21,10 @@ from seqbayes.extras import missing_extra
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import load_or_report
+
+if TYPE_CHECKING:
+    from seqbayes.dashboard.live.origins import Origin
+    from seqbayes.dashboard.server.access import Access
 
 SWITCH = 0.0005
 """Switch interval of threads in seconds: a short one, since the hub yields after every client."""
@@ -66,7 +70,7 @@ def command(args: argparse.Namespace) -> int:
     """
     needed()
     from seqbayes.dashboard.live.feed import StateFeed
-    from seqbayes.dashboard.live.origins import Origin, PipelineOrigin, PipelineThread, StoreOrigin
+    from seqbayes.dashboard.live.origins import PipelineOrigin, PipelineThread, StoreOrigin
 
     log = Log(args.log_format, "serve")
     if not is_config(args.what):
@@ -95,10 +99,10 @@ def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
         Initial options of the page.
     """
     needed()
-    from seqbayes.dashboard.live.origins import StoryOrigin
+    from seqbayes.dashboard.live.origins import Origin
 
     page = f"replay/{args.story}?{urlencode(words)}"
-    return show(args, Log("text", "replay"), StoryOrigin, page)
+    return show(args, Log("text", "replay"), Origin, page)
 
 
 def is_config(what: str) -> bool:
@@ -127,7 +131,7 @@ def needed() -> None:
         raise missing_extra("the dashboard", str(error.name), "dashboard") from None
 
 
-def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: str = "") -> int:
+def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: str = "") -> int:
     """Serve the beliefs of an origin until a signal arrives, and return the exit status.
 
     Parameters
@@ -167,10 +171,10 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], object], page: 
         logging.getLogger("uvicorn").addHandler(_Said(log))
         sys.setswitchinterval(SWITCH)
         try:
-            site = Site(origin, access, args.frame_ancestors, log.say)  # type: ignore[arg-type]
+            site = Site(origin, access, args.frame_ancestors, log.say)
             serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
         finally:
-            origin.close()  # type: ignore[attr-defined]
+            origin.close()
         log.say("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
 
@@ -189,12 +193,11 @@ class _Said(logging.Handler):
 
 
 def _say(
-    args: argparse.Namespace, log: Log, url: str, access: object, interruption: Interruption
+    args: argparse.Namespace, log: Log, url: str, access: Access, interruption: Interruption
 ) -> None:
-    token = access.token  # type: ignore[attr-defined]
     log.say("started", f"{url}", url=url)
-    if access.generated:  # type: ignore[attr-defined]
-        log.say("token", f"the token for writing is {token}", token=token)
+    if access.generated:
+        log.say("token", f"the token for writing is {access.token}", token=access.token)
     if args.open and not interruption:
         webbrowser.open(url)
     sys.stderr.flush()

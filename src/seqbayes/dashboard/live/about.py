@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.views.base import without_decay
 from seqbayes.events.belief import Belief
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, read_state
@@ -41,7 +40,7 @@ def example(belief: Belief) -> dict[str, Any]:
     >>> example(Belief("candy", prior, "colour", by=["bag"], where={"type": "candy"}))
     {'type': 'candy', 'bag': 'north', 'colour': 'red'}
     """
-    plain = without_decay(belief.state)
+    plain = belief.state.as_of()
     labels = plain.categories or (_EXAMPLES["label"],)
     told = {
         name: value[0] if isinstance(value, (list, tuple)) else value
@@ -67,13 +66,13 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 
 def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
-    plain, forms = without_decay(state), Forms(state)
+    plain, forms = state.as_of(), Forms(state)
     likelihood = plain.likelihood
     return About(
         name,
         type(plain).__name__,
         None if likelihood is None else type(likelihood).__name__,
-        views.kind_of(state),
+        state.display_kind,
         views.scale_of(plain),
         by,
         field,

@@ -181,14 +181,15 @@ class Entry:
     def n(self) -> float:
         """The total weight of the observed data."""
         if self._n is None:
-            self._n = views.weight_of(self.state)
+            self._n = self.state.n_samples
         return self._n
 
     @property
     def ranking(self) -> views.Ranking:
         """The numbers by which keys are ranked."""
         if self.known_ranking is None:
-            self.known_ranking = views.ranking(self.state)
+            make_rankings([self])
+            assert self.known_ranking is not None
         return self.known_ranking
 
     @property

@@ -24,7 +24,37 @@ STALLED = 1.5
 """Seconds without a step of the pipeline or an answer of the store that count as stalled."""
 
 
-class PipelineOrigin:
+class Origin:
+    """The origin of beliefs; this one has none, for servers that only show stories."""
+
+    reader: StoreReader | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """The source of the pipeline; None without a pipeline, and until it is open."""
+        return None
+
+    def begin(self, board: Board) -> None:
+        """Show the contents of the store; call when the pipeline is open."""
+
+    def refresh(self, board: Board, timeout: float) -> None:
+        """Show new states, or wait for them."""
+        time.sleep(timeout)
+
+    def watch(self, keys: dict[str, list[str]]) -> None:
+        """Publish all events of these keys, if single events are known."""
+
+    def health(self) -> StreamHealth:
+        """Return the health of the pipeline."""
+        return StreamHealth(source={"kind": "replay", "name": "", "mode": "replay"})
+
+    def close(self) -> None:
+        """Stop, and close the store."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+class PipelineOrigin(Origin):
     """A pipeline in this process.
 
     Parameters
@@ -37,7 +67,6 @@ class PipelineOrigin:
 
     def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
         self.config, self.runner, self.feed = config, runner, feed
-        self.reader: StoreReader | None = None
         self._arrivals = Arrivals()
 
     def begin(self, board: Board) -> None:
@@ -92,8 +121,7 @@ class PipelineOrigin:
     def close(self) -> None:
         """Commit the events that were read, and stop."""
         self.runner.stop()
-        if self.reader is not None:
-            self.reader.close()
+        super().close()
 
 
 def _described(kind: str, source: Source | None) -> dict[str, Any]:
@@ -104,7 +132,7 @@ def _described(kind: str, source: Source | None) -> dict[str, Any]:
     return described
 
 
-class StoreOrigin:
+class StoreOrigin(Origin):
     """A store that another process writes, polled regularly.
 
     Parameters
@@ -121,8 +149,6 @@ class StoreOrigin:
         If the store cannot be read.
     """
 
-    source = None
-
     def __init__(self, url: str, every: float = 0.25) -> None:
         self.reader: StoreReader = StoreReader(url)
         self._every = every
@@ -130,7 +156,6 @@ class StoreOrigin:
         self._serial: Any = None
         self._declared: dict[str, Any] | None = None
         self._seen: dict[str, float] = {}
-        self._n: dict[tuple[str, str], float] = {}
         self._arrivals = Arrivals()
         self._health = StreamHealth(
             source={"kind": "store", "name": self.reader.url, "mode": "store"}
@@ -215,46 +240,12 @@ class StoreOrigin:
             quiet=quiet and runner.alive and trouble is None,
         )
 
-    def watch(self, keys: dict[str, list[str]]) -> None:
-        """Do nothing: a store holds no events."""
-
     def health(self) -> StreamHealth:
         """Return the health of the store and its runner."""
         health = self._health
         if self._failure is not None or time.monotonic() - self._answered > STALLED + self._every:
             health.status, health.error = "stalled", self._failure
         return health
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.reader.close()
-
-
-class StoryOrigin:
-    """No beliefs: stories only."""
-
-    reader: StoreReader | None = None
-    source = None
-
-    def begin(self, board: Board) -> None:
-        """Do nothing."""
-
-    def refresh(self, board: Board, timeout: float) -> None:
-        """Wait."""
-        time.sleep(timeout)
-
-    def watch(self, keys: dict[str, list[str]]) -> None:
-        """Do nothing."""
-
-    def health(self) -> StreamHealth:
-        """Return good health."""
-        return StreamHealth(source={"kind": "replay", "name": "", "mode": "replay"})
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-Origin = PipelineOrigin | StoreOrigin | StoryOrigin
 
 
 def _trouble(runner: StoredRunner) -> str | None:

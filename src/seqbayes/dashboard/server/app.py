@@ -22,7 +22,7 @@ from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.ingest import Ingest
 from seqbayes.dashboard.server.metrics import Metrics
 from seqbayes.dashboard.server.pages import Pages
-from seqbayes.dashboard.server.responses import Refusal, answer, refused
+from seqbayes.dashboard.server.responses import Refusal, answer
 from seqbayes.dashboard.server.stories import Stories
 from seqbayes.dashboard.server.streams import Streams
 from seqbayes.stream.stores import StoreError
@@ -123,7 +123,7 @@ class Site:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return refused(request, error)
+    return answer(request, {"error": error.reason}, error.status, error.headers)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

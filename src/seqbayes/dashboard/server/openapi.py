@@ -78,7 +78,7 @@ def _components() -> dict[str, Any]:
     for schema_ in found.values():
         kind = schema_.get("properties", {}).get("kind", {})
         if kind == {"type": "string"} and "mode" not in schema_["properties"]:
-            kind["enum"] = views.kinds()
+            kind["enum"] = list(views.all_views())
     return {**found, **options}
 
 

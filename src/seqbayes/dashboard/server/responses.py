@@ -38,11 +38,6 @@ def answer(
     return Response(body, status, given, "application/json")
 
 
-def refused(request: Request, error: Refusal) -> Response:
-    """Return the answer to a request that is refused."""
-    return answer(request, {"error": error.reason}, error.status, error.headers)
-
-
 def accepts_gzip(request: Request) -> bool:
     """Return whether the client accepts compressed answers."""
     return "gzip" in request.headers.get("accept-encoding", "")

@@ -23,13 +23,9 @@ from seqbayes.dashboard.views.base import (
     View,
     all_views,
     is_numeric,
-    kind_of,
-    kinds,
     register_view,
     scale_of,
     view_of,
-    weight_of,
-    without_decay,
 )
 from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
 from seqbayes.dashboard.views.figures import finite, values
@@ -49,10 +45,7 @@ __all__ = [
     "followable",
     "followed",
     "is_numeric",
-    "kind_of",
-    "kinds",
     "measures",
-    "ranking",
     "rankings",
     "register_view",
     "scale_of",
@@ -60,7 +53,6 @@ __all__ = [
     "step",
     "surprise",
     "view_of",
-    "weight_of",
 ]
 
 _MAX_FOLLOWABLE = 60
@@ -95,7 +87,7 @@ def cards(states: Sequence[Any], lasts: Sequence[Any], points: int = CARD_POINTS
     """Return the cards of states of one belief, computed together."""
     if not states:
         return []
-    view, plain = view_of(states[0]), [without_decay(state) for state in states]
+    view, plain = view_of(states[0]), [state.as_of() for state in states]
     made = view.cards(plain, lasts, points)
     return [{**view.head(state), **each} for state, each in zip(plain, made, strict=True)]
 
@@ -111,20 +103,7 @@ def rankings(states: Sequence[Any]) -> list[Ranking]:
     """
     if not states:
         return []
-    return view_of(states[0]).rankings([without_decay(state) for state in states])
-
-
-def ranking(state: Any) -> Ranking:
-    """Return what a state is sorted by.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> found = ranking(Beta(1, 1))
-    >>> found.n, found.mean, round(found.width, 9)
-    (0.0, 0.5, 0.95)
-    """
-    return rankings([state])[0]
+    return view_of(states[0]).rankings([state.as_of() for state in states])
 
 
 def detail(state: Any, last: Any = None) -> dict[str, Any]:
@@ -136,7 +115,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     >>> detail(Beta(2, 3))["predictive"]
     {'kind': 'pmf', 'x': [0.0, 1.0], 'p': [0.6, 0.4]}
     """
-    view, plain = view_of(state), without_decay(state)
+    view, plain = view_of(state), state.as_of()
     shown = card(state, last, DETAIL_POINTS)
     return {
         **shown,
@@ -172,7 +151,7 @@ def followed(state: Any, held: Path = ()) -> Followed | None:
     >>> followed(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
     'rate'
     """
-    return view_of(state).followed(without_decay(state), held)
+    return view_of(state).followed(state.as_of(), held)
 
 
 def followable(state: Any) -> list[Followed]:
@@ -185,7 +164,7 @@ def followable(state: Any) -> list[Followed]:
     >>> [found.name for found in followable(product)]
     ['n', 'colour = red', 'colour = blue']
     """
-    return list(islice(view_of(state).followable(without_decay(state)), _MAX_FOLLOWABLE))
+    return list(islice(view_of(state).followable(state.as_of()), _MAX_FOLLOWABLE))
 
 
 def measures(state: Any) -> list[Measure]:
@@ -199,7 +178,7 @@ def measures(state: Any) -> list[Measure]:
     >>> [each.labels for each in measures(Dirichlet({"red": 1, "blue": 1}))]
     [{'label': 'red'}, {'label': 'blue'}]
     """
-    return view_of(state).measures(without_decay(state))
+    return view_of(state).measures(state.as_of())
 
 
 def step(state: Any, x: Any) -> dict[str, Any] | None:
@@ -221,7 +200,7 @@ def step(state: Any, x: Any) -> dict[str, Any] | None:
     ('red', 0.667, 0.5)
     """
     try:
-        return view_of(state).step(without_decay(state), x)
+        return view_of(state).step(state.as_of(), x)
     except (SeqbayesError, NotImplementedError, TypeError):  # improper: it has no density
         return None
 

@@ -132,7 +132,7 @@ class View:
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return what the keys of one belief are sorted by."""
-        return [Ranking(weight_of(state)) for state in states]
+        return [Ranking(state.n_samples) for state in states]
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
         """Return the fields that the detail page has in addition to those of the card."""
@@ -207,7 +207,7 @@ class View:
 
     def head(self, state: Any) -> dict[str, Any]:
         """Return the kind of a belief and the weight of its data."""
-        return {"kind": kind_of(state), "n": finite(weight_of(state))}
+        return {"kind": state.display_kind, "n": finite(state.n_samples)}
 
 
 VIEWS: dict[str, View] = {}
@@ -225,40 +225,14 @@ def all_views() -> dict[str, View]:
     return dict(sorted(VIEWS.items()))
 
 
-def kinds() -> list[str]:
-    """Return the kinds of beliefs that have a view.
-
-    Examples
-    --------
-    >>> from seqbayes.dashboard import views
-    >>> "number" in views.kinds()
-    True
-    """
-    return sorted(VIEWS)
-
-
 def is_numeric(kind: str) -> bool:
     """Return whether beliefs of a kind are about one number."""
     return kind in VIEWS and VIEWS[kind].numeric
 
 
-def kind_of(state: Any) -> str:
-    """Return the kind of a belief.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta, NormalInverseGamma
-    >>> from seqbayes.mixture import Mixture
-    >>> kind_of(Beta()), kind_of(NormalInverseGamma()), kind_of(Mixture(2))
-    ('number', 'normal', 'mixture')
-    """
-    kind: str = state.display_kind
-    return kind
-
-
 def view_of(state: Any) -> View:
     """Return the view of a belief; kinds without a view are shown as text."""
-    return VIEWS.get(kind_of(state)) or View()
+    return VIEWS.get(state.display_kind) or View()
 
 
 def scale_of(state: Any) -> str:
@@ -266,13 +240,3 @@ def scale_of(state: Any) -> str:
     if not state.conjugate:
         return ""
     return "log" if state.likelihood.of_logarithm else str(state.unit)
-
-
-def without_decay(state: Any) -> Any:
-    """Return the state that a decaying belief has at its clock; other states unchanged."""
-    return state.as_of()
-
-
-def weight_of(state: Any) -> float:
-    """Return the total weight of the data, or 0 if an estimator does not report it."""
-    return float(state.n_samples)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqbayes import compare as comparison
-from seqbayes.dashboard.views.base import CARD_POINTS, view_of, without_decay
+from seqbayes.dashboard.views.base import CARD_POINTS, view_of
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 
@@ -40,7 +40,7 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     """
     if not 2 <= len(states) <= _MAX_KEYS:
         raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
-    numbers = [view_of(state).comparable(without_decay(state)) for state in states]
+    numbers = [view_of(state).comparable(state.as_of()) for state in states]
     found = comparison.compare(numbers, better="lower" if lowest else "higher", level=_LEVEL)
     best = found.best
     others = sorted(found.differences, key=lambda k: -found.p_best[k])
@@ -72,7 +72,7 @@ def share_of(state: Any, label: str) -> Beta:
     >>> share_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red").posterior
     BetaHyperparameters(alpha=2.0, beta=2.0)
     """
-    return view_of(state).share_of(without_decay(state), label)
+    return view_of(state).share_of(state.as_of(), label)
 
 
 def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:

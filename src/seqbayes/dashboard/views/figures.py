@@ -54,14 +54,9 @@ def decimals(scale: float, digits: int = _DIGITS) -> int:
 
 def heights(values: Any, peak: float) -> list[float | None]:
     """Return the heights of a curve, rounded to what a screen can show of its peak."""
-    array = np.asarray(values, float)
-    places = decimals(peak)
-    # beyond what a float can be scaled by, nothing needs to be rounded
-    rounded = np.round(array, places) if -300 < places < 300 else array
-    if np.isfinite(rounded).all():
-        listed: list[float | None] = rounded.tolist()
-        return listed
-    return [finite(v) for v in rounded.tolist()]
+    scale = peak if math.isfinite(peak) and peak > 0.0 else 1.0
+    shown = rounded(np.asarray(values, float), scale)
+    return list(shown.tolist()) if np.isfinite(shown).all() else [finite(y) for y in shown.tolist()]
 
 
 def rounded(values: Any, scale: Any) -> Any:
@@ -75,20 +70,17 @@ def rounded(values: Any, scale: Any) -> Any:
     with np.errstate(all="ignore"):
         digits = _DIGITS - np.floor(np.log10(scale))
         power = 10.0 ** np.abs(digits)
-        told = np.where(
+        shown = np.where(
             digits > 0.0, np.rint(values * power) / power, np.rint(values / power) * power
         )
     # beyond what a float can be scaled by, nothing needs to be rounded
-    return np.where(np.isfinite(told), told, values)
+    return np.where(np.isfinite(shown), shown, values)
 
 
 def places(values: Any) -> list[float]:
     """Return the positions of a curve's points, rounded to what a screen can show of its width."""
     array = np.asarray(values, float)
-    if len(array) < 2:
-        return list(array.tolist())
-    digits = decimals(float(array[-1] - array[0]))
-    return list((np.round(array, digits) if -300 < digits < 300 else array).tolist())
+    return list((rounded(array, np.ptp(array)) if len(array) > 1 else array).tolist())
 
 
 def values(value: Any) -> Any:

@@ -16,7 +16,6 @@ from seqbayes.dashboard.views.base import (
     Ranking,
     View,
     register_view,
-    weight_of,
 )
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import told_step
@@ -48,10 +47,9 @@ class LabelsView(View):
 
     @staticmethod
     def _ranking(state: Any) -> Ranking:
-        weights, unseen = state.label_weights()
-        total = sum(weights.values()) + unseen
+        weights, total = _weights(state)
         top = max(weights.values(), default=0.0)
-        return Ranking(weight_of(state), top / total if total > 0.0 else None)
+        return Ranking(state.n_samples, top / total if total > 0.0 else None)
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
         """Return a bar for each label, or for each count."""
@@ -59,8 +57,7 @@ class LabelsView(View):
 
     def followed(self, state: Any, held: Path) -> Followed | None:
         """Return the largest share, or the one followed before while it may be as large."""
-        weights, unseen = state.label_weights()
-        total = sum(weights.values()) + unseen
+        weights, total = _weights(state)
         if not (weights and total > 0.0):
             return None
         top = max(weights, key=weights.__getitem__)
@@ -73,8 +70,7 @@ class LabelsView(View):
 
     def followable(self, state: Any) -> Iterator[Followed]:
         """Yield the largest shares."""
-        weights, unseen = state.label_weights()
-        total = sum(weights.values()) + unseen
+        weights, total = _weights(state)
         for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
             if total > 0.0:
                 yield _followed(label, weights[label], total)
@@ -116,8 +112,7 @@ class LabelsView(View):
 
     def share_of(self, state: Any, label: str) -> Beta:
         """Return the belief about the share of one label."""
-        weights, unseen = state.label_weights()
-        total = math.fsum(weights.values()) + unseen
+        weights, total = _weights(state)
         weight = math.fsum(each for name, each in weights.items() if str(name) == label)
         if not 0.0 < weight < total:
             raise PriorError(f"one of the keys has no information about {label[:200]!r}")
@@ -141,6 +136,12 @@ class LabelsView(View):
         after = distributions.Beta(weight + 1.0, rest).pdf(at)
         step = told_step(x, at, before, at, weight / (weight + rest), after)
         return {**step, "of": str(x) if known else None}
+
+
+def _weights(state: Any) -> tuple[Any, float]:
+    """Return the weights of the labels, and their total with that of unknown labels."""
+    weights, unseen = state.label_weights()
+    return weights, math.fsum([*weights.values(), unseen])
 
 
 def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:

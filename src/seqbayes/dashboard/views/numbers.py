@@ -21,7 +21,6 @@ from seqbayes.dashboard.views.base import (
     Ranking,
     View,
     register_view,
-    weight_of,
 )
 from seqbayes.dashboard.views.figures import finite, pair, rounded, values
 from seqbayes.dashboard.views.predictives import curve, predictive_of, scalar
@@ -73,10 +72,10 @@ class NumberView(View):
         found = []
         for state in states:
             if not state.is_proper(state.posterior):
-                found.append(Ranking(weight_of(state)))
+                found.append(Ranking(state.n_samples))
                 continue
             low, high = next(ends)
-            found.append(Ranking(weight_of(state), _first(state.mean), finite(low), finite(high)))
+            found.append(Ranking(state.n_samples, _first(state.mean), finite(low), finite(high)))
         return found
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:

@@ -34,17 +34,16 @@ def mean_of(found: Any) -> Any:
     """Return the mean of a distribution, or None if it has none."""
     try:
         return found.mean
-    except (AttributeError, NotImplementedError):
+    except NotImplementedError:
         return None
 
 
 def scalar(found: Any) -> Any:
     """Return a distribution if it is one of numbers, otherwise None."""
     try:
-        numeric = hasattr(found, "interval") and not isinstance(found.mean, (Mapping, np.ndarray))
+        return None if found is None or isinstance(found.mean, (Mapping, np.ndarray)) else found
     except NotImplementedError:
         return None
-    return found if numeric else None
 
 
 def curve(found: Any) -> dict[str, Any] | None:

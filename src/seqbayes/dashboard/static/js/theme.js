@@ -10,6 +10,15 @@
   if (location.pathname.startsWith("/embed/") && (asked === "light" || asked === "dark"))
     chosen = asked;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.dataset.theme =
-    chosen === "light" || chosen === "dark" ? chosen : dark ? "dark" : "light";
+  const page = document.documentElement;
+  page.dataset.theme = chosen === "light" || chosen === "dark" ? chosen : dark ? "dark" : "light";
+  // Paper is white.
+  let screen = page.dataset.theme;
+  addEventListener("beforeprint", () => {
+    screen = page.dataset.theme;
+    page.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    page.dataset.theme = screen;
+  });
 })();
