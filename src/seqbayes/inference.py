@@ -213,12 +213,90 @@ class Inference(Model, Generic[H, E, I, X]):
         return self._proper_belief().sf(theta)
 
     @overload
-    def ppf(self, q: float) -> E: ...
+    def logcdf(self, theta: E) -> E: ...
     @overload
-    def ppf(self, q: Any) -> Any: ...
-    def ppf(self, q: Any) -> Any:
-        """Posterior quantile, each component its own."""
-        return self._proper_belief().ppf(q)
+    def logcdf(self, theta: Any) -> Any: ...
+    def logcdf(self, theta: Any) -> Any:
+        """Log of `cdf`, also where the probability underflows."""
+        return self._proper_belief().logcdf(theta)
+
+    @overload
+    def logsf(self, theta: E) -> E: ...
+    @overload
+    def logsf(self, theta: Any) -> Any: ...
+    def logsf(self, theta: Any) -> Any:
+        """Log of `sf`, also where the probability underflows.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> round(Gamma(3, 1).logsf(800), 2)
+        -787.32
+        """
+        return self._proper_belief().logsf(theta)
+
+    @overload
+    def ppf(self, q: float, log: bool = False) -> E: ...
+    @overload
+    def ppf(self, q: Any, log: bool = False) -> Any: ...
+    def ppf(self, q: Any, log: bool = False) -> Any:
+        """Posterior quantile, each component its own.
+
+        With `log`, `q` is the logarithm of the probability.
+        """
+        return self._proper_belief().ppf(q, log)
+
+    @overload
+    def isf(self, q: float, log: bool = False) -> E: ...
+    @overload
+    def isf(self, q: Any, log: bool = False) -> Any: ...
+    def isf(self, q: Any, log: bool = False) -> Any:
+        """Upper posterior quantile, whose probability to be exceeded is `q`; see `ppf`.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> round(Gamma(3, 1).isf(-787.321424, log=True), 4)
+        800.0
+        """
+        return self._proper_belief().isf(q, log)
+
+    def entropy(self) -> Any:
+        """Differential entropy of the posterior in nats, joint for several parameters.
+
+        Raises
+        ------
+        PriorError
+            If the posterior is improper.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> round(Beta(2, 1).entropy(), 4)
+        -0.1931
+        """
+        return self._proper_belief().entropy()
+
+    def kl(self, other: Self) -> Any:
+        """Kullback-Leibler divergence of this posterior from another state's, in nats.
+
+        This is the expected log ratio of the two densities under this posterior; joint for several
+        parameters.
+
+        Raises
+        ------
+        PriorError
+            If the other state is of another family, or a posterior is improper.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> round(Beta(1, 1).kl(Beta(2, 1)), 4)
+        0.3069
+        """
+        if type(other) is not type(self):
+            raise PriorError(f"expected another {type(self).__name__}, got {other!r}")
+        return self._proper_belief().kl(other.belief(other.proper_posterior()))
 
     @overload
     def sample(self, size: None = None) -> E: ...

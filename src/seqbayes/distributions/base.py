@@ -8,6 +8,7 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from seqbayes.errors import UnsupportedError
 from seqbayes.numerics import regions
 from seqbayes.numerics.special import Real, is_array
 
@@ -49,6 +50,14 @@ def choose(condition: Any, value: Real, otherwise: Real) -> Real:
     if is_array(condition, value, otherwise):
         return np.where(condition, value, otherwise)
     return value if condition else otherwise
+
+
+def _log_of(p: Real, other: Real) -> Real:
+    """Log of a probability, from the complement near 1."""
+    if is_array(p, other):
+        with np.errstate(all="ignore"):
+            return np.where(np.less(p, 0.5), np.log(p), np.log1p(-np.asarray(other)))
+    return logarithm(p) if p < 0.5 else math.log1p(-other)
 
 
 def or_none(exists: Any, value: Real) -> Real:
@@ -94,6 +103,45 @@ class Distribution:
 
     def _isf(self, q: Real) -> Real:
         raise NotImplementedError
+
+    # The same with logarithms of probabilities, for those whose probability underflows.
+
+    def _logcdf(self, x: Real) -> Real:
+        return _log_of(self._cdf(x), self._sf(x))
+
+    def _logsf(self, x: Real) -> Real:
+        return _log_of(self._sf(x), self._cdf(x))
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return self._ppf(exponential(log_q))
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return self._isf(exponential(log_q))
+
+    def entropy(self) -> Real:
+        """Differential entropy in nats, minus the expected log density.
+
+        Raises
+        ------
+        UnsupportedError
+            If there is no closed form.
+        """
+        raise UnsupportedError(f"{type(self).__name__} has no closed form of the entropy")
+
+    def kl(self, other: Distribution) -> Real:
+        """Kullback-Leibler divergence from `other`, a distribution of the same class, in nats.
+
+        This is the expected log ratio of the densities under this distribution.
+
+        Raises
+        ------
+        UnsupportedError
+            If the classes differ, or there is no closed form.
+        """
+        name = type(self).__name__
+        if type(other) is not type(self):
+            raise UnsupportedError(f"expected another {name} to compare with, got {other!r}")
+        raise UnsupportedError(f"{name} has no closed form of the Kullback-Leibler divergence")
 
     def shift(self, by: float) -> Distribution | None:
         """Return the distribution of the number plus `by`; None if there is no closed form."""
@@ -233,16 +281,16 @@ class Distribution:
     @overload
     def logcdf(self, x: Any) -> Any: ...
     def logcdf(self, x: Real) -> Real:
-        """Log of P(X <= x)."""
-        return logarithm(self.cdf(x))
+        """Log of P(X <= x), also where the probability underflows."""
+        return self._tail(self._logcdf, x, -math.inf, 0.0)
 
     @overload
     def logsf(self, x: float) -> float: ...
     @overload
     def logsf(self, x: Any) -> Any: ...
     def logsf(self, x: Real) -> Real:
-        """Log of P(X > x)."""
-        return logarithm(self.sf(x))
+        """Log of P(X > x), also where the probability underflows."""
+        return self._tail(self._logsf, x, 0.0, -math.inf)
 
     def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:
         low, high = self.support
@@ -261,34 +309,41 @@ class Distribution:
         return result if result.ndim else float(result)
 
     @overload
-    def ppf(self, q: float) -> float: ...
+    def ppf(self, q: float, log: bool = False) -> float: ...
     @overload
-    def ppf(self, q: Any) -> Any: ...
-    def ppf(self, q: Real) -> Real:
-        """Quantile: the x with P(X <= x) = q, or the smallest with at least that."""
-        return self._quantile(self._ppf, q, 0)
+    def ppf(self, q: Any, log: bool = False) -> Any: ...
+    def ppf(self, q: Real, log: bool = False) -> Real:
+        """Quantile: the x with P(X <= x) = q, or the smallest with at least that.
+
+        With `log`, `q` is the logarithm of the probability.
+        """
+        return self._quantile(self._log_ppf if log else self._ppf, q, 0, log)
 
     @overload
-    def isf(self, q: float) -> float: ...
+    def isf(self, q: float, log: bool = False) -> float: ...
     @overload
-    def isf(self, q: Any) -> Any: ...
-    def isf(self, q: Real) -> Real:
-        """Upper quantile: the x with P(X > x) = q, or the smallest with at most that."""
-        return self._quantile(self._isf, q, 1)
+    def isf(self, q: Any, log: bool = False) -> Any: ...
+    def isf(self, q: Real, log: bool = False) -> Real:
+        """Upper quantile: the x with P(X > x) = q, or the smallest with at most that.
 
-    def _quantile(self, function: Any, q: Real, low_end: int) -> Real:
+        With `log`, `q` is the logarithm of the probability.
+        """
+        return self._quantile(self._log_isf if log else self._isf, q, 1, log)
+
+    def _quantile(self, function: Any, q: Real, low_end: int, log: bool) -> Real:
+        zero, one = (-math.inf, 0.0) if log else (0.0, 1.0)
+        at_zero, at_one = self.support if low_end == 0 else self.support[::-1]
         if self.scalar and isinstance(q, (float, int)):
-            if 0.0 < q < 1.0:
+            if zero < q < one:
                 return function(float(q))
-            if q == 0.0 or q == 1.0:
-                return self.support[0 if q == low_end else 1]
+            if q in (zero, one):
+                return at_zero if q == zero else at_one
             return math.nan
         q = np.asarray(q, dtype=float)
-        inside = np.asarray((q > 0.0) & (q < 1.0))
+        inside = np.asarray((q > zero) & (q < one))
         with np.errstate(all="ignore"):
-            values = function(np.where(inside, q, 0.5))
-        low, high = self.support
-        outside = np.where(q == low_end, low, np.where(q == 1 - low_end, high, np.nan))
+            values = function(np.where(inside, q, -1.0 if log else 0.5))
+        outside = np.where(q == zero, at_zero, np.where(q == one, at_one, np.nan))
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 

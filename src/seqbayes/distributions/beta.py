@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
-from seqbayes.numerics import tails
+from seqbayes.numerics import information, tails
 from seqbayes.numerics.special import (
     DIRECT,
     Real,
@@ -78,6 +78,36 @@ class Beta(Distribution):
 
     def _isf(self, q: Real) -> Real:
         return tails.beta_isf(self.alpha, self.beta, q)
+
+    def _logcdf(self, x: Real) -> Real:
+        return tails.beta_logcdf(self.alpha, self.beta, x)
+
+    def _logsf(self, x: Real) -> Real:
+        return tails.beta_logsf(self.alpha, self.beta, x)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return tails.beta_ppf(self.alpha, self.beta, log_q, True)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return tails.beta_isf(self.alpha, self.beta, log_q, True)
+
+    def entropy(self) -> Real:
+        """Differential entropy, with a = alpha, b = beta, n = a + b and the digamma function psi.
+
+        It is log B(a, b) - (a - 1) psi(a) - (b - 1) psi(b) + (n - 2) psi(n).
+
+        Examples
+        --------
+        >>> round(Beta(2, 1).entropy(), 12) == round(0.5 - math.log(2.0), 12)
+        True
+        """
+        return information.beta_entropy(self.alpha, self.beta)
+
+    def kl(self, other: Distribution) -> Real:
+        """Kullback-Leibler divergence from `other`, a Beta distribution, in nats."""
+        if not isinstance(other, Beta):
+            return super().kl(other)
+        return information.beta_divergence(self.alpha, self.beta, other.alpha, other.beta)
 
     @property
     def mean(self) -> Real:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
-from seqbayes.numerics import tails
+from seqbayes.numerics import information, tails
 from seqbayes.numerics.special import (
     Real,
     is_array,
@@ -69,6 +69,34 @@ class Gamma(Distribution):
 
     def _isf(self, q: Real) -> Real:
         return tails.gamma_isf(self.shape, q) / self.rate
+
+    def _logcdf(self, x: Real) -> Real:
+        return tails.gamma_logcdf(self.shape, self.rate * x)
+
+    def _logsf(self, x: Real) -> Real:
+        return tails.gamma_logsf(self.shape, self.rate * x)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return tails.gamma_ppf(self.shape, log_q, True) / self.rate
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return tails.gamma_isf(self.shape, log_q, True) / self.rate
+
+    def entropy(self) -> Real:
+        """Differential entropy: shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
+
+        Examples
+        --------
+        >>> round(Gamma(1, 1).entropy(), 12)
+        1.0
+        """
+        return information.gamma_entropy(self.shape) - logarithm(self.rate)
+
+    def kl(self, other: Distribution) -> Real:
+        """Kullback-Leibler divergence from `other`, a Gamma distribution, in nats."""
+        if not isinstance(other, Gamma):
+            return super().kl(other)
+        return information.gamma_divergence(self.shape, self.rate, other.shape, other.rate)
 
     @property
     def mean(self) -> Real:
@@ -217,6 +245,39 @@ class InverseGamma(Distribution):
 
     def _isf(self, q: Real) -> Real:
         return _ratio(self.scale, tails.gamma_ppf(self.shape, q))
+
+    def _logcdf(self, x: Real) -> Real:
+        return tails.gamma_logsf(self.shape, self.scale / x)
+
+    def _logsf(self, x: Real) -> Real:
+        return tails.gamma_logcdf(self.shape, self.scale / x)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return _ratio(self.scale, tails.gamma_isf(self.shape, log_q, True))
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return _ratio(self.scale, tails.gamma_ppf(self.shape, log_q, True))
+
+    def entropy(self) -> Real:
+        """Differential entropy: shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
+
+        Examples
+        --------
+        >>> round(InverseGamma(1, 1).entropy(), 6)  # 1 + 2 Euler's constant
+        2.154431
+        """
+        return (
+            information.log_gamma_entropy(self.shape)
+            + logarithm(self.scale)
+            - logarithm(self.shape)
+            + information.digamma_gap(self.shape)
+        )
+
+    def kl(self, other: Distribution) -> Real:
+        """Kullback-Leibler divergence from `other`, a InverseGamma distribution, in nats."""
+        if not isinstance(other, InverseGamma):
+            return super().kl(other)
+        return information.gamma_divergence(self.shape, self.scale, other.shape, other.scale)
 
     @property
     def mean(self) -> Real:

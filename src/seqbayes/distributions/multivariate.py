@@ -133,10 +133,10 @@ class MultivariateT(Distribution):
         """Log density of a vector (d,), or of many (..., d)."""
         return self.logp(x)
 
-    def _each(self, name: str, values: Any) -> Any:
+    def _each(self, name: str, values: Any, *arguments: Any) -> Any:
         given = np.broadcast_to(np.asarray(values, float), self.loc.shape).tolist()
         pairs = zip(self.marginals, given, strict=True)
-        return np.array([getattr(marginal, name)(value) for marginal, value in pairs])
+        return np.array([getattr(marginal, name)(value, *arguments) for marginal, value in pairs])
 
     def cdf(self, x: Any) -> Any:
         """P(X <= x) of every coordinate."""
@@ -146,13 +146,21 @@ class MultivariateT(Distribution):
         """P(X > x) of every coordinate."""
         return self._each("sf", x)
 
-    def ppf(self, q: Any) -> Any:
+    def ppf(self, q: Any, log: bool = False) -> Any:
         """Quantile of every coordinate."""
-        return self._each("ppf", q)
+        return self._each("ppf", q, log)
 
-    def isf(self, q: Any) -> Any:
+    def isf(self, q: Any, log: bool = False) -> Any:
         """Upper quantile of every coordinate."""
-        return self._each("isf", q)
+        return self._each("isf", q, log)
+
+    def logcdf(self, x: Any) -> Any:
+        """Log of P(X <= x) of every coordinate."""
+        return self._each("logcdf", x)
+
+    def logsf(self, x: Any) -> Any:
+        """Log of P(X > x) of every coordinate."""
+        return self._each("logsf", x)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Any, Any]:
         """Interval of every coordinate, as arrays (d,) of lower and of upper ends."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.distributions.base import Distribution, choose, or_none, parameters
-from seqbayes.numerics import tails
-from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, is_array, log_rising
+from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
+from seqbayes.numerics import information, tails
+from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
 
 # df beyond this is the normal distribution to all digits.
 _NORMAL_DF = 1e300
@@ -54,18 +54,6 @@ class Normal(Distribution):
         p = sc.ndtr((self._mean - x) / self._std)
         return p if is_array(p) else float(p)
 
-    def logcdf(self, x: Real) -> Real:
-        """Log of P(X <= x), finite far beyond where P underflows."""
-        return self._log_tail((np.asarray(x, dtype=float) - self._mean) / self._std)
-
-    def logsf(self, x: Real) -> Real:
-        """Log of P(X > x), finite far beyond where P underflows."""
-        return self._log_tail((self._mean - np.asarray(x, dtype=float)) / self._std)
-
-    def _log_tail(self, z: Real) -> Real:
-        p: Real = sc.log_ndtr(z)
-        return p if np.ndim(p) else float(p)
-
     def _ppf(self, q: Real) -> Real:
         x = self._mean + self._std * sc.ndtri(q)
         return x if is_array(x) else float(x)
@@ -73,6 +61,49 @@ class Normal(Distribution):
     def _isf(self, q: Real) -> Real:
         x = self._mean - self._std * sc.ndtri(q)
         return x if is_array(x) else float(x)
+
+    def _logcdf(self, x: Real) -> Real:
+        p = sc.log_ndtr((x - self._mean) / self._std)
+        return p if is_array(p) else float(p)
+
+    def _logsf(self, x: Real) -> Real:
+        p = sc.log_ndtr((self._mean - x) / self._std)
+        return p if is_array(p) else float(p)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        x = self._mean + self._std * sc.ndtri_exp(log_q)
+        return x if is_array(x) else float(x)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        x = self._mean - self._std * sc.ndtri_exp(log_q)
+        return x if is_array(x) else float(x)
+
+    def entropy(self) -> Real:
+        """Differential entropy: log(2 pi e var) / 2.
+
+        Examples
+        --------
+        >>> round(Normal(0, 1).entropy(), 6)
+        1.418939
+        """
+        return HALF_LOG_TWO_PI + 0.5 + logarithm(self._std)
+
+    def kl(self, other: Distribution) -> Real:
+        """Kullback-Leibler divergence from `other`, a Normal distribution, in nats.
+
+        It is (r - 1 - log r + (difference of means)**2 / var of other) / 2, with the ratio r of the
+        variances.
+
+        Examples
+        --------
+        >>> Normal(1, 1).kl(Normal(0, 1))
+        0.5
+        """
+        if not isinstance(other, Normal):
+            return super().kl(other)
+        ratio, step = self._var / other._var, (other._var - self._var) / other._var
+        z = (self._mean - other._mean) / other._std
+        return 0.5 * (deviance(1.0 + 0.0 * ratio, ratio, step) + z * z)
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)
@@ -169,6 +200,34 @@ class StudentT(Distribution):
 
     def _isf(self, q: Real) -> Real:
         return self.loc - self.scale * tails.t_ppf(self.df, q)
+
+    def _logcdf(self, x: Real) -> Real:
+        return tails.t_logcdf(self.df, (x - self.loc) / self.scale)
+
+    def _logsf(self, x: Real) -> Real:
+        return tails.t_logcdf(self.df, (self.loc - x) / self.scale)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return self.loc + self.scale * tails.t_ppf(self.df, log_q, True)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return self.loc - self.scale * tails.t_ppf(self.df, log_q, True)
+
+    def entropy(self) -> Real:
+        """Differential entropy, with h = df / 2 and the digamma function psi.
+
+        It is (h + 1/2) (psi(h + 1/2) - psi(h)) + log(sqrt(df) B(h, 1/2)) + log(scale).
+
+        Examples
+        --------
+        >>> round(StudentT(1).entropy(), 6) == round(math.log(4.0 * math.pi), 6)
+        True
+        """
+        half = 0.5 * np.minimum(self.df, _NORMAL_DF)
+        gaps = information.digamma_gap(half) - information.digamma_gap(half + 0.5)
+        scale = 0.5 * np.log(2.0 * math.pi * half) - log_rising(half, 0.5 + 0.0 * half)
+        total = (half + 0.5) * (np.log1p(0.5 / half) + gaps) + scale + np.log(self.scale)
+        return float(total) if self.scalar else total
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)

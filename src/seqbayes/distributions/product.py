@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.tables import by_field
 
 
@@ -61,9 +61,37 @@ class Product:
         named = by_field(theta, self.marginals, PriorError)
         return [(name, self.marginals[name], value) for name, value in named.items()]
 
-    def ppf(self, q: Any) -> dict[Any, Any]:
+    def ppf(self, q: Any, log: bool = False) -> dict[Any, Any]:
         """Quantile of every field's parameter."""
-        return {name: belief.ppf(q) for name, belief in self.marginals.items()}
+        return {name: belief.ppf(q, log) for name, belief in self.marginals.items()}
+
+    def isf(self, q: Any, log: bool = False) -> dict[Any, Any]:
+        """Upper quantile of every field's parameter."""
+        return {name: belief.isf(q, log) for name, belief in self.marginals.items()}
+
+    def logcdf(self, theta: Any) -> dict[Any, Any]:
+        """Log of the probability that every field's parameter is at most its value."""
+        return {name: belief.logcdf(value) for name, belief, value in self._given(theta)}
+
+    def logsf(self, theta: Any) -> dict[Any, Any]:
+        """Log of the probability that every field's parameter is above its value."""
+        return {name: belief.logsf(value) for name, belief, value in self._given(theta)}
+
+    def entropy(self) -> Any:
+        """Joint differential entropy, the sum over the fields."""
+        return sum(belief.entropy() for belief in self.marginals.values())
+
+    def kl(self, other: Product) -> Any:
+        """Joint Kullback-Leibler divergence, the sum over the fields.
+
+        Raises
+        ------
+        UnsupportedError
+            If the fields differ.
+        """
+        if set(other.marginals) != set(self.marginals):
+            raise UnsupportedError(f"expected fields {list(self.marginals)}")
+        return sum(each.kl(other.marginals[name]) for name, each in self.marginals.items())
 
     def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
         """Draw the parameters of all fields."""

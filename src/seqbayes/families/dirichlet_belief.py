@@ -12,7 +12,9 @@ import scipy.special as sc
 
 from seqbayes import distributions
 from seqbayes.distributions.base import exponential
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, UnsupportedError
+from seqbayes.numerics import information
+from seqbayes.numerics.special import is_array
 
 
 def log_multivariate_beta(alpha: Any) -> Any:
@@ -35,8 +37,7 @@ class DirichletBelief:
     @property
     def marginals(self) -> distributions.Beta:
         """The marginal Beta distribution of every share."""
-        total = self._alpha.sum(axis=-1, keepdims=True)
-        return distributions.Beta(self._alpha, total - self._alpha)
+        return distributions.Beta(self._alpha, information.sums_of_others(self._alpha))
 
     def largest(self, most: int) -> DirichletBelief:
         """Return the distribution of the `most` largest shares; all others are the rest.
@@ -50,7 +51,8 @@ class DirichletBelief:
         alphas = self._alpha.tolist()
         top = heapq.nlargest(most, range(len(self._categories)), key=alphas.__getitem__)
         kept = [alphas[k] for k in top]
-        rest = max(math.fsum(alphas) - math.fsum(kept), 0.0)
+        places = set(top)
+        rest = math.fsum(v for k, v in enumerate(alphas) if k not in places)
         return DirichletBelief([*kept, rest], tuple(self._categories[k] for k in top), rest=True)
 
     def _named(self, values: Any) -> dict[Any, Any]:
@@ -91,10 +93,12 @@ class DirichletBelief:
         """Interval of every label's share."""
         if self._alpha.ndim == 1:
             alphas = self._alpha.tolist()
-            total = math.fsum(alphas)
+            others = information.sums_of_others(self._alpha).tolist()
             return {
-                label: distributions.Beta(alpha, total - alpha).interval(level, kind)
-                for label, alpha in zip(self._categories, alphas, strict=not self._rest)
+                label: distributions.Beta(alpha, rest).interval(level, kind)
+                for label, alpha, rest in zip(
+                    self._categories, alphas, others, strict=not self._rest
+                )
             }
         low, high = self.marginals.interval(level, kind)
         lows, highs = self._named(low), self._named(high)
@@ -134,9 +138,44 @@ class DirichletBelief:
         """Probability that every share is above its value."""
         return self._named(self.marginals.sf(self._shares(theta)))
 
-    def ppf(self, q: float) -> dict[Any, float]:
+    def ppf(self, q: float, log: bool = False) -> dict[Any, float]:
         """Quantile of every share."""
-        return self._named(self.marginals.ppf(q))
+        return self._named(self.marginals.ppf(q, log))
+
+    def isf(self, q: Any, log: bool = False) -> dict[Any, float]:
+        """Upper quantile of every share."""
+        return self._named(self.marginals.isf(q, log))
+
+    def logcdf(self, theta: Any) -> dict[Any, float]:
+        """Log of the probability that every share is at most its value."""
+        return self._named(self.marginals.logcdf(self._shares(theta)))
+
+    def logsf(self, theta: Any) -> dict[Any, float]:
+        """Log of the probability that every share is above its value."""
+        return self._named(self.marginals.logsf(self._shares(theta)))
+
+    def entropy(self) -> Any:
+        """Joint differential entropy of all shares but the last, with the digamma function psi.
+
+        It is log B(alpha) + (total - K) psi(total) - sum of (alpha - 1) psi(alpha).
+        """
+        total = information.dirichlet_entropy(self._alpha)
+        return total if is_array(total) else float(total)
+
+    def kl(self, other: DirichletBelief) -> Any:
+        """Joint Kullback-Leibler divergence from a distribution of shares of the same labels.
+
+        Raises
+        ------
+        UnsupportedError
+            If the labels differ.
+        """
+        if other._categories != self._categories:
+            raise UnsupportedError(
+                f"expected shares of {self._categories}, got {other._categories}"
+            )
+        total = information.dirichlet_divergence(self._alpha, other._alpha)
+        return total if is_array(total) else float(total)
 
     def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
         """Draw all shares jointly."""

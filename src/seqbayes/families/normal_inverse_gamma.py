@@ -14,7 +14,7 @@ from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU, move
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import special
+from seqbayes.numerics import information, special
 from seqbayes.numerics.special import is_array
 from seqbayes.registry import register
 from seqbayes.state import State
@@ -119,9 +119,45 @@ class NormalInverseGammaBelief:
         """Probability that either parameter is above its value."""
         return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
-    def ppf(self, q: Any) -> NormalParameters[Any]:
+    def ppf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
         """Quantile of either parameter."""
-        return NormalParameters(*(marginal.ppf(q) for marginal in self.marginals))
+        return NormalParameters(*(marginal.ppf(q, log) for marginal in self.marginals))
+
+    def isf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
+        """Upper quantile of either parameter."""
+        return NormalParameters(*(marginal.isf(q, log) for marginal in self.marginals))
+
+    def logcdf(self, theta: Any) -> NormalParameters[Any]:
+        """Log of the probability that either parameter is at most its value."""
+        return NormalParameters(*(d.logcdf(v) for d, v in zip(self.marginals, theta, strict=True)))
+
+    def logsf(self, theta: Any) -> NormalParameters[Any]:
+        """Log of the probability that either parameter is above its value."""
+        return NormalParameters(*(d.logsf(v) for d, v in zip(self.marginals, theta, strict=True)))
+
+    def entropy(self) -> Any:
+        """Joint differential entropy, with the digamma function psi.
+
+        It is that of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) / 2.
+        """
+        _, kappa, alpha, beta = self._h
+        given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
+        given = given + 0.5 * information.digamma_gap(alpha)
+        total = self.marginals.variance.entropy() + given
+        return total if is_array(total) else float(total)
+
+    def kl(self, other: NormalInverseGammaBelief) -> Any:
+        """Joint Kullback-Leibler divergence.
+
+        It is that of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta) / 2, with
+        the ratio r = kappa' / kappa; the other distribution's numbers have a prime.
+        """
+        m, kappa, alpha, beta = self._h
+        other_m, other_kappa, _, _ = other._h
+        ratio, step = other_kappa / kappa, (kappa - other_kappa) / kappa
+        given = special.deviance(1.0 + 0.0 * ratio, ratio, step)
+        given = given + other_kappa * (m - other_m) ** 2 * (alpha / beta)
+        return self.marginals.variance.kl(other.marginals.variance) + 0.5 * given
 
     def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters[Any]:
         """Draw (mean, variance) jointly."""

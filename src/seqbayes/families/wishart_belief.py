@@ -8,8 +8,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
+from seqbayes.errors import UnsupportedError
 from seqbayes.families.wishart_parameters import factor_of
-from seqbayes.numerics import special
+from seqbayes.numerics import information, special
 
 T = TypeVar("T")
 
@@ -112,12 +113,12 @@ class NormalInverseWishartBelief:
         """Joint density at (mean, covariance)."""
         return math.exp(self.logpdf(theta))
 
-    def _entries(self, name: str, theta: Any) -> MultivariateParameters[Any]:
+    def _entries(self, name: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
         found = []
         for each, values in zip(self.marginals, theta, strict=True):
             given = np.broadcast_to(np.asarray(values, float), each.shape)
             pairs = zip(each.ravel(), given.ravel().tolist(), strict=True)
-            numbers = [getattr(marginal, name)(value) for marginal, value in pairs]
+            numbers = [getattr(marginal, name)(value, *arguments) for marginal, value in pairs]
             found.append(np.array(numbers, float).reshape(each.shape))
         return MultivariateParameters(*found)
 
@@ -129,9 +130,61 @@ class NormalInverseWishartBelief:
         """Probability that every entry is above its value."""
         return self._entries("sf", theta)
 
-    def ppf(self, q: Any) -> MultivariateParameters[Any]:
+    def ppf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
         """Quantile of every entry."""
-        return self._entries("ppf", (q, q))
+        return self._entries("ppf", (q, q), log)
+
+    def isf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
+        """Upper quantile of every entry."""
+        return self._entries("isf", (q, q), log)
+
+    def logcdf(self, theta: Any) -> MultivariateParameters[Any]:
+        """Log of the probability that every entry is at most its value."""
+        return self._entries("logcdf", theta)
+
+    def logsf(self, theta: Any) -> MultivariateParameters[Any]:
+        """Log of the probability that every entry is above its value."""
+        return self._entries("logsf", theta)
+
+    def entropy(self) -> float:
+        """Joint differential entropy of the mean and the covariance's lower triangle.
+
+        With the Wishart's log determinant L = E log |covariance|, it is that of the
+        inverse-Wishart distribution plus (d log(2 pi e / kappa) + L) / 2.
+        """
+        d, df = self._d, self._df
+        halves = 0.5 * (df - np.arange(d))
+        gaps = np.asarray(information.digamma_gap(halves))
+        log_scale = 2.0 * np.log(np.diagonal(self._factor)).sum() - d * math.log(2.0)
+        expected = log_scale - np.log(halves).sum() + gaps.sum()
+        orders = np.arange(d)
+        each = 0.5 * orders + special.HALF_LOG_TWO_PI + special.stirling_error(halves)
+        each = each - 0.5 * (orders + d + 2.0) * np.log(halves) + 0.5 * (df + d + 1.0) * gaps
+        matrix = 0.5 * (d + 1.0) * log_scale + 0.25 * d * (d - 1.0) * math.log(math.pi)
+        given = 0.5 * (d * (math.log(2.0 * math.pi / self._kappa) + 1.0) + expected)
+        return float(matrix + each.sum() + given)
+
+    def kl(self, other: NormalInverseWishartBelief) -> float:
+        """Joint Kullback-Leibler divergence.
+
+        It is that of the inverse-Wishart distributions plus half of
+        d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.
+        """
+        if other._d != self._d:
+            raise UnsupportedError(f"expected dimension {self._d}, got {other._d}")
+        d, df, other_df = self._d, self._df, other._df
+        ratio = np.linalg.svd(np.linalg.solve(self._factor, other._factor), compute_uv=False) ** 2
+        halves, others = 0.5 * (df - np.arange(d)), 0.5 * (other_df - np.arange(d))
+        step = 0.5 * (other_df - df)
+        matrix = special.deviance(np.full(d, 0.5 * other_df), 0.5 * df * ratio)
+        # the Bregman divergences of log gamma, less those of its leading terms at df / 2
+        shifted = special.deviance(others, halves, np.full(d, step))
+        shifted = shifted - special.deviance(0.5 * other_df, 0.5 * df, step)
+        matrix = matrix + shifted + information.bregman_remainder(others, halves)
+        kappas = other._kappa / self._kappa
+        z = np.linalg.solve(self._factor, self._mean - other._mean)
+        given = d * special.deviance(1.0, kappas, 1.0 - kappas) + other._kappa * df * (z @ z)
+        return float(matrix.sum() + 0.5 * given)
 
     def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters[Any]:
         """Draw (mean, covariance) jointly, by Bartlett's decomposition."""

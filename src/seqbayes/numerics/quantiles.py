@@ -53,7 +53,7 @@ def gamma_ppf(shape: Real, q: Real, log: bool = False) -> Real:
     --------
     >>> round(gamma_ppf(2.0, 0.95), 6)
     4.743865
-    >>> round(gamma_ppf(1000.0, -2206.413171, log=True), 6)
+    >>> round(gamma_ppf(1000.0, -1406.852755, log=True), 6)
     100.0
     """
     return _gamma_quantile(shape, q, False, log)

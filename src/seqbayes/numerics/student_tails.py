@@ -84,7 +84,7 @@ def t_logcdf(df: Real, x: Real) -> Real:
     Examples
     --------
     >>> round(t_logcdf(100.0, -1e6), 4)
-    -1153.6938
+    -1154.5166
     """
     if is_array(df, x):
         df, x = np.broadcast_arrays(np.asarray(df, float), np.asarray(x, float))

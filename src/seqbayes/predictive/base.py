@@ -72,18 +72,18 @@ class DiscreteDistribution(Distribution):
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
-    def _quantile(self, function: Any, q: Real, low_end: int) -> Real:
+    def _quantile(self, function: Any, q: Real, low_end: int, log: bool) -> Real:
         if self.scalar and isinstance(q, (float, int)):
-            x = super()._quantile(function, q, low_end)
+            x = super()._quantile(function, q, low_end, log)
             return int(x) if math.isfinite(x) else x
         name = "ppf" if low_end == 0 else "isf"
         if self.scalar:
             levels = np.asarray(q, dtype=float)
-            values = [float(getattr(self, name)(v)) for v in levels.ravel().tolist()]
+            values = [float(getattr(self, name)(v, log)) for v in levels.ravel().tolist()]
             return np.array(values).reshape(levels.shape)
         columns = np.broadcast_arrays(q, *self._hyperparameters())
         rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
-        values = [float(getattr(type(self)(*row), name)(v)) for v, *row in rows]
+        values = [float(getattr(type(self)(*row), name)(v, log)) for v, *row in rows]
         return np.array(values).reshape(columns[0].shape)
 
     def _ppf(self, q: Real) -> Real:

@@ -27,11 +27,11 @@ class _Labelled(DiscreteDistribution):
         """Refused: labels have no order."""
         self._no_order("sf")
 
-    def ppf(self, q: Any) -> Real:
+    def ppf(self, q: Any, log: bool = False) -> Real:
         """Refused: labels have no order."""
         self._no_order("ppf")
 
-    def isf(self, q: Any) -> Real:
+    def isf(self, q: Any, log: bool = False) -> Real:
         """Refused: labels have no order."""
         self._no_order("isf")
 

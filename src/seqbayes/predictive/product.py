@@ -106,11 +106,11 @@ class Product(Distribution):
         """Refused: it is defined for each field."""
         self._per_field("sf")
 
-    def ppf(self, q: Any) -> Any:
+    def ppf(self, q: Any, log: bool = False) -> Any:
         """Refused: it is defined for each field."""
         self._per_field("ppf")
 
-    def isf(self, q: Any) -> Any:
+    def isf(self, q: Any, log: bool = False) -> Any:
         """Refused: it is defined for each field."""
         self._per_field("isf")
 

@@ -1,0 +1,66 @@
+"""Tails, quantiles, entropies and divergences of every family agree with each other and with draws.
+
+The exact values at hard parameters are in tests/numerics, against mpmath.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from cases import CASES, FIRST, agree
+
+DRAWS = 400
+SUSPECTS = "belief().entropy, kl, logcdf, logsf, ppf, isf"
+
+
+def learned(case):
+    state = case.new(seed=3)
+    state.learn_many(case.observations(6))
+    return state
+
+
+def numbers(answer):
+    """Return the numbers of an answer in a fixed order."""
+    if isinstance(answer, Mapping):
+        return [x for key in answer for x in numbers(answer[key])]
+    if isinstance(answer, tuple):
+        return [x for each in answer for x in numbers(each)]
+    return np.ravel(np.asarray(answer, float)).tolist()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_logarithms_of_tails_agree_with_the_tails(case):
+    state = learned(case)
+    theta = state.ppf(0.3)
+    for tail, log_tail in ((state.cdf, state.logcdf), (state.sf, state.logsf)):
+        wanted = [math.log(p) if p > 0.0 else -math.inf for p in numbers(tail(theta))]
+        agree("log tail", case, SUSPECTS, numbers(log_tail(theta)), wanted, rel=1e-9, absolute=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_quantiles_at_levels_their_logarithms_and_complements_agree(case):
+    state = learned(case)
+    wanted = numbers(state.ppf(0.2))
+    scale = 1e-8 * max(map(abs, wanted))
+    for got in (
+        state.ppf(math.log(0.2), log=True),
+        state.isf(0.8),
+        state.isf(math.log(0.8), log=True),
+    ):
+        agree("quantiles", case, SUSPECTS, numbers(got), wanted, rel=1e-8, absolute=scale)
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+def test_entropy_and_divergence_are_expected_log_densities(case):
+    state, other = learned(case), learned(case)
+    other.learn_many(case.observations(6))
+    draws = [state.sample() for _ in range(DRAWS)]
+    mine = np.array([state.logpdf(theta) for theta in draws])
+    theirs = np.array([other.logpdf(theta) for theta in draws])
+    for got, terms in ((state.entropy(), -mine), (state.kl(other), mine - theirs)):
+        tolerance = 5.0 * terms.std() / math.sqrt(DRAWS) + 1e-9
+        assert got == pytest.approx(terms.mean(), abs=tolerance)
+    assert state.kl(state) == pytest.approx(0.0, abs=1e-12)
+    assert state.kl(other) > 0.0
