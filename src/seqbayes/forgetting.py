@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.inference import Inference
 from seqbayes.likelihoods import check_parameter
-from seqbayes.model import Model, Summary
+from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
@@ -25,10 +26,17 @@ _UNITS = ("events", "time")
 if TYPE_CHECKING:
     _Answers = Inference
 else:
-    # its attributes would hide those of the state, which `Decayed` looks up when asked
 
     class _Answers(Model, Generic[H, E, I, X]):
         pass
+
+    # Attributes with a default in `Model` are answered by the state as of the clock, as are all
+    # that `Model` does not have (see `__getattr__`).
+    for _name in (
+        *("categories", "display_kind", "forecasts", "in_words", "log_evidence", "n_samples"),
+        *("open_ended", "prior_share", "summary", "surprise", "vocabulary"),
+    ):
+        setattr(_Answers, _name, property(attrgetter(f"now.{_name}")))
 
 
 class Decayed(_Answers[H, E, I, X]):
@@ -104,16 +112,6 @@ class Decayed(_Answers[H, E, I, X]):
         """The newest time learned (None before any data), or the number of events."""
         return self._clock
 
-    @property
-    def open_ended(self) -> bool:
-        """Whether the state learns labels that are not known in advance."""
-        return self._state.open_ended
-
-    @property
-    def vocabulary(self) -> Mapping[Any, Any]:
-        """The labels that an open-ended state has learned."""
-        return self._state.vocabulary
-
     def _split(self, t: float) -> tuple[int, float]:
         """Return the whole half-lives until `t`, and the growth of weights since then."""
         whole, rest = divmod(t, self.half_life)
@@ -151,17 +149,17 @@ class Decayed(_Answers[H, E, I, X]):
         weight = growth if w == 1.0 else growth * read_weight(w)
         age = whole - self._landmark
         if age > 0 or self._clock is None:
-            self._advance(x, weight, whole)
+            self._advance(whole, lambda: self._state.learn_one(x, weight))
         else:
             self._state.learn_one(x, weight if age == 0 else _scaled(weight, age))
         self._tick(t)
 
-    def _advance(self, x: Any, weight: float, whole: int) -> None:
-        """Learn an observation in a newer half-life, after halving the earlier sums."""
+    def _advance(self, whole: int, learn: Callable[[], None]) -> None:
+        """Learn in a newer half-life, after halving the earlier sums; undo that after an error."""
         before = self._state.statistics.dump()
         self._rescale(self._state, whole)
         try:
-            self._state.learn_one(x, weight)
+            learn()
         except ObservationError:
             self._state.statistics.load(before)
             raise
@@ -209,14 +207,7 @@ class Decayed(_Answers[H, E, I, X]):
         if own is not None:
             weights = weights * own
         seen = self._state.summarise(xs, weights)
-        before = self._state.statistics.dump()
-        self._rescale(self._state, newest)
-        try:
-            self._state.statistics.merge(seen)
-        except ObservationError:
-            self._state.statistics.load(before)
-            raise
-        self._landmark = newest
+        self._advance(newest, lambda: self._state.statistics.merge(seen))
         self._tick(float(times.max()))
 
     def _times(self, t: Any, n: int) -> Any:
@@ -275,9 +266,11 @@ class Decayed(_Answers[H, E, I, X]):
         # questions are answered by the state as of the clock
         if name.startswith("_") or name in ("update", "revert"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._at_clock(), name)
+        return getattr(self.now, name)
 
-    def _at_clock(self) -> State[H, E, I, X]:
+    @property
+    def now(self) -> State[H, E, I, X]:
+        """The state as of the clock; it is not to be changed."""
         if self._now is None:
             self._now = self.as_of()
         return self._now
@@ -324,7 +317,7 @@ class Decayed(_Answers[H, E, I, X]):
     def __add__(self, other: Self) -> Self:
         if not isinstance(other, Decayed):
             return NotImplemented
-        total = self.from_dict(self.to_dict())
+        total = copy.copy(self)
         total.merge(other)
         return total
 
@@ -342,47 +335,6 @@ class Decayed(_Answers[H, E, I, X]):
     def clone(self) -> Self:
         """Return a new belief with the same prior and half-life, without data."""
         return type(self)(self._state, self.half_life, self.by)
-
-    @property
-    def display_kind(self) -> str:  # type: ignore[override]
-        """How the state is shown."""
-        return self._state.display_kind
-
-    @property
-    def n_samples(self) -> float:
-        """Total weight of the data as of the clock."""
-        return self._at_clock().n_samples
-
-    @property
-    def categories(self) -> tuple[Any, ...]:
-        """The known labels of the state."""
-        return self._at_clock().categories
-
-    @property
-    def log_evidence(self) -> float | None:
-        """Log marginal likelihood of the data with their present weights."""
-        return self._at_clock().log_evidence
-
-    @property
-    def prior_share(self) -> float | None:
-        """Weight of the prior in the estimates as of the clock."""
-        return self._at_clock().prior_share
-
-    def summary(self) -> Summary:
-        """Return mean and interval as of the clock."""
-        return self._at_clock().summary()
-
-    def in_words(self) -> str:
-        """Return the prior as text."""
-        return self._state.in_words()
-
-    def surprise(self, *arguments: Any) -> float:
-        """Return the surprise at an observation as of the clock."""
-        return self._at_clock().surprise(*arguments)
-
-    def forecasts(self, x: Any) -> dict[str, Any]:
-        """Return the prediction as of the clock."""
-        return self._at_clock().forecasts(x)
 
     def __copy__(self) -> Self:
         copied: Self = type(self).__new__(type(self))
@@ -430,12 +382,8 @@ class Decayed(_Answers[H, E, I, X]):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return (self.half_life, self.by, self._clock, self._state) == (
-            other.half_life,
-            other.by,
-            other._clock,
-            other._state,
-        )
+        mine = self.half_life, self.by, self._clock, self._state
+        return mine == (other.half_life, other.by, other._clock, other._state)
 
     __hash__ = None  # type: ignore[assignment]  # a belief changes as it learns
 

@@ -15,6 +15,7 @@ from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
 from seqbayes.likelihoods import Fields
+from seqbayes.likelihoods.base import observe_all
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
@@ -113,7 +114,10 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         if not named:
             raise PriorError(f"expected at least one field, got {fields!r}")
         self.fields = {name: state.clone() for name, state in named.items()}
-        super().__init__(likelihood=_likelihood(self.fields), seed=seed)
+        super().__init__(
+            likelihood=_likelihood(self.fields),
+            seed=seed,
+        )
 
     def new_statistics(self) -> FieldSums:
         """Return the statistics of no data."""
@@ -124,7 +128,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         """Return the statistics of rows, or of columns by field, without learning them."""
         columns = tables.columns(xs, self.fields)
         if columns is None:
-            return self._add_rows(arrays.items(xs), w)
+            return observe_all(self.new_statistics(), xs, w)
         total = self.new_statistics()
         n = tables.length(columns)
         weights = arrays.weights(w, n)
@@ -135,17 +139,6 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
             except ObservationError as error:
                 raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
             total.parts[name].merge(part)
-        return total
-
-    def _add_rows(self, rows: Any, w: Any) -> Statistics:
-        weights = arrays.weights(w, len(rows))
-        each = [1.0] * len(rows) if weights is None else weights.tolist()
-        total = self.new_statistics()
-        for i, (x, weight) in enumerate(zip(rows, each, strict=True)):
-            try:
-                total.observe(x, weight)
-            except ObservationError as error:
-                raise ObservationError(f"{error} at position {i}") from None
         return total
 
     def _states(self) -> dict[Any, State]:
@@ -277,13 +270,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return self._each(lambda state: state.var)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> dict[Any, Any] | None:
-        """Return the credible interval of every field's parameter; None while improper.
-
-        Raises
-        ------
-        PriorError
-            If the level or the kind is invalid.
-        """
+        """Return the credible interval of every field's parameter; None while improper."""
         check_level(level, kind)
         return self._each(lambda state: state.interval(level, kind))
 
@@ -308,13 +295,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return self._each(lambda state: state.predict_one())
 
     def predict_proba_one(self, x: Any = None) -> dict[Any, Any]:
-        """Return the predictive probability of every label of every field.
-
-        Raises
-        ------
-        NotImplementedError
-            If the values of a field are no labels.
-        """
+        """Return the predictive probability of every label of every field."""
         return {name: state.predict_proba_one() for name, state in self._states().items()}
 
     def get(self) -> dict[Any, Any] | None:
@@ -335,15 +316,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return math.fsum(states[name].log_predictive(value) for name, value in values.items())
 
     def explain(self, x: Any, at: Any = None) -> Explanation:
-        """Return one step of Bayes' rule in numbers, without learning.
-
-        Parameters
-        ----------
-        x
-            The observation; the densities are those of its fields.
-        at
-            The parameter values at which the densities are taken, by field; by default those that
-            every field takes.
+        """Return one step of Bayes' rule in numbers, for the fields of an observation.
 
         Examples
         --------
@@ -431,6 +404,10 @@ def _restore(
     product.fields = {
         name: state.with_statistics(state.new_statistics()) for name, state in states.items()
     }
-    State.__init__(product, likelihood=_likelihood(product.fields), seed=seed)
+    State.__init__(
+        product,
+        likelihood=_likelihood(product.fields),
+        seed=seed,
+    )
     product.statistics.load((*n, tuple(state.statistics.dump() for state in states.values())))
     return product
