@@ -250,7 +250,7 @@ def test_weight_intervals_are_those_of_the_normal_equations(rng, intercept):
     expected = np.transpose(stats.t(2 * alpha, theta, scale).interval(0.9))
     last = list(model.weights)[-1]
     assert model.weight_intervals(0.9, [last]) == {last: model.weight_intervals(0.9)[last]}
-    with pytest.raises(ObservationError, match="seen"):
+    with pytest.raises(ObservationError, match="known feature"):
         model.weight_intervals(features=["none"])
     found = list(model.weight_intervals(0.9).values())
     if intercept:

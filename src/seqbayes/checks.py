@@ -21,7 +21,7 @@ def check_seed(seed: Any) -> int | None:
         return seed
     if isinstance(seed, np.integer) and seed >= 0:
         return int(seed)
-    raise PriorError(f"expected a seed that is a whole number >= 0 or none, got {seed!r}")
+    raise PriorError(f"expected a seed that is a whole number >= 0 or None, got {seed!r}")
 
 
 def check_level(level: float, kind: str) -> None:

@@ -18,9 +18,9 @@ from seqbayes.statistics import Statistics
 from seqbayes.typevars import E, H, I, X
 
 
-def has_large_base(seen: Statistics) -> bool:
+def has_large_base(statistics: Statistics) -> bool:
     """Whether the log base measure is so large that subtracting another logarithm loses digits."""
-    return 1e4 < abs(seen.log_base) < 1e100
+    return 1e4 < abs(statistics.log_base) < 1e100
 
 
 class Inference(Model, Generic[H, E, I, X]):
@@ -71,12 +71,12 @@ class Inference(Model, Generic[H, E, I, X]):
         raise NotImplementedError
 
     @classmethod
-    def log_probability(cls, hyperparameters: H, seen: Statistics) -> float:
+    def log_probability(cls, hyperparameters: H, statistics: Statistics) -> float:
         """Return the log marginal likelihood of observed data.
 
         A family overrides it if `log_marginal` and the log base measure nearly cancel.
         """
-        return float(cls.log_marginal(hyperparameters, seen.value) + seen.log_base)
+        return float(cls.log_marginal(hyperparameters, statistics.value) + statistics.log_base)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:

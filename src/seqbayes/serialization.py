@@ -179,27 +179,27 @@ class Document:
 
     def load(self, statistics: Statistics) -> None:
         """Restore the statistics."""
-        seen = decode(self._get("statistics"))
+        dumped = decode(self._get("statistics"))
         try:
-            read = _alike(statistics.dump(), seen)
+            read = _alike(statistics.dump(), dumped)
             if read:
-                statistics.load(seen)
+                statistics.load(dumped)
         except (TypeError, ValueError, OverflowError):
             read = False
         if not (read and statistics.is_possible()):
-            raise PriorError(f"cannot read statistics {reprlib.repr(seen)}")
+            raise PriorError(f"cannot read statistics {reprlib.repr(dumped)}")
 
 
-def _alike(template: Any, seen: Any) -> bool:
+def _alike(template: Any, dumped: Any) -> bool:
     """Whether dumped statistics have the form of the template: finite numbers, and labels.
 
     Labels come first, then tuples of numbers, one per label. Where the template has labels, they
     are the only ones.
     """
-    if not isinstance(seen, tuple) or len(seen) != len(template):
+    if not isinstance(dumped, tuple) or len(dumped) != len(template):
         return False
     labels = None
-    for wanted, got in zip(template, seen, strict=True):
+    for wanted, got in zip(template, dumped, strict=True):
         if not isinstance(wanted, tuple):
             good = _is_number(got)
         elif labels is None:

@@ -91,7 +91,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @classmethod
     def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
-        """Return Jeffreys' prior: Beta(1/2, 1/2), or Beta(0, 1/2) where trials are waited for."""
+        """Return Jeffreys' prior: Beta(1/2, 1/2); Beta(0, 1/2) for numbers of failed trials."""
         waiting = isinstance(likelihood, (likelihoods.Geometric, likelihoods.NegativeBinomial))
         return cls(0.0 if waiting else 0.5, 0.5, likelihood, seed)
 
@@ -189,13 +189,13 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         )
 
     @classmethod
-    def log_probability(cls, hyperparameters: BetaHyperparameters, seen: Any) -> float:
+    def log_probability(cls, hyperparameters: BetaHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
-        if not has_large_base(seen):
-            return super().log_probability(hyperparameters, seen)
-        (a, b), (alpha, beta) = seen.value, hyperparameters
+        if not has_large_base(statistics):
+            return super().log_probability(hyperparameters, statistics)
+        (a, b), (alpha, beta) = statistics.value, hyperparameters
         likeliest = special.log_beta_binomial(a, b, alpha, beta)
-        return float(likeliest + seen.log_base_beyond_binomial)
+        return float(likeliest + statistics.log_base_beyond_binomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:

@@ -57,7 +57,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
 
 
 def _check_concentrations(alpha: Any) -> None:
-    """Refuse what is likely meant for another constructor, and name that."""
+    """Refuse input that was probably meant for another constructor, which the message names."""
     if isinstance(alpha, int) and 1 < alpha < 1000:
         equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
         raise PriorError(
@@ -288,12 +288,12 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         return likeliest - special.log_multinomial(statistic)
 
     @classmethod
-    def log_probability(cls, hyperparameters: DirichletHyperparameters, seen: Any) -> float:
+    def log_probability(cls, hyperparameters: DirichletHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
-        if not has_large_base(seen):
-            return super().log_probability(hyperparameters, seen)
-        likeliest = special.log_dirichlet_multinomial(seen.value, hyperparameters[0])
-        return float(likeliest + seen.log_base_beyond_multinomial)
+        if not has_large_base(statistics):
+            return super().log_probability(hyperparameters, statistics)
+        likeliest = special.log_dirichlet_multinomial(statistics.value, hyperparameters[0])
+        return float(likeliest + statistics.log_base_beyond_multinomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The Dirichlet distribution: what is believed about shares."""
+"""The Dirichlet distribution of shares."""
 
 from __future__ import annotations
 

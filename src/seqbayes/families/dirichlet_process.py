@@ -44,9 +44,9 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     Notes
     -----
-    The evidence is the exchangeable partition probability: it says when labels repeat and when a
-    new one comes, not what the new one is called. The random measure has no density over all
-    labels, so there is no mode; `pdf` is that of the known labels' shares.
+    The evidence is the exchangeable partition probability: it covers when labels repeat and when a
+    new label appears, but not the name of the new label. The random measure has no density over all
+    labels, so there is no mode; `pdf` is the density of the known labels' shares.
 
     Raises
     ------

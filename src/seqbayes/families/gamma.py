@@ -52,7 +52,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     Examples
     --------
-    The factory runs low on red, says an exponential prior of the count in a bag:
+    An exponential prior of the mean number of red candies in a bag:
 
     >>> from seqbayes import Gamma
     >>> belief = Gamma(1, 26)
@@ -178,13 +178,13 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         return special.log_rising(shape, a) - sc.xlogy(a, rate + b) - shape * np.log1p(b / rate)
 
     @classmethod
-    def log_probability(cls, hyperparameters: GammaHyperparameters, seen: Any) -> float:
+    def log_probability(cls, hyperparameters: GammaHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
-        if not has_large_base(seen):
-            return super().log_probability(hyperparameters, seen)
-        (a, b), (shape, rate) = seen.value, hyperparameters
+        if not has_large_base(statistics):
+            return super().log_probability(hyperparameters, statistics)
+        (a, b), (shape, rate) = statistics.value, hyperparameters
         total = special.log_gamma_poisson(a, b, shape, rate)
-        return float(total + seen.log_base_beyond_poisson)
+        return float(total + statistics.log_base_beyond_poisson)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:

@@ -17,7 +17,7 @@ from seqbayes.families.wishart_belief import (
 from seqbayes.families.wishart_parameters import (
     NormalInverseWishartHyperparameters,
     factor_of,
-    is_well_told,
+    is_well_conditioned,
     log_determinant,
     solve,
     triangular,
@@ -225,7 +225,7 @@ class NormalInverseWishart(
             _plain(df + n),
             scale + (squares + spread),
         )
-        if not is_well_told(combined.factor):
+        if not is_well_conditioned(combined.factor):
             within = _within(prior, squares)
             if within is not None:
                 combined.factor = with_vector(within, np.sqrt(weight) * gap)
@@ -338,7 +338,7 @@ def _within(hyperparameters: Any, squares: Any) -> Any:
     if not np.any(squares):
         return factor_of(hyperparameters)
     within = triangular(np.asarray(hyperparameters[3]) + squares)
-    if is_well_told(within):
+    if is_well_conditioned(within):
         return within
     factor = factor_of(hyperparameters)
     return within if factor is None else with_squares(factor, squares)

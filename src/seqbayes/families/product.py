@@ -128,7 +128,8 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         """Return the statistics of rows, or of columns by field, without learning them."""
         columns = tables.columns(xs, self.fields)
         if columns is None:
-            return observe_all(self.new_statistics(), xs, w)
+            rows: FieldSums = observe_all(self.new_statistics(), xs, w)
+            return rows
         total = self.new_statistics()
         n = tables.length(columns)
         weights = arrays.weights(w, n)
@@ -214,10 +215,10 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         )
 
     @classmethod
-    def log_probability(cls, hyperparameters: ProductHyperparameters, seen: Any) -> float:
+    def log_probability(cls, hyperparameters: ProductHyperparameters, statistics: Any) -> float:
         """Return the sum of the fields' log marginal likelihoods."""
         return math.fsum(
-            family.log_probability(h, seen.parts[name])
+            family.log_probability(h, statistics.parts[name])
             for name, family, h in hyperparameters.members()
         )
 

@@ -13,7 +13,7 @@ from seqbayes.numerics.special import Array
 ROUNDING = 4e-15
 """Per dimension: a share of a variance that is no larger may be rounding error."""
 
-ENOUGH = 1e-4
+SMALLEST_PIVOT = 1e-4
 """The smallest unexplained share of a variance that a matrix represents accurately."""
 
 
@@ -74,18 +74,20 @@ def triangular(matrix: Any) -> Any:
     return factor * size[..., :, None]
 
 
-def is_well_told(factor: Any) -> bool:
-    """Whether the matrix of this factor tells its determinant, and its inverse, to most digits."""
+def is_well_conditioned(factor: Any) -> bool:
+    """Whether determinant and inverse of the matrix F F' keep most digits."""
     if factor is None:
         return False
     pivots = np.diagonal(factor, axis1=-2, axis2=-1)
-    return bool((pivots * pivots > ENOUGH * np.einsum("...ij,...ij->...i", factor, factor)).all())
+    return bool(
+        (pivots * pivots > SMALLEST_PIVOT * np.einsum("...ij,...ij->...i", factor, factor)).all()
+    )
 
 
 def with_vector(factor: Any, vector: Any) -> Any:
     """Return the factor of ``F F' + v v'``, by Givens rotations.
 
-    However long the vector, what it does not reach keeps its digits; the sum would round it off.
+    Directions orthogonal to a long vector keep their digits, which the sum would lose.
     """
     d = np.shape(factor)[-1]
     shape = np.broadcast_shapes(np.shape(factor)[:-1], np.shape(vector))

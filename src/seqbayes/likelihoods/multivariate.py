@@ -70,7 +70,7 @@ class MultivariateNormal(Likelihood):
         Raises
         ------
         ObservationError
-            If one is refused; it says which.
+            If one is invalid; the message gives its position.
         """
         values = self._table(xs, dimension)
         weights = arrays.weights(w, len(values))

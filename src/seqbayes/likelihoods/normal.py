@@ -18,7 +18,7 @@ from seqbayes.statistics import Moments, Statistics, arrays
 
 @dataclass(frozen=True, slots=True)
 class Normal(Likelihood):
-    """Normal observations of unknown mean, and of known or unknown variance, as the prior says.
+    """Normal observations of unknown mean; whether the variance is known depends on the prior.
 
     Examples
     --------

@@ -92,7 +92,7 @@ def _successes(values: arrays.Array) -> int | None:
                 return None
             ones += found
         return ones
-    # the bits of all numbers together: only zeros and ones set none above the lowest
+    # zeros and ones set no bit above the lowest
     whole = arrays.sum_integers(values, 0)
     if whole is None:
         whole = int(values.sum()), int(np.bitwise_or.reduce(values))
@@ -201,7 +201,7 @@ class NegativeBinomial(PairLikelihood):
     Parameters
     ----------
     successes
-        The number of successes waited for, > 0; need not be whole.
+        The number of successes at which counting stops, > 0; may be fractional.
 
     Examples
     --------

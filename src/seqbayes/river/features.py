@@ -130,11 +130,11 @@ class Kind:
 
     def alone(self, seen: Statistics) -> State:
         """Return the belief given only these data."""
-        state = self._unseen()
+        state = self._empty()
         state.statistics.merge(seen)
         return state
 
-    def _unseen(self) -> State:
+    def _empty(self) -> State:
         """Return the belief before any data."""
         raise NotImplementedError
 
@@ -166,7 +166,7 @@ class Gaussian(Kind):
         """Refuse a value that is not a number."""
         bounded(x)
 
-    def _unseen(self) -> State:
+    def _empty(self) -> State:
         return NormalInverseGamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> NormalInverseGammaHyperparameters | None:
@@ -210,7 +210,7 @@ class Count(Kind):
     family = Gamma
     likelihood = likelihoods.Poisson()
 
-    def _unseen(self) -> State:
+    def _empty(self) -> State:
         return Gamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> GammaHyperparameters:
@@ -228,7 +228,7 @@ class Categorical(Kind):
     family = DirichletProcess
     likelihood = likelihoods.Categorical()
 
-    def _unseen(self) -> State:
+    def _empty(self) -> State:
         return DirichletProcess(1.0)  # new labels have the weight of one observation
 
     def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
@@ -272,7 +272,7 @@ class Own(Kind):
         """Return the prior of the state."""
         return self.template.prior
 
-    def _unseen(self) -> State:
+    def _empty(self) -> State:
         return self.template.clone()
 
     def state(self, feature: Feature, label: Any, strength: float) -> State:

@@ -33,7 +33,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
     weights are Normal given that variance, and the variance is inverse gamma. The data are kept
-    as a triangular square root of the information, about the first values seen, so that features
+    as a triangular square root of the information, relative to the first row, so that features
     that vary little about a large mean keep their digits. One event costs O(p**2) for p features.
 
     Parameters
@@ -199,7 +199,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         """
         found = self._predictive(_read(x))
         if found is None:
-            raise PriorError("the prior is improper: nothing can be said before more is seen")
+            raise PriorError("the posterior is improper: more rows are needed")
         return found
 
     def _predictive(self, values: dict[Any, float]) -> StudentT | None:
