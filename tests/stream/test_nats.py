@@ -210,7 +210,7 @@ def test_a_recreated_stream_that_is_longer(nats, stream, lost):
     with closing(make(nats.source(stream, lost=lost))) as source:
         source.seek(token)
         if lost == "stop":
-            with pytest.raises(SourceError, match="was deleted and made again; events may be"):
+            with pytest.raises(SourceError, match="was deleted and recreated; events may be"):
                 read(source, 1)
         else:
             assert numbers(read(source, 21)) == list(range(20))
