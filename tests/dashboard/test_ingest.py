@@ -92,7 +92,7 @@ def test_a_retry_counts_once_across_restarts(serve, tmp_path):
     assert told.json()["refusals"][0]["line"] == 2
     assert stored(tmp_path)[0] == 2
     other = second.post(events[:1], 422, Idempotency_Key="k")
-    assert "came with another request" in other.json()["error"]
+    assert "was used for another request" in other.json()["error"]
     second.post(events, Idempotency_Key="another")
     assert stored(tmp_path)[0] == 4
 
@@ -221,7 +221,7 @@ def offer(source, count=1, key="", ids=(), told=None, digest=""):
 def test_the_queue_is_bounded():
     source = Http(waiting=5)
     offer(source, 4)
-    with pytest.raises(BusyError, match="4 events wait already"):
+    with pytest.raises(BusyError, match="4 events are already waiting"):
         offer(source, 2)
     offer(source, 1)
     # one that is larger than the queue is taken where nothing waits

@@ -164,7 +164,7 @@ def make_prior(
     arguments = _arguments(own, pairs, f"{spell(family.__name__)} {name}".strip())
     if categories is not None:
         if "categories" not in own:
-            raise PriorError(f"--categories do not go with {_described(family, prior)}")
+            raise PriorError(f"--categories cannot be combined with {_described(family, prior)}")
         repeated = [label for label in categories if list(categories).count(label) > 1]
         if repeated:
             raise PriorError(f"category {repeated[0]!r} is given twice")
@@ -264,7 +264,7 @@ def _lacking(family: type[State], name: str, lacking: Sequence[str]) -> str:
     if "categories" in lacking or not name:
         return (
             f"{what} needs its categories: --categories red,green,… or --prior red=40,green=25,…;"
-            " where they are not known in advance, --state dirichlet-process"
+            " if they are not known in advance, --state dirichlet-process"
         )
     return f"{what} needs {_either(lacking, 'and')}: see seqbayes watch --help"
 

@@ -125,7 +125,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes
     allowed = OWN.get(name, ("likelihood", "prior", "categories", "half_life"))
     for key in _KEYS:
         if key in given and key not in allowed:
-            mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
+            mistakes.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
     makers: dict[str, Callable[[], Any]] = {
         "mixture": lambda: _mixture(path, table, mistakes),
         "dirichlet-process-mixture": lambda: _open_mixture(path, table, mistakes),
@@ -210,7 +210,7 @@ def _inner(
     allowed = INNER.get(name, ("likelihood", "prior", "categories"))
     for key in given:
         if key in _KEYS and key not in allowed:
-            mistakes.note(join(path, key), f"it does not go with state = {table.state!r}")
+            mistakes.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
     if name == "product":
         return _product(path, table, mistakes)
     if name == "normal-inverse-wishart":

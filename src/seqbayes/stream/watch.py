@@ -70,11 +70,13 @@ exit status: 0 if events were used, 1 if none could be used, 2 for a wrong optio
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; families and likelihoods name their own."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("file", metavar="FILE", help="events, or - for standard input")
+    parser.add_argument("file", metavar="FILE", help="input file, or - for standard input")
     belief = parser.add_argument_group("the belief")
     belief.add_argument("--state", required=True, metavar="FAMILY", help=", ".join(spec.families()))
     belief.add_argument(
-        "--likelihood", metavar="NAME", help="how events are made; the family's first by default"
+        "--likelihood",
+        metavar="NAME",
+        help="the distribution of an observation; by default the first of the family",
     )
     for name, owners in spec.fixed_parameters().items():
         belief.add_argument(
@@ -101,13 +103,19 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         help="the observation; twice for a pair, such as successes and trials",
     )
     group.add_argument(
-        "--by", action="append", default=[], metavar="COLUMN", help="a belief for each; repeatable"
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="one belief for each value; repeatable",
     )
     group.add_argument("--weight", metavar="COLUMN", help="the weight of the event, >= 0")
     group.add_argument(
-        "--format", choices=("jsonl", "csv"), help="by default as the input's name or start says"
+        "--format",
+        choices=("jsonl", "csv"),
+        help="by default from the suffix or the first character",
     )
-    group.add_argument("--delimiter", metavar="C", help="of CSV cells: a character, or tab")
+    group.add_argument("--delimiter", metavar="C", help="between CSV cells: a character, or tab")
     group.add_argument(
         "--max-keys",
         type=positive_int,
@@ -127,7 +135,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         type=positive,
         default=0.5,
         metavar="S",
-        help="seconds between two pictures in a terminal (%(default)s)",
+        help="seconds between two updates in a terminal (%(default)s)",
     )
     group.add_argument(
         "--progress", action="store_true", help="a line on standard error every ten seconds"

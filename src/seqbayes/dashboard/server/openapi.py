@@ -29,7 +29,7 @@ _WHY = {
     413: "The body is too long.",
     415: "The body has another content type.",
     421: "The server is not known by this host name.",
-    422: "Something in the request is invalid; the answer says what, and where.",
+    422: "The request is invalid; the answer describes the error.",
     429: "Too many events are waiting, or too many tokens were wrong: try again after Retry-After.",
     500: "The store cannot be read.",
     503: "Not available at present: try again.",
@@ -269,7 +269,7 @@ def _telling() -> dict[str, Any]:
         "/api/replay/{id}/stream": {
             "get": {
                 "operationId": "endless",
-                "summary": "Continue the coins without end, as server-sent events: replay.",
+                "summary": "Stream the coins without end, as server-sent events: replay.",
                 "parameters": [story, after],
                 "responses": _responses(events, 404, 422, 503),
             }

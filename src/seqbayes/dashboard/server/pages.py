@@ -143,7 +143,7 @@ class Pages:
             if form:
                 again = {"wrong": "", **({} if page == "/" else {"next": page})}
                 return RedirectResponse(f"/login?{urlencode(again)}", 303)
-            raise Refusal(401, "that is not the token")
+            raise Refusal(401, "wrong token")
         guesses.right(guesser)
         self._log("login", f"login from {client}", "info")
         done = RedirectResponse(page, 303) if form else answer(request, {"ok": True})

@@ -181,7 +181,7 @@ def _options(identity: str) -> CandyOptions | CoinOptions:
             raise ValueError
         options: CandyOptions | CoinOptions = msgspec.json.decode(bytes.fromhex(text), type=kind)
     except (msgspec.MsgspecError, ValueError):
-        raise Refusal(404, "there is no such story: begin one by POST") from None
+        raise Refusal(404, "no such story: start one by POST") from None
     return options
 
 

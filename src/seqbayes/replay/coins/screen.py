@@ -220,7 +220,7 @@ class CoinScreen:
             )
         times, over = self._signs.times, self._signs.over
         if width >= _NARROW:
-            said = (": it is picked", f" of {heads}", ": either coin", ": it was this")
+            said = (": of picking it", f" of {heads}", ": with either coin", ": of this coin")
         else:
             said = ("", "", "", "")
         name = max(14, 11 + max(map(len, said)))

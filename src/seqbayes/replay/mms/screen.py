@@ -88,7 +88,7 @@ class CandyScreen:
             *self._candy(step, width),
             Text(),
             grid,
-            panel("What is believed about every colour", table, 2 * half + 2, len(table) + 2),
+            panel("The belief about each colour", table, 2 * half + 2, len(table) + 2),
             Text(),
             foot,
         )
@@ -162,7 +162,7 @@ class CandyScreen:
             step.predicted.colour,
         )
         if step.came_true:
-            line.append(", and it came true!" if width >= 48 else ". Yes!", "bold")
+            line.append(", which was correct" if width >= 48 else ". Yes!", "bold")
         else:
             chance = f" ({percent(step.predicted.probability)} %)" if width >= 48 else ""
             line.append(f"{chance}. No.")
@@ -224,10 +224,10 @@ class CandyScreen:
         signs = self._signs
         return [
             Text("Is each colour as common as Mars said?"),
-            Text("  prior: how believable that was", RULE["prior"]),
-            Text(f"{signs.times} likelihood: of this candy, if so", RULE["likelihood"]),
-            Text(f"{signs.over} evidence: of this candy, anyway", RULE["evidence"]),
-            Text("= posterior: how believable it is now", RULE["posterior"]),
+            Text("  prior: density before this candy", RULE["prior"]),
+            Text(f"{signs.times} likelihood: of this candy at this share", RULE["likelihood"]),
+            Text(f"{signs.over} evidence: of this candy at any share", RULE["evidence"]),
+            Text("= posterior: density after this candy", RULE["posterior"]),
         ]
 
     def _rule_in_words(self, step: CandyStep) -> list[Text]:
@@ -277,7 +277,7 @@ class CandyScreen:
         coming = Text(f"Next: {guess.colour}, {percent(guess.probability)} %{tied}", RULE["next"])
         if step is None:
             return [fit(coming, width)]
-        score = f"Came true: {step.hits:,} of {step.number:,}, {percent(step.hits / step.number)} %"
+        score = f"Correct: {step.hits:,} of {step.number:,}, {percent(step.hits / step.number)} %"
         room = width - (coming.cell_len + 2 if one_line else 0)
         if room >= len(score) + 20:
             score += " (by chance 16.7 %)"

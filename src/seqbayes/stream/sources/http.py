@@ -118,7 +118,7 @@ class Http(Source):
         """
         with self._condition:
             if self._closed:
-                raise ClosedError("nothing is read at present: try again")
+                raise ClosedError("no events are read at present: try again")
             earlier = self._earlier(request)
             if earlier is None:
                 self._accept(request)
@@ -136,13 +136,13 @@ class Http(Source):
         note = self._seen.note(request.key)
         digest = waits.digest if waits is not None else note.digest if note is not None else None
         if digest is not None and digest != request.digest:
-            raise ReusedError("this Idempotency-Key came with another request")
+            raise ReusedError("this Idempotency-Key was used for another request")
         return waits if waits is not None or note is None else note.outcome
 
     def _accept(self, request: PostedRequest) -> None:
         count = len(request.records)
         if self._queued and self._queued + count > self._waiting:
-            raise BusyError(f"{self._queued:,} events wait already", 1.0)
+            raise BusyError(f"{self._queued:,} events are already waiting", 1.0)
         if self._rate is not None:
             self._rate.take(count)
         if request.key:

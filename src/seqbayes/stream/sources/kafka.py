@@ -122,7 +122,7 @@ class KafkaTopic(Broker):
         given = {key: _setting(value) for key, value in (settings or {}).items()}
         for key, decided in _OWN.items():
             if key in given:
-                raise PriorError(f"setting {key!r} is decided by {decided}")
+                raise PriorError(f"setting {key!r} is determined by {decided}")
         chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
         secrets = tuple(
             str(value) for key, value in given.items() if "password" in key or "secret" in key

@@ -108,7 +108,7 @@ class JetStream(Broker):
         """Check that the stream is the same one, and has the next record."""
         if info.retention != "limits":
             raise SourceError(
-                f"cannot read {self.name}: the stream deletes what is acknowledged (retention"
+                f"cannot read {self.name}: the stream deletes acknowledged messages (retention"
                 f" {info.retention!r}), and cannot be read again; expected retention 'limits'"
             )
         created, self._created = self._created, info.created

@@ -229,7 +229,7 @@ class RedisStream(Broker):
         ):
             return
         if removed is None or count is None:
-            self._lack(f"entry {place}, up to which it was read, is not there any more", place)
+            self._lack(f"entry {place}, up to which it was read, no longer exists", place)
         elif removed < count:
             self._lack(f"it was deleted and recreated after entry {place} was read", place)
         elif (lost := removed - count - len(self._trimmed)) > 0:

@@ -78,7 +78,7 @@ def export(
         "beliefs": one row per estimated number, or one document per key; "history": the same over
         time, as far as it is kept; "dead-letters".
     format
-        "parquet", "csv" or "json" (JSON Lines); by default, as the suffix says.
+        "parquet", "csv" or "json" (JSON Lines); by default from the suffix.
     belief
         Name of a belief; all by default.
     view
@@ -362,7 +362,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--what", choices=tuple(SHEETS), default="beliefs", help="(%(default)s)")
     parser.add_argument(
-        "--format", choices=("parquet", "csv", "json"), help="by default, as the suffix says"
+        "--format", choices=("parquet", "csv", "json"), help="by default from the suffix"
     )
     parser.add_argument("--belief", metavar="BELIEF", help="name of a belief; all by default")
     add_intervals(parser)
