@@ -150,7 +150,7 @@ def test_estimators():
         ("", "belief.b.features: it is missing"),
         ('features=["a"]\nparameters={colour=1}', "belief.b.parameters: .*'colour'"),
         ('features=["a"]\nparameters={strength=-1}', "belief.b.parameters: expected strength > 0"),
-        ('features=["a"]\nhalf_life=3', "belief.b.half_life: it does not go with"),
+        ('features=["a"]\nhalf_life=3', "belief.b.half_life: it cannot be combined with"),
     ]:
         found = mistakes(f'{BASE}[belief.b]\nstate="conjugate-nb"\nfield="y"\n{text}')
         assert any(re.search(mistake, each) for each in found), found
@@ -416,7 +416,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",
-            "belief.b.prior: it does not go with state = 'mixture'",
+            "belief.b.prior: it cannot be combined with state = 'mixture'",
         ),
         (
             f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 3}}",
@@ -429,7 +429,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
-            "belief.b.weights: it does not go with state = 'beta'",
+            "belief.b.weights: it cannot be combined with state = 'beta'",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', components = [1]}}",
@@ -446,7 +446,7 @@ def test_every_error_is_listed():
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'product',"
             " fields = {x = {state = 'beta'}}, prior = {alpha = 1}}}",
-            "belief.b.components.a.prior: it does not go with state = 'product'",
+            "belief.b.components.a.prior: it cannot be combined with state = 'product'",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = ['x', 'y'],"
@@ -503,7 +503,7 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
         ('kind = "kafka", brokers = "h", topic = "t", partitions = [-1]', "such as [0, 1]"),
         (
             'kind = "kafka", brokers = "h", topic = "t", settings = { "group.id" = "g" }',
-            "setting 'group.id' is decided by group",
+            "setting 'group.id' is determined by group",
         ),
         ('kind = "kafka", brokers = "h", topic = "t", settings = { "no.such" = 1 }', "no.such"),
     ],
@@ -595,7 +595,7 @@ def test_the_initial_configuration_is_valid(tmp_path):
 )
 def test_keys_of_other_states_are_refused_even_if_empty(text, key):
     assert mistakes(f"{BASE}[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}") == [
-        f"belief.b.{key}: it does not go with state = 'beta'"
+        f"belief.b.{key}: it cannot be combined with state = 'beta'"
     ]
 
 

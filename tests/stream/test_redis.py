@@ -329,7 +329,7 @@ def test_tokens_of_earlier_versions_are_read(redis, client, group):
     client.xtrim("s", maxlen=1, approximate=False)
     with closing(make(redis.source("s", **group))) as source:
         source.seek(token)
-        with pytest.raises(SourceError, match="is not there any more; events may be lost"):
+        with pytest.raises(SourceError, match="no longer exists; events may be lost"):
             read(source, 1)
 
 

@@ -112,13 +112,13 @@ def learn_events(
         List to which the indices of events with an unknown key are added, since there is no room
         for their keys. If it is None, the loop ends at such an event.
     start
-        The first to learn.
+        Index of the first event to learn.
 
     Returns
     -------
     int
         The index of the first event that was neither learned nor added to `beyond`: its key is
-        unknown, or it was refused. The number of events if there is none.
+        unknown, or it was refused. The number of events if there is no such event.
 
     Examples
     --------
