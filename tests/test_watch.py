@@ -287,7 +287,7 @@ def test_a_missing_estimate_is_null_and_infinity_a_string():
         (["--state=beta", "--likelihood=binomial", "--trials=2.5"], "whole number of trials"),
         (["--state=beta", "--categories=a,b"], "--categories cannot be combined with a beta"),
         (["--state=beta", "--value=y"], "a Bernoulli observation has one --value column, not 2"),
-        (["--state=beta", "--by=x"], "column 'x' is asked for 2 times"),
+        (["--state=beta", "--by=x"], "column 'x' is requested 2 times"),
         (["--state=beta", "--level=1"], "expected a level between 0 and 1, got 1.0"),
         (["--state=beta", "--delimiter=ab"], "expected one character as delimiter"),
         (["--state=dirichlet"], "needs its categories: --categories red,green"),
