@@ -46,11 +46,7 @@ def test_a_probability_from_an_interval(ends, level):
     low, high = ends
     if high - low < 0.01:
         return
-    try:
-        state = sb.Beta.from_interval(low, high, level)
-    except PriorError as error:
-        assert "no prior of this family" in str(error)  # noqa: PT017
-        return
+    state = sb.Beta.from_interval(low, high, level)
     tail = (1 - level) / 2
     oracle = st.beta(state.alpha, state.beta)
     assert oracle.cdf(low) == pytest.approx(tail, rel=1e-6)
@@ -74,6 +70,42 @@ def test_a_rate_from_an_interval(low, ratio, level):
 def test_ordinary_intervals_have_a_prior(low, high, level):
     state = sb.Beta.from_interval(low, high, level)
     assert state.interval(level) == pytest.approx((low, high), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "low", "high", "level"),
+    [
+        (sb.Gamma, 1.0, 1.000001, 0.95),
+        (sb.Gamma, 5.0, 5.0000001, 0.5),
+        (sb.Gamma, 1e-10, 1.0, 0.95),
+        (sb.Gamma, 1e200, 2e200, 0.95),
+        (sb.Gamma, 1e-3, 1e3, 0.999),
+        (sb.Gamma, 1e-5, 1e5, 1 - 1e-9),
+        (sb.Beta, 0.4999999, 0.5000001, 0.95),
+        (sb.Beta, 0.3, 0.3000001, 0.999),
+        (sb.Beta, 1e-12, 0.5, 0.95),
+        (sb.Beta, 1e-9, 1e-8, 0.8),
+        (sb.Beta, 0.9, 0.9999999, 0.5),
+        (sb.Beta, 1e-300, 0.1, 0.95),
+    ],
+)
+def test_narrow_and_wide_intervals_have_a_prior(family, low, high, level):
+    state = family.from_interval(low, high, level)
+    found = state.interval(level)
+    assert found == pytest.approx((low, high), rel=1e-6, abs=0.0)
+    assert found[1] - found[0] == pytest.approx(high - low, rel=1e-6)
+
+
+def test_an_interval_whose_rate_underflows_is_refused_with_its_ends():
+    with pytest.raises(PriorError, match=r"between 1e-300 and 1e\+300"):
+        sb.Gamma.from_interval(1e-300, 1e300, 0.5)
+
+
+def test_means_of_extreme_hyperparameters():
+    assert sb.Beta(1e308, 1e308).mean == 0.5
+    assert sb.Beta(5e-324, 1.0).mean == 5e-324
+    assert sb.Beta(5e-324, 1.0).log_predictive(True) == pytest.approx(math.log(5e-324))
+    assert sb.Beta(1.0, 5e-324).log_predictive(False) == pytest.approx(math.log(5e-324))
 
 
 @given(some.floats(-1e6, 1e6), some.floats(1e-3, 1e6), some.floats(0.01, 0.999))

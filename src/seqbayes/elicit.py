@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.special as sc
 
+from seqbayes import distributions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+
+_NORMAL_SHAPE = 1e15
+"""Shape from which on the logarithm of a gamma variable is normal to double precision."""
+
+_TINY = 1e-290
+_LARGEST_LOG = 708.0
 
 
 def between(name: str, value: float, low: float, high: float) -> float:
@@ -47,32 +55,100 @@ def check_proportions(proportions: Mapping[Any, float]) -> dict[Any, float]:
     return shares
 
 
-def match_interval(
-    family: Callable[[Any, Any], Any],
-    start: tuple[float, float],
-    low: float,
-    high: float,
-    level: float,
-) -> tuple[float, float]:
-    """Return two positive hyperparameters with which `family` has the equal-tailed interval.
+def check_tail(level: float) -> float:
+    """Return the probability in each tail of an equal-tailed interval.
 
     Raises
     ------
     PriorError
-        If the level is not between 0 and 1, or no member of the family has the interval.
+        If the level is not between 0 and 1.
+    """
+    return (1.0 - between("level", level, 0.0, 1.0)) / 2.0
+
+
+def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
+    """Return shape and rate of the gamma distribution with this equal-tailed interval.
+
+    The ratio of the ends determines the shape, and their size then the rate.
+
+    Raises
+    ------
+    PriorError
+        If the level is not between 0 and 1.
+    """
+    from scipy.optimize import brentq
+
+    tail = check_tail(level)
+    width = math.log1p((high - low) / low) if high < 2.0 * low else math.log(high) - math.log(low)
+
+    def excess(log_shape: float) -> float:
+        return math.log(_gamma_interval(math.exp(log_shape), tail)[1] / width)
+
+    shape = math.exp(brentq(excess, -16.0, 80.0, xtol=1e-14, rtol=1e-14))
+    log_rate = _gamma_interval(shape, tail)[0] - math.log(low)
+    if not -_LARGEST_LOG < log_rate < _LARGEST_LOG:
+        raise PriorError(f"no gamma distribution has {level:g} between {low!r} and {high!r}")
+    return shape, math.exp(log_rate)
+
+
+def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
+    """Return the logarithm of the lower quantile for a rate of 1, and the width of the interval.
+
+    The width is that of the logarithm.
+    """
+    if shape > _NORMAL_SHAPE:
+        deviation = -float(sc.ndtri(tail)) / math.sqrt(shape)
+        return math.log(shape) - deviation, 2.0 * deviation
+    distribution = distributions.Gamma(shape, 1.0)
+    low, high = distribution.ppf(tail), distribution.isf(tail)
+    if low > _TINY:
+        return math.log(low), math.log1p((high - low) / low)
+    # close to 0 the distribution function is a power
+    lower, upper = ((math.log(p) + math.lgamma(shape + 1.0)) / shape for p in (tail, 1.0 - tail))
+    return lower, (math.log(high) if high > _TINY else upper) - lower
+
+
+def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
+    """Return alpha and beta of the beta distribution with this equal-tailed interval.
+
+    The log odds of its mean, in units of their spread, and the logarithm of alpha + beta are found,
+    so that the equations are well scaled for intervals of any width.
+
+    Raises
+    ------
+    PriorError
+        If the level is not between 0 and 1, or the interval is too narrow for 64-bit numbers.
     """
     from scipy.optimize import root
 
-    tail = (1.0 - between("level", level, 0.0, 1.0)) / 2.0
+    tail = check_tail(level)
+    score = float(sc.ndtri(tail))
+    ends = [math.log(x) - math.log1p(-x) for x in (low, high)]
+    spread = (high - low) / (low * (1.0 - high)) / (1.0 + (high - low) / low)
+    spread = min(ends[1] - ends[0], spread) / (-2.0 * score)
 
-    def error_of(logs: Any) -> Any:
-        distribution = family(*np.exp(logs))
-        return np.log([distribution.cdf(low) / tail, distribution.sf(high) / tail])
+    def parameters(unknown: Any) -> tuple[float, float]:
+        odds, strength = centre + unknown[0] * spread, math.exp(min(unknown[1], 600.0))
+        return float(strength * sc.expit(odds)), float(strength * sc.expit(-odds))
 
-    with np.errstate(all="ignore"):
-        found = root(error_of, np.log(start), method="hybr", options={"xtol": 1e-13})
-        error = np.max(np.abs(error_of(found.x)))
-    if not error < 1e-7:
-        raise PriorError(f"no prior of this family has {level:g} between {low:g} and {high:g}")
-    first, second = np.exp(found.x)
-    return float(first), float(second)
+    def error_of(unknown: Any) -> Any:
+        distribution = distributions.Beta(*parameters(unknown))
+        tails = [distribution.logcdf(low), distribution.logsf(high)]
+        return sc.ndtri_exp(np.array(tails)) - score
+
+    centre = (ends[0] + ends[1]) / 2.0
+    variance = sc.expit(centre) * sc.expit(-centre)
+    strength = math.log(max(1.0 / (variance * spread**2), 0.1))
+    starts = [[0.0, strength], [0.0, 0.0], [0.0, -3.0]]
+    # a distribution function that is a power close to 0, or to 1
+    power = 2.0 * math.log(2.0 * tail) / (ends[0] - ends[1])
+    for other in (0.3, 1.0, 5.0, 0.1):
+        for odds in (math.log(power / other), math.log(other / power)):
+            starts.append([(odds - centre) / spread, math.log(power + other)])
+    for start in starts:
+        with np.errstate(all="ignore"):
+            found = root(error_of, start, method="hybr", options={"xtol": 1e-13})
+            error = np.max(np.abs(error_of(found.x)))
+        if error < 1e-7:
+            return parameters(found.x)
+    raise PriorError(f"no beta distribution has {level:g} between {low!r} and {high!r}")

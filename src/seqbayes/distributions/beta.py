@@ -112,17 +112,25 @@ class Beta(Distribution):
     @property
     def mean(self) -> Real:
         """alpha / (alpha + beta); None for the improper Beta(0, 0)."""
-        n = self.alpha + self.beta
+        a, _, n = self._scaled()
         if self.scalar:
-            return self.alpha / n if n > 0.0 else None
-        return or_none(n > 0.0, self.alpha / choose(n > 0.0, n, 1.0))
+            return a / n if n > 0.0 else None
+        return or_none(n > 0.0, a / choose(n > 0.0, n, 1.0))
 
     @property
     def var(self) -> Real:
         """Variance; None for the improper Beta(0, 0)."""
-        n = self.alpha + self.beta
+        a, b, n = self._scaled()
         safe = choose(n > 0.0, n, 1.0)
-        return or_none(n > 0.0, (self.alpha / safe) * (self.beta / safe) / (safe + 1.0))
+        return or_none(n > 0.0, (a / safe) * (b / safe) / (safe + 1.0))
+
+    def _scaled(self) -> tuple[Real, Real, Real]:
+        """Return alpha, beta and their sum; a quarter of them if the sum overflows."""
+        with np.errstate(over="ignore"):
+            n = self.alpha + self.beta
+        scale = choose(n < math.inf, 1.0, 0.25)
+        a, b = scale * self.alpha, scale * self.beta
+        return a, b, a + b
 
     @property
     def mode(self) -> Real:

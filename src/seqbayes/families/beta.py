@@ -9,7 +9,7 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
-from seqbayes.elicit import between, match_interval
+from seqbayes.elicit import between, match_beta
 from seqbayes.inference import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
@@ -137,11 +137,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         0.100 0.300
         """
         low, high = between("low", low, 0.0, 1.0), between("high", high, low, 1.0)
-        middle, spread = (low + high) / 2.0, (high - low) / 4.0
-        strength = max(middle * (1.0 - middle) / spread**2 - 1.0, 1.0)
-        start = (middle * strength, (1.0 - middle) * strength)
-        alpha, beta = match_interval(distributions.Beta, start, low, high, level)
-        return cls(alpha, beta, likelihood, seed)
+        return cls(*match_beta(low, high, level), likelihood, seed)
 
     @property
     def prior(self) -> BetaHyperparameters:
@@ -175,8 +171,9 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         alpha, beta = hyperparameters
         successes, failures = statistic
         if np.ndim(successes) == 0 and successes + failures == 1.0 and successes in (0.0, 1.0):
-            odds = beta / alpha if successes else alpha / beta
-            return -np.log1p(odds)
+            mine, other = (alpha, beta) if successes else (beta, alpha)
+            odds = other / mine
+            return -np.log1p(odds) if odds < np.inf else np.log(mine) - np.log(other)
         trials = successes + failures
         if np.ndim(trials) == 0 and trials + alpha + beta < special.DIRECT:
             return (

@@ -9,7 +9,7 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
-from seqbayes.elicit import between, match_interval
+from seqbayes.elicit import between, match_gamma
 from seqbayes.inference import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
@@ -137,11 +137,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         """
         low = check_parameter("low", low)
         high = between("high", high, low, np.inf)
-        # about log-Normal, four standard deviations wide
-        shape = max((4.0 / np.log(high / low)) ** 2, 0.3)
-        start = (shape, shape / np.sqrt(low * high))
-        found = match_interval(distributions.Gamma, start, low, high, level)
-        return cls(*found, likelihood, seed)
+        return cls(*match_gamma(low, high, level), likelihood, seed)
 
     @property
     def prior(self) -> GammaHyperparameters:
