@@ -1,9 +1,8 @@
-"""The formulas of a family of priors, and the answers that the posterior gives."""
+"""The answers that the posterior of a state gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -12,104 +11,13 @@ from seqbayes.distributions import Distribution
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.explanation import Explanation, brief, check_value, default_value
-from seqbayes.likelihoods import Likelihood
-from seqbayes.model import Model, Summary
-from seqbayes.statistics import Statistics
+from seqbayes.formulas import Formulas
+from seqbayes.model import Summary
 from seqbayes.typevars import E, H, I, X
 
 
-def has_large_base(statistics: Statistics) -> bool:
-    """Whether the log base measure is so large that subtracting another logarithm loses digits."""
-    return 1e4 < abs(statistics.log_base) < 1e100
-
-
-class Inference(Model, Generic[H, E, I, X]):
-    """The formulas of a family of priors, and the answers that follow from them.
-
-    The formulas are pure functions of hyperparameters: numbers, or arrays of them. Type variables
-    are those of the hyperparameters (H), of an estimate of the parameter (E), of its interval (I)
-    and of the predicted observation (X).
-    """
-
-    likelihood: Likelihood
-    seed: int | None
-
-    # The formulas, which a family supplies.
-
-    @property
-    def prior(self) -> H:
-        """The prior's hyperparameters, a NamedTuple."""
-        raise NotImplementedError
-
-    @property
-    def posterior(self) -> H:
-        """The posterior's hyperparameters, a NamedTuple like `prior`."""
-        raise NotImplementedError
-
-    @staticmethod
-    def combine(prior: H, statistic: Any) -> H:
-        """Return the hyperparameters after data with this sufficient statistic."""
-        raise NotImplementedError
-
-    @staticmethod
-    def is_proper(hyperparameters: H) -> bool:
-        """Whether the density with these hyperparameters integrates to one."""
-        raise NotImplementedError
-
-    @staticmethod
-    def log_z(hyperparameters: H) -> Any:
-        """Return the log of the prior's normalising constant."""
-        raise NotImplementedError
-
-    @staticmethod
-    def log_marginal(hyperparameters: H, statistic: Any) -> Any:
-        """Return the log marginal likelihood of a statistic, less the log base measure.
-
-        This is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the base
-        measure is a function of the statistic (Normal data), it is included.
-        """
-        raise NotImplementedError
-
-    @classmethod
-    def log_probability(cls, hyperparameters: H, statistics: Statistics) -> float:
-        """Return the log marginal likelihood of observed data.
-
-        A family overrides it if `log_marginal` and the log base measure nearly cancel.
-        """
-        return float(cls.log_marginal(hyperparameters, statistics.value) + statistics.log_base)
-
-    @staticmethod
-    def log_likelihood(theta: Any, statistic: Any) -> Any:
-        """Return the log likelihood of `theta`, less the log base measure."""
-        raise NotImplementedError
-
-    @staticmethod
-    def estimate(statistic: Any) -> E | None:
-        """Return the maximum likelihood estimate; None if it does not exist."""
-        raise NotImplementedError
-
-    @staticmethod
-    def belief(hyperparameters: H) -> Any:
-        """Return the distribution of the parameter."""
-        raise NotImplementedError
-
-    @classmethod
-    def plotted(cls, hyperparameters: H) -> Any:
-        """Return the distribution whose density is shown; by default that of the parameter."""
-        return cls.belief(hyperparameters)
-
-    def observation_parameter(self, theta: Any) -> Any:
-        """Return the parameter of the likelihood, for a value of the unknown parameter."""
-        return theta
-
-    @property
-    def statistics(self) -> Statistics:
-        """The sufficient statistics of the observed data."""
-        raise NotImplementedError
-
-    def observe(self, x: Any) -> Statistics:
-        """Return the statistics of one observation, without learning it."""
-        raise NotImplementedError
+class Inference(Formulas[H, E, I, X]):
+    """What the formulas of a family say about the parameter and about the next observation."""
 
     # Answers about the parameter.
 
@@ -420,35 +328,6 @@ class Inference(Model, Generic[H, E, I, X]):
     def surprise(self, *arguments: Any) -> float:
         """Return minus the log predictive probability of an observation."""
         return -float(self.log_predictive(arguments[0]))
-
-    # How other parts of the package show states. The defaults suit one number.
-
-    display_kind: ClassVar[str] = "number"
-    """How the parameter is shown.
-
-    "number" (its density; hyperparameters are numbers, or arrays of them), "labels" (the share of
-    each label), "normal" (a mean, with a variance), "vector" (see `coordinates`) or "product" (see
-    `parts`).
-    """
-
-    unit: ClassVar[str] = ""
-    """Unit of the parameter: "share" for probabilities, else empty."""
-
-    def label_weights(self) -> tuple[dict[Any, float], float]:
-        """Return the posterior weight of every label, and that of all others together."""
-        return {}, 0.0
-
-    def label_counts(self) -> dict[Any, float]:
-        """Return the total weight of the observations of every label."""
-        return {}
-
-    def parts(self) -> Mapping[Any, Any]:
-        """Return independent parts of the belief by name, as states; empty if it has no parts."""
-        return {}
-
-    def coordinates(self) -> dict[Any, Any]:
-        """Return the distribution of every named number of a vector, None while improper."""
-        return {}
 
     # River's duck types.
 

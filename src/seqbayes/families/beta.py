@@ -10,7 +10,7 @@ import scipy.special as sc
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_beta
-from seqbayes.inference import has_large_base
+from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register

@@ -18,7 +18,7 @@ from seqbayes.families.dirichlet_belief import (
     joint_mode,
     log_multivariate_beta,
 )
-from seqbayes.inference import has_large_base
+from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import special
 from seqbayes.registry import register
