@@ -119,7 +119,7 @@ def test_a_full_disk_is_one_line():
             check=False,
         )
     assert done.returncode == 2
-    assert done.stderr == b"seqbayes watch: no space left on device\n"
+    assert done.stderr == b"seqbayes watch: standard output: no space left on device\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell and signals")
@@ -161,7 +161,7 @@ def test_a_closed_standard_output_is_one_line():
         ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, code], capture_output=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == b"seqbayes completion: bad file descriptor\n"
+    assert done.stderr == b"seqbayes completion: standard output: bad file descriptor\n"
 
 
 def test_an_install_command_names_this_interpreter_and_its_source(monkeypatch, tmp_path):

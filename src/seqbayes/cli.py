@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ def _run(arguments: list[str], name: str) -> int:
 
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
+        output = error.errno in (errno.EBADF, errno.ENOSPC)
+        where = error.filename or ("standard output" if output else "")
+        return f"{where}{': ' if where else ''}{error.strerror[0].lower()}{error.strerror[1:]}"
     return " ".join(str(error).split("\n"))

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,36 @@ def test_errors_in_the_configuration_are_status_2(tmp_path, capsys):
         ]
         assert cli.main([verb, str(tmp_path / "none.toml")]) == 2
         assert "none.toml: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("store", "message"),
+    [
+        ("no/b.db", "store: the directory no does not exist"),
+        ("d", "store: d is not a regular file"),
+        ("a\\u0000b", r"store: expected a file, or .*, got 'a\\x00b'"),
+    ],
+)
+def test_check_rejects_a_store_that_cannot_be_opened(store, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    path = config(tmp_path, records=[])
+    text = (tmp_path / "c.toml").read_text().replace(f"'{tmp_path / 'b.db'}'", f'"{store}"')
+    (tmp_path / "c.toml").write_text(text)
+    assert cli.main(["check", path]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("history = { points = 1000000000000000000000000000000 }", "history.points: expected"),
+        ("commit = { keys = 0 }", "commit.keys: expected a number above 0, got 0"),
+    ],
+)
+def test_check_rejects_a_number_out_of_range(more, message, tmp_path, capsys):
+    assert cli.main(["check", config(tmp_path, more=more, records=[])]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_run_resumes_where_the_last_one_ended(tmp_path, capsys):

@@ -11,9 +11,11 @@ import time
 import pytest
 from databases import named, terminate
 from killing import contents, events, write
+from memory import Listed
 from servers import Proxy
 
-from seqbayes.stream import LeaseError, StoreError, open_store
+from seqbayes import Beta
+from seqbayes.stream import Belief, LeaseError, Pipeline, StoreError, open_store
 from seqbayes.stream.stores import Changes, Pulse, Store, StoreReader, postgres
 
 PAIRS = 200
@@ -53,6 +55,92 @@ def test_of_two_runners_that_start_at_once_one_holds_the_store(url):
     assert [sum(pair) for pair in zip(*held, strict=True)] == [1] * PAIRS
     with open_store(url) as store:
         assert store.events("src") == PAIRS
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_of_two_runners_that_start_at_once_one_learns_the_stream(jump, url, monkeypatch):
+    """The clock of one of them may be wrong; the store ends as after an uninterrupted run."""
+    belief = Belief("b", Beta(), field="high", by="k")
+    pairs = 20
+    records = [record for record in events(210, 5) if b"perhaps" not in record][: 10 * pairs]
+    per_pair = len(records) // pairs
+    clock = threading.local()
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + getattr(clock, "jump", 0.0))
+    start = threading.Barrier(2, timeout=PATIENCE)
+    refused, failures = [], []
+
+    def compete(n):
+        clock.jump = jump * n
+        try:
+            for i in range(1, pairs + 1):
+                start.wait()
+                try:
+                    source = Listed(records[: per_pair * i], size=7)
+                    with open_store(url) as store, Pipeline(source, [belief], store) as pipeline:
+                        start.wait()
+                        list(pipeline)
+                except LeaseError:
+                    refused.append(i)
+                    start.wait()
+                start.wait()
+        except BaseException as error:
+            failures.append(error)
+            start.abort()
+
+    open_store(url).close()
+    keep = open_store(url)  # keeps a store in memory
+    threads = [threading.Thread(target=compete, args=[n]) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert refused == list(range(1, pairs + 1))
+    keep.close()
+    with Pipeline(Listed(records), [belief], open_store("memory:")) as whole:
+        list(whole)
+        expected = sorted(row[:3] for row in whole.store.states("b"))
+    with open_store(url) as store:
+        assert sorted(row[:3] for row in store.states("b")) == expected
+        assert store.events("listed") == len(records)
+
+
+def test_of_two_runners_with_slow_connections_one_holds_the_store(postgres, postgres_url):
+    open_store(postgres_url).close()
+    start = threading.Barrier(2, timeout=PATIENCE)
+    held, failures = [], []
+
+    def compete(n, url):
+        try:
+            with open_store(url) as store:
+                for i in range(PAIRS // 10):
+                    start.wait()
+                    try:
+                        store.acquire()
+                        store.commit(Changes("src", [n, i], 1))
+                        held.append(i)
+                    except LeaseError:
+                        pass
+                    start.wait()
+                    store.release()
+        except BaseException as error:
+            failures.append(error)
+            start.abort()
+
+    # each message of one runner takes longer than those of the other
+    with Proxy(postgres.directory, 0.002) as slow, Proxy(postgres.directory, 0.005) as slower:
+        threads = [
+            threading.Thread(target=compete, args=[n, proxy.route(postgres_url)])
+            for n, proxy in enumerate((slow, slower))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert held == list(range(PAIRS // 10))
+    with open_store(postgres_url) as store:
+        assert store.events("src") == PAIRS // 10
 
 
 COMPETE = """

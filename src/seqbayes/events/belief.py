@@ -129,6 +129,12 @@ class Belief:
             )
         if not (self.field or self.features or self.named):
             raise PriorError(f"belief {self.name!r} has no field to observe")
+        supervised = isinstance(self.state, (base.Regressor, base.Classifier))
+        if self.likelihood is None and supervised and not (self.features and len(self.field) == 1):
+            raise PriorError(
+                f"belief {self.name!r}: a {type(self.state).__name__} learns one field from its"
+                f" features, got field {list(self.field)} and features {list(self.features)}"
+            )
         for name, _ in self.slots:
             if any(c in '"\\' or c < " " for c in name):
                 raise PriorError(

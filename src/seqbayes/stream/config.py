@@ -23,6 +23,9 @@ from seqbayes.stream.stores import check_url, open_store
 
 _Duration = str | int | float
 
+MOST = 10**15
+"""Upper limit of the counts in a configuration."""
+
 
 class CommitTable(msgspec.Struct):
     """When to commit."""
@@ -199,6 +202,9 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Source], dict[str, Any
         return None
     parameters = source_parameters(loaded)
     before = len(mistakes.found)
+    for name, value in options.items():
+        if isinstance(value, str) and "\0" in value:
+            mistakes.note(join("source", name), "it contains a NUL character")
     mistakes.unknown("source", options, parameters)
     for name, (hint, required) in parameters.items():
         path = join("source", name)
@@ -217,10 +223,10 @@ def _duration(path: str, given: Any, mistakes: Mistakes) -> float:
 
 def _positive(path: str, table: msgspec.Struct, names: Sequence[str], mistakes: Mistakes) -> None:
     for name in names:
-        if getattr(table, name) < 1:
-            mistakes.note(
-                join(path, name), f"expected a number above 0, got {getattr(table, name)}"
-            )
+        value = getattr(table, name)
+        if not 0 < value <= MOST:
+            limit = "above 0" if value < 1 else f"up to {MOST}"
+            mistakes.note(join(path, name), f"expected a number {limit}, got {value}")
 
 
 def _pace(table: Any, mistakes: Mistakes) -> Pace | None:

@@ -122,8 +122,12 @@ class WritableStore(ReadableStore):
         """
         if self.held is not None:
             raise LeaseError(f"{self.url} is held by this process: one runner at a time")
-        self.held = self.transact(self._take)
-        self.holder.keep()
+        self.holder.keep()  # before another thread of this process can read the lease
+        try:
+            self.held = self.transact(self._take)
+        except BaseException:
+            self.holder.drop()
+            raise
         self._beat_at = time.monotonic()
 
     def _take(self, lease: Lease, again: bool) -> Lease:

@@ -81,8 +81,8 @@ class SqliteStore(SqlStore):
         if path.startswith("//"):
             wanted = path.lstrip("/") or "beliefs.db"
             raise StoreError(f"expected sqlite:PATH, such as sqlite:{wanted}, got {url!r}")
-        if not path:
-            raise StoreError("expected a file, or postgresql://user@host/database, got ''")
+        if not path or "\0" in path:
+            raise StoreError(f"expected a file, or postgresql://user@host/database, got {path!r}")
 
     @classmethod
     def path(cls, url: str) -> Path | None:
@@ -258,6 +258,7 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; run again when it has ended",
     sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
     sqlite3.SQLITE_FULL: "free some space, then run again",
+    sqlite3.SQLITE_IOERR: "check that the disk has free space and no errors",
     sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
 }
 

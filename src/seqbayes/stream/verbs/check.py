@@ -8,7 +8,9 @@ from pathlib import Path
 
 from seqbayes.console.status import USAGE_ERROR
 from seqbayes.stream.config import Config, load_config
-from seqbayes.stream.verbs.shared import add_config, load_or_report
+from seqbayes.stream.schema import ConfigError
+from seqbayes.stream.stores import store_path
+from seqbayes.stream.verbs.shared import add_config
 
 EXAMPLES = """\
 examples:
@@ -33,7 +35,13 @@ def check(path: str | Path) -> Config:
     OSError
         If the file cannot be read.
     """
-    return load_config(path)
+    config = load_config(path)
+    place = store_path(config.store)
+    if place is not None and place.exists() and not place.is_file():
+        raise ConfigError(str(path), [f"store: {place} is not a regular file"])
+    if place is not None and not place.parent.is_dir():
+        raise ConfigError(str(path), [f"store: the directory {place.parent} does not exist"])
+    return config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Check the configuration and return the exit status."""
-    config = load_or_report(args.config)
-    if config is None:
+    try:
+        config = check(args.config)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
     names = ", ".join(belief.name for belief in config.beliefs)
     sys.stdout.write(f"{args.config} is valid: {names}, stored in {config.store}\n")

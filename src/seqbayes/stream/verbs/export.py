@@ -171,8 +171,10 @@ def _replacing(target: Path | None) -> Iterator[Any]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(target)
         raise
 
 
