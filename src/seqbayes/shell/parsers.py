@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqbayes.console import commands
 
@@ -53,33 +53,60 @@ def nodes() -> Iterator[Node]:
     """
     yield from _nodes((), "", commands.build_parser(), deep=False)
     for name, command in commands.COMMANDS.items():
-        parser = _subparsers(commands.build_parser(name))[0].choices[name]
+        parser = _Actions(commands.build_parser(name)).parsers[name]
         yield from _nodes((name,), command.summary, parser)
+
+
+class _Actions(argparse.HelpFormatter):
+    """The actions of a parser, which it passes to the formatter of its help.
+
+    Attributes
+    ----------
+    actions
+        Options and arguments.
+    parsers, summaries
+        The parsers of its subcommands, and what these do, by name.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__(parser.prog)
+        self.actions: list[argparse.Action] = []
+        self.parsers: Mapping[str, argparse.ArgumentParser] = {}
+        self.summaries: dict[str, str] = {}
+        kind, parser.formatter_class = parser.formatter_class, lambda prog: self
+        parser.format_help()
+        parser.formatter_class = kind
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        """Record the actions."""
+        for action in actions:
+            if action.nargs == argparse.PARSER:
+                self.parsers = action.choices
+            else:
+                self.actions.append(action)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Record the subcommands."""
+        for each in self._iter_indented_subactions(action):
+            self.summaries[each.dest] = each.help or ""
 
 
 def _nodes(
     path: Sequence[str], summary: str, parser: argparse.ArgumentParser, deep: bool = True
 ) -> Iterator[Node]:
-    below = _subparsers(parser)
-    children = {
-        choice.dest: choice.help or "" for group in below for choice in group._choices_actions
-    }
+    found = _Actions(parser)
     options: list[Word] = []
     arguments: list[Word] = []
-    for action in parser._actions:
-        if action not in below and action.help != argparse.SUPPRESS:
+    for action in found.actions:
+        if action.help != argparse.SUPPRESS:
             (options if action.option_strings else arguments).append(_word(action))
-    yield Node(path, summary, parser.epilog or "", options, arguments, children)
+    yield Node(path, summary, parser.epilog or "", options, arguments, found.summaries)
     if deep:
-        for group in below:
-            for name, inner in group.choices.items():
-                yield from _nodes((*path, name), children[name], inner)
+        for name, inner in found.parsers.items():
+            yield from _nodes((*path, name), found.summaries[name], inner)
 
 
-def _subparsers(
-    parser: argparse.ArgumentParser,
-) -> list[argparse._SubParsersAction[argparse.ArgumentParser]]:
-    return [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+_APPEND = type(argparse.ArgumentParser().add_argument("--each", action="append"))
 
 
 def _word(action: argparse.Action) -> Word:
@@ -92,5 +119,5 @@ def _word(action: argparse.Action) -> Word:
         choices,
         text,
         action.required and action.nargs not in ("*", "?"),
-        action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction),
+        action.nargs in ("*", "+") or isinstance(action, _APPEND),
     )
