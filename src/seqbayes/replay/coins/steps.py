@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -236,7 +236,7 @@ class Coins:
                 kind=kind,
                 iteration=iteration,
                 rows=rows[:shown],
-                sums=self._sums(iteration) if adds else None,
+                sums=_sums(rows) if adds else None,
                 path=path,
                 thetas=thetas,
             )
@@ -246,10 +246,9 @@ class Coins:
         a, b = (self._coin.clone() for _ in COINS)
         for tosses in SETS:
             (a if tosses.noted == "A" else b).learn_one(tosses.heads)
-        first, second = a.map, b.map
-        assert first is not None
-        assert second is not None
-        return first, second
+        assert a.map is not None
+        assert b.map is not None
+        return a.map, b.map
 
     def _rows(self, iteration: int) -> tuple[SetRow, ...]:
         if iteration == 0:
@@ -276,18 +275,6 @@ class Coins:
             CoinRule(step.weights[1], b, evidence, float(shares[1])),
         )
 
-    def _sums(self, iteration: int) -> tuple[CoinSums, CoinSums]:
-        if iteration == 0:
-            a, b = (_sums([row.portions[coin] for row in self._rows(0)]) for coin in range(2))
-            return a, b
-        step = self.trace[iteration - 1]
-        sets = step.responsibilities.sum(axis=0).tolist()
-        a, b = (
-            CoinSums(n, float(counts.a), float(counts.b))
-            for n, counts in zip(sets, step.counts, strict=True)
-        )
-        return a, b
-
 
 def _plan(iterations: int) -> Iterator[PlannedStep]:
     """Yield the steps: each row of the first tables, then two steps per iteration."""
@@ -310,12 +297,13 @@ def _row(tosses: TossSet, shares: Pair, rules: tuple[CoinRule, CoinRule] | None 
     return SetRow(tosses, (a, b))
 
 
-def _sums(portions: Sequence[Portion]) -> CoinSums:
-    return CoinSums(
-        sum(portion.share for portion in portions),
-        sum(portion.heads for portion in portions),
-        sum(portion.tails for portion in portions),
+def _sums(rows: Iterable[SetRow]) -> tuple[CoinSums, CoinSums]:
+    """Add up the portions of each coin."""
+    a, b = (
+        CoinSums(*(math.fsum(column) for column in list(zip(*portions, strict=True))[:3]))
+        for portions in zip(*(row.portions for row in rows), strict=True)
     )
+    return a, b
 
 
 def _em_state(step: Iteration) -> EmState:

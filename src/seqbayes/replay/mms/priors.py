@@ -62,8 +62,8 @@ class Prior:
 
     @classmethod
     def uniform(cls) -> Self:
-        """Return the prior under which every mix is equally likely."""
-        note = "Every mix is equally likely: worth 6 imagined candies, one of each colour."
+        """Return the prior under which every mix is equally probable."""
+        note = "Every mix is equally probable: worth 6 imagined candies, one of each colour."
         return cls("uniform", dict.fromkeys(COLOURS, 1.0), (note,))
 
     @classmethod
@@ -75,10 +75,15 @@ class Prior:
     @classmethod
     def park(cls, strength: float = STRENGTH) -> Self:
         """Return the guess made on a walk in the park, worth `strength` imagined candies."""
-        return cls._proportions("walk in the park", walk_in_the_park().shares, strength)
+        return cls.from_proportions(walk_in_the_park().shares, strength, "walk in the park")
 
     @classmethod
-    def from_proportions(cls, shares: Mapping[str, float], strength: float = STRENGTH) -> Self:
+    def from_proportions(
+        cls,
+        shares: Mapping[str, float],
+        strength: float = STRENGTH,
+        name: str = "your proportions",
+    ) -> Self:
         """Return the prior with these mean shares, worth `strength` imagined candies.
 
         Raises
@@ -86,10 +91,6 @@ class Prior:
         PriorError
             If the shares do not sum to 1, one is not positive, or a colour is unknown.
         """
-        return cls._proportions("your proportions", shares, strength)
-
-    @classmethod
-    def _proportions(cls, name: str, shares: Mapping[str, float], strength: float) -> Self:
         for colour in shares:
             if colour not in COLOURS:
                 raise PriorError(f"unknown colour {colour!r}: expected {', '.join(COLOURS)}")
