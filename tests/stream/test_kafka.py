@@ -37,8 +37,12 @@ def test_partitions_are_in_order_and_have_an_offset_each(kafka, topic):
     with closing(open_topic(kafka, topic)) as source:
         batches = read(source, 60, size=7)
     token = batches[-1].token
+    last = token.pop("last")
     assert sorted(token) == ["0", "1", "2"]
     assert sum(token.values()) == 60
+    assert {p: offset for p, (offset, _) in last.items()} == {
+        p: following - 1 for p, following in token.items()
+    }
     places = [place for batch in batches for place in batch.positions]
     for p in range(3):
         here = [int(place.partition(":")[2]) for place in places if place.startswith(f"{p}:")]
@@ -57,8 +61,8 @@ def test_partitions_are_chosen(kafka, topic):
         count = first.batches
         rest = read(second, 60 - mine[-1].token["2"] - (mine[-1].remaining or 0))
         assert count
-    assert set(mine[0].token) == {"2"}
-    assert set(rest[-1].token) == {"0", "1"}
+    assert set(mine[0].token) == {"2", "last"}
+    assert set(rest[-1].token) == {"0", "1", "last"}
     with (
         closing(open_topic(kafka, topic, partitions=[7])) as source,
         pytest.raises(SourceError, match="no partition 7; there are 0, 1, 2"),
@@ -142,6 +146,41 @@ def test_missing_offsets_are_reported_as_lost(cluster):
     with closing(make(options | {"lost": "restart"})) as source:
         source.seek(token)
         assert numbers(read(source, 10)) == list(range(9))  # and a dead letter about the gap
+
+
+@pytest.fixture
+def other_cluster():
+    """A cluster whose topics have the same names, as if they had been deleted and recreated."""
+    from confluent_kafka import Producer
+
+    holder = Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
+    (broker,) = holder.list_topics(timeout=10).brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    holder.flush()
+
+
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+def test_a_topic_that_was_made_again_with_more_messages(cluster, other_cluster, lost):
+    servers.produce(cluster, "t", events(8, 1), 4)
+    options = {"kind": "kafka", "topic": "t", "partitions": [0, 1, 2, 3], "lost": lost}
+    with closing(make(options | {"brokers": cluster})) as source:
+        source.seek(None)
+        token = read(source, 8)[-1].token
+    with closing(make(options | {"brokers": cluster})) as source:  # the same topic is continued
+        source.seek(token)
+        servers.produce(cluster, "t", events(20, 1)[8:], 4)
+        assert sorted(numbers(read(source, 12))) == list(range(8, 20))
+    servers.produce(other_cluster, "t", events(40, 2), 4)
+    with closing(make(options | {"brokers": other_cluster})) as source:
+        source.seek(token)
+        if lost == "stop":
+            with pytest.raises(SourceError, match="was deleted and recreated; events may be lost"):
+                read(source, 1)
+        else:
+            batches = read(source, 44)
+            assert sorted(numbers(batches)) == list(range(40))
+            refused = [each for batch in batches for each in batch.refused]
+            assert sorted(position[0] for position, _, _ in refused) == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])

@@ -172,6 +172,23 @@ def test_a_wrong_password_is_reported_without_the_password(nats, stream):
     assert "gu/ess" not in str(told.value)
 
 
+@pytest.mark.parametrize("size", [1, 3, 5000])
+def test_messages_that_were_deleted_one_by_one_are_dead_letters(nats, stream, size):
+    nats.publish(stream, events(10, 1))
+    for sequence in (4, 5, 8, 10):
+        nats.do(lambda js, sequence=sequence: js.delete_msg(stream, sequence))
+    nats.publish(stream, events(11, 1)[10:])
+    with closing(make(nats.source(stream))) as source:
+        source.seek(None)
+        batches = read(source, 10, size=size)
+    assert numbers(batches) == [0, 1, 2, 5, 6, 8, 10]
+    assert [each for batch in batches for each in batch.refused] == [
+        (5, b"", "messages 4 to 5 were deleted before reading"),
+        (8, b"", "message 8 was deleted before reading"),
+        (10, b"", "message 10 was deleted before reading"),
+    ]
+
+
 @pytest.mark.parametrize("subject", [None, "a"])
 @pytest.mark.parametrize("lost", ["stop", "restart"])
 def test_messages_that_are_purged_while_it_runs(nats, stream, lost, subject, monkeypatch):

@@ -6,6 +6,7 @@ import itertools
 import logging
 import operator
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -70,8 +71,9 @@ class KafkaTopic(Broker):
         Further settings of the client by librdkafka's names (``"security.protocol"``); ``${NAME}``
         in a value is replaced by that environment variable.
     lost
-        What to do if a partition no longer has the next offset: "stop" fails, "restart" starts
-        at its beginning and adds a dead letter about the gap.
+        What to do if a partition no longer has the next offset, or the topic was deleted and made
+        again: "stop" fails, "restart" starts at the partition's beginning and adds a dead letter
+        about the gap.
     patience
         Seconds without a connection after which the source fails.
     name
@@ -89,7 +91,10 @@ class KafkaTopic(Broker):
 
     Notes
     -----
-    The token holds the next offset of every partition. The client reconnects automatically.
+    The token holds the next offset of every partition, and a checksum of the message read last.
+    That message is read again after every connection: another one in its place shows that the topic
+    was deleted and recreated. If it has expired, this cannot be detected. The client reconnects
+    automatically.
     Messages of different partitions are interleaved as they arrive. A belief whose events are all
     in one partition, as those of a message key are, is the same to the last bit however often the
     topic is read.
@@ -143,6 +148,8 @@ class KafkaTopic(Broker):
         }
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
+        self._last: dict[Partition, tuple[int, int]] = {}  # the message read last, as `_mark`
+        self._unverified: set[Partition] = set()  # partitions whose last message is read again
         self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
         self.assigned: set[Partition] = set()
         self._looked = 0.0
@@ -154,7 +161,9 @@ class KafkaTopic(Broker):
     def seek(self, token: Any) -> None:
         """Resume after the messages that had this token; None is the beginning."""
         self.close()
-        self._next = {int(p): offset for p, offset in (token or {}).items()}
+        token = dict(token or {})
+        self._last = {int(p): (offset, mark) for p, (offset, mark) in token.pop("last", {}).items()}
+        self._next = {int(p): offset for p, offset in token.items()}
 
     def _make_consumer(self) -> Any:
         try:
@@ -199,6 +208,9 @@ class KafkaTopic(Broker):
     def _place(self, partition: Partition) -> Any:
         """Return where to start reading a partition."""
         offset = self._next.get(partition, kafka.OFFSET_BEGINNING)
+        if offset != kafka.OFFSET_BEGINNING and partition in self._last:
+            offset = self._last[partition][0]
+            self._unverified.add(partition)
         return kafka.TopicPartition(self._topic, partition, offset)
 
     def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
@@ -241,12 +253,15 @@ class KafkaTopic(Broker):
         errors = list(map(_error, found))
         bad = any(map(operator.is_not, errors, itertools.repeat(None)))
         messages = [m for m, e in zip(found, errors, strict=True) if e is None] if bad else found
-        last = dict(zip(map(_partition, messages), map(_offset, messages), strict=True))
-        after = self._next | {p: offset + 1 for p, offset in last.items()}
+        if self._unverified:
+            messages = self._verify(messages)
+        last = dict(zip(map(_partition, messages), messages, strict=True))
+        after = self._next | {p: _offset(message) + 1 for p, message in last.items()}
         for message in found if bad else ():
             if message.error() is not None:
                 self._take_error(message, after)
         self._next = after  # not before all has been looked at: what fails is read again
+        self._last |= {p: _mark(message) for p, message in last.items()}
         self._heard = self._heard or bool(messages)
         if self._heard:
             self.reconnects += self._trouble is not None and self.trouble is None
@@ -257,6 +272,32 @@ class KafkaTopic(Broker):
         if self._restarts:
             self.close()
         return batch
+
+    def _verify(self, messages: Sequence[Any]) -> list[Any]:
+        """Return the messages that were not read before; check those that were read last."""
+        kept = []
+        lost: set[Partition] = set()
+        for message in messages:
+            p, offset = message.partition(), message.offset()
+            if p in self._unverified and offset <= self._last[p][0]:
+                if _mark(message) != self._last[p]:
+                    what = f"partition {p} has another message at offset {offset:,}, up to which it"
+                    self._lack(
+                        f"{what} was read: the topic was deleted and recreated", f"{p}:{offset}"
+                    )
+                    lost.add(p)
+            elif p not in lost:
+                kept.append(message)
+            self._unverified.discard(p)
+        for p in lost:
+            self._forget(p, self._next)
+        return kept
+
+    def _forget(self, partition: Partition, after: dict[Partition, int]) -> None:
+        """Read a partition from its beginning after the next connection."""
+        after.pop(partition, None)
+        self._last.pop(partition, None)
+        self._restarts = True
 
     def _probe(self) -> None:
         """Check periodically whether there is a connection again, if nothing else shows it."""
@@ -285,7 +326,8 @@ class KafkaTopic(Broker):
             ]
             positions = _Positions([m for m in messages if m.value() is not None])
             records = [record for record in records if record is not None]
-        token = {str(p): offset for p, offset in sorted(self._next.items())}
+        token: dict[str, Any] = {str(p): offset for p, offset in sorted(self._next.items())}
+        token["last"] = {str(p): list(mark) for p, mark in sorted(self._last.items())}
         return Batch(records, token, positions, refused, self._lag())
 
     def _take_error(self, message: Any, after: dict[Partition, int]) -> None:
@@ -298,10 +340,13 @@ class KafkaTopic(Broker):
             after[p] = max(message.offset(), after.get(p, 0))
             self._heard = True
         elif error.name() == "_AUTO_OFFSET_RESET":
+            if p in self._unverified:  # the message read last has expired; the next may be there
+                del self._last[p]
+                self._restarts = True
+                return
             offset = after.get(p, 0)
             self._lack(f"partition {p} does not have offset {offset:,}", f"{p}:{offset}")
-            after.pop(p, None)
-            self._restarts = True
+            self._forget(p, after)
         elif error.name() in _UNREACHABLE or (error.retriable() and not error.fatal()):
             self._trouble = self._describe(error)
         else:
@@ -340,7 +385,7 @@ class KafkaTopic(Broker):
         places = [
             kafka.TopicPartition(self._topic, int(p), offset)
             for p, offset in token.items()
-            if int(p) in self.assigned
+            if p != "last" and int(p) in self.assigned
         ]
         if places:
             self._consumer.commit(offsets=places, asynchronous=True)
@@ -356,6 +401,7 @@ class KafkaTopic(Broker):
             self._consumer.close()
             self._consumer = None
         self.assigned.clear()
+        self._unverified.clear()
 
 
 class _Positions(Sequence[str]):
@@ -370,6 +416,12 @@ class _Positions(Sequence[str]):
     def __getitem__(self, i: Any) -> Any:
         message = self._messages[i]
         return f"{message.partition()}:{message.offset()}"
+
+
+def _mark(message: Any) -> tuple[int, int]:
+    """Return the offset of a message and a checksum of its time and content."""
+    content = f"{message.timestamp()}".encode() + (message.value() or b"")
+    return message.offset(), zlib.crc32(content)
 
 
 def _setting(value: str | int | float | bool) -> str | int | float | bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from seqbayes.errors import PriorError
@@ -142,24 +143,36 @@ class JetStream(Broker):
 
     def _batch(self, messages: Sequence[tuple[int, int, bytes]]) -> Batch:
         positions = [sequence for sequence, _, _ in messages]
-        self._check_removed(positions)
+        refused = self._find_removed(positions)
         self._position, left, _ = messages[-1]
         self._expected = self._position + 1
         records = [data for _, _, data in messages]
-        return Batch(records, self._token(), positions, (), left)
+        return Batch(records, self._token(), positions, refused, left)
 
     def _token(self) -> dict[str, Any]:
         return {"sequence": self._position, "created": self._created}
 
-    def _check_removed(self, positions: Sequence[int]) -> None:
-        """Check that no message was removed from the stream's beginning before it was read."""
+    def _find_removed(self, positions: Sequence[int]) -> list[tuple[int, bytes, str]]:
+        """Check that no message was removed from the stream's beginning before it was read.
+
+        Messages that were deleted one by one become dead letters. If only a subject is read, it is
+        not known whether they had that subject.
+        """
         assert self._feed is not None
         if positions[-1] - self._expected + 1 == len(positions):
-            return
+            return []
         first = self._feed.info().first
         before = max((each for each in positions if each < first), default=self._expected - 1)
         if positions[-1] >= first and before + 1 < first:
             self._lack(f"{self._until()}, and begins at {first:,}", self._position)
+        if self._server.subject:
+            return []
+        places = [max(self._expected, first) - 1, *(each for each in positions if each >= first)]
+        return [
+            (after - 1, b"", f"{_messages(before + 1, after - 1)} deleted before reading")
+            for before, after in pairwise(places)
+            if after > before + 1
+        ]
 
     def _move_on(self) -> Batch | None:
         """Check periodically whether all was read, and return an empty batch at the stream's end.
@@ -183,3 +196,9 @@ class JetStream(Broker):
         if self._feed is not None:
             self._feed.close()
             self._feed = None
+
+
+def _messages(first: int, last: int) -> str:
+    if first == last:
+        return f"message {first:,} was"
+    return f"messages {first:,} to {last:,} were"
