@@ -103,6 +103,19 @@ def rename(path):
     return 10
 
 
+def rename_and_grow(path):
+    rename(path)
+    with (path / "b.jsonl").open("ab") as out:
+        out.write(lines(10, 15))
+    return 15
+
+
+def rename_and_compress(path):
+    (path / "done-a.jsonl.gz").write_bytes(gzip.compress((path / "a.jsonl").read_bytes()))
+    (path / "a.jsonl").unlink()
+    return 10
+
+
 def rename_and_reuse(path):
     (path / "a.jsonl").rename(path / "b.jsonl")
     (path / "a.jsonl").write_bytes(lines(10, 13))
@@ -156,6 +169,8 @@ CHANGES = [
     reuse_the_name_for_less,
     reuse_the_name_by_renaming,
     rename,
+    rename_and_grow,
+    rename_and_compress,
     rename_and_reuse,
     compress,
     compress_a_copy,
@@ -201,6 +216,23 @@ def test_a_half_read_file_changes(change, inbox):
     reader.read()
     assert reader.found == list(range(count))
     assert reader.refused == []
+    reader.stop()
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_files_that_exchange_their_names_are_not_read_again(stopped, inbox):
+    (inbox / "b.jsonl").write_bytes(lines(10, 14))
+    reader = Reader(inbox)
+    reader.read()
+    if stopped:
+        reader.stop()
+    (inbox / "a.jsonl").rename(inbox / ".a")
+    (inbox / "b.jsonl").rename(inbox / "a.jsonl")
+    (inbox / ".a").rename(inbox / "b.jsonl")
+    with (inbox / "a.jsonl").open("ab") as out:
+        out.write(lines(14, 16))
+    reader.read()
+    assert (reader.found, reader.refused) == (list(range(16)), [])
     reader.stop()
 
 

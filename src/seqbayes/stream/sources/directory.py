@@ -217,12 +217,13 @@ class Directory(Source):
         path = self._path / name
         plain = _without_suffix(name)
         try:
-            for known in self._candidates(name):
+            for other, known in self._candidates(name):
                 with Handle(path) as handle:
                     if handle.has(known.marks):
+                        if other != name:
+                            self._put_aside(name)
                         return Reading(path, self._layout, known.offset)
-            if name in self._known:  # it has other content now, and may have another name
-                self._known[_REPLACED + name] = self._known.pop(name)
+            self._put_aside(name)
             return Reading(path, self._layout)
         except FileNotFoundError:
             return None
@@ -234,7 +235,20 @@ class Directory(Source):
             self.caught_up = False  # the plain file is still being compressed
             return None
 
-    def _candidates(self, name: str) -> list[Known]:
+    def _put_aside(self, name: str) -> None:
+        """Note that a name has other content now; its file may have another name."""
+        if name in self._known:
+            self._known[_REPLACED + name] = self._known.pop(name)
+
+    def _is_there(self, name: str, known: Known) -> bool:
+        """Whether a known file still has its name."""
+        status = self._there.get(name)
+        return status is not None and (
+            known.inode == status.st_ino
+            or (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
+        )
+
+    def _candidates(self, name: str) -> list[tuple[str, Known]]:
         """Return what is known of files that may be this one: under this name or an earlier one."""
         status = self._there[name]
 
@@ -243,7 +257,7 @@ class Directory(Source):
         def may_be(other: str, known: Known) -> bool:
             if _without_suffix(other) == _without_suffix(name):
                 return True
-            if other in self._there:
+            if self._is_there(other, known):
                 return False
             grown = known.length == HEAD or status.st_size > known.size
             return (
@@ -253,13 +267,15 @@ class Directory(Source):
             )
 
         return [
-            known for other, known in self._known.items() if known.offset and may_be(other, known)
+            (other, known)
+            for other, known in self._known.items()
+            if known.offset and may_be(other, known)
         ]
 
     def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
         """Yield the rest of a file."""
         for other, known in list(self._known.items()):  # its earlier name
-            if other != name and other not in self._there and _is_same(known, reading):
+            if other != name and not self._is_there(other, known) and _is_same(known, reading):
                 del self._known[other]
         status = reading.handle.status
 
