@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 
 from seqbayes.distributions import Distribution
+from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.typevars import E, H
@@ -19,7 +20,7 @@ class Explanation(NamedTuple, Generic[H, E]):
 
     `prior` and `posterior` are densities of the parameter at the value `at`, `likelihood` is the
     density of `x` given that value, `evidence` the predictive density of `x`; `before` and `after`
-    are the hyperparameters.
+    are the hyperparameters. With `log` the four numbers are logarithms.
     """
 
     x: Any
@@ -30,8 +31,24 @@ class Explanation(NamedTuple, Generic[H, E]):
     posterior: float
     before: H
     after: H
+    log: bool = False
+
+    def exponentiated(self) -> Explanation[H, E]:
+        """Return the step in densities, given one in logarithms."""
+        return self._replace(
+            prior=exponential(self.prior),
+            likelihood=exponential(self.likelihood),
+            evidence=exponential(self.evidence),
+            posterior=exponential(self.posterior),
+            log=False,
+        )
 
     def __str__(self) -> str:
+        if self.log:
+            return (
+                f"log prior {self.prior:.6g} + log likelihood {self.likelihood:.6g}"
+                f" - log evidence {self.evidence:.6g} = log posterior {self.posterior:.6g}"
+            )
         return (
             f"prior {self.prior:.4g} × likelihood {self.likelihood:.4g}"
             f" ÷ evidence {self.evidence:.4g} = posterior {self.posterior:.4g}"

@@ -8,7 +8,6 @@ import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.distributions import Distribution
-from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.explanation import Explanation, brief, check_value, default_value
 from seqbayes.formulas import Formulas
@@ -272,7 +271,7 @@ class Inference(Formulas[H, E, I, X]):
         prior = self.prior
         return self.log_probability(prior, self.statistics) if self.is_proper(prior) else None
 
-    def explain(self, x: Any, at: E | None = None) -> Explanation[H, E]:
+    def explain(self, x: Any, at: E | None = None, log: bool = False) -> Explanation[H, E]:
         """Return one step of Bayes' rule in numbers, without learning.
 
         Parameters
@@ -282,6 +281,8 @@ class Inference(Formulas[H, E, I, X]):
         at
             The parameter value at which the densities are taken; by default the mean after `x`, or
             the mode if that mean is not finite.
+        log
+            Whether to return logarithms, which do not underflow.
 
         Raises
         ------
@@ -304,18 +305,19 @@ class Inference(Formulas[H, E, I, X]):
             at = default_value(self.belief(after))
         else:
             check_value(self.belief(before), at)
-        return Explanation(
+        parameter = self.observation_parameter(at)
+        step = Explanation(
             x,
             at,
-            prior=self.belief(before).pdf(at),
-            likelihood=exponential(
-                self.log_likelihood(self.observation_parameter(at), one.value) + one.log_base
-            ),
-            evidence=exponential(self.log_probability(before, one)),
-            posterior=self.belief(after).pdf(at),
+            prior=self.belief(before).logpdf(at),
+            likelihood=float(self.log_likelihood(parameter, one.value) + one.log_base),
+            evidence=self.log_probability(before, one),
+            posterior=self.belief(after).logpdf(at),
             before=before,
             after=after,
+            log=True,
         )
+        return step if log else step.exponentiated()
 
     def summary(self) -> Summary:
         """Return the mean of the parameter and its interval."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+import seqbayes as sb
 from cases import CASES, FIRST, agree
 
 DRAWS = 400
@@ -64,3 +65,18 @@ def test_entropy_and_divergence_are_expected_log_densities(case):
         assert got == pytest.approx(terms.mean(), abs=tolerance)
     assert state.kl(state) == pytest.approx(0.0, abs=1e-12)
     assert state.kl(other) > 0.0
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_explanations_in_logarithms_and_in_densities_agree(case):
+    state, x = learned(case), case.observations(1)[0]
+    densities, logs = state.explain(x), state.explain(x, log=True)
+    assert logs.prior + logs.likelihood - logs.evidence == pytest.approx(logs.posterior, abs=1e-8)
+    for name in ("prior", "likelihood", "evidence", "posterior"):
+        wanted = math.exp(getattr(logs, name))
+        assert getattr(densities, name) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_evidence_of_an_explanation_does_not_underflow_in_logarithms():
+    step = sb.Gamma(1e3, 1e-3).explain(0, log=True)
+    assert step.evidence == pytest.approx(-1e3 * math.log1p(1e3), rel=1e-13)

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
+from seqbayes.distributions.base import logarithm
 from seqbayes.elicit import check_proportions
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import LabelState, by_label
@@ -208,7 +209,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         concentration, atoms = hyperparameters
         return DirichletBelief([*atoms.values(), concentration], tuple(atoms), rest=True)
 
-    def explain(self, x: Any, at: Any = None) -> Explanation:
+    def explain(self, x: Any, at: Any = None, log: bool = False) -> Explanation:
         """Return one step of Bayes' rule in numbers, without learning.
 
         Parameters
@@ -218,6 +219,8 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
             the densities are those of the known labels' shares, which say all there is to say.
         at
             The shares at which the densities are taken; the posterior mean by default.
+        log
+            Whether to return logarithms.
 
         Examples
         --------
@@ -229,20 +232,22 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         before = self.posterior
         concentration, atoms = before
         if x in atoms:
-            return super().explain(x, at)
+            return super().explain(x, at, log)
         if at is None:
             at = self.belief(before).mean
         fewer = DirichletProcessHyperparameters(concentration + 1.0, atoms)
-        return Explanation(
+        step = Explanation(
             x,
             at,
-            prior=self.belief(before).pdf(at),
-            likelihood=max(0.0, 1.0 - math.fsum(at.values())),
-            evidence=math.exp(self.log_marginal(before, one.value)),
-            posterior=self.belief(fewer).pdf(at),
+            prior=self.belief(before).logpdf(at),
+            likelihood=logarithm(max(0.0, 1.0 - math.fsum(at.values()))),
+            evidence=self.log_marginal(before, one.value),
+            posterior=self.belief(fewer).logpdf(at),
             before=before,
             after=self.combine(before, one.value),
+            log=True,
         )
+        return step if log else step.exponentiated()
 
     @property
     def unseen(self) -> float:

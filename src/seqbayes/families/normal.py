@@ -167,8 +167,8 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         total = worth + n
         if isinstance(total, float) and total == 0.0:
             return NormalHyperparameters(mean, variance, known)
-        share = n / total
-        moved = move(mean, origin + shift, (origin - mean) + shift, share)
+        gap = (origin - mean) + shift
+        moved = move(mean, origin + shift, gap, n / total, worth / total)
         return NormalHyperparameters(moved, known / total, known)
 
     @property
@@ -239,8 +239,11 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         return distributions.Normal(hyperparameters[0], hyperparameters[1])
 
 
-def move(mean: Any, data_mean: Any, gap: Any, share: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data's, counted from the nearer end."""
+def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
+    """Return the mean moved by `share` of the gap to the data's, counted from the nearer end.
+
+    `rest` is 1 - share, not computed by that subtraction: it may be far below the rounding of 1.
+    """
     if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
-        return data_mean - (1.0 - share) * gap if share > 0.5 else mean + share * gap
-    return np.where(share > 0.5, data_mean - (1.0 - share) * gap, mean + share * gap)
+        return data_mean - rest * gap if share > 0.5 else mean + share * gap
+    return np.where(share > 0.5, data_mean - rest * gap, mean + share * gap)

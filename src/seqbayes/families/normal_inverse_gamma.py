@@ -331,10 +331,11 @@ class NormalInverseGamma(
         mean, kappa, alpha, beta = prior
         n, origin, shift, squares = statistic
         total = kappa + n
-        share = 0.0 if not isinstance(total, np.ndarray) and total == 0.0 else n / total
+        empty = not isinstance(total, np.ndarray) and total == 0.0
+        share, rest = (0.0, 1.0) if empty else (n / total, kappa / total)
         gap = (origin - mean) + shift
         return NormalInverseGammaHyperparameters(
-            move(mean, origin + shift, gap, share),
+            move(mean, origin + shift, gap, share, rest),
             total,
             alpha + n / 2.0,
             beta + (squares + kappa * share * gap * gap) / 2.0,

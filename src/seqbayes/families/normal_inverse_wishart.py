@@ -213,9 +213,9 @@ class NormalInverseWishart(
         """Return the hyperparameters after data with these moments."""
         mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
         n, origin, shift, squares = statistic
-        gap, share = _gap(mean, kappa, statistic)
+        gap, share, rest = _gap(mean, kappa, statistic)
         near = mean + share[..., None] * gap
-        far = (origin + shift) - (1.0 - share)[..., None] * gap
+        far = (origin + shift) - rest[..., None] * gap
         weight = (kappa * share)[..., None]
         # the outer product first, which is symmetric to the last bit
         spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
@@ -271,7 +271,7 @@ class NormalInverseWishart(
         mean, kappa, df, _ = (np.asarray(v, float) for v in hyperparameters)
         n = np.asarray(statistic.n, float)
         d = mean.shape[-1]
-        gap, share = _gap(mean, kappa, statistic)
+        gap, share, _ = _gap(mean, kappa, statistic)
         factor = factor_of(hyperparameters)
         within = _within(hyperparameters, statistic.squares)
         # |W + c g g'| = |W| (1 + c g' inverse(W) g)
@@ -325,12 +325,13 @@ def _plain(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else value
 
 
-def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any]:
-    """Return the mean's gap to the data, and the data's share in it."""
+def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:
+    """Return the mean's gap to the data, and the shares of the data and of the prior."""
     n = np.asarray(statistic.n, float)
     total = kappa + n
     share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
-    return (statistic.origin - mean) + statistic.shift, share
+    rest = np.divide(kappa, total, out=np.ones(np.shape(total)), where=total > 0.0)
+    return (statistic.origin - mean) + statistic.shift, share, rest
 
 
 def _within(hyperparameters: Any, squares: Any) -> Any:

@@ -316,7 +316,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         values = by_field(x, self.fields)
         return math.fsum(states[name].log_predictive(value) for name, value in values.items())
 
-    def explain(self, x: Any, at: Any = None) -> Explanation:
+    def explain(self, x: Any, at: Any = None, log: bool = False) -> Explanation:
         """Return one step of Bayes' rule in numbers, for the fields of an observation.
 
         Examples
@@ -329,19 +329,21 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         states, before = self._states(), self.posterior
         places = {} if at is None else by_field(at, self.fields, PriorError)
         steps = {
-            name: states[name].explain(value, places.get(name))
+            name: states[name].explain(value, places.get(name), log=True)
             for name, value in by_field(x, self.fields).items()
         }
-        return Explanation(
+        step = Explanation(
             x,
-            {name: step.at for name, step in steps.items()} if at is None else at,
-            prior=math.prod(step.prior for step in steps.values()),
-            likelihood=math.prod(step.likelihood for step in steps.values()),
-            evidence=math.prod(step.evidence for step in steps.values()),
-            posterior=math.prod(step.posterior for step in steps.values()),
+            {name: each.at for name, each in steps.items()} if at is None else at,
+            prior=math.fsum(each.prior for each in steps.values()),
+            likelihood=math.fsum(each.likelihood for each in steps.values()),
+            evidence=math.fsum(each.evidence for each in steps.values()),
+            posterior=math.fsum(each.posterior for each in steps.values()),
             before=before,
             after=self.combine(before, one.value),
+            log=True,
         )
+        return step if log else step.exponentiated()
 
     def rollover(self) -> None:
         """Make the posterior the new prior, and empty the statistics."""

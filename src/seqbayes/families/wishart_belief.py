@@ -99,13 +99,24 @@ class NormalInverseWishartBelief:
         mine = self._factor
         z = np.linalg.solve(factor, mean - self._mean)
         whole = np.linalg.solve(factor, mine)
+        # the leading terms of df / 2 log |scale / covariance| and of the multivariate gamma
+        # function combine into deviances of the eigenvalues
+        half, orders = 0.5 * df, np.arange(d)
+        halves = half - 0.5 * orders
+        each = (
+            0.5 * (orders + 1.0) * np.log(halves)
+            - half * np.log1p(-0.5 * orders / half)
+            - 0.5 * orders
+            - special.stirling_error(halves)
+            - special.deviance(half, 0.5 * np.linalg.svd(whole, compute_uv=False) ** 2)
+        )
         total = (
-            0.5 * d * math.log(self._kappa / (2.0 * math.pi))
-            - 0.5 * (self._kappa * (z @ z) + np.sum(whole * whole))
-            - 0.5 * (df + d + 2.0) * log_determinant
-            + df * np.log(np.diagonal(mine)).sum()
-            - 0.5 * df * d * math.log(2.0)
-            - special.log_multigamma(0.5 * df, d)
+            each.sum()
+            + 0.5 * d * math.log(self._kappa)
+            - 0.5 * self._kappa * (z @ z)
+            - 0.5 * (d + 2.0) * log_determinant
+            - 2.0 * d * special.HALF_LOG_TWO_PI
+            - 0.25 * d * (d - 1.0) * math.log(math.pi)
         )
         return float(total)
 
