@@ -514,6 +514,38 @@ def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch,
             each.close()
 
 
+def test_half_sent_requests_of_many_hosts_do_not_block_others(serve, monkeypatch):
+    from seqbayes.dashboard.server import listener
+
+    monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)
+    monkeypatch.setattr(listener, "MAX_WAITING", 30)
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    sockets = []
+
+    def is_open(connection):
+        try:
+            return connection.recv(10, socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except ConnectionResetError:
+            return False
+
+    try:
+        for k in range(100):
+            sockets.append(socket.socket())
+            sockets[-1].settimeout(20)
+            sockets[-1].bind((f"127.0.0.{2 + k % 10}", 0))
+            sockets[-1].connect((host, int(port)))
+            sockets[-1].sendall(b"GET / HTTP/1.1\r\nHost: l")
+        for _ in range(5):
+            assert server.get("/api/health")["status"] == "ok"
+        server.until(lambda: sum(map(is_open, sockets)) <= 31)
+    finally:
+        for each in sockets:
+            each.close()
+
+
 def test_a_host_with_many_streams_makes_room_for_another_host():
     from seqbayes.dashboard.live import hub
     from seqbayes.dashboard.live.board import Board

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import h11
@@ -30,6 +30,9 @@ MAX_CLIENT_CONNECTIONS = 400
 MAX_CLIENT_WAITING = 64
 """Maximum number of connections per address that are idle or have sent only part of a request."""
 
+MAX_WAITING = 700
+"""Maximum number of such connections of all addresses; it keeps places free for requests."""
+
 _BUFFER = 1 << 18  # bytes of kernel buffer per client
 _UNSENT = 20_000  # milliseconds of unacknowledged data after which a connection is closed
 
@@ -49,15 +52,24 @@ class LimitedProtocol(H11Protocol):
         self._waited = False
         self._timer = self.loop.call_later(PATIENCE, self._check)
         peer = transport.get_extra_info("peername")
-        self._peer = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
-        alike = self.by_client.setdefault(self._peer, {})
+        self.peer = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
+        alike = self.by_client.setdefault(self.peer, {})
         alike[self] = None
-        unfinished = [each for each in alike if each.is_unfinished()]
-        for each in unfinished[: max(len(unfinished) - MAX_CLIENT_WAITING, 0)]:
-            each.transport.abort()
-            alike.pop(each)
+        unfinished = {
+            peer: [each for each in protocols if each.is_unfinished()]
+            for peer, protocols in self.by_client.items()
+        }
+        if len(unfinished[self.peer]) > MAX_CLIENT_WAITING:
+            self._abort_oldest(unfinished[self.peer])
+        elif sum(map(len, unfinished.values())) > MAX_WAITING:
+            self._abort_oldest(max(unfinished.values(), key=len))
         if len(alike) > MAX_CLIENT_CONNECTIONS:
             transport.abort()
+
+    def _abort_oldest(self, unfinished: Sequence[LimitedProtocol]) -> None:
+        oldest = unfinished[0]
+        oldest.transport.abort()
+        self.by_client[oldest.peer].pop(oldest)
 
     def is_unfinished(self) -> bool:
         """Return whether the client has not sent a whole request."""
@@ -75,10 +87,10 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
         self._timer.cancel()
-        alike = self.by_client.get(self._peer, {})
+        alike = self.by_client.get(self.peer, {})
         alike.pop(self, None)
         if not alike:
-            self.by_client.pop(self._peer, None)
+            self.by_client.pop(self.peer, None)
         super().connection_lost(exc)
 
 
