@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import msgspec
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.sorting import collated
 from seqbayes.dashboard.live.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
@@ -408,31 +407,3 @@ class Shelf:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries.values())
-
-
-_DIGITS = re.compile(r"([0-9]+)")
-
-
-def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
-    """Return the sort key of names in natural sort order; the pooled rest comes last.
-
-    Accents and case only break ties, and numbers are sorted by size.
-
-    Examples
-    --------
-    >>> sorted([["b10"], ["C"], ["Über"], ["b9"], ["a"], None], key=collated)
-    [['a'], ['b9'], ['b10'], ['C'], ['Über'], None]
-    """
-    if names is None:
-        return (1,)
-    return 0, [_folded(name) for name in names], list(names)
-
-
-def _folded(text: str) -> list[tuple[int, str]]:
-    """Return alternating texts and numbers; a number is its length and its digits."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    parts = _DIGITS.split("".join(c for c in plain if not unicodedata.combining(c)))
-    return [
-        (len(part.lstrip("0")), part.lstrip("0")) if k % 2 else (0, part)
-        for k, part in enumerate(parts)
-    ]
