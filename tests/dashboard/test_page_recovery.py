@@ -53,7 +53,7 @@ def test_a_restarted_server_publishes_new_events(mortal, open_page):
     page.wait_for_timeout(500)  # until it is committed
     mortal.kill()
     mortal.start()
-    expect(page.get_by_text("No event came since the server started")).to_have_count(3)
+    expect(page.get_by_text("No event arrived since the server started")).to_have_count(3)
     mortal.feed(visit("control", True))
     page.get_by_text("Observed true").wait_for()
     expect(page.locator(".surprise i")).to_have_count(1)

@@ -59,7 +59,7 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     candies.get_by_role("button", name="Again").wait_for(timeout=30_000)
     assert in_jars(candies) == 2620
     assert candies.locator(".jar b").all_inner_texts() == ["481", "371", "483", "544", "372", "369"]
-    candies.get_by_text("The prior has 0.2 % of the say").wait_for()
+    candies.get_by_text("The prior has a weight of 0.2 %").wait_for()
     first = candies.locator(".factory-panel tbody tr").first.inner_text()
     assert "Cleveland" in first
     assert "+6.17" in first
