@@ -70,7 +70,7 @@ class Categorical(LabelLikelihood):
         """Return the accumulator of many labels, checked as a whole."""
         total = self.statistics(categories)
         for label, weight in arrays.tally(xs, w):
-            total.observe(label, weight)
+            total.observe_label(label, weight)
         return total
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:

@@ -105,25 +105,25 @@ def _absorb_block(
     if len(values) == 0:
         return
     values = values.astype(float, copy=False)
-    log_base = 0.0
     if logarithm:
         arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
-        values = np.log(values)
-        log_base = -arrays.total(values, w, len(values))
-    else:
-        arrays.check_finite(values, float(np.abs(values).max()))
-    if not (len(values) > arrays.FEW and _absorb_similar(total, values, w, log_base)):
+    if not (len(values) > arrays.FEW and _absorb_similar(total, values, w, logarithm)):
+        arrays.check(values, np.isfinite(values), "a finite number")
         weights = None if w is None else arrays.contiguous(w)
-        total.absorb_array(arrays.contiguous(values), weights, log_base)
+        total.observe_array(arrays.contiguous(values), weights)
 
 
 def _absorb_similar(
-    total: Moments, values: arrays.Array, w: arrays.Array | None, log_base: float
+    total: Moments, values: arrays.Array, w: arrays.Array | None, logarithm: bool
 ) -> bool:
     """Absorb values faster, if rounding errors are small compared with every one of them."""
     if w is not None and w.max() > 1e3 * w.min():
         return False
     n = arrays.rounded_total(1.0, w, len(values))
+    log_base = 0.0
+    if logarithm:
+        values = np.log(values)
+        log_base = -arrays.rounded_total(values, w, len(values))
     with np.errstate(over="ignore", invalid="ignore"):
         mean = arrays.rounded_total(values, w, len(values)) / n
         deviations = values - mean

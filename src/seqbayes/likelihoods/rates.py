@@ -96,15 +96,19 @@ class PowerLikelihood(PairLikelihood):
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs)
         weights = arrays.weights(w, len(values))
         shape, _, power, _, two_sided = self._form()
+        sums = None
         if shape == power == 1.0 and not two_sided and weights is None:
             sums = self._plain_sums(values)
-            if sums is not None:
-                return sums
-        return arrays.blockwise(self._block_sums, values, weights)
+        if sums is None:
+            sums = arrays.blockwise(self._block_sums, values, weights)
+        if sums is None:
+            total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
+        else:
+            total.absorb(*sums)
 
     def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
         """Return the sums if the statistic is x itself.
@@ -326,10 +330,14 @@ class Pareto(PairLikelihood):
         """Return a new, empty accumulator."""
         return ParetoSums(self.scale)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
-        expected = f"a finite number >= {self.scale:g}"
-        values = arrays.reals(xs, expected)
-        return arrays.blockwise(self._block_sums, values, arrays.weights(w, len(values)))
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+        values = arrays.reals(xs, f"a finite number >= {self.scale:g}")
+        weights = arrays.weights(w, len(values))
+        sums = arrays.blockwise(self._block_sums, values, weights)
+        if sums is None:
+            total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
+        else:
+            total.absorb(*sums)
 
     def _block_sums(
         self, values: arrays.Array, weights: arrays.Array | None

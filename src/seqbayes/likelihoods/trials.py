@@ -157,7 +157,11 @@ class Binomial(PairLikelihood):
             )
             total.absorb(float(n), a, n * self.trials - a, log_base)
         else:
-            total.absorb(*arrays.blockwise(self._pair_sums, successes, trials, weights))
+            sums = arrays.blockwise(self._pair_sums, successes, trials, weights)
+            if sums is None:
+                total.observe_arrays(*arrays.floats(n, successes, trials, weights))
+            else:
+                total.absorb(*sums)
 
     @staticmethod
     def _check(successes: arrays.Array, trials: arrays.Array) -> None:
@@ -273,13 +277,17 @@ class Geometric(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(1.0, self.start)
 
-    def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
+    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         expected = f"a whole number >= {self.start}"
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
         b, _ = arrays.counted(values, weights, None, expected, float(self.start))
+        if arrays.has_large(values):  # for which rounding matters
+            failures = values.astype(float) - self.start
+            total.observe_arrays(*arrays.floats(len(values), failures, 0.0, weights))
+            return
         n = arrays.total(1.0, weights, len(values))
-        return n, n, b - n * self.start, 0.0
+        total.absorb(n, n, b - n * self.start, 0.0)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta-geometric distribution."""

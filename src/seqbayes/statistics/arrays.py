@@ -6,6 +6,7 @@ import math
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -145,25 +146,29 @@ def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
 
 
 def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
-    """Iterate over columns of one length, `BLOCK` rows at a time; None stays None."""
+    """Iterate over columns of one length, about `BLOCK` rows at a time; None stays None."""
     n = next(len(column) for column in columns if column is not None)
-    for start in range(0, max(n, 1), BLOCK):
-        yield tuple(None if c is None else c[start : start + BLOCK] for c in columns)
+    starts = [*range(0, max(n - FEW, 1), BLOCK), n]  # the last one is not much shorter
+    for start, stop in pairwise(starts):
+        yield tuple(None if c is None else c[start:stop] for c in columns)
 
 
 def blockwise(
     function: Callable[..., tuple[Any, Any, Any, Any]], *columns: Array | None
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any] | None:
     """Sum up what a function returns for blocks of columns (n, a, b and the log base).
 
     Its temporary arrays stay in the cache. If it refuses a block, it is called with all rows, so
-    that the error gives the position among all of them.
+    that the error gives the position among all of them. The result is None if b is an exact sum of
+    some block: rounding errors could be large compared with an observation.
     """
     try:
         parts = [function(*block) for block in blocks(*columns)]
     except ObservationError:
         function(*columns)
         raise
+    if any(isinstance(b, Sum) for _, _, b, _ in parts):
+        return None
     n, a, b, log_base = (sum(sums, Sum()) for sums in zip(*parts, strict=True))
     return n, a, b, log_base
 
@@ -278,7 +283,7 @@ def _integers(xs: Array) -> Array | None:
     return counts if (counts == xs).all() else None
 
 
-def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
+def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, Any]]:
     """Return every distinct label with its total weight, in order of first appearance.
 
     Labels that cannot be hashed come last, one by one, for the accumulator to refuse.
@@ -297,10 +302,10 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, float]]:
             for start in range(0, len(listed), step):
                 counter.update(_plain(listed[start : start + step]))
             return [(label, float(count)) for label, count in counter.items()]
-        totals: dict[Any, float] = {}
+        given: dict[Any, list[float]] = {}
         for label, v in zip(_plain(listed), weight.tolist(), strict=True):
-            totals[label] = totals.get(label, 0.0) + v
-        return list(totals.items())
+            given.setdefault(label, []).append(v)
+        return [(label, total(np.array(ws), None, len(ws))) for label, ws in given.items()]
     except TypeError:
         return [(label, 1.0) for label in _plain(listed)]
 

@@ -1,6 +1,6 @@
 from seqbayes.statistics.sums cimport Sum
 
-cdef double SLACK
+cdef double NEGLIGIBLE_SHARE, ROUNDED_SHARE, SLACK
 
 cdef class Statistics:
     cdef Sum _n, _h

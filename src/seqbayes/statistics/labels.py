@@ -16,7 +16,12 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.base import (
+        NEGLIGIBLE_SHARE,
+        ROUNDED_SHARE,
+        SLACK,
+        Statistics,
+    )
     from cython.cimports.seqbayes.statistics.exact import add, lost, new_sum
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
@@ -30,7 +35,12 @@ if cython.compiled:
 else:
     from math import isfinite
 
-    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.base import (
+        NEGLIGIBLE_SHARE,
+        ROUNDED_SHARE,
+        SLACK,
+        Statistics,
+    )
     from seqbayes.statistics.exact import add, lost, new_sum
     from seqbayes.statistics.factorials import (
         HUGE,
@@ -184,6 +194,13 @@ class LabelCounts(Statistics):
             self.cells[label] = new_sum()
         else:
             self.cells.pop(label, None)
+
+    def observe_label(self, label: Any, weight: Any) -> None:
+        """Add a label, with the weight of all its observations: a number, or a `Sum`."""
+        w: Sum = as_sum(weight)
+        self._read(label)
+        if w.total() != 0.0:
+            self._join_labels({self._label: w}, (w, as_sum(0.0)), w.smallest)
 
     def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
@@ -372,17 +389,15 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _subtract(self, v: cython.double) -> cython.int:
+        k: cython.double
         if v == 0.0:
             return 0
         if self._is_last(self._n, v):
             self.clear()
             return 0
-        emptied = [
-            label
-            for label, k in self._reading.items()
-            if label in self.cells and self._is_last(self._cell(label), v * k)
-        ]
         self._add(-v)
-        for label in emptied:
-            self._drop(label)
+        for label, k in self._reading.items():
+            left: cython.double = self._weight(label)
+            if left <= ROUNDED_SHARE * v * k and left <= NEGLIGIBLE_SHARE * self._lightest:
+                self._drop(label)
         return 0

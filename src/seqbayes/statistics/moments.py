@@ -207,24 +207,31 @@ class Moments(Statistics):
         s2.add_scaled(s1, shift)
         self._join((weights, as_sum(log_base), s1, s2), weights.smallest)
 
-    def absorb_array(self, values: Any, weights: Any, log_base: Any) -> None:
-        """Add many values, a contiguous array of floats, each with its weight or all with 1.
+    def observe_array(self, values: Any, weights: Any) -> None:
+        """Add checked values, a contiguous array of floats, each with its weight or all with 1.
 
         Raises
         ------
         ObservationError
             If a square overflows.
         """
-        n: Sum = Sum()
-        s1: Sum = Sum()
-        s2: Sum = Sum()
-        if weights is None:
-            n.add(len(values))
+        i: cython.Py_ssize_t
+        w: cython.double = 1.0
+        weighted: cython.bint = weights is not None
+        if cython.compiled:
+            view = cython.declare("double[::1]", values)
+            heavy = cython.declare("double[::1]", weights if weighted else values)
         else:
-            n.add_array(weights)
-        s1.add_array(values, weights)
-        s2.add_array(values, weights, squared=True)
-        self._join((n, as_sum(log_base), s1, s2), n.smallest)
+            view, heavy = values.tolist(), weights.tolist() if weighted else []
+        for i in range(len(values)):
+            if weighted:
+                w = heavy[i]
+            self._y = view[i]
+            if self._logarithm:
+                self._y = log(self._y)
+                self._log_base = -self._y
+            if w != 0.0:
+                self._add(w)
 
     def _join(self, others: tuple[Sum, ...], lightest: float) -> None:
         n: Sum = others[0]

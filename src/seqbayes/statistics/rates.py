@@ -130,7 +130,7 @@ class PowerSums(PairSums):
     def _read(self, x: object) -> cython.int:
         v: cython.double
         if self._two_sided:
-            v = fabs(real(x, "a finite number") - self._origin)
+            v = real(x, "a finite number")
         elif self._zero_allowed:
             v = real(x, "a finite number >= 0")
             if v < 0.0:
@@ -139,6 +139,14 @@ class PowerSums(PairSums):
             v = real(x, "a finite number > 0")
             if v <= 0.0:
                 refuse(x, "a finite number > 0")
+        self._set_terms(v, 0.0)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, v: cython.double, _: cython.double) -> cython.void:
+        if self._two_sided:
+            v = fabs(v - self._origin)
         if self._power == 1.0:
             self._read_b = self._scale * v
         elif self._power == 2.0:
@@ -146,20 +154,20 @@ class PowerSums(PairSums):
         elif self._power == -1.0:
             self._read_b = self._scale / v
         else:
-            self._read_b = self._scale * self._raise(v, x)
+            self._read_b = self._scale * self._raised(v)
         self._log_base = self._log_constant
         if not self._zero_allowed:
             self._log_base += self._log_slope * log(v)
-        return 0
 
     @cython.cfunc
-    @cython.exceptval(-1.0, check=True)
-    def _raise(self, v: cython.double, x: object) -> cython.double:
+    @cython.exceptval(check=False)
+    def _raised(self, v: cython.double) -> cython.double:
+        if cython.compiled:
+            return pow(v, self._power)
         try:
             return pow(v, self._power)
-        except OverflowError:  # only math.pow raises it; C returns infinity, refused by _add_sums
-            refuse(x, "a smaller number")
-        return -1.0
+        except OverflowError:
+            return float("inf")  # as in C; `_add` refuses it
 
 
 @cython.final
@@ -180,6 +188,11 @@ class ParetoSums(PairSums):
         v: cython.double = real(x, f"a finite number >= {self._scale:.17g}")
         if v < self._scale:
             refuse(x, f"a finite number >= {self._scale:.17g}")
+        self._set_terms(v, 0.0)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, v: cython.double, _: cython.double) -> cython.void:
         self._read_b = log1p((v - self._scale) / self._scale)
         self._log_base = -log(v)
-        return 0

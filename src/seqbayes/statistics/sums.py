@@ -271,16 +271,12 @@ class Sum:
             self.least = fabs(self.high)
         return 0
 
-    def add_array(self, values: Any, weights: Any = None, squared: bool = False) -> None:
-        """Add all values of an array, or their squares, each times its weight.
+    def add_array(self, values: Any, weights: Any = None) -> None:
+        """Add all values of an array, each times its weight.
 
         Values and weights are contiguous arrays of floats. If the sum overflows, it is not finite.
         """
         i: cython.Py_ssize_t
-        v: cython.double
-        w: cython.double
-        e: cython.double = 0.0
-        square: cython.bint = squared
         weighted: cython.bint = weights is not None
         if cython.compiled:
             view = cython.declare("double[::1]", values)
@@ -288,21 +284,10 @@ class Sum:
         else:
             view, heavy = values.tolist(), weights.tolist() if weighted else []
         for i in range(len(values)):
-            v = view[i]
-            if square:
-                w = v * v
-                e = lost_product(v, v, w)
-                v = w
             if weighted:
-                w = heavy[i]
-                self.add_product(v, w)
-                if square:
-                    self.add_low(e * w)
-                    self.add_low(lost_product(e, w, e * w))
+                self.add_product(view[i], heavy[i])
             else:
-                self.add(v)
-                if square:
-                    self.add_low(e)
+                self.add(view[i])
         if not isfinite(self.high):
             self.low = self.third = self.fourth = self.fifth = 0.0
             self.more = None
