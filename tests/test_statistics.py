@@ -103,7 +103,7 @@ def run(new, draw, steps):
 @given(steps)
 def test_trials_under_random_operations(steps):
     state, oracle, peak = run(sb.Beta, lambda i: i % 3 == 0, steps)
-    a, b = state._statistics.value
+    a, b = state.statistics.value
     assert a == pytest.approx(float(oracle.total(bool)), rel=1e-12, abs=1e-14 * peak)
     assert b == pytest.approx(float(oracle.total(lambda x: not x)), rel=1e-12, abs=1e-14 * peak)
     assert state.n_samples == pytest.approx(float(oracle.n), rel=1e-12, abs=1e-14 * peak)
@@ -112,7 +112,7 @@ def test_trials_under_random_operations(steps):
 @given(steps)
 def test_counts_under_random_operations(steps):
     state, oracle, peak = run(sb.Gamma, lambda i: i % 50, steps)
-    a, b = state._statistics.value
+    a, b = state.statistics.value
     assert a == pytest.approx(float(oracle.total(lambda x: x)), rel=1e-12, abs=1e-12 * peak)
     assert b == pytest.approx(float(oracle.n), rel=1e-12, abs=1e-14 * peak)
 
@@ -120,7 +120,7 @@ def test_counts_under_random_operations(steps):
 @given(steps)
 def test_labels_under_random_operations(steps):
     state, oracle, peak = run(sb.DirichletProcess, lambda i: "abcdefg"[i % 7], steps)
-    counts = state._statistics.value
+    counts = state.statistics.value
     for label in "abcdefg":
         wanted = float(oracle.total(lambda x, label=label: x == label))
         assert counts.get(label, 0.0) == pytest.approx(wanted, rel=1e-12, abs=1e-14 * peak)
@@ -131,7 +131,7 @@ def test_labels_under_random_operations(steps):
 def test_moments_under_random_operations(steps, centre, spread):
     values = np.random.default_rng(0).normal(centre, spread, 64).tolist()
     state, oracle, peak = run(sb.NormalInverseGamma, lambda i: values[i % 64], steps)
-    seen = state._statistics.value
+    seen = state.statistics.value
     # a share of what was there at most: below that, what is left is rounding
     if float(oracle.n) <= 1e-9 * peak:
         return
@@ -159,12 +159,12 @@ def test_long_windows_keep_their_digits(w):
     last = [Fraction(x) for x in xs[-100:]]
     mean = sum(last) / 100
     squares = sum((x - mean) ** 2 for x in last) * Fraction(w)
-    seen = normal._statistics.value
+    seen = normal.statistics.value
     assert seen.mean == pytest.approx(float(mean), rel=1e-15)
     assert seen.squares == pytest.approx(float(squares), rel=1e-12)
     assert normal.n_samples == pytest.approx(100 * w, rel=1e-15)
-    assert waits._statistics.value.b == pytest.approx(float(sum(last) * Fraction(w)), rel=1e-15)
-    for label, count in shares._statistics.value.items():
+    assert waits.statistics.value.b == pytest.approx(float(sum(last) * Fraction(w)), rel=1e-15)
+    for label, count in shares.statistics.value.items():
         assert count == pytest.approx(labels[-100:].count(label) * w, rel=1e-15)
     for x, label in zip(xs[-100:], labels[-100:], strict=True):
         normal.unlearn_one(x, w)
@@ -181,17 +181,17 @@ def test_long_streams_keep_their_digits():
     for _ in range(100_000):
         tenths.learn_one(0.1)
     exact = 100_000 * Fraction(0.1)
-    assert tenths._statistics.value.b == pytest.approx(float(exact), rel=1e-15)
+    assert tenths.statistics.value.b == pytest.approx(float(exact), rel=1e-15)
     mixed = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for x in (1.0, 1e100, 1.0):
         mixed.learn_one(x)
     mixed.unlearn_one(1e100)
-    assert mixed._statistics.value == (2.0, 2.0)
+    assert mixed.statistics.value == (2.0, 2.0)
     near = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for x in (1.0, 1e16, 1.0):
         near.learn_one(x)
     near.unlearn_one(1e16)
-    assert near._statistics.value == (2.0, 2.0)
+    assert near.statistics.value == (2.0, 2.0)
 
 
 def test_merging_distant_data_keeps_the_digits():
@@ -210,7 +210,7 @@ def test_merging_distant_data_keeps_the_digits():
     for x in near:
         oracle.learn(x, 1)
     mean, squares = oracle.moments()
-    seen = state._statistics.value
+    seen = state.statistics.value
     assert seen.mean == pytest.approx(float(mean), rel=1e-15)
     assert seen.squares == pytest.approx(float(squares), rel=1e-13)
 
@@ -297,9 +297,9 @@ def test_log_factorials_of_counts(k):
 def test_accumulators_print_their_contents():
     state = sb.Beta()
     state.learn_one(True)
-    assert repr(state._statistics).startswith("BernoulliSums(1.0, ")
-    assert state._statistics != sb.Gamma()._statistics
-    assert state._statistics != 3
+    assert repr(state.statistics).startswith("BernoulliSums(1.0, ")
+    assert state.statistics != sb.Gamma().statistics
+    assert state.statistics != 3
 
 
 @pytest.mark.parametrize("value", [True, False, None, math.nan])

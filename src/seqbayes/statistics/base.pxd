@@ -5,14 +5,14 @@ cdef double NEGLIGIBLE_SHARE, ROUNDED_SHARE, SLACK
 cdef class Statistics:
     cdef Sum _n, _h
     cdef double _log_base, _log_base_low, _lightest
-    cdef int _read(self, object x) except -1
-    cdef int _add(self, double w) except -1
-    cdef int _observe(self, object x, double w) except -1
-    cdef int _observe_one(self, object x) except -1
-    cdef bint _fits(self, double w) except -1
-    cdef int _check_remove(self, double v) except -1
-    cdef int _subtract(self, double v) except -1
-    cdef int _check_removable(self, double w, bint last) except -1
+    cdef int read_terms(self, object x) except -1
+    cdef int add_terms(self, double w) except -1
+    cdef int observe_weighted(self, object x, double w) except -1
+    cdef int observe_unit(self, object x) except -1
+    cdef bint fits(self, double w) except -1
+    cdef int check_remove(self, double v) except -1
+    cdef int subtract(self, double v) except -1
+    cdef int check_removable(self, double w, bint last) except -1
     cdef int _count(self, double w) except -1
     cdef bint _is_last(self, Sum weights, double v) except -1
 

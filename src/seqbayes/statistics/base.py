@@ -39,9 +39,9 @@ SLACK = 1e-9
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
-    A subclass reads an observation (`_read`) and adds what was read (`_add`). `_add` may refuse a
-    value that overflows, but not if `_fits` returns true. All sums are exact, so that what is
-    unlearned leaves no trace.
+    A subclass reads an observation (`read_terms`) and adds what was read (`add_terms`). The latter
+    may refuse a value that overflows, but not if `fits` returns true. All sums are exact, so that
+    what is unlearned leaves no trace.
     """
 
     @property
@@ -77,10 +77,12 @@ class Statistics:
         if reason is not None:
             raise UnsupportedError(f"{type(self).__name__} statistics cannot {operation}: {reason}")
 
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         raise NotImplementedError
 
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         raise NotImplementedError
 
     def _count(self, w: cython.double) -> cython.int:
@@ -97,29 +99,32 @@ class Statistics:
                 self._h.add_low(self._log_base_low * w)
         return 0
 
-    def _observe(self, x: object, w: cython.double) -> cython.int:
-        self._read(x)
+    def observe_weighted(self, x: object, w: cython.double) -> cython.int:
+        """Add one observation, times a weight."""
+        self.read_terms(x)
         if w != 0.0:
-            self._add(w)
+            self.add_terms(w)
         return 0
 
-    def _observe_one(self, x: object) -> cython.int:
-        self._observe(x, 1.0)
+    def observe_unit(self, x: object) -> cython.int:
+        """Add one observation."""
+        self.observe_weighted(x, 1.0)
         return 0
 
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         return False
 
     def observe(self, x: Any, w: Any = 1.0) -> None:
         """Add one observation with weight `w`; refused input changes nothing."""
-        self._observe(x, weight(w))
+        self.observe_weighted(x, weight(w))
 
     def remove(self, x: Any, w: Any = 1.0) -> None:
         """Remove one observation; removing more than was added is refused."""
         v: cython.double = weight(w)
-        self._read(x)
-        self._check_remove(v)
-        self._subtract(v)
+        self.read_terms(x)
+        self.check_remove(v)
+        self.subtract(v)
 
     def _is_last(self, weights: Sum, v: cython.double) -> cython.bint:
         """Whether removing a weight from a sum of weights leaves nothing but rounding."""
@@ -128,25 +133,27 @@ class Statistics:
         left = (weights.high - v) + weights.low
         return left <= ROUNDED_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
 
-    def _check_remove(self, v: cython.double) -> cython.int:
+    def check_remove(self, v: cython.double) -> cython.int:
+        """Refuse to remove more than was added."""
         n: cython.double = self._n.total()
         if v > n * (1.0 + SLACK):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         if v != 0.0:
             last: cython.bint = self._is_last(self._n, v)
-            self._check_removable(n if last else v, last)
+            self.check_removable(n if last else v, last)
         return 0
 
-    def _subtract(self, v: cython.double) -> cython.int:
+    def subtract(self, v: cython.double) -> cython.int:
+        """Remove what was read, times a weight."""
         if v != 0.0:
             if self._is_last(self._n, v):
                 self.clear()
             else:
-                self._add(-v)
+                self.add_terms(-v)
         return 0
 
-    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Refuse to remove what `_read` holds if it cannot have been added."""
+    def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        """Refuse to remove what `read_terms` holds if it cannot have been added."""
         return 0
 
     def is_possible(self) -> bool:
@@ -154,14 +161,14 @@ class Statistics:
         n: cython.double = self._n.total()
         return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
 
-    def _sums(self) -> tuple[Sum, ...]:
+    def all_sums(self) -> tuple[Sum, ...]:
         """Return all sums; what is common to all kinds of statistics works on these."""
         return self._n, self._h
 
     def clear(self) -> None:
         """Remove all data."""
         each: Sum
-        for each in self._sums():
+        for each in self.all_sums():
             each.clear()
         self._lightest = float("inf")
 
@@ -171,11 +178,11 @@ class Statistics:
         if factor == 0.0:
             self.clear()
             return
-        for each in self._sums():
+        for each in self.all_sums():
             each.scale(factor)
         self._lightest *= factor
 
-    def merge(self, other: Any) -> None:
+    def merge(self, other: Statistics) -> None:
         """Add the data of another accumulator of the same kind; all of it, or nothing.
 
         Raises
@@ -183,13 +190,13 @@ class Statistics:
         ObservationError
             If a sum overflows.
         """
-        self._join(other._sums(), other.lightest)
+        self.join_sums(other.all_sums(), other.lightest)
 
-    def _join(self, others: tuple[Sum, ...], lightest: float) -> None:
-        """Add sums, in the order of `_sums`, if none overflows."""
+    def join_sums(self, others: tuple[Sum, ...], lightest: float) -> None:
+        """Add sums, in the order of `all_sums`, if none overflows."""
         mine: Sum
         theirs: Sum
-        sums = tuple(zip(self._sums(), others, strict=True))
+        sums = tuple(zip(self.all_sums(), others, strict=True))
         for mine, theirs in sums:
             if not mine.fits(theirs.total()):
                 raise ObservationError("the data are too large: a sum over them overflows")
@@ -212,7 +219,7 @@ class Statistics:
 
         A sum is a number and the rest of it, which rounding took: a number, or a tuple of them.
         """
-        n, n_low, *others = (part for each in self._sums() for part in each.dump())
+        n, n_low, *others = (part for each in self.all_sums() for part in each.dump())
         return n, n_low, *others[2:], *others[:2]
 
     def numbers(self) -> tuple[float, ...]:
@@ -223,7 +230,7 @@ class Statistics:
         """Restore what `dump` returned."""
         n, n_low, *others = dumped
         parts = (n, n_low, *others[-2:], *others[:-2])
-        for each, high, low in zip(self._sums(), parts[::2], parts[1::2], strict=True):
+        for each, high, low in zip(self.all_sums(), parts[::2], parts[1::2], strict=True):
             each.load(high, low)
         self._lightest = self._n.total()
 
@@ -290,11 +297,13 @@ class PythonStatistics(Statistics):
         """Return the sums of two sets of observations together; by default they are added."""
         return tuple(mine + theirs for mine, theirs in zip(sums, others, strict=True))
 
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         self._term, self._log_base = self.read(x)
         return 0
 
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         if not (self._n.fits(w) and self._h.fits(w * self._log_base)):
             raise ObservationError("the weight is too large: its sum overflows")
         self._set_sums(self.add(self.sums, self._term, w))
@@ -307,9 +316,10 @@ class PythonStatistics(Statistics):
                 raise ObservationError("the observation is too large: its statistic overflows")
         self.sums = sums
 
-    def _check_remove(self, v: cython.double) -> cython.int:
+    def check_remove(self, v: cython.double) -> cython.int:
+        """Refuse to remove more than was added."""
         self.check_supports("unlearn")
-        Statistics._check_remove(self, v)
+        Statistics.check_remove(self, v)
         return 0
 
     def clear(self) -> None:
@@ -352,7 +362,7 @@ class Learner:
 
     def learn_unweighted(self, x: object) -> cython.int:
         """Absorb one observation, for compiled code: `learn_one` without a call through Python."""
-        self._statistics._observe_one(x)
+        self._statistics.observe_unit(x)
         return 0
 
     def learn_one(self, x: Any, w: Any = ONE) -> None:
@@ -372,7 +382,7 @@ class Learner:
         """
         v: cython.double
         if w is ONE:  # the most frequent case, and the cheapest to recognise
-            self._statistics._observe_one(x)
+            self._statistics.observe_unit(x)
             return
         if type(w) is float:
             v = w
@@ -380,11 +390,11 @@ class Learner:
             v = read_weight(w)
         if not (isfinite(v) and v >= 0.0):
             v = read_weight(w)
-        self._statistics._observe(x, v)
+        self._statistics.observe_weighted(x, v)
 
     def update(self, x: Any, w: Any = 1.0) -> None:
         """Absorb one observation: `learn_one` under the name that River's `proba` uses."""
-        self._statistics._observe(x, weight(w))
+        self._statistics.observe_weighted(x, weight(w))
 
     def unlearn_one(self, x: Any, w: Any = 1.0) -> None:
         """Remove one observation: the exact inverse of `learn_one`.

@@ -81,7 +81,8 @@ class FieldSums(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         self._reading = []
         if type(x) is dict:
             self._read_mapping(x)
@@ -127,7 +128,7 @@ class FieldSums(Statistics):
     @cython.exceptval(-1, check=False)
     def _read_field(self, part: Statistics, name: object, value: object) -> cython.int:
         try:
-            part._read(value)
+            part.read_terms(value)
         except ObservationError as error:
             one = not isinstance(value, np.ndarray)  # of an array, `is_missing` cannot tell
             hint = " (leave a missing field out)" if one and is_missing(value) else ""
@@ -137,25 +138,27 @@ class FieldSums(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         part: Statistics
         for found in self._reading:
             part = found
-            if not part._fits(w):
+            if not part.fits(w):
                 return False
         return self._n.fits(w)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         part: Statistics
         if not self._n.fits(w):
             raise ObservationError("the weight is too large: its sum overflows")
-        saved = None if self._fits(w) else self._save()
+        saved = None if self.fits(w) else self._save()
         try:
             for found in self._reading:
                 part = found
-                part._add(w)
+                part.add_terms(w)
         except ObservationError:
             if saved is not None:
                 self._restore(saved)
@@ -172,7 +175,8 @@ class FieldSums(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _check_remove(self, v: cython.double) -> cython.int:
+    def check_remove(self, v: cython.double) -> cython.int:
+        """Refuse to remove more than was added."""
         part: Statistics
         n: cython.double = self._n.total()
         left: cython.double = n - v + SLACK * n
@@ -182,15 +186,15 @@ class FieldSums(Statistics):
         for found in self._reading:
             part = found
             try:
-                part._check_remove(v)
+                part.check_remove(v)
             except UnsupportedError:
                 self.check_supports("unlearn")  # names the field
                 raise
         read = set(map(id, self._reading))
         for found in self.parts.values():
             part = found
-            kept += part._n.total()
-            if id(found) not in read and part._n.total() > left:
+            kept += part.n
+            if id(found) not in read and part.n > left:
                 raise ObservationError("cannot unlearn what was not learned: it had more fields")
         if kept < left - 2.0 * SLACK * n:
             raise ObservationError("cannot unlearn what was not learned: it had fewer fields")
@@ -198,7 +202,8 @@ class FieldSums(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _subtract(self, v: cython.double) -> cython.int:
+    def subtract(self, v: cython.double) -> cython.int:
+        """Remove what was read, times a weight."""
         part: Statistics
         if v == 0.0:
             return 0
@@ -207,14 +212,14 @@ class FieldSums(Statistics):
         else:
             for found in self._reading:
                 part = found
-                part._subtract(v)
+                part.subtract(v)
             self._count(-v)
         return 0
 
     def absorb(self, n: Any) -> None:
         """Add the weight of many observations, whose fields `parts` absorbed one by one."""
         weights = as_sum(n)
-        self._join((weights, as_sum(0.0)), weights.smallest)
+        self.join_sums((weights, as_sum(0.0)), weights.smallest)
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""

@@ -88,7 +88,8 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _observe(self, x: object, w: cython.double) -> cython.int:
+    def observe_weighted(self, x: object, w: cython.double) -> cython.int:
+        """Add one observation, times a weight."""
         # the most frequent observations, looked up once: a known label that is surely hashable
         if (type(x) is str or type(x) is int) and w > 0.0 and isfinite(self._n.high + w):
             found = self.cells.get(x)
@@ -99,12 +100,13 @@ class LabelCounts(Statistics):
                 if w < self._lightest:
                     self._lightest = w
                 return 0
-        Statistics._observe(self, x, w)
+        Statistics.observe_weighted(self, x, w)
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         try:
             known = x in self.cells
         except TypeError:
@@ -127,7 +129,8 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         self._check_total(w)
         self._cell(self._label).add(w)
         self._count(w)
@@ -135,7 +138,8 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         return self._n.fits(w)
 
     @cython.cfunc
@@ -164,7 +168,8 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _check_remove(self, v: cython.double) -> cython.int:
+    def check_remove(self, v: cython.double) -> cython.int:
+        """Refuse to remove more than was added."""
         learned: cython.double = self._weight(self._label)
         if v > learned * (1.0 + SLACK):
             x = reprlib.repr(self._label)
@@ -175,7 +180,8 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _subtract(self, v: cython.double) -> cython.int:
+    def subtract(self, v: cython.double) -> cython.int:
+        """Remove what was read, times a weight."""
         found = self.cells.get(self._label)
         if found is None:
             return 0
@@ -186,7 +192,7 @@ class LabelCounts(Statistics):
             if not any(self.counts.values()):
                 self.clear()
         else:
-            self._add(-v)
+            self.add_terms(-v)
         return 0
 
     def _drop(self, label: Any) -> None:
@@ -198,7 +204,7 @@ class LabelCounts(Statistics):
     def observe_label(self, label: Any, weight: Any) -> None:
         """Add a label, with the weight of all its observations: a number, or a `Sum`."""
         w: Sum = as_sum(weight)
-        self._read(label)
+        self.read_terms(label)
         if w.total() != 0.0:
             self._join_labels({self._label: w}, (w, as_sum(0.0)), w.smallest)
 
@@ -215,7 +221,7 @@ class LabelCounts(Statistics):
             mine = self.cells.get(label) or theirs
             if not mine.fits(theirs.total()):
                 raise ObservationError("the observation is too large: its count overflows")
-        self._join(others, lightest)
+        self.join_sums(others, lightest)
         for label, theirs in added.items():
             self._cell(label).merge(theirs)
 
@@ -238,7 +244,7 @@ class LabelCounts(Statistics):
 
     def merge(self, other: Any) -> None:
         """Add the data of another accumulator of the same kind; all of it, or nothing."""
-        self._join_labels(dict(other.cells), other._sums(), other.lightest)
+        self._join_labels(dict(other.cells), other.all_sums(), other.lightest)
 
     def dump(self) -> tuple[Any, ...]:
         """Return labels, their weights, n and the log base.
@@ -300,13 +306,15 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _observe(self, x: object, w: cython.double) -> cython.int:
-        Statistics._observe(self, x, w)
+    def observe_weighted(self, x: object, w: cython.double) -> cython.int:
+        """Add one observation, times a weight."""
+        Statistics.observe_weighted(self, x, w)
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read_terms(self, x: Any) -> cython.int:
+        """Read one observation."""
         n: cython.double = 0.0
         k: cython.double
         h: cython.double = 0.0
@@ -353,9 +361,10 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         k: cython.double
-        if not self._fits(w):
+        if not self.fits(w):
             raise ObservationError("the observation is too large: its count overflows")
         for label, k in self._reading.items():
             self._cell(label).add_product(k, w)
@@ -364,7 +373,8 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         k: cython.double
         for label, k in self._reading.items():
             if not isfinite(self._weight(label) + w * k):
@@ -373,7 +383,8 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _check_remove(self, v: cython.double) -> cython.int:
+    def check_remove(self, v: cython.double) -> cython.int:
+        """Refuse to remove more than was added."""
         n: cython.double = self._n.total()
         k: cython.double
         learned: cython.double
@@ -388,14 +399,15 @@ class MultinomialCounts(LabelCounts):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _subtract(self, v: cython.double) -> cython.int:
+    def subtract(self, v: cython.double) -> cython.int:
+        """Remove what was read, times a weight."""
         k: cython.double
         if v == 0.0:
             return 0
         if self._is_last(self._n, v):
             self.clear()
             return 0
-        self._add(-v)
+        self.add_terms(-v)
         for label, k in self._reading.items():
             left: cython.double = self._weight(label)
             if left <= ROUNDED_SHARE * v * k and left <= NEGLIGIBLE_SHARE * self._lightest:

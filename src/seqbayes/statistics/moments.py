@@ -111,6 +111,11 @@ class Moments(Statistics):
         rest: cython.double = (self._s2.low - p_low) - shift * self._n.high * (origin + shift)
         return (self._s2.high - p) + rest
 
+    def set_sums(self, n: Sum, s1: Sum, s2: Sum, y: cython.double) -> cython.int:
+        """Take sums that belong to another accumulator, and an observation that it has read."""
+        self._n, self._s1, self._s2, self._y = n, s1, s2, y
+        return 0
+
     def _about(self, origin: float, shift: float) -> tuple[float, float, float]:
         """Return an origin, the mean minus the origin, and the squares about the mean."""
         moved: Moments = Moments()
@@ -135,7 +140,8 @@ class Moments(Statistics):
         self._s2.add_scaled(other._n, lost_product(origin, origin, p))
         return 0
 
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         v: cython.double
         if self._logarithm:
             v = real(x, "a finite number > 0")
@@ -147,12 +153,14 @@ class Moments(Statistics):
             self._y = real(x, "a finite number")
         return 0
 
-    def _observe_one(self, x: object) -> cython.int:
-        self._read(x)
-        self._add(1.0)
+    def observe_unit(self, x: object) -> cython.int:
+        """Add one observation."""
+        self.read_terms(x)
+        self.add_terms(1.0)
         return 0
 
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         y: cython.double = self._y
         p: cython.double = y * y
         if not (self._s2.high + w * p <= LARGEST_SQUARES and self._n.high + w <= HEAVIEST):
@@ -183,7 +191,8 @@ class Moments(Statistics):
         self._count(w)
         return 0
 
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         return bool(
             self._s2.high + w * (self._y * self._y) <= LARGEST_SQUARES
             and self._n.high + w <= HEAVIEST
@@ -205,7 +214,7 @@ class Moments(Statistics):
         s1.add_scaled(weights, shift)
         s2.add_scaled(s1, origin)
         s2.add_scaled(s1, shift)
-        self._join((weights, as_sum(log_base), s1, s2), weights.smallest)
+        self.join_sums((weights, as_sum(log_base), s1, s2), weights.smallest)
 
     def observe_array(self, values: Any, weights: Any) -> None:
         """Add checked values, a contiguous array of floats, each with its weight or all with 1.
@@ -231,21 +240,24 @@ class Moments(Statistics):
                 self._y = log(self._y)
                 self._log_base = -self._y
             if w != 0.0:
-                self._add(w)
+                self.add_terms(w)
 
-    def _join(self, others: tuple[Sum, ...], lightest: float) -> None:
+    def join_sums(self, others: tuple[Sum, ...], lightest: float) -> None:
+        """Add sums, in the order of `all_sums`, if none overflows."""
         n: Sum = others[0]
         s2: Sum = others[3]
         if not (
             self._s2.high + s2.total() <= LARGEST_SQUARES and self._n.high + n.total() <= HEAVIEST
         ):
             self._refuse_sums(n.total())
-        Statistics._join(self, others, lightest)
+        Statistics.join_sums(self, others, lightest)
 
-    def _sums(self) -> tuple[Sum, ...]:
+    def all_sums(self) -> tuple[Sum, ...]:
+        """Return all sums."""
         return self._n, self._h, self._s1, self._s2
 
-    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+    def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        """Refuse to remove what was read if it cannot have been added."""
         # about the value itself, its removal changes the weight only
         y: cython.double = self._y
         n: cython.double = self._n.total()

@@ -88,7 +88,7 @@ class PairSums(Statistics):
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
 
-        A subclass in plain Python defines this; compiled ones override `_read`.
+        A subclass in plain Python defines this; compiled ones override `read_terms`.
 
         Raises
         ------
@@ -97,13 +97,14 @@ class PairSums(Statistics):
         """
         raise NotImplementedError
 
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         self._read_a, self._read_b, self._log_base = self.terms(x)
         return 0
 
     def write_terms(self, x: object, row: Any, at: cython.Py_ssize_t) -> cython.int:
         """Write (a, b, log base measure) of an observation into an array, from position `at`."""
-        self._read(x)
+        self.read_terms(x)
         row[at] = self._read_a
         row[at + 1] = self._read_b
         row[at + 2] = self._log_base
@@ -122,21 +123,23 @@ class PairSums(Statistics):
         for i in range(len(xs)):
             if weight[i] != 0.0:
                 self._set_terms(x[i], y[i])
-                self._add(weight[i])
+                self.add_terms(weight[i])
 
-    def _observe_one(self, x: object) -> cython.int:
-        self._read(x)
-        self._add(1.0)
+    def observe_unit(self, x: object) -> cython.int:
+        """Add one observation."""
+        self.read_terms(x)
+        self.add_terms(1.0)
         return 0
 
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         # together, since an infinite sum stays infinite, or becomes NaN
         if not isfinite(
             (self._a.high + w * self._read_a)
             + (self._b.high + w * self._read_b)
             + (self._h.high + w * self._log_base)
             + (self._n.high + w)
-        ) and not self._fits(w):
+        ) and not self.fits(w):
             raise ObservationError("the observation is too large: its statistic overflows")
         if w == 1.0:
             add(self._a, self._read_a)
@@ -147,7 +150,8 @@ class PairSums(Statistics):
         self._count(w)
         return 0
 
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         return bool(
             self._a.fits(w * self._read_a)
             and self._b.fits(w * self._read_b)
@@ -155,15 +159,17 @@ class PairSums(Statistics):
             and self._n.fits(w)
         )
 
-    def _sums(self) -> tuple[Sum, ...]:
+    def all_sums(self) -> tuple[Sum, ...]:
+        """Return all sums."""
         return self._n, self._h, self._a, self._b
 
     def absorb(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
         """Add the sums over many observations; each is a number, or a `Sum`."""
         weights: Sum = as_sum(n)
-        self._join((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
+        self.join_sums((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
 
-    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+    def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        """Refuse to remove what was read if it cannot have been added."""
         a: cython.double = self._a.total()
         b: cython.double = self._b.total()
         a_left: cython.double = a - w * self._read_a

@@ -53,7 +53,8 @@ class PoissonSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read_terms(self, x: Any) -> cython.int:
+        """Read one observation."""
         e: cython.double = self._exposure
         k: cython.double
         if e < 0.0:
@@ -127,7 +128,8 @@ class PowerSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         v: cython.double
         if self._two_sided:
             v = real(x, "a finite number")
@@ -167,7 +169,7 @@ class PowerSums(PairSums):
         try:
             return pow(v, self._power)
         except OverflowError:
-            return float("inf")  # as in C; `_add` refuses it
+            return float("inf")  # as in C; `add_terms` refuses it
 
 
 @cython.final
@@ -184,7 +186,8 @@ class ParetoSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         v: cython.double = real(x, f"a finite number >= {self._scale:.17g}")
         if v < self._scale:
             refuse(x, f"a finite number >= {self._scale:.17g}")

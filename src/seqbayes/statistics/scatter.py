@@ -194,10 +194,8 @@ class Scatter(Statistics):
     def _coordinate(self, i: cython.Py_ssize_t) -> Moments:
         """Return the moments of one coordinate."""
         moments: Moments = Moments()
-        moments._n.copy(self._n)
-        moments._s1 = self._column(i)
-        moments._s2 = self._column(self.dimension + i + i * (i + 1) // 2)
-        moments._y = self._y[i]
+        squares: Sum = self._column(self.dimension + i + i * (i + 1) // 2)
+        moments.set_sums(self._n, self._column(i), squares, self._y[i])
         return moments
 
     @cython.cfunc
@@ -223,7 +221,8 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read_terms(self, x: Any) -> cython.int:
+        """Read one observation."""
         i: cython.Py_ssize_t
         values: Any = x
         if isinstance(x, np.ndarray):
@@ -245,7 +244,8 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _add(self, w: cython.double) -> cython.int:
+    def add_terms(self, w: cython.double) -> cython.int:
+        """Add what was read, times a weight."""
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -256,7 +256,7 @@ class Scatter(Statistics):
         q_low: cython.double
         y: cython.double
         error: cython.double = 0.0
-        if not self._fits(w):
+        if not self.fits(w):
             raise ObservationError("the observation is too large: its square overflows")
         for i in range(d):
             y = self._y[i]
@@ -351,7 +351,8 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _fits(self, w: cython.double) -> cython.bint:
+    def fits(self, w: cython.double) -> cython.bint:
+        """Whether what was read can be added without overflow."""
         i: cython.Py_ssize_t
         k: cython.Py_ssize_t = self.dimension - 1
         most: cython.double = 0.0
@@ -402,7 +403,7 @@ class Scatter(Statistics):
             for j in range(self.dimension):
                 other._y[j] = rows[i, j]
             if heavy[i] != 0.0:
-                other._add(heavy[i])
+                other.add_terms(heavy[i])
         self.merge(other)
 
     def _set_columns(self, columns: Any) -> None:
@@ -414,10 +415,11 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+    def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
+        """Refuse to remove what was read if it cannot have been added."""
         i: cython.Py_ssize_t
         for i in range(self.dimension):
-            self._coordinate(i)._check_removable(w, last)
+            self._coordinate(i).check_removable(w, last)
         return 0
 
     def is_possible(self) -> bool:
@@ -468,7 +470,7 @@ class Scatter(Statistics):
         sums = np.abs(np.asarray(self._high)) + np.abs(rows[0])
         if not (sums.max() < ROOM and self._n.high + theirs._n.total() < ROOM):
             raise ObservationError("the data are too large: their squares overflow")
-        self._join(theirs._sums(), theirs._lightest)
+        self.join_sums(theirs.all_sums(), theirs._lightest)
         self._least = min(self._least, theirs._least)
         high = cython.declare("double[::1]", rows[0])
         for k in range(high.shape[0]):

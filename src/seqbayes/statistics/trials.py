@@ -38,14 +38,15 @@ class BernoulliSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _observe_one(self, x: object) -> cython.int:
+    def observe_unit(self, x: object) -> cython.int:
+        """Add one observation."""
         # the most frequent observations, without reading them
         if x is True:
             add(self._a, 1.0)
         elif x is False:
             add(self._b, 1.0)
         else:
-            PairSums._observe_one(self, x)
+            PairSums.observe_unit(self, x)
             return 0
         add(self._n, 1.0)
         if self._lightest > 1.0:
@@ -54,7 +55,8 @@ class BernoulliSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         v: cython.double
         if x is True:
             v = 1.0
@@ -82,7 +84,8 @@ class BinomialSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: Any) -> cython.int:
+    def read_terms(self, x: Any) -> cython.int:
+        """Read one observation."""
         n: cython.double = self._trials
         k: cython.double
         if n < 0.0:
@@ -123,7 +126,8 @@ class NegativeBinomialSums(PairSums):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _read(self, x: object) -> cython.int:
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
         k: cython.double = count(x, "a whole number >= 0") - self._start
         if k < 0.0:
             refuse(x, f"a whole number >= {self._start:g}")
