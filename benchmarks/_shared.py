@@ -2,7 +2,7 @@
 
 Other work on a machine only adds to times, and not evenly. So whatever is compared is timed in
 turns, in many short rounds. A ratio is taken within each round, and its median over the rounds is
-shown; a time by itself is the shortest of all rounds.
+shown; an absolute time is the shortest of all rounds.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def shortest(timers: dict[str, timeit.Timer], number: int, repeats: int = 5) -> 
 def rounds(
     count: int, timers: dict[str, timeit.Timer], number: int = 1, repeats: int = 5
 ) -> dict[str, list[float]]:
-    """Seconds of each statement in each of so many rounds."""
+    """Seconds of each statement in each round."""
     times: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(count):
         for name, seconds in shortest(timers, number, repeats).items():
@@ -99,7 +99,7 @@ def run(
     titles: dict[str, str],
     notes: dict[str, str],
 ) -> int:
-    """Print the tables asked for, and write them if asked to; 1 where a target is missed."""
+    """Print the selected tables, and write them if requested; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     written = Path(script).with_suffix(".md")
     parser.add_argument("tables", nargs="*", choices=[*tables, []], help="all by default")

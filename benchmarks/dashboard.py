@@ -1,7 +1,7 @@
 """The dashboard under load: events over HTTP, watchers at 10 Hz, all on this machine's loopback.
 
-A server of its own process takes events in batches while watchers read its frames; both ends share
-the machine. An event is on the screen when a watcher has received a frame that counts it.
+A server in a separate process receives events in batches while clients read its frames; both ends
+share the machine. An event is on the screen when a watcher has received a frame that counts it.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ PAINTS, QUIET, IDLE = 9, 60.0, 20.0
 TEXTS = (".html", ".js", ".css")
 NAMED = re.compile(
     r'(?:src="|href="|from\s*"|import\s*"|url\(")([^"]+\.(?:js|css|svg|woff2))"'
-    r'|"(/static/[^"]+\.(?:js|css))"'  # what a module asks for by itself
+    r'|"(/static/[^"]+\.(?:js|css))"'  # requests of modules
 )
 SENDERS = 8
 TOKEN = "a token for benchmarks"
@@ -52,7 +52,7 @@ COUNT = re.compile(rb'"n":([0-9.]+),')
 
 
 class Server:
-    """`seqbayes serve` as a program of its own."""
+    """`seqbayes serve` in a separate process."""
 
     def __init__(self, folder: str) -> None:
         Path(folder, "c.toml").write_text(CONFIG)
@@ -124,7 +124,7 @@ class Load:
         self.begun = asyncio.Event()
 
     def saw(self, known: int, count: int) -> None:
-        """Take note that a watcher, who knew of so many events, has a frame that counts more."""
+        """Record that a client has received a frame with more events than before."""
         if self.measuring:
             now = time.perf_counter()
             self.seen += [now - at for at in self.sent[known:count]]
@@ -239,7 +239,7 @@ def load() -> list[Row]:
         ),
         Row("answer to a post, median", milliseconds["answer"]),
         Row("answer to a post, p95", milliseconds["answer95"]),
-        Row("frames a second, each watcher", f"{found['frames']:.1f}", note=f"of {HZ} asked for"),
+        Row("frames a second, each watcher", f"{found['frames']:.1f}", note=f"of {HZ} requested"),
         Row("sent to all watchers", f"{found['bytes']:.0f} MB/s"),
         Row("processor time of the server", f"{100 * found['cpu']:.0f} %", note="of one core"),
     ]

@@ -4,7 +4,7 @@
     python benchmarks/mixture.py --write    write them to benchmarks/mixture.md as well
     python benchmarks/mixture.py learning memory
 
-How things are timed is told in `_shared.py`. Every model has learned enough before it is timed that
+`_shared.py` describes the timing. Every model has learned enough before it is timed that
 its start is over.
 """
 

@@ -38,7 +38,7 @@ the data beforehand it does as well as without one.
 
 `BayesianLinearRegression` has no intercept, so that a target or features far from 0 cost it. Behind
 a `StandardScaler` both regressions lose: both data sets are ordered by time, and what is scaled by
-what was seen until then no longer means what it meant.
+the earlier data no longer apply.
 """
 
 

@@ -2,7 +2,7 @@
 
 The events are 20,000 lines over 1,000 keys, again and again: a keyed Beta, and a keyed normal with
 a half-life in event time. One in ten thousand cannot be used. What is committed is read from the
-store while the runner is at work on it.
+store while the runner writes to it.
 """
 
 import argparse

@@ -4,7 +4,7 @@
     python benchmarks/speed.py --write    write them to benchmarks/speed.md as well
     python benchmarks/speed.py learning bulk
 
-How things are timed is told in `_shared.py`.
+`_shared.py` describes the timing.
 """
 
 import logging

@@ -101,7 +101,7 @@ def compare(name: str, own: Callable[[], None], peer: Callable[[], None]) -> Row
 
 
 def serve(kind: type[servers.Server]) -> servers.Server | None:
-    """Start a server with the messages; say so where there is none."""
+    """Start a server with the messages; report a missing server."""
     if kind.binary() is None:
         print(f"Left out: {kind.lacking}\n")
         return None

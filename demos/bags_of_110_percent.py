@@ -58,9 +58,9 @@ def tell(screen: Screen) -> None:
             for slip, prior in repairs().items()
         ],
     )
-    likeliest = {prior.predict_one() for prior in repairs().values()}
+    predicted = {prior.predict_one() for prior in repairs().values()}
     screen.say(
-        f"They do not even agree on the most probable candy ({' or '.join(sorted(likeliest))})."
+        f"They do not even agree on the most probable candy ({' or '.join(sorted(predicted))})."
         " Only the author of the data can tell which one is right."
     )
 

@@ -137,7 +137,7 @@ class Case:
             for x in xs:
                 state.learn_one(x)
             return state
-        # a prior over labels must be told them, one over means the variance of the data
+        # a prior over labels needs the labels, one over means the variance of the data
         kept = {}
         if "alpha" in self.prior and isinstance(self.prior["alpha"], Mapping):
             kept["categories"] = tuple(self.prior["alpha"])
@@ -152,7 +152,7 @@ class Case:
 
     @property
     def dimension(self):
-        """The length of the vectors that are observed; 0 where they are none."""
+        """The length of the observed vectors; 0 for other observations."""
         return len(self.prior["prior_mean"]) if self.family.display_kind == "vector" else 0
 
     def rng(self, salt=0):

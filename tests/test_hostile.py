@@ -28,7 +28,7 @@ class Deceiver:
 
 
 class Saboteur(float):
-    """A float that turns on whoever asks it anything."""
+    """A float that raises an error on every operation."""
 
     def __float__(self):
         raise RuntimeError("sabotage")

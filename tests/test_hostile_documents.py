@@ -1,4 +1,4 @@
-"""Documents that somebody, or something, has changed are refused or are whole states."""
+"""Changed documents are refused or are valid states."""
 
 import json
 import math

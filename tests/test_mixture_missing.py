@@ -131,7 +131,7 @@ def test_em_with_missing_values_agrees_with_the_textbook(shape):
 
 
 def test_em_of_products_with_missing_values_agrees_with_the_textbook():
-    """Independent numbers with gamma priors: EM takes every coordinate by itself."""
+    """Independent numbers with gamma priors: EM treats every coordinate separately."""
     rows = table(80 if COMPILED else 40)
     kappa, alpha, beta = 0.5, 2.0, 1.5
     field = NormalInverseGamma(1.0, kappa, alpha, beta)
@@ -350,7 +350,7 @@ def test_a_field_that_is_always_missing_changes_nothing():
 
 
 def test_features_that_are_missing_while_the_buffer_fills():
-    """Without priors the names are those that were met by then; later ones are passed over."""
+    """Without priors the names are those known at the start; later ones are ignored."""
     rows = table(80 if COMPILED else 25, missing=0.3, seed=9)
     mixture = Mixture(2, seed=1, buffer=60 if COMPILED else 20)
     for x in named(rows):

@@ -175,7 +175,7 @@ def test_refused_input_changes_nothing(settings, xs):
 def _may_pass(mixture, settings, x, n):
     """Whether a mixture accepts an unusual observation."""
     if isinstance(settings["components"], int):
-        # names are those of the first observations, and others passed over
+        # names are those of the first observations, and others are ignored
         return isinstance(x, dict) or (n == 0 and isinstance(x, list))
     return False
 

@@ -331,7 +331,7 @@ def test_clusters_have_the_locations_of_their_components(covariance):
                     place = ["size", "wait"].index(name)
                     assert value == parameter["numbers"].mean[place]
     with pytest.raises(ObservationError, match="known"):
-        model.clusters("nobody")
+        model.clusters("unknown")
 
 
 def test_clusters_of_prototypes():

@@ -1,4 +1,4 @@
-"""The package and its documentation avoid phrases that a technical writer would not use."""
+"""The package, its documentation and its tests avoid phrases that are not plain English."""
 
 import functools
 import re
@@ -40,6 +40,13 @@ PHRASES = {
     r"where there (is|are)": "'if'",
     r"nothing (is|was) (lost|said)": "say what is kept",
     r"what (was|is) seen": "'the observed data'",
+    r"likeliest|likelier": "'most probable' or 'more probable'",
+    r"lately": "'recently'",
+    r"anew": "'again'",
+    r"asked for": "'requested'",
+    r"passed over": "'skipped' or 'ignored'",
+    r"is no (finite )?number": "'is not a number'",
+    r"told apart|tell apart": "'distinguished'",
     r"(is|are|be|something|nothing) odd|an odd (one|value|line)": "'unexpected' or 'invalid'",
 }
 
@@ -48,10 +55,13 @@ PHRASES = {
 def texts():
     """Return the files that users and contributors read, and their texts."""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-    for folder in ("src", "docs", "demos"):
+    for folder in ("src", "docs", "demos", "tests", "benchmarks"):
         files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
+    skipped = {VENDORED, Path(__file__).resolve()}
     return {
-        file: file.read_text(encoding="utf-8") for file in files if VENDORED not in file.parents
+        file: file.read_text(encoding="utf-8")
+        for file in files
+        if skipped.isdisjoint({file, *file.parents})
     }
 
 

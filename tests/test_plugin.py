@@ -25,7 +25,7 @@ def has_setuptools():
 
 
 def find_pip():
-    """Return a command of pip, which may belong to another Python; None if there is none."""
+    """Return a command of pip, which may belong to another Python; None without pip."""
     for python in (sys.executable, f"{sys.base_prefix}/bin/python3", shutil.which("python3")):
         if (
             python

@@ -63,7 +63,7 @@ def test_fields_are_priors_by_name():
         }
     )
     state.learn_one(X)
-    assert state.fields["clicks"] == Gamma(), "the prior keeps to itself what was seen"
+    assert state.fields["clicks"] == Gamma(), "the prior is not changed by the data"
 
 
 def test_a_sequence_of_states_has_numbers_for_names():

@@ -342,7 +342,7 @@ class TestWhereOthersGoWrong:
             assert [left.pmf(k - 2) for k in range(2, 18)] == pytest.approx(exact[2:18], rel=1e-12)
 
     def test_a_near_certainty_is_not_certain(self):
-        """P(B > A) at 1 - 1.1e-8 is told from 1 by what is left."""
+        """P(B > A) at 1 - 1.1e-8 is distinguished from 1 by its complement."""
         a, b = sb.Beta(100, 900), sb.Beta(200, 800)
         low, high = 0.0, 1.0
         rest, _ = scipy.integrate.quad(
@@ -374,7 +374,7 @@ def one_by_one(state, xs):
 
 
 def test_documents_of_this_version_are_read():
-    """A document as written by version 1 of the form; later versions must go on reading it."""
+    """A document as written by version 1 of the form; later versions must still read it."""
     document = json.loads(
         '{"seqbayes": 1, "family": "Gamma", "prior": {"shape": 1.0, "rate": 26.0},'
         ' "likelihood": ["Poisson", {"pairs": [["exposure", 1.0]]}],'

@@ -29,7 +29,7 @@ def test_values_survive(value):
     text = json.dumps(serialization.encode(value), allow_nan=False)
     decoded = serialization.decode(json.loads(text))
     assert decoded == value
-    assert repr(decoded) == repr(value)  # 1, 1.0 and True are told apart
+    assert repr(decoded) == repr(value)  # 1, 1.0 and True are distinguished
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class TestPosix:
             process.stdout.close()
             process.stdin.close()
             assert process.wait() == 2
-            assert b"asked for 2 times" in process.stderr.read()
+            assert b"requested 2 times" in process.stderr.read()
         with self.start("--state=gamma", "--value=n", "--by=k", "--json") as process:
             process.stdout.close()
             process.stdin.write(b"".join(b'{"n": 1, "k": %d}\n' % k for k in range(2000)))

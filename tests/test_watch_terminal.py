@@ -165,7 +165,7 @@ class TestTerminal:
     def read(descriptor):
         try:
             return os.read(descriptor, 4096)
-        except OSError:  # Linux: nobody holds the other end any more
+        except OSError:  # Linux: the other end is closed
             return b""
 
     EVENTS = b"".join(

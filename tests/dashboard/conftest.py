@@ -37,7 +37,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """A server of its own that shows some thousand events and waits for more."""
+    """A separate server that shows some thousand events and waits for more."""
     from served import Site, history
 
     site = Site(tmp_path_factory.mktemp("site"))
@@ -88,7 +88,7 @@ class Watch:
 
 @pytest.fixture
 def open_page(browser, site, request):
-    """Open pages of the site, each in a browser profile of its own."""
+    """Open pages of the site, each in a separate browser profile."""
     contexts = []
 
     def open_one(path="/", width=1440, height=900, theme="light", at=site, **more):
@@ -113,7 +113,7 @@ def open_page(browser, site, request):
 
 @pytest.fixture
 def shoot():
-    """Keep a picture of a page for whoever looks at a run."""
+    """Save a screenshot of a page for later inspection."""
 
     def shoot(page, name, **options):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

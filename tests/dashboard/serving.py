@@ -67,7 +67,7 @@ class Served:
         self._thread = threading.Thread(target=serve, args=arguments, daemon=True)
         self._thread.start()
         assert ready.wait(30)
-        # a proxy of the environment is none of ours
+        # ignore a proxy of the environment
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
         self.bearer = {"Authorization": f"Bearer {access.token}"}
 

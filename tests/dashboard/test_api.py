@@ -249,7 +249,7 @@ def test_a_stream_starts_with_all_cards_and_continues_with_changes(many, tmp_pat
     assert name == "cards"
     assert number == f"{hello['server']}.{first['seq']}"
     assert len(first["cards"]) in (2, 3)
-    # the first event after the key is watched may come before it is told one by one
+    # the first event after the key is watched may arrive before single events are sent
     write(tmp_path / "events.jsonl", [event(2, "south")])
     n = next(card["n"] for card in first["cards"] if card["key"] == ["south"])
     changed = _await(stream, "cards")

@@ -29,7 +29,7 @@ def test_a_rate_is_that_of_the_last_seconds():
     paces = looked(arrivals, clock, range(0, 400, 10))
     assert paces[-1].rate == pytest.approx(40.0)
     assert looked(arrivals, clock, [390] * 22)[-1].rate == 0.0
-    assert looked(arrivals, clock, [0])[-1].rate == 0.0  # a pipeline that begins anew
+    assert looked(arrivals, clock, [0])[-1].rate == 0.0  # a restarted pipeline
 
 
 def test_a_fast_stream_that_stops_is_quiet_within_three_seconds():

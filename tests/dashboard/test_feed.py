@@ -84,7 +84,7 @@ def test_events_of_watched_keys_are_known_at_high_rates(monkeypatch):
     board = run(given[:40] + given, 1000, watched=['["a"]'])
     assert told(board, "b")["steps"] == []
     assert told(board, "c")["steps"] == []
-    # who looks on is known from the hand-over after on
+    # clients are known from the next hand-over on
     assert told(board, "a")["steps"] == []
     given = events(300, "ab")
     board = run(given, 100, watched=['["a"]'])

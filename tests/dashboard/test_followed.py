@@ -131,7 +131,7 @@ def test_the_first_weight_is_followed_for_a_regression():
 def test_the_first_feature_is_followed_for_a_detector():
     model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert views.followed(model) is None
-    # nothing is said of a number yet, and of a label there is
+    # numbers have no statement yet, labels have one
     taught(model, [({"x": 1.0, "c": "red"},)])
     assert views.followed(model)[:2] == ("c = red", ("c", "red"))
     taught(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])

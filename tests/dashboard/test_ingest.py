@@ -70,7 +70,7 @@ def test_nothing_is_accepted_if_the_commit_fails(serve, monkeypatch, tmp_path):
         assert "try again" in told.json()["error"]
         server.until(lambda: server.get("/api/health")["error"] == "the disk is full")
         assert server.get("/api/health")["status"] == "stopped"
-    # it goes on by itself, from what was committed
+    # it continues automatically from the last commit
     server.until(lambda: server.get("/api/health")["status"] == "ok")
     server.until(lambda: sold(server) == 1.0)
     server.post([{"shop": "a", "sold": True}], Idempotency_Key="k")

@@ -112,8 +112,8 @@ def test_keys_are_searched_sorted_and_filtered(open_page):
     page.wait_for_function(
         "() => document.querySelector('.card .name')?.textContent === 'shop 0070'"
     )
-    page.get_by_role("searchbox", name="Search keys").fill("nobody")
-    page.get_by_text("No key contains “nobody”").wait_for()
+    page.get_by_role("searchbox", name="Search keys").fill("unknown")
+    page.get_by_text("No key contains “unknown”").wait_for()
     page.get_by_role("searchbox", name="Search keys").fill("")
     page.get_by_role("group", name="Belief").get_by_text("conversion").click()
     page.wait_for_function(
@@ -246,7 +246,7 @@ def test_which_events_are_shown(open_page, site, tmp_path):
     untouched = "/beliefs/shops/" + quote('["shop 0005"]', safe="")
     page = open_page(untouched)
     steps = page.get_by_role("region", name="Last steps of Bayes’ rule").locator("tbody tr")
-    expect(steps).to_have_count(1)  # what it learned before somebody looked at it
+    expect(steps).to_have_count(1)  # learned before the page was opened
     parts = page.get_by_role("list", name="Curves").locator("li")
     expect(parts).to_have_count(7)
     store = Site(tmp_path)
@@ -593,7 +593,7 @@ def test_an_unknown_address_is_reported(open_page):
 
 
 def test_content_that_cannot_be_shown_is_reported(open_page):
-    page = open_page("/beliefs/conversion/" + quote('["nobody"]', safe=""))
+    page = open_page("/beliefs/conversion/" + quote('["unknown"]', safe=""))
     page.watch.forgiven = ("404", "500")
     page.get_by_role("heading", name="Not found").wait_for()
     page.goto(page.url.partition("/beliefs")[0] + "/beliefs/nope")
@@ -606,10 +606,10 @@ def test_content_that_cannot_be_shown_is_reported(open_page):
     page.unroute("**/api/beliefs")
     page.route(
         "**/api/beliefs",
-        lambda route: route.fulfill(status=500, json={"error": "the store is gone"}),
+        lambda route: route.fulfill(status=500, json={"error": "the store was deleted"}),
     )
     page.reload()
-    page.get_by_text("the store is gone").wait_for()
+    page.get_by_text("the store was deleted").wait_for()
     page.unroute("**/api/beliefs")
     page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(".card")

@@ -32,7 +32,7 @@ from seqbayes.predictive import Categorical
 
 
 def predicted(state):
-    """Return what a page is told of the next observation, as it comes over the wire."""
+    """Return the prediction that a page receives as JSON."""
     return json.loads(json.dumps(views.detail(state)["predictive"], allow_nan=False))
 
 

@@ -136,7 +136,7 @@ def test_sessions_expire_and_cannot_be_forged():
     ):
         assert not access.is_session(forged, now=100.0)
     assert not Access("another token").is_session(value, now=100.0)
-    assert Access(TOKEN).is_session(value, now=100.0)  # a restart logs nobody out
+    assert Access(TOKEN).is_session(value, now=100.0)  # sessions survive a restart
     assert Access().token != Access().token
 
 
@@ -271,7 +271,7 @@ def test_silent_connections_are_closed(serve, monkeypatch):
     head = "POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     slow = said(head, f"Authorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n", "{")
     assert slow.startswith(b"HTTP/1.1 408")
-    # a stream goes on for longer than that
+    # a stream lasts longer than that
     stream = served.stream("top=0")
     assert [name for name, _, _ in (next(stream) for _ in range(4))].count("health") >= 2
     stream.close()

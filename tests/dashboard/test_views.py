@@ -287,7 +287,7 @@ def test_classifiers_show_classes_and_features():
     assert lines["class dog"]["interval"] == pytest.approx(list(Beta(201, 101).interval()))
     belief = model.belief("hen", "legs")
     assert lines["hen: legs"]["mean"] == pytest.approx(belief.mean)
-    assert sum(name.startswith("dog: noise") for name in lines) == 4  # of its labels the likeliest
+    assert sum(name.startswith("dog: noise") for name in lines) == 4  # the most probable labels
     assert lines["dog: noise = sound 1"]["n"] == 34.0
     clusters = river.MixtureDiscriminant(components=2, seed=1)
     for i in range(120):

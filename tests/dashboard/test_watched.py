@@ -65,7 +65,7 @@ def test_a_store_is_followed(serve, tmp_path):
     writer.declare("sales", json.dumps({"state": Beta().to_dict(), "by": ["shop"]}))
     server = serve(url)
     assert server.get("/api/beliefs")["beliefs"][0]["keys"] == 0
-    assert server.get("/api/health")["status"] in ("ok", "stalled")  # nobody takes steps here
+    assert server.get("/api/health")["status"] in ("ok", "stalled")  # there is no runner
     state = Beta()
 
     def commit(token, keys, gone=()):

@@ -339,7 +339,7 @@ def test_forgetting_refuses_an_invalid_share(case, factor):
 
 @every
 def test_rollover(case):
-    """Tonight's posterior is tomorrow's prior: nothing is believed anew, evidence restarts."""
+    """Tonight's posterior is tomorrow's prior: the belief is unchanged, the evidence restarts."""
     xs, more = case.observations(12, salt=19), case.observations(9, salt=20)
     state, whole = case.new(xs), case.new(xs)
     before = belief(state)

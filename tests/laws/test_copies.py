@@ -37,7 +37,7 @@ COPIES = {
     "pickle": lambda state: pickle.loads(pickle.dumps(state)),
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
-    "clone with what was seen": lambda state: state.clone(include_attributes=True),
+    "clone with the data": lambda state: state.clone(include_attributes=True),
 }
 
 
@@ -165,13 +165,13 @@ def test_equality(case):
 
 @pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
 def test_seeded_draws_repeat(case):
-    """The same seed draws the same; copies start anew; without a seed draws differ."""
+    """The same seed draws the same; copies restart; without a seed draws differ."""
     xs = case.observations(4, salt=36)
     one, other = case.new(xs, seed=11), case.new(xs, seed=11)
     first, second = one.sample(5), one.sample(5)
     agree("same seed, same draws", case, "sample", other.sample(5), first, 0.0)
     assert flat(first) != flat(second)
-    agree("a copy starts anew", case, "__reduce__", copy.deepcopy(one).sample(5), first, 0.0)
+    agree("a copy restarts", case, "__reduce__", copy.deepcopy(one).sample(5), first, 0.0)
     if flat(first):
         assert flat(case.new(xs).sample(5)) != flat(case.new(xs).sample(5))
 

@@ -43,7 +43,7 @@ def test_mle_maximises_the_likelihood(case):
     best = math.fsum(log_density(case, mle, x) for x in xs)
     for other in neighbours(case, mle):
         assert math.fsum(log_density(case, other, x) for x in xs) < best, (
-            f"{case.id}: {other} is likelier than the MLE {mle}; suspects: estimate, statistic"
+            f"{case.id}: {other} is more probable than the MLE {mle}; suspects: estimate, statistic"
         )
 
 
@@ -84,7 +84,7 @@ def neighbours(case, theta):
             elif isinstance(theta, tuple):
                 yield theta[0] + factor - 1.0, theta[1]
                 yield theta[0], theta[1] * factor
-                if np.shape(theta[0]):  # each coordinate by itself, and each pair of them
+                if np.shape(theta[0]):  # each coordinate, and each pair of them
                     for i, j in np.ndindex(theta[1].shape):
                         yield theta[0] + (factor - 1.0) * np.eye(len(theta[0]))[i], theta[1]
                         spread = theta[1].copy()
@@ -143,7 +143,7 @@ def probability(state, tail, values):
         return getattr(state, tail)(values[""])
     if isinstance(state.mean, dict):
         belief = state.belief(state.posterior)
-        # any shares, whether or not they sum to one: each is of its own marginal
+        # any shares, whether or not they sum to one: each belongs to one marginal
         shares = np.array([values[label] for label in state.mean])
         marginal = belief.marginals
         count = len(shares)

@@ -218,7 +218,7 @@ def total_probability(predictive):
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.fields], ids=lambda case: case.id)
 def test_predictive_of_fields_is_a_product(case):
-    """Joint probabilities are products, of the fields that are asked for."""
+    """Joint probabilities are products over the given fields."""
     state = case.new(case.observations(6, salt=18))
     for x in case.observations(8, salt=19):
         each = [state.marginal(name).predictive.logp(value) for name, value in x.items()]
@@ -258,7 +258,7 @@ def expectation(predictive, function):
 
 @every
 def test_predict_one(case):
-    """Labels are predicted by the likeliest, numbers by the mean of the predictive."""
+    """Labels are predicted by the mode, numbers by the mean of the predictive."""
     check_prediction(case, case.new(case.observations(12, salt=16)))
 
 

@@ -85,7 +85,7 @@ class KafkaServer(servers.KafkaServer):
 
 
 class Proxy:
-    """Passes bytes on to a port of loopback, until it is told to cut all connections."""
+    """Passes bytes on to a port of loopback, until all connections are cut."""
 
     def __init__(self, target=0):
         self.target = target
@@ -135,7 +135,7 @@ SERVERS = {each.kind: each for each in (RedisServer, NatsServer, KafkaServer)}
 
 
 def start(kind, directory):
-    """Start a server, or skip the test where there is none."""
+    """Start a server, or skip the test if it is not installed."""
     server = SERVERS[kind]
     if server.binary() is None:
         pytest.skip(server.lacking)
@@ -148,7 +148,7 @@ def make(options):
 
 
 def read(source, count, patience=20.0, size=5000):
-    """Return the batches with the next so many records."""
+    """Return the batches with the next records, a given number of them."""
     found, deadline = [], time.monotonic() + patience
     for batch in source.batches(size):
         if batch is not None:

@@ -30,7 +30,7 @@ def postgres():
 
 @pytest.fixture
 def postgres_url(postgres):
-    """The URL of an empty store in a schema of its own."""
+    """The URL of an empty store in a separate schema."""
     import psycopg
 
     name = f"s{next(_numbers)}"

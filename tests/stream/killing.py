@@ -1,7 +1,7 @@
 """Runners that can be killed, dozens of times in a few seconds.
 
-A process that has imported everything forks one for each run, so that a runner is at work a few
-hundredths of a second after it was asked for.
+A process that has imported everything forks one for each run, so that a runner is running a few
+hundredths of a second after it was requested.
 """
 
 import json
@@ -120,7 +120,7 @@ def committed(url):
 
 
 def wait_until_committed(nursery, url, events, patience=60.0):
-    """Wait until so many events are in the store."""
+    """Wait until this number of events is in the store."""
     deadline = time.monotonic() + patience
     while committed(url) < events:
         assert time.monotonic() < deadline, nursery.said.read_text()

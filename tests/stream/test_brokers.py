@@ -33,7 +33,7 @@ def stream(broker, request):
 
 
 def learned(source, store, count, size=5000, meanwhile=lambda pipeline: None):
-    """Return the states that so many events lead to."""
+    """Return the states after this number of events."""
     deadline = time.monotonic() + 30.0
     with Pipeline(source, BELIEFS, store, Pace(seconds=0.02), size=size) as pipeline:
         for step in pipeline:

@@ -175,7 +175,7 @@ DAMAGES = {
     "no version": "DELETE FROM seqbayes_meta WHERE name = 'version'",
     "no lease": "DELETE FROM seqbayes_lease",
     "two leases": "INSERT INTO seqbayes_lease SELECT 2, 0, 0, NULL, 0, NULL",
-    "holder": "UPDATE seqbayes_lease SET holder = 'somebody'",
+    "holder": "UPDATE seqbayes_lease SET holder = 'another process'",
     "holder of another form": 'UPDATE seqbayes_lease SET holder = \'{"pid": "x"}\'',
     "state": "UPDATE seqbayes_states SET state = replace(state, '1', '2')",
     "shorter state": "UPDATE seqbayes_states SET state = '{'",

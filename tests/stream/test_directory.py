@@ -16,7 +16,7 @@ def lines(first, last):
 
 
 class Clock:
-    """The time, which passes only when a test says so."""
+    """A clock that is advanced by tests."""
 
     def __init__(self):
         self.now = 2e9

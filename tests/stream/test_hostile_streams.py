@@ -50,7 +50,7 @@ def place(tmp_path, monkeypatch):
 
 
 def started(*words, limit=None):
-    """Run a command in a process of its own; return status, messages and peak memory in bytes."""
+    """Run a command in a separate process; return status, messages and peak memory in bytes."""
     told = """
 import resource, sys
 limit = int(sys.argv.pop(1))

@@ -1,4 +1,4 @@
-"""NATS JetStream: what is asked for, what is missing, and streams that lose data."""
+"""NATS JetStream: requests, missing messages, and streams that lose data."""
 
 import itertools
 import time

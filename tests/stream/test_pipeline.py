@@ -126,7 +126,7 @@ def test_a_run_interrupted_anywhere_is_bit_identical(case, half_life, tmp_path):
 
 
 def run_to_json(records, belief, url, cuts):
-    """Read up to each cut in a run of its own, and return what the store then holds."""
+    """Read up to each cut in a separate run, and return the contents of the store."""
     for cut in cuts:
         with Pipeline(Listed(records[:cut], size=13), [belief], open_store(url)) as pipeline:
             for _ in pipeline:
@@ -696,7 +696,7 @@ def test_a_value_that_cannot_be_stored_is_a_dead_letter(bad):
     refused = {name: sorted(i for i, belief, _ in dead if belief == name) for name in states}
     assert refused == {
         "key": [1, 2],
-        "keys": [1, 3],  # what is not asked for is not refused
+        "keys": [1, 3],  # unselected events are not refused
         "closed": [3],
         "open": [3],
         "counts": [6, 8, 9],

@@ -61,7 +61,7 @@ def test_committed_unacknowledged_entries_are_skipped(redis, client):
 
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "shared"])
 def test_members_of_a_group_share_a_stream(redis, client, others):
-    """Each has a store of its own, and what is one's comes again to that one only."""
+    """Each member has a separate store and gets only its own entries again."""
     redis.publish("s", events(10, 1))
     with closing(open_group(redis)) as first:
         mine = read(first, 10)
@@ -79,7 +79,7 @@ def test_members_of_a_group_share_a_stream(redis, client, others):
 
 
 def test_the_only_member_of_a_group_resets_its_position(redis, client):
-    """As after a store was put back from a copy, or begun anew."""
+    """As after a store was restored from a copy, or created again."""
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
         batches = read(source, 20, size=5)

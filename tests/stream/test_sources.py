@@ -292,7 +292,7 @@ class Follower:
         self.found = []
 
     def read(self, until, patience=5.0):
-        """Read until so many events were found."""
+        """Read until this number of events was found."""
         deadline = time.monotonic() + patience
         while len(self.found) < until and time.monotonic() < deadline:
             batch = next(self.batches)
@@ -756,7 +756,7 @@ def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_pa
         grow(i + 1)
 
     grow(0)
-    nursery.run("run", config, "--once")  # what was rotated before anything was read is nobody's
+    nursery.run("run", config, "--once")  # files rotated before the first read are not read
     kill_often(nursery, ["run", config], random.Random(5), grow_and_rotate, kills=5, longest=0.6)
     nursery.run("run", config, "--once")
     other = write(tmp_path / "o.toml", tmp_path / "o.db", source | {"path": str(whole)})

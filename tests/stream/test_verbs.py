@@ -354,7 +354,7 @@ def test_merged_shards_equal_the_whole_with_the_prior_counted_once(url, tmp_path
             ("shard 1", 40),
             ("shard 2", 30),
         ]
-    assert learn(url, [], TRUTH, "shard 1")["truth"] == whole  # a run goes on with it
+    assert learn(url, [], TRUTH, "shard 1")["truth"] == whole  # a run continues with it
 
 
 def test_a_merge_aligns_clocks(tmp_path):
@@ -541,7 +541,7 @@ def test_a_reset_deletes_only_what_was_named(url, capsys, monkeypatch):
     with open_store(url, "read") as store:
         assert list(store.beliefs()) == ["other"]
         assert store.events("listed") == 60
-    learn(url, [], Belief("truth", Beta(9, 9), field="x"))  # it can be declared anew
+    learn(url, [], Belief("truth", Beta(9, 9), field="x"))  # it can be declared again
     assert said(capsys, "reset", url)[0] == 2
 
 

@@ -191,8 +191,8 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         if not has_large_base(statistics):
             return super().log_probability(hyperparameters, statistics)
         (a, b), (alpha, beta) = statistics.value, hyperparameters
-        likeliest = special.log_beta_binomial(a, b, alpha, beta)
-        return float(likeliest + statistics.log_base_beyond_binomial)
+        log_ratio = special.log_beta_binomial(a, b, alpha, beta)
+        return float(log_ratio + statistics.log_base_beyond_binomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: PairStatistic) -> Any:

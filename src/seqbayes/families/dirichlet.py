@@ -284,16 +284,16 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         if np.max(trials, initial=0.0) <= 1.0 or np.max(total + trials) < special.DIRECT:
             rising = special.log_rising(alpha, statistic).sum(axis=-1)
             return rising - special.log_rising(total, trials)
-        likeliest = special.log_dirichlet_multinomial(statistic, alpha)
-        return likeliest - special.log_multinomial(statistic)
+        log_ratio = special.log_dirichlet_multinomial(statistic, alpha)
+        return log_ratio - special.log_multinomial(statistic)
 
     @classmethod
     def log_probability(cls, hyperparameters: DirichletHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
         if not has_large_base(statistics):
             return super().log_probability(hyperparameters, statistics)
-        likeliest = special.log_dirichlet_multinomial(statistics.value, hyperparameters[0])
-        return float(likeliest + statistics.log_base_beyond_multinomial)
+        log_ratio = special.log_dirichlet_multinomial(statistics.value, hyperparameters[0])
+        return float(log_ratio + statistics.log_base_beyond_multinomial)
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:

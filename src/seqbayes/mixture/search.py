@@ -321,7 +321,7 @@ class ComponentSearch:
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
         """Put on trial to remove a small component, or to join the two most similar ones.
 
-        Changes that have lost a trial lately, and components to be kept, are skipped.
+        Changes that have lost a trial recently, and components to be kept, are skipped.
         """
         names = self.names
         shares = model.predicting().live.tolist()

@@ -73,7 +73,7 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     Examples
     --------
-    Inside and outside of a ring, which no line can tell apart:
+    Inside and outside of a ring, which no line can separate:
 
     >>> import math, random
     >>> from seqbayes.river import MixtureDiscriminant

@@ -119,7 +119,7 @@ def _length(pair: Any) -> int:
 
 
 def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
-    """Return weights as an array of length `n`, or None where all are 1.
+    """Return weights as an array of length `n`, or None if all are 1.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def sum_integers(xs: Array, low: int) -> tuple[int, int] | None:
 
 
 def _integers(xs: Array) -> Array | None:
-    """Return whole numbers as integers, None where they do not fit or are not whole."""
+    """Return whole numbers as integers, or None if they do not fit or are not whole."""
     if xs.dtype.kind in "iub":
         return xs
     with np.errstate(invalid="ignore"):

@@ -138,7 +138,7 @@ def scan_floats(values: Any) -> tuple[float, float]:
         i += 1
     for k in range(32):
         least = m[k] if m[k] < least else least
-    # what an infinite sum has lost is no number
+    # the error of an infinite sum is not a number
     return (total + low if total - total == 0.0 else total), least
 
 

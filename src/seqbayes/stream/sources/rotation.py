@@ -154,7 +154,7 @@ def successor(
     `older`, the `neighbours` of the current file) has a lower number than the current one, or if
     more files have a higher number than are known to be older. `older` is None if it is not known.
 
-    Copies of the current file are passed over: a compressed file beside the plain one, or a copy
+    Copies of the current file are skipped: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) count only if the current file
     has one: otherwise they are as likely other data.
     """

@@ -309,7 +309,7 @@ class Store(WritableStore):
     def write_contents(self, contents: Contents) -> None:
         """Store the contents of other stores in this empty one, within a transaction.
 
-        Dead letters are numbered anew, in their order.
+        Dead letters are renumbered in their order.
         """
         raise NotImplementedError
 

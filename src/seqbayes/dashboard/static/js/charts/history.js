@@ -158,10 +158,10 @@ export class History {
     return drawn;
   }
 
-  #draw(anew) {
+  #draw(full) {
     if (!this.uPlot || !this.history || this.box.hidden) return;
     const data = this.#data();
-    if (!anew && this.plot) {
+    if (!full && this.plot) {
       this.plot.setData(data, !this.zoomed);
       if (this.zoomed) this.plot.redraw();
       return;
