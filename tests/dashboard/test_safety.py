@@ -407,6 +407,8 @@ def test_a_browser_that_has_logged_in_before_is_not_locked_out_by_others_at_its_
         assert form.status_code == 303
         assert form.headers["location"].startswith("/login?wait=")
         assert form.headers["location"].endswith("&next=%2Fhealth")
+        accept = {"Accept": "text/html", "Authorization": "Bearer x"}
+        assert attacker.get("/login", headers=accept).status_code == 429  # no endless redirection
     assert server.client.post("/login", data={"token": TOKEN}).status_code == 200
 
 

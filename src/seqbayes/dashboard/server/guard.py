@@ -123,7 +123,7 @@ class Guard:
         cookie = session_of(headers.get("cookie", ""), scope)
         guesser = self._guesser(scope, cookie)
         wait = self._wait(scope, headers, guesser)
-        if wait and path == "/login" and "text/html" in headers.get("accept", ""):
+        if wait and writes and path == "/login" and "text/html" in headers.get("accept", ""):
             return f"/login?{urlencode({'wait': wait, **_next_of(scope)})}"
         if wait:
             reason = f"too many wrong tokens from this address: try again in {wait} s"
