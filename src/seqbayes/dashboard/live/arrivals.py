@@ -32,11 +32,6 @@ class Arrivals:
     used. With the flat prior of rates, Gamma(0, 0), the probability of no events in t further
     seconds is (s / (s + t)) ** n.
 
-    Parameters
-    ----------
-    now
-        Seconds.
-
     Examples
     --------
     >>> clock = iter(range(100))

@@ -39,11 +39,6 @@ class StreamHealth:
 class Board:
     """The current copies of all beliefs.
 
-    Parameters
-    ----------
-    now
-        Seconds since 1970.
-
     Attributes
     ----------
     lock

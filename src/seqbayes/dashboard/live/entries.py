@@ -64,17 +64,7 @@ class Update:
 
 
 class Entry:
-    """One key: a copy of its state and its recent history.
-
-    Parameters
-    ----------
-    about
-        The belief.
-    key
-        The stored JSON text of the key.
-    since
-        Seconds since 1970.
-    """
+    """One key: a copy of its state and its recent history."""
 
     __slots__ = (
         "_about",
@@ -343,13 +333,7 @@ def make_rankings(entries: Iterable[Entry]) -> None:
 
 
 class Shelf:
-    """The entries of one belief.
-
-    Parameters
-    ----------
-    about
-        The description of the belief.
-    """
+    """The entries of one belief."""
 
     def __init__(self, about: About) -> None:
         self.about = about

@@ -50,13 +50,7 @@ class Subscription(NamedTuple):
 
 
 class Connection:
-    """The queue of frames of one connection.
-
-    Parameters
-    ----------
-    host
-        Address of the client.
-    """
+    """The queue of frames of one connection."""
 
     def __init__(self, host: str = "") -> None:
         self.host = host
@@ -103,17 +97,7 @@ class _Group:
 
 
 class Hub:
-    """Compute frames in a thread, and pass them to clients on the event loop.
-
-    Parameters
-    ----------
-    board
-        The beliefs.
-    origin
-        Their origin.
-    now
-        Returns the time in seconds.
-    """
+    """Compute frames in a thread, and pass them to clients on the event loop."""
 
     def __init__(
         self, board: Board, origin: Origin, now: Callable[[], float] = time.monotonic

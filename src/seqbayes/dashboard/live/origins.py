@@ -55,15 +55,7 @@ class Origin:
 
 
 class PipelineOrigin(Origin):
-    """A pipeline in this process.
-
-    Parameters
-    ----------
-    config
-        The configuration.
-    runner, feed
-        Its thread, and the collector of its states.
-    """
+    """A pipeline in this process."""
 
     def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
         self.config, self.runner, self.feed = config, runner, feed

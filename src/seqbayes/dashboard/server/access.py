@@ -130,11 +130,6 @@ class Guesses:
     The same wrong token counts once, so that a program with an outdated token does not lock out
     others at its address.
 
-    Parameters
-    ----------
-    now
-        Seconds.
-
     Examples
     --------
     >>> guesses = Guesses(now=lambda: 0.0)
@@ -226,11 +221,6 @@ def host_name(header: str) -> str:
 
 def is_same_origin(headers: Mapping[str, str]) -> bool:
     """Return whether a write comes from a page of this server, or from a program.
-
-    Parameters
-    ----------
-    headers
-        By lower-case name.
 
     Examples
     --------

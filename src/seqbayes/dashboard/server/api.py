@@ -27,13 +27,7 @@ LONGEST_RAW = 2000
 
 
 class Reads:
-    """The handlers of one server.
-
-    Parameters
-    ----------
-    hub
-        The hub of the server.
-    """
+    """The handlers of one server."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._board = hub, hub.board

@@ -30,13 +30,7 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Ingest:
-    """The handler.
-
-    Parameters
-    ----------
-    source
-        Returns the source of the running pipeline, or None.
-    """
+    """The handler."""
 
     def __init__(self, source: Callable[[], Any]) -> None:
         self._source = source

@@ -95,15 +95,7 @@ class LimitedProtocol(H11Protocol):
 
 
 class SiteServer(uvicorn.Server):
-    """Serves a site until it is interrupted.
-
-    Parameters
-    ----------
-    site
-        The application.
-    interruption
-        Signals that stop the server.
-    """
+    """Serves a site until it is interrupted."""
 
     def __init__(self, site: Site, interruption: Interruption) -> None:
         config = uvicorn.Config(

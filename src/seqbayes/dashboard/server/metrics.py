@@ -64,13 +64,7 @@ Sample = tuple[dict[str, str], float]
 
 
 class Metrics:
-    """Export metrics; the part about beliefs is cached until they change.
-
-    Parameters
-    ----------
-    hub
-        The hub of the server.
-    """
+    """Export metrics; the part about beliefs is cached until they change."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

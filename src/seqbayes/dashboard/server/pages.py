@@ -43,13 +43,7 @@ def root() -> Path:
 
 
 class Files:
-    """Cache of static files, compressed once and read again when they change.
-
-    Parameters
-    ----------
-    folder
-        The folder of the files.
-    """
+    """Cache of static files, compressed once and read again when they change."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -94,13 +88,7 @@ class Files:
 
 
 class Pages:
-    """The handlers of pages, and of the session.
-
-    Parameters
-    ----------
-    access
-        The access rules.
-    """
+    """The handlers of pages, and of the session."""
 
     def __init__(self, access: Access, log: Callable[[str, str, str], None]) -> None:
         self._access, self._log = access, log
