@@ -126,6 +126,10 @@ class Beta(Distribution):
 
     def _scaled(self) -> tuple[Real, Real, Real]:
         """Return alpha, beta and their sum; a quarter of them if the sum overflows."""
+        if self.scalar:
+            n = self.alpha + self.beta
+            if n < math.inf:
+                return self.alpha, self.beta, n
         with np.errstate(over="ignore"):
             n = self.alpha + self.beta
         scale = choose(n < math.inf, 1.0, 0.25)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Self
 
-import numpy as np
 import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
@@ -170,12 +170,13 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         """Return the log ratio of the Beta functions after and before the data."""
         alpha, beta = hyperparameters
         successes, failures = statistic
-        if np.ndim(successes) == 0 and successes + failures == 1.0 and successes in (0.0, 1.0):
+        plain = type(alpha) is type(beta) is type(successes) is float
+        if plain and successes + failures == 1.0 and successes in (0.0, 1.0):
             mine, other = (alpha, beta) if successes else (beta, alpha)
             odds = other / mine
-            return -np.log1p(odds) if odds < np.inf else np.log(mine) - np.log(other)
+            return -math.log1p(odds) if odds < math.inf else math.log(mine) - math.log(other)
         trials = successes + failures
-        if np.ndim(trials) == 0 and trials + alpha + beta < special.DIRECT:
+        if plain and trials + alpha + beta < special.DIRECT:
             return (
                 special.log_rising(alpha, successes)
                 + special.log_rising(beta, failures)
