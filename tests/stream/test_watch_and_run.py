@@ -1,16 +1,19 @@
 """`watch` and `run` read the same events, with the same keys, beliefs, counts and reasons."""
 
 import gzip
+import itertools
 import json
 import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from seqbayes.cli import main
 from seqbayes.stream import dead_letters, show
 
 CONFIG = """
-store = "b.db"
+store = "{store}"
 source = {{ kind = "file", path = "{name}" }}
 history = false
 [belief.b]
@@ -104,22 +107,25 @@ CSV = [
 ]
 
 
+_numbers = itertools.count()
+
+
 def both(tmp_path, monkeypatch, capsys, name, data):
     """Feed a file to both commands; return status, beliefs, refusals and output of each."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    (tmp_path / "c.toml").write_text(CONFIG.format(name=name))
+    store = f"memory:watch-and-run-{next(_numbers)}"
+    (tmp_path / "c.toml").write_text(CONFIG.format(name=name, store=store))
     words = ["--state=gamma", "--value=n", "--by=k", "--json"]
     watched = main(["watch", name, *words])
     out, watch_err = capsys.readouterr()
-    answers = [json.loads(line) for line in out.splitlines()]
+    answers = [json.loads(line) for line in out.split("\n") if line]
     beliefs = {each["key"]["k"]: each["posterior"] for each in answers}
     ran = main(["run", "c.toml"])
     run_err = capsys.readouterr().err
-    stored = {each.key["k"]: each.state.posterior._asdict() for each in show("b.db")}
-    letters = [each.letter for each in dead_letters("b.db")]
-    (tmp_path / "b.db").unlink()
+    stored = {each.key["k"]: each.state.posterior._asdict() for each in show(store)}
+    letters = [each.letter for each in dead_letters(store)]
     return (watched, beliefs, watch_err), (ran, stored, letters, run_err)
 
 
@@ -179,3 +185,63 @@ def test_a_column_with_a_similar_name_is_suggested(tmp_path, monkeypatch, capsys
     watched, ran = both(tmp_path, monkeypatch, capsys, "e.csv", b"k, n\na,1\n")
     assert "did you mean ' n'?" in watched[2]
     assert [letter.reason for letter in ran[2]] == ["field 'n': it is missing; the header has ' n'"]
+
+
+PIECES = [
+    b'{"k": "a", "n": 1}', b"\n", b"\r\n", b"\r", b'"', b",", b";", b"{", b"}", b"[", b"]", b":",
+    b"\0", b"\xff", b"\xef\xbb\xbf", b"\xfe\xff", b"\x1f\x8b", b" ", b"\t", b"\x0b", b"\x1c", b"\\",
+    b"a", b"1", b"1.0", b"1e400", b"NaN", b"null", b"true", b'"k"', b'"n"', b"k,n", b"\\ud800",
+    "\u2028".encode(), "é".encode(),
+]  # fmt: skip
+HEADERS = [b"k,n", b'"k",n', b"n,k", b"k,n\r", b"k,n,m", b"\xef\xbb\xbfk,n"]
+NOT_THERE = re.compile(r"(field '.': it is (null|missing)(; )?)+")
+
+
+@st.composite
+def inputs(draw):
+    """Lines of either corpus, other pieces between and within them, perhaps cut short."""
+    name, corpus = draw(st.sampled_from([("e.jsonl", JSON), ("e.csv", CSV)]))
+    line = st.one_of(
+        st.sampled_from(corpus),
+        st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(b"".join),
+    )
+    data = draw(st.sampled_from([b"\n", b"\r\n"])).join(draw(st.lists(line, max_size=8)))
+    for piece in draw(st.lists(st.sampled_from(PIECES), max_size=2)):
+        place = draw(st.integers(0, min(len(data), 400)))
+        data = data[:place] + piece + data[place:]
+    if name == "e.csv":
+        data = draw(st.sampled_from(HEADERS)) + b"\n" + data
+    return name, data + draw(st.sampled_from([b"", b"\n"]))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(inputs())
+def test_any_bytes_are_read_alike(tmp_path, capsys, given_input):
+    name, data = given_input
+    with pytest.MonkeyPatch.context() as patch:
+        watched, ran = both(tmp_path, patch, capsys, name, data)
+    assert watched[1] == ran[1]
+    assert "Traceback" not in watched[2] + ran[3]
+    if watched[0] == 2:  # the input cannot be read, or has no such field
+        assert ran[0] == 4 or not ran[1]
+        return
+    letters = [letter for letter in ran[2] if not NOT_THERE.fullmatch(letter.reason)]
+    assert count(watched[2]) == len(ran[2])
+    for letter in letters if len(letters) <= 5 else ():
+        assert f": {letter.reason[:200]}" in watched[2]
+
+
+def test_an_unfinished_last_line_that_is_nested_too_deeply(tmp_path, monkeypatch, capsys):
+    data = b'{"k": "a", "n": 1}\n{"z": ' + b"[" * 5000
+    watched, ran = both(tmp_path, monkeypatch, capsys, "e.jsonl", data)
+    assert watched[:2] == ran[:2] == (0, {"a": {"shape": 2.0, "rate": 2.0}})
+    assert [letter.reason for letter in ran[2]] == ["nested too deeply"]
+    assert "line 2: nested too deeply" in watched[2]
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl"])
+@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n \n"])
+def test_an_input_without_content_is_empty(name, data, tmp_path, monkeypatch, capsys):
+    watched, ran = both(tmp_path, monkeypatch, capsys, name, data)
+    assert (watched[0], watched[1], ran[1]) == (1, {}, {})
+    assert watched[2] == "seqbayes watch: the input is empty\n"

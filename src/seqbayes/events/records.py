@@ -283,6 +283,8 @@ def _is_truncated(data: bytes) -> bool:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return "truncated" in str(error)
+    except RecursionError:  # it is nested too deeply, whatever follows
+        return False
     return False
 
 

@@ -308,12 +308,14 @@ class _Watch(Collector):
         if batch is None:
             return
         self._token = batch.token
-        header = isinstance(batch.records, Cells)
+        header = isinstance(batch.records, Cells) and bool(batch.records.header)
         self._began = self._began or header or len(batch.records) + len(batch.refused) > 0
         self._remember(batch)
         if self._table.used:
             return
         if isinstance(batch.records, Cells):
+            if not header:
+                return
             self._check_header(batch.records.header)
         elif self._table.absent and self._objects < REMEMBERED:
             raw: Sequence[Any] = batch.records
