@@ -223,7 +223,7 @@ def number_of(belief: Model | Distribution, label: Any = None) -> Distribution:
     belief
         A state with a proper posterior, or a distribution.
     label
-        The label whose share is meant, for a belief about labels.
+        The label whose share is compared, for a belief about labels.
 
     Raises
     ------

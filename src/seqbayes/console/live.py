@@ -92,7 +92,7 @@ class Screen:
 
 
 class LiveScreen:
-    """Draws a screen again while events arrive, in at most a tenth of the time.
+    """Redraws a screen while events arrive, using at most a tenth of the time.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ class NormalInverseWishart(
         How many observations the prior mean is worth, >= 0.
     df
         Degrees of freedom of the covariance's inverse Wishart prior, >= -d - 2; by default d + 2,
-        the fewest whole ones with an expected covariance.
+        the smallest whole number for which the expected covariance exists.
     scale
         Its scale matrix (d, d), positive semidefinite; by default the identity. Where df > d + 1,
         the expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not above 0,

@@ -589,7 +589,7 @@ class Gaussian(Kernel):
         self._factorise()
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether values 8 standard deviations beyond the typical distance are missing."""
+        """Set whether values 8 standard deviations beyond the typical distance count as missing."""
         self._limit = (8.0 + math.sqrt(self._d)) ** 2 if limit else math.inf
 
     def tie(self, kernels: list[Any]) -> None:

@@ -41,8 +41,7 @@ class ClassMixture:
     numbers
         The field that holds several numbers together as a vector, if any.
     known
-        All features met so far: labels of those that are categorical and new to the mixture are one
-        category to it.
+        All known features. Labels that are new to the mixture form one category of it.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.predictive.labels import Categorical
 
 _MAX_ESTIMATES = 12
-"""Numbers of a component that are shown."""
+"""Maximum number of numbers shown of a component."""
 
 _MAX_LINES = 60
 """Numbers that are shown of the prediction of a mixture of products or vectors."""

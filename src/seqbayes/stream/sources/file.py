@@ -179,7 +179,7 @@ class File(Source):
         return self._open(self._path)
 
     def _is_truncated(self, reading: Reading) -> bool:
-        """Whether the file has other bytes than those that were read."""
+        """Whether bytes that were read have changed."""
         if reading.path != self._path or self.finite:
             return False
         if reading.handle.is_changed():
