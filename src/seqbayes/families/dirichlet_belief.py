@@ -105,7 +105,7 @@ class DirichletBelief:
         return {label: (lows[label], highs[label]) for label in lows}
 
     def logpdf(self, theta: Any) -> Any:
-        """Log joint density; minus infinity off the simplex."""
+        """Log joint density; minus infinity outside the simplex."""
         shares = self._shares(theta)
         on = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
         with np.errstate(all="ignore"):
@@ -127,7 +127,7 @@ class DirichletBelief:
         return logs.sum(axis=-1)
 
     def pdf(self, theta: Any) -> Any:
-        """Joint density; zero off the simplex."""
+        """Joint density; zero outside the simplex."""
         return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> dict[Any, float]:

@@ -72,12 +72,12 @@ class Poisson(PairLikelihood):
         total.absorb(n, a, arrays.total(exposures, weights, len(counts)), log_base)
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the negative binomial distribution (of unit exposure where it varies)."""
+        """Return the negative binomial distribution (of unit exposure if it varies)."""
         shape, rate = posterior
         return predictive.NegativeBinomial(shape, rate, self.exposure or 1.0)
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw numbers of events (of unit exposure where it varies)."""
+        """Draw numbers of events (of unit exposure if it varies)."""
         drawn = rng.poisson(theta * (self.exposure or 1.0), size)
         if self.exposure is None:
             return (int(drawn), 1.0) if size is None else [(int(k), 1.0) for k in drawn]

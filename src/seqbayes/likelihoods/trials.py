@@ -182,7 +182,7 @@ class Binomial(PairLikelihood):
         return arrays.total(1.0, weights, n), a, b, log_base
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the beta-binomial distribution (of one trial where `trials` is None)."""
+        """Return the beta-binomial distribution (of one trial if `trials` is None)."""
         return predictive.BetaBinomial(self.trials or 1, *posterior)
 
     def labels(self, posterior: Any) -> dict[Any, float]:
@@ -191,7 +191,7 @@ class Binomial(PairLikelihood):
         return {k: float(distribution.p(k)) for k in range((self.trials or 1) + 1)}
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw numbers of successes (of one trial where `trials` is None)."""
+        """Draw numbers of successes (of one trial if `trials` is None)."""
         drawn = rng.binomial(self.trials or 1, theta, size)
         if self.trials is None:
             return (int(drawn), 1) if size is None else [(int(k), 1) for k in drawn]

@@ -94,7 +94,7 @@ def is_extreme(a: Real, b: Real) -> Any:
 
 
 def usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
-    """Parameters for scipy's functions: 1 where it would compute long what is replaced."""
+    """Replace parameters by 1 where scipy would be slow and its result is not used."""
     if is_array(replaced):
         return np.where(replaced, 1.0, a), np.where(replaced, 1.0, b)
     return (1.0, 1.0) if replaced else (a, b)

@@ -1,4 +1,4 @@
-"""Log factorials and binomial coefficients of arrays, right where the arguments are huge."""
+"""Log factorials and binomial coefficients of arrays, accurate for huge arguments."""
 
 from __future__ import annotations
 

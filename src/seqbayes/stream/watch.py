@@ -68,7 +68,7 @@ exit status: 0 if events were used, 1 if none could be used, 2 for a wrong optio
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; families and likelihoods name their own."""
+    """Declare the options; those of families and likelihoods come from their signatures."""
     parser.epilog = _EXAMPLES
     parser.add_argument("file", metavar="FILE", help="input file, or - for standard input")
     belief = parser.add_argument_group("the belief")

@@ -48,7 +48,7 @@ class Access:
     generated
         Whether the token was generated.
     guesses
-        Failed attempts to give the token, by client.
+        Failed attempts to authenticate, by client.
 
     Examples
     --------

@@ -172,7 +172,7 @@ export function span(seconds) {
   return `${Math.round(s / 86400)} d`;
 }
 
-/** A span that grows while one looks. Coarse, for a page that changes every second never rests. */
+/** Format a growing time span, coarsely, so that the page does not change every second. */
 export function age(seconds) {
   return seconds >= 10 && seconds < 99.5 ? `${10 * Math.floor(seconds / 10)} s` : span(seconds);
 }
