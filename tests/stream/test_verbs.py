@@ -9,6 +9,8 @@ import random
 import re
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 from memory import Listed, lines
@@ -490,6 +492,36 @@ def test_an_export_never_replaces_its_own_store(kind, tmp_path, capsys, monkeypa
         assert (status, "belongs to the store" in err) == (2, True)
     assert said(capsys, "export", f"sqlite:{url}", url, "--format", "csv")[0] == 2
     assert len(list(stream.show(url))) == 3
+
+
+@pytest.mark.parametrize("target", ["/dev/stdout", "link", "out.csv"])
+@pytest.mark.parametrize("piped", [False, True])
+def test_an_export_does_not_replace_standard_output(target, piped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    learn("b.db", sales())
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    words = [sys.executable, "-m", "seqbayes", "export", "b.db", target, "--format", "csv"]
+    with open("out.csv", "wb") as out:
+        done = subprocess.run(
+            words, stdout=subprocess.PIPE if piped else out, stderr=subprocess.PIPE, check=False
+        )
+    if piped and target == "out.csv":
+        assert (done.returncode, (tmp_path / "out.csv").read_text().count("\n")) == (0, 4)
+    else:
+        reason = b"is not a regular file" if piped else b"is standard input or output"
+        assert (done.returncode, reason in done.stderr) == (2, True)
+        assert (tmp_path / "out.csv").read_bytes() == b""
+
+
+def test_a_link_to_a_store_is_not_another_store(tmp_path, capsys):
+    first = tmp_path / "a.db"
+    learn(str(first), sales())
+    (tmp_path / "hard.db").hardlink_to(first)
+    (tmp_path / "soft.db").symlink_to(first)
+    for other in ("hard.db", "soft.db"):
+        status, _, err = said(capsys, "merge", first, tmp_path / other, "-o", tmp_path / "c.db")
+        assert (status, "expected at least two different stores" in err) == (2, True)
+    assert not (tmp_path / "c.db").exists()
 
 
 def test_an_export_replaces_nothing_but_regular_files(tmp_path, capsys):

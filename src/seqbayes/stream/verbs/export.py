@@ -136,6 +136,8 @@ def _check_target(path: str, url: str) -> Path:
     SeqbayesError
         If it is a file of the store, or exists and is not a regular file.
     """
+    if not path:
+        raise SeqbayesError("expected the name of a file, got ''")
     target = Path(os.path.realpath(path))
     store = store_path(url)
     if store is not None:
@@ -146,15 +148,26 @@ def _check_target(path: str, url: str) -> Path:
         ):
             raise SeqbayesError(f"{path} belongs to the store {url}; choose another file")
     try:
-        mode = target.stat().st_mode
+        found = os.stat(path)  # not of the target, which has no name if it is a pipe
     except FileNotFoundError:
         return target
-    if not stat.S_ISREG(mode):
+    if stat.S_ISDIR(found.st_mode):
+        raise SeqbayesError(f"{path} is not a regular file but a directory; choose a file")
+    if not stat.S_ISREG(found.st_mode):
         raise SeqbayesError(
             f"{path} is not a regular file; to write to a pipe or device, export to - and redirect"
             " standard output"
         )
+    if any(_is_open_as(descriptor, found) for descriptor in range(3)):
+        raise SeqbayesError(f"{path} is standard input or output; export to - instead")
     return target
+
+
+def _is_open_as(descriptor: int, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), found)
+    except OSError:
+        return False
 
 
 @contextmanager

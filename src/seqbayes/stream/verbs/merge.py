@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -109,9 +108,13 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
     return merged
 
 
-def _identity(url: str) -> str:
+def _identity(url: str) -> object:
+    """Return the same value for all names of a store, such as links to its file."""
     path = store_path(url)
-    return url if path is None else os.path.realpath(path)
+    if path is None or not path.exists():
+        return url
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
