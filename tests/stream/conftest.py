@@ -18,7 +18,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A server of this session's own."""
+    """A server for this session."""
     if find("initdb") is None and not os.environ.get("CI"):
         pytest.skip("PostgreSQL is not installed")
     directory = tempfile.mkdtemp(prefix="seqbayes-pg-")  # a socket's path must be short
@@ -110,6 +110,6 @@ def started_nursery(tmp_path_factory):
 
 @pytest.fixture
 def nursery(started_nursery):
-    """What starts runners, one for the whole session."""
+    """Starts runners; there is one for the whole session."""
     yield started_nursery
     started_nursery.end()

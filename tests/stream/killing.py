@@ -1,7 +1,6 @@
-"""Runners that can be killed, dozens of times in a few seconds.
+"""Start runners quickly, so that tests can kill dozens of them in a few seconds.
 
-A process that has imported everything forks one for each run, so that a runner is running a few
-hundredths of a second after it was requested.
+A process that has imported every module forks one process per run.
 """
 
 import json
@@ -17,7 +16,7 @@ from pathlib import Path
 from seqbayes.stream import open_store
 
 KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
-"""How often each runner is killed; `SEQBAYES_KILLS=60` for a long proof."""
+"""How often each runner is killed; set `SEQBAYES_KILLS=60` for a longer test."""
 
 NURSERY = """
 import json, os, signal, sys
@@ -35,10 +34,10 @@ for kind in (*source_kinds(), None):
     except ModuleNotFoundError:
         pass
 for line in iter(sys.stdin.readline, ""):
-    words, said = json.loads(line)
+    words, output = json.loads(line)
     pid = os.fork()
     if pid == 0:
-        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(out, 2)
@@ -59,7 +58,7 @@ class Nursery:
     """Starts runners, one after the other."""
 
     def __init__(self, directory):
-        self.said = Path(directory) / "said.txt"
+        self.output = Path(directory) / "output.txt"
         self._running = False
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", NURSERY, str(Path(__file__).parent)],
@@ -70,8 +69,8 @@ class Nursery:
         )
 
     def start(self, *words):
-        """Start ``seqbayes`` with these words."""
-        self._process.stdin.write(json.dumps([words, str(self.said)]).encode() + b"\n")
+        """Start ``seqbayes`` with these arguments."""
+        self._process.stdin.write(json.dumps([words, str(self.output)]).encode() + b"\n")
         self._process.stdin.flush()
         self.pid = int(self._process.stdout.readline())
         self._running = True
@@ -87,20 +86,20 @@ class Nursery:
         ready, _, _ = select.select([self._process.stdout], [], [], patience)
         if not ready:
             os.kill(self.pid, signal.SIGKILL)
-            raise AssertionError(f"the runner does not end: {self.said.read_text()}")
+            raise AssertionError(f"the runner does not end: {self.output.read_text()}")
         self._running = False
         return int(self._process.stdout.readline())
 
     def run(self, *words):
-        """Run ``seqbayes`` to its end, and return what it said."""
+        """Run ``seqbayes`` until it ends, and return its output."""
         self.start(*words)
         status = self.wait()
-        said = self.said.read_text()
-        assert status == 0, said
-        return said
+        output = self.output.read_text()
+        assert status == 0, output
+        return output
 
     def end(self):
-        """Kill what a test that failed has left."""
+        """Kill a runner that a failed test has left running."""
         if self._running:
             self.kill()
 
@@ -112,7 +111,7 @@ class Nursery:
 
 
 def committed(url):
-    """Return the number of events that are in the store."""
+    """Return the number of committed events in the store."""
     store = open_store(url)
     events = sum(place.events for place in store.places())
     store.close()
@@ -120,37 +119,37 @@ def committed(url):
 
 
 def wait_until_committed(nursery, url, events, patience=60.0):
-    """Wait until this number of events is in the store."""
+    """Wait until this many events are committed."""
     deadline = time.monotonic() + patience
     while committed(url) < events:
-        assert time.monotonic() < deadline, nursery.said.read_text()
+        assert time.monotonic() < deadline, nursery.output.read_text()
         time.sleep(0.02)
 
 
 def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):
-    """Start a runner and kill it at a random moment, again and again.
+    """Start a runner and kill it at a random time, repeatedly.
 
     Parameters
     ----------
     nursery, words
-        What starts it.
+        Starts the runner, with these arguments.
     rng
-        Of the moments.
+        Chooses the times.
     meanwhile
-        Called with the number of the run while the runner works, and its last moment.
+        Called in each run with its number and the time at which the runner will be killed.
     kills, longest
-        How often, and for how long it lives at most, in seconds.
+        Number of runs, and maximum duration of each in seconds.
     """
     for i in range(kills):
         nursery.start(*words)
         end = time.monotonic() + rng.uniform(0.0, longest)
         meanwhile(i, end)
         time.sleep(max(0.0, end - time.monotonic()))
-        assert nursery.kill() == -signal.SIGKILL, nursery.said.read_text()
+        assert nursery.kill() == -signal.SIGKILL, nursery.output.read_text()
 
 
 def contents(url, *, ordered=True):
-    """Return all that a store holds of beliefs, dead letters and sources."""
+    """Return the states, dead letters and source positions of a store."""
     store = open_store(url)
     letters = [each.letter for each in store.letters()]
     found = (
@@ -195,7 +194,7 @@ def write(path, store, source):
 
 
 def events(n, seed):
-    """Return records, one in a hundred of them of no use."""
+    """Return records, of which one in a hundred cannot be used by one of the beliefs."""
     rng = random.Random(seed)
     found = []
     for i in range(n):

@@ -161,11 +161,11 @@ def test_a_signal_commits_what_was_read(broker, stream, number, tmp_path, nurser
     time.sleep(1.0)
     assert committed(store) == 60
     assert nursery.kill(number) == 128 + number
-    said = [json.loads(line) for line in nursery.said.read_text().splitlines()]
+    said = [json.loads(line) for line in nursery.output.read_text().splitlines()]
     assert [line["event"] for line in said] == ["started", "dead_letters", "stopped"]
     assert said[-1]["events"] == 90
     assert contents(store)[2][0][2] == 90
-    assert "cret" not in nursery.said.read_text()
+    assert "cret" not in nursery.output.read_text()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
@@ -176,9 +176,9 @@ def test_a_lost_server_is_reported(broker, stream, tmp_path, nursery):
 
     def wait(text):
         deadline = time.monotonic() + 20.0
-        while text not in nursery.said.read_text():
+        while text not in nursery.output.read_text():
             time.sleep(0.05)
-            assert time.monotonic() < deadline, nursery.said.read_text()
+            assert time.monotonic() < deadline, nursery.output.read_text()
 
     store = str(tmp_path / "b.db")
     wait_until_committed(nursery, store, 9)
@@ -189,5 +189,5 @@ def test_a_lost_server_is_reported(broker, stream, tmp_path, nursery):
         wait("is reachable again")
     wait_until_committed(nursery, store, 18)
     assert nursery.kill(signal.SIGTERM) == 143
-    assert "18 events: level learned 18" in nursery.said.read_text()
-    assert "cret" not in nursery.said.read_text()
+    assert "18 events: level learned 18" in nursery.output.read_text()
+    assert "cret" not in nursery.output.read_text()

@@ -190,8 +190,8 @@ def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monke
     now, next_one = sql.VERSION, sql.VERSION + 1
     open_store(durable_url).close()
     query(durable_url, f"UPDATE seqbayes_meta SET value = '{next_one}' WHERE name = 'version'")
-    told = f"has version {next_one}, and this seqbayes reads up to {now}: upgrade"
-    with pytest.raises(StoreError, match=told):
+    message = f"has version {next_one}, and this seqbayes reads up to {now}: upgrade"
+    with pytest.raises(StoreError, match=message):
         open_store(durable_url)
     monkeypatch.setattr(sql, "VERSION", next_one + 1)
     monkeypatch.setattr(sql, "MIGRATIONS", {next_one: ["CREATE TABLE added (x TEXT)"]})
@@ -343,7 +343,7 @@ def test_messages_contain_no_password(postgres):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("postgresql://me:secret@h:5433/db", "postgresql://me@h:5433/db"),
         ("postgres://m%40e:s%40cret@h/d%2Fb?sslmode=require", None),
@@ -353,11 +353,11 @@ def test_messages_contain_no_password(postgres):
         ("postgresql://", "postgresql:///"),
     ],
 )
-def test_the_url_in_messages_is_complete_except_for_secrets(url, told):
+def test_the_url_in_messages_is_complete_except_for_secrets(url, message):
     parse = pytest.importorskip("psycopg").conninfo.conninfo_to_dict
     public = _public(parse, url)
     assert "cret" not in public
-    assert told in (public, None)
+    assert message in (public, None)
     secrets = ("password", "sslpassword")
     assert parse(public) == {k: v for k, v in parse(url).items() if k not in secrets}
 
@@ -466,16 +466,16 @@ def test_a_store_of_another_package_is_opened_by_its_scheme():
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("mysql://host/db", "one of the schemes .*postgres, postgresql, sqlite, got"),
         ("sqlite:///b.db", "expected sqlite:PATH, such as sqlite:b.db"),
         ("", "expected a file"),
     ],
 )
-def test_a_url_that_is_not_a_store_is_refused(url, told):
+def test_a_url_that_is_not_a_store_is_refused(url, message):
     for act in (check_url, open_store):
-        with pytest.raises(StoreError, match=told):
+        with pytest.raises(StoreError, match=message):
             act(url)
 
 

@@ -44,7 +44,7 @@ def learn(url, records, beliefs=TRUTH, name="listed", collectors=()):
     return {name: dict(table.states) for name, table in pipeline.tables.items()}
 
 
-def said(capsys, *words):
+def run_command(capsys, *words):
     """Run a command; return its exit status, standard output and standard error."""
     status = cli.main([str(word) for word in words])
     out, err = capsys.readouterr()
@@ -61,7 +61,18 @@ def stored(url, belief="truth"):
         return {row.key: row.state for row in store.states(belief)}
 
 
-VERBS = {"check", "dead_letters", "export", "init", "merge", "predict", "reset", "run", "show"}
+VERBS = {
+    "check",
+    "compare",
+    "dead_letters",
+    "export",
+    "init",
+    "merge",
+    "predict",
+    "reset",
+    "run",
+    "show",
+}
 
 
 def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
@@ -78,9 +89,9 @@ def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
 
 def test_show_prints_what_was_learned(url, capsys):
     states = learn(url, sales())["truth"]
-    told = {answer.key["k"]: answer for answer in stream.show(url)}
-    assert {key: answer.state for key, answer in told.items()} == states
-    status, out, _ = said(capsys, "show", url, "--json", "--level", "0.5")
+    answered = {answer.key["k"]: answer for answer in stream.show(url)}
+    assert {key: answer.state for key, answer in answered.items()} == states
+    status, out, _ = run_command(capsys, "show", url, "--json", "--level", "0.5")
     assert status == 0
     for line in map(json.loads, out.splitlines()):
         state = states[line["key"]["k"]]
@@ -95,26 +106,26 @@ def test_show_prints_what_was_learned(url, capsys):
         assert line["interval"] == list(state.interval(0.5))
         assert line["since"] <= line["updated"]
         assert line["since"].endswith("Z")
-    rows = list(csv.DictReader(io.StringIO(said(capsys, "show", url, "--csv")[1])))
+    rows = list(csv.DictReader(io.StringIO(run_command(capsys, "show", url, "--csv")[1])))
     assert {row["key.k"]: float(row["map"]) for row in rows} == {
         key: state.map for key, state in states.items()
     }
-    status, out, _ = said(capsys, "show", url, "truth", "b")
+    status, out, _ = run_command(capsys, "show", url, "truth", "b")
     assert status == 0
     assert "truth by k: 1 key, since 20" in out
     assert "Beta(2, 3) prior, Bernoulli likelihood" in out
     assert f"{states['b'].mean:.4g}" in out
-    assert said(capsys, "show", url, "--top", "2")[1].count("2 of 3 keys") == 1
+    assert run_command(capsys, "show", url, "--top", "2")[1].count("2 of 3 keys") == 1
 
 
 def test_a_narrow_table_omits_the_less_important_columns(tmp_path, capsys, monkeypatch):
     url = str(tmp_path / "b.db")
     learn(url, sales())
     monkeypatch.setenv("COLUMNS", "120")
-    assert "since" in said(capsys, "show", url)[1].splitlines()[3]
+    assert "since" in run_command(capsys, "show", url)[1].splitlines()[3]
     for width in (24, 40, 60, 80):
         monkeypatch.setenv("COLUMNS", str(width))
-        out = said(capsys, "show", url)[1]
+        out = run_command(capsys, "show", url)[1]
         assert max(map(len, out.splitlines())) <= width
         assert "mean" in out
 
@@ -131,10 +142,10 @@ def test_a_missing_belief_key_or_source_is_status_1(url, capsys):
         (["reset", url, "truth", "z", "--yes"], "has no key 'z'"),
         (["reset", url, "--source", "z", "--yes"], "has no source 'z'; sources: listed"),
     ):
-        status, _, err = said(capsys, *words)
+        status, _, err = run_command(capsys, *words)
         assert (status, message in err) == (1, True), err
-    assert said(capsys, "show", url, "truth", "a", "b")[0] == 2
-    assert said(capsys, "predict", url, "truth")[0] == 2
+    assert run_command(capsys, "show", url, "truth", "a", "b")[0] == 2
+    assert run_command(capsys, "predict", url, "truth")[0] == 2
 
 
 def test_a_missing_store_is_not_created(tmp_path, postgres_url, capsys):
@@ -142,12 +153,12 @@ def test_a_missing_store_is_not_created(tmp_path, postgres_url, capsys):
     for words in (["show"], ["predict"], ["reset"], ["dead-letters", "--drop", "--yes"]):
         belief = ["b"] if words[0] in ("predict", "reset") else []
         more = ["--yes"] if words[0] == "reset" else words[1:]
-        status, _, err = said(capsys, words[0], path, *belief, *more)
+        status, _, err = run_command(capsys, words[0], path, *belief, *more)
         assert (status, "no such file" in err) == (4, True), err
-        assert said(capsys, words[0], postgres_url, *belief, *more)[0] == 4
+        assert run_command(capsys, words[0], postgres_url, *belief, *more)[0] == 4
     assert not path.exists()
     path.touch()
-    assert said(capsys, "show", path)[::2] == (
+    assert run_command(capsys, "show", path)[::2] == (
         4,
         f"seqbayes show: {path} is not a store of seqbayes\n",
     )
@@ -222,7 +233,7 @@ def various(n=40, seed=3):
 def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path, capsys):
     parquet = pytest.importorskip("pyarrow.parquet")
     learn(url, various(), VARIED, collectors=[History(every=0.0)])
-    status, out, err = said(capsys, "show", url)
+    status, out, err = run_command(capsys, "show", url)
     assert (status, err) == (0, "")
     for text in (
         "covariance y,z",
@@ -233,18 +244,18 @@ def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path,
         "y mean",
     ):
         assert text in out, text
-    told = {
+    answered = {
         line["belief"]: line
-        for line in map(json.loads, said(capsys, "show", url, "--json")[1].splitlines())
+        for line in map(json.loads, run_command(capsys, "show", url, "--json")[1].splitlines())
     }
-    assert set(told) == {belief.name for belief in VARIED}
-    assert told["level"]["clock"].startswith("1970-01-01T00:00:3")
-    assert set(told["mix"]["components"]) == {"lo", "hi"}
+    assert set(answered) == {belief.name for belief in VARIED}
+    assert answered["level"]["clock"].startswith("1970-01-01T00:00:3")
+    assert set(answered["mix"]["components"]) == {"lo", "hi"}
     (counted,) = stream.show(url, "open")
-    assert list(map(int, told["open"]["components"])) == [
+    assert list(map(int, answered["open"]["components"])) == [
         counted.state.names[k] for k in counted.state.ranking
     ]
-    assert told["line"]["document"]["estimator"] == "ConjugateLinearRegression"
+    assert answered["line"]["document"]["estimator"] == "ConjugateLinearRegression"
     for words in (
         ["shares", "--value", "u"],
         ["level", "a", "--value", "2.5", "--as-of", "now"],
@@ -256,10 +267,10 @@ def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path,
         ["class", "--value", '{"y": 2}'],
         ["level", "--prior"],
     ):
-        status, out, err = said(capsys, "predict", url, *words)
+        status, out, err = run_command(capsys, "predict", url, *words)
         assert (status, err) == (0, ""), err
         assert out.startswith(words[0])
-        assert json.loads(said(capsys, "predict", url, *words, "--json")[1])
+        assert json.loads(run_command(capsys, "predict", url, *words, "--json")[1])
     for what, count in (("beliefs", None), ("history", None), ("dead-letters", 0)):
         rows = {}
         for form in ("parquet", "csv"):
@@ -287,16 +298,19 @@ def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path,
 
 def test_predictions_are_those_of_the_state(url, capsys):
     state = learn(url, sales())["truth"]["a"]
-    told = stream.predict(url, "truth", "a", [True])
-    assert told["prediction"] is state.predict_one()
-    assert told["probabilities"] == {"false": state.predictive.p(0), "true": state.predictive.p(1)}
-    assert told["values"] == [{"value": True, "log_predictive": state.log_predictive(True)}]
-    out = said(capsys, "predict", url, "truth", "a", "--value", "1")[1]
+    answered = stream.predict(url, "truth", "a", [True])
+    assert answered["prediction"] is state.predict_one()
+    assert answered["probabilities"] == {
+        "false": state.predictive.p(0),
+        "true": state.predictive.p(1),
+    }
+    assert answered["values"] == [{"value": True, "log_predictive": state.log_predictive(True)}]
+    out = run_command(capsys, "predict", url, "truth", "a", "--value", "1")[1]
     assert out.startswith(f"truth a: n = {state.n_samples:g}\n")
     assert f"log predictive {state.log_predictive(1):.6g}" in out
     assert stream.predict(url, "truth", prior=True)["mean"] == pytest.approx(0.4)
     for bad in ("2", "maybe", "nan"):
-        status, _, err = said(capsys, "predict", url, "truth", "a", "--value", bad)
+        status, _, err = run_command(capsys, "predict", url, "truth", "a", "--value", bad)
         assert (status, "expected" in err) == (2, True)
 
 
@@ -312,11 +326,12 @@ def test_predict_returns_the_responsibilities_of_a_mixture(url, capsys):
                 "probabilities": {str(k): p for k, p in state.predict_proba_one(9.0).items()},
             }
         ]
-    out = said(capsys, "predict", url, "open", "--value", "9")[1]
+    out = run_command(capsys, "predict", url, "open", "--value", "9")[1]
     assert f"9: prediction {states['open'][()].predict_one(9.0)}, log predictive " in out
     weights = states["open"][()].weights
     parts = [
-        row.split(",")[1] for row in said(capsys, "show", url, "open", "--csv")[1].splitlines()
+        row.split(",")[1]
+        for row in run_command(capsys, "show", url, "open", "--csv")[1].splitlines()
     ]
     assert sum(part.endswith(" weight") for part in parts) == len(weights) > 1
 
@@ -325,11 +340,11 @@ def test_a_mixture_without_priors_can_be_shown_and_predicted(url, capsys):
     clusters = Belief("clusters", DirichletProcessMixture(seed=1, buffer=9), ["y", "z"])
     state = learn(url, various(), [clusters])["clusters"][()]
     value = {"y": 9.0, "z": 0.0}
-    (told,) = stream.predict(url, "clusters", values=[value])["values"]
-    assert told["prediction"] == state.predict_one(value)
-    status, out, _ = said(capsys, "predict", url, "clusters", "--value", json.dumps(value))
+    (answered,) = stream.predict(url, "clusters", values=[value])["values"]
+    assert answered["prediction"] == state.predict_one(value)
+    status, out, _ = run_command(capsys, "predict", url, "clusters", "--value", json.dumps(value))
     assert (status, "log predictive" in out) == (0, True)
-    assert "mean y" in said(capsys, "show", url)[1]
+    assert "mean y" in run_command(capsys, "show", url)[1]
 
 
 # merge
@@ -347,7 +362,7 @@ def shards(directory, belief, records, cuts):
 
 def test_merged_shards_equal_the_whole_with_the_prior_counted_once(url, tmp_path, capsys):
     urls, whole = shards(tmp_path, TRUTH, sales(100), [30, 70])
-    status, out, err = said(capsys, "merge", *urls, "-o", url)
+    status, out, err = run_command(capsys, "merge", *urls, "-o", url)
     assert (status, out, err) == (0, f"{url}: 1 beliefs, 3 keys, 0 dead letters\n", "")
     assert {a.key["k"]: a.state for a in stream.show(url)} == whole
     with open_store(url, "read") as store:
@@ -417,16 +432,16 @@ def test_different_declarations_are_rejected_and_leave_no_file(url, tmp_path, ca
     first, second, third = (str(tmp_path / f"{name}.db") for name in "abc")
     learn(first, sales(5))
     learn(second, sales(5), Belief("truth", Beta(2, 4), field="x", by="k"))
-    status, _, err = said(capsys, "merge", first, second, "-o", third)
+    status, _, err = run_command(capsys, "merge", first, second, "-o", third)
     assert status == 4
     assert f"belief 'truth' differs between {first} and {second}: " in err
     assert "state.prior.beta is 3.0, not 4.0" in err
     assert not os.path.exists(third)
     learn(url, [])
-    assert said(capsys, "merge", first, url, "-o", first)[0] == 4
+    assert run_command(capsys, "merge", first, url, "-o", first)[0] == 4
     assert len(stored(first)) > 0
-    assert said(capsys, "merge", first, "-o", third)[0] == 2
-    assert said(capsys, "merge", first, f"sqlite:{first}", "-o", third)[0] == 2
+    assert run_command(capsys, "merge", first, "-o", third)[0] == 2
+    assert run_command(capsys, "merge", first, f"sqlite:{first}", "-o", third)[0] == 2
 
 
 def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
@@ -450,7 +465,7 @@ def test_a_source_with_different_offsets_cannot_be_resumed_by_mistake(url, tmp_p
     where = "had read 'same' up to different positions"
     with open_store(url) as store, pytest.raises(StoreError, match=where):
         Pipeline(Listed([], name="same"), [TRUTH], store)
-    assert said(capsys, "reset", url, "--source", "same", "--yes")[0] == 0
+    assert run_command(capsys, "reset", url, "--source", "same", "--yes")[0] == 0
     assert sum(s.n_samples for s in learn(url, sales(9), name="same")["truth"].values()) == 23
     other = str(tmp_path / "c.db")
     copy = shutil.copy(first, tmp_path / "d.db")
@@ -470,12 +485,12 @@ def test_an_export_is_written_completely_or_not_at_all(tmp_path, capsys, monkeyp
         store.acquire()
         row = next(store.states("truth"))._replace(key='["z"]', state='{"seqbayes":1}', used=99)
         store.commit(Changes("listed", 60, 0, [row]))
-    status, _, err = said(capsys, "export", url, target)
+    status, _, err = run_command(capsys, "export", url, target)
     assert (status, 'the stored state of ["z"] of belief' in err) == (4, True)
     assert target.read_text() == "old"
     assert not list(tmp_path.glob("*.part"))
-    assert said(capsys, "export", url, tmp_path / "x.xlsx")[0] == 2
-    assert said(capsys, "export", url, tmp_path / "no" / "x.csv")[0] == 2
+    assert run_command(capsys, "export", url, tmp_path / "x.xlsx")[0] == 2
+    assert run_command(capsys, "export", url, tmp_path / "no" / "x.csv")[0] == 2
 
 
 @pytest.mark.parametrize("kind", ["store", "log", "linked", "relative"])
@@ -488,9 +503,9 @@ def test_an_export_never_replaces_its_own_store(kind, tmp_path, capsys, monkeypa
     monkeypatch.chdir(tmp_path)
     names = {"store": [url], "log": [f"{url}-wal", f"{url}-shm"], "linked": ["hard", "soft"]}
     for name in names.get(kind, ["./b.db", f"../{tmp_path.name}/b.db"]):
-        status, _, err = said(capsys, "export", url, name, "--format", "csv")
+        status, _, err = run_command(capsys, "export", url, name, "--format", "csv")
         assert (status, "belongs to the store" in err) == (2, True)
-    assert said(capsys, "export", f"sqlite:{url}", url, "--format", "csv")[0] == 2
+    assert run_command(capsys, "export", f"sqlite:{url}", url, "--format", "csv")[0] == 2
     assert len(list(stream.show(url))) == 3
 
 
@@ -519,7 +534,9 @@ def test_a_link_to_a_store_is_not_another_store(tmp_path, capsys):
     (tmp_path / "hard.db").hardlink_to(first)
     (tmp_path / "soft.db").symlink_to(first)
     for other in ("hard.db", "soft.db"):
-        status, _, err = said(capsys, "merge", first, tmp_path / other, "-o", tmp_path / "c.db")
+        status, _, err = run_command(
+            capsys, "merge", first, tmp_path / other, "-o", tmp_path / "c.db"
+        )
         assert (status, "expected at least two different stores" in err) == (2, True)
     assert not (tmp_path / "c.db").exists()
 
@@ -532,14 +549,14 @@ def test_an_export_replaces_nothing_but_regular_files(tmp_path, capsys):
     folder = tmp_path / "folder.csv"
     folder.mkdir()
     for target in (pipe, folder, "/dev/null"):
-        status, _, err = said(capsys, "export", url, target, "--format", "csv")
+        status, _, err = run_command(capsys, "export", url, target, "--format", "csv")
         assert (status, "is not a regular file" in err) == (2, True)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     link, target = tmp_path / "link.csv", tmp_path / "target.csv"
     link.symlink_to(target)
     bystander = tmp_path / "target.csv.part"
     bystander.write_text("mine")
-    assert said(capsys, "export", url, link)[0] == 0
+    assert run_command(capsys, "export", url, link)[0] == 0
     assert link.is_symlink()
     assert target.read_text().startswith("belief,key.k,")
     assert bystander.read_text() == "mine"
@@ -549,7 +566,7 @@ def test_a_missing_pyarrow_is_reported_with_the_install_command(tmp_path, monkey
     url = str(tmp_path / "b.db")
     learn(url, sales(3))
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    status, _, err = said(capsys, "export", url, tmp_path / "x.parquet")
+    status, _, err = run_command(capsys, "export", url, tmp_path / "x.parquet")
     assert (status, "[parquet]'" in err) == (2, True)
     assert not (tmp_path / "x.parquet").exists()
 
@@ -561,20 +578,22 @@ def test_a_reset_deletes_only_what_was_named(url, capsys, monkeypatch):
     other = Belief("other", Beta(), field="x")
     learn(url, sales(), [TRUTH, other], collectors=[History(every=0.0)])
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    status, _, err = said(capsys, "reset", url, "truth", "a")
+    status, _, err = run_command(capsys, "reset", url, "truth", "a")
     assert (status, "pass --yes" in err) == (2, True)
     assert len(stored(url)) == 3
-    assert said(capsys, "reset", url, "truth", "a", "--yes")[0] == 0
+    assert run_command(capsys, "reset", url, "truth", "a", "--yes")[0] == 0
     assert set(stored(url)) == {'["b"]', '["c"]'}
     with open_store(url, "read") as store:
         assert store.history("truth", '["a"]') == []
         assert store.history("truth", '["b"]') != []
-    assert said(capsys, "reset", url, "truth", "--yes")[1].endswith("with all its keys, 2 keys\n")
+    assert run_command(capsys, "reset", url, "truth", "--yes")[1].endswith(
+        "with all its keys, 2 keys\n"
+    )
     with open_store(url, "read") as store:
         assert list(store.beliefs()) == ["other"]
         assert store.events("listed") == 60
     learn(url, [], Belief("truth", Beta(9, 9), field="x"))  # it can be declared again
-    assert said(capsys, "reset", url)[0] == 2
+    assert run_command(capsys, "reset", url)[0] == 2
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("no\n", 1), ("", 1)])
@@ -586,7 +605,7 @@ def test_a_reset_asks_for_confirmation_on_a_terminal(answer, status, tmp_path, c
     url = str(tmp_path / "b.db")
     learn(url, sales())
     monkeypatch.setattr("sys.stdin", Terminal(answer))
-    assert said(capsys, "reset", url, "truth")[0] == status
+    assert run_command(capsys, "reset", url, "truth")[0] == status
     with open_store(url, "read") as store:
         assert store.entry_count("truth") == (3 if status else 0)
 
@@ -648,7 +667,7 @@ def test_a_retry_learns_usable_dead_letters_exactly_once(url, tmp_path, capsys):
 def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):
     cli.main(["run", str(config(tmp_path, url))])
     capsys.readouterr()
-    status, out, _ = said(capsys, "dead-letters", url, "--json")
+    status, out, _ = run_command(capsys, "dead-letters", url, "--json")
     letters = [json.loads(line) for line in out.splitlines()]
     assert [(each["number"], each["position"], each["belief"]) for each in letters] == [
         (1, 22, None),
@@ -658,12 +677,12 @@ def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):
     ]
     assert letters[1]["raw"] == BAD[2].decode()
     assert letters[1]["reason"] == "field 'x': it is missing"
-    out = said(capsys, "dead-letters", url, "--top", "2")[1]
+    out = run_command(capsys, "dead-letters", url, "--top", "2")[1]
     assert out.endswith('{"y": 7, "k": "b"}\n4 dead letters, the last 2 shown\n')
-    assert said(capsys, "dead-letters", url, "--drop", "2", "3", "--yes")[0] == 0
+    assert run_command(capsys, "dead-letters", url, "--drop", "2", "3", "--yes")[0] == 0
     assert numbers(url) == [1, 4]
-    assert said(capsys, "dead-letters", url, "--source", "other")[1] == "0 dead letters\n"
-    assert said(capsys, "dead-letters", url, "--drop", "--yes")[0] == 0
+    assert run_command(capsys, "dead-letters", url, "--source", "other")[1] == "0 dead letters\n"
+    assert run_command(capsys, "dead-letters", url, "--drop", "--yes")[0] == 0
     assert numbers(url) == []
 
 
@@ -741,19 +760,24 @@ def test_show_and_predict_title_keys_alike(url, capsys):
     pooled = Belief("pooled", Beta(), field="x", by=["k", "l"], max_keys=1, over="pool")
     beliefs = [Belief("all", Beta(), field="x"), Belief("one", Beta(), field="x", by="k"), pooled]
     learn(url, lines({"x": True, "k": "", "l": "v"}, {"x": True, "k": "u", "l": ""}), beliefs)
-    assert said(capsys, "predict", url, "all")[1].startswith("all all: n = 2\n")
-    assert said(capsys, "predict", url, "one", "")[1].startswith("one (empty): n = 1\n")
-    assert said(capsys, "predict", url, "pooled", "--rest")[1].startswith("pooled (rest): n = 1\n")
-    out = said(capsys, "show", url)[1]
+    assert run_command(capsys, "predict", url, "all")[1].startswith("all all: n = 2\n")
+    assert run_command(capsys, "predict", url, "one", "")[1].startswith("one (empty): n = 1\n")
+    assert run_command(capsys, "predict", url, "pooled", "--rest")[1].startswith(
+        "pooled (rest): n = 1\n"
+    )
+    out = run_command(capsys, "show", url)[1]
     for key in ("all", "(empty)", "(empty) / v", "(rest)"):
         assert re.search(rf"^{re.escape(key)} ", out, re.MULTILINE), (key, out)
-    assert list(csv.reader(said(capsys, "show", url, "one", "--csv")[1].splitlines()))[1][1] == ""
+    assert (
+        list(csv.reader(run_command(capsys, "show", url, "one", "--csv")[1].splitlines()))[1][1]
+        == ""
+    )
 
 
 def test_a_reset_without_a_target_is_rejected(url, capsys):
     learn(url, sales())
     for words in (["--yes"], ["--rest", "--yes"], ["truth", "--source", "listed", "--yes"]):
-        status, _, err = said(capsys, "reset", url, *words)
+        status, _, err = run_command(capsys, "reset", url, *words)
         assert (status, "name what to reset" in err) == (2, True)
     assert stored(url)
 
@@ -764,10 +788,10 @@ def test_dead_letters_of_another_source_are_not_deleted(url, capsys):
     first, *others = [letter.number for letter in stream.dead_letters(url)]
     assert stream.dead_letters(url, "two").drop([first]) == 0
     assert stream.dead_letters(url, "two").drop() == len(others) == 2
-    assert said(capsys, "dead-letters", url, "--drop", str(first), "--yes")[0] == 0
+    assert run_command(capsys, "dead-letters", url, "--drop", str(first), "--yes")[0] == 0
     assert list(stream.dead_letters(url)) == []
 
 
 def test_one_event_is_singular(url, capsys):
     learn(url, lines({"x": True, "k": "a"}))
-    assert "listed: 1 event, last commit" in said(capsys, "show", url)[1]
+    assert "listed: 1 event, last commit" in run_command(capsys, "show", url)[1]
