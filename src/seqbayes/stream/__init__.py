@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.source import Batch, Source, SourceError, register_source
     from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
     from seqbayes.stream.verbs.check import check
+    from seqbayes.stream.verbs.compare import compare
     from seqbayes.stream.verbs.dead_letters import dead_letters
     from seqbayes.stream.verbs.export import export
     from seqbayes.stream.verbs.init import init
@@ -39,6 +40,7 @@ __all__ = [
     "StoreError",
     "Times",
     "check",
+    "compare",
     "dead_letters",
     "export",
     "init",
