@@ -87,7 +87,7 @@ def test_errors_in_the_configuration_are_status_2(tmp_path, capsys):
         out, err = capsys.readouterr()
         assert out == ""
         assert err.splitlines()[:2] == [
-            f"{path} has 4 mistakes:",
+            f"{path} has 4 errors:",
             "  stor: unknown key: did you mean 'store'?",
         ]
         assert cli.main([verb, str(tmp_path / "none.toml")]) == 2

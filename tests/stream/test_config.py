@@ -34,10 +34,10 @@ def belief(text):
     return parse_config(f"{BASE}[belief.b]\n{text}".encode()).beliefs[0]
 
 
-def mistakes(text):
+def errors(text):
     with pytest.raises(ConfigError) as caught:
         parse_config(text.encode() if isinstance(text, str) else text)
-    return caught.value.mistakes
+    return caught.value.errors
 
 
 def test_a_complete_configuration_is_read():
@@ -146,14 +146,14 @@ def test_estimators():
         'state="mixture-discriminant"\nfield="y"\nfeatures=["a"]\nparameters={components=2, seed=1}'
     )
     assert mixtures.state.to_dict() == MixtureDiscriminant(2, seed=1).to_dict()
-    for text, mistake in [
+    for text, error in [
         ("", "belief.b.features: it is missing"),
         ('features=["a"]\nparameters={colour=1}', "belief.b.parameters: .*'colour'"),
         ('features=["a"]\nparameters={strength=-1}', "belief.b.parameters: expected strength > 0"),
         ('features=["a"]\nhalf_life=3', "belief.b.half_life: it cannot be combined with"),
     ]:
-        found = mistakes(f'{BASE}[belief.b]\nstate="conjugate-nb"\nfield="y"\n{text}')
-        assert any(re.search(mistake, each) for each in found), found
+        found = errors(f'{BASE}[belief.b]\nstate="conjugate-nb"\nfield="y"\n{text}')
+        assert any(re.search(error, each) for each in found), found
 
 
 def test_the_default_seed_is_zero():
@@ -298,7 +298,7 @@ def test_a_mixture_that_counts_its_components_is_resumed_by_any_run(tmp_path):
 
 
 def test_every_error_is_listed():
-    found = mistakes(
+    found = errors(
         """
         stor = "a.db"
         dead_letters = 3
@@ -368,7 +368,7 @@ def test_every_error_is_listed():
 
 
 @pytest.mark.parametrize(
-    ("text", "mistake"),
+    ("text", "error"),
     [
         ("store = ", r"line 1"),
         ("store = 'a'\nstore = 'b'", "line 2"),
@@ -463,9 +463,9 @@ def test_every_error_is_listed():
         ),
     ],
 )
-def test_errors_name_their_path(text, mistake):
-    found = mistakes(text)
-    assert any(re.search(mistake.replace("${", r"\${"), each) for each in found), found
+def test_errors_name_their_path(text, error):
+    found = errors(text)
+    assert any(re.search(error.replace("${", r"\${"), each) for each in found), found
 
 
 def test_a_byte_order_mark_is_ignored():
@@ -480,7 +480,7 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
     monkeypatch.setitem(sys.modules, client, None)
     for name in (kind, f"{kind}_feed"):
         monkeypatch.delitem(sys.modules, f"seqbayes.stream.sources.{name}", raising=False)
-    (found,) = mistakes(
+    (found,) = errors(
         f"store = 'a'\nsource = {{kind = '{kind}'}}\nbelief.b = {{state='beta', field='x'}}"
     )
     assert found.startswith("source.kind: ")
@@ -510,7 +510,7 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
 )
 def test_options_of_sources_are_checked(source, told, monkeypatch):
     monkeypatch.delenv("NONE", raising=False)
-    (found,) = mistakes(
+    (found,) = errors(
         f"store = 'a'\nsource = {{ {source} }}\nbelief.b = {{state='beta', field='x'}}"
     )
     assert found.startswith("source: ")
@@ -520,7 +520,7 @@ def test_options_of_sources_are_checked(source, told, monkeypatch):
 def test_errors_name_the_file(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text("x = 1")
-    with pytest.raises(ConfigError, match=r"my.toml has 4 mistakes:\n  x: unknown key"):
+    with pytest.raises(ConfigError, match=r"my.toml has 4 errors:\n  x: unknown key"):
         load_config(path)
     with pytest.raises(FileNotFoundError):
         load_config(tmp_path / "other.toml")
@@ -594,13 +594,13 @@ def test_the_initial_configuration_is_valid(tmp_path):
     ],
 )
 def test_keys_of_other_states_are_refused_even_if_empty(text, key):
-    assert mistakes(f"{BASE}[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}") == [
+    assert errors(f"{BASE}[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}") == [
         f"belief.b.{key}: it cannot be combined with state = 'beta'"
     ]
 
 
 def test_no_error_hides_another():
-    found = mistakes(
+    found = errors(
         f"""{BASE}
         dead_letters = {{ most = -1 }}
         [belief.a]
@@ -654,7 +654,7 @@ def test_no_error_hides_another():
 )
 def test_components_that_a_mixture_cannot_have_are_named(state, key, given):
     text = f"state = '{state}'\nfield = 'x'\n{key} = {given or '{}'}"
-    (found,) = mistakes(f"{BASE}[belief.b]\n{text}")
+    (found,) = errors(f"{BASE}[belief.b]\n{text}")
     assert found.startswith(f"belief.b.{key}: ")
 
 

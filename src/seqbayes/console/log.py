@@ -50,7 +50,7 @@ class Log:
         self._out = sys.stderr if out is None else out
         self.moving = ""
 
-    def say(self, event: str, text: str = "", level: str = "info", **values: Any) -> None:
+    def event(self, event: str, text: str = "", level: str = "info", **values: Any) -> None:
         """Log an event.
 
         Parameters

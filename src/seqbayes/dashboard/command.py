@@ -79,7 +79,7 @@ def command(args: argparse.Namespace) -> int:
     if config is None:
         return USAGE_ERROR
     feed = StateFeed()
-    runner = PipelineThread(config, feed, (Progress(log),), log.say)
+    runner = PipelineThread(config, feed, (Progress(log),), log.event)
 
     def begin() -> Origin:
         runner.start()
@@ -171,11 +171,11 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
         logging.getLogger("uvicorn").addHandler(_Said(log))
         sys.setswitchinterval(SWITCH)
         try:
-            site = Site(origin, access, args.frame_ancestors, log.say)
+            site = Site(origin, access, args.frame_ancestors, log.event)
             serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
         finally:
             origin.close()
-        log.say("stopped", "the server has stopped", signal=interruption.signal)
+        log.event("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
 
 
@@ -189,20 +189,20 @@ class _Said(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record, except about clients dropped during a stream."""
         if "without completing response" not in record.getMessage():
-            self._log.say("http", self.format(record), record.levelname.lower())
+            self._log.event("http", self.format(record), record.levelname.lower())
 
 
 def _say(
     args: argparse.Namespace, log: Log, url: str, access: Access, interruption: Interruption
 ) -> None:
-    log.say("started", f"{url}", url=url)
+    log.event("started", f"{url}", url=url)
     if access.generated:
-        log.say("token", f"the token for writing is {access.token}", token=access.token)
+        log.event("token", f"the token for writing is {access.token}", token=access.token)
     if args.open and not interruption:
         webbrowser.open(url)
     sys.stderr.flush()
 
 
 def _fail(log: Log, error: Exception, status: int) -> int:
-    log.say("failed", str(error), "error")
+    log.event("failed", str(error), "error")
     return status

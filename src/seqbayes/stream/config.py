@@ -17,7 +17,7 @@ from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state
-from seqbayes.stream.schema import ConfigError, Mistakes, guess, join
+from seqbayes.stream.schema import ConfigError, ErrorList, guess, join
 from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
 from seqbayes.stream.stores import check_url, open_store
 
@@ -145,7 +145,7 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
     --------
     >>> parse_config(b'stor = "a.db"')
     Traceback (most recent call last):
-    seqbayes.stream.schema.ConfigError: the configuration has 4 mistakes:
+    seqbayes.stream.schema.ConfigError: the configuration has 4 errors:
       stor: unknown key: did you mean 'store'?
       store: it is missing
       source: it is missing
@@ -160,32 +160,32 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
         last = text.rstrip().count(b"\n") + 1
         reason = str(error).replace("at end of document", f"at line {last}, the last one")
         raise ConfigError(name, [reason]) from None
-    mistakes = Mistakes()
-    config = _read(document, mistakes)
-    if config is None or mistakes.found:
-        raise ConfigError(name, mistakes.found)
+    errors = ErrorList()
+    config = _read(document, errors)
+    if config is None or errors.found:
+        raise ConfigError(name, errors.found)
     return config
 
 
-def _read(document: Mapping[str, Any], mistakes: Mistakes) -> Config | None:
-    root = mistakes.read("", document, Root)
+def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
+    root = errors.read("", document, Root)
     # the other tables are checked even if one is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
-    source = _source(given.get("source"), mistakes)
-    beliefs = _beliefs(given.get("belief"), mistakes)
-    pace = _pace(given.get("commit", {}), mistakes)
-    history = _history(given.get("history", {}), mistakes)
-    letters = mistakes.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
+    source = _source(given.get("source"), errors)
+    beliefs = _beliefs(given.get("belief"), errors)
+    pace = _pace(given.get("commit", {}), errors)
+    history = _history(given.get("history", {}), errors)
+    letters = errors.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
     if letters is not None and letters.most < 0:
-        mistakes.note("dead_letters.most", f"expected a number >= 0, got {letters.most}")
+        errors.note("dead_letters.most", f"expected a number >= 0, got {letters.most}")
     if isinstance(given.get("store"), str):
-        mistakes.attempt("store", lambda: check_url(given["store"]))
+        errors.attempt("store", lambda: check_url(given["store"]))
     if root is None or source is None or pace is None or letters is None:
         return None
     return Config(root.store, source, beliefs, pace, history, letters.most)
 
 
-def _source(table: Any, mistakes: Mistakes) -> tuple[type[Source], dict[str, Any]] | None:
+def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
     if not isinstance(table, Mapping):
         return None
     options = dict(table)
@@ -193,72 +193,72 @@ def _source(table: Any, mistakes: Mistakes) -> tuple[type[Source], dict[str, Any
     if kind not in (kinds := source_kinds()):
         known = ", ".join(kinds)
         got = "it is missing" if kind is None else f"unknown kind {kind!r}"
-        mistakes.note("source.kind", f"{got}{guess(kind, kinds) or f'; there are {known}'}")
+        errors.note("source.kind", f"{got}{guess(kind, kinds) or f'; there are {known}'}")
         return None
     try:
         loaded = load_source(kind)
     except ModuleNotFoundError as error:
-        mistakes.note("source.kind", error)
+        errors.note("source.kind", error)
         return None
     parameters = source_parameters(loaded)
-    before = len(mistakes.found)
+    before = len(errors.found)
     for name, value in options.items():
         if isinstance(value, str) and "\0" in value:
-            mistakes.note(join("source", name), "it contains a NUL character")
-    mistakes.unknown("source", options, parameters)
+            errors.note(join("source", name), "it contains a NUL character")
+    errors.unknown("source", options, parameters)
     for name, (hint, required) in parameters.items():
         path = join("source", name)
         if name in options:
-            options[name] = mistakes.convert(path, options[name], hint, None)
+            options[name] = errors.convert(path, options[name], hint, None)
         elif required:
-            mistakes.note(path, "it is missing")
-    if len(mistakes.found) == before:  # the source itself checks what types cannot express
-        mistakes.attempt("source", lambda: loaded(**options).close())
+            errors.note(path, "it is missing")
+    if len(errors.found) == before:  # the source itself checks what types cannot express
+        errors.attempt("source", lambda: loaded(**options).close())
     return loaded, options
 
 
-def _duration(path: str, given: Any, mistakes: Mistakes) -> float:
-    return mistakes.attempt(path, lambda: parse_duration(given)) or 1.0
+def _duration(path: str, given: Any, errors: ErrorList) -> float:
+    return errors.attempt(path, lambda: parse_duration(given)) or 1.0
 
 
-def _positive(path: str, table: msgspec.Struct, names: Sequence[str], mistakes: Mistakes) -> None:
+def _positive(path: str, table: msgspec.Struct, names: Sequence[str], errors: ErrorList) -> None:
     for name in names:
         value = getattr(table, name)
         if not 0 < value <= MOST:
             limit = "above 0" if value < 1 else f"up to {MOST}"
-            mistakes.note(join(path, name), f"expected a number {limit}, got {value}")
+            errors.note(join(path, name), f"expected a number {limit}, got {value}")
 
 
-def _pace(table: Any, mistakes: Mistakes) -> Pace | None:
-    commit = mistakes.read("commit", table, CommitTable)
+def _pace(table: Any, errors: ErrorList) -> Pace | None:
+    commit = errors.read("commit", table, CommitTable)
     if commit is None:
         return None
-    _positive("commit", commit, ("events", "keys"), mistakes)
-    return Pace(_duration("commit.every", commit.every, mistakes), commit.events, commit.keys)
+    _positive("commit", commit, ("events", "keys"), errors)
+    return Pace(_duration("commit.every", commit.every, errors), commit.events, commit.keys)
 
 
-def _history(table: Any, mistakes: Mistakes) -> dict[str, Any] | None:
-    history = None if table is False else mistakes.read("history", table, HistoryTable)
+def _history(table: Any, errors: ErrorList) -> dict[str, Any] | None:
+    history = None if table is False else errors.read("history", table, HistoryTable)
     if history is None:
         return None
-    _positive("history", history, ("keys", "points"), mistakes)
-    every = _duration("history.every", history.every, mistakes)
+    _positive("history", history, ("keys", "points"), errors)
+    every = _duration("history.every", history.every, errors)
     return {"every": every, "keys": history.keys, "points": history.points}
 
 
-def _beliefs(tables: Any, mistakes: Mistakes) -> list[Belief]:
+def _beliefs(tables: Any, errors: ErrorList) -> list[Belief]:
     if not isinstance(tables, Mapping):
         return []
     if not tables:
-        mistakes.note("belief", "expected at least one")
+        errors.note("belief", "expected at least one")
     beliefs = []
     for name, given in tables.items():
         path = join("belief", name)
-        before = len(mistakes.found)
-        table = mistakes.read(path, given, BeliefTable)
+        before = len(errors.found)
+        table = errors.read(path, given, BeliefTable)
         if table is None:
             continue
-        belief = _belief(path, name, table, given, mistakes, before)
+        belief = _belief(path, name, table, given, errors, before)
         if belief is not None:
             beliefs.append(belief)
     return beliefs
@@ -269,24 +269,24 @@ def _belief(
     name: str,
     table: BeliefTable,
     given: Mapping[str, Any],
-    mistakes: Mistakes,
+    errors: ErrorList,
     before: int,
 ) -> Belief | None:
-    times = _times(path, table, mistakes)
-    state = make_state(path, table, given, mistakes)
+    times = _times(path, table, errors)
+    state = make_state(path, table, given, errors)
     for key, text in find_errors(
         table.field, table.by, table.features, table.where, table.max_keys
     ):
-        mistakes.note(join(path, key), text)
+        errors.note(join(path, key), text)
     if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
-        mistakes.note(join(path, "weight"), f"{table.weight!r} is the observed field, too")
+        errors.note(join(path, "weight"), f"{table.weight!r} is the observed field, too")
     if table.time is None:
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:
-                mistakes.note(join(path, key), "it needs time, the field of the event time")
-    if state is None or len(mistakes.found) > before:  # other errors may follow from these
+                errors.note(join(path, key), "it needs time, the field of the event time")
+    if state is None or len(errors.found) > before:  # other errors may follow from these
         return None
-    return mistakes.attempt(
+    return errors.attempt(
         path,
         lambda: Belief(
             name,
@@ -305,9 +305,9 @@ def _belief(
     )
 
 
-def _times(path: str, table: BeliefTable, mistakes: Mistakes) -> Times:
+def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:
     def limit(name: str, given: Any) -> float | None:
-        return None if given == "never" else _duration(join(path, name), given, mistakes)
+        return None if given == "never" else _duration(join(path, name), given, errors)
 
     return Times(
         UNITS[table.time_unit],

@@ -17,7 +17,7 @@ from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.state import State
-from seqbayes.stream.schema import Mistakes, guess, join
+from seqbayes.stream.schema import ErrorList, guess, join
 
 ESTIMATORS = {
     "conjugate-nb": "ConjugateNB",
@@ -100,7 +100,7 @@ def known_states() -> list[str]:
     return [*spec.families(), *OWN]
 
 
-def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes: Mistakes) -> Any:
+def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: ErrorList) -> Any:
     """Return the empty state of a belief, with its half-life; None, with notes, if it has errors.
 
     Parameters
@@ -111,39 +111,39 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], mistakes
         Its declaration.
     given
         The table as it was written, which tells the keys that are present.
-    mistakes
+    errors
         Collects the errors.
     """
     life = None
     if table.half_life is not None:
-        life = mistakes.attempt(join(path, "half_life"), lambda: parse_half_life(table.half_life))
+        life = errors.attempt(join(path, "half_life"), lambda: parse_half_life(table.half_life))
     if not isinstance(given.get("state"), str):
         if "state" not in given:
-            mistakes.note(join(path, "state"), "it is missing")
+            errors.note(join(path, "state"), "it is missing")
         return None
     name = spec.spell(table.state)
     allowed = OWN.get(name, ("likelihood", "prior", "categories", "half_life"))
     for key in _KEYS:
         if key in given and key not in allowed:
-            mistakes.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
+            errors.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
     makers: dict[str, Callable[[], Any]] = {
-        "mixture": lambda: _mixture(path, table, mistakes),
-        "dirichlet-process-mixture": lambda: _open_mixture(path, table, mistakes),
-        "product": lambda: _product(path, table, mistakes),
-        "normal-inverse-wishart": lambda: _vector(path, table, _names(table), mistakes),
-        **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, mistakes)),
+        "mixture": lambda: _mixture(path, table, errors),
+        "dirichlet-process-mixture": lambda: _open_mixture(path, table, errors),
+        "product": lambda: _product(path, table, errors),
+        "normal-inverse-wishart": lambda: _vector(path, table, _names(table), errors),
+        **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, errors)),
     }
-    make: Callable[[], Any] = makers.get(name, lambda: _simple(path, table, mistakes))
+    make: Callable[[], Any] = makers.get(name, lambda: _simple(path, table, errors))
     state = make()
     if state is None or life is None or "half_life" not in allowed:
         return state
-    return mistakes.attempt(join(path, "half_life"), lambda: Decayed(state, *life))
+    return errors.attempt(join(path, "half_life"), lambda: Decayed(state, *life))
 
 
-def _simple(path: str, table: BeliefTable, mistakes: Mistakes) -> State | None:
+def _simple(path: str, table: BeliefTable, errors: ErrorList) -> State | None:
     several = 1 if isinstance(table.field, str) else max(len(table.field), 1)
     plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
-    return _state(path, plain, several, mistakes)
+    return _state(path, plain, several, errors)
 
 
 def _names(table: BeliefTable) -> tuple[str, ...] | None:
@@ -152,25 +152,25 @@ def _names(table: BeliefTable) -> tuple[str, ...] | None:
 
 
 def _vector(
-    path: str, table: BeliefTable | StateTable, names: tuple[str, ...] | None, mistakes: Mistakes
+    path: str, table: BeliefTable | StateTable, names: tuple[str, ...] | None, errors: ErrorList
 ) -> State | None:
     if not isinstance(table.prior, Mapping):
-        mistakes.note(join(path, "prior"), "expected a table with prior_mean, a list of numbers")
+        errors.note(join(path, "prior"), "expected a table with prior_mean, a list of numbers")
         return None
     prior = dict(table.prior)
-    return mistakes.attempt(
+    return errors.attempt(
         join(path, "prior"),
         lambda: NormalInverseWishart(**prior, likelihood=MultivariateNormal(features=names)),
     )
 
 
-def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
+def _estimator(path: str, table: BeliefTable, errors: ErrorList) -> Any:
     if not table.features:
-        mistakes.note(join(path, "features"), "it is missing: the fields to learn from")
+        errors.note(join(path, "features"), "it is missing: the fields to learn from")
     kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
     seeded = {"seed": SEED} if "seed" in inspect.signature(kind).parameters else {}
     if seeded:
-        _check_seed(join(path, "parameters"), table.parameters.get("seed"), mistakes)
+        _check_seed(join(path, "parameters"), table.parameters.get("seed"), errors)
 
     def make() -> Any:
         try:
@@ -178,21 +178,21 @@ def _estimator(path: str, table: BeliefTable, mistakes: Mistakes) -> Any:
         except (AttributeError, KeyError) as error:  # of a parameter of another type
             raise PriorError(f"{kind.__name__} cannot be made with them: {error}") from None
 
-    return mistakes.attempt(join(path, "parameters"), make)
+    return errors.attempt(join(path, "parameters"), make)
 
 
 def _states(
     path: str,
     tables: Mapping[str, Any],
-    mistakes: Mistakes,
+    errors: ErrorList,
     names: tuple[str, ...] | None = None,
 ) -> dict[str, State] | None:
     """Return named states; None, with notes, if one has an error."""
     states = {}
     for name, given in tables.items():
         place = join(path, name)
-        plain = mistakes.read(place, given, StateTable)
-        state = None if plain is None else _inner(place, plain, given, names, mistakes)
+        plain = errors.read(place, given, StateTable)
+        state = None if plain is None else _inner(place, plain, given, names, errors)
         if state is not None:
             states[name] = state
     return states if len(states) == len(tables) else None
@@ -203,80 +203,80 @@ def _inner(
     table: StateTable,
     given: Mapping[str, Any],
     names: tuple[str, ...] | None,
-    mistakes: Mistakes,
+    errors: ErrorList,
 ) -> State | None:
     """Return a state that is part of another one."""
     name = spec.spell(table.state)
     allowed = INNER.get(name, ("likelihood", "prior", "categories"))
     for key in given:
         if key in _KEYS and key not in allowed:
-            mistakes.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
+            errors.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
     if name == "product":
-        return _product(path, table, mistakes)
+        return _product(path, table, errors)
     if name == "normal-inverse-wishart":
-        return _vector(path, table, names, mistakes)
-    return _state(path, table, 1, mistakes)
+        return _vector(path, table, names, errors)
+    return _state(path, table, 1, errors)
 
 
-def _product(path: str, table: BeliefTable | StateTable, mistakes: Mistakes) -> Product | None:
-    states = _states(join(path, "fields"), table.fields, mistakes)
+def _product(path: str, table: BeliefTable | StateTable, errors: ErrorList) -> Product | None:
+    states = _states(join(path, "fields"), table.fields, errors)
     if states is None:
         return None
-    return mistakes.attempt(join(path, "fields"), lambda: Product(states))
+    return errors.attempt(join(path, "fields"), lambda: Product(states))
 
 
-def _mixture(path: str, table: BeliefTable, mistakes: Mistakes) -> Mixture | None:
+def _mixture(path: str, table: BeliefTable, errors: ErrorList) -> Mixture | None:
     place = join(path, "components")
-    components = _states(place, table.components, mistakes, _names(table))
-    _check_seed(path, table.seed, mistakes)
+    components = _states(place, table.components, errors, _names(table))
+    _check_seed(path, table.seed, errors)
     seed = SEED if table.seed is None else table.seed
     if table.weights is not None and table.components:
         names = len(table.components)
-        mistakes.attempt(join(path, "weights"), lambda: Mixture(names, table.weights))
-    if components is None or any(map(mistakes.within, (place, join(path, "weights")))):
+        errors.attempt(join(path, "weights"), lambda: Mixture(names, table.weights))
+    if components is None or any(map(errors.within, (place, join(path, "weights")))):
         return None
-    return mistakes.attempt(place, lambda: Mixture(components, table.weights, seed=seed))
+    return errors.attempt(place, lambda: Mixture(components, table.weights, seed=seed))
 
 
 def _open_mixture(
-    path: str, table: BeliefTable, mistakes: Mistakes
+    path: str, table: BeliefTable, errors: ErrorList
 ) -> DirichletProcessMixture | None:
-    states = _states(path, {"component": table.component}, mistakes, _names(table))
-    _check_seed(path, table.seed, mistakes)
+    states = _states(path, {"component": table.component}, errors, _names(table))
+    _check_seed(path, table.seed, errors)
     seed = SEED if table.seed is None else table.seed
     given = {"concentration": table.concentration, "most": table.most}
     named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name, value in named.items():  # one at a time, so that each error is noted
-        mistakes.attempt(join(path, name), lambda one={name: value}: DirichletProcessMixture(**one))  # type: ignore[misc]
-    if states is None or any(mistakes.within(join(path, name)) for name in named):
+        errors.attempt(join(path, name), lambda one={name: value}: DirichletProcessMixture(**one))  # type: ignore[misc]
+    if states is None or any(errors.within(join(path, name)) for name in named):
         return None
-    return mistakes.attempt(
+    return errors.attempt(
         join(path, "component"),
         lambda: DirichletProcessMixture(states["component"], seed=seed, **named),
     )
 
 
-def _check_seed(path: str, seed: Any, mistakes: Mistakes) -> None:
+def _check_seed(path: str, seed: Any, errors: ErrorList) -> None:
     if seed is not None and (type(seed) is not int or seed < 0):
-        mistakes.note(join(path, "seed"), f"expected a whole number >= 0, got {seed!r}")
+        errors.note(join(path, "seed"), f"expected a whole number >= 0, got {seed!r}")
 
 
-def _state(path: str, table: StateTable, values: int, mistakes: Mistakes) -> State | None:
+def _state(path: str, table: StateTable, values: int, errors: ErrorList) -> State | None:
     families = spec.families()
     family = families.get(spec.spell(table.state))
     if family is None:
         known = [*families, *INNER]
         hint = guess(table.state, known) or f"; there are {', '.join(known)}"
-        mistakes.note(join(path, "state"), f"no state {table.state!r}{hint}")
+        errors.note(join(path, "state"), f"no state {table.state!r}{hint}")
         return None
     named, fixed = _likelihood(table.likelihood)
-    likelihood = mistakes.attempt(
+    likelihood = errors.attempt(
         join(path, "likelihood"),
         lambda: spec.make_likelihood(family, named, fixed, values),
     )
     if likelihood is None:
         return None
-    return mistakes.attempt(
+    return errors.attempt(
         join(path, "prior"),
         lambda: spec.make_prior(family, table.prior or None, likelihood, table.categories),
     )

@@ -53,9 +53,9 @@ class Progress(Collector):
         name = pipeline.source.name
         if trouble is not None:
             text = f"{name} cannot be reached, retrying: {trouble}"
-            self._log.say("disconnected", text, "warning", source=name, reason=trouble)
+            self._log.event("disconnected", text, "warning", source=name, reason=trouble)
         else:
-            self._log.say("connected", f"{name} is reachable again", source=name)
+            self._log.event("connected", f"{name} is reachable again", source=name)
         self._trouble = trouble
 
     def line(self, pipeline: Pipeline) -> str:
@@ -79,7 +79,7 @@ class Progress(Collector):
             self.dead_letters += len(letters)
             count = count_of(len(letters), "event")
             last = letters[-1]
-            self._log.say(
+            self._log.event(
                 "dead_letters",
                 f"{count} could not be used; the last, at {last.position}: {last.reason}",
                 "warning",

@@ -15,22 +15,22 @@ T = TypeVar("T")
 
 
 class ConfigError(SeqbayesError):
-    """A configuration has errors; `mistakes` lists all of them with their paths.
+    """A configuration is invalid; `errors` lists all errors with their paths.
 
     Examples
     --------
     >>> print(ConfigError("a.toml", ["belief.x.field: it is missing"]))
-    a.toml has a mistake:
+    a.toml has an error:
       belief.x.field: it is missing
     """
 
-    def __init__(self, name: str, mistakes: list[str]) -> None:
-        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__("\n  ".join([f"{name} has {count}:", *mistakes]))
-        self.mistakes = mistakes
+    def __init__(self, name: str, errors: list[str]) -> None:
+        count = "an error" if len(errors) == 1 else f"{len(errors)} errors"
+        super().__init__("\n  ".join([f"{name} has {count}:", *errors]))
+        self.errors = errors
 
 
-class Mistakes:
+class ErrorList:
     """Collects the errors of a configuration while it is read."""
 
     def __init__(self) -> None:

@@ -355,7 +355,7 @@ def _retry(args: argparse.Namespace, log: Log) -> int:
         done = dead_letters(args.store, args.source).retry(config, tracker)
     finally:
         tracker.done()
-    log.say(
+    log.event(
         "retried",
         f"{done.used:,} used, {done.left:,} left in {args.store}",
         used=done.used,

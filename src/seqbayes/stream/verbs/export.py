@@ -410,5 +410,5 @@ def _export(args: argparse.Namespace, log: Log) -> int:
     finally:
         tracker.done()
     text = f"{count_of(count, 'row')} of {args.what} to {args.file}"
-    log.say("exported", text, file=args.file, rows=count)
+    log.event("exported", text, file=args.file, rows=count)
     return 0

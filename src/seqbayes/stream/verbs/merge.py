@@ -258,14 +258,14 @@ def _merge(args: argparse.Namespace, log: Log) -> int:
     finally:
         tracker.done()
     for warning in merged.warnings:
-        log.say("places", warning, "warning")
+        log.event("places", warning, "warning")
     counts: dict[str, Any] = {
         "beliefs": merged.beliefs,
         "keys": merged.keys,
         "dead_letters": merged.dead_letters,
     }
     if args.log_format == "json":
-        log.say("merged", **counts, output=args.output)
+        log.event("merged", **counts, output=args.output)
     else:
         parts = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
         sys.stdout.write(f"{args.output}: {', '.join(parts)}\n")

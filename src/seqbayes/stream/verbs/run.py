@@ -114,7 +114,7 @@ def _log_start(log: Log, pipeline: Pipeline) -> None:
     before = next((place.events for place in places if place.source == name), 0)
     resumed = f", resuming after {count_of(before, 'event')}" if before else ""
     text = f"{name} into {pipeline.store.url}{resumed}"
-    log.say("started", text, **_names(pipeline), store=pipeline.store.url, before=before)
+    log.event("started", text, **_names(pipeline), store=pipeline.store.url, before=before)
 
 
 def _names(pipeline: Pipeline) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption, path: str)
     counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
     if pipeline.unused_events:  # counted if every belief selects its events
         counts += f"; no belief learned {pipeline.unused_events:,}"
-    log.say(
+    log.event(
         "stopped",
         f"{count_of(pipeline.events, 'event')}: {counts}",
         **_names(pipeline),
@@ -145,5 +145,5 @@ def _finish(log: Log, pipeline: Pipeline, interruption: Interruption, path: str)
         f"none of the events could be used; fix the configuration, then learn them with seqbayes"
         f" dead-letters {shlex.quote(pipeline.store.url)} --retry {shlex.quote(path)}"
     )
-    log.say("unused", text, "warning", events=pipeline.events)
+    log.event("unused", text, "warning", events=pipeline.events)
     return NO_RESULT

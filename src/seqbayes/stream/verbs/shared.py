@@ -45,7 +45,7 @@ def attempt(log: Log, action: Callable[[], int]) -> int:
 
 def fail(log: Log, error: Exception, status: int) -> int:
     """Report an error and return the exit status."""
-    log.say("failed", str(error), "error")
+    log.event("failed", str(error), "error")
     return status
 
 
