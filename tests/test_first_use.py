@@ -8,6 +8,12 @@ import pytest
 import seqbayes as sb
 from cases import CASES
 from seqbayes.likelihoods import Binomial, Exponential
+from seqbayes.river import (
+    ConjugateLinearRegression,
+    ConjugateNB,
+    MixtureDiscriminant,
+    PredictiveSurprise,
+)
 
 
 def test_repr_shows_the_data_and_the_posterior():
@@ -108,6 +114,25 @@ def test_sum_merges(case):
 def test_errors_name_the_remedy(make, remedy):
     with pytest.raises(sb.SeqbayesError, match=remedy):
         make()
+
+
+@pytest.mark.parametrize("x", [[1, 2], "ab", 3.0, None])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: ConjugateNB().learn_one(x, "a"),
+        lambda x: ConjugateNB().predict_proba_one(x),
+        lambda x: MixtureDiscriminant().learn_one(x, "a"),
+        lambda x: MixtureDiscriminant().predict_proba_one(x),
+        lambda x: ConjugateLinearRegression().learn_one(x, 1.0),
+        lambda x: ConjugateLinearRegression().predict_one(x),
+        lambda x: PredictiveSurprise().learn_one(x),
+        lambda x: PredictiveSurprise().score_one(x),
+    ],
+)
+def test_estimators_refuse_features_without_names(call, x):
+    with pytest.raises(sb.ObservationError, match=r"write dict\(enumerate\(values\)\)"):
+        call(x)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         ObservationError
             If a value is missing or does not fit its feature.
         """
+        kinds.check_features(x)
         found = {}
         for name, value in x.items():
             feature = self._features.get(name)

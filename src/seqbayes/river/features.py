@@ -6,6 +6,7 @@ import decimal
 import functools
 import math
 import numbers
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -48,6 +49,21 @@ def bounded_weight(w: Any) -> float:
         If `w` is invalid.
     """
     return bounded(read_weight(w), "a weight")
+
+
+def check_features(x: Any) -> None:
+    """Refuse features that are not a mapping.
+
+    Raises
+    ------
+    ObservationError
+        If `x` is not a mapping; the message names the remedy for sequences.
+    """
+    if type(x) is not dict and not isinstance(x, Mapping):
+        raise ObservationError(
+            f"expected features by name, such as {{'age': 41}}, got {reprlib.repr(x)}"
+            f" ({type(x).__name__}): for values without names write dict(enumerate(values))"
+        )
 
 
 @functools.lru_cache(maxsize=4096)  # the classes of a stream share few values of alpha
@@ -333,6 +349,7 @@ def checked(
     ObservationError
         If a value is missing or does not fit its feature.
     """
+    check_features(x)
     found = {}
     for name, value in x.items():
         feature = known.get(name) or Feature(asked.get(name) or kind_of(value))

@@ -114,6 +114,7 @@ class ConjugateNB(GenerativeClassifier):
         ObservationError
             If a value is missing or does not fit its feature.
         """
+        kinds.check_features(x)
         counts = self._classes.value
         if not counts:
             return {}

@@ -18,7 +18,7 @@ from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
-from seqbayes.river.features import bounded, bounded_weight
+from seqbayes.river.features import bounded, bounded_weight, check_features
 
 
 class _Noise(NamedTuple):
@@ -399,4 +399,5 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
 
 def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
+    check_features(x)
     return {name: bounded(value, f"a finite number as {name!r}") for name, value in x.items()}
