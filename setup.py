@@ -14,6 +14,7 @@ from setuptools.errors import CompileError
 COMPILED = [
     "seqbayes.mixture.engine",
     "seqbayes.mixture.gaussian",
+    "seqbayes.mixture.independent",
     "seqbayes.mixture.kernels",
     "seqbayes.mixture.rows",
     "seqbayes.numerics.square_root",

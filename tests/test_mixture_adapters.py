@@ -248,3 +248,38 @@ def test_threads_lose_no_observations(model):
     assert sum(state.n_samples for state in model.components) == pytest.approx(
         4000 if model.step is None else min(4000, 1 / 0.01), rel=0.02
     )
+
+
+def packed(diagonal):
+    """The lower triangle by rows of a diagonal matrix."""
+    return [v if i == j else 0.0 for i, v in enumerate(diagonal) for j in range(i + 1)]
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "spherical"])
+def test_documents_with_full_scatters_of_independent_features_are_read(covariance):
+    """Earlier versions stored the scatter as a triangle, and a scale with its divisor."""
+    rng = np.random.default_rng(7)
+    points = np.where(rng.random((400, 1)) < 0.5, 0.0, 8.0) + rng.normal(size=(400, 3))
+    mixture = Mixture(2, seed=1, covariance=covariance, buffer=100)
+    mixture.learn_many(points)
+    document = mixture.to_dict()
+    earlier = mixture.to_dict()
+    earlier["learned"]["kernels"] = [
+        [
+            *([*v[:4], *packed(v[4:])] for v in (live, averaged)),
+            [*numbers[:3], *(4.0 * v for v in packed(numbers[3:])), 4.0],
+        ]
+        for live, averaged, numbers in document["learned"]["kernels"]
+    ]
+    assert Mixture.from_dict(earlier) == mixture
+
+
+def test_independent_features_take_linear_space():
+    rng = np.random.default_rng(8)
+    points = rng.normal(size=(100, 32))
+    sizes = []
+    for covariance in ("full", "diag"):
+        mixture = Mixture(2, seed=1, covariance=covariance, buffer=60)
+        mixture.learn_many(points)
+        sizes.append(len(pickle.dumps(mixture)))
+    assert sizes[1] < sizes[0] / 5

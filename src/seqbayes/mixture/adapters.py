@@ -21,7 +21,7 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.families import MultivariateParameters, NormalParameters
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import gaussian, kernels, rows
-from seqbayes.mixture.gaussian import SHAPES
+from seqbayes.mixture.independent import Independent
 from seqbayes.mixture.kernels import Kernel
 from seqbayes.mixture.predictive import (
     ComponentPredictive,
@@ -58,7 +58,7 @@ class ComponentAdapter:
         at
             Where in a row the kernel's numbers begin.
         covariance
-            The shape of covariances, a key of `SHAPES`; ignored by other than Normal components.
+            The shape of covariances; ignored by other than Normal components.
         """
         raise NotImplementedError
 
@@ -167,7 +167,7 @@ class NumberAdapter(ComponentAdapter):
         """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
         mean, kappa, alpha, beta = state.prior
         prior = ([mean], kappa, 2.0 * alpha, [[2.0 * beta]])
-        return gaussian.Gaussian(at, prior, SHAPES[covariance], state.likelihood.of_logarithm)
+        return gaussian.Gaussian(at, prior, covariance == "tied", state.likelihood.of_logarithm)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return mean and variance as a vector and a matrix."""
@@ -224,7 +224,9 @@ class VectorAdapter(NumberAdapter):
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a Normal kernel."""
-        return gaussian.Gaussian(at, tuple(state.prior), SHAPES[covariance])
+        if covariance in ("diagonal", "spherical"):
+            return Independent(at, tuple(state.prior), covariance == "spherical")
+        return gaussian.Gaussian(at, tuple(state.prior), covariance == "tied")
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return a valid mean and covariance as arrays."""

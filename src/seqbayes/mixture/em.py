@@ -458,8 +458,8 @@ class EMModel:
             for leaf, (live, average, numbers) in zip(
                 engine.leaves(), learned["kernels"], strict=True
             ):
-                assign(leaf.live, live)
-                assign(leaf.averaged, average)
+                assign(leaf.live, leaf.upgrade(live))
+                assign(leaf.averaged, leaf.upgrade(average))
                 load_parameter(leaf, numbers)
         except (KeyError, TypeError, ValueError) as error:
             raise PriorError(f"cannot read what the mixture has learned: {error}") from None
@@ -482,6 +482,7 @@ def load_parameter(kernel: Any, numbers: Any) -> None:
     ValueError
         If the length of the list is wrong.
     """
+    numbers = kernel.upgrade_parameter(numbers)
     if len(numbers) != len(kernel.parameter_vector):
         raise ValueError(f"expected {len(kernel.parameter_vector)} numbers, got {len(numbers)}")
     kernel.load_parameter_vector([float(v) for v in numbers])

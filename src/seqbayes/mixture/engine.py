@@ -43,9 +43,9 @@ AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
 # After a burn-in, the step size remembers at most this many observations per component.
 BURN_IN_MEMORY = cython.declare(cython.double, 20.0)
 # A mixture fits badly if more than this share of recent observations is far from all components,
-# by an exponential average over this many observations.
+# by an exponential average of this rate.
 UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
-UNEXPLAINED_MEMORY = cython.declare(cython.double, 500.0)
+UNEXPLAINED_RATE = cython.declare(cython.double, 1.0 / 500.0)
 # A component is starved if its recent share is less than this part of its share of all data.
 STARVED_SHARE = cython.declare(cython.double, 1e-3)
 # A component with a smaller weight has probability zero.
@@ -470,7 +470,7 @@ class Engine:
             far = far and kernel.far
             kernel.learn(row, keep, v)
         if self._limiting:
-            self.unexplained += (far - self.unexplained) / UNEXPLAINED_MEMORY
+            self.unexplained += UNEXPLAINED_RATE * (far - self.unexplained)
         if n >= self.burn_in:
             self.moved += gain
             self.pending += w

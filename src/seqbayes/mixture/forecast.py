@@ -97,7 +97,7 @@ class Forecast:
             assign(engine.weights, data["weights"])
             engine.memory = float(data["memory"])
             for leaf, (live, numbers) in zip(engine.leaves(), data["kernels"], strict=True):
-                assign(leaf.live, live)
+                assign(leaf.live, leaf.upgrade(live))
                 load_parameter(leaf, numbers)
         except (KeyError, TypeError, ValueError) as error:
             raise PriorError(f"cannot read a forecast: {error}") from None

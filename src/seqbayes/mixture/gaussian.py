@@ -29,13 +29,6 @@ else:
     INFINITY = math.inf
 from seqbayes.statistics.moments import Moments
 
-FULL = cython.declare(cython.int, 0)
-DIAGONAL = cython.declare(cython.int, 1)
-SPHERICAL = cython.declare(cython.int, 2)
-TIED = cython.declare(cython.int, 3)
-SHAPES = {"full": 0, "diagonal": 1, "spherical": 2, "tied": 3}
-"""Shapes of a covariance by name; tied is one full covariance for all components."""
-
 HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
 LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 # A component with a smaller share of the observations is empty; further products are denormal.
@@ -212,12 +205,13 @@ class Gaussian(Kernel):
     """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
 
     The statistic is (share, mean, scatter about the mean), the scatter's lower triangle by rows:
-    centred, so that a large mean does not cancel digits. The M-step finds the posterior mode among
-    the covariances of the given shape. The covariance is the scale divided by the divisor.
+    centred, so that a large mean does not cancel digits. The M-step finds the posterior mode; if
+    `tied`, with one covariance for all components. The covariance is the scale divided by the
+    divisor.
     """
 
     _d: cython.Py_ssize_t
-    _shape: cython.int
+    _tied: cython.bint
     _logarithm: cython.bint
     _partial: cython.bint
     _kappa: cython.double
@@ -244,14 +238,14 @@ class Gaussian(Kernel):
         self,
         at: int,
         prior: tuple[Any, float, float, Any],
-        shape: int = 0,
+        tied: bool = False,
         logarithm: bool = False,
     ) -> None:
         mean, kappa, df, scale = prior
         d = len(mean)
         Kernel.__init__(self, at, 1 + d + d * (d + 1) // 2)
         self._d = d
-        self._shape = shape
+        self._tied = tied
         self._logarithm, self._partial = logarithm, False
         self._kappa, self._df = kappa, df
         self._prior_mean = np.array(mean, float)
@@ -458,13 +452,10 @@ class Gaussian(Kernel):
                 p += 1
         self._strength = total
         self._divisor = self._df + weight + d + 2.0
-        if self._shape == TIED:
-            if len(self.group) > 0 and self.group[len(self.group) - 1] is self:
-                self._tie()
-        elif self._shape == FULL:
+        if not self._tied:
             self._factorise()
-        else:
-            self._shape_and_factorise()
+        elif len(self.group) > 0 and self.group[len(self.group) - 1] is self:
+            self._tie()
         return 0
 
     @cython.cfunc
@@ -475,7 +466,7 @@ class Gaussian(Kernel):
         for each in self.group:
             if each is not self:
                 each.pool(self)
-        self._shape_and_factorise()
+        self._factorise()
         for each in self.group:
             if each is not self:
                 each.share(self)
@@ -498,28 +489,6 @@ class Gaussian(Kernel):
         self._scale[:] = other._scale
         self._divisor = other._divisor
         self._constant = other._constant
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _shape_and_factorise(self) -> cython.void:
-        """Restrict the scale to its shape, and factorise it."""
-        d: cython.Py_ssize_t = self._d
-        i: cython.Py_ssize_t
-        p: cython.Py_ssize_t = 0
-        trace: cython.double = 0.0
-        if self._shape == DIAGONAL or self._shape == SPHERICAL:
-            for i in range(d):
-                for _ in range(i):
-                    self._scale[p] = 0.0
-                    p += 1
-                trace += self._scale[p]
-                p += 1
-        if self._shape == SPHERICAL:
-            p = -1
-            for i in range(d):
-                p += i + 1
-                self._scale[p] = trace / d
-        self._factorise()
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -572,7 +541,7 @@ class Gaussian(Kernel):
         np.asarray(self._mean)[:] = np.array(mean, float).reshape(d)
         np.asarray(self._scale)[:] = np.array(covariance, float).reshape(d, d)[np.tril_indices(d)]
         self._divisor = 1.0
-        self._shape_and_factorise()
+        self._factorise()
 
     @property
     def parameter_vector(self) -> list[float]:
@@ -644,7 +613,7 @@ class KnownVariance(Gaussian):
     ) -> None:
         mean, spread = prior
         self._precision, self._variance, self._excess = variance / spread, variance, 1.0
-        Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), 0, logarithm)
+        Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), False, logarithm)
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

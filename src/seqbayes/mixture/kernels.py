@@ -131,6 +131,14 @@ class Kernel:
         """Return all kernels that hold a statistic: this one, and its parts."""
         return [self]
 
+    def upgrade(self, statistic: Any) -> Any:
+        """Return the numbers of a statistic, converted if an earlier version wrote them."""
+        return statistic
+
+    def upgrade_parameter(self, numbers: Any) -> Any:
+        """Return a parameter vector, converted if an earlier version wrote it."""
+        return numbers
+
     def limit_influence(self, limit: bool) -> None:
         """Set whether rows that are `far` are counted without their values; if supported."""
 

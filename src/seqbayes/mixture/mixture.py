@@ -25,7 +25,14 @@ from seqbayes.mixture.settings import (
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import Buffer, check_numbers, scaled_to, seed_best
+from seqbayes.mixture.start import (
+    Buffer,
+    check_numbers,
+    dump_default_prior,
+    load_default_prior,
+    scaled_to,
+    seed_best,
+)
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
@@ -441,7 +448,7 @@ class Mixture(BaseMixture):
             return buffer
         priors = None
         if self._buffer.priors is None:
-            priors = [state.to_dict() for state in self._model.priors]
+            priors = dump_default_prior(self._model.priors[0])
         refit = [self._refit_from, float(self.is_ordered), float(self._started_constant)]
         learned = {"learned": {"priors": priors, "refit": refit, **self._model.to_dict()}}
         return {**learned, **buffer} if self._is_collecting else learned
@@ -451,7 +458,7 @@ class Mixture(BaseMixture):
         if "learned" in learned:
             written, priors = learned["learned"].get("priors"), self._buffer.priors
             if written is not None:
-                priors = tuple(State.from_dict(each) for each in written)
+                priors = self._read_priors(written)
             self._load_model(learned["learned"], priors)
             if "buffer" not in learned:
                 return
@@ -461,6 +468,12 @@ class Mixture(BaseMixture):
             return
         for x, w in learned["buffer"]:
             self._fill(serialization.decode(x), read_weight(w))
+
+    def _read_priors(self, written: Any) -> tuple[State, ...]:
+        """Return default priors from a document; earlier versions wrote one for each component."""
+        if isinstance(written[0], Mapping):
+            return tuple(State.from_dict(each) for each in written)
+        return (load_default_prior(written),) * len(self.names)
 
     def _load_model(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
         if priors is None or len(priors) != len(self.names):

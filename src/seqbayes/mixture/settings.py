@@ -14,8 +14,10 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
-from seqbayes.mixture.gaussian import SHAPES
 from seqbayes.state import State
+
+SHAPES = ("full", "diagonal", "spherical", "tied")
+"""Shapes of a covariance; tied is one full covariance for all components."""
 
 BURN_IN = 10
 """Default number of observations per component before the first M-step, if a start is given."""

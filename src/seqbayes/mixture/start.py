@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes import families, likelihoods
-from seqbayes.errors import ObservationError
+from seqbayes import families, likelihoods, serialization
+from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.rows import LARGEST, as_number, as_observation
@@ -324,14 +324,43 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
     size = np.where(mean == 0.0, 1.0, np.abs(mean))
     # a constant coordinate has no other scale than its absolute value
     variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
-    d = len(mean)
-    scale = variance / k ** (2.0 / d)
-    if names is None and np.ndim(data[0]) == 0:
-        return families.NormalInverseGamma(float(mean[0]), 0.01, 1.5, float(scale[0]) / 2.0)
+    scale = variance / k ** (2.0 / len(mean))
+    is_number = names is None and np.ndim(data[0]) == 0
+    return _default_prior(mean.tolist(), scale.tolist(), names, is_number)
+
+
+def _default_prior(mean: list[float], scale: list[float], names: Any, is_number: bool) -> State:
+    """Return the default prior at a location and a scale by feature."""
+    if is_number:
+        return families.NormalInverseGamma(mean[0], 0.01, 1.5, scale[0] / 2.0)
     likelihood = likelihoods.MultivariateNormal(features=names)
     return families.NormalInverseWishart(
-        mean.tolist(), 0.01, d + 2.0, np.diag(scale).tolist(), likelihood=likelihood
+        mean, 0.01, len(mean) + 2.0, np.diag(scale).tolist(), likelihood=likelihood
     )
+
+
+def dump_default_prior(prior: State) -> list[Any]:
+    """Return JSON values from which `load_default_prior` restores a prior of `scaled_to`."""
+    if isinstance(prior.prior[0], float):
+        return [[prior.prior[0]], [2.0 * prior.prior[3]], None, True]
+    names = prior.likelihood.observation_fields or None
+    scale = np.diagonal(prior.prior[3]).tolist()
+    return [np.array(prior.prior[0]).tolist(), scale, serialization.encode(names), False]
+
+
+def load_default_prior(dumped: Any) -> State:
+    """Return the prior that `dump_default_prior` described.
+
+    Raises
+    ------
+    PriorError
+        If the document is invalid.
+    """
+    try:
+        mean, scale, names, is_number = dumped
+        return _default_prior(mean, scale, serialization.decode(names), bool(is_number))
+    except (IndexError, TypeError, ValueError) as error:
+        raise PriorError(f"cannot read a default prior: {error}") from None
 
 
 def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
