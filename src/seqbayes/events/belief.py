@@ -13,7 +13,6 @@ from river import base
 from seqbayes.errors import PriorError
 from seqbayes.events.fields import Slot
 from seqbayes.model import Model
-from seqbayes.state import State
 
 POLICIES = ("refuse", "drop", "pool")
 
@@ -239,6 +238,6 @@ def _kind_of_feature(model: Any) -> str:
 
     A label may look like a number, such as 01234, and must remain a text.
     """
-    if isinstance(model, State):
+    if isinstance(model, Model) and model.conjugate:
         model = "categorical" if model.likelihood.observation_kind == "text" else None
     return "label" if model == "categorical" else "feature"

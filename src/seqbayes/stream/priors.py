@@ -95,11 +95,6 @@ _KEYS = (
 )
 
 
-def known_states() -> list[str]:
-    """Return the names that `state` can have."""
-    return [*spec.families(), *OWN]
-
-
 def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: ErrorList) -> Any:
     """Return the empty state of a belief, with its half-life; None, with notes, if it has errors.
 
