@@ -43,8 +43,6 @@ MOST_SKIPPED = 100_000
 PACE = 0.05
 """Minimum number of seconds between two sets of the endless stream."""
 
-Words = dict[str, str]
-
 
 class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
     """Options of the story of the candies."""
