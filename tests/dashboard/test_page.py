@@ -545,7 +545,7 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
         expect(headline.locator(".value")).to_have_text(re.compile(value))
         expect(headline.locator(".range")).to_contain_text(what)
         expect(page.locator(f".card[data-belief={name}] .s-name")).to_contain_text(what)
-    expect(page.locator(".card[data-belief=unknown] .headline")).to_have_text("300seen")
+    expect(page.locator(".card[data-belief=unknown] .headline")).to_have_text("300events")
     # a very narrow density has as many points as any other
     curve = page.locator(".card[data-belief=precise] path.d-posterior").get_attribute("d")
     assert curve.count("L") > 40

@@ -56,7 +56,7 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     candies.get_by_role("combobox", name="Speed").select_option("max")
     candies.locator("h1").click()
     candies.keyboard.press(" ")
-    candies.get_by_role("button", name="Again").wait_for(timeout=30_000)
+    candies.get_by_role("button", name="Again").wait_for(timeout=90_000)
     assert in_jars(candies) == 2620
     assert candies.locator(".jar b").all_inner_texts() == ["481", "371", "483", "544", "372", "369"]
     candies.get_by_text("The prior has a weight of 0.2 %").wait_for()
