@@ -18,6 +18,9 @@ from seqbayes.numerics.special import (
     product_difference,
 )
 
+# From here on tails depend on more digits of their argument than a float has.
+_LARGE_SHAPE = 1e3
+
 
 class Gamma(Distribution):
     """Gamma distribution on [0, inf).
@@ -58,11 +61,18 @@ class Gamma(Distribution):
         """Return the distribution of one divided by the number."""
         return InverseGamma(self.shape, self.rate)
 
+    def _scaled(self, x: Real) -> tuple[Real, Real]:
+        """Return rate * x and, for large shapes, what rounding took from it."""
+        scaled = self.rate * x
+        if self.scalar and self.shape < _LARGE_SHAPE:
+            return scaled, 0.0
+        return scaled, product_difference(self.rate, x, scaled, 1.0)
+
     def _cdf(self, x: Real) -> Real:
-        return tails.gamma_cdf(self.shape, self.rate * x)
+        return tails.gamma_cdf(self.shape, *self._scaled(x))
 
     def _sf(self, x: Real) -> Real:
-        return tails.gamma_sf(self.shape, self.rate * x)
+        return tails.gamma_sf(self.shape, *self._scaled(x))
 
     def _ppf(self, q: Real) -> Real:
         return tails.gamma_ppf(self.shape, q) / self.rate
@@ -71,10 +81,10 @@ class Gamma(Distribution):
         return tails.gamma_isf(self.shape, q) / self.rate
 
     def _logcdf(self, x: Real) -> Real:
-        return tails.gamma_logcdf(self.shape, self.rate * x)
+        return tails.gamma_logcdf(self.shape, *self._scaled(x))
 
     def _logsf(self, x: Real) -> Real:
-        return tails.gamma_logsf(self.shape, self.rate * x)
+        return tails.gamma_logsf(self.shape, *self._scaled(x))
 
     def _log_ppf(self, log_q: Real) -> Real:
         return tails.gamma_ppf(self.shape, log_q, True) / self.rate
@@ -234,11 +244,18 @@ class InverseGamma(Distribution):
         difference = product_difference(self.shape, x, self.scale, 1.0) / x
         return log_gamma_term(self.shape, self.scale / x, difference) - logarithm(x)
 
+    def _scaled(self, x: Real) -> tuple[Real, Real]:
+        """Return scale / x and, for large shapes, what rounding took from it."""
+        scaled = self.scale / x
+        if self.scalar and self.shape < _LARGE_SHAPE:
+            return scaled, 0.0
+        return scaled, product_difference(self.scale, 1.0, scaled, x) / x
+
     def _cdf(self, x: Real) -> Real:
-        return tails.gamma_sf(self.shape, self.scale / x)
+        return tails.gamma_sf(self.shape, *self._scaled(x))
 
     def _sf(self, x: Real) -> Real:
-        return tails.gamma_cdf(self.shape, self.scale / x)
+        return tails.gamma_cdf(self.shape, *self._scaled(x))
 
     def _ppf(self, q: Real) -> Real:
         return _ratio(self.scale, tails.gamma_isf(self.shape, q))
@@ -247,10 +264,10 @@ class InverseGamma(Distribution):
         return _ratio(self.scale, tails.gamma_ppf(self.shape, q))
 
     def _logcdf(self, x: Real) -> Real:
-        return tails.gamma_logsf(self.shape, self.scale / x)
+        return tails.gamma_logsf(self.shape, *self._scaled(x))
 
     def _logsf(self, x: Real) -> Real:
-        return tails.gamma_logcdf(self.shape, self.scale / x)
+        return tails.gamma_logcdf(self.shape, *self._scaled(x))
 
     def _log_ppf(self, log_q: Real) -> Real:
         return _ratio(self.scale, tails.gamma_isf(self.shape, log_q, True))

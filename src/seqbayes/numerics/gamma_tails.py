@@ -30,8 +30,14 @@ _TEMME_1 = (-1 / 2488320, 1 / 4860, -77 / 77760, 1 / 378, -1 / 288, -1 / 540)
 _TEMME_2 = (1 / 1296, -139 / 51840, 25 / 6048)
 
 
-def gamma_cdf(shape: Real, x: Real) -> Real:
+def gamma_cdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
     """P(X <= x) for X ~ Gamma(shape, 1), x >= 0.
+
+    Parameters
+    ----------
+    shape, x : float or array
+    x_low : float or array
+        What rounding took from x, to which tails of large shapes are sensitive.
 
     Examples
     --------
@@ -42,30 +48,30 @@ def gamma_cdf(shape: Real, x: Real) -> Real:
     """
     large = shape >= LARGE_SHAPE
     if large is True:
-        tail = _tail(shape, x, -1.0)
+        tail = _tail(shape, x, -1.0, x_low)
         return tail if is_array(x) else float(tail)
-    return select(large, _lower, sc.gammainc(shape, x), shape, x)
+    return select(large, _lower, sc.gammainc(shape, x), shape, x, x_low)
 
 
-def gamma_sf(shape: Real, x: Real) -> Real:
-    """P(X > x) for X ~ Gamma(shape, 1), x >= 0."""
+def gamma_sf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
+    """P(X > x) for X ~ Gamma(shape, 1), x >= 0; see `gamma_cdf`."""
     large = shape >= LARGE_SHAPE
     if large is True:
-        tail = _tail(shape, x, 1.0)
+        tail = _tail(shape, x, 1.0, x_low)
         return tail if is_array(x) else float(tail)
-    return select(large, _upper, sc.gammaincc(shape, x), shape, x)
+    return select(large, _upper, sc.gammaincc(shape, x), shape, x, x_low)
 
 
-def _lower(shape: Real, x: Real) -> Real:
-    return _tail(shape, x, -1.0)
+def _lower(shape: Real, x: Real, x_low: Real) -> Real:
+    return _tail(shape, x, -1.0, x_low)
 
 
-def _upper(shape: Real, x: Real) -> Real:
-    return _tail(shape, x, 1.0)
+def _upper(shape: Real, x: Real, x_low: Real) -> Real:
+    return _tail(shape, x, 1.0, x_low)
 
 
-def _tail(shape: Real, x: Real, side: Real) -> Real:
-    difference = shape - x
+def _tail(shape: Real, x: Real, side: Real, x_low: Real = 0.0) -> Real:
+    difference = (shape - x) - x_low
     if not is_array(difference) and not math.isfinite(difference):
         return math.nan if math.isnan(difference) else (1.0 if side < 0.0 else 0.0)
     half_square = deviance(shape, x, difference)
@@ -83,7 +89,7 @@ def _tail(shape: Real, x: Real, side: Real) -> Real:
     return sc.ndtr(-side * z) + side * weight * (terms + horner(_TEMME_0, eta))
 
 
-def gamma_logcdf(shape: Real, x: Real) -> Real:
+def gamma_logcdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
     """Log of P(X <= x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
 
     Examples
@@ -91,10 +97,10 @@ def gamma_logcdf(shape: Real, x: Real) -> Real:
     >>> round(gamma_logcdf(1000.0, 100.0), 6)
     -1406.852755
     """
-    return log_tail(gamma_cdf, gamma_sf, _log_lower, shape, x)
+    return log_tail(gamma_cdf, gamma_sf, _log_lower, shape, x, x_low)
 
 
-def gamma_logsf(shape: Real, x: Real) -> Real:
+def gamma_logsf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
     """Log of P(X > x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
 
     Examples
@@ -102,23 +108,23 @@ def gamma_logsf(shape: Real, x: Real) -> Real:
     >>> round(gamma_logsf(3.0, 800.0), 6)  # -800 + log(1 + 800 + 800**2 / 2)
     -787.321424
     """
-    return log_tail(gamma_sf, gamma_cdf, _log_upper, shape, x)
+    return log_tail(gamma_sf, gamma_cdf, _log_upper, shape, x, x_low)
 
 
-def _log_lower(shape: Real, x: Real) -> Real:
-    return sum(log_parts(shape, x, False))
+def _log_lower(shape: Real, x: Real, x_low: Real) -> Real:
+    return sum(log_parts(shape, x, False, x_low))
 
 
-def _log_upper(shape: Real, x: Real) -> Real:
-    return sum(log_parts(shape, x, True))
+def _log_upper(shape: Real, x: Real, x_low: Real) -> Real:
+    return sum(log_parts(shape, x, True, x_low))
 
 
-def log_parts(shape: Real, x: Real, upper: Any) -> tuple[Real, Real]:
+def log_parts(shape: Real, x: Real, upper: Any, x_low: Real = 0.0) -> tuple[Real, Real]:
     """Return two parts of the log of the tail on the near side of the mean.
 
     They are the log density of log X, and the log of the tail over that density.
     """
-    difference = shape - x
+    difference = (shape - x) - x_low
     term = log_gamma_term(shape, x, difference)
     if is_array(shape, x) and np.all(shape >= LARGE_SHAPE):
         tail = _tail(shape, x, np.where(upper, 1.0, -1.0))
