@@ -117,7 +117,7 @@ def _absorb_similar(
     total: Moments, values: arrays.Array, w: arrays.Array | None, logarithm: bool
 ) -> bool:
     """Absorb values faster, if rounding errors are small compared with every one of them."""
-    if w is not None and w.max() > 1e3 * w.min():
+    if w is not None and w.max() * len(w) > 1e3 * w.sum():
         return False
     n = arrays.rounded_total(1.0, w, len(values))
     log_base = 0.0

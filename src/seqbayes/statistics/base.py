@@ -14,13 +14,13 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.exact import add, new_sum
+    from cython.cimports.seqbayes.statistics.exact import add, add_one, new_sum
     from cython.cimports.seqbayes.statistics.reading import weight
     from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
-    from seqbayes.statistics.exact import add, new_sum
+    from seqbayes.statistics.exact import add, add_one, new_sum
     from seqbayes.statistics.reading import weight
     from seqbayes.statistics.sums import Sum
 
@@ -87,7 +87,10 @@ class Statistics:
 
     def _count(self, w: cython.double) -> cython.int:
         """Add the weight of an observation, and its log base measure."""
-        add(self._n, w)
+        if w == 1.0:
+            add_one(self._n)
+        else:
+            add(self._n, w)
         if w < self._lightest and w > 0.0:
             self._lightest = w
         if self._log_base != 0.0:

@@ -55,3 +55,12 @@ cdef inline int add(Sum total, double v) except -1:
     if e != 0.0:
         return add_low(total, e)
     return 0
+
+cdef inline int add_one(Sum total) except -1:
+    cdef double s = total.high + 1.0
+    if s - 1.0 != total.high or s > 9e15:
+        return add(total, 1.0)
+    total.high = s
+    if total.least > 1.0:
+        total.least = 1.0
+    return 0

@@ -60,3 +60,8 @@ def new_sum() -> Sum:
     from seqbayes.statistics.sums import Sum
 
     return Sum()
+
+
+def add_one(total: Sum) -> int:
+    """Add 1 to a sum."""
+    return total.add(1.0)

@@ -17,6 +17,7 @@ if cython.compiled:
     from cython.cimports.seqbayes.statistics.exact import (
         add,
         add_low,
+        add_one,
         add_third,
         lost_product,
         lost_square,
@@ -31,6 +32,7 @@ else:
     from seqbayes.statistics.exact import (
         add,
         add_low,
+        add_one,
         add_third,
         lost_product,
         lost_square,
@@ -171,7 +173,7 @@ class Moments(Statistics):
             add(self._s2, p)
             add_low(self._s2, p_low)
             if self._log_base == 0.0:
-                add(self._n, 1.0)
+                add_one(self._n)
                 if self._lightest > 1.0:
                     self._lightest = 1.0
                 return 0

@@ -116,10 +116,13 @@ class PairSums(Statistics):
 
     def observe_arrays(self, xs: Any, ys: Any, w: Any) -> None:
         """Add checked observations, each in two parts, with their weights: arrays of floats."""
-        x = cython.declare("const double[:]", xs)
-        y = cython.declare("const double[:]", ys)
-        weight = cython.declare("const double[:]", w)
         i: cython.Py_ssize_t
+        if cython.compiled:
+            x = cython.declare("const double[:]", xs)
+            y = cython.declare("const double[:]", ys)
+            weight = cython.declare("const double[:]", w)
+        else:
+            x, y, weight = xs.tolist(), ys.tolist(), w.tolist()
         for i in range(len(xs)):
             if weight[i] != 0.0:
                 self._set_terms(x[i], y[i])

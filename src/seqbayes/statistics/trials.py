@@ -11,7 +11,7 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import floor, log1p
-    from cython.cimports.seqbayes.statistics.exact import add
+    from cython.cimports.seqbayes.statistics.exact import add_one
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -23,7 +23,7 @@ if cython.compiled:
 else:
     from math import floor, log1p
 
-    from seqbayes.statistics.exact import add
+    from seqbayes.statistics.exact import add_one
     from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_pair
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
@@ -42,13 +42,13 @@ class BernoulliSums(PairSums):
         """Add one observation."""
         # the most frequent observations, without reading them
         if x is True:
-            add(self._a, 1.0)
+            add_one(self._a)
         elif x is False:
-            add(self._b, 1.0)
+            add_one(self._b)
         else:
             PairSums.observe_unit(self, x)
             return 0
-        add(self._n, 1.0)
+        add_one(self._n)
         if self._lightest > 1.0:
             self._lightest = 1.0
         return 0
