@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -26,27 +26,31 @@ from seqbayes.stream.stores.records import (
 )
 
 
+@dataclass
 class _Tables:
     """The contents of a store. A commit replaces values and never changes them in place."""
 
-    def __init__(self) -> None:
-        self.lease = Lease(0, 0, None, 0.0, None)
-        self.declarations: dict[str, str] = {}
-        self.entries: dict[str, dict[str, StoredEntry]] = {}
-        self.places: dict[str, Place] = {}
-        self.letters: dict[int, StoredLetter] = {}
-        self.last_letter = self.unretained_letters = 0
-        self.points: dict[str, dict[tuple[str, float], HistoryPoint]] = {}
-        self.ids: dict[str, dict[str, SeenId]] = {}
+    lease: Lease = field(default_factory=lambda: Lease(0, 0, None, 0.0, None))
+    declarations: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, dict[str, StoredEntry]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    letters: dict[int, StoredLetter] = field(default_factory=dict)
+    last_letter: int = 0
+    unretained_letters: int = 0
+    points: dict[str, dict[tuple[str, float], HistoryPoint]] = field(default_factory=dict)
+    ids: dict[str, dict[str, SeenId]] = field(default_factory=dict)
 
     def copy(self) -> _Tables:
         """Return a copy that later changes do not affect."""
-        copied = copy.copy(self)
-        for name in ("declarations", "places", "letters"):
-            setattr(copied, name, dict(getattr(self, name)))
-        for name in ("entries", "points", "ids"):
-            setattr(copied, name, {k: dict(v) for k, v in getattr(self, name).items()})
-        return copied
+        return replace(
+            self,
+            declarations=dict(self.declarations),
+            entries={belief: dict(known) for belief, known in self.entries.items()},
+            places=dict(self.places),
+            letters=dict(self.letters),
+            points={belief: dict(known) for belief, known in self.points.items()},
+            ids={source: dict(known) for source, known in self.ids.items()},
+        )
 
 
 _lock = threading.RLock()

@@ -107,8 +107,8 @@ def _expect(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
     predictive = state.predictive
     result: dict[str, Any] = {"n": state.n_samples, "predictive": str(predictive)}
     result["prediction"] = plain(state.predict_one())
-    for name in ("mean", "var"):
-        result |= _existing(name, lambda name=name: getattr(predictive, name))
+    result |= _existing("mean", lambda: predictive.mean)
+    result |= _existing("var", lambda: predictive.var)
     result |= _existing("interval", lambda: predictive.interval(level))
     result |= _existing("probabilities", state.predict_proba_one)
     if values:
