@@ -21,6 +21,7 @@ from seqbayes.stream.stores import (
     StoredEntry,
     StoredLetter,
     StoreError,
+    surplus_times,
 )
 
 EMPTY = {
@@ -185,8 +186,9 @@ class DirectoryStore(Store):
             for row in sorted(map(tuple, self._data["points"])):
                 of.setdefault(row[:2], []).append(row)
             for (name, _), rows in of.items():
-                if name == belief and len(rows) > most:
-                    del rows[1:-1:2]
+                surplus = set(surplus_times([row[2] for row in rows], most))
+                if name == belief:
+                    rows[:] = [row for row in rows if row[2] not in surplus]
             self._data["points"] = [row for rows in of.values() for row in rows]
 
     # Administration.

@@ -21,6 +21,7 @@ from seqbayes.stream.stores.records import (
     StoredLetter,
     StoredState,
     StoreError,
+    surplus_times,
 )
 from seqbayes.stream.stores.registry import (
     check_url,
@@ -61,4 +62,5 @@ __all__ = [
     "register_store",
     "store_path",
     "store_schemes",
+    "surplus_times",
 ]
