@@ -155,7 +155,7 @@ class Distribution:
         """
         if any(type(each) is not cls for each in distributions):
             return None
-        rows = [each._hyperparameters() for each in distributions]
+        rows = [each.hyperparameters() for each in distributions]
         return cls(*(np.array(column, dtype=float)[:, None] for column in zip(*rows, strict=True)))
 
     def reciprocal(self) -> Distribution | None:
@@ -166,7 +166,7 @@ class Distribution:
         """Return the distribution of one less the number; None if there is no closed form."""
         return None
 
-    def _inner(self) -> Real:
+    def inner_point(self) -> Real:
         """Any point inside the support."""
         return 0.5
 
@@ -231,7 +231,7 @@ class Distribution:
         below, above = self._log_density_at_ends()
         inside = np.asarray((low < x) & (x < high))
         with np.errstate(all="ignore"):
-            values = self._log_density(np.where(inside, x, self._inner()))
+            values = self._log_density(np.where(inside, x, self.inner_point()))
         outside = np.where(x == low, below, np.where(x == high, above, -math.inf))
         result = np.where(inside, values, np.where(np.isnan(x), np.nan, outside))
         return result if result.ndim else float(result)
@@ -303,7 +303,7 @@ class Distribution:
         x = np.asarray(x, dtype=float)
         inside = np.asarray((low < x) & (x < high))
         with np.errstate(all="ignore"):
-            values = function(np.where(inside, x, self._inner()))
+            values = function(np.where(inside, x, self.inner_point()))
         outside = np.where(x <= low, below, np.where(x >= high, above, np.nan))
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
@@ -384,21 +384,23 @@ class Distribution:
             raise ValueError(f"expected kind 'equal-tailed' or 'hdi', got {kind!r}")
         if self.scalar:
             return self._hdi(level)
-        bounds = [element._hdi(level) for element in self._elements()]
+        bounds = [element.interval(level, "hdi") for element in self.elements()]
         low, high = np.array(bounds, dtype=float).T
-        shape = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+        shape = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
         return low.reshape(shape), high.reshape(shape)
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return regions.shortest_interval(self, level)
 
-    def _hyperparameters(self) -> tuple[Real, ...]:
+    def hyperparameters(self) -> tuple[Real, ...]:
+        """Return the hyperparameters in the order of the constructor."""
         return tuple(vars(self)[name] for name in self._names)
 
     _names: ClassVar[tuple[str, ...]] = ()
 
-    def _elements(self) -> list[Any]:
-        columns = np.broadcast_arrays(*self._hyperparameters())
+    def elements(self) -> list[Any]:
+        """Return the distributions of the elements of arrays, in row-major order."""
+        columns = np.broadcast_arrays(*self.hyperparameters())
         rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
         return [type(self)(*row) for row in rows]
 

@@ -137,12 +137,12 @@ class Gamma(Distribution):
 
     # For transformed variables.
 
-    def _tilted_mode(self, exponent: float) -> Real:
+    def tilted_mode(self, exponent: float) -> Real:
         """Where density * x**exponent is largest."""
         shifted = self.shape - 1.0 + exponent
         return choose(shifted > 0.0, shifted / self.rate, 0.0)
 
-    def _log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
+    def log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
         """Log of density * x**exponent as x goes to 0 or to infinity."""
         if not at_zero:
             return choose(self.shape > 0.0, -math.inf, math.nan)
@@ -151,26 +151,26 @@ class Gamma(Distribution):
         )
         return power_limit(self.shape - 1.0 + exponent, constant)
 
-    def _tilted_mode_exponential(self) -> Real:
+    def tilted_mode_exponential(self) -> Real:
         """Where density * exp(-x) is largest."""
         return choose(self.shape > 1.0, (self.shape - 1.0) / (self.rate + 1.0), 0.0)
 
-    def _log_power_moment(self, exponent: float) -> Real:
+    def log_power_moment(self, exponent: float) -> Real:
         """Log E[X**exponent]; inf if it is infinite."""
         return log_gamma_moment(self.shape, exponent) - exponent * logarithm(self.rate)
 
-    def _log_power_spread(self, exponent: float) -> Real:
+    def log_power_spread(self, exponent: float) -> Real:
         """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.shape, exponent)
 
-    def _log_exponential_moment(self) -> Real:
+    def log_exponential_moment(self) -> Real:
         """Log E[exp(X)]."""
         finite = self.rate > 1.0
         safe = choose(finite, self.rate, 2.0)
         log = np.log1p(-1.0 / safe) if is_array(safe) else math.log1p(-1.0 / safe)
         return choose(finite, -self.shape * log, math.inf)
 
-    def _log_exponential_spread(self) -> Real:
+    def log_exponential_spread(self) -> Real:
         """Log of E[exp(2 X)] / E[exp(X)]**2."""
         finite = self.rate > 2.0
         excess = 1.0 / (self.rate * choose(finite, self.rate - 2.0, 1.0))

@@ -292,4 +292,4 @@ class Covariance(Distribution):
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         variance = InverseGamma((self.df - 1.0) / 2.0, self._first / 2.0)
-        return variance._draw(rng, size) * self._slope._draw(rng, size)
+        return variance.sample(size, rng) * self._slope.sample(size, rng)

@@ -38,7 +38,8 @@ class Normal(Distribution):
         self.scalar = type(mean) is type(var) is float
         self._std = math.sqrt(var) if type(var) is float else np.sqrt(var)
 
-    def _hyperparameters(self) -> tuple[Real, ...]:
+    def hyperparameters(self) -> tuple[Real, ...]:
+        """Return the hyperparameters in the order of the constructor."""
         return self._mean, self._var
 
     def _log_density(self, x: Real) -> Real:
@@ -101,8 +102,8 @@ class Normal(Distribution):
         """
         if not isinstance(other, Normal):
             return super().kl(other)
-        ratio, step = self._var / other._var, (other._var - self._var) / other._var
-        z = (self._mean - other._mean) / other._std
+        ratio, step = self._var / other.var, (other.var - self._var) / other.var
+        z = (self._mean - other.mean) / other.std
         return 0.5 * (deviance(1.0 + 0.0 * ratio, ratio, step) + z * z)
 
     def _hdi(self, level: float) -> tuple[float, float]:
@@ -132,15 +133,15 @@ class Normal(Distribution):
 
     # For transformed variables.
 
-    def _tilted_mode_exponential(self) -> Real:
+    def tilted_mode_exponential(self) -> Real:
         """Where density * exp(-x) is largest."""
         return self._mean - self._var
 
-    def _log_exponential_moment(self) -> Real:
+    def log_exponential_moment(self) -> Real:
         """Log E[exp(X)]."""
         return self._mean + 0.5 * self._var
 
-    def _log_exponential_spread(self) -> Real:
+    def log_exponential_spread(self) -> Real:
         """Log of E[exp(2 X)] / E[exp(X)]**2."""
         return self._var
 
@@ -256,7 +257,7 @@ class StudentT(Distribution):
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
-            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+            size = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
         # From its definition, as numpy's does not take an infinite df.
         square = rng.standard_gamma(0.5 * np.minimum(self.df, 1e18), size)
         z = rng.standard_normal(size)
@@ -265,14 +266,14 @@ class StudentT(Distribution):
 
     # For transformed variables.
 
-    def _tilted_mode_exponential(self) -> Real:
+    def tilted_mode_exponential(self) -> Real:
         """Where density * exp(-x) is largest: it is unbounded as x decreases."""
         return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
 
-    def _log_exponential_moment(self) -> Real:
+    def log_exponential_moment(self) -> Real:
         """Log E[exp(X)]: infinite."""
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
-    def _log_exponential_spread(self) -> Real:
+    def log_exponential_spread(self) -> Real:
         """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
-        return self._log_exponential_moment()
+        return self.log_exponential_moment()

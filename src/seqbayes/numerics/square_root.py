@@ -164,7 +164,8 @@ class SquareRoot:
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _load(self, factor: Any, target: Any, squares: cython.double) -> cython.int:
+    def load(self, factor: Any, target: Any, squares: cython.double) -> cython.int:
+        """Replace the contents; without checks."""
         self.size = len(target)
         self.squares = squares
         self._factor, self._target, self._row = factor, target, np.zeros(len(target))
@@ -173,5 +174,5 @@ class SquareRoot:
 
 def _restore(factor: Any, target: Any, squares: float) -> SquareRoot:
     root = SquareRoot()
-    root._load(factor, target, squares)
+    root.load(factor, target, squares)
     return root

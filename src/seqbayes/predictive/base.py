@@ -22,7 +22,8 @@ class DiscreteDistribution(Distribution):
         """Log probability of whole numbers inside the support."""
         raise NotImplementedError
 
-    def _inner(self) -> Real:
+    def inner_point(self) -> Real:
+        """Return any point inside the support."""
         return self.support[0]
 
     def pdf(self, x: Real) -> Real:
@@ -81,7 +82,7 @@ class DiscreteDistribution(Distribution):
             levels = np.asarray(q, dtype=float)
             values = [float(getattr(self, name)(v, log)) for v in levels.ravel().tolist()]
             return np.array(values).reshape(levels.shape)
-        columns = np.broadcast_arrays(q, *self._hyperparameters())
+        columns = np.broadcast_arrays(q, *self.hyperparameters())
         rows = zip(*(column.ravel().tolist() for column in columns), strict=True)
         values = [float(getattr(type(self)(*row), name)(v, log)) for v, *row in rows]
         return np.array(values).reshape(columns[0].shape)

@@ -101,24 +101,24 @@ class CompoundGamma(Distribution):
     @property
     def mode(self) -> Real:
         """Where the density is largest: 0 for k up to 1."""
-        return self._tilted_mode(0.0)
+        return self.tilted_mode(0.0)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
-            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+            size = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
         x, y = rng.standard_gamma(self.k, size), rng.standard_gamma(self.alpha, size)
         with np.errstate(all="ignore"):
             return self.beta * np.where(x == 0.0, 0.0, x / y)
 
     # For transformed variables.
 
-    def _tilted_mode(self, exponent: float) -> Real:
+    def tilted_mode(self, exponent: float) -> Real:
         """Where density * x**exponent is largest."""
         up, down = self.k - 1.0 + exponent, self.alpha + 1.0 - exponent
         inner = self.beta * (up / choose(down > 0.0, down, 1.0))
         return choose(up <= 0.0, 0.0, choose(down > 0.0, inner, math.inf))
 
-    def _log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
+    def log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
         """Log of density * x**exponent as x goes to 0 or to infinity."""
         constant = -log_beta(self.k, self.alpha)
         if at_zero:
@@ -127,29 +127,29 @@ class CompoundGamma(Distribution):
             self.alpha + 1.0 - exponent, constant + self.alpha * logarithm(self.beta)
         )
 
-    def _tilted_mode_exponential(self) -> Real:
+    def tilted_mode_exponential(self) -> Real:
         """Where density * exp(-x) is largest: a root of a quadratic."""
         up = self.beta * choose(self.k > 1.0, self.k - 1.0, 0.0)
         half = 0.5 * (self.beta + self.alpha + 1.0)
         root = half * half + up
         return up / (half + (np.sqrt(root) if is_array(root) else math.sqrt(root)))
 
-    def _log_power_moment(self, exponent: float) -> Real:
+    def log_power_moment(self, exponent: float) -> Real:
         """Log E[X**exponent]; inf if it is infinite."""
         gammas = log_gamma_moment(self.k, exponent) + log_gamma_moment(self.alpha, -exponent)
         return gammas + exponent * logarithm(self.beta)
 
-    def _log_power_spread(self, exponent: float) -> Real:
+    def log_power_spread(self, exponent: float) -> Real:
         """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.k, exponent) + log_gamma_spread(self.alpha, -exponent)
 
-    def _log_exponential_moment(self) -> Real:
+    def log_exponential_moment(self) -> Real:
         """Log E[exp(X)]: infinite."""
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
-    def _log_exponential_spread(self) -> Real:
+    def log_exponential_spread(self) -> Real:
         """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
-        return self._log_exponential_moment()
+        return self.log_exponential_moment()
 
 
 class Transformed(Distribution):
@@ -177,8 +177,9 @@ class Transformed(Distribution):
         ends = tuple(transform.forward(end) for end in base.support)
         self.support = (ends[0], ends[1]) if transform.increasing else (ends[1], ends[0])
 
-    def _inner(self) -> Real:
-        return self.transform.forward(self.base._inner())
+    def inner_point(self) -> Real:
+        """Return any point inside the support."""
+        return self.transform.forward(self.base.inner_point())
 
     def _log_density(self, x: Real) -> Real:
         return self.base.logpdf(self.transform.inverse(x)) + self.transform.log_derivative(x)
@@ -227,13 +228,15 @@ class Transformed(Distribution):
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return self.transform.forward(self.base.sample(size, rng))
 
-    def _hyperparameters(self) -> tuple[Real, ...]:
-        return tuple(self.base._hyperparameters())
+    def hyperparameters(self) -> tuple[Real, ...]:
+        """Return the hyperparameters in the order of the constructor."""
+        return tuple(self.base.hyperparameters())
 
-    def _elements(self) -> list[Any]:
+    def elements(self) -> list[Any]:
+        """Return the distributions of the elements of arrays, in row-major order."""
         if is_array(*vars(self.transform).values()):
             raise NotImplementedError("a transform of arrays has no elementwise intervals")
-        return [Transformed(element, self.transform) for element in self.base._elements()]
+        return [Transformed(element, self.transform) for element in self.base.elements()]
 
     def __repr__(self) -> str:
         return f"Transformed({self.base!r}, {self.transform!r})"
@@ -264,7 +267,8 @@ class Symmetric(Distribution):
         self._squared = Power(2.0 * power, scale)
         self.scalar = base.scalar
 
-    def _inner(self) -> Real:
+    def inner_point(self) -> Real:
+        """Return any point inside the support."""
         return self.centre + 1.0
 
     def _log_density(self, x: Real) -> Real:

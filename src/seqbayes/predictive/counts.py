@@ -202,7 +202,7 @@ class BetaBinomial(DiscreteDistribution):
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
-            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+            size = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
         p = rng.beta(self.alpha, self.beta, size)
         return rng.binomial(np.asarray(self.trials).astype(np.int64), p)
 
@@ -378,7 +378,7 @@ class NegativeBinomial(DiscreteDistribution):
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
-            size = np.broadcast_shapes(*(np.shape(v) for v in self._hyperparameters()))
+            size = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
         return _poisson(rng, rng.standard_gamma(self.shape, size) * (self.exposure / self.rate))
 
 
@@ -396,8 +396,8 @@ def _elementwise(function: Any, *args: Real) -> Real:
 
 
 def _modes(distribution: DiscreteDistribution) -> Array:
-    columns = np.broadcast_arrays(*distribution._hyperparameters())
-    modes = [element.mode for element in distribution._elements()]
+    columns = np.broadcast_arrays(*distribution.hyperparameters())
+    modes = [element.mode for element in distribution.elements()]
     return np.array(modes, dtype=float).reshape(columns[0].shape)
 
 

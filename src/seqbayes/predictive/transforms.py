@@ -83,21 +83,21 @@ class Power:
 
     def log_density_at_ends(self, base: Any) -> tuple[Real, Real]:
         """Return the log density of x at 0 and at infinity."""
-        limit = base._log_tilted_limit(1.0 - self.exponent, at_zero=self.increasing)
+        limit = base.log_tilted_limit(1.0 - self.exponent, at_zero=self.increasing)
         constant = math.log(abs(self.exponent)) + self.exponent * logarithm(self.scale)
         return limit - constant, -math.inf
 
     def log_mean(self, base: Any) -> Real:
         """Return log E[x]."""
-        return base._log_power_moment(self.exponent) + self.exponent * logarithm(self.scale)
+        return base.log_power_moment(self.exponent) + self.exponent * logarithm(self.scale)
 
     def log_spread(self, base: Any) -> Real:
         """Return log of E[x**2] / E[x]**2."""
-        return base._log_power_spread(self.exponent)
+        return base.log_power_spread(self.exponent)
 
     def mode(self, base: Any) -> Real:
         """Return the mode of x, where density(y) * y**(1 - exponent) is largest."""
-        return self.forward(base._tilted_mode(1.0 - self.exponent))
+        return self.forward(base.tilted_mode(1.0 - self.exponent))
 
     def __repr__(self) -> str:
         return f"Power({self.exponent!r}, scale={self.scale!r})"
@@ -150,20 +150,20 @@ class Exponential:
         low = base.support[0]
         if low > -math.inf:
             return base.logpdf(low) - low - logarithm(self.scale), -math.inf
-        unbounded = np.all(np.isneginf(base._tilted_mode_exponential()))
+        unbounded = np.all(np.isneginf(base.tilted_mode_exponential()))
         return (math.inf if unbounded else -math.inf), -math.inf
 
     def log_mean(self, base: Any) -> Real:
         """Return log E[x]."""
-        return base._log_exponential_moment() + logarithm(self.scale)
+        return base.log_exponential_moment() + logarithm(self.scale)
 
     def log_spread(self, base: Any) -> Real:
         """Return log of E[x**2] / E[x]**2."""
-        return base._log_exponential_spread()
+        return base.log_exponential_spread()
 
     def mode(self, base: Any) -> Real:
         """Return the mode of x, where density(y) * exp(-y) is largest."""
-        return self.forward(base._tilted_mode_exponential())
+        return self.forward(base.tilted_mode_exponential())
 
     def __repr__(self) -> str:
         return f"Exponential({self.scale!r})"

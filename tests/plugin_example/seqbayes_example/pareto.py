@@ -63,7 +63,7 @@ class ParetoDistribution(Distribution):
         self.scalar = np.ndim(scale) == np.ndim(shape) == 0
         self.support = (scale, math.inf)
 
-    def _inner(self) -> Any:
+    def inner_point(self) -> Any:
         return 2.0 * self.scale
 
     def _log_density(self, x: Any) -> Any:
@@ -122,7 +122,7 @@ class UniformPareto(Distribution):
         self.scalar = np.ndim(scale) == np.ndim(shape) == 0
         self.support = (0.0, math.inf)
 
-    def _inner(self) -> Any:
+    def inner_point(self) -> Any:
         return self.scale
 
     def _above(self, x: Any) -> Any:
