@@ -45,7 +45,7 @@ PHRASES = {
     r"anew": "'again'",
     r"asked for": "'requested'",
     r"passed over": "'skipped' or 'ignored'",
-    r"is no (finite )?number": "'is not a number'",
+    r"(?<!there.)is no (finite )?number": "'is not a number'",
     r"told apart|tell apart": "'distinguished'",
     r"(is|are|be|something|nothing) odd|an odd (one|value|line)": "'unexpected' or 'invalid'",
 }
