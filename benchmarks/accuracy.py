@@ -195,7 +195,7 @@ FAMILIES = [
 
 
 def error(name, got, wanted):
-    """Error as documented above; infinite if there is no number."""
+    """Error as documented above; infinite if the answer is not finite."""
     got = float(got)
     if not math.isfinite(got):
         return math.inf

@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
+from seqbayes.distributions import Beta, Gamma, InverseGamma
 
 mp.mp.dps = 60
+
+PARAMETERS = {
+    "Gamma": ("shape", "rate"),
+    "InverseGamma": ("shape", "scale"),
+    "Beta": ("alpha", "beta"),
+}
 
 
 @pytest.mark.parametrize("alpha", [[1e15, 0.1, 0.2], [1e8, 1e-6, 3.0, 2e-9], [5.0, 1e17]])
@@ -57,3 +64,35 @@ def test_joint_density_of_mean_and_covariance(df):
     wanted -= mp.mpf(3) / 2 * (gap.T * inverse * gap)[0]
     got = belief.logpdf(([0.25, 1.0], covariance))
     assert got == pytest.approx(float(wanted), rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("level", [1e-9, 1e-6, 4e-4, 6e-4])
+@pytest.mark.parametrize(
+    "distribution",
+    [Gamma(3.0, 1.0), Gamma(1e6, 2.0), InverseGamma(4.0, 2.0), Beta(3.0, 5.0), Beta(2e4, 30.0)],
+    ids=repr,
+)
+def test_shortest_intervals_of_small_levels(distribution, level):
+    name = type(distribution).__name__
+    first, second = (mp.mpf(vars(distribution)[key]) for key in PARAMETERS[name])
+    log_density = {
+        "Gamma": lambda x: (first - 1) * mp.log(x) - second * x,
+        "InverseGamma": lambda x: -(first + 1) * mp.log(x) - second / x,
+        "Beta": lambda x: (first - 1) * mp.log(x) + (second - 1) * mp.log(1 - x),
+    }[name]
+    log_constant = {
+        "Gamma": lambda: first * mp.log(second) - mp.loggamma(first),
+        "InverseGamma": lambda: first * mp.log(second) - mp.loggamma(first),
+        "Beta": lambda: mp.loggamma(first + second) - mp.loggamma(first) - mp.loggamma(second),
+    }[name]()
+    low, high = map(mp.mpf, distribution.interval(level, "hdi"))
+    width = high - low
+
+    def equations(left, right):
+        mass = mp.quad(lambda x: mp.exp(log_density(x) + log_constant), [left, right])
+        return [mass / level - 1, (log_density(left) - log_density(right)) / level**2]
+
+    left, right = mp.findroot(equations, (low, high), tol=1e-40)
+    rounding = 4 * mp.eps + 5e-16 * high / width
+    assert abs(left - low) / width < 3e-9 + rounding
+    assert abs(right - high) / width < 3e-9 + rounding

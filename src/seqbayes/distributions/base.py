@@ -166,6 +166,13 @@ class Distribution:
         """Return the distribution of one less the number; None if there is no closed form."""
         return None
 
+    def mode_curvature(self) -> tuple[float, float] | None:
+        """Return minus the second, and the third derivative of the log density at the mode.
+
+        None if there is no mode inside the support, or no closed form.
+        """
+        return None
+
     def inner_point(self) -> Real:
         """Any point inside the support."""
         return 0.5

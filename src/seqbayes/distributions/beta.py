@@ -91,6 +91,17 @@ class Beta(Distribution):
     def _log_isf(self, log_q: Real) -> Real:
         return tails.beta_isf(self.alpha, self.beta, log_q, True)
 
+    def mode_curvature(self) -> tuple[float, float] | None:
+        """Return minus the second, and the third derivative of the log density at the mode."""
+        a, b = self.alpha - 1.0, self.beta - 1.0
+        if not (a > 0.0 and b > 0.0):
+            return None
+        mode, rest = a / (a + b), b / (a + b)
+        return (
+            a / mode / mode + b / rest / rest,
+            2.0 * (a / mode / mode / mode - b / rest / rest / rest),
+        )
+
     def entropy(self) -> Real:
         """Differential entropy, with a = alpha, b = beta, n = a + b and the digamma function psi.
 

@@ -92,6 +92,13 @@ class Gamma(Distribution):
     def _log_isf(self, log_q: Real) -> Real:
         return tails.gamma_isf(self.shape, log_q, True) / self.rate
 
+    def mode_curvature(self) -> tuple[float, float] | None:
+        """Return minus the second, and the third derivative of the log density at the mode."""
+        mode = self.mode
+        if not mode > 0.0:
+            return None
+        return (self.shape - 1.0) / mode / mode, 2.0 * (self.shape - 1.0) / mode / mode / mode
+
     def entropy(self) -> Real:
         """Differential entropy: shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
 
@@ -274,6 +281,11 @@ class InverseGamma(Distribution):
 
     def _log_isf(self, log_q: Real) -> Real:
         return _ratio(self.scale, tails.gamma_ppf(self.shape, log_q, True))
+
+    def mode_curvature(self) -> tuple[float, float] | None:
+        """Return minus the second, and the third derivative of the log density at the mode."""
+        mode = self.mode
+        return (self.shape + 1.0) / mode / mode, 4.0 * (self.shape + 1.0) / mode / mode / mode
 
     def entropy(self) -> Real:
         """Differential entropy: shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
