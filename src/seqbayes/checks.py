@@ -25,7 +25,7 @@ def check_seed(seed: Any) -> int | None:
 
 
 def check_level(level: float, kind: str) -> None:
-    """Refuse a level that is not between 0 and 1, or an unknown kind of interval.
+    """Raise an error if the level is not between 0 and 1, or the kind of interval is unknown.
 
     Raises
     ------

@@ -127,7 +127,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     @property
     def unsupported(self) -> Mapping[str, str]:
-        """Reasons by operation ("unlearn", "scale", "merge"), for those not supported."""
+        """Why operations ("unlearn", "scale", "merge") are not supported, by operation."""
         reasons: Mapping[str, str] = self._statistics.unsupported
         return reasons
 

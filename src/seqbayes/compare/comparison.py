@@ -298,7 +298,7 @@ def _losses(grid: Grid, better: str, means: Sequence[float | None]) -> list[floa
 
 
 def _any_of_others(tails: Array) -> Array:
-    """Return the probability that any of the other rows' events happens, for each row."""
+    """Return, for each row, the probability that at least one event of the other rows occurs."""
 
     def accumulate(rows: Array) -> list[Array]:
         found = [np.zeros(rows.shape[1])]

@@ -207,7 +207,7 @@ class LogitCoordinate(LogCoordinate):
         if complement is None or not above.any():
             logs = slopes + np.asarray(distribution.logpdf(sc.expit(u)))
             return logs
-        # one less a share above 1/2 is small, and has all its digits
+        # for a share above 1/2, 1 - share is small, and is held to full precision
         small = sc.expit(-np.abs(u))
         found = complement.logpdf(small)
         if not above.all():
@@ -261,7 +261,7 @@ class Densities:
         self._stacked = type(self.distributions[0]).stack(self.distributions)
 
     def log(self, u: Array) -> Array:
-        """Return the log density of each number at its own row of coordinates, of shape (k, n)."""
+        """Return the log density of each number, evaluated at its row of coordinates (k, n)."""
         if self.coordinate is _LINE:
             return self._inner(u)
         inner = np.clip(u, -_FAR, _FAR)

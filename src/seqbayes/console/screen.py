@@ -61,7 +61,7 @@ class FullScreen:
 
     def _enter(self) -> None:
         self._write(b"\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l")
-        with suppress(RuntimeError):  # a signal within a write; the caller draws again anyway
+        with suppress(RuntimeError):  # a signal interrupted a write; the caller draws again anyway
             self._redraw()
 
     def _write(self, sequence: bytes) -> None:

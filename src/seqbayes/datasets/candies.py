@@ -180,7 +180,7 @@ def factory_mixes() -> Mapping[str, Mix]:
 
 @cache
 def walk_in_the_park() -> Mix:
-    """Return the guess of the story on Cross Validated; it names only four colours.
+    """Return the guess made in the story on Cross Validated; it names only four colours.
 
     Examples
     --------

@@ -158,7 +158,7 @@ def _absent(name: str, header: Sequence[str]) -> Any:
 
 
 def similar_name(name: str, header: Sequence[str]) -> str | None:
-    """Return the column whose name differs only in blanks and case, if there is one.
+    """Return the column whose name differs only in whitespace and letter case, if there is one.
 
     Examples
     --------

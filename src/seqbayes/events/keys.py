@@ -21,7 +21,7 @@ def write_key(key: Any) -> str:
 
 
 def read_key(text: str) -> Any:
-    """Return the key that has this JSON.
+    """Return the key that this JSON text represents.
 
     Examples
     --------

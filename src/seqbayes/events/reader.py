@@ -189,7 +189,7 @@ class MissingValueError(ObservationError):
 
 
 def _future(at: float, latest: float, unit: float) -> str:
-    """Return the reason why a time is refused, with a hint at the unit that it may have."""
+    """Return the reason why a time is refused, with a hint about the unit that it may have."""
     reason = f"time {at!r} is in the future"
     for name, seconds_ in (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
         if unit == 1.0 and 1e8 < at * seconds_ <= latest:  # after 1973

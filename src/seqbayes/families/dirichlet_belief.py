@@ -147,7 +147,7 @@ class DirichletBelief:
         return self._named(self.marginals.isf(q, log))
 
     def logcdf(self, theta: Any) -> dict[Any, float]:
-        """Log of the probability that every share is at most its value."""
+        """Log of the probability that each share is at most its value."""
         return self._named(self.marginals.logcdf(self._shares(theta)))
 
     def logsf(self, theta: Any) -> dict[Any, float]:

@@ -146,7 +146,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: GammaHyperparameters, statistic: PairStatistic) -> GammaHyperparameters:
-        """Return the hyperparameters after shape and rate were added."""
+        """Return the hyperparameters with the statistic added to shape and rate."""
         return GammaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
     @property

@@ -108,7 +108,7 @@ class MultivariateNormal(Likelihood):
 
 
 def check_vector(name: str, value: Any) -> tuple[float, ...]:
-    """Return a vector of finite numbers as a tuple.
+    """Validate a vector of finite numbers, and return it as a tuple.
 
     Raises
     ------

@@ -139,7 +139,7 @@ class PairAdapter(ComponentAdapter):
         return kernels.Pair(at, (first, second), self._beta)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a valid probability or rate."""
+        """Validate a probability or rate, and return it."""
         if self._beta:
             return check_parameter("probability", theta, open_low=False, high=1.0)
         return check_parameter("rate", theta)

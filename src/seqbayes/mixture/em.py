@@ -63,7 +63,7 @@ class Trace(Sequence[Iteration]):
     names
         The components' names.
     iterations
-        One `Iteration` each.
+        One `Iteration` for each iteration.
     converged
         Whether the last gain was below the tolerance.
     """

@@ -205,7 +205,7 @@ class Gaussian(Kernel):
     """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
 
     The statistic is (share, mean, scatter about the mean), the scatter's lower triangle by rows:
-    centred, so that a large mean does not cancel digits. The M-step finds the posterior mode; if
+    centred, so that a large mean causes no cancellation. The M-step finds the posterior mode; if
     `tied`, with one covariance for all components. The covariance is the scale divided by the
     divisor.
     """

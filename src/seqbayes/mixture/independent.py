@@ -217,7 +217,7 @@ class Independent(Kernel):
         return [*statistic[: 1 + d], *diagonal]
 
     def upgrade_parameter(self, numbers: Any) -> Any:
-        """Return a parameter vector, which ended with a full scale and its divisor before."""
+        """Convert a parameter vector of the old form, with a full scale and its divisor."""
         d = self._d
         if len(numbers) != d + d * (d + 1) // 2 + 1:
             return numbers

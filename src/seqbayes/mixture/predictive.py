@@ -69,7 +69,7 @@ class FieldsPredictive(ComponentPredictive):
 
 
 class KernelPredictive(ComponentPredictive):
-    """The predictive density that the kernel of a component computes after an M-step."""
+    """The predictive density of a component, as computed by its kernel after an M-step."""
 
     def update(self, kernel: Any, n: float) -> None:
         """Use a kernel."""

@@ -1,4 +1,4 @@
-"""Fit a mixture again when it explains recent observations badly, and keep what it has learned."""
+"""Refit a mixture that explains recent observations badly, while keeping what it has learned."""
 
 from __future__ import annotations
 

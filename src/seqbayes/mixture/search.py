@@ -159,7 +159,7 @@ class Trial:
 
 
 class ComponentSearch:
-    """Keeps the latest observations, proposes splits, joins and removals, and puts them on trial.
+    """Keeps the latest observations; proposes splits, joins and removals; and tests each of them.
 
     Parameters
     ----------

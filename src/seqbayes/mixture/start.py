@@ -64,7 +64,7 @@ class Sample(NamedTuple):
 
 
 def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
-    """Return rows with the points to cluster them by."""
+    """Return the rows, together with the points by which they are clustered."""
     points = standardise(model.reader.vectors(rows))
     return Sample(rows, _without_outliers(points, w) if model.settings.robust else w, points)
 

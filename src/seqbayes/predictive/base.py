@@ -96,7 +96,7 @@ class DiscreteDistribution(Distribution):
         return regions.smallest(lambda k: self.sf(k) <= q, guess, self.support[0], step)
 
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
-        """An approximate quantile from the normal distribution, and a bound of its error."""
+        """An approximate quantile from the normal distribution, and a bound on its error."""
         mean, std = self.mean, self.std
         if not (math.isfinite(mean) and math.isfinite(std)):
             return float(self.support[0]), 1.0

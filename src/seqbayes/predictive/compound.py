@@ -295,7 +295,7 @@ class Symmetric(Distribution):
 
     @property
     def mean(self) -> Real:
-        """The centre; None if the mean distance is infinite."""
+        """The centre, or None if the mean distance from it is infinite."""
         return or_none(self.distance.mean < math.inf, self.centre)
 
     @property

@@ -22,7 +22,7 @@ class Transform(Protocol):
         """Return x for y."""
 
     def inverse(self, x: Real) -> Real:
-        """Return y for x."""
+        """Return the transformed value y of x."""
 
     def log_derivative(self, x: Real) -> Real:
         """Return log |dy / dx| at x."""
@@ -73,7 +73,7 @@ class Power:
         return _power(self.scale * y, self.exponent)
 
     def inverse(self, x: Real) -> Real:
-        """Return y for x."""
+        """Return the transformed value y of x."""
         return _power(x, 1.0 / self.exponent) / self.scale
 
     def log_derivative(self, x: Real) -> Real:
@@ -130,7 +130,7 @@ class Exponential:
         return self.scale * exponential(y)
 
     def inverse(self, x: Real) -> Real:
-        """Return y for x."""
+        """Return the transformed value y of x."""
         ratio = x / self.scale
         # The logarithm of 1 + d keeps the digits of d = x / scale - 1.
         if is_array(ratio):

@@ -101,7 +101,7 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def closing_event(self, step: S | None) -> dict[str, Any]:
-        """Return the state after the last step shown as JSON values, or None."""
+        """Return, as JSON values, the state after the last step that was shown, or None."""
 
     @abstractmethod
     def summary(self, step: S | None, stopped: bool) -> list[str]:

@@ -133,7 +133,7 @@ class Kind:
     def log_predictives(
         self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
     ) -> Iterator[float]:
-        """Yield the log predictive of a value given every class, less its log base measure."""
+        """Yield the log predictive density of a value given each class, without base measure."""
         one = self.statistics()
         one.observe(x)
         prior = self.prior(feature.seen.value, strength)

@@ -150,7 +150,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return found
 
     def _count(self, label: Any) -> float:
-        """Return the weight of a class, or refuse an unknown one."""
+        """Return the weight of a class; raise an error if the class is unknown."""
         counts = self._classes.value
         if label not in counts:
             raise ObservationError(f"expected a known class, got {label!r}")

@@ -117,7 +117,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is not a finite number, or over 1e100. The model is then unchanged.
+            If a value is not a finite number, or exceeds 1e100. The model is then unchanged.
         """
         values = _read(x)
         target = bounded(y, "a finite target")

@@ -261,7 +261,7 @@ def floats(n: int, *columns: Array | float | None) -> list[Array]:
 
 
 def contiguous(xs: Array) -> Any:
-    """Return floats as compiled loops read them: themselves, or a copy."""
+    """Return an array that compiled loops can read: the array itself, or a copy."""
     return np.require(xs, float, ["C", "W"])
 
 

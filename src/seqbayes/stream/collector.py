@@ -17,7 +17,7 @@ class Collector:
     """
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Handle a batch after it was learned; None if nothing arrived for a while."""
+        """Handle a batch after it was learned. The batch is None if nothing arrived for a while."""
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Handle an event that could not be used, before `learned` gets its batch."""

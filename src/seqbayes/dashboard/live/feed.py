@@ -136,7 +136,7 @@ class StateFeed(Collector):
         self.events = 0
 
     def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
-        """Record all events of these keys, by belief, from the next transfer on."""
+        """Record all events of these keys, given by belief, starting with the next transfer."""
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def watched(self, name: str) -> frozenset[Any]:

@@ -15,14 +15,14 @@ _LEVEL = 0.95
 
 
 def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
-    """Return the probability of each to be the best, and the differences of the best to others.
+    """Return the probability that each is the best, and how the best one differs from the others.
 
     Parameters
     ----------
     states
         2 to 12 beliefs about a number, or about a mean and a variance; then the means are compared.
     lowest
-        Whether the smallest is the best, not the largest.
+        Whether the smallest number, not the largest, is the best.
 
     Raises
     ------

@@ -249,7 +249,7 @@ class Directory(Source):
         )
 
     def _candidates(self, name: str) -> list[tuple[str, Known]]:
-        """Return what is known of files that may be this one: under this name or an earlier one."""
+        """Return the records of files that may be this one, under any of its names."""
         status = self._there[name]
 
         packed = _without_suffix(name) != name

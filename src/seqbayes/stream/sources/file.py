@@ -30,13 +30,13 @@ class File(Source):
     path
         The file.
     follow
-        Whether to wait for more at its end, as ``tail -F`` does.
+        Whether to wait for more data at the end of the file, as ``tail -F`` does.
     format
         "jsonl" or "csv"; by default given by the suffix.
     delimiter
         The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
-        Most bytes of a record; a longer one is a dead letter.
+        Maximum length of a record in bytes; a longer one becomes a dead letter.
     lost
         What to do if the file that was being read cannot be found: "stop" fails, "restart" reads
         the present file from its beginning and adds a dead letter about the gap.

@@ -118,7 +118,7 @@ class Query(Source):
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            # a prepared statement can only be one statement
+            # a prepared statement can contain only one SQL statement
             prepared = {"prepare": True} if self._postgres else {}
             text = f"SELECT * FROM ({query}) AS events {rest}"
             arguments = (values,) if values or not self._postgres else ()

@@ -133,7 +133,7 @@ def find(path: Path, token: Any) -> Generation | None:
 
 
 def neighbours(path: Path) -> list[list[int]]:
-    """Return inodes and times of numbered files, written before the present file at the path.
+    """Return inodes and times of numbered files, written before the file currently at the path.
 
     They tell whether the next rotations count up or down. An inode alone does not identify a file:
     the next file often gets that of one that was deleted.

@@ -110,7 +110,7 @@ class SqliteStore(SqlStore):
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
-        """Return the identity of the file, and of its log, which is there while it is open."""
+        """Return the identity of the file, and of its log, which exists while it is open."""
         if cls.path(path) is None:
             return {}
         path = os.path.abspath(path)

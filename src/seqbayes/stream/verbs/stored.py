@@ -240,7 +240,7 @@ def key_states(
 
 
 def _decayed(state: Any, as_of: float | None) -> Any:
-    """Decay a state with a half-life in time to a time after its clock."""
+    """Decay a state with a half-life in time to a time later than its clock."""
     if as_of is None or not state.timed:
         return state
     clock = state.clock
