@@ -56,11 +56,12 @@ def show(screen: Screen, directory: Path) -> None:
         server.kill()
     first, second, third = parts
     with open_store(str(directory / "beliefs.db"), "read") as store:
-        offsets = store.token("kafka:chicks")
+        token = store.token("kafka:chicks")
+        offsets = [offset for name, offset in token.items() if name.isdigit()]
     screen.say(
         f"The first {first} events are read and committed. {second} more are published, and the"
         f" runner is killed (kill -9). Then {third} more are published, and it is started again. At"
-        f" the end, the store has the offsets {', '.join(map(str, offsets.values()))}."
+        f" the end, the store has the offsets {', '.join(map(str, offsets))}."
     )
     tell(screen, BELIEF, "mean weight, g", events(), runner.states("weight"))
 
