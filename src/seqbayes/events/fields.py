@@ -205,11 +205,11 @@ def explain(error: Exception, record: Any = b"") -> str:
     >>> explain(ValueError("Number out of range"))
     'a number is too large: expected at most 1.8e308'
     """
-    if isinstance(error, UnicodeDecodeError):
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError) or "Invalid UTF-8" in text:  # by version of msgspec
         return "not UTF-8"
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    text = str(error)
     if isinstance(record, (bytes, bytearray, memoryview)):
         data = bytes(record)
         if b"\0" in data[:4]:
