@@ -264,6 +264,11 @@ def test_beliefs_of_every_kind_are_compared():
     )
 
 
+def test_a_label_may_be_given_as_its_text():
+    numbers = [Dirichlet({1: 8, 2: 2}), Dirichlet({1: 3, 2: 7})]
+    assert compare(numbers, label="2").p_best == compare(numbers, label=2).p_best
+
+
 @pytest.mark.parametrize(
     ("beliefs", "options", "message"),
     [

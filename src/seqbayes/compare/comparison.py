@@ -136,7 +136,7 @@ def compare(
     equivalence
         Largest absolute difference that does not matter in practice.
     label
-        The label whose shares are compared, for beliefs about labels.
+        The label whose shares are compared, or its text, for beliefs about labels.
     level
         Level of the intervals.
 
@@ -255,10 +255,13 @@ def _share(state: Any, label: Any) -> Distribution:
     weights, unknown = state.label_weights()
     if label is None:
         raise PriorError(f"a belief about labels is compared by the share of one: {list(weights)}")
-    rest = math.fsum([unknown, *(weight for name, weight in weights.items() if name != label)])
-    if not (weights.get(label, 0.0) > 0.0 and rest > 0.0):
+    # a label may be given as its text, as on the command line
+    mine = {name for name in weights if name == label or str(name) == label}
+    weight = math.fsum(weights[name] for name in mine)
+    rest = math.fsum([unknown, *(each for name, each in weights.items() if name not in mine)])
+    if not (weight > 0.0 and rest > 0.0):
         raise PriorError(f"a belief has no information about the share of {label!r}")
-    return Beta(weights[label], rest)
+    return Beta(weight, rest)
 
 
 def _finite(value: Any) -> float | None:

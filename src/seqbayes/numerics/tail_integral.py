@@ -32,6 +32,7 @@ _WIDTH = cython.declare(cython.double, 8.0)
 _FEW_PANELS = cython.declare(cython.int, 6)
 _MOST_PANELS = cython.declare(cython.int, 100)
 _LARGEST = cython.declare(cython.double, 600.0)
+_LOWEST = cython.declare(cython.double, -np.inf)
 
 _points, _weights = np.polynomial.legendre.leggauss(32)
 if cython.compiled:
@@ -70,7 +71,9 @@ def _exp_remainder(t: cython.double, e: cython.double) -> cython.double:
 @cython.exceptval(check=False)
 @cython.cdivision(True)
 def _log_remainder(s: cython.double) -> cython.double:
-    """Return log(1 + s) - s."""
+    """Return log(1 + s) - s, for s from -1; -inf at -1."""
+    if s <= -1.0:
+        return _LOWEST
     if fabs(s) > 0.25:
         return log1p(s) - s
     # log(1 + s) = 2 artanh(r), and s - 2 r = s r
@@ -112,19 +115,29 @@ def _fall(
 def _length(
     d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
 ) -> cython.double:
-    """Return how far to integrate: Newton's method for where the integrand is exp(-42)."""
-    t: cython.double = 2.0 * _FALL / (d + sqrt(d * d + 2.0 * _FALL * v))
+    """Return how far to integrate: Newton's method for where the integrand is exp(-42).
+
+    Divisors are checked: without a compiler a division by zero is an error.
+    """
+    divisor: cython.double = d + sqrt(d * d + 2.0 * _FALL * v)
+    t: cython.double = 2.0 * _FALL / divisor if divisor > 0.0 else -_LOWEST
     e: cython.double
     fall: cython.double
+    slope: cython.double
     _i: cython.int
-    if grows:
+    if grows and v > 0.0:
         t = fmin(t, log1p(_FALL / v) + 1.0)
     for _i in range(60):
         fall = _fall(t, d, v, p, grows)
         if 0.9 * _FALL <= fall <= 1.4 * _FALL:
             break
         e = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
-        t -= (fall - _FALL) / (d + v * fabs(e) * (1.0 - p) / (1.0 + p * e))
+        slope = d
+        if 1.0 + p * e > 0.0:
+            slope += v * fabs(e) * (1.0 - p) / (1.0 + p * e)
+        if slope == 0.0:
+            break
+        t -= (fall - _FALL) / slope
     return t
 
 
@@ -137,7 +150,7 @@ def log_tail_integral(
     """Log of the integral over t > 0 of exp(-d t - v (e - s t) - v / p (log(1 + p e) - p e)).
 
     Here s is 1 if it `grows`, else -1, and e = exp(s t) - 1. The tail of the gamma distribution
-    has p = 0; `d` and `v` are not both 0.
+    has p = 0; `d` and `v` are not both 0. The result is -inf where it cannot be computed.
 
     Examples
     --------
@@ -149,6 +162,7 @@ def log_tail_integral(
     width: cython.double
     total: cython.double = 0.0
     sum_: cython.double
+    fall: cython.double
     i: cython.int
     panel: cython.int = 0
     while start < length:
@@ -158,12 +172,13 @@ def log_tail_integral(
             width = fmin(width, _WIDTH)
         sum_ = 0.0
         for i in range(_NODES):
-            sum_ += _WEIGHT[i] * exp(-_fall(start + width * _POINT[i], d, v, p, grows))
+            fall = _fall(start + width * _POINT[i], d, v, p, grows)
+            sum_ += -_LOWEST if fall < -_LARGEST else _WEIGHT[i] * exp(-fall)
         total += sum_ * width
         if width == length - start:
             break
         start += width
-    return log(total)
+    return log(total) if total > 0.0 else _LOWEST
 
 
 @cython.boundscheck(False)
