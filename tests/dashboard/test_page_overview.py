@@ -228,7 +228,10 @@ def test_cards_are_printed(open_page):
     page.wait_for_selector(".card .value")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    boxes = [card.bounding_box() for card in page.locator(".grid .card").all()]
+    # measured in one call: the page may scroll between two
+    boxes = page.locator(".grid .card").evaluate_all(
+        "cards => cards.map(card => card.getBoundingClientRect().toJSON())"
+    )
     assert len(boxes) == 60  # all that are loaded
     assert len({(round(box["x"]), round(box["y"])) for box in boxes}) == 60
     assert page.locator(".grid .card:visible").count() == 60
