@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from seqbayes.compare.comparison import BETTER, Comparison, Difference, compare
+from seqbayes.compare.comparison import BETTER, Comparison, Difference, compare, number_of, p_best
 from seqbayes.misplaced import missing
 
-__all__ = ["BETTER", "Comparison", "Difference", "compare"]
+__all__ = ["BETTER", "Comparison", "Difference", "compare", "number_of", "p_best"]
 
 
 def __getattr__(name: str) -> Any:

@@ -175,13 +175,9 @@ def compare(
     >>> round(green.mean, 4), [round(each, 4) for each in green.interval]
     (0.0495, [-0.0163, 0.116])
     """
-    if better not in BETTER:
-        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
     check_level(level, "equal-tailed")
-    named = beliefs if isinstance(beliefs, Mapping) else dict(enumerate(beliefs))
+    named = _named(beliefs, better)
     names = tuple(named)
-    if len(names) < 2:
-        raise PriorError(f"expected two or more beliefs to compare, got {len(names)}")
     if control is not None and control not in named:
         raise PriorError(f"expected control to be one of {list(names)}, got {control!r}")
     if equivalence is not None and not 0.0 < equivalence < math.inf:
@@ -213,6 +209,46 @@ def compare(
             )
         ),
     )
+
+
+def p_best(
+    beliefs: Mapping[Any, Model | Distribution] | Sequence[Model | Distribution],
+    *,
+    better: str = "higher",
+    label: Any = None,
+) -> dict[Any, float]:
+    """Return the probability of each belief to be the best, without the rest of a comparison.
+
+    Parameters
+    ----------
+    beliefs, better, label
+        As for `compare`.
+
+    Raises
+    ------
+    PriorError
+        As by `compare`.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> round(p_best({"blue": Beta(22, 180), "green": Beta(32, 170)})["green"], 6)
+    0.930062
+    """
+    named = _named(beliefs, better)
+    grid = Grid([number_of(each, label) for each in named.values()])
+    return dict(zip(named, _probabilities_of_best(grid, better).tolist(), strict=True))
+
+
+def _named(
+    beliefs: Mapping[Any, Model | Distribution] | Sequence[Model | Distribution], better: str
+) -> Mapping[Any, Model | Distribution]:
+    if better not in BETTER:
+        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+    named = beliefs if isinstance(beliefs, Mapping) else dict(enumerate(beliefs))
+    if len(named) < 2:
+        raise PriorError(f"expected two or more beliefs to compare, got {len(named)}")
+    return named
 
 
 def number_of(belief: Model | Distribution, label: Any = None) -> Distribution:
