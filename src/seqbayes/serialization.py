@@ -181,7 +181,7 @@ class Document:
         """Restore the statistics."""
         dumped = decode(self._get("statistics"))
         try:
-            read = _alike(statistics.dump(), dumped)
+            read = _same_shape(statistics.dump(), dumped)
             if read:
                 statistics.load(dumped)
         except (TypeError, ValueError, OverflowError):
@@ -190,7 +190,7 @@ class Document:
             raise PriorError(f"cannot read statistics {reprlib.repr(dumped)}")
 
 
-def _alike(template: Any, dumped: Any) -> bool:
+def _same_shape(template: Any, dumped: Any) -> bool:
     """Whether dumped statistics have the form of the template: finite numbers, and labels.
 
     Labels come first, then tuples of numbers, one per label. Where the template has labels, they

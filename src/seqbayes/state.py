@@ -68,7 +68,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         if likelihood is None:
             likelihood = _default(type(self).likelihoods[0])
         if not isinstance(likelihood, self.likelihoods):
-            raise PriorError(self._explain_misfit(likelihood))
+            raise PriorError(self._explain_rejection(likelihood))
         self.likelihood = likelihood
         self.seed = check_seed(seed)
         self._statistics = self.new_statistics()
@@ -78,7 +78,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         if cls.parameters:
             cls._given = attrgetter(*cls.parameters)
 
-    def _explain_misfit(self, likelihood: Any) -> str:
+    def _explain_rejection(self, likelihood: Any) -> str:
         """Return why an object is not a likelihood of this family, and the remedy."""
         family = type(self).__name__
         name = likelihood.__name__ if isinstance(likelihood, type) else likelihood

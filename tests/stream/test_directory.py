@@ -352,7 +352,7 @@ def test_equal_files_are_each_read(inbox):
 
 
 def test_removed_files_are_forgotten_after_a_while(inbox, monkeypatch):
-    monkeypatch.setattr(directory, "MOST_GONE", 2)
+    monkeypatch.setattr(directory, "MOST_DELETED", 2)
     reader = Reader(inbox)
     for i in range(6):
         (inbox / f"f{i}.jsonl").write_bytes(lines(10 + i, 11 + i))

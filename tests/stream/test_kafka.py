@@ -71,7 +71,7 @@ def test_partitions_are_chosen(kafka, topic):
 
 
 def test_partitions_that_are_added_are_read(kafka, topic, monkeypatch):
-    monkeypatch.setattr(module, "_LOOK", 0.1)
+    monkeypatch.setattr(module, "_POLL", 0.1)
     hidden = {2}
 
     class Consumer(module.kafka.Consumer):

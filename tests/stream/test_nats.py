@@ -237,7 +237,7 @@ def test_a_recreated_stream_that_is_longer(nats, stream, lost):
 
 
 def test_other_subjects_that_are_deleted_are_not_missed(nats, stream, monkeypatch):
-    monkeypatch.setattr(module, "_LOOK", 0.0)
+    monkeypatch.setattr(module, "_POLL", 0.0)
 
     async def publish(js):
         await js.publish(f"{stream}.a", b'{"i": 0}')

@@ -115,7 +115,7 @@ def test_a_connection_that_breaks_after_a_read_loses_nothing(redis, client, othe
             return execute(self, *command, **options)
 
         monkeypatch.setattr(client_class, "execute_command", execute_or_break)
-        monkeypatch.setattr("seqbayes.stream.sources.redis._LOOK", 0.0)
+        monkeypatch.setattr("seqbayes.stream.sources.redis._POLL", 0.0)
         count = 15 if others else 20
         assert numbers(read(source, count, size=7)) == list(range(20 - count, 20))
         assert source.reconnects >= 1

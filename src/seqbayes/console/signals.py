@@ -92,14 +92,14 @@ def suspendable(leave: Callable[[], None], enter: Callable[[], None]) -> Iterato
             os.kill(os.getpid(), number)
         signal.signal(number, suspend)
 
-    def go_on(number: int, frame: FrameType | None) -> None:
+    def handle_resume(number: int, frame: FrameType | None) -> None:
         if callable(resume):
             resume(number, frame)
         enter()
 
     if stop != signal.SIG_IGN:
         signal.signal(signal.SIGTSTP, suspend)
-    signal.signal(signal.SIGCONT, go_on)
+    signal.signal(signal.SIGCONT, handle_resume)
     try:
         yield
     finally:

@@ -168,18 +168,23 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
         except (SeqbayesError, OSError) as error:
             return _fail(log, error, FAILED)
         url = url_of(listening) + page
-        logging.getLogger("uvicorn").addHandler(_Said(log))
+        logging.getLogger("uvicorn").addHandler(_LogHandler(log))
         sys.setswitchinterval(SWITCH)
         try:
             site = Site(origin, access, args.frame_ancestors, log.event)
-            serve(site, listening, interruption, lambda: _say(args, log, url, access, interruption))
+            serve(
+                site,
+                listening,
+                interruption,
+                lambda: _announce(args, log, url, access, interruption),
+            )
         finally:
             origin.close()
         log.event("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
 
 
-class _Said(logging.Handler):
+class _LogHandler(logging.Handler):
     """Forwards warnings of the HTTP server to the log of the command."""
 
     def __init__(self, log: Log) -> None:
@@ -192,7 +197,7 @@ class _Said(logging.Handler):
             self._log.event("http", self.format(record), record.levelname.lower())
 
 
-def _say(
+def _announce(
     args: argparse.Namespace, log: Log, url: str, access: Access, interruption: Interruption
 ) -> None:
     log.event("started", f"{url}", url=url)

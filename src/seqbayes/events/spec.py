@@ -175,7 +175,7 @@ def make_prior(
         if key not in arguments and (value.default is value.empty or _needs_labels(family, value))
     ]
     if lacking:
-        raise PriorError(_lacking(family, name, lacking))
+        raise PriorError(_missing_message(family, name, lacking))
     return constructor(**arguments, likelihood=likelihood)
 
 
@@ -259,7 +259,7 @@ def _needs_labels(family: type[State], parameter: inspect.Parameter) -> bool:
     return "Mapping" in str(parameter.annotation) and parameter.default is not None
 
 
-def _lacking(family: type[State], name: str, lacking: Sequence[str]) -> str:
+def _missing_message(family: type[State], name: str, lacking: Sequence[str]) -> str:
     what = f"a {spell(family.__name__)}" + (f" {name} prior" if name else "")
     if "categories" in lacking or not name:
         return (

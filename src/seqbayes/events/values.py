@@ -132,7 +132,7 @@ def _number(value: Any, text: bool) -> Any:
         if isinstance(value, int) and value.bit_length() > 1024:
             raise ObservationError(too_large(spell_value(value)))
         return value
-    raise _quoted(value) or _unfit("a number", value)
+    raise _quoted(value) or _invalid_value("a number", value)
 
 
 def _quoted(value: Any) -> ObservationError | None:
@@ -167,7 +167,7 @@ def _text(value: Any, text: bool) -> Any:
         return str(int(value)) if value.is_integer() else repr(float(value))
     if isinstance(value, (numbers.Integral, Decimal, datetime.date)):
         return str(_storable(value))
-    raise _unfit("a text", value)
+    raise _invalid_value("a text", value)
 
 
 def _time(value: Any, text: bool) -> Any:
@@ -178,20 +178,20 @@ def _time(value: Any, text: bool) -> Any:
             return datetime.datetime.fromisoformat(value)
         except ValueError:
             if not text:
-                raise _quoted(value) or _unfit("a time in RFC 3339", value) from None
+                raise _quoted(value) or _invalid_value("a time in RFC 3339", value) from None
     return _number(value, text)
 
 
 def _pair(value: Any, text: bool) -> Any:
     if isinstance(value, (list, tuple)) and len(value) == 2:
         return tuple(_number(each, False) for each in value)
-    raise _unfit("two numbers", value)
+    raise _invalid_value("two numbers", value)
 
 
 def _counts(value: Any, text: bool) -> Any:
     if isinstance(value, Mapping):
         return {_text(label, False): _number(count, False) for label, count in value.items()}
-    raise _unfit("an object of counts", value)
+    raise _invalid_value("an object of counts", value)
 
 
 def _any(value: Any, text: bool) -> Any:
@@ -237,7 +237,7 @@ def _label(value: Any, text: bool) -> Any:
     return _any(value, text)
 
 
-def _unfit(expected: str, value: Any) -> ObservationError:
+def _invalid_value(expected: str, value: Any) -> ObservationError:
     return ObservationError(f"expected {expected}, got {printable(spell_value(value))}")
 
 

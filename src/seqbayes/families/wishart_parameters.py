@@ -94,9 +94,9 @@ def with_vector(factor: Any, vector: Any) -> Any:
     factor = np.array(np.broadcast_to(factor, (*shape, d)))
     vector = np.array(np.broadcast_to(vector, shape))
     for k in range(d):
-        old, gone = factor[..., k, k], vector[..., k]
-        length = np.hypot(old, gone)
-        cos, sin = (old / length)[..., None], (gone / length)[..., None]
+        old, removed = factor[..., k, k], vector[..., k]
+        length = np.hypot(old, removed)
+        cos, sin = (old / length)[..., None], (removed / length)[..., None]
         column, rest = factor[..., k:, k], vector[..., k:]
         factor[..., k:, k], vector[..., k:] = cos * column + sin * rest, cos * rest - sin * column
     return factor

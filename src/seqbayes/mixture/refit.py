@@ -90,17 +90,17 @@ class Refitter:
         ):
             return self._continue(self._fit(rows, w, count), old, 0.0)
         fresh = self._fit_most_evident(rows, w, count)
-        groups = _unlike(self._pool(old, fresh, w), count, count - len(fresh.priors))
+        groups = _without_counterpart(self._pool(old, fresh, w), count, count - len(fresh.priors))
         if len(groups) < count - len(fresh.priors):
             fresh = self._fit(rows, w, count - len(groups))
         pool = self._pool(old, fresh, w)
         taken = [[pool.parts[k] for k in group] for group in groups]
         past = sum(part.share for group in taken for part in group)
         slots: dict[int, list[Part]] = {min(g): t for g, t in zip(groups, taken, strict=True)}
-        alike = _alike(pool, count)
+        counterparts = _counterparts(pool, count)
         for c in range(len(fresh.priors)):
-            own = [k for k, new in alike.items() if new == c and k not in slots]
-            free = [k for k in range(count) if k not in slots and k not in alike]
+            own = [k for k, new in counterparts.items() if new == c and k not in slots]
+            free = [k for k in range(count) if k not in slots and k not in counterparts]
             rest = [k for k in range(count) if k not in slots]
             slots[(own or free or rest)[0]] = [pool.parts[count + c]]
         model = self.new_model(count)
@@ -166,7 +166,7 @@ def _scale_ratio(old: State, new: State) -> float:
     return float(np.exp(np.abs(np.log(before / after)).max()))
 
 
-def _alike(pool: Pool, count: int) -> dict[int, int]:
+def _counterparts(pool: Pool, count: int) -> dict[int, int]:
     """Return, for the old components that have a counterpart among the new ones, its position."""
     found = {}
     for k in range(count):
@@ -176,10 +176,10 @@ def _alike(pool: Pool, count: int) -> dict[int, int]:
     return found
 
 
-def _unlike(pool: Pool, count: int, most: int) -> list[list[int]]:
+def _without_counterpart(pool: Pool, count: int, most: int) -> list[list[int]]:
     """Return at most `most` groups of old components that are unlike the new ones."""
-    alike = _alike(pool, count)
-    groups = [[k] for k in range(count) if k not in alike]
+    counterparts = _counterparts(pool, count)
+    groups = [[k] for k in range(count) if k not in counterparts]
     while len(groups) > most:
         pairs = [(a, b) for a in range(len(groups)) for b in range(a + 1, len(groups))]
         gains = [pool.gain(groups[a], groups[b]) for a, b in pairs]

@@ -148,9 +148,9 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
     averaged = engine.averaged + theirs.engine.averaged
     for kernel, mixed, place in zip(engine.kernels, latest.kernels, order, strict=True):
         leaves = zip(kernel.leaves(), mixed.leaves(), other.kernels[place].leaves(), strict=True)
-        for leaf, mine_now, theirs_now in leaves:
-            leaf.averaged[:] = mine_now.live
-            leaf.live[:] = theirs_now.live
+        for leaf, own_sums, other_sums in leaves:
+            leaf.averaged[:] = own_sums.live
+            leaf.live[:] = other_sums.live
             leaf.average(share)
             leaf.live[:] = leaf.averaged
     engine.live[:] = engine.average[:] = (1.0 - share) * latest.live + share * other.live[order]

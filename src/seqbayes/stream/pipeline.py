@@ -175,14 +175,14 @@ class Pipeline:
         """Learn the events of a batch; those that cannot be used become dead letters."""
         self._whole = False
         events, index = self._layout.decode(
-            batch.records, lambda i, why: self._bury(batch, i, "", why)
+            batch.records, lambda i, why: self._add_dead_letter(batch, i, "", why)
         )
         unused = set(range(len(batch.records)) if batch.prompt or self._selective else ())
         for name, table in self.tables.items():
             learned = table.learn(
                 events,
                 index,
-                lambda i, why, by=name: self._bury(batch, i, by, why),  # type: ignore[misc]
+                lambda i, why, by=name: self._add_dead_letter(batch, i, by, why),  # type: ignore[misc]
             )
             if unused:
                 unused.difference_update(learned)
@@ -203,7 +203,7 @@ class Pipeline:
         source = self.source
         return Pulse(self.lag, source.reconnects, source.trouble, self.read_at)
 
-    def _bury(self, batch: Batch, i: int, belief: str, reason: str) -> None:
+    def _add_dead_letter(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]
         raw = write_record(record) if isinstance(record, Mapping) else record
         self._add_dead(batch, batch.positions[i], belief, bytes(raw), reason)

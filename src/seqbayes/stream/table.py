@@ -74,7 +74,7 @@ class Table:
         self._uses = 0
         self._labels = 0
         self._reader = Reader(belief, layout)
-        self._had = 0
+        self._known_labels = 0
         self._labels_of = _find_vocabulary(belief.state)
         self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
         self._kind = type(belief.state) if learns_by_itself(belief.state) else None
@@ -249,7 +249,7 @@ class Table:
             reject(i, error)
             return
         if self._labels_of is not None:
-            self._labels += len(self._labels_of(state)) - self._had
+            self._labels += len(self._labels_of(state)) - self._known_labels
         if self.belief.over == "drop":
             self._put_last(key, state)
         else:
@@ -302,7 +302,7 @@ class Table:
     def _check_label(self, known: Any, x: Any) -> None:
         """Refuse a label for which an open vocabulary has no room."""
         names = {} if known is None else self._labels_of(known)  # type: ignore[misc]
-        self._had = len(names)
+        self._known_labels = len(names)
         if x in names:
             return
         if len(x) > LONGEST_NAME:

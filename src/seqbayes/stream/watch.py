@@ -215,7 +215,7 @@ def _open(args: argparse.Namespace) -> Iterator[Source]:
         return
     descriptor = open_stdin()
     if os.isatty(descriptor):
-        _say("reading events from the terminal; Ctrl-D ends them")
+        _print_error("reading events from the terminal; Ctrl-D ends them")
     yield Pipe(descriptor, splitter, "standard input")
 
 
@@ -275,11 +275,11 @@ class _Watch(Collector):
                 self._answer(screen, live)
         finally:
             for text in [*self._losses(), *self._cut_line(interruption)]:
-                _say(text)
+                _print_error(text)
         if interruption:
             return interruption.status
         if not self._table.used:
-            _say("no event could be used" if self._began else "the input is empty")
+            _print_error("no event could be used" if self._began else "the input is empty")
             return NO_RESULT
         return 0
 
@@ -415,13 +415,13 @@ class _Watch(Collector):
         notice = self._notice()
         if notice and notice not in self._warned:
             self._warned.add(notice)
-            _say(notice)
+            _print_error(notice)
         now = time.monotonic()
         if self._args.progress and now >= self._reported + PROGRESS_EVERY:
             self._reported = now
             rate = self._table.used / (now - self._started)
             events = count_of(self._table.used, "event")
-            _say(f"{events} ({rate:,.0f}/s), {self._malformed:,} malformed")
+            _print_error(f"{events} ({rate:,.0f}/s), {self._malformed:,} malformed")
 
     def _losses(self) -> list[str]:
         """Return what could not be used, and why, as lines of text."""
@@ -469,5 +469,5 @@ def _unknown(name: str, existing: Sequence[str], kind: str) -> str:
     return f"the input has no {kind} {name!r}; its {kind}s are: {shown}{more}{hint}"
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     sys.stderr.write(f"{text if text.startswith(' ') else f'seqbayes watch: {text}'}\n")

@@ -42,16 +42,16 @@ def example(belief: Belief) -> dict[str, Any]:
     """
     plain = belief.state.as_of()
     labels = plain.categories or (_EXAMPLES["label"],)
-    told = {
+    event = {
         name: value[0] if isinstance(value, (list, tuple)) else value
         for name, value in belief.where.items()
     }
-    told |= {name: _EXAMPLES["text"] for name in belief.by if name not in told}
+    event |= {name: _EXAMPLES["text"] for name in belief.by if name not in event}
     observed = dict(belief.values)
     for name, kind in belief.slots:
         is_label = name in observed and kind in ("text", "label")
-        told.setdefault(name, labels[0] if is_label else _EXAMPLES.get(kind))
-    return told
+        event.setdefault(name, labels[0] if is_label else _EXAMPLES.get(kind))
+    return event
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
@@ -120,6 +120,6 @@ class About(NamedTuple):
 
     def told(self, keys: int) -> dict[str, Any]:
         """Return the description as JSON values."""
-        told = self._asdict()
-        del told["read"], told["make"]
-        return {**told, "keys": keys}
+        fields = self._asdict()
+        del fields["read"], fields["make"]
+        return {**fields, "keys": keys}

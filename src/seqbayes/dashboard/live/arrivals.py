@@ -51,9 +51,9 @@ class Arrivals:
     def __call__(self, events: int) -> ArrivalRate:
         """Record the number of events so far; thread-safe."""
         with self._lock:
-            return self._look(events)
+            return self._measure(events)
 
-    def _look(self, events: int) -> ArrivalRate:
+    def _measure(self, events: int) -> ArrivalRate:
         now = self._now()
         if self._events is not None and events > self._events:
             self._found.append(now)

@@ -58,11 +58,11 @@ class Board:
         self.happened = 0
         self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=500)
 
-    def declare(self, abouts: Iterable[About]) -> None:
+    def declare(self, beliefs: Iterable[About]) -> None:
         """Replace the beliefs, without keys."""
         with self.lock:
             self.version += 1
-            self.shelves = {about.name: Shelf(about) for about in abouts}
+            self.shelves = {about.name: Shelf(about) for about in beliefs}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
         """Update the copies, by belief and key."""
@@ -82,8 +82,8 @@ class Board:
         if update.state is None:
             shelf.drop(key)
             return
-        entry, told = shelf.put(key, update)
-        for each in told:
+        entry, events = shelf.put(key, update)
+        for each in events:
             self.happened += 1
             self.steps.append((self.happened, shelf.about.name, key, each))
         entry.version = self.version

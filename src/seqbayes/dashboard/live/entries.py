@@ -253,7 +253,7 @@ class Entry:
             make_cards([self])
         assert self.known_card is not None
         self.note(now)
-        told = {
+        card = {
             "belief": self._about.name,
             "key": self.names,
             "id": self.key,
@@ -263,22 +263,22 @@ class Entry:
             **self.known_card,
         }
         if self.sparked > since or since == 0.0:
-            told["spark"] = columns(self.spark)
+            card["spark"] = columns(self.spark)
             if self._followed is not None:
-                told["spark"] |= self._followed.about()
-        return told
+                card["spark"] |= self._followed.about()
+        return card
 
     def detail(self, now: float) -> dict[str, Any]:
         """Return everything about the key as JSON values."""
-        told = {**self.card(now), **views.detail(self.state, self.last)}
+        detail = {**self.card(now), **views.detail(self.state, self.last)}
         recent = [] if self.trail is None else self.trail.recent()
-        told["recent"] = [
+        detail["recent"] = [
             {"at": each.at, "x": values(each.x), "surprise": each.surprise} for each in recent
         ]
-        told["steps"] = [
+        detail["steps"] = [
             {**each.step, "surprise": each.surprise} for each in recent if each.step is not None
         ][-STEPS:]
-        return told
+        return detail
 
     @property
     def names(self) -> list[str] | None:
@@ -348,14 +348,14 @@ class Shelf:
         if entry is None:
             began = update.updated if update.since is None else update.since
             entry = self.entries[key] = Entry(self.about, key, began)
-        told = entry.trace(update)
+        events = entry.trace(update)
         if entry.trail is not None:
             self.trailed.pop(key, None)
             self.trailed[key] = entry
             if len(self.trailed) > TRAILS:
                 self.trailed.pop(next(iter(self.trailed))).trail = None
         entry.replace(update)
-        return entry, told
+        return entry, events
 
     def drop(self, key: str) -> None:
         """Delete a key."""

@@ -69,8 +69,8 @@ def history(
         if not _is_near(point[0], known):
             found.append((point, None))
     found.sort(key=lambda each: each[0][0])
-    told = {**columns(point for point, _ in found), "n": [n for _, n in found]}
-    return told if part is None else {**told, **part.about()}
+    curve = {**columns(point for point, _ in found), "n": [n for _, n in found]}
+    return curve if part is None else {**curve, **part.about()}
 
 
 def _is_near(t: float, known: list[float]) -> bool:

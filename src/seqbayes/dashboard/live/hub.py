@@ -93,7 +93,7 @@ class _Group:
         self.known: dict[tuple[str, str], int] = {}
         self.sparked: dict[tuple[str, str], float] = {}
         self.due = 0.0
-        self.told = 0  # steps up to this number
+        self.steps_sent = 0  # steps up to this number
 
 
 class Hub:
@@ -107,7 +107,7 @@ class Hub:
         self.started = now()
         self.clients: set[Connection] = set()
         self._groups: dict[Subscription, _Group] = {}
-        self._looked: dict[tuple[str, str], float] = {}
+        self._watched_until: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -193,16 +193,16 @@ class Hub:
         health.clients = len(self.clients)
         if self.failure is not None:  # the beliefs shown are not up to date
             health.status, health.error = "stalled", health.error or self.failure
-        told = asdict(health)
-        told["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
-        return told
+        document = asdict(health)
+        document["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
+        return document
 
     def look_at(self, name: str, key: str) -> None:
         """Publish single events of a key for a while."""
         with self._lock:
-            self._looked[name, key] = self._now() + WATCHED_FOR
-            while len(self._looked) > 200:
-                self._looked.pop(next(iter(self._looked)))
+            self._watched_until[name, key] = self._now() + WATCHED_FOR
+            while len(self._watched_until) > 200:
+                self._watched_until.pop(next(iter(self._watched_until)))
 
     def opening(self, subscription: Subscription, last: str) -> tuple[int, bytes]:
         """Return the number and the frames with which a connection begins.
@@ -234,7 +234,7 @@ class Hub:
             group = self._groups.get(subscription)
         if group is not None and not group.known:
             group.known = {(e.belief, e.key): e.version for e in selected}
-            group.told = self.board.happened
+            group.steps_sent = self.board.happened
 
     def _selected(self, subscription: Subscription) -> list[Entry]:
         """Return the entries that a subscription is about; under the board's lock."""
@@ -274,8 +274,12 @@ class Hub:
         """Return the keys that clients look at, by belief."""
         now = self._now()
         with self._lock:
-            self._looked = {key: until for key, until in self._looked.items() if until > now}
-            keys = set(self._looked).union(*(g.subscription.keys for g in self._groups.values()))
+            self._watched_until = {
+                key: until for key, until in self._watched_until.items() if until > now
+            }
+            keys = set(self._watched_until).union(
+                *(g.subscription.keys for g in self._groups.values())
+            )
         found: dict[str, list[str]] = {}
         for name, key in keys:
             found.setdefault(name, []).append(key)
@@ -297,8 +301,8 @@ class Hub:
             self._health_due, self._status = now + 1.0, health["status"]
             data = frame("health", health)
             with self._lock:
-                everyone = [c for g in self._groups.values() for c in g.clients]
-            self._send(everyone, 1 << 62, data)
+                all_clients = [c for g in self._groups.values() for c in g.clients]
+            self._send(all_clients, 1 << 62, data)
 
     def _send(self, clients: Iterable[Connection], number: int, data: bytes) -> None:
         if clients and self._loop is not None and not self._loop.is_closed():
@@ -333,17 +337,17 @@ class Hub:
             group.sparked |= {(e.belief, e.key): e.sparked for e in changed}
         data = b""
         if cards or gone:
-            told = {"seq": version, "cards": cards, "gone": gone}
-            data = frame("cards", told, f"{self.boot}.{version}")
-        return data + self._told_steps(group), version
+            message = {"seq": version, "cards": cards, "gone": gone}
+            data = frame("cards", message, f"{self.boot}.{version}")
+        return data + self._new_steps(group), version
 
-    def _told_steps(self, group: _Group) -> bytes:
+    def _new_steps(self, group: _Group) -> bytes:
         wanted = group.subscription.keys
         with self.board.lock:
-            told, group.told = group.told, self.board.happened
-            if not wanted or told == group.told:
+            sent, group.steps_sent = group.steps_sent, self.board.happened
+            if not wanted or sent == group.steps_sent:
                 return b""
-            new = [each for each in self.board.steps if each[0] > told and each[1:3] in wanted]
+            new = [each for each in self.board.steps if each[0] > sent and each[1:3] in wanted]
         return b"".join(frame("step", _step(name, key, each)) for _, name, key, each in new)
 
 
@@ -361,5 +365,5 @@ def _cards(
 
 def _step(name: str, key: str, happened: Happened) -> dict[str, Any]:
     step = happened.step or {"x": values(happened.x)}
-    told = {"belief": name, "id": key, "time": happened.at, "surprise": happened.surprise}
-    return {**told, **step}
+    event = {"belief": name, "id": key, "time": happened.at, "surprise": happened.surprise}
+    return {**event, **step}

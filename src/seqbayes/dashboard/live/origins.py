@@ -152,12 +152,12 @@ class StoreOrigin(Origin):
         self._health = StreamHealth(
             source={"kind": "store", "name": self.reader.url, "mode": "store"}
         )
-        self._answered = time.monotonic()
+        self._answered_at = time.monotonic()
         self._failure: str | None = None
 
     def begin(self, board: Board) -> None:
         """Show the contents of the store."""
-        self._look(board)
+        self._poll(board)
 
     def refresh(self, board: Board, timeout: float) -> None:
         """Poll the store if it is time; otherwise wait."""
@@ -167,17 +167,17 @@ class StoreOrigin(Origin):
             return
         began = time.monotonic()
         try:
-            self._look(board)
+            self._poll(board)
             self._failure = None
         except StoreError as error:
             self._failure = str(error)
         ended = time.monotonic()
         self._next = ended + max(self._every, 10.0 * (ended - began))
 
-    def _look(self, board: Board) -> None:
+    def _poll(self, board: Board) -> None:
         serial = self.reader.serial()
         self._note_health()
-        self._answered = time.monotonic()
+        self._answered_at = time.monotonic()
         if serial == self._serial:
             return
         declared = self.reader.beliefs()
@@ -235,7 +235,10 @@ class StoreOrigin(Origin):
     def health(self) -> StreamHealth:
         """Return the health of the store and its runner."""
         health = self._health
-        if self._failure is not None or time.monotonic() - self._answered > STALLED + self._every:
+        if (
+            self._failure is not None
+            or time.monotonic() - self._answered_at > STALLED + self._every
+        ):
             health.status, health.error = "stalled", self._failure
         return health
 
@@ -270,7 +273,7 @@ class PipelineThread:
         The collector of states for the board.
     collectors
         Further collectors.
-    told
+    notify
         Called with the name, text and level of each notice.
     """
 
@@ -279,9 +282,9 @@ class PipelineThread:
         config: Config,
         feed: StateFeed,
         collectors: tuple[Collector, ...] = (),
-        told: Callable[[str, str, str], None] = lambda event, text, level: None,
+        notify: Callable[[str, str, str], None] = lambda event, text, level: None,
     ) -> None:
-        self._config, self._feed, self._collectors, self._told = config, feed, collectors, told
+        self._config, self._feed, self._collectors, self._notify = config, feed, collectors, notify
         self._stop = threading.Event()
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -319,7 +322,7 @@ class PipelineThread:
                     break
                 expected = isinstance(error, (SeqbayesError, OSError))
                 text = str(error) if expected else "".join(traceback.format_exception(error))
-                self._told("failed", text, "error")
+                self._notify("failed", text, "error")
             if self.failure is None:
                 break
             self._stop.wait(PAUSES[min(attempts, len(PAUSES) - 1)])
@@ -342,7 +345,7 @@ class PipelineThread:
         again = self.failure is not None
         self.failure = None
         if again:
-            self._told("started", f"{pipeline.source.name} again, from the last commit", "info")
+            self._notify("started", f"{pipeline.source.name} again, from the last commit", "info")
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:

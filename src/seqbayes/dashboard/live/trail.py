@@ -60,17 +60,17 @@ class Trail:
     [(True, 0.693), (False, 1.099)]
     """
 
-    __slots__ = ("_told", "_untold")
+    __slots__ = ("_computed", "_pending")
 
     def __init__(self) -> None:
-        self._told: deque[Happened] = deque(maxlen=RECENT)
-        self._untold: list[_Stretch] = []
+        self._computed: deque[Happened] = deque(maxlen=RECENT)
+        self._pending: list[_Stretch] = []
 
     def add(self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float) -> None:
         """Add the arguments of `learn_one` between two states, which follow those added so far."""
-        if not self._untold or len(self._untold[-1].events) >= RECENT:
-            self._untold = [*self._untold[-1:], _Stretch(before, after, [])]
-        stretch = self._untold[-1]
+        if not self._pending or len(self._pending[-1].events) >= RECENT:
+            self._pending = [*self._pending[-1:], _Stretch(before, after, [])]
+        stretch = self._pending[-1]
         stretch.events.extend((at, arguments) for arguments in events)
         stretch.after = after
 
@@ -79,18 +79,18 @@ class Trail:
     ) -> list[Happened]:
         """Add events, and return their effects."""
         self.recent()
-        told = _Stretch(before, after, [(at, arguments) for arguments in events]).replay()
-        self._told.extend(told)
-        return told
+        effects = _Stretch(before, after, [(at, arguments) for arguments in events]).replay()
+        self._computed.extend(effects)
+        return effects
 
     @property
     def pending(self) -> int:
         """Number of recorded events whose effects have not been computed."""
-        return sum(len(stretch.events) for stretch in self._untold)
+        return sum(len(stretch.events) for stretch in self._pending)
 
     def recent(self) -> list[Happened]:
         """Return the last events with their effects."""
-        for stretch in self._untold:
-            self._told.extend(stretch.replay())
-        self._untold = []
-        return list(self._told)
+        for stretch in self._pending:
+            self._computed.extend(stretch.replay())
+        self._pending = []
+        return list(self._computed)

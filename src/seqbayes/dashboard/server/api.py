@@ -107,18 +107,18 @@ class Reads:
             self._hub.look_at(name, key)
             past.seed(self._hub.origin.reader, [entry])
             now = self._board.now()
-            told = entry.detail(now)
-            part, spark, others = entry.followed, told["spark"], views.followable(entry.state)
-        told["parts"] = [] if part is None else [each.name for each in others]
+            detail = entry.detail(now)
+            part, spark, others = entry.followed, detail["spark"], views.followable(entry.state)
+        detail["parts"] = [] if part is None else [each.name for each in others]
         if part is not None and wanted not in (None, part.name):
             part = _found(others, wanted)
             # the sparkline has another number: use the store, and the present value
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.origin.reader
-        told["history"] = past.history(reader, name, key, spark, part)
+        detail["history"] = past.history(reader, name, key, spark, part)
         letters = [] if reader is None else reader.dead_letters(name, MOST_LETTERS)
-        told["dead_letters"] = list(map(_letter, letters))
-        return told
+        detail["dead_letters"] = list(map(_letter, letters))
+        return detail
 
     def _letters(self, limit: int) -> dict[str, Any]:
         reader = self._hub.origin.reader
@@ -144,16 +144,16 @@ class Reads:
         try:
             if label is not None:
                 states = [views.share_of(state, label) for state in states]
-            told = views.compare(states, lowest)
+            compared = views.compare(states, lowest)
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         differences = [
-            {**each, "pair": [keys[k] for k in each["pair"]]} for each in told["differences"]
+            {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
         ]
         return {
             "keys": keys,
-            "p_best": told["p_best"],
-            "best": keys[told["best"]],
+            "p_best": compared["p_best"],
+            "best": keys[compared["best"]],
             "difference": differences[0],
             "differences": differences,
             **({} if label is None else {"shares": views.drawn_shares(states)}),

@@ -114,7 +114,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Post
         try:
             values = _objects.decode(record)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise Refusal(422, f"{name} {line}: {_why(error)}") from None
+            raise Refusal(422, f"{name} {line}: {_reason(error)}") from None
         if field is not None:
             ids.append(_identity(values.get(field), field, f"{name} {line}"))
     return posted.PostedRequest(
@@ -136,10 +136,10 @@ def _events(body: bytes) -> list[tuple[int, bytes]]:
     try:
         return [(i, bytes(raw)) for i, raw in enumerate(_array.decode(body), 1)]
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Refusal(422, f"the array: {_why(error)}") from None
+        raise Refusal(422, f"the array: {_reason(error)}") from None
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return "expected a JSON object"
     return explain(error)

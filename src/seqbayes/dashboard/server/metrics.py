@@ -170,9 +170,9 @@ def labels_of(names: Sequence[str] | None, about: About) -> dict[str, str]:
 
 
 def _server(health: dict[str, Any]) -> Iterator[str]:
-    for name, (kind, told, field) in _SERVER.items():
+    for name, (kind, meaning, field) in _SERVER.items():
         if health[field] is not None:
-            yield from family(name, kind, told, [({}, float(health[field]))])
+            yield from family(name, kind, meaning, [({}, float(health[field]))])
     up = [({"status": s}, float(s == health["status"])) for s in ("ok", "stalled", "stopped")]
     yield from family("seqbayes_status", "gauge", "1 for the current status.", up)
 

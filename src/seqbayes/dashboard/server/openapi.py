@@ -20,7 +20,7 @@ from seqbayes.dashboard.server.streams import MOST_KEYS
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 
-_WHY = {
+_DESCRIPTIONS = {
     401: "A token is required.",
     403: "The request comes from a page of another origin.",
     404: "Not found.",
@@ -65,7 +65,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"bearer": []}],
-        "paths": {**_reading(), **_writing(), **_telling()},
+        "paths": {**_read_paths(), **_write_paths(), **_story_paths()},
         "components": {"schemas": _components(), "securitySchemes": {"bearer": bearer}},
     }
 
@@ -92,32 +92,38 @@ def _content(kind: type[Any]) -> dict[str, Any]:
 
 def _responses(good: dict[str, Any], *statuses: int) -> dict[str, Any]:
     refusals = {
-        str(status): {"description": _WHY[status], "content": _content(schema.Error)}
+        str(status): {"description": _DESCRIPTIONS[status], "content": _content(schema.Error)}
         for status in (401, 421, *statuses)
     }
     return {"200": {"description": "The answer.", **good}, **refusals}
 
 
 def _get(
-    name: str, told: str, kind: type[Any], parameters: list[Any], *statuses: int
+    name: str, summary: str, kind: type[Any], parameters: list[Any], *statuses: int
 ) -> dict[str, Any]:
     return {
         "get": {
             "operationId": name,
-            "summary": told,
+            "summary": summary,
             "parameters": parameters,
             "responses": _responses({"content": _content(kind)}, *statuses),
         }
     }
 
 
-def _in_path(name: str, told: str) -> dict[str, Any]:
+def _in_path(name: str, description: str) -> dict[str, Any]:
     text = {"type": "string", "minLength": 1}
-    return {"name": name, "in": "path", "required": True, "description": told, "schema": text}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": text,
+    }
 
 
-def _in_query(name: str, told: str, **of: Any) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": told, "schema": of}
+def _in_query(name: str, description: str, **of: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": of}
 
 
 _NAME = _in_path("name", "The name of a belief.")
@@ -132,7 +138,7 @@ def _texts(most: int) -> dict[str, Any]:
     return {"type": "array", "items": {"type": "string"}, "maxItems": most}
 
 
-def _reading() -> dict[str, Any]:
+def _read_paths() -> dict[str, Any]:
     pages = [
         _in_query("sort", "Sort order of the keys.", type="string", enum=list(SORTS), default="n"),
         _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
@@ -208,7 +214,7 @@ def _stream() -> dict[str, Any]:
     }
 
 
-def _writing() -> dict[str, Any]:
+def _write_paths() -> dict[str, Any]:
     event = {"type": "object"}
     key = {
         "name": "Idempotency-Key",
@@ -240,7 +246,7 @@ def _writing() -> dict[str, Any]:
     }
 
 
-def _telling() -> dict[str, Any]:
+def _story_paths() -> dict[str, Any]:
     story = _in_path("id", "The id that starting the story returned.")
     first = _in_query("from", "Number of steps to skip.", **_whole(0, 10**6, 0))
     after = _in_query("after", "Number of sets to skip.", **_whole(0, MOST_SKIPPED, 0))
@@ -251,14 +257,14 @@ def _telling() -> dict[str, Any]:
             f"/api/replay/{name}": {
                 "post": {
                     "operationId": f"begin_{name}",
-                    "summary": told,
+                    "summary": summary,
                     "requestBody": {"content": _content(options)},
                     "responses": _responses(
                         {"content": _content(schema.StoryOpening)}, 403, 408, 413, 422
                     ),
                 }
             }
-            for name, told, options in (
+            for name, summary, options in (
                 ("mms", "Start the story of the candies.", CandyOptions),
                 ("coins", "Start the story of the coins.", CoinOptions),
             )

@@ -148,11 +148,11 @@ class Pages:
 
     async def session(self, request: Request) -> Response:
         """Return the permissions of this browser."""
-        told: dict[str, Any] = {
+        permissions: dict[str, Any] = {
             "session": bool(request.scope.get("state", {}).get("session")),
             "reading_is_free": self._access.reading_is_free,
         }
-        return answer(request, told)
+        return answer(request, permissions)
 
     @staticmethod
     def _set(response: Response, request: Request, value: str, seconds: int) -> None:

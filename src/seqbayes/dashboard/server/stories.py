@@ -90,7 +90,7 @@ class Stories:
     """The handlers of ``/api/replay/``."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, StoryBuffer] = OrderedDict()
+        self._buffers: OrderedDict[str, StoryBuffer] = OrderedDict()
         self._lock = threading.Lock()
         self._endless: Counter[str] = Counter()
         self.closing = asyncio.Event()
@@ -107,28 +107,28 @@ class Stories:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Refusal(422, str(error)) from None
         identity = f"{name}-{msgspec.json.encode(options, order='deterministic').hex()}"
-        told = await run_in_threadpool(self._find, identity)
+        story = await run_in_threadpool(self._find, identity)
         mixes = {"mixes": _mixes()} if name == "mms" else {}
-        return answer(request, {"id": identity, **told.opening, **mixes})
+        return answer(request, {"id": identity, **story.opening, **mixes})
 
     def _find(self, identity: str) -> StoryBuffer:
         with self._lock:
-            found = self._told.get(identity)
+            found = self._buffers.get(identity)
         if found is None:
-            found = _tell(identity)
+            found = _make_story(identity)
         with self._lock:
-            found = self._told.setdefault(identity, found)
-            self._told.move_to_end(identity)
-            while len(self._told) > MOST_STORIES:
-                self._told.popitem(last=False)
+            found = self._buffers.setdefault(identity, found)
+            self._buffers.move_to_end(identity)
+            while len(self._buffers) > MOST_STORIES:
+                self._buffers.popitem(last=False)
         return found
 
     async def steps(self, request: Request) -> Response:
         """Return steps of a story."""
         first = whole(request, "from", 0, 0, 10**6)
         count = whole(request, "count", 100, 0, MOST_STEPS)
-        told = await run_in_threadpool(self._find, request.path_params["id"])
-        return answer(request, await run_in_threadpool(told.steps, first, count))
+        story = await run_in_threadpool(self._find, request.path_params["id"])
+        return answer(request, await run_in_threadpool(story.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
         """Stream the coins without end, by online EM, after the first `after` sets."""
@@ -155,8 +155,8 @@ class Stories:
     async def _sets(self, endless: EndlessCoins, after: int) -> AsyncIterator[bytes]:
         sets = iter(endless)
         await run_in_threadpool(lambda: deque(islice(sets, after), maxlen=0))
-        for told in sets:
-            yield frame("replay", told, str(told["number"]))
+        for tossed in sets:
+            yield frame("replay", tossed, str(tossed["number"]))
             await asyncio.sleep(PACE)
             if self.closing.is_set():
                 return
@@ -183,7 +183,7 @@ def _options(identity: str) -> CandyOptions | CoinOptions:
     return options
 
 
-def _tell(identity: str) -> StoryBuffer:
+def _make_story(identity: str) -> StoryBuffer:
     options = _options(identity)
     try:
         if isinstance(options, CandyOptions):

@@ -170,8 +170,8 @@ class View:
             "likelihood": type(state.likelihood).__name__,
             "scale": scale_of(state),
         }
-        (told,) = self.cards([state], [last], 100)
-        yield {"name": name, **about, **self.head(state), **told}
+        (card,) = self.cards([state], [last], 100)
+        yield {"name": name, **about, **self.head(state), **card}
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution of each number by name, or None if it is unknown."""

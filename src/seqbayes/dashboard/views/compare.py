@@ -77,12 +77,12 @@ def share_of(state: Any, label: str) -> Beta:
 
 def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
     """Return mean, interval and density of shares."""
-    told = view_of(states[0]).cards(states, [None] * len(states), CARD_POINTS)
+    summaries = view_of(states[0]).cards(states, [None] * len(states), CARD_POINTS)
     return [
         {
             "mean": each["mean"],
             "interval": each["interval"],
             "density": {**each["density"], "prior": None},
         }
-        for each in told
+        for each in summaries
     ]

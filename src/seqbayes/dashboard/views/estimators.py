@@ -63,15 +63,15 @@ class EstimatorView(View):
         if isinstance(state, PredictiveSurprise):
             beliefs = ((name, state.belief(name)) for name in state.feature_names)
             return followed_field(beliefs, held)
-        told = state.summary()
-        if not told.mean:
+        summary = state.summary()
+        if not summary.mean:
             return None
-        name, what = next(iter(told.mean)), "weight of"
+        name, what = next(iter(summary.mean)), "weight of"
         share = isinstance(state, GenerativeClassifier)
         if share:
-            name, what = _held(told, name, held), "share of class"
-        low, high = told.interval[name] or (None, None)
-        mean = finite(told.mean[name])
+            name, what = _held(summary, name, held), "share of class"
+        low, high = summary.interval[name] or (None, None)
+        mean = finite(summary.mean[name])
         return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
 
     def text(self, state: Any) -> str:
@@ -79,10 +79,11 @@ class EstimatorView(View):
         return text(state)
 
 
-def _held(told: Summary, top: Any, held: Path) -> Any:
+def _held(summary: Summary, top: Any, held: Path) -> Any:
     """Return the class followed before, unless the largest exceeds its interval."""
-    for name in told.mean:
-        if held == (name,) and told.interval[name] and told.mean[top] <= told.interval[name][1]:
+    for name in summary.mean:
+        interval = summary.interval[name]
+        if held == (name,) and interval and summary.mean[top] <= interval[1]:
             return name
     return top
 
@@ -98,7 +99,7 @@ def lines_of(state: Any) -> Iterator[dict[str, Any]]:
 @lines_of.register
 def _(state: PredictiveSurprise) -> Iterator[dict[str, Any]]:
     for name in state.feature_names:
-        yield from _told(str(name), state.belief(name))
+        yield from _estimates(str(name), state.belief(name))
 
 
 @lines_of.register
@@ -118,7 +119,7 @@ def _(state: ConjugateNB) -> Iterator[dict[str, Any]]:
     yield from _classes(state)
     for label in state.classes:
         for name in state.feature_names:
-            yield from _told(f"{label}: {name}", state.belief(label, name))
+            yield from _estimates(f"{label}: {name}", state.belief(label, name))
 
 
 @lines_of.register
@@ -126,17 +127,17 @@ def _(state: MixtureDiscriminant) -> Iterator[dict[str, Any]]:
     yield from _classes(state)
     for label in state.classes:
         for one in state.clusters(label):
-            told = _line(f"{label}: component {one.name}", one.weight, None)
+            line = _line(f"{label}: component {one.name}", one.weight, None)
             places = ", ".join(islice(_places(one.centre), _MAX_CENTRE))
-            yield {**told, "text": places, "unit": "share"}
+            yield {**line, "text": places, "unit": "share"}
 
 
 def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
     counts, shares = state.classes, state.class_shares
     intervals = state.class_share_intervals(LEVEL, islice(counts, _MAX_ESTIMATES))
     for label, interval in intervals.items():
-        told = _line(f"class {label}", shares[label], interval)
-        yield {**told, "n": finite(counts[label]), "unit": "share"}
+        line = _line(f"class {label}", shares[label], interval)
+        yield {**line, "n": finite(counts[label]), "unit": "share"}
 
 
 def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
@@ -144,11 +145,11 @@ def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from _places(value, f"{inside}{name}.")
         else:
-            said = brief(value) if isinstance(value, float) else value
-            yield f"{inside}{name} {said}"
+            spelled = brief(value) if isinstance(value, float) else value
+            yield f"{inside}{name} {spelled}"
 
 
-def _told(name: str, state: State | None) -> list[dict[str, Any]]:
+def _estimates(name: str, state: State | None) -> list[dict[str, Any]]:
     """Return the estimates of a belief about a feature; only the largest shares of labels."""
     if state is None:
         return []
@@ -169,19 +170,19 @@ def text(state: Any) -> str:
     strength 2.0
     class_strength 1.0
     """
-    told = [type(state).__name__]
+    lines = [type(state).__name__]
     for name in inspect.signature(type(state)).parameters:
         value = getattr(state, name, None)
         if value is not None:
-            told.append(f"{name} {_said(value)}")
+            lines.append(f"{name} {_spell(value)}")
     if state.feature_names:
-        told.append(f"features: {', '.join(map(str, state.feature_names))}")
-    return "\n".join(told)
+        lines.append(f"features: {', '.join(map(str, state.feature_names))}")
+    return "\n".join(lines)
 
 
-def _said(value: Any) -> str:
+def _spell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_said(each)}" for name, each in value.items())
+        return ", ".join(f"{name}: {_spell(each)}" for name, each in value.items())
     if isinstance(value, (list, tuple)):
-        return "; ".join(map(_said, value))
+        return "; ".join(map(_spell, value))
     return str(value)

@@ -152,16 +152,16 @@ def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
     data = math.fsum(counts.values())
     modes = state.map or {}
     top = heapq.nlargest(most, weights, key=weights.__getitem__)
-    told = [_share(label, weights[label], total, counts, data, modes) for label in top]
+    shown = [_share(label, weights[label], total, counts, data, modes) for label in top]
     rest = total - math.fsum(weights[label] for label in top)
-    first = told[0] if told else {}
+    first = shown[0] if shown else {}
     return {
         "mean": first.get("mean"),
         "mle": first.get("mle"),
         "map": first.get("map"),
         "interval": first.get("interval"),
         "level": LEVEL,
-        "shares": told,
+        "shares": shown,
         "rest": len(weights) - len(top),
         "rest_mean": finite(max(rest, 0.0) / total) if total > 0.0 else None,
         "unseen": finite(unseen / total) if total > 0.0 else None,

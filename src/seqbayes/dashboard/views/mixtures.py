@@ -50,7 +50,7 @@ class MixtureView(View):
         weights, components = state.weights, state.components
         order = sorted(range(len(components)), key=lambda k: -weights[k])
         predictives = [scalar(predictive_of(components[k])) for k in order]
-        told: dict[str, Any] = {
+        card: dict[str, Any] = {
             **EMPTY,
             "components": [_component(state.names[k], weights[k], components[k]) for k in order],
             "settled": state.started,  # before, components exchange their names
@@ -58,11 +58,11 @@ class MixtureView(View):
             "total": None,
             "discrete": False,
         }
-        if not told["settled"]:
-            told["start"] = {"kept": state.n_buffered, "needed": state.buffer_size}
+        if not card["settled"]:
+            card["start"] = {"kept": state.n_buffered, "needed": state.buffer_size}
         if components and all(each is not None for each in predictives):
-            _draw(told, predictives, [weights[k] for k in order], points)
-        return told
+            _draw(card, predictives, [weights[k] for k in order], points)
+        return card
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
         """Return which component made the last observation."""
@@ -76,9 +76,9 @@ class MixtureView(View):
             return bars(alone)
         if card["x"]:
             kind = "pmf" if card["discrete"] else "pdf"
-            told = {"kind": kind, "x": card["x"], "p": card["total"]}
+            curve = {"kind": kind, "x": card["x"], "p": card["total"]}
             ends = None if alone is None else pair(alone.interval(LEVEL))
-            return {**told, "mean": finite(mean_of(alone)), "interval": ends}
+            return {**curve, "mean": finite(mean_of(alone)), "interval": ends}
         known = any(name and part is not None for name, part in found)
         return lines(found) if known else None
 
@@ -112,7 +112,7 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
     except (SeqbayesError, OverflowError):
         return None
     shares = dict(zip(state.names, state.weights, strict=True))
-    told = [
+    components = [
         {
             "name": str(name),
             "share": finite(shares[name]),
@@ -121,8 +121,8 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
         }
         for name, p in found.items()
     ]
-    told = [told[k] for k in state.ranking][:_MAX_ESTIMATES]
-    return {"x": values(x), "evidence": finite(evidence), "components": told}
+    components = [components[k] for k in state.ranking][:_MAX_ESTIMATES]
+    return {"x": values(x), "evidence": finite(evidence), "components": components}
 
 
 def _component(name: Any, weight: float, state: Any) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def brief(number: float | None) -> str:
     return "unknown" if number is None else f"{number:.4g}"
 
 
-def _draw(told: dict[str, Any], predictives: list[Any], weights: list[float], points: int) -> None:
+def _draw(card: dict[str, Any], predictives: list[Any], weights: list[float], points: int) -> None:
     discrete = any(each.discrete for each in predictives)
     x = support(predictives, points) if discrete else _grid(predictives, points)
     if x is None:
@@ -162,8 +162,8 @@ def _draw(told: dict[str, Any], predictives: list[Any], weights: list[float], po
     peak = float(np.nanmax(total))
     if not (math.isfinite(peak) and peak > 0.0):
         return
-    told["x"], told["total"], told["discrete"] = places(x), heights(total, peak), discrete
-    for component, curve in zip(told["components"], weighted, strict=True):
+    card["x"], card["total"], card["discrete"] = places(x), heights(total, peak), discrete
+    for component, curve in zip(card["components"], weighted, strict=True):
         component["density"] = heights(curve, peak)
 
 

@@ -43,18 +43,18 @@ class NumberView(View):
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
         """Return estimates, interval and density of each state."""
         proper = [k for k, state in enumerate(states) if state.is_proper(state.posterior)]
-        told = [_estimates(state, k in set(proper)) for k, state in enumerate(states)]
+        cards = [_estimates(state, k in set(proper)) for k, state in enumerate(states)]
         if not proper:
-            return told
+            return cards
         chosen = [states[k] for k in proper]
         ends = self.intervals(chosen)
         densities = _densities(chosen, [lasts[k] for k in proper], ends, points)
         for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
             # a single observation under a very weak prior leaves no width that a float can hold
-            told[k]["interval"] = pair((low, high)) if low < high else None
-            told[k]["density"] = density
-            told[k] |= self.more(states[k])
-        return told
+            cards[k]["interval"] = pair((low, high)) if low < high else None
+            cards[k]["density"] = density
+            cards[k] |= self.more(states[k])
+        return cards
 
     def intervals(self, states: Sequence[Any]) -> Any:
         """Return the ends of the intervals of proper states of one family, each (K,)."""
@@ -110,10 +110,10 @@ class NumberView(View):
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""
-        told = _named_estimates(
+        found = _named_estimates(
             name, state.mean, state.interval(LEVEL), state.likelihood.of_logarithm
         )
-        return [{**each, "unit": "share"} for each in told] if state.unit == "share" else told
+        return [{**each, "unit": "share"} for each in found] if state.unit == "share" else found
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution."""
@@ -161,8 +161,8 @@ def _exp(number: float) -> float:
 def told_step(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
     """Return a step of Bayes' rule as JSON values."""
     names = ("prior", "likelihood", "evidence", "posterior")
-    told = {name: finite(term) for name, term in zip(names, terms, strict=True)}
-    return {"x": values(x), **told, "at": values(at)}
+    densities = {name: finite(term) for name, term in zip(names, terms, strict=True)}
+    return {"x": values(x), **densities, "at": values(at)}
 
 
 def _named_estimates(name: str, mean: Any, interval: Any, logs: bool) -> list[dict[str, Any]]:
@@ -241,9 +241,9 @@ def _density(x: Any, heights: Sequence[Any], likelihood: Any) -> dict[str, Any] 
     if np.isnan(x).any():
         return None
     kept = np.concatenate([[True], np.diff(x) > 0.0])  # rounding can merge points
-    told = [None if y is None else _listed(y[kept]) for y in (*heights, likelihood)]
+    lines = [None if y is None else _listed(y[kept]) for y in (*heights, likelihood)]
     names = ("posterior", "prior", "likelihood")
-    return {"x": x[kept].tolist(), **dict(zip(names, told, strict=True))}
+    return {"x": x[kept].tolist(), **dict(zip(names, lines, strict=True))}
 
 
 def _listed(heights: Any) -> list[float | None]:

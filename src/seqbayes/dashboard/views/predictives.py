@@ -90,8 +90,8 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
 
 def lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return a named estimate of each number that comes next, and of the most probable labels."""
-    told = [line for name, part in found for line in _lines(name, part)]
-    return {"kind": "lines", "x": [], "p": [], "lines": told}
+    shown = [line for name, part in found for line in _lines(name, part)]
+    return {"kind": "lines", "x": [], "p": [], "lines": shown}
 
 
 def _lines(name: str, found: Any) -> list[dict[str, Any]]:

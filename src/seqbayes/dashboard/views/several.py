@@ -113,10 +113,10 @@ class ProductView(SeveralView):
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the named estimates of all fields."""
-        told: list[dict[str, Any]] = []
+        found: list[dict[str, Any]] = []
         for field, inner in state.parts().items():
-            told += view_of(inner).estimates(within(name, field), inner)
-        return told
+            found += view_of(inner).estimates(within(name, field), inner)
+        return found
 
     def followed(self, state: Any, held: Path) -> Followed | None:
         """Return the number of the first field that has one."""

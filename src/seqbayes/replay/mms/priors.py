@@ -102,8 +102,8 @@ class Prior:
                     " give it a positive share, or omit it"
                 )
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
-        said = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
-        notes = [f"{said}: worth {strength:g} imagined candies."]
+        mix = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
+        notes = [f"{mix}: worth {strength:g} imagined candies."]
         unnamed = tuple(c for c in COLOURS if c not in shares)
         if unnamed:
             each = "" if len(unnamed) == 1 else " of each"

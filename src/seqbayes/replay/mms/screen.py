@@ -143,13 +143,13 @@ class CandyScreen:
             colours = ", ".join(prior.unnamed) if few else f"{len(prior.unnamed)} colours"
             short += f" ({UNNAMED:g} each for {colours})"
         for text in (f"Prior: {prior.name}. {' '.join(prior.notes)}", short):
-            said = wrap(text, width)
-            if len(said) <= lines:
+            wrapped = wrap(text, width)
+            if len(wrapped) <= lines:
                 break
         named = len(f"Prior: {prior.name}")
-        first = Text(said[0])
+        first = Text(wrapped[0])
         first.stylize(RULE["prior"], 0, named)
-        return [fit(line, width) for line in (first, *map(Text, said[1:lines]))]
+        return [fit(line, width) for line in (first, *map(Text, wrapped[1:lines]))]
 
     def _candy(self, step: CandyStep | None, width: int) -> list[Text]:
         if step is None:
@@ -161,7 +161,7 @@ class CandyScreen:
             ". Predicted: ",
             step.predicted.colour,
         )
-        if step.came_true:
+        if step.is_hit:
             line.append(", which was correct" if width >= 48 else ". Yes!", "bold")
         else:
             chance = f" ({percent(step.predicted.probability)} %)" if width >= 48 else ""

@@ -127,7 +127,7 @@ class CandyStep:
     belief: CandyBelief
 
     @property
-    def came_true(self) -> bool:
+    def is_hit(self) -> bool:
         """Whether the prediction was correct."""
         return self.predicted.colour == self.colour
 

@@ -72,7 +72,7 @@ class CandyStory(Candies, Story[CandyStep]):
         """Yield the line of one candy."""
         rule, share = step.rule, step.belief.share(step.colour)
         favourite = step.belief.favourite
-        outcome = "yes" if step.came_true else f"no, {step.predicted.colour}"
+        outcome = "yes" if step.is_hit else f"no, {step.predicted.colour}"
         yield (
             f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
             f" at {percent(rule.at, 0)} %: {density(rule.prior)} × {density(rule.likelihood)}"
@@ -112,7 +112,7 @@ class CandyStory(Candies, Story[CandyStep]):
                 "colour": predicted.colour,
                 "probability": predicted.probability,
                 "tied": predicted.tied,
-                "came_true": step.came_true,
+                "came_true": step.is_hit,
             },
             "hits": step.hits,
             "rule": {

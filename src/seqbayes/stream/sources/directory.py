@@ -17,7 +17,7 @@ from seqbayes.stream.sources.handle import HEAD, Handle
 from seqbayes.stream.sources.reading import Format, Reading
 from seqbayes.stream.sources.rotation import COMPRESSED
 
-MOST_GONE = 1000
+MOST_DELETED = 1000
 """Files that are remembered after they were removed."""
 _REPLACED = "/"
 """Precedes the name of a file that was replaced by another one; no file name contains it."""
@@ -207,9 +207,9 @@ class Directory(Source):
 
     def _forget(self) -> None:
         """Forget files that were removed long ago, unless all were: it may be unmounted."""
-        gone = [name for name in self._known if name not in self._there]
-        if len(gone) > MOST_GONE and len(gone) < len(self._known):
-            for name in gone[:-MOST_GONE]:
+        deleted = [name for name in self._known if name not in self._there]
+        if len(deleted) > MOST_DELETED and len(deleted) < len(self._known):
+            for name in deleted[:-MOST_DELETED]:
                 del self._known[name]
 
     def _open(self, name: str) -> Reading | None:
@@ -221,9 +221,9 @@ class Directory(Source):
                 with Handle(path) as handle:
                     if handle.has(known.marks):
                         if other != name:
-                            self._put_aside(name)
+                            self._mark_replaced(name)
                         return Reading(path, self._layout, known.offset)
-            self._put_aside(name)
+            self._mark_replaced(name)
             return Reading(path, self._layout)
         except FileNotFoundError:
             return None
@@ -235,7 +235,7 @@ class Directory(Source):
             self.caught_up = False  # the plain file is still being compressed
             return None
 
-    def _put_aside(self, name: str) -> None:
+    def _mark_replaced(self, name: str) -> None:
         """Note that a name has other content now; its file may have another name."""
         if name in self._known:
             self._known[_REPLACED + name] = self._known.pop(name)

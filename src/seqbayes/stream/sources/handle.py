@@ -147,9 +147,11 @@ class Handle:
         if os.fstat(self._raw.fileno()).st_size < self.offset:
             return True
         tail = self._tail(self.offset) or b""
-        return not (self._lies_at(0, self._head) and self._lies_at(self.offset - len(tail), tail))
+        return not (
+            self._has_bytes_at(0, self._head) and self._has_bytes_at(self.offset - len(tail), tail)
+        )
 
-    def _lies_at(self, offset: int, data: bytes) -> bool:
+    def _has_bytes_at(self, offset: int, data: bytes) -> bool:
         return os.pread(self._raw.fileno(), len(data), offset) == data
 
     @property

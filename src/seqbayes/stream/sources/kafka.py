@@ -24,7 +24,7 @@ from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.urls import expand
 
-_LOOK = 60.0
+_POLL = 60.0
 """Seconds between two queries for added partitions."""
 _PATIENCE = 1.0
 """Seconds within which the server must list the partitions; otherwise it is asked again."""
@@ -152,8 +152,8 @@ class KafkaTopic(Broker):
         self._unverified: set[Partition] = set()  # partitions whose last message is read again
         self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
         self.assigned: set[Partition] = set()
-        self._looked = 0.0
-        self._heard = False
+        self._polled_at = 0.0
+        self._answered = False
         self._trouble: str | None = None
         self._restarts = False
         self._make_consumer().close()  # which checks the settings, and connects to nothing
@@ -167,7 +167,7 @@ class KafkaTopic(Broker):
 
     def _make_consumer(self) -> Any:
         try:
-            return kafka.Consumer(self._settings, logger=_SILENT, error_cb=self._take_note)
+            return kafka.Consumer(self._settings, logger=_SILENT, error_cb=self._note_error)
         except kafka.KafkaException as error:
             raise PriorError(self._describe(error.args[0])) from None
 
@@ -194,7 +194,7 @@ class KafkaTopic(Broker):
 
     def _partitions(self, timeout: float) -> list[Partition]:
         """Return the numbers of the existing partitions."""
-        self._looked = time.monotonic()
+        self._polled_at = time.monotonic()
         topic = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
         if topic.error is not None:
             if (
@@ -229,7 +229,7 @@ class KafkaTopic(Broker):
         """Note that the group has revoked partitions; the client then drops them."""
         self.assigned.difference_update(each.partition for each in partitions)
 
-    def _take_note(self, error: Any) -> None:
+    def _note_error(self, error: Any) -> None:
         """Note a connection error that the client reports during another call."""
         if error.name() in _UNREACHABLE and self.trouble is None:
             self._trouble = self._describe(error)
@@ -239,7 +239,7 @@ class KafkaTopic(Broker):
 
     def _consume(self, size: int, timeout: float) -> list[Any]:
         """Return messages and error events; the client's callbacks run meanwhile."""
-        self._trouble, self._heard = None, False
+        self._trouble, self._answered = None, False
         size = min(size, _MOST)
         found: list[Any] = self._consumer.consume(1, timeout)
         if found and size > 1:  # to wait for all would be to wait for the timeout, always
@@ -248,7 +248,7 @@ class KafkaTopic(Broker):
 
     def _read(self, size: int, timeout: float) -> Batch | None:
         if self._chosen is None and self._group is None:
-            self._look()
+            self._poll_partitions()
         found = self._consume(size, timeout)
         errors = list(map(_error, found))
         bad = any(map(operator.is_not, errors, itertools.repeat(None)))
@@ -262,8 +262,8 @@ class KafkaTopic(Broker):
                 self._take_error(message, after)
         self._next = after  # not before all has been looked at: what fails is read again
         self._last |= {p: _mark(message) for p, message in last.items()}
-        self._heard = self._heard or bool(messages)
-        if self._heard:
+        self._answered = self._answered or bool(messages)
+        if self._answered:
             self.reconnects += self._trouble is not None and self.trouble is None
         elif self._trouble or self.trouble:
             self._probe()
@@ -301,18 +301,18 @@ class KafkaTopic(Broker):
 
     def _probe(self) -> None:
         """Check periodically whether there is a connection again, if nothing else shows it."""
-        if self.trouble is not None and time.monotonic() - self._looked >= 1.0:
+        if self.trouble is not None and time.monotonic() - self._polled_at >= 1.0:
             try:
                 self._partitions(0.5)
             except kafka.KafkaException as error:
                 self._trouble = self._describe(error.args[0])
             else:
-                self._heard = True
+                self._answered = True
                 return
         self._note(self._trouble or self.trouble or "")
 
     def _is_mended(self) -> bool:
-        return self._heard and super()._is_mended()
+        return self._answered and super()._is_mended()
 
     def _batch(self, messages: Sequence[Any]) -> Batch:
         records = list(map(_value, messages))
@@ -338,7 +338,7 @@ class KafkaTopic(Broker):
             # all before the end has come, markers of transactions included, which are no messages
             self._ends[p] = message.offset()
             after[p] = max(message.offset(), after.get(p, 0))
-            self._heard = True
+            self._answered = True
         elif error.name() == "_AUTO_OFFSET_RESET":
             if p in self._unverified:  # the message read last has expired; the next may be there
                 del self._last[p]
@@ -369,9 +369,9 @@ class KafkaTopic(Broker):
             left += max(0, high - self._next.get(p, 0))
         return left
 
-    def _look(self) -> None:
+    def _poll_partitions(self) -> None:
         """Read partitions that were added."""
-        if time.monotonic() - self._looked < _LOOK or self.trouble is not None:
+        if time.monotonic() - self._polled_at < _POLL or self.trouble is not None:
             return
         added = set(self._partitions(1.0)) - self.assigned
         if added:

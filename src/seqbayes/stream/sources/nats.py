@@ -13,9 +13,9 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
 from seqbayes.stream.urls import credentials, expand
 
-_LOOK = 10.0
+_POLL = 10.0
 """Seconds between two polls of a stream whose selected messages have all been read."""
-_LOOK_BEHIND = 1.0
+_POLL_BEHIND = 1.0
 """Seconds between two polls if nothing arrives although messages are left."""
 
 
@@ -85,7 +85,7 @@ class JetStream(Broker):
         self._position: int | None = None
         self._created: str | None = None  # when the stream was created
         self._expected = 0  # the next message, if none is removed
-        self._looked = 0.0
+        self._polled_at = 0.0
         self._feed: Subscription | None = None
 
     def seek(self, token: Any) -> None:
@@ -182,9 +182,9 @@ class JetStream(Broker):
         """
         assert self._feed is not None
         now = time.monotonic()
-        if now - self._looked < (_LOOK if self.caught_up else _LOOK_BEHIND):
+        if now - self._polled_at < (_POLL if self.caught_up else _POLL_BEHIND):
             return None
-        self._looked = now
+        self._polled_at = now
         last = self._feed.settled()
         self.caught_up = self._feed.caught_up
         if last is None or last <= (self._position or 0):

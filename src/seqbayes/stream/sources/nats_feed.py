@@ -89,7 +89,7 @@ class Subscription:
         self._due = 0  # messages that were requested
         self._next = self._consumer = ""
         self._inbox = ""
-        self._heard = 0.0
+        self._received_at = 0.0
         self._consumed = 0
         self._left: int | None = None
 
@@ -165,11 +165,11 @@ class Subscription:
         self._next = f"{server.prefix}.CONSUMER.MSG.NEXT.{server.stream}.{consumer.name}"
         self._inbox = self._nats.new_inbox()
         await self._nats.subscribe(self._inbox, cb=self.receive)
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
         for _ in range(2):
-            await self._ask()
+            await self._request_more()
 
-    async def _ask(self) -> None:
+    async def _request_more(self) -> None:
         self._due += REQUEST
         await self._request()
 
@@ -191,12 +191,12 @@ class Subscription:
             self._come.set()
 
     async def _take_status(self, headers: Any) -> None:
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
         status, description = headers["Status"], headers.get("Description", "")
         if status == "408" or (status == "409" and "Nats-Pending-Messages" in headers):
             self._due -= int(headers.get("Nats-Pending-Messages", REQUEST))
             if self._due <= REQUEST:
-                await self._ask()
+                await self._request_more()
         elif status != "100":
             self._broken = f"{status} {description}"
 
@@ -257,7 +257,7 @@ class Subscription:
         if not taken:
             self._check()
             return []
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
         messages = self._number(taken)
         self._loop.call_soon_threadsafe(self._count, len(taken))
         return messages
@@ -265,7 +265,7 @@ class Subscription:
     def _check(self) -> None:
         if self._broken is not None or not self._nats.is_connected:
             raise BrokenError(self._broken or "the connection is lost")
-        if time.monotonic() - self._heard > 3.0 * _HEARTBEAT:
+        if time.monotonic() - self._received_at > 3.0 * _HEARTBEAT:
             raise BrokenError("the server is silent")
 
     def _count(self, taken: int) -> None:
@@ -273,10 +273,10 @@ class Subscription:
         self._due -= taken
         if self._due <= REQUEST and self._broken is None:
             self._due += REQUEST  # now: more may be counted before the request is sent
-            asked = self._loop.create_task(self._request())
-            asked.add_done_callback(self._asked)
+            request = self._loop.create_task(self._request())
+            request.add_done_callback(self._check_request)
 
-    def _asked(self, task: asyncio.Task[None]) -> None:
+    def _check_request(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._broken = self._broken or str(error) or type(error).__name__

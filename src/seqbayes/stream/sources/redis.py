@@ -26,15 +26,15 @@ from seqbayes.stream.urls import credentials, expand
 
 _CHUNK = 1000
 """Ids that are acknowledged or requested at a time."""
-_LOOK = 1.0
+_POLL = 1.0
 """Seconds between two queries of the lag."""
 
 _REWIND = """
 if #redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1]) > 1 then return 0 end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local told = {}
-  for i = 1, #group, 2 do told[group[i]] = group[i + 1] end
-  if told['name'] == ARGV[1] and told['last-delivered-id'] ~= ARGV[2] then
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] and fields['last-delivered-id'] ~= ARGV[2] then
     redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], ARGV[2])
   end
 end
@@ -119,7 +119,7 @@ class RedisStream(Broker):
         self._alone, self._replays = True, False
         self._count: int | None = None  # entries of the stream up to the position, if known
         self._trimmed: list[bytes] = []  # delivered, but removed before they were committed
-        self._looked, self._left = -_LOOK, None
+        self._polled_at, self._left = -_POLL, None
 
     def seek(self, token: Any) -> None:
         """Resume after the entry that had this token; None is the beginning."""
@@ -293,7 +293,7 @@ class RedisStream(Broker):
     def _batch(self, entries: Sequence[Any]) -> Batch | None:
         ids = [entry[0] for entry in entries]
         if self._group is not None and self._position is not None:
-            ids, entries = self._pass_over(ids, entries)
+            ids, entries = self._skip_read(ids, entries)
             if not ids:
                 return None
         positions = [each.decode() for each in ids]
@@ -308,7 +308,7 @@ class RedisStream(Broker):
             self._unacknowledged.append((last, ids))
         return Batch(records, self._token(), positions, refused, left)
 
-    def _pass_over(
+    def _skip_read(
         self, ids: list[bytes], entries: Sequence[Any]
     ) -> tuple[list[bytes], Sequence[Any]]:
         """Omit entries that were read before; a server that lost data delivers them again."""
@@ -364,8 +364,8 @@ class RedisStream(Broker):
     def _lag(self) -> int | None:
         """Return how many entries the group has not received; Redis knows it from 7.0 on."""
         now = time.monotonic()
-        if self._group is not None and now - self._looked >= _LOOK:
-            self._looked = now
+        if self._group is not None and now - self._polled_at >= _POLL:
+            self._polled_at = now
             groups = self._client.xinfo_groups(self._stream)
             (group,) = [each for each in groups if each["name"].decode() == self._group]
             self._left = group.get("lag")
