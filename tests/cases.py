@@ -1,7 +1,7 @@
 """Every registered family under each of its likelihoods: the cases that the laws are checked for.
 
-Nothing here names a pair. A family or a likelihood that joins the registry is tested with its
-defaults at once; the settings below add parameters worth testing.
+Nothing here names a pair. A new family or likelihood in the registry is tested with its defaults
+automatically; the settings below add further parameters.
 
 SEQBAYES_LAWS names a module with settings and oracles (see tests/plugin_example/example_oracles.py)
 for the classes of an installed package; the laws are then checked for these classes only.
@@ -109,7 +109,7 @@ class Case:
 
     @property
     def fields(self):
-        """The cases of the fields by name, of a family that has fields."""
+        """The cases of the fields by name, for a family with fields."""
         return {
             name: Case(type(s), {p: getattr(s, p) for p in s.parameters}, s.likelihood)
             for name, s in self.prior.get("fields", {}).items()
@@ -159,7 +159,7 @@ class Case:
         return np.random.default_rng([zlib.crc32(self.id.encode()), salt])
 
     def theta(self, rng):
-        """Return a parameter value, neither extreme nor drawn from the prior."""
+        """Return a parameter value that is not extreme and not drawn from the prior."""
         draw = TRUTHS.get(self.family.__name__, _draw_prior)
         return draw(self, rng)
 
@@ -178,14 +178,14 @@ class Case:
         return self.observed(self.likelihood.sample(given, rng, n))
 
     def observed(self, drawn):
-        """Return what was drawn as plain Python values, and as `learn_one` takes it."""
+        """Return draws as plain Python values, and as arguments for `learn_one`."""
         features = getattr(self.likelihood, "features", None)
         if features is None:
             return plain(drawn)
         return [dict(zip(features, row, strict=True)) for row in plain(drawn)]
 
     def leave_out(self, x, rng):
-        """Leave every fourth field out, but the first that there is."""
+        """Omit every fourth field, except the first one."""
         kept = {name: v for name, v in x.items() if rng.random() < 0.75}
         first = next(iter(kept or x))
         return {
@@ -194,13 +194,13 @@ class Case:
         }
 
     def _varied(self, name, given, rng, low, high):
-        # where each observation brings its own number of trials, or exposure
+        # if each observation has its number of trials or its exposure
         size = int(rng.integers(low, high)) if name == "trials" else float(rng.uniform(low, high))
         drawn = type(self.likelihood)(**{name: size}).sample(given, rng)
         return drawn if isinstance(drawn, dict) else (plain(drawn), size)
 
     def outcomes(self, n, salt=0):
-        """Return observations as `predictive` counts them, and as `learn_one` takes them."""
+        """Return observations as values of `predictive`, and as arguments for `learn_one`."""
         rng = self.rng(salt)
         theta = self.new().observation_parameter(self.theta(rng))
         drawn = plain(self.likelihood.sample(theta, rng, n))
@@ -250,7 +250,7 @@ _PLUGIN = import_module(os.environ["SEQBAYES_LAWS"]) if "SEQBAYES_LAWS" in os.en
 
 
 def extend(settings, name):
-    """Add what the module of SEQBAYES_LAWS declares under a name to our own settings."""
+    """Add what the module of SEQBAYES_LAWS declares under a name to these settings."""
     settings.update(getattr(_PLUGIN, name, {}))
 
 
@@ -259,7 +259,7 @@ for _settings, _name in ((PRIORS, "PRIORS"), (LIKELIHOODS, "LIKELIHOODS"), (TRUT
 
 
 def is_tested(case):
-    """Whether a case is of this package, or of the package that SEQBAYES_LAWS is about."""
+    """Whether a case belongs to this package, or to the one that SEQBAYES_LAWS selects."""
     modules = (case.family.__module__, type(case.likelihood).__module__)
     foreign = any(not module.startswith("seqbayes.") for module in modules)
     return foreign is (_PLUGIN is not None)
@@ -283,7 +283,7 @@ CASES = [case for case in _all_cases() if is_tested(case)]
 
 CAN_UNLEARN = [case for case in CASES if "unlearn" not in case.new().unsupported]
 CAN_SCALE = [case for case in CASES if "scale" not in case.new().unsupported]
-"""Those whose statistic supports the operation."""
+"""Cases whose statistic supports the operation."""
 
 FIRST = list({(case.family, case.likelihood): case for case in reversed(CASES)}.values())
 """One prior for every family and likelihood: the first one."""
@@ -319,7 +319,7 @@ def _difference(got, wanted, rel, absolute, path):
 
 
 def components(value):
-    """Return an estimate by component: of a mapping, of a named tuple, and of those within it."""
+    """Return the components of an estimate by name: of mappings and named tuples, also nested."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if not isinstance(value, dict):
@@ -332,11 +332,11 @@ def components(value):
 
 
 def entries(value, like):
-    """Return an estimate by number: `components`, and of arrays every entry by its place.
+    """Return an estimate by number: `components`, and the entries of arrays by position.
 
-    `like` is an estimate of single numbers, or arrays of them; what `value` has beyond it, such as
-    the ends of intervals and the numbers of draws, stays together. Of symmetric matrices the lower
-    triangle is returned.
+    `like` is an estimate of single numbers, or arrays of them; additional dimensions of `value`,
+    such as the ends of intervals and the number of draws, stay together. Of symmetric matrices,
+    the lower triangle is returned.
     """
     found, shapes = components(value), components(like)
     numbers = {}
@@ -358,7 +358,7 @@ def _at(leaf, place):
 
 
 def rebuilt(numbers, like):
-    """Return the estimate whose `entries` these are."""
+    """Return the estimate with these `entries`."""
     whole = {path: np.empty(np.shape(leaf)) for path, leaf in components(like).items()}
     for name, number in numbers.items():
         path, place = name if name not in whole else (name, ())

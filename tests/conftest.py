@@ -34,7 +34,7 @@ SERVER_MODULES = {
     "test_watch_process",
     "test_watch_terminal",
 }
-"""Modules whose tests start programs or servers without a fixture that shows it."""
+"""Modules whose tests start programs or servers without one of these fixtures."""
 
 REMEDIES = (
     (r"Chromium", "apt-get install chromium"),
@@ -50,7 +50,7 @@ REMEDIES = (
     (r"fish|zsh", "apt-get install fish zsh"),
     (r"compiled|compiler", "install a C compiler, then reinstall seqbayes"),
 )
-"""What enables skipped tests, by a pattern of the reason."""
+"""How to enable skipped tests, by a pattern of the reason."""
 
 
 @pytest.fixture

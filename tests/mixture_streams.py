@@ -20,7 +20,7 @@ from seqbayes.mixture import HalfLife, engine
 COIN = Beta(likelihood=Binomial(trials=10))
 
 COMPILED = not engine.__file__.endswith(".py")
-"""Uncompiled, the same code takes fifty times as long."""
+"""Whether mixtures are compiled; otherwise they take fifty times as long."""
 
 long_stream = pytest.mark.skipif(
     not COMPILED, reason="the stream is long; it is tested with compiled code"

@@ -123,7 +123,7 @@ class Shares:
 
 
 def log_density(case, theta, x):
-    """Return log p(x | theta); theta as the family's users write it, or from `Grid`."""
+    """Return log p(x | theta); theta as in the interface of the family, or from `Grid`."""
     if case.fields:
         return math.fsum(log_density(case.fields[name], theta[name], v) for name, v in x.items())
     if case.family.__name__ == "Beta" and not isinstance(theta, Probability):
@@ -136,7 +136,7 @@ def log_density(case, theta, x):
 class Grid:
     """Nodes over the parameter with the log of prior density times weight.
 
-    `theta` is what `log_density` takes; `components` the values by name, for moments.
+    `theta` is the argument for `log_density`; `components` the values by name, for moments.
     """
 
     def __init__(self, theta, components, log_weights):
@@ -243,7 +243,7 @@ def _normal_inverse_gamma_grid(prior):
 
 
 def _dirichlet_grid(prior):
-    """Stick breaking: each stick a logit on the whole line."""
+    """Stick breaking, with the logit of each stick on the real line."""
     alpha = prior["alpha"]
     sticks = np.linspace(-70.0, 70.0, 701)
     axes = np.meshgrid(*[sticks] * (len(alpha) - 1), indexing="ij")
@@ -253,7 +253,7 @@ def _dirichlet_grid(prior):
         log_p = 0.0 if u is None else -np.logaddexp(0.0, -u)
         log_q = 0.0 if u is None else -np.logaddexp(0.0, u)
         logs[label] = rest + log_p
-        # d share = (what was left of the stick) p q du
+        # d share = (rest of the stick) p q du
         jacobian = 0.0 if u is None else rest + log_p + log_q + math.log(sticks[1] - sticks[0])
         log_weights = log_weights + (alpha[label] - 1) * logs[label] + jacobian
         log_weights -= math.lgamma(alpha[label])
@@ -283,7 +283,7 @@ GRIDS = {
 
 
 def has_grid(case):
-    """Whether there is a grid over the parameter, or over that of every field."""
+    """Whether there is a grid over the parameter, or for every field over its parameter."""
     return bool(case.fields) or (case.family.__name__ in GRIDS and case.dimension < 2)
 
 
@@ -328,7 +328,7 @@ PRIOR_DRAWS = {
 def urn(prior, labels):
     """Return the exact probability of a sequence of labels (Blackwell and MacQueen 1973).
 
-    A label never seen has the probability of any new one.
+    An unknown label has the probability of any new one.
     """
     if "alpha" in prior:
         weights = {label: Fraction(a) for label, a in prior["alpha"].items()}

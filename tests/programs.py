@@ -10,7 +10,7 @@ import pytest
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals as in POSIX")
 
-# Interrupts reach the program even where the tests run in the background and ignore them.
+# Interrupts reach the program even if the tests run in the background and ignore them.
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -184,7 +184,7 @@ def test_priors_wash_out():
         distances = [getattr(m, measure) for m in story]
         assert distances == sorted(distances, reverse=True)
         assert distances[-1] < 0.1 * distances[0]
-    # the say of a prior worth S candies is S / (S + n)
+    # the weight of a prior worth S candies is S / (S + n)
     for m in story[1:]:
         assert m.predictions <= 2 * 60 / (60 + m.n)
 
@@ -223,7 +223,7 @@ def test_hundred_bags_peak():
     assert len(bags) == 100
     assert bags.count(26) == 19
     assert max(map(bags.count, set(bags) - {26})) < 19
-    # whole bags, each number less than one from what the Normal expects
+    # numbers of bags, each within one of the expectation under the Normal
     for k in module.COUNTS:
         assert abs(bags.count(k) - 100 * module.normal_model()[k]) < 1
     assert module.peak() == (26, 0.19, pytest.approx(sum(bags) / 100))
@@ -396,7 +396,7 @@ def test_cookie_cats():
     better = quad(lambda x: thirty.pdf(x) * forty.cdf(x), 0.17, 0.21, epsabs=1e-13, limit=200)[0]
     assert better == pytest.approx(0.99922, abs=5e-6)
     assert module.probability_30_is_better() == pytest.approx(better, rel=1e-9)
-    # under one flat rate as under two, every number of the n + 1 that can come back is as likely
+    # with one flat rate and with two, each of the n + 1 possible numbers is equally probable
     both = st.betabinom.logpmf(8502 + 8279, 44_700 + 45_489, 1, 1)
     split = st.hypergeom.logpmf(8502, 44_700 + 45_489, 8502 + 8279, 44_700)
     factor = -math.log(44_701) - math.log(45_490) - (both + split)

@@ -1,6 +1,6 @@
-"""The examples in docstrings, README and docs run and print what they say.
+"""The examples in docstrings, README and docs run and print their documented output.
 
-Modules are imported by name, not found as files, so that compiled ones are examined as installed.
+Modules are imported by name, not found as files, so that compiled modules are tested as installed.
 """
 
 import doctest

@@ -1,4 +1,4 @@
-"""The commands on the documentation pages have valid options, and those of a first session work."""
+"""Commands on documentation pages have valid options; those of the introduction work."""
 
 import re
 import shlex

@@ -188,7 +188,7 @@ def test_named_priors():
     """Jeffreys (1946); Haldane (1932); the flat priors of the MAP."""
     assert sb.Beta.flat().prior == (1, 1)
     assert sb.Beta.jeffreys().prior == (0.5, 0.5)
-    # where successes are waited for, sqrt of the Fisher information is p**-1 (1 - p)**-1/2
+    # with a given number of successes, the root of the Fisher information is p**-1 (1 - p)**-1/2
     assert sb.Beta.jeffreys(sb.likelihoods.Geometric()).prior == (0.0, 0.5)
     assert sb.Beta.jeffreys(sb.likelihoods.NegativeBinomial(3)).prior == (0.0, 0.5)
     assert sb.Beta.haldane().prior == (0, 0)

@@ -1,4 +1,4 @@
-"""Records of JSON Lines and CSV, in blocks of any size, and reasons for what is refused."""
+"""Records of JSON Lines and CSV, in blocks of any size, and the reasons of refusals."""
 
 import csv
 import io

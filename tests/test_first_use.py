@@ -1,4 +1,4 @@
-"""What a first session meets: representations, sums, and errors that name the remedy."""
+"""First use: representations, sums, and errors with a remedy."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Refused input is refused in words, before anything changed."""
+"""Invalid input is refused with a reason, before anything changes."""
 
 import decimal
 import fractions
@@ -18,7 +18,7 @@ first = pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
 
 
 class Deceiver:
-    """No number, whatever it says."""
+    """An object that claims to be a number and is not."""
 
     def __float__(self):
         return 1.0
@@ -186,7 +186,7 @@ def test_refused_observations_change_nothing(case):
 
 @every
 def test_refused_batches_change_nothing(case):
-    """One bad item anywhere, and none is learned."""
+    """If one item is invalid, none is learned."""
     xs = case.observations(5, salt=101)
     state, same = case.new(xs), case.new(xs)
     for name, x in refused(case).items():
@@ -245,7 +245,7 @@ def test_refused_weights_change_nothing(case):
 
 @every
 def test_values_that_are_too_large_are_refused(case):
-    """Sums that overflow are refused, and leave what was there."""
+    """Observations whose sums overflow are refused and change nothing."""
     x = case.observations(1, salt=104)[0]
     state = case.new()
     before = state.to_dict()
@@ -266,7 +266,7 @@ def test_values_that_are_too_large_are_refused(case):
 
 @first
 def test_observations_that_raise_change_nothing(case):
-    """What an object raises when asked may pass, but nothing is half learned."""
+    """An error raised by an object may propagate, but nothing is partly learned."""
     xs = case.observations(3, salt=105)
     state, same = case.new(xs), case.new(xs)
     if case.fields:

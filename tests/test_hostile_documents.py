@@ -68,7 +68,7 @@ def walk(value, path=()):
 
 
 def check_document(document, case):
-    """A document is refused, or gives a state that is a state in every respect."""
+    """A document is refused, or gives a state that works in every respect."""
     try:
         state = sb.State.from_dict(document)
     except SeqbayesError as error:
@@ -85,7 +85,7 @@ def check_document(document, case):
         try:
             state.learn_one(case.observations(1, salt=107)[0])
         except ObservationError:
-            return  # of another scale, or other labels
+            return  # documents of another scale, or with other labels
         assert state.n_samples > 0.0
 
 

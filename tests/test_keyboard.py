@@ -1,4 +1,4 @@
-"""Keys in a terminal control a story, and nothing that is typed reaches the shell."""
+"""Keys in a terminal control a story, and the shell receives no typed text."""
 
 import os
 import pty
@@ -185,7 +185,7 @@ class Keys:
 
 
 def shown(presses, steps=5, speed=1.0):
-    """Return the times at which each step was over, and whether the story was stopped."""
+    """Return the time at which each step ended, and whether the story was stopped."""
     keys = Keys(presses)
     clock = Clock(even(speed), Interruption(), keys, lambda: keys.now)
     ends = []

@@ -175,7 +175,7 @@ def streams() -> list[tuple[str, Mixture, list[object]]]:
 def test_em_never_decreases_the_likelihood(name: str, mixture: Mixture, data: list[object]) -> None:
     trace = mixture.fit(data, iterations=40, tol=0, keep_responsibilities=True)
     gains = np.diff([step.log_posterior for step in trace])
-    assert gains.min() > -1e-9, f"{name}: the M-step does not maximise what the E-step says"
+    assert gains.min() > -1e-9, f"{name}: the M-step does not maximise the expected log posterior"
     for step in trace:
         np.testing.assert_allclose(step.responsibilities.sum(axis=1), 1.0, atol=1e-12)
         assert math.fsum(step.weights) == pytest.approx(1.0, abs=1e-12)

@@ -1,4 +1,4 @@
-"""Families as components: adapters of their own, and the one for every family."""
+"""Families as components: their adapters, and the generic one."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_families_inherit_their_adapter():
     assert adapter_of(Own()) is adapter_of(Gamma())
 
 
-# What the fit returns, and how later learning continues from it.
+# The result of a fit, and later learning.
 
 
 def two_clusters(seed, n):

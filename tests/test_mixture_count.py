@@ -39,7 +39,7 @@ from seqbayes.mixture.start import fit_best_start
 
 
 def faithful(seed, n=272):
-    """Points like those of Old Faithful: eruptions and waiting times, short ones and long ones."""
+    """Points like those of Old Faithful: durations and waiting times of two kinds of eruptions."""
     rng = np.random.default_rng(seed)
     short = (rng.random(n) < 0.356)[:, None]
     roots = np.linalg.cholesky([[[0.069, 0.435], [0.435, 33.7]], [[0.17, 0.94], [0.94, 36.05]]])
@@ -103,7 +103,7 @@ def test_evidence_of_one_component_is_exact(prior, xs):
 
 
 def test_evidence_of_two_components_is_close_to_that_of_all_assignments():
-    """Cheeseman and Stutz (1996), beside the sum over all partitions of eleven observations."""
+    """Cheeseman and Stutz (1996) against the sum over all partitions of eleven observations."""
     prior = NormalInverseGamma(0, 0.05, 3, 2)
     xs = [-5.2, -4.1, -4.8, -5.5, -4.4, -6.0, 4.9, 5.3, 6.1, 4.2, 5.0]
     logs = []
@@ -122,7 +122,7 @@ def test_evidence_of_two_components_is_close_to_that_of_all_assignments():
     assert evidence_of(prior, 2, xs) == pytest.approx(np.logaddexp.reduce(logs), abs=0.5)
 
 
-# Mixtures side by side.
+# Comparison of mixtures.
 
 
 def one_state(prior, **settings):
@@ -220,7 +220,7 @@ def test_five_clusters():
 @long_stream
 @pytest.mark.parametrize("seed", [1, 3])
 def test_components_are_added_where_clusters_appear(seed):
-    """Identity survives: old names stay with old places, and new names come with new ones."""
+    """Components keep their names, and components at new places get new names."""
     rng = np.random.default_rng(seed)
     mixture = DirichletProcessMixture(NormalInverseWishart([0, 0], 0.05, 4), seed=1)
     places = [(0.0, 0.0), (9.0, 0.0), (0.0, 9.0), (9.0, 9.0)]
@@ -278,7 +278,7 @@ def test_components_of_past_data_stay_while_steps_decrease():
 @long_stream
 @pytest.mark.parametrize("seed", range(3))
 def test_two_components_of_one_cluster_are_merged(seed):
-    """One cluster that was split for no reason is one again; the older name stays."""
+    """Two components of one cluster are merged; the older name is kept."""
     rng = np.random.default_rng(seed)
     component = NormalInverseGamma(0, 0.05, 2, 2)
     prior = ProcessPrior(1.0, 20, Settings("full", (1.0,), Power(), True, 1.0), lenient=False)
@@ -399,7 +399,7 @@ def test_refused_input_changes_nothing(model, xs):
         before = learned.to_dict()
         for x in bad:
             if n == 0 and isinstance(x, list):
-                continue  # where nothing was seen, vectors may come
+                continue  # before the first observation, vectors are valid
             for method in (learned.learn_one, learned.predict_proba_one, learned.score_one):
                 with pytest.raises(ObservationError):
                     method(x)
@@ -470,7 +470,7 @@ def test_invalid_merges_are_refused():
         one + DirichletProcessMixture()
 
 
-# River, memory, and what is refused.
+# River, memory, and refusals.
 
 
 @pytest.mark.parametrize(

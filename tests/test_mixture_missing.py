@@ -34,7 +34,7 @@ SHAPES = ("full", "diagonal", "spherical", "tied")
 
 
 def table(n, missing=0.25, seed=0):
-    """Rows (n, 2) of two overlapping clusters; at random some values, and never both, are NaN."""
+    """Rows (n, 2) of two overlapping clusters; at random, one of the two values is NaN."""
     rng = np.random.default_rng(seed)
     which = rng.random(n) < 0.4
     covariances = np.array([[[1.0, 0.7], [0.7, 1.5]], [[1.0, -0.5], [-0.5, 0.8]]])
@@ -149,7 +149,7 @@ def test_em_of_products_with_missing_values_agrees_with_the_textbook():
             mean, variance = parameter[name]
             density = stats.norm(mean, math.sqrt(variance)).logpdf(rows[:, j])
             logs[:, k] += np.where(seen[:, j], density, 0.0)
-    # a fixed point: the E-step, and the posterior mode given those values that were seen
+    # a fixed point: the E-step, and the posterior mode given the observed values
     assert r == pytest.approx(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)), abs=1e-12)
     assert weights == pytest.approx(r.mean(axis=0), abs=1e-9)
     for k, parameter in enumerate(last.parameters):
@@ -266,7 +266,7 @@ def test_partial_observations_have_their_marginal_predictive(x):
 
 
 def mixed():
-    """Numbers, a vector, labels and counts, every observation without some of them."""
+    """Numbers, a vector, labels and counts; every observation lacks some of them."""
     rng = np.random.default_rng(7)
     place = NormalInverseWishart([0, 0], 0.1, 4, likelihood=MultivariateNormal(features=NAMES))
     prior = Product(
@@ -334,7 +334,7 @@ def test_partial_observations_of_products():
 
 
 def test_a_field_that_is_always_missing_changes_nothing():
-    """A stream of one feature alone is that of a mixture over this feature."""
+    """A stream with one feature only gives the mixture of this feature."""
     field = NormalInverseGamma(0, 0.1, 2, 2)
     both = Mixture([Product({"x": field, "y": field})] * 2, seed=3, buffer=40)
     alone = Mixture([Product({"x": field})] * 2, seed=3, buffer=40)
@@ -369,13 +369,13 @@ def test_features_that_are_missing_while_the_buffer_fills():
 
 @long_stream
 def test_components_keep_their_names():
-    """Three clusters, unequal and near each other: each keeps its name for good."""
+    """Three clusters, unequal and near each other: each keeps its name."""
     rng = np.random.default_rng(6)
     centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     which = rng.choice(3, 30_000, p=[0.6, 0.3, 0.1])
     points = centres[which] + rng.normal(size=(len(which), 2))
     mixture = Mixture(3, seed=2)
-    mixture.learn_many(points[:1300])  # 400 per component, and the start is over
+    mixture.learn_many(points[:1300])  # the start ends after 400 observations per component
     first = [mixture.predict_one(centre) for centre in centres.tolist()]
     assert sorted(first) == [0, 1, 2]
     for start in range(1300, len(points), 100):

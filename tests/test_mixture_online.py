@@ -41,7 +41,7 @@ def coins_by_batch(heads):
 @long_stream
 @pytest.mark.parametrize("cold", [False, True], ids=["from (.6, .5)", "from the data"])
 def test_two_coins_on_a_stream(cold):
-    """Cappe and Moulines (2009): the averaged statistics come as near as .003, then .0006."""
+    """Cappe and Moulines (2009): the averaged statistics are within .003, later within .0006."""
     errors = {10_000: [], 100_000: []}
     for seed in range(8):
         heads = tosses(seed, 100_000)
@@ -199,14 +199,14 @@ def test_merged_shards_equal_the_whole():
     density = {}
     for name, each in [("whole", whole), ("both", both), ("batch", batch), ("left", left)]:
         density[name] = np.mean([each.log_density(x) for x in points[:5000]])
-    # within what one pass over all of it loses against batch EM, or nearer
+    # at least as close as one pass over all data is to batch EM
     assert density["both"] > density["batch"] - max(2 * (density["batch"] - density["whole"]), 1e-4)
     for (mean, weight), (other, share) in zip(
         parameters_by_mean(both), parameters_by_mean(whole), strict=True
     ):
         assert mean == pytest.approx(other, abs=0.05)
         assert weight == pytest.approx(share, abs=0.01)
-    # names are the left one's
+    # names are those of the left mixture
     for k in both.names:
         assert both.parameters[k].mean == pytest.approx(left.parameters[k].mean, abs=0.2)
     right.merge(left)

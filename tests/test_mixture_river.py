@@ -29,7 +29,7 @@ from seqbayes.river import ConjugateNB, MixtureDiscriminant
 
 VISIT = Product({"wait": NormalInverseGamma(0, 0.1, 2, 2), "page": Dirichlet.flat(list("abc"))})
 
-# The checks of River that feed data; it has none for clusterers.
+# The checks of River that use data; River has no checks for clusterers.
 DATA_CHECKS = [
     common.check_learn_one,
     common.check_pickling,
@@ -143,7 +143,7 @@ QUESTION = {"wait": 1.5, "size": 4.0, "page": "b", "clicks": 7, "tame": True}
 
 
 def within(mixture, x, numbers):
-    """Log predictive of a row, component by component, by the components' own beliefs."""
+    """Log predictive of a row, from the states of its components."""
     logs = []
     for weight, state in zip(mixture.weights, mixture.components, strict=True):
         total = math.log(weight)
@@ -181,7 +181,7 @@ def test_the_density_of_a_class_is_the_sum_over_its_components(covariance):
 
 
 def test_probabilities_of_labels_sum_to_one():
-    """Labels that came after the start, and labels that never came."""
+    """Labels that were added after the start, and unknown labels."""
     model = trained()
     for page in ("d", "d", "e"):
         model.learn_one({"page": page, "wait": 2.0}, "robot")
@@ -292,7 +292,7 @@ def prototype():
     ids=["vectors", "fields"],
 )
 def test_prototypes(prior):
-    """The given priors are every class's; other features are modelled by class."""
+    """All classes share the given priors; other features are modelled by class."""
     model, naive, alone = trained(components=[prior] * 2), ConjugateNB(KINDS), Mixture([prior] * 2)
     alone = Mixture([prior] * 2, buffer=30, seed=1)
     names = {"wait", "size"} if isinstance(prior, NormalInverseWishart) else {"wait", "page"}

@@ -1,4 +1,4 @@
-"""Mixtures on streams with outliers, with features that change, and in an order."""
+"""Mixtures on streams with outliers, with features that change, and in sorted order."""
 
 from __future__ import annotations
 

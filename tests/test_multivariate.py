@@ -1,4 +1,4 @@
-"""Mean vectors and covariance matrices: as numbers in one dimension, and digits in several."""
+"""Mean vectors and covariance matrices: agreement with scalars in one dimension, and accuracy."""
 
 import pickle
 from fractions import Fraction
@@ -20,7 +20,7 @@ WHO = "NormalInverseWishart"
 
 
 def pair():
-    """Return the same belief as a vector's of one dimension, and as a number's."""
+    """Return the same belief about a vector of one dimension, and about a number."""
     vector = NormalInverseWishart([1.5], 0.75, 3.5, [[2.5]])
     number = NormalInverseGamma(1.5, 0.75, 1.75, 1.25)
     rng = np.random.default_rng(5)
@@ -117,7 +117,7 @@ def exact_evidence(prior_mean, kappa, df, scale, xs):
 @pytest.mark.parametrize("deviation", [1.0, 1e-3])
 @pytest.mark.parametrize("centre", [0.0, 1e3, 1e6, 1e9])
 def test_data_far_from_the_prior_mean(centre, deviation):
-    """The posterior's scale is nearly singular: what the prior told of the rest is still there."""
+    """The posterior's scale is nearly singular: the information of the prior is kept."""
     rng = np.random.default_rng(4)
     *xs, x = centre + deviation * rng.normal(size=(21, 3)) @ rng.normal(size=(3, 3))
     prior = ([0.0, 1.0, -2.0], 1.5, 5.5, [[2.0, 0.6, 0.0], [0.6, 1.0, 0.1], [0.0, 0.1, 3.0]])

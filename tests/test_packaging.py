@@ -1,4 +1,4 @@
-"""What is installed is what was promised: metadata, files, compiled modules and a light import."""
+"""The installation: metadata, files, compiled modules and a fast import."""
 
 import ast
 import importlib
@@ -76,13 +76,13 @@ def test_module_is_compiled_as_asked(name):
     elif path.suffix == ".py":
         pytest.skip("installed without a C compiler")
     source = path.with_name(f"{name.rpartition('.')[2]}.py")
-    if ROOT in source.parents:  # in place, where an edit leaves the old binary behind
+    if ROOT in source.parents:  # in place, so that an edit leaves an outdated binary
         assert path.stat().st_mtime >= source.stat().st_mtime, f"reinstall: {source} is newer"
 
 
 @pytest.mark.parametrize("name", compiled_modules())
 def test_module_runs_uncompiled_without_cython(name):
-    """The sources run where neither a compiler nor Cython is, whatever is installed."""
+    """The sources run without a compiler and without Cython."""
     code = f"""
 import importlib, sys
 from importlib.machinery import FileFinder, SourceFileLoader

@@ -1,4 +1,4 @@
-"""Products of states: what is theirs alone. All else is under the laws."""
+"""Products of states: behaviour that the laws do not cover."""
 
 import copy
 import json
@@ -210,7 +210,7 @@ def test_errors_name_the_field(x, words):
 
 
 class LargeSums(sb.Gamma):
-    """A state whose accumulator has no quick answer to whether an observation fits."""
+    """A state whose accumulator cannot check quickly whether an observation is valid."""
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_batches_are_refused_completely(xs, words):
     assert state == learned()
 
 
-# What is believed.
+# The belief.
 
 
 def test_fields_without_an_answer_have_none():
@@ -518,8 +518,8 @@ def test_documents_that_contradict_themselves_are_refused():
     def fields(document):
         return document["fields"]["pairs"]
 
-    refuse(lambda d: d.update(statistics=[2.0, 0.0]))  # less than a field has seen
-    refuse(lambda d: d.update(statistics=[10.0, 0.0]))  # more than all fields have
+    refuse(lambda d: d.update(statistics=[2.0, 0.0]))  # less data than a field has
+    refuse(lambda d: d.update(statistics=[10.0, 0.0]))  # more data than all fields have
     refuse(lambda d: d.update(statistics=[3.0]))
     refuse(lambda d: d.update(statistics=[3.0, "0"]))
     refuse(lambda d: d.update(statistics=None))

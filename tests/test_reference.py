@@ -68,7 +68,7 @@ class TestCandies:
             for state in (one, other):
                 state.learn_many(stream[start : start + 300])
             distances.append(sum(abs(one.mean[k] - other.mean[k]) for k in SUBJECTIVE) / 2)
-        # two priors worth 33 that differ by 29 in two shares: 29 / (33 + n) whatever is seen
+        # two priors worth 33 that differ by 29 in two shares: 29 / (33 + n) for all data
         assert distances == pytest.approx([29 / (33 + n) for n in range(300, 3001, 300)], rel=1e-9)
 
     def test_map_under_an_exponential_prior(self):
@@ -116,11 +116,11 @@ class TestCandies:
     def test_two_bags(self):
         """Downey, Think Bayes: a bag of 1994 and one of 1996; a yellow and a green: 20/27.
 
-        The other way round (green from 1994) is the rival hypothesis.
+        The alternative hypothesis is green from 1994.
         """
         bag94 = {"brown": 30, "yellow": 20, "red": 20, "green": 10, "orange": 10, "tan": 10}
         bag96 = {"blue": 24, "green": 20, "orange": 16, "yellow": 14, "red": 13, "brown": 13}
-        # a bag whose shares are known is a Dirichlet of endless strength
+        # a bag of known shares is a Dirichlet of infinite strength
         sure94, sure96 = (
             sb.Dirichlet({k: n * 1e13 for k, n in bag.items()}) for bag in (bag94, bag96)
         )
@@ -128,7 +128,7 @@ class TestCandies:
             sure94.log_predictive("yellow") + sure96.log_predictive("green"),
             sure96.log_predictive("yellow") + sure94.log_predictive("green"),
         ]
-        # the odds are even before
+        # the prior odds are 1
         assert 1 / (1 + math.exp(logs[1] - logs[0])) == pytest.approx(20 / 27, rel=1e-12)
 
 
@@ -208,7 +208,7 @@ class TestFrequentismAndBayesianism:
 
 
 def one_more(bob):
-    """Return the log probability that Bob wins once more, and let him win."""
+    """Return the log probability that Bob wins the next round, and learn that he does."""
     log_p = bob.log_predictive(True)
     bob.learn_one(True)
     return log_p
@@ -318,7 +318,7 @@ class TestWhereOthersGoWrong:
     def test_hypergeometric_draws_leave_a_beta_binomial(self):
         """Of 20, 5 drawn and 2 of them marked: 8 marked under BetaBinomial(20, 2, 3).
 
-        The 15 that are left are the next ones of an exchangeable sequence: BetaBinomial(15, 4, 6).
+        The other 15 are the next ones of an exchangeable sequence: BetaBinomial(15, 4, 6).
         Oracle: the hypergeometric likelihood over every number of marked ones, in fractions.
         """
         for (alpha, beta), wanted in {(2, 3): 8.0, (1, 1): 8.428571}.items():
@@ -387,7 +387,7 @@ def test_documents_of_this_version_are_read():
 
 
 def test_a_nearly_impossible_failure() -> None:
-    """The exact share beta / (alpha + beta), not what is left of 1 when alpha is taken away."""
+    """The exact share beta / (alpha + beta), not 1 minus the share of alpha."""
     belief = sb.Beta(1e15, 1)
     assert belief.predictive.p(0) == pytest.approx(1 / (1e15 + 1), rel=1e-15)
     assert belief.predict_proba_one()[False] == belief.predictive.p(0)

@@ -71,7 +71,7 @@ def test_the_factors_of_bayes_rule_match_their_definitions(steps):
 
 
 def test_tonights_posterior_is_tomorrows_prior(steps):
-    """The posterior of a colour is the prior of its next candy, if no other candy comes between."""
+    """The posterior of a colour is the prior of its next candy if that follows directly."""
     pairs = [(a, b) for a, b in itertools.pairwise(steps) if a.colour == b.colour]
     assert pairs
     for one, other in pairs:
@@ -266,7 +266,7 @@ def test_bayes_rule_holds_in_the_json(told):
         )
 
 
-# The program: refusals and ends.
+# The program: refusals and exit statuses.
 
 
 def test_invalid_proportions_are_rejected_with_their_sum():

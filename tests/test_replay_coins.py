@@ -70,7 +70,7 @@ def thetas(event):
     return event["thetas"]["A"], event["thetas"]["B"]
 
 
-# Figures, through the program itself.
+# Figures in the output of the program.
 
 
 def test_known_coins(events):
@@ -282,7 +282,7 @@ def test_rows_add_up(steps):
                 assert math.fsum(parts) == pytest.approx(total, rel=1e-12)
 
 
-# Refusals and ends.
+# Refusals and exit statuses.
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_ascii_screens_are_ascii():
     screen = story.screen(ASCII)
     for step in story:
         told = "\n".join(drawn(screen, step, 80, 24))
-        assert told.replace("−", "-").isascii()  # the minus sign is the console's own business
+        assert told.replace("−", "-").isascii()  # the console replaces the minus sign
 
 
 def test_the_final_table(story, steps):

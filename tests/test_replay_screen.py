@@ -84,7 +84,7 @@ def test_the_opening_describes_the_prior_and_additions(width, height):
 
 
 def test_ascii_screens_are_ascii(steps, story):
-    # the minus sign and the box are the console's own business
+    # the console replaces the minus sign and the box
     screen = story.screen(ASCII)
     told = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
     assert told.isascii()

@@ -1,4 +1,4 @@
-"""States inside River's own tools, and River's own checks of states and estimators."""
+"""States in River's tools, and River's checks of states and estimators."""
 
 import copy
 import datetime as dt
@@ -45,7 +45,7 @@ STATES = [
 ]
 DAY = dt.datetime(2024, 7, 1)
 
-# The checks of River that ask nothing but `base.Base`.
+# The checks of River that only need `base.Base`.
 BASE_CHECKS = [
     common.check_repr,
     common.check_str,
@@ -73,8 +73,8 @@ def test_checks_of_states(state, check):
 def test_checks_of_estimators(model, monkeypatch):
     """All of River's checks, none skipped.
 
-    Those of anomaly detectors use CreditCard, which River downloads. Where it has not, Shuttle,
-    which comes with River, stands in.
+    Those of anomaly detectors use CreditCard, which River downloads. If it is not there, Shuttle,
+    which is part of River, is used instead.
     """
     home = Path(os.environ.get("RIVER_DATA", "~/river_data")).expanduser()
     if not (home / "CreditCard").exists():
@@ -225,7 +225,7 @@ def test_grouper():
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
 def test_copies_by_key_are_independent(state):
-    """What River's groupers do: a deep copy per key."""
+    """As in River's groupers: a deep copy per key."""
     known = {"Dirichlet": "red", "DirichletProcess": "red", "Product": (1, "red")}
     x = known.get(type(state).__name__, 1)
     before = pickle.dumps(state)

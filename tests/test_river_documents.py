@@ -1,4 +1,4 @@
-"""The JSON of River's estimators holds all that they have seen."""
+"""The JSON of River's estimators contains everything that they have learned."""
 
 import json
 import random
@@ -26,7 +26,7 @@ def numbers(row):
 
 
 def rows(model):
-    """What a model learns from."""
+    """Return the training data of a model."""
     if isinstance(model, ConjugateLinearRegression):
         return [(numbers(row), 2.0 * row["a"] + row["c"]) for row in ROWS]
     if isinstance(model, ConjugateNB):

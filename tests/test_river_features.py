@@ -1,4 +1,4 @@
-"""Laws of naive Bayes and of the anomaly detector: what they compute, refuse and depend on."""
+"""Laws of naive Bayes and of the anomaly detector: their answers, refusals and dependencies."""
 
 import itertools
 import math
@@ -125,7 +125,7 @@ def test_refused_values_change_nothing(bad):
     [name] = bad
     classifier = taught(ConjugateNB(MODELS), PETS)
     detector = taught(PredictiveSurprise(MODELS), [(x,) for x, _ in PETS])
-    # a first reading brings the sums into the form in which they are read again
+    # the first access normalises the sums
     classifier.predict_proba_one(QUESTION)
     detector.score_one(QUESTION)
     before = pickle.dumps(classifier), pickle.dumps(detector)

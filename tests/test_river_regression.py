@@ -73,7 +73,7 @@ def test_evidence_is_the_sum_of_the_predictives(rng, intercept):
     assert model.log_evidence == 0.0
     total = 0.0
     for i, (x, y) in enumerate(rows(rng, n=30)):
-        seen = dict(list(x.items())[: 1 + i % 3])  # features come and go
+        seen = dict(list(x.items())[: 1 + i % 3])  # features appear and disappear
         total += model.log_predictive(seen, y)
         model.learn_one(seen, y)
         assert model.log_evidence == pytest.approx(total, rel=1e-11)
@@ -85,11 +85,11 @@ def test_predictive_density_integrates_to_one(rng):
     low, high = model.predict_interval({"f0": 3.0, "never seen": 2.0}, level=0.8)
     assert found.cdf(high) - found.cdf(low) == pytest.approx(0.8)
     assert found.loc == model.predict_one({"f0": 3.0})
-    assert found.scale > model.predictive({"f0": 3.0}).scale  # a weight not known
+    assert found.scale > model.predictive({"f0": 3.0}).scale  # an unknown weight
 
 
 def test_intervals_have_their_coverage(rng):
-    """Under the prior, a new target is anywhere in its predictive distribution equally often."""
+    """Under the prior, the predictive probability below a new target is uniform."""
     prior = {"precision": 2.0, "intercept_precision": 1.0, "alpha": 3.0, "beta": 2.0}
     ranks = []
     for _ in range(400):

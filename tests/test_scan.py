@@ -1,4 +1,4 @@
-"""Compiled passes over arrays: as numpy's, whatever is in them."""
+"""Compiled passes over arrays give the same results as numpy, for all contents."""
 
 import math
 

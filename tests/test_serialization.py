@@ -83,7 +83,7 @@ def test_labels_of_any_kind_survive(labels):
     try:
         state.learn_many(labels)
     except sb.ObservationError:
-        return  # not a number is no label
+        return  # NaN is not a label
     read = sb.State.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
     assert read == state
     assert read.predict_proba_one() == state.predict_proba_one()
@@ -147,6 +147,6 @@ def test_pickles_of_earlier_versions_are_read():
         (state, b"cseqbayes.state\n", b"cseqbayes.family\n"),
         (decayed, b"cseqbayes.forgetting\n", b"cseqbayes.decay\n"),
     ):
-        dumped = pickle.dumps(value, protocol=2)  # names modules in plain text
+        dumped = pickle.dumps(value, protocol=2)  # the protocol with module names as plain text
         assert new in dumped
         assert pickle.loads(dumped.replace(new, old)) == value

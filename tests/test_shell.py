@@ -104,7 +104,7 @@ def test_words_are_completed(shell, tmp_path, capsys):
         (work / name).touch()
     terminal = Terminal([program, *words], work)
     try:
-        # what is completed is given to a function that tells what it was given
+        # completed words are the arguments of a function that prints them
         terminal.type(
             f"{first}source {script(shell, tmp_path, capsys)}; PS1=; "
             "seqbayes() { for word; do printf '{%s}' \"$word\"; done; printf '\\n'; };"

@@ -1,4 +1,4 @@
-"""Accumulators against exact arithmetic: long windows, extreme scales, and any order of doing."""
+"""Accumulators against exact arithmetic: long windows, extreme scales, any order of steps."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ from seqbayes import ObservationError, statistics
 
 
 class Oracle:
-    """What a learner has seen, kept as exact fractions, one entry per observation."""
+    """The data of a learner as exact fractions, one entry per observation."""
 
     def __init__(self):
         self.seen = []
@@ -71,7 +71,7 @@ def run(new, draw, steps):
         elif what == "unlearn":
             j = live[i % len(live)]
             x, v = oracle.seen[j]
-            if Fraction(float(v)) == v:  # a weight that can be said
+            if Fraction(float(v)) == v:  # a weight that a float represents exactly
                 state.unlearn_one(x, float(v))
                 oracle.unlearn(j, float(v))
         elif what == "part":
@@ -132,7 +132,7 @@ def test_moments_under_random_operations(steps, centre, spread):
     values = np.random.default_rng(0).normal(centre, spread, 64).tolist()
     state, oracle, peak = run(sb.NormalInverseGamma, lambda i: values[i % 64], steps)
     seen = state.statistics.value
-    # a share of what was there at most: below that, what is left is rounding
+    # relative to the largest sum: differences below that are rounding
     if float(oracle.n) <= 1e-9 * peak:
         return
     mean, squares = oracle.moments()
@@ -176,7 +176,7 @@ def test_long_windows_keep_their_digits(w):
 
 
 def test_long_streams_keep_their_digits():
-    """A hundred thousand tenths are ten thousand; a small number next to a large one stays."""
+    """A hundred thousand tenths are ten thousand; a small number beside a large one is kept."""
     tenths = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for _ in range(100_000):
         tenths.learn_one(0.1)

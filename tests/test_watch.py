@@ -121,7 +121,7 @@ def test_malformed_lines_never_change_a_belief(form, data):
     good = data.draw(st.lists(st.tuples(st.floats(0, 1e6), st.sampled_from("ab")), max_size=8))
     bad = data.draw(st.lists(st.binary(max_size=30).filter(lambda b: b"\n" not in b), max_size=8))
     if form == "csv":
-        bad = [line.replace(b'"', b"") for line in bad]  # a quote may rightly join lines
+        bad = [line.replace(b'"', b"") for line in bad]  # a quoted cell may contain line breaks
         lines = [b"x,who", *(f"{x!r},{who}".encode() for x, who in good)]
     else:
         lines = [json.dumps({"x": x, "who": who}).encode() for x, who in good]

@@ -128,7 +128,7 @@ def test_a_screen_keeps_to_the_height_and_counts_unused_events():
         assert "a notice" in text
         assert "of 100 keys" in text
         assert "Beta(1, 1) prior, Bernoulli likelihood" in text
-        assert "key 0" in text  # one of those with most events
+        assert "key 0" in text  # one of the keys with the most events
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has it")

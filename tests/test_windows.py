@@ -1,4 +1,4 @@
-"""What remains after learning, unlearning, weighting, forgetting, merging and decay, exactly.
+"""The exact rest after learning, unlearning, weighting, forgetting, merging and decay.
 
 The oracle keeps every observation with its weight as exact fractions.
 """
@@ -40,7 +40,7 @@ WEIGHTS = [1.0, 1.0, 1.0, 0.5, 0.1, 0.3, 1e-12, 1e9, 7.25]
 
 
 def observations(case, rng):
-    """Return ordinary observations, and very different ones."""
+    """Return ordinary observations, and extreme ones."""
     xs = case.observations(12, salt=int(rng.integers(100)))
     name = type(case.likelihood).__name__
     if name == "MultivariateNormal":
@@ -112,7 +112,7 @@ def check_moments(value, data, new, context):
 
 
 def numbers(x, new):
-    """Return what the moments are of, as fractions."""
+    """Return the values whose moments are kept, as fractions."""
     if isinstance(x, dict):
         x = [x[name] for name in new.likelihood.features]
     values = x if isinstance(x, (list, tuple)) else [x]

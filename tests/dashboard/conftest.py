@@ -14,7 +14,7 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
-    """Start servers on a configuration (its text) or a store (its path); stop them in the end."""
+    """Start servers on a configuration (its text) or a store (its path); stop them at the end."""
     import serving
 
     monkeypatch.chdir(tmp_path)
@@ -48,7 +48,7 @@ def site(tmp_path_factory):
     site.kill()
 
 
-# Not of the session: Playwright's event loop would be in the way of all tests that run one.
+# Not of the session: Playwright's event loop would interfere with tests that run their own.
 @pytest.fixture(scope="module")
 def browser():
     """Debian's Chromium, driven by Playwright."""
@@ -64,7 +64,7 @@ def browser():
 
 
 class Watch:
-    """What a page must never do: complain, fail, or ask another host."""
+    """Checks that a page logs no errors, has no failed requests and contacts no other host."""
 
     def __init__(self, context, url):
         self.url = url

@@ -65,7 +65,7 @@ def visit(variant, converted, seconds=40.0):
 
 
 def history():
-    """Return what has happened before the tests begin; always the same."""
+    """Return the events before the tests begin; always the same."""
     rng = random.Random(1796)
     for _ in range(400):
         variant = rng.choice(list(VARIANTS))
@@ -118,7 +118,7 @@ class Site:
             found = re.search(r"the token for writing is (\S+)", line)
             if found:
                 self.token = found[1]
-                # What else it says must not fill the pipe.
+                # Further output must not fill the pipe.
                 threading.Thread(target=self.program.stdout.read, daemon=True).start()
                 return
         raise AssertionError(f"the server did not start: {said}")
@@ -129,7 +129,7 @@ class Site:
         self.program.stdout.close()
 
     def hold(self):
-        """Stop the server in its tracks: it answers nothing, and closes nothing."""
+        """Suspend the server: it does not answer and does not close connections."""
         self.program.send_signal(signal.SIGSTOP)
 
     def go_on(self):

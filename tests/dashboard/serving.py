@@ -36,7 +36,7 @@ by = "shop"
 
 
 class Stop:
-    """Truthy once a server is to end."""
+    """True once a server should end."""
 
     def __init__(self):
         self.asked = False
@@ -95,7 +95,7 @@ class Served:
             yield from events(response.iter_lines())
 
     def until(self, found, seconds=20):
-        """Wait until something is so, and return it."""
+        """Wait until a function returns a true value, and return it."""
         end = time.monotonic() + seconds
         while True:
             value = found()
@@ -118,7 +118,7 @@ def events(lines):
     event = {"event": "message", "id": ""}
     end = time.monotonic() + 30.0
     for line in lines:
-        assert time.monotonic() < end, "nothing came that a test waits for"
+        assert time.monotonic() < end, "the condition was not met in time"
         field, _, value = line.partition(": ")
         if field in ("event", "id"):
             event[field] = value

@@ -244,7 +244,7 @@ def test_a_stream_starts_with_all_cards_and_continues_with_changes(many, tmp_pat
     stream = many.stream(f"belief=sales&key={key}&top=2&hz=20")
     name, hello, _ = next(stream)
     assert name == "hello"
-    assert hello["health"]["status"] in ("ok", "stalled")  # a machine may be busy
+    assert hello["health"]["status"] in ("ok", "stalled")  # the machine may be busy
     name, first, number = next(stream)
     assert name == "cards"
     assert number == f"{hello['server']}.{first['seq']}"
@@ -287,7 +287,7 @@ def test_a_stream_resumes_after_the_last_event(many, tmp_path):
     many.until(lambda: many.site.board.version > none["seq"])
     _, (_, one, _) = _first_two(many.stream("belief=sales", Last_Event_ID=again))
     assert [card["key"] for card in one["cards"]] == [["north"]]
-    # of another server, or nonsense: all of it
+    # ids of another server, or invalid ones: all data are sent
     for last in ("0000.5", "nonsense", f"{hello['server']}.x"):
         _, (_, whole, _) = _first_two(many.stream("belief=sales", Last_Event_ID=last))
         assert len(whole["cards"]) == 4
@@ -377,7 +377,7 @@ def test_a_hanging_pipeline_is_reported_within_two_seconds(many, monkeypatch):
     for name, data, _ in stream:
         if name == "health" and data["status"] == "stalled":
             break
-    # a busy machine may take its time
+    # a busy machine may be slow
     assert time.monotonic() - began < 15.0
     held.set()
     stream.close()

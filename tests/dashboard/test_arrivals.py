@@ -15,7 +15,7 @@ class Clock:
 
 
 def looked(arrivals, clock, counts, every=0.25):
-    """Look at counts at even intervals."""
+    """Read counts at regular intervals."""
     found = []
     for count in counts:
         clock.now += every

@@ -22,7 +22,7 @@ def events(n, shops="abc"):
 
 
 def shown(feed, board):
-    """Take what was handed over, as a server does."""
+    """Receive updates as a server does."""
     opened, updates = feed.take()
     if opened:
         board.declare([of_belief(BELIEF)])
@@ -30,7 +30,7 @@ def shown(feed, board):
 
 
 def run(given, size, url=":memory:", watched=(), feed=None, board=None):
-    """Learn events, with a hand-over after each batch; return the board."""
+    """Learn events with an update after each batch; return the board."""
     feed, board = feed or StateFeed(longest=0.0), board or Board()
     with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=size) as pipeline:
         feed.attach(pipeline)
@@ -47,7 +47,7 @@ def told(board, shop):
 
 
 def replayed(given, shop):
-    """Return Bayes' rule of every event of a shop, from the first one on."""
+    """Return the step of Bayes' rule for every event of a shop."""
     state, found = Beta(2, 3), []
     for event in given:
         if event["shop"] == shop:
@@ -84,7 +84,7 @@ def test_events_of_watched_keys_are_known_at_high_rates(monkeypatch):
     board = run(given[:40] + given, 1000, watched=['["a"]'])
     assert told(board, "b")["steps"] == []
     assert told(board, "c")["steps"] == []
-    # clients are known from the next hand-over on
+    # clients are known from the next update
     assert told(board, "a")["steps"] == []
     given = events(300, "ab")
     board = run(given, 100, watched=['["a"]'])
@@ -119,7 +119,7 @@ def test_a_reopened_pipeline_starts_with_the_stored_states(tmp_path):
     with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=10) as pipeline:
         feed.attach(pipeline)
         shown(feed, board)
-        for shop in "abc":  # nothing is known of how they came about
+        for shop in "abc":  # the events that led to these states are unknown
             detail = told(board, shop)
             assert (detail["n"], detail["recent"]) == (len(replayed(given[:60], shop)), [])
         for _ in pipeline:

@@ -33,7 +33,7 @@ def test_one_of_several_numbers_is_followed():
     found = views.followed(colours)
     assert (found.name, found.path, found.mean) == ("red", ("red",), pytest.approx(0.5))
     assert (found.low, found.high) == pytest.approx(colours.interval()["red"])
-    # blue is held while it may well be as large, and no longer
+    # blue is plotted while its share may still be the largest
     assert views.followed(colours, held=("blue",)).name == "blue"
     colours.learn_many(["red"] * 90)
     assert views.followed(colours, held=("blue",)).name == "red"
@@ -52,7 +52,7 @@ def test_one_of_several_numbers_is_followed():
     parts = {"low": NormalInverseGamma(-4, 1, 1, 1), "high": NormalInverseGamma(4, 1, 1, 1)}
     mixture = Mixture(parts, seed=1, buffer=8)
     mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
-    assert views.followed(mixture) is None  # components may exchange their names yet
+    assert views.followed(mixture) is None  # components may still exchange their names
     mixture.learn_many([-4.1, -3.8, 4.1, -4.0])
     assert mixture.started
     found = views.followed(mixture)
@@ -70,7 +70,7 @@ def taught(model, rows):
 
 
 def agrees(found, state):
-    """Whether what is followed is where a summary has it, as stores keep it."""
+    """Whether the plotted number is at its path in a stored summary."""
     summary = json.loads(json.dumps(summarise(state)))
     wanted = (found.mean, found.low, found.high)
     return past.estimate_at(summary, found.path) == pytest.approx(wanted)
@@ -106,7 +106,7 @@ def test_the_share_of_a_class_is_followed_for_a_classifier():
         assert (found.name, found.mean) == ("share of class red", pytest.approx(6 / 11))
         assert (found.low, found.high) == pytest.approx(belief.interval()["red"])
         assert agrees(found, model)
-        # blue is held while it may well be as large, and no longer
+        # blue is plotted while its share may still be the largest
         held = views.followed(model, held=("blue",))
         assert held.path == ("blue",)
         assert agrees(held, model)
@@ -131,7 +131,7 @@ def test_the_first_weight_is_followed_for_a_regression():
 def test_the_first_feature_is_followed_for_a_detector():
     model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert views.followed(model) is None
-    # numbers have no statement yet, labels have one
+    # labels have an estimate already, numbers do not
     taught(model, [({"x": 1.0, "c": "red"},)])
     assert views.followed(model)[:2] == ("c = red", ("c", "red"))
     taught(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])
@@ -211,7 +211,7 @@ def stored(server, name):
 
 @pytest.fixture
 def learned(serve, tmp_path):
-    """A server that has shown estimators while they learned, and so its store remembers them."""
+    """A server that showed estimators while they learned, so that its store has their history."""
     path = tmp_path / "events.jsonl"
     server = serve(LEARNING)
     for start in (0, 30, 60):
@@ -239,7 +239,7 @@ def test_estimators_have_a_history(learned, serve, tmp_path):
     for name, part in PARTS.items():
         spark = store.until(lambda: store.get(f"/api/beliefs/{name}")["cards"])[0]["spark"]  # noqa: B023
         assert spark["part"] == part
-        assert spark["t"][0] < began  # it begins with what the store remembers
+        assert spark["t"][0] < began  # it begins with the stored history
 
 
 def test_the_history_of_estimators_is_exported(learned, tmp_path):
@@ -262,7 +262,7 @@ def test_the_history_of_estimators_is_exported(learned, tmp_path):
 
 
 def test_a_store_without_summaries_of_estimators_is_read(serve, tmp_path):
-    """As those are whose history began before estimators were followed."""
+    """As in stores whose history began before numbers of estimators were plotted."""
     model = river.ConjugateNB()
     with open_store("beliefs.db") as store:
         store.acquire()

@@ -154,7 +154,7 @@ def test_the_top_keys_and_the_requested_ones_are_sent():
         _, _, told = await _connected(hub, wanted)
         assert [card["id"] for card in told["cards"]] == ['["7"]', '["8"]', '["2"]']
         assert hub.watched() == {"b": ['["2"]']}
-        # a key that enters the top is sent completely
+        # a key that enters the selection is sent completely
         for _ in range(5):
             learn(hub.board, ['["5"]'])
         (told,) = cards(hub.frames(wanted)[0])

@@ -196,7 +196,7 @@ def test_long_bodies_are_refused_unread(serve, tmp_path):
     try:
         answer = server.client.post("/api/events", content=endless(), headers=headers)
         assert answer.status_code == 413
-    except (httpx.WriteError, httpx.ReadError):  # it hung up on us
+    except (httpx.WriteError, httpx.ReadError):  # the server closed the connection
         pass
     server.post([{"shop": "a", "sold": True}])
 
@@ -224,7 +224,7 @@ def test_the_queue_is_bounded():
     with pytest.raises(BusyError, match="4 events are already waiting"):
         offer(source, 2)
     offer(source, 1)
-    # one that is larger than the queue is taken where nothing waits
+    # one larger than the queue is accepted if the queue is empty
     offer(Http(waiting=5), 100)
 
 

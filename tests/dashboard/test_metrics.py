@@ -94,7 +94,7 @@ def test_the_grafana_dashboard_uses_existing_metrics(serve):
     server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
     text = server.client.get("/metrics").text
     told = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    told |= {"seqbayes_lag"}  # where a source knows it
+    told |= {"seqbayes_lag"}  # if a source knows it
     asked = set()
     for panel in board["panels"]:
         for target in panel.get("targets", []):

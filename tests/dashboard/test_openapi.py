@@ -46,10 +46,10 @@ def test_references_are_complete():
     assert set(references(document)) <= names
 
 
-# what schemathesis uses is deprecated by what it uses
+# schemathesis uses deprecated functions of its dependencies
 @pytest.mark.filterwarnings("ignore")
 def test_answers_match_the_document(serve):
-    """Requests made at random from the document, valid ones and not."""
+    """Random requests from the document, valid and invalid ones."""
     schemathesis = pytest.importorskip("schemathesis")
     from hypothesis import HealthCheck, Phase, given, settings
 
@@ -69,10 +69,10 @@ def test_answers_match_the_document(serve):
     asked = set()
     for operation in schema.get_all_operations():
         found = operation.ok()
-        if found.path in ("/api/stream", "/api/replay/{id}/stream"):  # they have no end
+        if found.path in ("/api/stream", "/api/replay/{id}/stream"):  # they never end
             continue
         told = openapi.document()["paths"][found.path][found.method.lower()]
-        # a text in a path cannot be wrong
+        # every text in a path is valid
         varied = "requestBody" in told or any(
             p["in"] == "query" for p in told.get("parameters", [])
         )

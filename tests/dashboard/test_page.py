@@ -155,7 +155,9 @@ def test_only_the_keys_on_screen_have_elements(open_page, shoot):
 
 @pytest.mark.parametrize("key", HOSTILE)
 def test_keys_are_text_and_nothing_else(open_page, site, key):
-    shown = key.replace("\u202e", "‹U+202E›")  # what turns the direction is seen itself
+    shown = key.replace(
+        "\u202e", "‹U+202E›"
+    )  # the button that reverses the order is visible itself
     page = open_page("/?belief=conversion")
     link = page.locator(".card .name", has_text=shown)
     link.wait_for()
@@ -203,7 +205,7 @@ window.veil = (now) => { veiled = now; document.dispatchEvent(new Event("visibil
 
 def test_hidden_tabs_close_their_connections(open_page, site):
     context = open_page("/login").context
-    context.add_init_script(VEIL)  # all tabs of a headless browser are in sight
+    context.add_init_script(VEIL)  # all tabs of a headless browser are visible
     tabs = [context.new_page() for _ in range(8)]
     for k, tab in enumerate(tabs):
         tab.goto(f"{site.url}/?belief=conversion")
@@ -226,7 +228,7 @@ def test_the_details_of_a_key(open_page, site, shoot):
     for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE")):
         expect(page.locator(".figures dt").nth(place)).to_have_text(name)
     live(page)
-    page.wait_for_timeout(500)  # the pipeline hears that the key is looked at
+    page.wait_for_timeout(500)  # the pipeline is notified that the key is watched
     site.feed(visit("control", False))
     page.wait_for_timeout(500)
     site.feed(visit("control", True))
@@ -283,7 +285,7 @@ def test_labels_have_their_intervals_in_words(open_page):
     expect(ranges).to_have_count(6)
     for said in ranges.all_inner_texts():
         assert re.fullmatch(r"[\d.]+ to [\d.]+ %", said)
-    # the ends of a whisker are longer than what may lie on it
+    # the ends of a whisker are longer than the marks on it
     heights = page.evaluate(
         "() => ['.whisker', '.tick'].map((part) => { const one = document.querySelector(part);"
         " const end = part === '.whisker' ? '::before' : null;"
@@ -317,7 +319,7 @@ def test_hyperparameters_have_a_row_each(open_page):
 def test_history_zooms_in_and_out(open_page, site):
     page = open_page(DETAIL)
     live(page)
-    for _ in range(3):  # the history has a moment a second
+    for _ in range(3):  # the history has one point per second
         site.feed(visit("control", False))
         page.wait_for_timeout(1100)
     page.wait_for_selector(".history canvas")
@@ -335,13 +337,13 @@ def test_history_zooms_in_and_out(open_page, site):
     assert whole.is_enabled()
     page.get_by_role("button", name="Events", exact=True).click()
     site.feed(visit("control", False))
-    page.wait_for_timeout(1500)  # the next moment of the history
+    page.wait_for_timeout(1500)  # the next point of the history
     drawn = page.locator(".history canvas").evaluate(
         "(canvas) => { const { data } = canvas.getContext('2d')"
         ".getImageData(canvas.width / 4, 0, canvas.width / 2, 200);"
         " return data.filter((red, i) => i % 4 === 0 && red - data[i + 2] > 60).length; }"
     )
-    assert drawn > 50  # the line of the mean is in colour
+    assert drawn > 50  # the line of the mean is coloured
 
 
 @pytest.mark.parametrize(
@@ -388,9 +390,9 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
 @pytest.mark.parametrize(
     ("surprises", "rare"),
     [
-        ([0.067] * 40, 0),  # a run of what was expected
+        ([0.067] * 40, 0),  # a run of expected events
         ([0.067] * 40 + [3.4], 1),
-        ([6.2] * 40 + [6.6], 0),  # one of very many labels
+        ([6.2] * 40 + [6.6], 0),  # a label among very many
         ([-7.0] * 40 + [-3.0], 1),  # densities have units
         ([None, 0.1], 0),
     ],
@@ -495,7 +497,7 @@ def kinds():
 
 def spark_of(state):
     found = followed(state)
-    if found is None:  # a mixture that starts
+    if found is None:  # a mixture before its start
         return {"t": [], "mean": [], "low": [], "high": []}
     told = {"t": [1.0, 2.0]}
     for name in ("mean", "low", "high"):
@@ -628,7 +630,7 @@ def test_the_token_grants_access(open_page, site):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(open_page, theme):
-    # What is dark differs from what is light in its colours alone, and cards are the same in all.
+    # The dark and light themes differ only in colours.
     skipped = {"many"} if theme == "light" else {"many", "compare", "health", "login", "embed"}
     rules = {"resultTypes": ["violations"]} | (
         {"runOnly": ["color-contrast"]} if theme == "dark" else {}
@@ -692,7 +694,7 @@ def test_beliefs_with_few_keys_stand_side_by_side(open_page):
 
 
 def few(route):
-    """Return the answer with two keys alone."""
+    """Return the answer for two keys only."""
     told = route.fetch().json()
     return {**told, "total": 2, "cards": told["cards"][:2]}
 

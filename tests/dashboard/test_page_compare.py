@@ -47,7 +47,7 @@ def test_keys_that_are_letters_are_not_confused_with_symbols(open_page, site):
 
 def test_the_lowest_can_be_the_best(open_page):
     page = open_page(comparison("control", "video", "short form", belief="seconds"))
-    # of times the lowest is best, unless one chooses otherwise
+    # of times, the lowest is best by default
     page.get_by_role("heading", name="Which is lowest?").wait_for()
     page.wait_for_selector(".bests li")
     lowest = page.locator(".bests .key-name").all_inner_texts()
@@ -79,7 +79,7 @@ def test_curves_go_down_to_the_axis(open_page):
 def test_numbers_are_not_truncated_beside_a_long_key(open_page, site, width):
     site.feed(*(visit(LONG, k % 9 == 0) for k in range(30)))
     page = open_page("/beliefs/conversion?q=" + LONG[:20], width=width)
-    page.wait_for_selector(".card .name")  # its events were read
+    page.wait_for_selector(".card .name")  # its events have been read
     page.goto(site.url + comparison(LONG, "video"))
     page.wait_for_selector(".forest li")
     table = page.get_by_role("region", name="The keys compared")
@@ -107,7 +107,7 @@ def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
     site.start()
     try:
         page = open_page(comparison("one", "two", belief="candy", more="&label=red"), at=site)
-        page.watch.forgiven = ("ERR_",)  # the server goes before the page does
+        page.watch.forgiven = ("ERR_",)  # the server stops before the page is closed
         expect(page.locator(".bests .key-name").first).to_have_text("① one")
         expect(page.locator(".compare-plot path.c-line")).to_have_count(2)
         page.get_by_role("combobox", name="Share of").select_option("blue")

@@ -25,7 +25,7 @@ def mixture(call, **options):
 
 
 def beliefs():
-    """Return what learns, by name, with what each takes of an event."""
+    """Return models by name, each with the fields of an event that it reads."""
     call = Product(
         {
             "wait": NormalInverseGamma(),
@@ -59,7 +59,7 @@ def event(rng):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A server that shows a store, in which there is something to remember of each belief."""
+    """A server that shows a store with a history of each belief."""
     site, learning, rng = Site(tmp_path_factory.mktemp("store")), beliefs(), random.Random(1)
     history, now = [], time.time()
     for i in range(EVENTS):
@@ -99,7 +99,7 @@ def test_cards_of_estimators_follow_a_number(open_page, store, shoot):
         spark = card.get_by_role("img", name=re.compile(f"of {followed} over time"))
         spark.locator("path.s-mean[d^=M]").wait_for(state="attached")
         expect(card.locator("footer b")).to_have_text(str(EVENTS))
-        # all of it is within the card
+        # the text is within the card
         # measured in one call: the page may scroll between two
         assert (
             card.evaluate(
@@ -137,7 +137,7 @@ def test_the_predictions_of_a_mixture(open_page, store, shoot, name):
         expect(panel.locator("tr").nth(0)).to_contain_text(" to ")
         page.wait_for_selector(".history canvas")
         shoot(page, "mixture", full_page=True)
-        # a line without an interval leaves room on both sides
+        # a line without an interval has a margin on both sides
         page.wait_for_selector(".history canvas")
         rows = page.locator(".history canvas").evaluate(
             "(canvas) => { const { width, height } = canvas;"

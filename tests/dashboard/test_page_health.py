@@ -38,7 +38,7 @@ def test_dead_letters_are_one_click_away(shop, open_page, shoot):
     shoot(page, "dead-letters", full_page=True)
     shop.spoil("not JSON either")
     expect(newest.locator("tbody tr")).to_have_count(5)
-    assert newest.locator(".whole").first.is_visible()  # what was opened stays so
+    assert newest.locator(".whole").first.is_visible()  # opened details stay open
     assert page.evaluate("window.hacked") is None
 
 

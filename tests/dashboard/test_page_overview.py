@@ -142,7 +142,7 @@ def fresh(tmp_path):
 def test_before_the_first_event_a_command_posts_one(open_page, fresh, shoot):
     site = fresh(POSTED)
     page = open_page(at=site)
-    page.watch.forgiven = ("ERR_",)  # the server goes before the page does
+    page.watch.forgiven = ("ERR_",)  # the server stops before the page is closed
     page.get_by_role("heading", name="Waiting for the first event").wait_for()
     command = page.locator(".blank pre").inner_text()
     shoot(page, "waiting")
@@ -185,7 +185,7 @@ def test_content_needs_few_requests_in_a_short_chain(open_page, site):
     slow = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
     session.send("Network.emulateNetworkConditions", slow)
     started, spans, urls = {}, [], []
-    clock = itertools.count()  # in the order of events: no time is measured
+    clock = itertools.count()  # by the order of events, not by time
 
     def begin(request):
         started[request] = next(clock)
@@ -202,7 +202,7 @@ def test_content_needs_few_requests_in_a_short_chain(open_page, site):
     page.wait_for_selector(".card .value")
     assert len(urls) < 25
     assert sum(url.endswith(".js") for url in urls) == 2
-    # page, script, beliefs, cards: each of these waits for the one before
+    # page, script, beliefs, cards: each request waits for the previous one
     assert longest_chain(spans) <= 4
 
 
@@ -232,7 +232,7 @@ def test_cards_are_printed(open_page):
     boxes = page.locator(".grid .card").evaluate_all(
         "cards => cards.map(card => card.getBoundingClientRect().toJSON())"
     )
-    assert len(boxes) == 60  # all that are loaded
+    assert len(boxes) == 60  # all cards that are loaded
     assert len({(round(box["x"]), round(box["y"])) for box in boxes}) == 60
     assert page.locator(".grid .card:visible").count() == 60
     page.evaluate("dispatchEvent(new Event('afterprint'))")

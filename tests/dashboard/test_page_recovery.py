@@ -7,7 +7,7 @@ from served import Site, visit
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
-# What Chromium itself writes to the console when a connection breaks.
+# Messages that Chromium writes to the console when a connection breaks.
 BROKEN = ("net::ERR_",)
 
 
@@ -33,7 +33,7 @@ def test_a_page_outlives_its_server(mortal, open_page, shoot):
     page.wait_for_selector("body[data-connection=lost]")
     page.get_by_text("The connection to the server is lost.").wait_for()
     assert page.locator(".state").inner_text() == "Offline"
-    assert page.locator(count(30)).count() == 1  # what was known is still shown
+    assert page.locator(count(30)).count() == 1  # the last known values are still shown
     shoot(page, "lost")
     mortal.feed(visit("control", True))
     mortal.start()
@@ -50,7 +50,7 @@ def test_a_restarted_server_publishes_new_events(mortal, open_page):
     page.watch.forgiven = BROKEN
     page.get_by_text("n 30").wait_for()
     expect(page.locator(".surprise i")).to_have_count(30)
-    page.wait_for_timeout(500)  # until it is committed
+    page.wait_for_timeout(500)  # until the event is committed
     mortal.kill()
     mortal.start()
     expect(page.get_by_text("No event arrived since the server started")).to_have_count(3)

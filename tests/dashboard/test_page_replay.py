@@ -64,7 +64,7 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     assert "Cleveland" in first
     assert "+6.17" in first
     assert candies.locator(".factory-panel .mix").count() == 5
-    assert candies.get_by_text("Mars 2008").count() == 2  # in the race, too
+    assert candies.get_by_text("Mars 2008").count() == 2  # also in the comparison of hypotheses
     candies.locator(".belief-panel").get_by_role("button", name="orange").click()
     candies.get_by_role("heading", name="The race: orange").wait_for()
     for estimate in ("of-mle", "of-map", "of-mean"):
@@ -141,9 +141,9 @@ def test_the_coins_are_distinguishable(open_page, shoot):
             "([n]) => document.querySelector('.where').textContent.startsWith(n + ' of')",
             arg=[str(taken)],
         )
-        if taken == 7:  # where the iterations begin is a dot
+        if taken == 7:  # a dot marks the start of the iterations
             expect(page.locator("circle.dot-of")).to_have_count(1)
-        if taken == 6:  # with the notes it takes one division
+        if taken == 6:  # with known labels, one division is enough
             page.get_by_text("= 0.800").wait_for()
         if taken == 8:  # the first row of the first E-step
             page.locator(".e-step tr.now td", has_text="0.45").wait_for()

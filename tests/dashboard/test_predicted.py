@@ -135,7 +135,7 @@ def test_fields_of_products():
 
 
 def counted(line, weights, parts, most=3000):
-    """A line agrees with sums over whole numbers, one by one."""
+    """A line agrees with the sums over each whole number."""
     k = np.arange(most)
     masses = np.average([part.pmf(k) for part in parts], axis=0, weights=weights)
     assert line["mean"] == pytest.approx(float(masses @ k), rel=1e-6)

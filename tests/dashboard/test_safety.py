@@ -42,7 +42,7 @@ def test_every_answer_has_the_headers(serve):
         assert "unsafe" not in policy
         assert "*" not in policy
         assert response.headers["x-content-type-options"] == "nosniff"
-        # with none at all, browsers send the form with "Origin: null", which is refused
+        # without it, browsers send the form with "Origin: null", which is refused
         referrer = "same-origin" if path == "/login" else "no-referrer"
         assert response.headers["referrer-policy"] == referrer
         assert "server" not in response.headers
@@ -117,7 +117,7 @@ def test_a_login_is_a_strict_cookie_that_scripts_cannot_read(serve):
     assert server.get("/api/session") == {"session": True, "reading_is_free": False}
     body = {"content": '{"shop": "a", "sold": true}'}
     kind = {"Content-Type": "application/json"}
-    # a session alone does not write: the browser must say that the page is ours
+    # a session is not enough for writing: the browser must send the origin of this page
     assert client.post("/api/events", **body, headers=kind).status_code == 403
     assert client.post("/api/events", **body, headers={**kind, **origin}).status_code == 200
     client.post("/logout", headers=origin)
@@ -207,7 +207,7 @@ def test_keys_and_labels_are_escaped_everywhere(serve):
     text = server.client.get("/metrics").text
     assert server.client.get("/metrics").headers["content-type"].startswith("text/plain")
     assert json.dumps(XSS)[1:-1] in text
-    assert all(line[0] in "#s" for line in text.splitlines())  # no line begins in a label
+    assert all(line[0] in "#s" for line in text.splitlines())  # no label contains a line break
 
 
 def test_a_client_that_does_not_read_is_dropped(serve, monkeypatch):
@@ -271,7 +271,7 @@ def test_silent_connections_are_closed(serve, monkeypatch):
     head = "POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     slow = said(head, f"Authorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n", "{")
     assert slow.startswith(b"HTTP/1.1 408")
-    # a stream lasts longer than that
+    # a stream may last longer
     stream = served.stream("top=0")
     assert [name for name, _, _ in (next(stream) for _ in range(4))].count("health") >= 2
     stream.close()
@@ -291,7 +291,7 @@ def test_invalid_requests_are_refused(serve, garbage):
             raw.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: raw.recv(65536), b""))
         except (ConnectionError, BrokenPipeError):
-            answer = b""  # it hung up on us
+            answer = b""  # the server closed the connection
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
     assert server.get("/api/health")["clients"] == 0
 
@@ -408,7 +408,7 @@ def test_a_browser_that_has_logged_in_before_is_not_locked_out_by_others_at_its_
         assert form.headers["location"].startswith("/login?wait=")
         assert form.headers["location"].endswith("&next=%2Fhealth")
         accept = {"Accept": "text/html", "Authorization": "Bearer x"}
-        assert attacker.get("/login", headers=accept).status_code == 429  # no endless redirection
+        assert attacker.get("/login", headers=accept).status_code == 429  # no redirection loop
     assert server.client.post("/login", data={"token": TOKEN}).status_code == 200
 
 
@@ -478,10 +478,10 @@ def test_ambiguous_lengths_of_a_body_are_refused(serve, both, reverse):
     ]
     with socket.create_connection((host, int(port)), timeout=20) as raw:
         raw.sendall("\r\n".join(lines).encode())
-        answer = b"".join(iter(lambda: raw.recv(65536), b""))  # the connection ends, too
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))  # the connection is closed, too
     # a folded line belongs to the Content-Type before it: 415
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 415", b"HTTP/1.1 501"))
-    assert b"uptime" not in answer  # the rest is not taken for another request
+    assert b"uptime" not in answer  # the rest is not read as another request
 
 
 @pytest.mark.parametrize(
@@ -507,10 +507,10 @@ def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch,
             other.connect((host, int(port)))
             other.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert other.recv(100).startswith(b"HTTP/1.1 200")
-        # the oldest have ended
+        # the oldest are closed
         assert sockets[0].recv(10) in (b"",)
     except ConnectionResetError:
-        pass  # as good an end
+        pass  # also a proper end
     finally:
         for each in sockets:
             each.close()

@@ -27,7 +27,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 
 @pytest.fixture
 def program(tmp_path):
-    """Start ``seqbayes``; return the process and the lines of JSON that it said first."""
+    """Start ``seqbayes``; return the process and the its first lines of JSON."""
     started = []
 
     def start(*words, lines=2, **more):
@@ -67,13 +67,13 @@ def test_a_signal_commits_and_closes(program, tmp_path, number, status):
             assert next(lines) == "retry: 1000"
             running.send_signal(number)
             assert running.wait(30) == status
-            for _ in lines:  # the stream ends, it does not break off
+            for _ in lines:  # the stream ends regularly
                 pass
     assert json.loads(running.stderr.readline())["signal"] == number
     with contextlib.closing(StoreReader(str(tmp_path / "beliefs.db"))) as reader:
         assert [source.events for source in reader.sources()] == [50]
     store = open_store(str(tmp_path / "beliefs.db"))
-    store.acquire()  # the lease was given back
+    store.acquire()  # the lease was released
     store.close()
 
 

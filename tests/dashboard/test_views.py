@@ -30,7 +30,7 @@ from seqbayes.mixture import DirichletProcessMixture, Mixture
 
 
 def told(state, last=None):
-    """Return all views of a state, as they come over the wire."""
+    """Return all views of a state as decoded JSON."""
     return json.loads(json.dumps(views.detail(state, last), allow_nan=False))
 
 
@@ -63,9 +63,9 @@ def test_steps_of_labels_are_those_of_one_share():
     assert (step["of"], step["at"], step["evidence"]) == ("b", 4 / 11, 0.3)
     assert step["prior"] == pytest.approx(distributions.Beta(3, 7).pdf(4 / 11))
     assert step["posterior"] == pytest.approx(distributions.Beta(4, 7).pdf(4 / 11))
-    assert views.step(Dirichlet({"a": 0.0, "b": 1.0}), "b") is None  # its share is certain
+    assert views.step(Dirichlet({"a": 0.0, "b": 1.0}), "b") is None  # its share is known
     words = DirichletProcess(2.0)
-    assert views.step(words, "to") is None  # so is that of all new words
+    assert views.step(words, "to") is None  # as is the share of new words
     words.learn_many(["to", "be", "to"])
     step = views.step(words, "or")
     assert (step["of"], step["at"], step["evidence"]) == (None, 0.5, 0.4)
@@ -107,7 +107,7 @@ def test_the_smoothness_of_a_density_does_not_depend_on_its_width(state):
     assert np.all(np.diff(x) > 0.0)
     belief = state.belief(state.posterior)
     belief = belief.marginals.mean if hasattr(belief, "marginals") else belief
-    if np.isfinite(belief.pdf(belief.support[0])):  # at a pole there is most of the probability
+    if np.isfinite(belief.pdf(belief.support[0])):  # most of the probability is near the pole
         assert belief.cdf(float(x[-1])) - belief.cdf(float(x[0])) > 0.94
     if belief.mode is not None and x[0] < belief.mode < x[-1]:
         assert height.max() == pytest.approx(belief.pdf(belief.mode), rel=1e-3)
@@ -297,7 +297,7 @@ def test_classifiers_show_classes_and_features():
         ("class no", 30.0),
         ("class yes", 90.0),
     ]
-    # the class with 30 rows has no mixture before it has 50
+    # a class needs 50 rows for a mixture and has 30
     mixture = clusters.mixture("yes")
     for k, line in zip(mixture.ranking, lines[2:], strict=True):
         assert line["name"] == f"yes: component {mixture.names[k]}"
@@ -427,7 +427,7 @@ def test_the_share_of_a_label_is_a_number():
 
 
 def test_comparisons_never_round_to_certainty():
-    """A draw of a million would print 1.0; the probability of the other is still there."""
+    """A sample of a million would give 1.0; the small probability is still positive."""
     far = views.compare([Beta(200, 800), Beta(300, 700)])
     assert 0.0 < far["p_best"][0] < 1e-6
     assert sum(far["p_best"]) == pytest.approx(1.0)
@@ -469,7 +469,7 @@ def test_nothing_to_draw_is_none():
 
 
 def test_many_states_are_shown_as_one_by_one():
-    """A page's cards are made at once, which changes nothing but the time that it takes."""
+    """Cards that are computed together equal those computed one by one."""
     states, lasts = [], []
     for i in range(6):
         states.append(NormalInverseGamma(0.0, 1.0, 1.0, 1.0))
@@ -483,7 +483,7 @@ def test_many_states_are_shown_as_one_by_one():
             if value is None:
                 assert shown["density"][name] is None
             elif name in ("posterior", "likelihood"):
-                # the grid may be refined once more for the others' sake
+                # the grid may be finer because of the other states
                 assert max(shown["density"][name]) == pytest.approx(max(value), rel=0.02)
     flat = [Beta(0, 0), Beta(0, 0)]
     flat[1].learn_many([True, False])
@@ -516,7 +516,7 @@ def test_the_far_tail_of_p_best_is_as_precise_as_the_rest(a, b, c, d):
 
 
 class Throughput(Gamma):
-    """A family of another package, which declares nothing new."""
+    """A family of another package without declarations for views."""
 
 
 class Gauge(Gamma):

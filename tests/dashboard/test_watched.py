@@ -95,7 +95,7 @@ def test_a_store_is_followed(serve, tmp_path):
     stream.close()
     assert server.get("/api/health")["events"] == 3
     assert "pipeline" not in server.get("/api/beliefs")["source"]["mode"]
-    # nothing reads events there
+    # this process does not read events
     assert "http" in server.post([{"sold": True}], 409).json()["error"]
     writer.close()
     server.until(lambda: server.get("/api/health")["status"] == "stopped")
@@ -145,7 +145,7 @@ def test_a_hanging_runner_and_a_failing_source_are_reported_by_the_store(serve, 
         began = time.monotonic()
         (tmp_path / "hangs").touch()
         server.until(lambda: server.get("/api/health")["status"] == "stalled")
-        # within two seconds, where the machine has time; the lease is kept for thirty
+        # within two seconds on an idle machine; the lease lasts thirty
         assert time.monotonic() - began < 15.0
         assert server.get("/api/health")["error"].endswith("takes no steps")
         (tmp_path / "hangs").unlink()
@@ -167,7 +167,7 @@ def committed(path):
     try:
         with open_store(str(path), "read") as store:
             return sum(place.events for place in store.places())
-    except StoreError:  # it is being made
+    except StoreError:  # another process is creating it
         return 0
 
 

@@ -14,7 +14,7 @@ WEIGHTS = [1.0, 0.0, 2.5, 0.125, 3.0, 1.0, 0.3, 1e-3]
 
 
 def same(law, case, suspects, got, wanted, rel=1e-12):
-    """Assert that two states say the same."""
+    """Assert that two states give the same answers."""
     scale = scale_of(wanted)
     agree(law, case, suspects, belief(got), belief(wanted), rel, rel * scale)
     agree(f"{law} (n)", case, suspects, got.n_samples, wanted.n_samples, rel)
@@ -64,7 +64,7 @@ def test_learning_one_at_a_time_equals_learning_a_batch_with_weights(case):
 
 @every
 def test_batches_of_many_types_are_accepted(case):
-    """An array, a tuple, a generator: the same batch; an empty one is nothing."""
+    """An array, a tuple and a generator are the same batch; an empty one changes nothing."""
     xs = case.observations(20, salt=2)
     wanted = case.new(xs)
     shapes = {"tuple": tuple(xs), "generator": iter(xs), "array": array_of(xs)}
@@ -185,7 +185,7 @@ def test_unlearning_everything_gives_the_empty_state(case, w):
 
 @unlearned
 def test_unlearning_some_data_leaves_the_rest(case):
-    """However unequal the weights, what is left is what was not taken away."""
+    """After unlearning, the rest remains exactly, however unequal the weights."""
     x, y = case.observations(2, salt=11)
     for heavy, light in ((1e15, 1.0), (1.0, 1e-14)):
         state = case.new([x, y], [heavy, light])
@@ -230,7 +230,7 @@ def test_unlearning_refuses_what_was_not_learned(case):
     ids=str,
 )
 def test_unlearning_refuses_unknown_values(state, seen, strange):
-    """What cannot have been among the things learned is noticed, where the sums tell."""
+    """An observation that cannot have been learned is refused if the sums show it."""
     state = state.clone()
     state.learn_many(seen)
     before = state.to_dict()
@@ -292,7 +292,7 @@ def test_river_names_are_aliases(case):
     state.unlearn_one(xs[0])
     other.revert(xs[0])
     assert other == state
-    agree("get() is what is expected next", case, "get", other.get(), expected(other), 0.0)
+    agree("get() is the expected next observation", case, "get", other.get(), expected(other), 0.0)
     agree("mode = MAP", case, "mode", other.mode, other.map, 0.0)
 
 

@@ -1,5 +1,5 @@
-"""Simulation-based calibration: over draws from the prior, what is believed comes true as often
-as it says.
+"""Simulation-based calibration: over draws from the prior, probabilities of a
+posterior equal frequencies.
 
 The seeds are fixed and the tests of uniformity are at 1e-6, so that a failure is a wrong posterior.
 
@@ -24,7 +24,7 @@ every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
 def simulate(case, n, salt):
-    """Yield parameter values from the prior, a belief after `n` observations, and one more."""
+    """Yield parameter values from the prior, a state after `n` observations, and another one."""
     rng = np.random.default_rng([zlib.crc32(case.id.encode()), salt])
     for theta in PRIOR_DRAWS[case.family.__name__](case.prior, rng, SIMULATIONS):
         state = case.new(seed=int(rng.integers(2**31)))
@@ -48,7 +48,7 @@ def parts(value, state):
 
 
 def named(value, like):
-    """Return an estimate whose tuples have the names that those of another have."""
+    """Return an estimate whose tuples have the field names of another one."""
     if isinstance(like, dict):
         return {name: named(inner, like[name]) for name, inner in value.items()}
     return type(like)(*value) if hasattr(like, "_asdict") else value
@@ -74,7 +74,7 @@ def test_posterior_ranks_are_uniform(case):
 
 @every
 def test_predictive_tails_are_uniform(case):
-    """The next observation falls into each part of the predictive as often as it says."""
+    """The next observation falls into each part of the predictive with its probability."""
     ranks = []
     for _, state, x, rng in simulate(case, 4, 3):
         x = x[0] if isinstance(x, tuple) else x
@@ -84,7 +84,7 @@ def test_predictive_tails_are_uniform(case):
 
 
 def tails(predictive, x, rng):
-    """Yield how much of the predictive is below `x`, of every field."""
+    """Yield the predictive probability below `x`, for every field."""
     if isinstance(predictive, sb.predictive.Product):
         for name, field in predictive.fields.items():
             yield from tails(field, x[name], rng)
@@ -109,7 +109,7 @@ def tails(predictive, x, rng):
 
 @every
 def test_predictive_draws_are_distributed_like_observations(case):
-    """Draws of the predictive and observations of a parameter from the prior are alike."""
+    """Draws of the predictive are distributed as observations of a parameter from the prior."""
     drawn, made = [], []
     for _, state, x, rng in simulate(case, 0, 4):
         drawn.append(keys(case, state.predictive.sample(rng=rng)))
@@ -129,7 +129,7 @@ def assert_alike(drawn, made, case):
 
 
 def keys(case, x):
-    """Return something to sort and to count an observation by, for every field."""
+    """Return a number by which observations are sorted and counted, for every field."""
     if case.fields:
         return [key for name, inner in case.fields.items() for key in keys(inner, x[name])]
     if case.dimension:

@@ -71,7 +71,7 @@ def test_pickles_are_small(case):
 
 @every
 def test_json_is_plain(case):
-    """The document is of JSON's own types, with the numbers as they are."""
+    """The document has JSON types only, with unchanged numbers."""
 
     def check(value):
         assert value is None or type(value) in (dict, list, str, int, float, bool), value
@@ -115,7 +115,7 @@ def test_clone_with_another_prior(case):
 
 
 def more(value):
-    """Return another number, or another state in place of a state; of several, each."""
+    """Return a different number or state in place of a value; for several, one of each."""
     if isinstance(value, dict):
         return {name: more(inner) for name, inner in value.items()}
     if isinstance(value, tuple):

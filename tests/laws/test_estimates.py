@@ -16,7 +16,7 @@ LEVELS = (0.5, 0.95, 0.999)
 
 
 def marginals(state):
-    """Return the posterior of every component by name, with the value's place among the others."""
+    """Return the posterior of every component by name, with its position in a value."""
     belief = state.belief(state.posterior)
     if hasattr(belief, "marginals") and not isinstance(state.mean, dict):
         return belief.marginals._asdict()
@@ -63,7 +63,7 @@ def test_map_maximises_the_density(case):
 
 
 def has_edge(case, mode):
-    """Whether a share is all but zero."""
+    """Whether a share is almost zero."""
     if case.fields:
         return any(has_edge(inner, mode[name]) for name, inner in case.fields.items())
     return isinstance(mode, dict) and min(mode.values()) < 0.01
@@ -84,7 +84,7 @@ def neighbours(case, theta):
             elif isinstance(theta, tuple):
                 yield theta[0] + factor - 1.0, theta[1]
                 yield theta[0], theta[1] * factor
-                if np.shape(theta[0]):  # each coordinate, and each pair of them
+                if np.shape(theta[0]):  # each coordinate, and each pair of coordinates
                     for i, j in np.ndindex(theta[1].shape):
                         yield theta[0] + (factor - 1.0) * np.eye(len(theta[0]))[i], theta[1]
                         spread = theta[1].copy()
@@ -132,7 +132,7 @@ def test_intervals_have_their_level(case, kind):
 
 
 def probability(state, tail, values):
-    """Return P(component below or above its own value)."""
+    """Return P(component below or above its value)."""
     if isinstance(state, sb.Product):
         inner = {field: {} for field in state.fields}
         for path, value in values.items():
@@ -177,7 +177,7 @@ def test_moments_agree_with_draws(case):
 
 
 def diagonal(state):
-    """Return the variance of every number; that of a vector of means is a matrix."""
+    """Return the variance of every number; for a vector of means, from the matrix."""
     var = state.var
     if isinstance(state, sb.NormalInverseWishart):
         var = var._replace(mean=np.diagonal(var.mean))
@@ -212,7 +212,7 @@ def test_estimates_are_plain_numbers(case):
 
 
 def is_plain(value):
-    """Whether a value is Python's number; or an array, of a parameter that is one."""
+    """Whether a value is a Python number, or an array for a parameter that is an array."""
     return type(value) is float or (type(value) is np.ndarray and value.dtype == float)
 
 
@@ -231,7 +231,7 @@ def test_densities_integrate_and_vanish_outside(case):
 
 @pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
 def test_improper_beliefs_have_no_answers(case):
-    """Under an improper prior estimates are None, and the rest says why it cannot answer."""
+    """Under an improper prior estimates are None, and other questions raise an error."""
     state = case.flat()
     if state.is_proper(state.prior):
         pytest.skip("the flat prior of this family is proper")
@@ -263,7 +263,7 @@ def test_improper_beliefs_have_no_answers(case):
 
 
 def is_silent(case, estimate):
-    """Whether there is no estimate, of the fields whose flat prior is improper."""
+    """Whether the fields with an improper flat prior have no estimate."""
     if case.fields and estimate is not None:
         return all(
             is_silent(inner, estimate[name])
@@ -285,7 +285,7 @@ def test_levels_are_checked(level):
 
 @every
 def test_rivers_order(case):
-    """Bandit arms are ranked by their means; one without a mean is below all."""
+    """Bandit arms are ranked by their means; an arm without a mean is the lowest."""
     state = case.new(case.observations(5, salt=61))
     if isinstance(state.mean, float):
         other = case.new(case.observations(5, salt=62))

@@ -123,13 +123,13 @@ def has_light_tails(state):
 
 @with_grid
 def test_tails_by_quadrature(case):
-    """P(parameter <= its median) by quadrature, each component its own."""
+    """P(parameter <= its median) by quadrature, for each component."""
     xs = case.observations(4, salt=8)
     state = case.new(xs)
     medians = entries(state.ppf(0.5), state.mean)
     for name, (values, weights) in grid(case).posterior(case, xs).items():
         below = float(weights[values <= medians[name]].sum())
-        at_most = weights.max() * 1500  # a cut through the grid leaves whole cells on either side
+        at_most = weights.max() * 1500  # a bound within the grid divides it only between cells
         agree("ppf = quadrature", case, "ppf, marginals", below, 0.5, absolute=max(at_most, 0.02))
 
 
@@ -179,7 +179,7 @@ def test_bayes_law(case):
 
 @every
 def test_bayes_law_by_default(case):
-    """Left to itself, `explain` takes a parameter value at which there is something to show."""
+    """By default, `explain` uses a parameter value with positive density."""
     for seen in ([], case.observations(3, salt=12)):
         state = case.new(seen)
         x = case.observations(1, salt=13)[0]
@@ -286,7 +286,7 @@ def test_predictive_moments_by_sum_or_quadrature(case):
 
 
 def check_vectors(case, predictive):
-    """The joint density is that of SciPy; each coordinate's moments are its own."""
+    """The joint density is that of SciPy; moments are those of the coordinates."""
     peer = st.multivariate_t(predictive.loc, predictive.scale, predictive.df)
     points = predictive.sample(20, case.rng(20))
     agree("density", case, "MultivariateT", predictive.logp(points), peer.logpdf(points), 1e-10)

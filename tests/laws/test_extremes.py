@@ -1,4 +1,4 @@
-"""No answer is NaN, and none has numpy's types, however extreme the prior."""
+"""No answer is NaN or a numpy scalar, however extreme the prior."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ LEVELS = (1e-300, 0.5)
 
 
 def flaws(value, path):
-    """Return where a value, or what is in it, is NaN or a scalar of numpy's."""
+    """Return the paths in a value at which there is a NaN or a numpy scalar."""
     if isinstance(value, np.ndarray):
         return [f"{path} is {value!r}"] if value.ndim == 0 or np.isnan(value).any() else []
     if isinstance(value, np.generic) or (isinstance(value, float) and math.isnan(value)):
@@ -27,7 +27,7 @@ def flaws(value, path):
 
 
 def answers(state, x):
-    """Return what a state says, by the name of the question."""
+    """Yield the answers of a state, each with its name."""
     yield from ((name, getattr(state, name)) for name in ("posterior", "mean", "var", "map", "mle"))
     yield "log_evidence", state.log_evidence
     for kind in ("equal-tailed", "hdi"):

@@ -1,4 +1,4 @@
-"""The formulas of a family are pure functions: of arrays of hyperparameters as of single ones."""
+"""The formulas of a family are pure functions: of arrays of hyperparameters or of single ones."""
 
 import math
 
@@ -10,7 +10,7 @@ import seqbayes as sb
 from cases import CASES, agree, components, extend
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-# labels that come along make dicts, not arrays
+# families with labels have dicts instead of arrays
 ARRAYS = [case for case in CASES if case.family is not sb.DirichletProcess]
 with_arrays = pytest.mark.parametrize("case", ARRAYS, ids=lambda case: case.id)
 
@@ -92,7 +92,7 @@ def test_summaries_accept_arrays(case):
 
 @every
 def test_log_marginal_is_a_ratio_of_log_z(case):
-    """Up to what the data themselves add, the evidence is Z(after) / Z(before)."""
+    """Except for factors of the data alone, the evidence is Z(after) / Z(before)."""
     hyperparameters, statistics = beliefs(case)
     if case.family is sb.DirichletProcess:
         hyperparameters = [h._replace(atoms={**h.atoms, "z": 1.0}) for h in hyperparameters]
@@ -117,7 +117,7 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
 
 
 def of_the_data(family, before, seen):
-    """Return what the data add to the evidence by themselves."""
+    """Return the factors of the log evidence that depend on the data alone."""
     if family is sb.Product:
         fields = zip(before.fields, before.families, strict=True)
         return sum(of_the_data(f, before.fields[k], seen.fields[k]) for k, f in fields)

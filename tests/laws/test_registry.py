@@ -1,4 +1,4 @@
-"""The laws cover whatever is registered."""
+"""The laws cover every registered class."""
 
 import os
 
@@ -44,7 +44,7 @@ def test_every_family_has_a_quadrature_oracle():
 
 
 def test_every_likelihood_has_a_density_oracle():
-    # that of fields is the product of the fields' own
+    # for fields, it is the product over the fields
     assert {kind.__name__ for _, kind in PAIRS} - {"Fields"} == set(LOG_DENSITIES)
 
 

@@ -46,7 +46,7 @@ def beta_tails(a, b, x, y=None):
 
 
 def _tail_integral(log_density, at, mode, sd):
-    """Both tails by quadrature outwards from `at`, for a log-concave density."""
+    """Both tails by quadrature from `at` outwards, for a log-concave density."""
     side = 1 if at > mode else -1
     step = side * sd / max((at - mode) / sd * side, 1)
     knots = [at + step * k for k in (0, 1, 2, 4, 8, 16, 32, 64, 100)]

@@ -6,7 +6,7 @@ import serving
 
 @pytest.fixture
 def serve(tmp_path):
-    """Start servers on a store (its path); stop them in the end."""
+    """Start servers on a store (its path); stop them at the end."""
     started = []
 
     def start(what, **options):

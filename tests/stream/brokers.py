@@ -1,4 +1,4 @@
-"""Redis, NATS and Kafka servers of one's own, on loopback, that can be lost."""
+"""Redis, NATS and Kafka servers on the loopback interface, which tests can stop."""
 
 import contextlib
 import importlib.util
@@ -44,7 +44,7 @@ class NatsServer(servers.NatsServer):
 
 
 class KafkaServer(servers.KafkaServer):
-    """It would lose its topics; so it does not die, but its connections do, in a proxy."""
+    """Cut the connections in a proxy; a broker that ends would lose its topics."""
 
     def __init__(self, directory):
         self.proxy = Proxy()
@@ -72,7 +72,7 @@ class KafkaServer(servers.KafkaServer):
         self.proxy.target = self.port
 
     def source(self, topic, **more):
-        # this broker does not wake a fetch that waits
+        # this broker does not complete a waiting fetch early
         settings = {"fetch.wait.max.ms": 10, "reconnect.backoff.max.ms": 200}
         settings |= more.pop("settings", {})
         return {

@@ -50,7 +50,7 @@ def make_url(kind, request):
 
 
 CONTRACT = ("test_store", "test_lease", "test_readonly")
-"""Modules that also test a store that is not part of the package."""
+"""Modules that also test a store of another package."""
 
 
 def pytest_generate_tests(metafunc):

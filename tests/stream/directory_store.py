@@ -41,7 +41,7 @@ class DirectoryStore(Store):
         super().__init__(url, mode)
         self._directory = Path(url.partition(":")[2])
         self._file = self._directory / "store.json"
-        self._data = None  # what a transaction or a snapshot has read
+        self._data = None  # the data that a transaction or a snapshot has read
         if mode == "create":
             self._directory.mkdir(exist_ok=True)
             with self._locked():

@@ -64,7 +64,7 @@ class Nursery:
             [sys.executable, "-W", "error", "-c", NURSERY, str(Path(__file__).parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # threads of numpy's would make a fork unsafe
+            # threads of numpy would make a fork unsafe
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
 
@@ -182,7 +182,7 @@ by = "k"
 
 
 def toml(value):
-    """Return a value as TOML writes it within a line."""
+    """Return a value as inline TOML."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + " }"
     return json.dumps(value)
@@ -194,7 +194,7 @@ def write(path, store, source):
 
 
 def events(n, seed):
-    """Return records, of which one in a hundred cannot be used by one of the beliefs."""
+    """Return records; one of the beliefs cannot use one in a hundred of them."""
     rng = random.Random(seed)
     found = []
     for i in range(n):

@@ -1,4 +1,4 @@
-"""A source over a list, and what the tests of streams have in common."""
+"""A source over a list, and helpers for the tests of streams."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from seqbayes.stream.source import Batch, Source
 
 
 class Listed(Source):
-    """Raw records or mappings out of a list; the token is how many have been read."""
+    """Raw records or mappings from a list; the token is the number of records read."""
 
     token_type = int
 
@@ -47,7 +47,7 @@ def lines(*events):
 
 
 class Lines(Listed):
-    """The lines of a file, read once; the token is how many have been read."""
+    """The lines of a file, read once; the token is the number of lines read."""
 
     def __init__(self, path: str, pause: float = 0.0, endless: bool = False) -> None:
         super().__init__([], name=path)

@@ -1,4 +1,4 @@
-"""Lines decoded in one piece give the same events and refusals as one by one."""
+"""Lines decoded in one piece give the same events and refusals as separate lines."""
 
 from array import array
 from itertools import pairwise
@@ -91,7 +91,7 @@ def test_two_unusual_lines_do_not_compensate_each_other(odd):
 
 
 def test_texts_have_no_newlines():
-    # what a block relies on: else a text could reach from one line into the next
+    # a block relies on this: otherwise a text could extend over two lines
     for text in (b'{"y": "}\n{"}', b'{"y}\n{": 1}', b'{"x": 1, "y": ["}\n{"]}'):
         with pytest.raises(msgspec.DecodeError, match="invalid character"):
             msgspec.json.Decoder().decode_lines(text)

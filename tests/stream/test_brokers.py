@@ -1,4 +1,4 @@
-"""What holds for every broker: nothing lost and nothing twice, whatever becomes of the server."""
+"""Laws of every broker: each event counts once, whatever happens to the server."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def broker(request, server):
 
 @pytest.fixture
 def stream(broker, request):
-    """A stream with nothing in it."""
+    """An empty stream."""
     name = f"s{abs(hash(request.node.nodeid))}"
     broker.make(name)
     return name
@@ -184,7 +184,7 @@ def test_a_lost_server_is_reported(broker, stream, tmp_path, nursery):
     wait_until_committed(nursery, store, 9)
     broker.restart()
     broker.publish(stream, events(9, 6))
-    if broker.kind != "kafka":  # whose client may be back before it says that it was away
+    if broker.kind != "kafka":  # its client may reconnect before it reports the outage
         wait("cannot be reached, retrying")
         wait("is reachable again")
     wait_until_committed(nursery, store, 18)

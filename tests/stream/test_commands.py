@@ -1,4 +1,4 @@
-"""`seqbayes init`, `check` and `run`: what they say, how they end, and what a kill leaves."""
+"""`seqbayes init`, `check` and `run`: output, exit status, and stores after a kill."""
 
 import io
 import json

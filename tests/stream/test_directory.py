@@ -60,7 +60,7 @@ class Reader:
         return batch
 
     def read(self):
-        """Read until nothing comes."""
+        """Read until no record arrives."""
         while self.step() not in (None, "end"):
             pass
 

@@ -1,4 +1,4 @@
-"""Full disks, damaged stores, jumping clocks, monstrous lines and malice."""
+"""Full disks, damaged stores, clock changes, huge lines and malicious input."""
 
 import contextlib
 import json
@@ -156,7 +156,7 @@ def test_bytes_that_are_not_text_and_other_invalid_events(place):
     (place / "events.jsonl").write_bytes(b"\n".join([*odd, *good, b'{"x": true, "k": "\\u0000"}']))
     assert cli.main(["run", "c.toml"]) == 0
     found = {answer.key["k"]: answer.state.posterior[:] for answer in stream.show("b.db")}
-    # of a field that occurs twice the last counts; the number 7 and the text are one key
+    # the last of two fields of the same name counts; the number 7 and its text are one key
     assert found == {"a": (1.0, 2.0), "7": (2.0, 2.0), "\x00": (2.0, 1.0)}
     assert [stored.letter.raw for stored in stream.dead_letters("b.db")] == sorted(
         odd, key=lambda raw: b'"x": "' in raw
@@ -174,7 +174,7 @@ def test_very_many_keys(place):
     _, _, before = started("check", "c.toml")
     status, err, peak = started("run", "c.toml")
     assert (status, f"b learned {KEYS:,}" in err) == (0, True), err
-    assert (peak - before - 60e6) / KEYS < 1000.0  # 60 MB are batches, and what SQLite holds
+    assert (peak - before - 60e6) / KEYS < 1000.0  # 60 MB are batches and the cache of SQLite
     with open("events.jsonl", "a") as file:
         file.write('{"x": true, "k": "key 5"}\n')
     status, err, peak = started("run", "c.toml")
@@ -184,7 +184,7 @@ def test_very_many_keys(place):
     assert answer.state.n_samples == 2.0
 
 
-# Nothing is executed.
+# No code is executed.
 
 
 EVIL = """
@@ -217,7 +217,7 @@ NAMES = [
 
 @pytest.fixture
 def evil(place, monkeypatch):
-    """A module in the way that leaves a file behind when it is imported."""
+    """A module on the path that creates a file when it is imported."""
     (place / "evil.py").write_text(EVIL)
     monkeypatch.syspath_prepend(str(place))
     yield place
@@ -339,7 +339,7 @@ def test_a_query_changes_nothing(tmp_path, postgres_url):
             "SELECT load_extension('evil') AS id",
         ):
             for cursor in ("id", 'id"; DROP TABLE sales; --'):
-                with pytest.MonkeyPatch.context() as patch:  # the database must refuse it, too
+                with pytest.MonkeyPatch.context() as patch:  # the database must refuse it as well
                     patch.setattr("seqbayes.stream.sources.query._LITERAL", re.compile(".*", re.S))
                     source = Query(url, statement, cursor)
                 with pytest.raises(SourceError), contextlib.closing(source):
@@ -377,7 +377,7 @@ def test_an_older_store_is_migrated_completely_or_not_at_all(durable_url, monkey
         Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(durable_url)
     ) as pipeline:
         list(pipeline)
-    # as it was before it had counts
+    # as before stores had counts
     query(durable_url, "ALTER TABLE seqbayes_sources DROP COLUMN events")
     query(durable_url, "UPDATE seqbayes_meta SET value = '1'")
     monkeypatch.setattr(sql, "VERSION", 2)

@@ -1,4 +1,4 @@
-"""Kafka: partitions, groups that give and take them, and offsets that are not there."""
+"""Kafka: partitions, their assignment by groups, and missing offsets."""
 
 import itertools
 import time
@@ -124,7 +124,7 @@ def test_a_missing_topic_is_reported(kafka):
 
 @pytest.fixture
 def cluster():
-    """A cluster within the client library, which knows of groups; its topics have 4 partitions."""
+    """A cluster of the client library with groups; its topics have 4 partitions."""
     from confluent_kafka import Producer
 
     holder = Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
@@ -166,7 +166,9 @@ def test_a_topic_that_was_made_again_with_more_messages(cluster, other_cluster, 
     with closing(make(options | {"brokers": cluster})) as source:
         source.seek(None)
         token = read(source, 8)[-1].token
-    with closing(make(options | {"brokers": cluster})) as source:  # the same topic is continued
+    with closing(
+        make(options | {"brokers": cluster})
+    ) as source:  # reading of the same topic continues
         source.seek(token)
         servers.produce(cluster, "t", events(20, 1)[8:], 4)
         assert sorted(numbers(read(source, 12))) == list(range(8, 20))
@@ -185,7 +187,7 @@ def test_a_topic_that_was_made_again_with_more_messages(cluster, other_cluster, 
 
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
 def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
-    """Each is read on from where the source stands, whatever the group remembers."""
+    """Each continues at the position of the source, whatever offset the group has."""
     records = events(200, 1)
     servers.produce(cluster, "t", records[:100], 4)
     options = {
@@ -225,7 +227,7 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
 
             go_on(shared)
             assert first.assigned | second.assigned == {0, 1, 2, 3}
-            # its own store, not the group, says where to begin
+            # the store, not the group, determines where to begin
             assert sorted(theirs) == [
                 i for i in range(100) if records[i][-3] % 4 in second.assigned
             ]

@@ -1,4 +1,4 @@
-"""From a source to durable beliefs: every event once, bit for bit, whatever comes between."""
+"""From a source to durable beliefs: every event once, bit for bit, despite interruptions."""
 
 import json
 import random
@@ -163,7 +163,7 @@ def test_a_crash_at_any_commit_neither_loses_nor_repeats_events(tmp_path):
     with Pipeline(Listed(records, size=29), [belief], open_store(str(path)), EVERY_BATCH) as steps:
         for step in steps:
             copy = tmp_path / f"crashed{step.commits}.db"
-            for suffix in ("", "-wal"):  # what a killed process leaves behind
+            for suffix in ("", "-wal"):  # left by a killed process
                 shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
             copies.append(copy)
     wanted = contents(str(path))
@@ -340,7 +340,7 @@ def test_cells_of_text_are_parsed():
         (2, "field 'k': it is null"),
     ]
     _, dead = run(rows[:1], belief)
-    assert dead == []  # a text is not True: the filter passes it by
+    assert dead == []  # a text is not True, so the filter ignores it
 
 
 def counts(states):

@@ -49,7 +49,7 @@ def test_uncommitted_entries_are_delivered_again(redis, client):
 
 
 def test_committed_unacknowledged_entries_are_skipped(redis, client):
-    """As after a kill between the commit and what follows it."""
+    """As after a kill between the commit and the acknowledgement."""
     redis.publish("s", events(20, 1))
     with closing(open_group(redis)) as source:
         first, _ = read(source, 20, size=10)
@@ -341,7 +341,7 @@ def test_a_shared_group_reports_trimmed_entries(redis, client):
     ):
         batches, others = source.batches(5, timeout=0.01), other.batches(5, timeout=0.01)
         assert numbers([next(batches)]) == list(range(5))
-        assert next(others) is None  # its own pending entries: none
+        assert next(others) is None  # it has no pending entries
         assert numbers([next(others)]) == list(range(5, 10))
     with closing(open_group(redis, consumer="b")) as source:
         source.seek(None)

@@ -146,13 +146,13 @@ class Reader:
         return batch
 
     def read(self, steps=100):
-        """Read until nothing has come for a few steps."""
+        """Read until no record has arrived for a few steps."""
         silent = 0
         for _ in range(steps):
             silent = silent + 1 if self.step() is None else 0
             if silent == 5:
                 return
-        raise AssertionError("there is no end")
+        raise AssertionError("the log did not end")
 
     def stop(self):
         if self.source is not None:

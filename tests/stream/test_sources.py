@@ -1,4 +1,4 @@
-"""Sources: every record once, from any token on, whatever happens to the file meanwhile."""
+"""Sources: every record once, from any token, whatever happens to the file meanwhile."""
 
 import csv
 import gzip
@@ -47,13 +47,13 @@ def numbers(batches):
 
 
 def everything(source):
-    """Return all batches of a source, and close it whatever comes."""
+    """Return all batches of a source, and close it even after an error."""
     with closing(source):
         return list(source.batches())
 
 
 def read_on(make, size=3):
-    """Read a source, and from each token on; return its batches and what follows each token."""
+    """Return the batches of a source, and those after each of its tokens."""
     source = make()
     source.seek(None)
     batches = list(source.batches(size))
@@ -111,7 +111,7 @@ def test_cells_agree_with_the_csv_module(tmp_path):
 
 
 def is_line(data):
-    """Whether these bytes are one line that says something, and no mark at the beginning."""
+    """Whether these bytes are one line that is not blank and begins without a byte order mark."""
     return bool(data.strip()) and b"\n" not in data and not data.startswith(b"\xef\xbb\xbf")
 
 
@@ -154,7 +154,7 @@ def test_rows_in_blocks_of_any_size(rows, cut):
 
 
 def split(data, cut, offset=0, header=None, **limits):
-    """Return the rows, and the refused, of data that come in blocks of this size."""
+    """Return the rows and refusals of data that arrive in blocks of this size."""
     splitter, rows, refused = Rows(offset, header=header, **limits), [], []
     for place in range(offset, len(data) + cut, cut):
         block = data[place : place + cut]
@@ -282,7 +282,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 class Follower:
-    """Reads a followed file as far as it goes at present."""
+    """Reads a followed file up to its present end."""
 
     def __init__(self, path, token=None, **options):
         self.source = File(str(path), follow=True, **options)
@@ -332,7 +332,7 @@ def test_a_growing_file_is_followed(log):
 
 @pytest.mark.parametrize("again", [False, True], ids=["watched", "meanwhile"])
 def test_a_rotated_file_is_read_to_its_end(again, log, monkeypatch):
-    """Renamed twice, written to by its old name's holder, and compressed."""
+    """Renamed twice, written to by a process that has it open, and compressed."""
     monkeypatch.setattr("seqbayes.stream.sources.file.GRACE", 0.2)
     follower = Follower(log)
     append(log, 0, 1)
@@ -441,7 +441,7 @@ def test_later_rotated_files_are_read(names, log):
 
 
 def finish(path, token=None):
-    """Read a file to its end; return how many events there were, and the last token."""
+    """Read a file to its end; return the number of events and the last token."""
     source = File(str(path))
     source.seek(token)
     batches = list(source.batches())
@@ -481,12 +481,12 @@ def test_a_file_with_the_same_beginning_is_another_file(suffix, block, tmp_path,
     path.write_bytes(pack(b"".join(line(i) + b"\n" for i in range(300))))
     _, token = finish(path)
     path.unlink()
-    path.with_name("kept").write_bytes(b"")  # has the inode
+    path.with_name("kept").write_bytes(b"")  # keeps the inode in use
     path.write_bytes(pack(b"".join(line(i if i < 100 else 0) + b"\n" for i in range(900))))
     with pytest.raises(SourceError, match="cannot find the file"):
         finish(path, token)
     old = {key: token[key] for key in ("file", "offset", "length", "head")}
-    assert finish(path, old)[0] > 0  # what earlier versions wrote can be read
+    assert finish(path, old)[0] > 0  # tokens of earlier versions can be read
 
 
 def test_positions_are_those_of_the_bytes(tmp_path):
@@ -531,7 +531,7 @@ def test_a_truncated_file_is_read_from_its_beginning(log):
     assert next(follower.batches) is None
     log.write_bytes(line(3) + b"\n")
     follower.read(4)
-    # copied and cut, and longer than before when it is looked at again
+    # copied and truncated, and longer than before at the next check
     log.write_bytes(b"".join(line(i) + b"\n" for i in range(4, 20)))
     follower.read(20)
     follower.close()
@@ -671,7 +671,7 @@ def test_rows_of_a_growing_table(kind, request, tmp_path):
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("size", range(1, 8))
 def test_a_tie_of_the_cursor_is_never_skipped(kind, size, request, tmp_path):
-    """Whether it lies within a page or at the end of one, and when it arrives later."""
+    """Within a page, at the end of a page, or arriving later."""
     if kind == "sqlite":
         url = str(tmp_path / "events.db")
         connection = sqlite3.connect(url, isolation_level=None)
@@ -739,7 +739,7 @@ def test_standard_input():
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_path, nursery):
-    """kill -9 at random moments, the file growing and being rotated all the while."""
+    """kill -9 at random moments, while the file grows and is rotated."""
     records = events(3000, 5)
     path, whole, store = (tmp_path / name for name in ("e.jsonl", "whole.jsonl", "b.db"))
     whole.write_bytes(b"".join(record + b"\n" for record in records))

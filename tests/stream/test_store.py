@@ -275,7 +275,7 @@ def test_a_history_that_is_thinned_again_and_again_stays_evenly_spaced(store):
             store.thin("b", 200)
     store.thin("b", 200)
     times = [point.at for point in store.history("b", "[]")]
-    gaps = [b - a for a, b in pairwise(times[:-100])]  # the newest are not thinned yet
+    gaps = [b - a for a, b in pairwise(times[:-100])]  # the newest points are not thinned yet
     assert len(times) <= 200
     assert times[-1] == start + 60.0 * 2999
     assert max(gaps) < 1.25 * min(gaps)
@@ -295,7 +295,7 @@ def test_sqlite_syncs_every_commit(tmp_path, connections):
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     store.acquire()
     store.beat_seconds = 0.0
-    store.renew(Pulse())  # needs no sync
+    store.renew(Pulse())  # does not need a sync
     assert synchronous() == "PRAGMA synchronous = NORMAL"
     store.commit(Changes("src", 1, 1))
     assert synchronous() == "PRAGMA synchronous = FULL"
@@ -400,7 +400,7 @@ def test_a_full_disk_loses_nothing(tmp_path, connections):
     with pytest.raises(StoreError, match=r"beliefs\.db: database or disk is full"):
         spill(store, 500, 10)
     assert (store.token("src"), len(states(store))) == (10, 10)
-    connection.execute("PRAGMA max_page_count = 1000000")  # there is room again
+    connection.execute("PRAGMA max_page_count = 1000000")  # the disk has free space again
     spill(store, 500, 10)
     assert (store.token("src"), len(states(store))) == (510, 510)
     store.close()

@@ -33,7 +33,7 @@ STATES = [
 
 
 def learned(belief, events, explains=True):
-    """Return all that a table knows after it has learned events in two batches."""
+    """Return the contents of a table after it has learned events in two batches."""
     layout = Layout(belief.slots)
     table = Table(belief, layout, explains)
     refused = []

@@ -183,7 +183,7 @@ def test_a_read_only_store_can_be_read(tmp_path, monkeypatch):
     path = tmp_path / "b.db"
     learn(str(path), sales())
     before = path.read_bytes()
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write any file
     path.chmod(stat.S_IRUSR)
     assert len(list(stream.show(str(path)))) == 3
     assert path.read_bytes() == before
@@ -371,7 +371,9 @@ def test_merged_shards_equal_the_whole_with_the_prior_counted_once(url, tmp_path
             ("shard 1", 40),
             ("shard 2", 30),
         ]
-    assert learn(url, [], TRUTH, "shard 1")["truth"] == whole  # a run continues with it
+    assert (
+        learn(url, [], TRUTH, "shard 1")["truth"] == whole
+    )  # a run continues with the merged store
 
 
 def test_a_merge_aligns_clocks(tmp_path):
@@ -729,7 +731,7 @@ def test_an_interrupted_retry_counts_no_event_twice(durable_url, tmp_path, monke
         apply(self, changes, at)
         calls.append(changes)
         if len(calls) in (2, 4):
-            raise StoreError("the plug was pulled")
+            raise StoreError("the process was interrupted")
 
     monkeypatch.setattr(kind, "apply", broken)
     for used, left in ((20, 30), (40, 10)):

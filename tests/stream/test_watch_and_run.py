@@ -130,7 +130,7 @@ def both(tmp_path, monkeypatch, capsys, name, data):
 
 
 def count(err):
-    """Return how many events `watch` says that it did not use."""
+    """Return how many unused events `watch` reports."""
     found = re.findall(r"([\d,]+) (?:malformed line|incomplete event)s? not used", err)
     return sum(int(each.replace(",", "")) for each in found)
 
@@ -199,7 +199,7 @@ NOT_THERE = re.compile(r"(field '.': it is (null|missing)(; )?)+")
 
 @st.composite
 def inputs(draw):
-    """Lines of either corpus, other pieces between and within them, perhaps cut short."""
+    """Lines of both corpora, with other pieces between and within them, possibly truncated."""
     name, corpus = draw(st.sampled_from([("e.jsonl", JSON), ("e.csv", CSV)]))
     line = st.one_of(
         st.sampled_from(corpus),

@@ -228,4 +228,4 @@ def test_estimators() -> None:
 
 
 def test_registration_keeps_the_class() -> None:
-    assert_type(register(Beta), type[Beta])  # again, which changes nothing
+    assert_type(register(Beta), type[Beta])  # a second check, which changes nothing
