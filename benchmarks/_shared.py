@@ -1,8 +1,8 @@
-"""What the benchmarks have in common: times taken in turns, tables, and the machine's name.
+"""Functions shared by the benchmarks: interleaved timing, tables, and the machine's name.
 
-Other work on a machine only adds to times, and not evenly. So whatever is compared is timed in
-turns, in many short rounds. A ratio is taken within each round, and its median over the rounds is
-shown; an absolute time is the shortest of all rounds.
+Other processes on a machine make times longer, and not evenly. The alternatives are therefore timed
+in turns, in many short rounds. A ratio is computed within each round, and its median over the
+rounds is reported; an absolute time is the shortest of all rounds.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from seqbayes.statistics import base
 
 
 class Row(NamedTuple):
-    """One line of a table: what was measured, and what it is compared with."""
+    """One row of a table: a measurement and its target."""
 
     name: str
     measured: str
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 def shortest(timers: dict[str, timeit.Timer], number: int, repeats: int = 5) -> dict[str, float]:
-    """Seconds for one execution of each statement: its shortest of some repeats in turns."""
+    """Seconds for one execution of each statement: the shortest of several interleaved runs."""
     times = dict.fromkeys(timers, np.inf)
     for _ in range(repeats):
         for name, timer in timers.items():
@@ -61,7 +61,7 @@ def verdict(value: float, target: float) -> str:
 
 
 def machine(peers: tuple[str, ...]) -> str:
-    """The processor, the versions of everything, and whether a module is compiled."""
+    """The processor, the versions of all packages, and whether a module is compiled."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -80,7 +80,7 @@ def machine(peers: tuple[str, ...]) -> str:
 
 
 def table(title: str, note: str, rows: list[Row]) -> str:
-    """A table in Markdown, without the columns that are empty."""
+    """A table in Markdown, without empty columns."""
     lines = [f"## {title}", ""]
     lines += [note, ""] if note else []
     columns = [name for i, name in enumerate(Row._fields) if i < 2 or any(row[i] for row in rows)]

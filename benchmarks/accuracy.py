@@ -39,7 +39,7 @@ def log_beta(*alpha):
 
 
 def log_tail(log_density, u, slope, curvature, upper):
-    """Log of the integral of a log-concave density of u, from u on to the far side."""
+    """Log of the integral of a log-concave density from u to the far side."""
     side = 1 if upper else -1
     at = log_density(u)
     slope = max(-side * slope, mp.mpf(0))
@@ -71,7 +71,7 @@ def complement(log_p):
 
 
 def both_tails(log_of, mean_is_above):
-    """Return the logs of both tails, from the one on the near side of the mean."""
+    """Return the logs of both tails, computed from the smaller one."""
     if mean_is_above:
         lower = log_of(False)
         return lower, complement(lower)
@@ -80,7 +80,7 @@ def both_tails(log_of, mean_is_above):
 
 
 class Family:
-    """A distribution of seqbayes, the same of scipy, and its exact tails and density."""
+    """A distribution of seqbayes, the same one of scipy, and its exact tails and density."""
 
     def __init__(self, name, ours, scipys, draw, tails, logpdf, entropy, river=None):
         self.name, self.ours, self.scipys, self.draw = name, ours, scipys, draw
@@ -195,7 +195,7 @@ FAMILIES = [
 
 
 def error(name, got, wanted):
-    """Error as documented above; infinite if the answer is not finite."""
+    """Error as defined above; infinite if the answer is not finite."""
     got = float(got)
     if not math.isfinite(got):
         return math.inf
@@ -206,7 +206,7 @@ def error(name, got, wanted):
 
 
 def answers(function, *arguments):
-    """Return what a library answers; None if it raises."""
+    """Return the answer of a library; None if it raises an error."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -257,7 +257,7 @@ def family_errors(family, bounds, n, rng):
                 if function is None:
                     continue
                 y = x if library == "seqbayes" else float(answers(function, level))
-                # the exact quantile is the same for all: one Newton step from ours
+                # the exact quantile for all libraries: a Newton step from that of seqbayes
                 exact = x + (mp.log(level) - tail) * mp.exp(tail - density) * (-1 if upper else 1)
                 yield quantile, library, error(quantile, y, exact)
         for library in ("seqbayes", "scipy"):
@@ -384,7 +384,8 @@ def main():
         f"{ORDINARY[0]:g} to {ORDINARY[1]:g}, levels down to {LEVELS[ORDINARY]:g}. Hard: from "
         f"{low:g} to {high:g}, levels down to {LEVELS[HARD]:g}. Errors are relative; those of "
         "logarithms and entropies are absolute over max(1, |value|). The oracle is mpmath with 50 "
-        'digits. "fails" means an error above 1000, no number, or an exception. conjugate-models '
+        'digits. "fails" means an error above 1000, a result that is not a number, or an '
+        "exception. conjugate-models "
         "uses scipy's distributions for parameters; its predictive distributions are listed.\n\n"
         + table(worst_errors(n))
         + "\n"

@@ -1,7 +1,7 @@
 """The dashboard under load: events over HTTP, watchers at 10 Hz, all on this machine's loopback.
 
 A server in a separate process receives events in batches while clients read its frames; both ends
-share the machine. An event is on the screen when a watcher has received a frame that counts it.
+share the machine. An event counts as shown when a watcher has received a frame that includes it.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Server:
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
+        """Processor time so far in seconds."""
         fields = Path(f"/proc/{self.program.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -85,7 +85,7 @@ class Server:
 
 
 class Watcher(asyncio.Protocol):
-    """Reads frames as they come, and nothing in them but the probe's count."""
+    """Reads frames, and decodes only the count of the probe."""
 
     def __init__(self, load: "Load") -> None:
         self.load = load
@@ -108,15 +108,15 @@ class Watcher(asyncio.Protocol):
             count = int(float(found[1]))
             load.saw(self.known, count)
             self.known = max(count, self.known)
-        self.rest = data[-300:]  # where a frame is cut
+        self.rest = data[-300:]  # the incomplete end of a frame
 
 
 class Load:
-    """Sends batches at an even rate, and takes note of when the watchers see them."""
+    """Sends batches at a constant rate, and records when the watchers receive them."""
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.sent: list[float] = []  # when the batch that makes the probe's count was sent
+        self.sent: list[float] = []  # the sending time of the batch with this count of the probe
         self.answers: list[float] = []
         self.seen: list[float] = []
         self.frames = self.bytes = 0
@@ -213,7 +213,7 @@ def load() -> list[Row]:
     milliseconds = {
         name: f"{1e3 * found[name]:.0f} ms" for name in ("median", "p95", "answer", "answer95")
     }
-    seen = f"{found['seen']:,.0f} sightings by {WATCHERS} watchers"
+    seen = f"{found['seen']:,.0f} frames received by {WATCHERS} watchers"
     return [
         Row(
             "events a second",
@@ -256,10 +256,10 @@ def post(server: Server, events: list[dict[str, Any]]) -> None:
 
 
 def browser_time() -> float:
-    """Seconds of processor time that the browsers of this process have taken."""
+    """Processor time of the browsers of this process in seconds."""
     parents, times = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended in between
+        with contextlib.suppress(OSError):  # it has ended meanwhile
             name, _, rest = path.read_text().partition("(")[2].rpartition(")")
             fields = rest.split()
             parents[int(path.parent.name)] = int(fields[1])
@@ -276,7 +276,7 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def page() -> list[Row]:
-    """How soon a browser shows a page, and what the page costs while nothing happens."""
+    """The time until a browser shows a page, and the processor time of an idle page."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     try:
         api = importlib.import_module("playwright.sync_api")
@@ -352,7 +352,7 @@ def _content(browser: Any, base: str) -> Row:
 
 
 def loaded(view: str) -> set[Path]:
-    """Return the files that a browser loads for a view: what they name, and what that names."""
+    """Return the files that a browser loads for a view: references, followed recursively."""
     root = pages.root()
     found: set[Path] = set()
     ahead = [root / "index.html", root / "js" / "views" / f"{view}.js"]
@@ -368,7 +368,7 @@ def loaded(view: str) -> set[Path]:
 
 
 def weight() -> list[Row]:
-    """What a browser loads for a view at its first visit, compressed as the server sends it."""
+    """The compressed size of everything that a browser loads for a view at its first visit."""
     rows = []
     for view in ("overview", "detail", "compare", "mms", "coins"):
         sizes: dict[str, float] = {}
@@ -394,8 +394,8 @@ def main() -> int:
             "load": f"{RATE:,} events/s over HTTP in batches of {BATCH}, {SHOPS} keys, {WATCHERS}"
             f" watchers of the top 50 at {HZ} Hz, {SECONDS:.0f} s, on one machine.",
             "weight": "",
-            "page": f"Headless Chromium on this machine, {SHOPS} keys. What is idle hears of health"
-            " once a second.\nProcessor time is that of all of the browser's processes.",
+            "page": f"Headless Chromium on this machine, {SHOPS} keys. An idle page receives health"
+            " messages once a second.\nProcessor time is the total of the browser's processes.",
         },
     )
 

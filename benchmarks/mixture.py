@@ -1,11 +1,10 @@
-"""Speed of learning mixtures, one by one and in bulk, against clusterers and batch EM elsewhere.
+"""Speed of learning mixtures, one by one and in bulk, compared with other libraries.
 
     python benchmarks/mixture.py            print the tables
     python benchmarks/mixture.py --write    write them to benchmarks/mixture.md as well
     python benchmarks/mixture.py learning memory
 
-`_shared.py` describes the timing. Every model has learned enough before it is timed that
-its start is over.
+`_shared.py` describes the timing. Every model is timed after its start.
 """
 
 import pickle
@@ -31,7 +30,7 @@ EVENTS = 500
 POINTS = 100_000
 BULK_ROUNDS = 11
 FIRST = 2_000
-"""Observations after which the start of a Mixture(3) is over, and its buffer dropped."""
+"""Number of observations after which a Mixture(3) has started and dropped its buffer."""
 
 
 def clusters(n: int, d: int = 2, k: int = 3) -> Any:
@@ -105,7 +104,7 @@ def learning() -> Iterator[Row]:
 
 
 def pomegranate_case(points: Any) -> Any:
-    """Fit a mixture by batch EM in pomegranate, or say why it cannot be done."""
+    """Fit a mixture by batch EM in pomegranate, or return the reason why this is impossible."""
     try:
         models, distributions = (
             import_module(f"pomegranate.{name}") for name in ("gmm", "distributions")
@@ -129,7 +128,7 @@ def bulk() -> Iterator[Row]:
     high.learn_many(space[:5000])
 
     def fresh(mixture: Mixture, points: Any) -> Any:
-        """Learn the points with a copy that was made before, so that every round does the same."""
+        """Learn the points with a copy made in advance, so that all rounds do the same work."""
         copies = [mixture.clone(include_attributes=True) for _ in range(BULK_ROUNDS)]
         return lambda: copies.pop().learn_many(points)
 
@@ -167,7 +166,7 @@ def bulk() -> Iterator[Row]:
         yield Row("pomegranate", f"cannot be imported: {pomegranate}")
 
 
-# What is asked after every observation.
+# Queries after every observation.
 
 
 def answers() -> Iterator[Row]:
@@ -235,18 +234,18 @@ def memory() -> Iterator[Row]:
 TITLES = {
     "learning": "One observation",
     "bulk": f"{POINTS:,} points",
-    "answers": "What is asked",
+    "answers": "Queries",
     "memory": "Memory of a Mixture(3) on 2-D points",
 }
 NOTES = {
     "learning": "Per `learn_one`, loop included; ratios to river's KMeans on the same points. "
-    "Observations are dicts but for\nnumbers and lists.",
-    "bulk": "Per point; ratios to scikit-learn's GaussianMixture. It and pomegranate pass over the "
-    "points until they\nconverge; the others see every point once. Mixtures have begun before, but "
-    "for one: a stream has one start,\nfrom its first 1,200 points.",
+    "Observations are dicts except\nnumbers and lists.",
+    "bulk": "Per point; ratios to scikit-learn's GaussianMixture. It and pomegranate iterate over "
+    "the points until they\nconverge; the others learn every point once. All mixtures except one "
+    "are timed after their start: a stream\nhas one start, from its first 1,200 points.",
     "answers": "Shortest of all rounds; 2-D points as dicts, 3 components.",
-    "memory": "As one by one they are learned: a pickle, and what Python has allocated more than "
-    f"after the first {FIRST:,}.",
+    "memory": "While points are learned one by one: the size of a pickle, and the memory that "
+    f"Python has allocated since the first {FIRST:,}.",
 }
 TABLES = {"learning": learning, "bulk": bulk, "answers": answers, "memory": memory}
 

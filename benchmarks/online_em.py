@@ -1,4 +1,4 @@
-"""Accuracy of online EM: one pass over a stream against batch EM over all of it.
+"""Accuracy of online EM: one pass over a stream compared with batch EM over all of it.
 
 python benchmarks/online_em.py            print the tables; a quarter of an hour
 python benchmarks/online_em.py --write    write them to benchmarks/online_em.md as well
@@ -21,7 +21,7 @@ SEEDS = range(40)
 HOSTILE = range(200)
 LONG = 10_000_000
 PROMISED = 3.0
-"""Centres that lie less far apart than this are learned, but no accuracy is promised for them."""
+"""No accuracy is documented for clusters with centres closer than this."""
 
 
 # Two coins, each picked half of the time and tossed ten times.
@@ -125,22 +125,22 @@ def gaussians() -> Iterator[Row]:
 
 
 def hostile_stream(i: int) -> tuple[int, str, Any]:
-    """Number of components, what is wrong with the stream, and points (n, d) of unit scale."""
+    """Number of components, the fault of the stream, and points (n, d) of unit scale."""
     rng = np.random.default_rng(i)
     d, k, n = int(rng.integers(1, 4)), int(rng.integers(2, 9)), 2000
     centres = rng.normal(0, 4, (int(rng.integers(1, 4)), d))
     points = centres[rng.integers(0, len(centres), n)] + rng.normal(size=(n, d))
     match i % 5:
         case 0:
-            return k, "twenty points, over and over", points[rng.integers(0, 20, n)]
+            return k, "twenty points, repeatedly", points[rng.integers(0, 20, n)]
         case 1:
             return 12, "twelve components for one to three", points
         case 2:
             points[:k] = points[0]
-            return k, "the first K points are one", points
+            return k, "the first K points are equal", points
         case 3:
             points[: n // 3] = points[0]
-            return k, "the first third is one point", points
+            return k, "the first third are equal points", points
     return k, "rounded to whole numbers", np.round(points)
 
 
@@ -197,15 +197,15 @@ def drift() -> Iterator[Row]:
         two.learn_many(chunk)
     mean, variance = exact_moments(chunks)
     seen = one.components[0].mle
-    yield Row("mean of one component, step 1/n", f"{abs(seen.mean - mean):.1e} off the exact one")
+    yield Row("mean of one component, step 1/n", f"{abs(seen.mean - mean):.1e} from the exact one")
     error = abs(seen.variance / variance - 1.0)
-    yield Row("its variance", f"{error:.1e} off, relative", "1e-9", verdict(error, 1e-9))
+    yield Row("its variance", f"{error:.1e} relative error", "1e-9", verdict(error, 1e-9))
     mass = abs(math.fsum(state.n_samples for state in two.components) / LONG - 1.0)
-    yield Row("total mass of two", f"{mass:.1e} off, relative", "1e-9", verdict(mass, 1e-9))
+    yield Row("total mass of two", f"{mass:.1e} relative error", "1e-9", verdict(mass, 1e-9))
     found = sorted(zip((p.mean for p in two.parameters or ()), two.weights, strict=True))
     places = max(abs(found[0][0] - 1e6), abs(found[1][0] - 1e6 - 5.0))
-    yield Row("their means", f"{places:.1e} off the truth", "5e-3", verdict(places, 5e-3))
-    yield Row("their shares", f"{abs(found[0][1] - 0.3):.1e} off the truth")
+    yield Row("their means", f"{places:.1e} from the truth", "5e-3", verdict(places, 5e-3))
+    yield Row("their shares", f"{abs(found[0][1] - 0.3):.1e} from the truth")
 
 
 # Two shards, merged.
@@ -255,7 +255,7 @@ def faithful(seed: int) -> Any:
 
 
 def one(seed: int) -> Any:
-    """Points of one cluster, three times as long as wide."""
+    """Points of one cluster, three times longer than wide."""
     return np.random.default_rng(seed).normal(size=(5000, 2)) @ np.array([[1.0, 0.8], [0.0, 3.0]])
 
 
@@ -288,7 +288,7 @@ def count() -> Iterator[Row]:
                 for model in (grown, rivals):
                     model.learn_many(points[done:n])
                 done = n
-                found.setdefault((f"1 to {most} side by side", n), []).append(rivals.best)
+                found.setdefault((f"1 to {most} compared", n), []).append(rivals.best)
                 found.setdefault(("Dirichlet process", n), []).append(len(grown.names))
         for (model, n), counts in sorted(found.items()):
             right = sum(k == truth for k in counts)
@@ -305,19 +305,21 @@ TITLES = {
     "count": "How often the number of components is right",
 }
 NOTES = {
-    "coins": f"{len(SEEDS)} seeds; of each the larger error of the two chances of heads, .8 and "
-    ".5. Weights are estimated.",
-    "gaussians": f"{len(SEEDS)} seeds. `Mixture(3)` sees 100,000 points once, from a cold start; "
-    "scikit-learn's\n`GaussianMixture(3, tol=1e-6)` sees them until it converges, from its default "
-    "start. Nats a point,\nover 20,000 others. With centres from N(0, 2²) clusters overlap so that "
-    "batch EM needs up to 300 passes:\nnothing is promised there.",
+    "coins": f"{len(SEEDS)} seeds; of each the larger error of the two probabilities of heads, .8 "
+    "and .5. Weights are estimated.",
+    "gaussians": f"{len(SEEDS)} seeds. `Mixture(3)` learns 100,000 points once, from a cold start; "
+    "scikit-learn's\n`GaussianMixture(3, tol=1e-6)` iterates over them until it converges, from "
+    "its default "
+    "start. Nats a point,\nover 20,000 other points. With centres from N(0, 2²) clusters overlap "
+    "so that "
+    "batch EM needs up to 300 passes:\nno accuracy is documented for them.",
     "hostile": "Scales from 1e-6 to 1e6, a third of them far from 0. Collapsed: an eigenvalue of a "
-    "covariance at\nmost 1e-9 of the scale's, or a number that is not finite.",
+    "covariance at\nmost 1e-9 of that of the scale, or a number that is not finite.",
     "drift": "Two Normal components 1e6 away from 0, learned in one pass.",
     "shards": f"{len(SEEDS)} seeds, medians, nats a point; priors given, cold start, 20,000 points "
-    "a shard. The target of\nwhat is merged is what one pass loses on a shard.",
+    "a shard. The target for\nmerged shards is the loss of one pass over a shard.",
     "count": f"{len(SEEDS)} seeds; the note has other numbers of components, and how often they "
-    "were found. A stream is\nlearned once: by a `DirichletProcessMixture`, and by `Prequential`, "
+    "were chosen. A stream is\nlearned once: by a `DirichletProcessMixture`, and by `Prequential`, "
     "whose best mixture is counted.",
 }
 TABLES = {

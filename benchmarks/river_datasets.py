@@ -1,4 +1,4 @@
-"""Compare the River estimators with River's own on data sets that come with River.
+"""Compare the estimators of seqbayes.river with those of River on River's data sets.
 
 Run `python benchmarks/river_datasets.py > benchmarks/river_datasets.md`; it takes two minutes.
 Every model predicts each observation before it learns it (River's `progressive_val_score`).
@@ -23,31 +23,31 @@ CLASSIFICATION = [datasets.Phishing, datasets.Bananas, datasets.ImageSegments]
 REGRESSION = [datasets.TrumpApproval, datasets.ChickWeights]
 
 NOTES = """\
-The classifiers differ in what they make of few observations. `GaussianNB` plugs in estimates of the
+The classifiers differ mainly with few observations. `GaussianNB` plugs in estimates of the
 mean and variance, where a variance may be 0, and adds 1e-9 to every density. `ConjugateNB` has
 Student's t predictives, whose priors, worth one observation, come from all classes together; their
-heavier tails temper what makes any naive Bayes too sure of itself, features that depend on each
-other. On Bananas both draw nearly the same boundary between two Gaussians, which classes curved
-around each other defeat; the accuracies differ by one observation in 5300. `MixtureDiscriminant`
-has several Gaussians per class, and does not mind.
+heavier tails reduce the overconfidence of naive Bayes with dependent features. On Bananas both
+have nearly the same boundary, between two Gaussians, although the classes are curved around each
+other; the accuracies differ by one observation in 5300. `MixtureDiscriminant` has several
+Gaussians per class, which can describe these shapes.
 
-`MixtureDiscriminant` places its components by the first observations. Behind a `StandardScaler`
-those are scaled by what little was seen, and on Phishing, of 1250 observations, that costs it more
-than one point of accuracy against `GaussianNB`, though less log loss. Behind a scaler that has seen
-the data beforehand it does as well as without one.
+`MixtureDiscriminant` starts its components from the first observations. After a `StandardScaler`,
+their scale depends on few data. On Phishing, with 1250 observations, its accuracy is therefore more
+than one point below that of `GaussianNB`, although its log loss is lower. After a scaler that has
+learned the data in advance, it is as accurate as without one.
 
-`BayesianLinearRegression` has no intercept, so that a target or features far from 0 cost it. Behind
-a `StandardScaler` both regressions lose: both data sets are ordered by time, and what is scaled by
-the earlier data no longer apply.
+`BayesianLinearRegression` has no intercept, so its error is larger if the target or the features
+are far from 0. After a `StandardScaler` both regressions are worse: both data sets are ordered by
+time, and the scale of earlier data does not fit later ones.
 """
 
 
 def main():
     print("# River's data sets\n")
     print(f"seqbayes {metadata.version('seqbayes')}, River {metadata.version('river')}.", end=" ")
-    print("Defaults throughout; scaled: behind a `StandardScaler`. Times are of one")
-    print("prediction with the learning that follows it, as measured by `progressive_val_score`")
-    print("on one shared machine: good for a comparison within a row only.\n")
+    print("Defaults throughout; scaled: after a `StandardScaler`. Times are for one")
+    print("prediction and learning step, as measured by `progressive_val_score`")
+    print("on one shared machine: comparable only within a row.\n")
     models = {
         "ConjugateNB": ConjugateNB,
         "MixtureDiscriminant": lambda: MixtureDiscriminant(seed=1),
@@ -72,7 +72,7 @@ def compare(title, sources, models, names):
         for scaled in (False, True):
             found = [progressive(source, make(), scaled) for make in models.values()]
             columns = [text for pair in zip(*found, strict=True) for text in pair]
-            print(row(source.__name__, "scaled" if scaled else "as they are", *columns))
+            print(row(source.__name__, "scaled" if scaled else "unscaled", *columns))
     print()
 
 

@@ -1,7 +1,7 @@
 """A long run: `seqbayes run` on many events from a pipe, with its memory and rate over time.
 
-The events are 20,000 lines over 1,000 keys, again and again: a keyed Beta, and a keyed normal with
-a half-life in event time. One in ten thousand cannot be used. What is committed is read from the
+The events are 20,000 lines over 1,000 keys, repeated: a keyed Beta, and a keyed normal with
+a half-life in event time. One in ten thousand cannot be used. Committed data are read from the
 store while the runner writes to it.
 """
 
@@ -89,12 +89,12 @@ def committed(path: Path) -> tuple[int, float]:
             return sum(place.events for place in store.places()), sum(
                 each.stat().st_size for each in path.parent.glob("beliefs.db*")
             ) / 1e6
-    except StoreError:  # not there yet
+    except StoreError:  # it does not exist yet
         return 0, 0.0
 
 
 def processor(pid: int) -> float:
-    """Processor seconds that a process has taken."""
+    """Processor time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -38,7 +38,7 @@ ROUNDS = {"learning": 25, "answers": 25, "peers": 9, "bulk": 11, "processes": 15
 
 
 class Counter:
-    """The least that learning could be in Python."""
+    """The minimum of learning in Python."""
 
     def __init__(self) -> None:
         self.a = 0
@@ -96,7 +96,7 @@ def learning() -> Iterator[Row]:
         yield Row(name, shown, f"{target} ×", verdict(value, target), note)
 
 
-# What a state answers.
+# Answers of a state.
 
 
 def answers() -> Iterator[Row]:
@@ -265,7 +265,7 @@ def processes() -> Iterator[Row]:
             yield Row(name, median)
 
 
-# The same three things in every library that has them: one trial, the mean, an interval.
+# One trial, the mean and an interval, in every library that has them.
 
 
 def river_peer() -> dict[str, Callable[[], Any]]:
@@ -336,15 +336,15 @@ def peers() -> Iterator[Row]:
 
 TITLES = {
     "learning": "One observation",
-    "answers": "What a state answers",
+    "answers": "Answers of a state",
     "bulk": f"learn_many of {N:,} observations, validated, against numpy without validation",
     "processes": "Whole processes",
-    "peers": "A Beta and a trial, elsewhere",
+    "peers": "A Beta and a trial in other libraries",
 }
 NOTES = {
     "learning": "Per observation, the time of an empty loop subtracted.",
-    "answers": "Shortest of all rounds, an empty statement subtracted. The target of p(x) is for "
-    "labels; of counts and\nnumbers it takes gamma functions.",
+    "answers": "Shortest of all rounds, an empty statement subtracted. The target of p(x) applies "
+    "to labels; for counts and\nnumbers it needs gamma functions.",
     "bulk": "",
     "processes": "Times are medians; bytecode is cached, as after an installation.",
     "peers": "Each through a function call, an empty one subtracted. river's Beta has neither mean "

@@ -1,6 +1,6 @@
-"""Streams: `seqbayes run` against bare decoding and the loop one writes today, commits, memory.
+"""Streams: `seqbayes run` compared with bare decoding and a loop with River; commits; memory.
 
-What is compared is timed in turns within each of several rounds; a ratio is the median over the
+The alternatives are timed in turns within each of several rounds; a ratio is the median over the
 rounds.
 """
 
@@ -43,7 +43,7 @@ by = "shop"
 
 
 class Sale(msgspec.Struct):
-    """What is needed of an event."""
+    """The fields of an event that are read."""
 
     shop: str
     sold: bool
@@ -80,7 +80,7 @@ def decoded(path: Path) -> None:
 
 
 def by_hand(path: Path) -> None:
-    """Beliefs by key as one keeps them with River: fast to write, and gone with the process."""
+    """Beliefs by key in a dictionary with River: short, and lost when the process ends."""
     beliefs = collections.defaultdict(proba.Beta)
     with path.open() as file:
         for line in file:
@@ -177,7 +177,7 @@ def memory():
         path = str(Path(name, "new.db"))
         again = str(Path(name, "again.db"))
         for what, file, words in (
-            ("keys that have come", path, ()),
+            ("new keys", path, ()),
             ("keys restored from the store", again, ()),
             ("the same, all read", again, ("read",)),
         ):
@@ -197,10 +197,12 @@ TITLES = {
 }
 NOTES = {
     "reading": f"{EVENTS:,} lines from a file; {ROUNDS} rounds. `run` commits to SQLite on disk, "
-    "and keeps history and its\nplace in the file; bare decoding reads the lines into a msgspec "
-    "Struct of the two fields; the loop with River keeps\nnothing. Processor time, so that others "
-    "on the machine, and its disk, count little.",
-    "commits": "By the clock, the sync to the disk included.",
+    "and stores the history and the\noffset in the file; bare decoding reads the lines into a "
+    "msgspec "
+    "Struct of the two fields; the loop with River stores\nnothing. Times are processor time, "
+    "which "
+    "depends little on other processes and the disk.",
+    "commits": "Wall time, including the sync to the disk.",
     "memory": "Resident memory of a process with one more belief, by key.",
 }
 TABLES = {"reading": reading, "commits": commits, "memory": memory}

@@ -1,6 +1,6 @@
-"""Events from Redis, NATS and Kafka into durable beliefs, against what their clients alone take.
+"""Events from Redis, NATS and Kafka into durable beliefs, compared with their clients alone.
 
-On both sides stand real servers on loopback and the same messages. The client alone reads them and
+Both use real servers on the loopback interface and the same messages. The client alone reads and
 decodes them by msgspec into a struct of the two fields; seqbayes reads them through a pipeline that
 keeps a Beta belief for each of 100 keys and commits to SQLite once a second, and at the end. Both
 begin with the connection and end with the last message, in turns within each round.
@@ -21,7 +21,8 @@ import msgspec
 from _shared import Row, machine, run, verdict
 
 from seqbayes import Beta
-from seqbayes.stream import Belief, Pipeline, open_store, registry
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.source import load_source
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demos"))
 import _servers as servers
@@ -38,9 +39,9 @@ TITLES = {
 }
 NOTES = {
     "redis": "The client is redis-py with hiredis, 5,000 entries at a time. Writes are in Redis'"
-    " append-only file before they are answered, deliveries to a group included.",
-    "nats": "The client is nats-py: an ordered consumer with a callback, which of its ways to read"
-    " a stream is the fastest.",
+    " append-only file before they are answered, including deliveries to a group.",
+    "nats": "The client is nats-py: an ordered consumer with a callback, its fastest way to read a"
+    " stream.",
     "kafka": "The client is confluent-kafka, 5,000 messages at a time from three partitions; the"
     " broker is Tansu, in memory.",
 }
@@ -68,7 +69,7 @@ def messages() -> list[bytes]:
 def pipeline(options: dict[str, object]) -> None:
     """Keep the beliefs until all messages have been read."""
     options = dict(options)
-    source = registry.load_kind(str(options.pop("kind")))(**options)
+    source = load_source(str(options.pop("kind")))(**options)
     belief = Belief("sold", Beta(), field="sold", by="shop")
     with tempfile.TemporaryDirectory() as directory:
         store = open_store(f"{directory}/beliefs.db")
@@ -82,7 +83,7 @@ def pipeline(options: dict[str, object]) -> None:
 def compare(name: str, own: Callable[[], None], peer: Callable[[], None]) -> Row:
     """Time both in turns; the ratio is the median over the rounds."""
     times: dict[str, list[float]] = {"own": [], "peer": []}
-    for each in (own, peer):  # what is imported and compiled once, is so before
+    for each in (own, peer):  # import and compile everything in advance
         each()
     for _ in range(ROUNDS):
         for side, each in (("own", own), ("peer", peer)):
@@ -106,7 +107,7 @@ def serve(kind: type[servers.Server]) -> servers.Server | None:
         print(f"Left out: {kind.lacking}\n")
         return None
     server = kind(tempfile.mkdtemp(prefix="seqbayes-bench-"))
-    atexit.register(server.end)  # also where a measurement fails
+    atexit.register(server.end)  # also if a measurement fails
     server.make(STREAM)
     return server
 
