@@ -1,4 +1,4 @@
-"""Posted events: an identity is remembered only if a belief learned its event."""
+"""Posted events: an identity is remembered only if a belief learned its event, and counts once."""
 
 import json
 
@@ -9,6 +9,7 @@ from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import PostedRequest
+from seqbayes.stream.verbs import dead_letters
 
 BELIEFS = [
     Belief("north", Beta(), field="sold", where={"shop": "north"}),
@@ -105,6 +106,69 @@ def test_an_event_that_is_learned_by_a_retry_is_not_learned_again(tmp_path):
     again.pipeline.close()
     (found,) = stream.show(url, "north")
     assert found.state.posterior == (3.0, 2.0)
+
+
+def serve(url, *requests, beliefs=BELIEFS):
+    """Post requests to a server that is stopped afterwards; return the numbers of learned events."""
+    server = Server(open_store(url), beliefs)
+    counts = [server.post(*events).accepted for events in requests]
+    server.pipeline.close()
+    return counts
+
+
+def retry(url, config):
+    done = stream.dead_letters(url).retry(parse_config(config.encode()))
+    return done.used, done.duplicates, done.left
+
+
+@pytest.mark.parametrize("chunk", [1, 2000])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_retry_skips_an_event_whose_corrected_copy_was_learned(
+    chunk, copies, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dead_letters, "CHUNK", chunk)
+    url = str(tmp_path / "b.db")
+    refused = REFUSED | {"bought": True}
+    other = refused | {"id": 2}
+    assert serve(url, *[[refused, other]] * copies, [GOOD]) == [0] * copies + [1]
+    # event 1 was corrected; of the copies of event 2 one counts
+    assert retry(url, CONFIG) == (1, 2 * copies - 1, 0)
+    assert retry(url, CONFIG) == (0, 0, 0)
+    (found,) = stream.show(url, "north")
+    assert found.state.posterior == (3.0, 1.0)
+    assert serve(url, [GOOD, GOOD | {"id": 2}]) == [0]
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_retry_learns_an_event_that_another_belief_had_learned(corrected, tmp_path):
+    url = str(tmp_path / "b.db")
+    beliefs = [Belief("all", Beta(), field="bought"), BELIEFS[0]]
+    config = CONFIG.replace("[belief.south]", "[belief.all]")
+    config = config.replace('where = { shop = "south" }', "")
+    event = REFUSED | {"bought": True}
+    # the second copy is a duplicate: the first one was learned by the other belief
+    requests = [[event], [event | {"sold": True}]][: 1 + corrected]
+    assert serve(url, *requests, beliefs=beliefs) == [1, 0][: 1 + corrected]
+    assert retry(url, config) == (1, 0, 0)
+    for name in ("all", "north"):
+        (found,) = stream.show(url, name)
+        assert found.state.posterior == (2.0, 1.0)
+    assert retry(url, config) == (0, 0, 0)
+
+
+def test_a_retry_of_an_event_that_no_belief_selects_leaves_it(tmp_path):
+    url = str(tmp_path / "b.db")
+    serve(url, [REFUSED | {"bought": True}])
+    assert retry(url, CONFIG.replace('"north"', '"elsewhere"')) == (0, 0, 1)
+    assert retry(url, CONFIG) == (1, 0, 0)
+
+
+def test_the_command_names_events_that_were_learned_before(tmp_path, capsys):
+    url = str(tmp_path / "b.db")
+    serve(url, [REFUSED | {"bought": True}], [GOOD])
+    (tmp_path / "c.toml").write_text(CONFIG)
+    assert cli.main(["dead-letters", url, "--retry", str(tmp_path / "c.toml")]) == 0
+    assert "0 used, 1 were learned before, 0 left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("event", [REFUSED, UNSELECTED])

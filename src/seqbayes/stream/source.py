@@ -79,7 +79,8 @@ class Source:
     served : bool
         Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
     id : str or None
-        The field that identifies an event, if events are deduplicated.
+        The field that identifies an event, if events are deduplicated. The source adds the
+        identities of learned events, with their positions, to `Changes.ids`.
     token_type : type
         The type of its tokens, which a stored token is checked against.
     collectors : sequence of Collector

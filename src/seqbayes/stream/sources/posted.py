@@ -162,7 +162,7 @@ class SeenIds:
     def recall(self, ids: Iterable[SeenId]) -> None:
         """Load what was committed, oldest first."""
         for identity, number, note in ids:
-            self._known[identity] = note
+            self._known[identity] = note if identity.startswith("k:") else ""
             self._number = number
 
     def has(self, identity: str) -> bool:
@@ -191,17 +191,20 @@ class SeenIds:
     def remember(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
         """Remember a request and its learned events, in the commit as well as here."""
         self._outcomes[request.number] = outcome
-        ids = zip(request.ids, request.lines, strict=False)
-        new = [(key_of(identity), "") for identity, line in ids if line not in request.unused]
+        for identity, line in zip(request.ids, request.lines, strict=False):
+            if line not in request.unused:
+                # the position, by which a retry of dead letters recognises this event
+                self._add(changes, key_of(identity), f"[{request.number},{line}]", "")
         if request.key:
             note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
-            new.append((f"k:{request.key}", note))
-        for identity, note in new:
-            self._number += 1
-            self._known[identity] = note
-            changes.ids.append(SeenId(identity, self._number, note))
+            self._add(changes, f"k:{request.key}", note, note)
         while len(self._known) > self._most:
             changes.forgotten.append(self._known.popitem(last=False)[0])
+
+    def _add(self, changes: Changes, identity: str, stored: str, kept: str) -> None:
+        self._number += 1
+        self._known[identity] = kept
+        changes.ids.append(SeenId(identity, self._number, stored))
 
     def end(self, request: PostedRequest) -> Outcome:
         """Note that a request is committed, and return its outcome."""

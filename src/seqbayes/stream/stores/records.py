@@ -48,7 +48,11 @@ class StoredState(NamedTuple):
 
 
 class SeenId(NamedTuple):
-    """The identity of an event that must count once; `number` orders identities by age."""
+    """The identity of an event that must count once.
+
+    `number` orders identities by age. `note` is the position of the event (JSON); versions before 6
+    of the tables did not store it.
+    """
 
     id: str
     number: int

@@ -7,9 +7,7 @@ import itertools
 import shutil
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -17,21 +15,10 @@ from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.options import positive_int
 from seqbayes.console.status import NO_RESULT, USAGE_ERROR
 from seqbayes.console.text import count_of, printable, shorten
-from seqbayes.events.fields import Layout
 from seqbayes.stream.config import Config
-from seqbayes.stream.pipeline import LONGEST_RAW
-from seqbayes.stream.source import Source
-from seqbayes.stream.sources.posted import key_of, read_identity
-from seqbayes.stream.stores import (
-    Changes,
-    DeadLetter,
-    SeenId,
-    Store,
-    StoredLetter,
-    StoredState,
-    open_store,
-)
-from seqbayes.stream.table import Table
+from seqbayes.stream.retry import Retried as Retried
+from seqbayes.stream.retry import Retry
+from seqbayes.stream.stores import StoredLetter, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     add_store,
@@ -57,14 +44,6 @@ With --retry, each event that the corrected configuration can use is learned exa
 removed from the dead letters in the same transaction. The others remain.
 
 {EPILOG}"""
-
-
-@dataclass
-class Retried:
-    """Numbers of dead letters used, and left."""
-
-    used: int = 0
-    left: int = 0
 
 
 class DeadLetters:
@@ -116,8 +95,9 @@ class DeadLetters:
 
         Each event is learned exactly once, by its belief, or by all beliefs if it could not be
         decoded: it is removed from the dead letters in the transaction that stores the belief. The
-        others remain. A belief with a half-life in time gives an event the weight that it would
-        have had; a belief that depends on the order of events learns it now.
+        others remain. If events have identities, one whose corrected copy was learned is removed,
+        too, and is not learned. A belief with a half-life in time gives an event the weight that it
+        would have had; a belief that depends on the order of events learns it now.
 
         Parameters
         ----------
@@ -134,117 +114,13 @@ class DeadLetters:
         with open_store(self.url, "open") as store:
             source = config.open_source()
             source.close()
-            retry = _Retry(store, config, source)
+            retry = Retry(store, config, source)
             letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or source.name)))
             if tracker is not None:
                 letters = iter(tracker.track(letters))
             while chunk := list(itertools.islice(letters, CHUNK)):
                 retry.learn(chunk)
             return retry.done
-
-
-class _Retry:
-    """The beliefs of a configuration, learning dead letters."""
-
-    def __init__(self, store: Store, config: Config, source: Source) -> None:
-        self.done = Retried()
-        self._store = store
-        self._source = source
-        text = source.text
-        slots = [slot for belief in config.beliefs for slot in belief.slots]
-        self._layout = Layout(slots, text)
-        self._tables = {belief.name: Table(belief, self._layout) for belief in config.beliefs}
-        store.acquire()
-        for name, table in self._tables.items():
-            store.declare(name, table.declaration)
-            table.restore((row.key, row.state, row.used) for row in store.states(name))
-
-    def learn(self, letters: Sequence[StoredLetter]) -> None:
-        """Learn the letters that can be used, and commit."""
-        records = {each.number: self._record(each.letter) for each in letters}
-        usable = [each for each in letters if records[each.number] is not None]
-        settled: list[int] = []
-        refused: list[DeadLetter] = []
-        for name in ("", *self._tables):
-            chosen = [each for each in usable if each.letter.belief == name]
-            batch: list[Any] = [records[each.number] for each in chosen]
-            bad: set[int] = set()
-            events, index = self._layout.decode(
-                batch,
-                lambda i, reason, bad=bad: bad.add(i),  # type: ignore[misc]
-            )
-            if name:
-                self._tables[name].learn(events, index, lambda i, reason, bad=bad: bad.add(i))  # type: ignore[misc]
-            else:
-                refused += self._learn_by_all(chosen, events, index)
-            settled += [each.number for i, each in enumerate(chosen) if i not in bad]
-        learned = [each for each in usable if each.number in set(settled)]
-        self._commit(settled, refused, self._new_ids(learned))
-        self.done.used += len(settled)
-        self.done.left += len(letters) - len(settled)
-
-    def _learn_by_all(
-        self, letters: Sequence[StoredLetter], events: Sequence[Any], index: Sequence[int]
-    ) -> list[DeadLetter]:
-        """Let all beliefs learn events that can be decoded now; return those that some reject."""
-        refused: list[DeadLetter] = []
-        for name, table in self._tables.items():
-            table.learn(
-                events,
-                index,
-                lambda i, why, name=name: refused.append(  # type: ignore[misc]
-                    letters[i].letter._replace(belief=name, reason=printable(why, 500))
-                ),
-            )
-        return refused
-
-    def _record(self, letter: DeadLetter) -> bytes | Mapping[str, Any] | None:
-        """Return the event as its source delivered it; None if it was truncated."""
-        if len(letter.raw) >= LONGEST_RAW:
-            return None
-        if not self._source.text:
-            return letter.raw
-        try:
-            return msgspec.json.decode(letter.raw, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-
-    def _new_ids(self, letters: Sequence[StoredLetter]) -> list[SeenId]:
-        """Return the identities of learned events, so that they are duplicates if posted again."""
-        source = self._source
-        if source.id is None:
-            return []
-        known = list(self._store.ids(source.name))
-        taken = {each.id for each in known}
-        number = max((each.number for each in known), default=0)
-        new = []
-        for stored in letters:
-            identity = read_identity(stored.letter.raw, source.id)
-            if stored.letter.source != source.name or identity is None:
-                continue
-            if (key := key_of(identity)) not in taken:
-                taken.add(key)
-                number += 1
-                new.append(SeenId(key, number, ""))
-        return new
-
-    def _commit(
-        self, settled: Sequence[int], refused: Sequence[DeadLetter], ids: list[SeenId]
-    ) -> None:
-        if not settled:
-            return
-        states = [
-            StoredState(name, *row)
-            for name, table in self._tables.items()
-            for row in table.changes()
-        ]
-        gone = [(name, key) for name, table in self._tables.items() for key in table.gone]
-        name = self._source.name if ids else None
-        token = None if name is None else self._store.token(name)
-        changes = Changes(name, token, 0, states, gone, refused, [], settled, ids)
-        self._store.commit(changes)
-        for table in self._tables.values():
-            table.committed()
 
 
 def dead_letters(url: str, source: str | None = None) -> DeadLetters:
@@ -355,13 +231,15 @@ def _retry(args: argparse.Namespace, log: Log) -> int:
         done = dead_letters(args.store, args.source).retry(config, tracker)
     finally:
         tracker.done()
+    again = f", {done.duplicates:,} were learned before" if done.duplicates else ""
     log.event(
         "retried",
-        f"{done.used:,} used, {done.left:,} left in {args.store}",
+        f"{done.used:,} used{again}, {done.left:,} left in {args.store}",
         used=done.used,
         left=done.left,
+        duplicates=done.duplicates,
     )
-    return 0 if done.used or not done.left else NO_RESULT
+    return 0 if done.used or done.duplicates or not done.left else NO_RESULT
 
 
 def _drop(args: argparse.Namespace) -> int:

@@ -1,0 +1,177 @@
+"""Learning dead letters again, each event exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from seqbayes.console.text import printable
+from seqbayes.events.fields import Layout
+from seqbayes.stream.config import Config
+from seqbayes.stream.pipeline import LONGEST_RAW
+from seqbayes.stream.source import Source
+from seqbayes.stream.sources.posted import key_of, read_identity
+from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter, StoredState
+from seqbayes.stream.table import Table
+
+
+@dataclass
+class Retried:
+    """Numbers of dead letters used, left, and of events that had been learned before.
+
+    The last ones are removed: another event with the same identity was learned after them.
+    """
+
+    used: int = 0
+    left: int = 0
+    duplicates: int = 0
+
+
+class Retry:
+    """The beliefs of a configuration, learning dead letters.
+
+    Parameters
+    ----------
+    store
+        The store, whose lease is acquired.
+    config
+        The configuration.
+    source
+        Its source, which tells how events are decoded, and which field identifies them.
+
+    Attributes
+    ----------
+    done
+        What has become of the letters so far.
+    """
+
+    def __init__(self, store: Store, config: Config, source: Source) -> None:
+        self.done = Retried()
+        self._store = store
+        self._source = source
+        text = source.text
+        slots = [slot for belief in config.beliefs for slot in belief.slots]
+        self._layout = Layout(slots, text)
+        self._tables = {belief.name: Table(belief, self._layout) for belief in config.beliefs}
+        store.acquire()
+        for name, table in self._tables.items():
+            store.declare(name, table.declaration)
+            table.restore((row.key, row.state, row.used) for row in store.states(name))
+        known = [] if source.id is None else list(store.ids(source.name))
+        self._places = {each.id: each.note for each in known}
+        self._number = max((each.number for each in known), default=0)
+        self._settled: set[int] = set()
+        self._refused: list[DeadLetter] = []
+        self._ids: list[SeenId] = []
+
+    def learn(self, letters: Sequence[StoredLetter]) -> None:
+        """Learn the letters that can be used, and commit."""
+        for some in self._rounds(letters):
+            unlearned = [each for each in some if not self._is_duplicate(each)]
+            for name in ("", *self._tables):
+                self._learn_by(name, [each for each in unlearned if each.letter.belief == name])
+            duplicates = {each.number for each in some}.difference(e.number for e in unlearned)
+            self.done.duplicates += len(duplicates)
+            self._settled |= duplicates
+        self.done.left += len(letters) - len(self._settled)
+        if self._settled:
+            self._commit()
+
+    def _rounds(self, letters: Sequence[StoredLetter]) -> list[list[StoredLetter]]:
+        """Divide letters so that none has the identity of another event of its round.
+
+        Whether the second event with an identity is a duplicate depends on whether the first one
+        is learned.
+        """
+        rounds: list[list[StoredLetter]] = []
+        places: dict[str, list[str]] = {}
+        for each in letters:
+            key, number = self._key(each.letter), 0
+            if key is not None:
+                seen = places.setdefault(key, [])
+                if each.letter.position not in seen:
+                    seen.append(each.letter.position)
+                number = seen.index(each.letter.position)
+            rounds += [[] for _ in range(len(rounds), number + 1)]
+            rounds[number].append(each)
+        return rounds
+
+    def _key(self, letter: DeadLetter) -> str | None:
+        """Return the key under which the identity of an event is stored, if it has one."""
+        source = self._source
+        if source.id is None or letter.source != source.name:
+            return None
+        identity = read_identity(letter.raw, source.id)
+        return None if identity is None else key_of(identity)
+
+    def _is_duplicate(self, each: StoredLetter) -> bool:
+        """Whether another event with the identity of this one was learned."""
+        key = self._key(each.letter)
+        # the same event may have been learned by other beliefs; older stores do not tell
+        return key is not None and self._places.get(key, "") not in ("", each.letter.position)
+
+    def _learn_by(self, name: str, letters: Sequence[StoredLetter]) -> None:
+        """Learn letters that a belief refused, or with an empty name, that were not decoded."""
+        records = {each.number: self._record(each.letter) for each in letters}
+        letters = [each for each in letters if records[each.number] is not None]
+        batch: list[Any] = [records[each.number] for each in letters]
+        events, index = self._layout.decode(batch, lambda i, reason: None)
+        tables = {name: self._tables[name]} if name else self._tables
+        learned: set[int] = set()
+        refused: list[tuple[int, str, str]] = []
+        for by, table in tables.items():
+            found = table.learn(
+                events,
+                index,
+                lambda i, why, by=by: refused.append((i, by, why)),  # type: ignore[misc]
+            )
+            learned.update(found)
+        self.done.used += len(learned)
+        self._note_ids([letters[i] for i in sorted(learned)])
+        if not name:  # each of the beliefs that refused the event gets its own letter
+            self._refused += [
+                letters[i].letter._replace(belief=by, reason=printable(why, 500))
+                for i, by, why in refused
+            ]
+            learned.update(i for i, *_ in refused)
+        self._settled.update(letters[i].number for i in learned)
+
+    def _record(self, letter: DeadLetter) -> bytes | Mapping[str, Any] | None:
+        """Return the event as its source delivered it; None if it was truncated."""
+        if len(letter.raw) >= LONGEST_RAW:
+            return None
+        if not self._source.text:
+            return letter.raw
+        try:
+            return msgspec.json.decode(letter.raw, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    def _note_ids(self, letters: Sequence[StoredLetter]) -> None:
+        """Remember learned events, so that they are duplicates if they are posted again."""
+        for each in letters:
+            key = self._key(each.letter)
+            if key is not None and key not in self._places:
+                self._number += 1
+                self._places[key] = each.letter.position
+                self._ids.append(SeenId(key, self._number, each.letter.position))
+
+    def _commit(self) -> None:
+        states = [
+            StoredState(name, *row)
+            for name, table in self._tables.items()
+            for row in table.changes()
+        ]
+        gone = [(name, key) for name, table in self._tables.items() for key in table.gone]
+        name = self._source.name if self._ids else None
+        token = None if name is None else self._store.token(name)
+        settled = sorted(self._settled)
+        self._store.commit(
+            Changes(name, token, 0, states, gone, self._refused, [], settled, self._ids)
+        )
+        for table in self._tables.values():
+            table.committed()
+        self._settled, self._refused, self._ids = set(), [], []
