@@ -109,7 +109,7 @@ def test_an_event_that_is_learned_by_a_retry_is_not_learned_again(tmp_path):
 
 
 def serve(url, *requests, beliefs=BELIEFS):
-    """Post requests to a server that is stopped afterwards; return the numbers of learned events."""
+    """Post requests to a server and stop it; return the numbers of learned events."""
     server = Server(open_store(url), beliefs)
     counts = [server.post(*events).accepted for events in requests]
     server.pipeline.close()
