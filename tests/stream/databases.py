@@ -1,6 +1,7 @@
 """Access to the database of a store that bypasses seqbayes."""
 
 import sqlite3
+import zlib
 
 
 def query(url, *statements):
@@ -28,3 +29,32 @@ def terminate(url, name):
     """Close all connections with a name on the PostgreSQL server."""
     found = f"pg_stat_activity WHERE application_name = '{name}'"
     query(url, f"SELECT pg_terminate_backend(pid, 5000) FROM {found}")
+
+
+def downgrade(url, version):
+    """Turn a store into one of an older version of the tables."""
+    rows = query(url, "SELECT belief, key, state FROM seqbayes_states")
+    drops = ["seqbayes_states DROP COLUMN since_crc", "seqbayes_lease DROP COLUMN crc"]
+    if version < 5:
+        tables = ["beliefs", "sources", "dead_letters", "history", "ids"]
+        tables += ["states"] if version < 4 else []
+        drops += [f"seqbayes_{table} DROP COLUMN crc" for table in tables]
+    if version < 3:
+        drops.append("seqbayes_lease DROP COLUMN pulse")
+    query(
+        url,
+        *(f"ALTER TABLE {drop}" for drop in drops),
+        *(["DROP TABLE seqbayes_ids"] if version < 2 else []),
+        "DELETE FROM seqbayes_meta WHERE name = 'id'",
+        f"UPDATE seqbayes_meta SET value = '{version}'",
+    )
+    if version < 4:
+        return
+    for belief, key, state in rows:  # of the texts alone
+        crc = zlib.crc32(f"{key}{state}".encode())
+        where = f"belief = '{belief}' AND key = '{key}'"
+        query(url, f"UPDATE seqbayes_states SET crc = {crc} WHERE {where}")
+    if version == 5:
+        for name, token in query(url, "SELECT name, token FROM seqbayes_sources"):
+            crc = zlib.crc32(f"{name}{token}".encode())
+            query(url, f"UPDATE seqbayes_sources SET crc = {crc} WHERE name = '{name}'")

@@ -27,7 +27,7 @@ from seqbayes.stream import (
 )
 from seqbayes.stream.forms import read_state
 from seqbayes.stream.sources import Query
-from seqbayes.stream.stores import sql
+from seqbayes.stream.stores import database
 
 CONFIG = """
 store = "b.db"
@@ -380,17 +380,17 @@ def test_an_older_store_is_migrated_completely_or_not_at_all(durable_url, monkey
     # as before stores had counts
     query(durable_url, "ALTER TABLE seqbayes_sources DROP COLUMN events")
     query(durable_url, "UPDATE seqbayes_meta SET value = '1'")
-    monkeypatch.setattr(sql, "VERSION", 2)
+    monkeypatch.setattr(database, "VERSION", 2)
     column = "ALTER TABLE seqbayes_sources ADD COLUMN events BIGINT NOT NULL DEFAULT 5"
-    monkeypatch.setattr(sql, "MIGRATIONS", {1: [column, "no SQL at all"]})
+    monkeypatch.setattr(database, "MIGRATIONS", {1: [column, "no SQL at all"]})
     for mode in ("create", "open", "read"):
         with pytest.raises(StoreError, match="syntax error"):
             open_store(durable_url, mode)
-    monkeypatch.setattr(sql, "MIGRATIONS", {1: [column]})
+    monkeypatch.setattr(database, "MIGRATIONS", {1: [column]})
     with open_store(durable_url, "read") as store:
         assert store.version == 2
     (answer,) = stream.show(durable_url)
     assert answer.state.n_samples == 1.0
-    monkeypatch.setattr(sql, "VERSION", 1)
+    monkeypatch.setattr(database, "VERSION", 1)
     with pytest.raises(StoreError, match="has version 2, and this seqbayes reads up to 1"):
         list(stream.show(durable_url))

@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from databases import named, query, terminate
+from databases import downgrade, named, query, terminate
 from memory import Listed, lines
 from servers import Proxy
 
@@ -22,8 +22,8 @@ from seqbayes.stream.stores import (
     Store,
     StoredState,
     check_url,
+    database,
     register_store,
-    sql,
     store_schemes,
 )
 from seqbayes.stream.stores.lease import Holder
@@ -187,14 +187,14 @@ def test_a_lease_is_renewed_while_no_events_arrive(url, monkeypatch):
 
 
 def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monkeypatch):
-    now, next_one = sql.VERSION, sql.VERSION + 1
+    now, next_one = database.VERSION, database.VERSION + 1
     open_store(durable_url).close()
     query(durable_url, f"UPDATE seqbayes_meta SET value = '{next_one}' WHERE name = 'version'")
     message = f"has version {next_one}, and this seqbayes reads up to {now}: upgrade"
     with pytest.raises(StoreError, match=message):
         open_store(durable_url)
-    monkeypatch.setattr(sql, "VERSION", next_one + 1)
-    monkeypatch.setattr(sql, "MIGRATIONS", {next_one: ["CREATE TABLE added (x TEXT)"]})
+    monkeypatch.setattr(database, "VERSION", next_one + 1)
+    monkeypatch.setattr(database, "MIGRATIONS", {next_one: ["CREATE TABLE added (x TEXT)"]})
     for _ in range(2):
         open_store(durable_url).close()
         found = query(durable_url, "SELECT value FROM seqbayes_meta WHERE name = 'version'")
@@ -202,21 +202,9 @@ def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monke
         assert query(durable_url, "SELECT x FROM added") == []
 
 
-def without_checksums():
-    """Return the statements that remove the checksums, which later versions have added."""
-    tables = ["beliefs", "states", "sources", "dead_letters", "history", "ids"]
-    return [f"ALTER TABLE seqbayes_{table} DROP COLUMN crc" for table in tables]
-
-
 def test_a_store_of_version_1_gets_identities(durable_url):
     open_store(durable_url).close()
-    query(
-        durable_url,
-        *without_checksums(),
-        "DROP TABLE seqbayes_ids",
-        "ALTER TABLE seqbayes_lease DROP COLUMN pulse",
-        "UPDATE seqbayes_meta SET value = '1' WHERE name = 'version'",
-    )
+    downgrade(durable_url, 1)
     store = open_store(durable_url)
     store.acquire()
     store.commit(Changes("s", 1, ids=[SeenId("b", 1, "x"), SeenId("a", 2, "")]))
@@ -228,12 +216,7 @@ def test_a_store_of_version_1_gets_identities(durable_url):
 
 def test_a_store_of_version_2_gets_heartbeats(durable_url):
     open_store(durable_url).close()
-    query(
-        durable_url,
-        "ALTER TABLE seqbayes_lease DROP COLUMN pulse",
-        *without_checksums(),
-        "UPDATE seqbayes_meta SET value = '2' WHERE name = 'version'",
-    )
+    downgrade(durable_url, 2)
     with open_store(durable_url) as store:
         store.acquire()
         store.beat_seconds = 0.0

@@ -1,210 +1,40 @@
-"""A store in SQL, the common part of SQLite and PostgreSQL."""
+"""What a store in SQL reads and writes."""
 
 from __future__ import annotations
 
 import itertools
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
-from seqbayes.stream.stores.base import Mode, Store
+from seqbayes.stream.stores.database import NUMBER, Database, have_types
 from seqbayes.stream.stores.records import (
     Changes,
     Contents,
     DeadLetter,
     HistoryPoint,
-    Lease,
-    LeaseError,
     Place,
     Reason,
     SeenId,
     StoredEntry,
     StoredLetter,
-    StoreError,
     surplus_times,
 )
 from seqbayes.stream.stores.tables import (
-    MIGRATIONS,
-    TABLES,
-    VERSION,
     Row,
     checked,
     checksum,
-    row_checksum,
+    is_intact,
 )
 
 _CHUNK = 5000
 """Number of rows that are inserted at once."""
 
 
-class SqlStore(Store):
-    """A store in a database; subclasses implement the first group of methods.
-
-    Parameters
-    ----------
-    url
-        Name of the store in messages.
-    """
-
-    _connection: Any
-    _types: ClassVar[Mapping[str, str]]
-    """The types of the database: that of a generated number, and that of bytes."""
-
-    version = VERSION
-    _identity: str | None = None
-    _for_update = ""
-    """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
-
-    # What a database implements.
-
-    def _translated(self) -> AbstractContextManager[None]:
-        """Raise `StoreError` for errors of the database."""
-        raise NotImplementedError
-
-    def _transaction(self, durable: bool = True) -> AbstractContextManager[None]:
-        """Begin a transaction; commit it at the end, or roll back and raise `StoreError`."""
-        raise NotImplementedError
-
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Execute a statement with ``?`` for each parameter, and return its rows."""
-        raise NotImplementedError
-
-    def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
-        """Insert many rows."""
-        raise NotImplementedError
-
-    def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
-        """Yield rows without loading all of them."""
-        raise NotImplementedError
-
-    def _has_tables(self) -> bool:
-        raise NotImplementedError
-
-    def _refuses_writes(self, error: StoreError) -> bool:
-        """Return whether an operation failed because the database cannot be written."""
-        raise NotImplementedError
-
-    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return the rows of a query outside of transactions."""
-        with self._translated():
-            return self._run(sql, parameters)
-
-    # The tables.
-
-    def _prepare(self, mode: Mode) -> None:
-        """Create missing tables, or upgrade those of an older version.
-
-        A store that is opened for reading is read as it is if it cannot be upgraded: because it
-        cannot be written, or because a runner of the older version is using it.
-        """
-        if mode != "create":
-            with self._translated():
-                if not self._has_tables():
-                    raise StoreError(f"{self.url} is not a store of seqbayes")
-                self.version = self._read_version()
-        if mode != "read" or self.version < VERSION:
-            try:
-                with self._transaction():
-                    self._create_or_upgrade()
-            except StoreError as error:
-                if mode != "read" or not (
-                    isinstance(error, LeaseError) or self._refuses_writes(error)
-                ):
-                    raise
-        self._identity = self._meta("id")
-        self.lease()
-
-    def _create_or_upgrade(self) -> None:
-        if not self._has_tables():
-            for statement in TABLES:
-                self._run(statement.format(**self._types))
-            self._run("INSERT INTO seqbayes_meta VALUES ('version', ?)", [str(VERSION)])
-        self.version = self._read_version()
-        if self.version < VERSION:
-            self._check_free(self._read_lease())
-            for old in range(self.version, VERSION):
-                for statement in MIGRATIONS[old]:
-                    self._run(statement.format(**self._types))
-            self._run("UPDATE seqbayes_meta SET value = ? WHERE name = 'version'", [str(VERSION)])
-            self.version = VERSION
-        if self._meta("id") is None:
-            self._run("INSERT INTO seqbayes_meta VALUES ('id', ?)", [uuid.uuid4().hex])
-
-    def _meta(self, name: str) -> Any:
-        found = self._query("SELECT value FROM seqbayes_meta WHERE name = ?", [name])
-        return found[0][0] if found else None
-
-    def _read_version(self) -> int:
-        """Return the version of the tables, which must not be newer than this one."""
-        text = self._meta("version")
-        try:
-            version = int(text)
-        except (TypeError, ValueError):
-            version = 0
-        if version < 1:
-            raise self._damaged("its version", f"expected a number, got {text!r}")
-        if version > VERSION:
-            raise StoreError(
-                f"{self.url}: the store has version {version}, and this seqbayes reads up to"
-                f" {VERSION}: upgrade"
-            )
-        return version
-
-    # The lease.
-
-    def lease(self) -> Lease:
-        """Return the lease."""
-        return self._read_lease()
-
-    def _read_lease(self, lock: str = "") -> Lease:
-        pulse = "pulse" if self.version >= 3 else "NULL"
-        found = self._query(
-            f"SELECT epoch, serial, holder, expires, {pulse}, (SELECT value FROM seqbayes_meta"
-            f" WHERE name = 'id') FROM seqbayes_lease{lock}"
-        )
-        if len(found) != 1:
-            raise self._damaged("its lease", f"expected one row, got {len(found)}")
-        *values, identity = found[0]
-        if self._identity not in (None, identity):
-            raise StoreError(f"{self.url} was replaced by another store while it was in use")
-        lease = Lease(*values)
-        if not _have_types(lease, _LEASE_TYPES):
-            raise self._damaged("its lease", f"got {tuple(lease)}")
-        return lease
-
-    @contextmanager
-    def transaction(self, durable: bool = True) -> Iterator[Lease]:
-        """Begin a transaction and return the lease; see `WritableStore`.
-
-        The row stays locked until the transaction ends, so that of two runners which start at the
-        same time the second one reads what the first one wrote.
-        """
-        with self._transaction(durable):
-            yield self._read_lease(self._for_update)
-
-    def write_lease(self, lease: Lease) -> None:
-        """Store the lease."""
-        self._run(
-            "UPDATE seqbayes_lease SET epoch = ?, serial = ?, holder = ?, expires = ?, pulse = ?",
-            lease,
-        )
-
-    def close(self) -> None:
-        """Give the lease back, and close the connection.
-
-        Raises
-        ------
-        StoreError
-            If the lease cannot be given back; the connection is closed all the same.
-        """
-        try:
-            self.release()
-        finally:
-            self._connection.close()
+class SqlStore(Database):
+    """A store in SQL: what it reads and writes, given a `Database`."""
 
     # Reading.
 
@@ -228,18 +58,23 @@ class SqlStore(Store):
         parameters: list[Any] = values
         if since is not None:
             of, parameters = f"{of} AND updated >= ?", [*values, since]
+        since_crc = "since_crc" if self.version >= 6 else "NULL"
         sql = (
-            f"SELECT belief, key, state, used, since, updated, {self._crc(4)} FROM seqbayes_states"
-            f" WHERE {of} ORDER BY used"
+            f"SELECT belief, key, state, used, since, updated, {self._crc(4)}, {since_crc}"
+            f" FROM seqbayes_states WHERE {of} ORDER BY used"
         )
         return (self._entry(row, strict) for row in self._stream(sql, parameters))
 
     def _entry(self, row: Row, strict: bool) -> StoredEntry:
         """Return a state after comparing it with its checksum."""
-        *values, crc = row
+        *values, crc, since_crc = row
         entry = StoredEntry(*values)
-        right = _have_types(entry, _ENTRY_TYPES)
-        if right and (crc is None or crc == checksum(entry.key, entry.state)):
+        right = have_types(entry, _ENTRY_TYPES)
+        if (
+            right
+            and is_intact(_written(entry), crc, entry.key, entry.state)
+            and is_intact(_first(entry), since_crc)
+        ):
             return entry
         if right and not strict:
             return entry._replace(state="")
@@ -258,7 +93,7 @@ class SqlStore(Store):
             f"SELECT name, token, events, updated, {self._crc()} FROM seqbayes_sources"
             " ORDER BY name"
         )
-        types = (str, str, int, _NUMBER)
+        types = (str, str, int, NUMBER)
         return [
             Place(*self._verified(row, f"the token of {row[0]!r}", *types))
             for row in self._query(sql)
@@ -294,10 +129,11 @@ class SqlStore(Store):
         return f"SELECT {columns} FROM seqbayes_dead_letters"
 
     def _letter(self, row: Row) -> StoredLetter:
-        types = (int, str, str, str, bytes, str, _NUMBER)
-        number, *values, at = self._verified(row, "a dead letter", *types)
+        # the number is assigned by the database, after the checksum
+        types = (str, str, str, bytes, str, NUMBER)
+        *values, at = self._verified(row[1:], "a dead letter", *types)
         source, position, belief, raw, reason = values
-        return StoredLetter(number, DeadLetter(source, position, belief, raw, reason), at)
+        return StoredLetter(row[0], DeadLetter(source, position, belief, raw, reason), at)
 
     def reasons(self, most: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
@@ -322,17 +158,13 @@ class SqlStore(Store):
         )
         for row in self._stream(sql, values):
             yield HistoryPoint(
-                *self._verified(row, f"the history of belief {belief!r}", str, str, _NUMBER, str)
+                *self._verified(row, f"the history of belief {belief!r}", str, str, NUMBER, str)
             )
-
-    def _crc(self, since: int = 5) -> str:
-        """Return the column of checksums, which a version of the tables has introduced."""
-        return "crc" if self.version >= since else "NULL"
 
     def _verified(self, row: Row, what: str, *types: Any) -> Row:
         """Return a row without its checksum, which must be right, as must the types of values."""
         *values, crc = row
-        if not _have_types(values, types) or crc not in (None, row_checksum(values)):
+        if not (have_types(values, types) and is_intact(values, crc)):
             raise self._damaged(what, "its checksum is wrong")
         return tuple(values)
 
@@ -363,10 +195,10 @@ class SqlStore(Store):
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
         self._insert(
-            "seqbayes_states (belief, key, state, used, since, updated, crc)",
-            [(*row, at, at, checksum(row.key, row.state)) for row in changes.states],
+            _STATES,
+            [_state_row(StoredEntry(*row, at, at)) for row in changes.states],
             "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
-            " updated = excluded.updated, crc = excluded.crc",
+            " updated = excluded.updated, crc = excluded.crc",  # and the time of the first remains
         )
         self._insert(
             "seqbayes_dead_letters (source, position, belief, raw, reason, at, crc)",
@@ -392,11 +224,13 @@ class SqlStore(Store):
             " crc = excluded.crc",
         )
         token = msgspec.json.encode(changes.token).decode()
+        before = self._run("SELECT events FROM seqbayes_sources WHERE name = ?", [changes.source])
+        events = changes.events + sum(count for (count,) in before)
         self._insert(
             "seqbayes_sources (name, token, events, updated, crc)",
-            checked([(changes.source, token, changes.events, at)]),
+            checked([(changes.source, token, events, at)]),
             "(name) DO UPDATE SET token = excluded.token, crc = excluded.crc,"
-            " events = seqbayes_sources.events + excluded.events, updated = excluded.updated",
+            " events = excluded.events, updated = excluded.updated",
         )
 
     def write_contents(self, contents: Contents) -> None:
@@ -414,10 +248,7 @@ class SqlStore(Store):
         )
         entries = iter(contents.entries)
         while chunk := list(itertools.islice(entries, _CHUNK)):
-            self._insert(
-                "seqbayes_states (belief, key, state, used, since, updated, crc)",
-                [(*entry, checksum(entry.key, entry.state)) for entry in chunk],
-            )
+            self._insert(_STATES, list(map(_state_row, chunk)))
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
@@ -448,14 +279,25 @@ class SqlStore(Store):
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
 
 
-def _have_types(values: Sequence[Any], types: tuple[Any, ...]) -> bool:
-    # SQLite stores a value of any type in any column
-    return all(map(isinstance, values, types))
+_STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since_crc)"
 
 
-_NUMBER = (int, float)
-_LEASE_TYPES = (int, int, str | None, _NUMBER, str | None)
-_ENTRY_TYPES = (str, str, str, _NUMBER, _NUMBER, _NUMBER)
+def _state_row(entry: StoredEntry) -> Row:
+    """Return a state with its checksums."""
+    return (*entry, checksum(*_written(entry)), checksum(*_first(entry)))
+
+
+def _written(entry: StoredEntry) -> Row:
+    """Return what is written with every commit of a state."""
+    return (*entry[:4], entry.updated)
+
+
+def _first(entry: StoredEntry) -> Row:
+    """Return what is written with the first commit of a state."""
+    return entry.belief, entry.key, entry.since
+
+
+_ENTRY_TYPES = (str, str, str, NUMBER, NUMBER, NUMBER)
 
 
 def _where(**values: str | None) -> tuple[str, list[str]]:

@@ -8,12 +8,17 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-VERSION = 5
+VERSION = 6
 """Version of the tables: older ones are upgraded, newer ones are refused."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
         source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
         PRIMARY KEY (source, id))"""
+
+_NUMBERS = (
+    "ALTER TABLE seqbayes_states ADD COLUMN since_crc BIGINT",
+    "ALTER TABLE seqbayes_lease ADD COLUMN crc BIGINT",
+)
 
 TABLES = (
     "CREATE TABLE seqbayes_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -38,6 +43,7 @@ TABLES = (
     "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0, NULL)",
     _IDS,
     "ALTER TABLE seqbayes_ids ADD COLUMN crc BIGINT",
+    *_NUMBERS,
 )
 
 MIGRATIONS: dict[int, Sequence[str]] = {
@@ -48,32 +54,57 @@ MIGRATIONS: dict[int, Sequence[str]] = {
         f"ALTER TABLE seqbayes_{table} ADD COLUMN crc BIGINT"
         for table in ("beliefs", "sources", "dead_letters", "history", "ids")
     ),
+    5: _NUMBERS,
 }
 """Statements that upgrade the tables of a version to the next one.
 
-Rows that were stored before version 4 (states) or 5 (others) have no checksum.
+Rows that were stored before version 4 (states), 5 (others) or 6 (the lease) have no checksum. Those
+that were stored before version 6 have one of their texts alone.
 """
 
 
-def checksum(*values: str | bytes) -> int:
-    """Return the checksum of values, such as key and state.
+def checksum(*values: str | bytes | float | None) -> int:
+    """Return the checksum of the values of a row.
+
+    Equal numbers have the same checksum, whatever their type: a database may return 1 as 1.0.
 
     Examples
     --------
-    >>> checksum('["a"]', "{}")
-    3735613209
+    >>> checksum('["a"]', 5) == checksum('["a"]', 5.0)
+    True
     """
-    crc = 0
-    for value in values:
-        crc = zlib.crc32(value.encode() if isinstance(value, str) else value, crc)
-    return crc
+    return zlib.crc32(b"\0".join(map(_bytes, values)))
 
 
-def row_checksum(row: Sequence[Any]) -> int:
-    """Return the checksum of the texts of a row."""
-    return checksum(*(value for value in row if isinstance(value, (str, bytes))))
+def _bytes(value: str | bytes | float | None) -> bytes:
+    if value is None:
+        return b"\xff"
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes):
+        return value
+    number = float(value)
+    return repr(number if number == value else value).encode()
+
+
+def is_intact(row: Sequence[Any], crc: int | None, *former: str | bytes) -> bool:
+    """Whether a row has this checksum, if it has one.
+
+    Parameters
+    ----------
+    row
+        The row without its checksum.
+    crc
+        The checksum.
+    former
+        The values of which versions before 6 stored the checksum; by default the texts of the row.
+    """
+    if crc is None or crc == checksum(*row):
+        return True
+    former = former or tuple(value for value in row if isinstance(value, (str, bytes)))
+    return crc == zlib.crc32(b"".join(map(_bytes, former)))
 
 
 def checked(rows: Iterable[Sequence[Any]]) -> list[Row]:
     """Return rows with their checksums."""
-    return [(*row, row_checksum(row)) for row in rows]
+    return [(*row, checksum(*row)) for row in rows]
