@@ -106,6 +106,8 @@ def open_page(browser, site, request):
     yield open_one
     wrong = []
     for context, watch in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # requests may be waiting for their answer
         context.close()
         wrong += watch.verdict()
     assert wrong == []

@@ -1,9 +1,9 @@
 """Navigation on the overview in a real browser."""
 
-import itertools
 import json
 import re
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 from served import CONFIG, Site
@@ -169,45 +169,48 @@ def test_before_the_first_line_a_file_is_named(open_page, fresh):
     page.get_by_text("Select at least two keys below.").wait_for()
 
 
-def longest_chain(spans):
-    """Return the largest number of spans (start, end), each of which starts after another's end."""
-    lengths = []
-    for start, end in sorted(spans, key=lambda span: span[1]):
-        before = [length for ended, length in lengths if ended <= start]
-        lengths.append((end, 1 + max(before, default=0)))
-    return max(length for _, length in lengths)
+FILES = ("/static/js/theme.js", "/static/css/app.css", "/static/app.js")
 
 
-def test_content_needs_few_requests_in_a_short_chain(open_page, site):
+@pytest.mark.parametrize(
+    ("path", "ready"),
+    [
+        ("/", ".card .value"),
+        ("/?sort=key&order=desc", ".card .value"),
+        ("/beliefs/shops", ".card .value"),
+        ("/beliefs/conversion/%5B%22short%20form%22%5D", ".detail h1"),
+        ("/health", ".letters"),
+    ],
+)
+def test_content_needs_two_rounds_of_requests(open_page, site, path, ready):
+    """The second round has all files that the page of the first one names."""
     page = open_page("/login")
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    slow = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
-    session.send("Network.emulateNetworkConditions", slow)
-    started, spans, urls = {}, [], []
-    clock = itertools.count()  # by the order of events, not by time
+    # nothing else is answered, so that the content cannot depend on it
+    page.route(
+        lambda url: urlsplit(url).path not in FILES and not url.endswith(path), lambda route: None
+    )
+    page.goto(site.url + path, wait_until="commit")
+    page.wait_for_selector(ready, state="attached")
+    with urllib.request.urlopen(site.url + path) as answer:
+        text = answer.read().decode()
+    assert [text.count(f'"{file}"') for file in FILES] == [1, 1, 1]
 
-    def begin(request):
-        started[request] = next(clock)
-        urls.append(request.url)
 
-    page.on("request", begin)
-
-    def end(request):
-        if request in started:  # not the icon, which may be requested earlier
-            spans.append((started[request], next(clock)))
-
-    page.on("requestfinished", end)
-    page.goto(site.url + "/", wait_until="commit")
+def test_a_frame_comes_with_its_data(open_page, site):
+    page = open_page("/login")
+    page.route("**/api/**", lambda route: None)
+    page.goto(site.url + "/embed/conversion/%5B%22short%20form%22%5D", wait_until="commit")
     page.wait_for_selector(".card .value")
-    assert len(urls) < 25
-    assert sum(url.endswith(".js") for url in urls) == 2
-    # page, script, beliefs, cards: each request waits for the previous one
-    assert longest_chain(spans) <= 4
 
 
-def test_the_longest_chain_is_found():
-    assert longest_chain([(0, 1), (2, 5), (3, 4), (6, 7), (1.5, 8)]) == 3
+def test_data_that_come_with_the_page_are_used_once(open_page, site):
+    page = open_page()
+    page.wait_for_selector(".card .value")
+    page.get_by_role("link", name="Health", exact=True).click()
+    page.wait_for_selector(".vitals")
+    with page.expect_request("**/api/beliefs"):
+        page.get_by_role("link", name="Beliefs", exact=True).first.click()
+    page.wait_for_selector(".card .value")
 
 
 def test_a_dark_page_is_printed_light(open_page):

@@ -204,6 +204,11 @@ def test_keys_and_labels_are_escaped_everywhere(serve):
     server.until(lambda: server.get("/api/beliefs/sales")["total"] == 1)
     for path in ("/api/beliefs/sales", "/api/nothing" + "<script>", "/api/beliefs/<script>"):
         assert server.client.get(path).headers["content-type"] == "application/json"
+    page = server.client.get("/").text  # the data that it contains end no element
+    data = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
+    (cards,) = (told for path, told in json.loads(data).items() if "/sales?" in path)
+    assert cards["cards"][0]["key"] == [XSS]
+    assert page.count("<script") == 3
     text = server.client.get("/metrics").text
     assert server.client.get("/metrics").headers["content-type"].startswith("text/plain")
     assert json.dumps(XSS)[1:-1] in text

@@ -17,6 +17,7 @@ import seqbayes
 from seqbayes import cli
 from seqbayes.dashboard.client import ApiError, Client
 from seqbayes.dashboard.server import pages, stories
+from seqbayes.dashboard.server.bundle import stylesheet
 from seqbayes.dashboard.server.stories import _prior
 from seqbayes.replay.mms import Prior
 from seqbayes.stream import open_store
@@ -247,15 +248,18 @@ def test_the_walk_in_the_park_is_a_prior():
 
 def test_files_are_compressed_and_cached_by_their_tags(serve):
     client = serve(HTTP).client
-    page = client.get("/beliefs/sales/x")
+    page = client.get("/replay/mms")
     assert page.headers["content-type"].startswith("text/html")
-    again = client.get("/", headers={"If-None-Match": page.headers["etag"]})
+    again = client.get("/replay/mms", headers={"If-None-Match": page.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/").headers["cache-control"] == "no-store"  # it contains data
     for path in pages.root().rglob("*"):
         if path.is_file():
             name = path.relative_to(pages.root()).as_posix()
             response = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"})
-            assert response.content == path.read_bytes()
+            whole = stylesheet(path).encode() if path.suffix == ".css" else path.read_bytes()
+            assert response.content == whole
+            assert b"@import" not in whole
             kind = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
             assert response.headers["content-type"].startswith(kind.get(path.suffix, ""))
     assert seqbayes.__version__ == client.get("/api/beliefs").json()["version"]

@@ -34,17 +34,17 @@ class Reads:
 
     async def beliefs(self, request: Request) -> Response:
         """Return the beliefs."""
-        return await self._answer(request, self._beliefs)
+        return await self._answer(request, self.listed)
 
     async def below(self, request: Request) -> Response:
         """Return the cards of a belief, or the details of a key."""
         parts = segments(request, "/api/beliefs/")
         if len(parts) == 1:
-            return await self._answer(request, lambda: self._cards(request, parts[0]))
+            return await self._answer(request, lambda: self._searched(request, parts[0]))
         if len(parts) == 2:
             name, key = parts
             wanted = request.query_params.get("part")
-            return await self._answer(request, lambda: self._detail(name, key, wanted))
+            return await self._answer(request, lambda: self.detail(name, key, wanted))
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def compare(self, request: Request) -> Response:
@@ -55,17 +55,22 @@ class Reads:
     async def letters(self, request: Request) -> Response:
         """Return the newest dead letters, and the reasons of all."""
         limit = whole(request, "limit", MOST_LETTERS, 0, MOST_CARDS)
-        return await self._answer(request, lambda: self._letters(limit))
+        return await self._answer(request, lambda: self.refused(limit))
 
     async def health(self, request: Request) -> Response:
         """Return the state of the pipeline."""
-        return await self._answer(request, self._hub.health)
+        return await self._answer(request, self.running)
+
+    def running(self) -> dict[str, Any]:
+        """Return the state of the pipeline as JSON values."""
+        return self._hub.health()
 
     @staticmethod
     async def _answer(request: Request, find: Callable[[], Any]) -> Response:
         return answer(request, await run_in_threadpool(find))
 
-    def _beliefs(self) -> dict[str, Any]:
+    def listed(self) -> dict[str, Any]:
+        """Return the beliefs as JSON values."""
         source = self._hub.origin.health().source
         version = seqbayes.__version__
         return {"beliefs": self._board.beliefs(), "source": source, "version": version}
@@ -76,12 +81,24 @@ class Reads:
             raise Refusal(404, f"there is no belief {name[:200]!r}")
         return shelf
 
-    def _cards(self, request: Request, name: str) -> dict[str, Any]:
+    def _searched(self, request: Request, name: str) -> dict[str, Any]:
         sort = choice(request, "sort", SORTS)
         descending = choice(request, "order", ("desc", "asc")) == "desc"
         offset = whole(request, "offset", 0, 0, 10**9)
         limit = whole(request, "limit", 100, 0, MOST_CARDS)
         text = request.query_params.get("search", "")[:200]
+        return self.cards(name, sort, descending, text, offset, limit)
+
+    def cards(
+        self,
+        name: str,
+        sort: str = "n",
+        descending: bool = True,
+        text: str = "",
+        offset: int = 0,
+        limit: int = 100,
+    ) -> dict[str, Any]:
+        """Return cards of a belief as JSON values."""
         with self._board.lock:
             shelf, now = self._shelf(name), self._board.now()
             found = shelf.search(text, sort, descending, now)
@@ -101,7 +118,8 @@ class Reads:
             raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
         return entry
 
-    def _detail(self, name: str, key: str, wanted: str | None) -> dict[str, Any]:
+    def detail(self, name: str, key: str, wanted: str | None = None) -> dict[str, Any]:
+        """Return everything about a key as JSON values."""
         with self._board.lock:
             entry = self._entry(self._shelf(name), key)
             self._hub.look_at(name, key)
@@ -120,7 +138,8 @@ class Reads:
         detail["dead_letters"] = list(map(_letter, letters))
         return detail
 
-    def _letters(self, limit: int) -> dict[str, Any]:
+    def refused(self, limit: int) -> dict[str, Any]:
+        """Return the newest dead letters, and the reasons of all, as JSON values."""
         reader = self._hub.origin.reader
         if reader is None:  # a store in memory has no reader
             total = self._hub.origin.health().dead_letters

@@ -18,6 +18,7 @@ from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.ingest import Ingest
 from seqbayes.dashboard.server.metrics import Metrics
@@ -54,8 +55,9 @@ class Site:
         self.hub = Hub(self.board, origin)
         self.stories = Stories()
         self.access = access
-        self._pages = Pages(access, log)
-        self.routes = self._routes()
+        reads = Reads(self.hub)
+        self._pages = Pages(access, log, FirstData(reads).get)
+        self.routes = self._routes(reads)
         inner = Starlette(
             routes=self.routes,
             lifespan=self._lifespan,
@@ -67,8 +69,8 @@ class Site:
         )
         self.app = Guard(inner, access, frame_ancestors, log)
 
-    def _routes(self) -> list[Route]:
-        reads, streams, pages = Reads(self.hub), Streams(self.hub), self._pages
+    def _routes(self, reads: Reads) -> list[Route]:
+        streams, pages = Streams(self.hub), self._pages
         stories = self.stories
         got = {
             "/api/beliefs": reads.beliefs,

@@ -1,4 +1,4 @@
-"""Join the modules of a page into one script, to save requests."""
+"""Join the modules of a page into one script, and its style sheets into one, to save requests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "(\.[^"]+)";\n', re.MULTILINE)
 _DYNAMIC = re.compile(r'\bimport\("(\.[^"]+)"\)')
 _COMMENT = re.compile(r"^ *(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
+_SHEET = re.compile(r'^@import "\./([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:class|function\*?|const) (\w+))", re.MULTILINE)
 
 
@@ -47,6 +48,12 @@ def bundle(entry: Path, main: Path | None = None) -> str:
     else:
         foot = f"export {{ {', '.join(f'm{k}' for k in numbers.values())} }};\n"
     return head + "".join(parts) + foot
+
+
+def stylesheet(path: Path) -> str:
+    """Return a style sheet in which the sheets beside it that it imports are included."""
+    text = path.read_text(encoding="utf-8")
+    return _SHEET.sub(lambda match: stylesheet(path.parent / match[1]), text)
 
 
 def modules(entry: Path) -> list[Path]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -22,7 +23,7 @@ from seqbayes.dashboard.server.access import (
     local_page,
     session_of,
 )
-from seqbayes.dashboard.server.bundle import bundle
+from seqbayes.dashboard.server.bundle import bundle, stylesheet
 from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, body_of
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
@@ -56,16 +57,43 @@ class Files:
         path = (self._folder / BUNDLES.get(name, name)).resolve()
         if not path.is_relative_to(self._folder) or not path.is_file():
             raise missing
-        bundled = name in BUNDLES
-        parts = path.parent.rglob("*.js") if bundled else (path,)
+        bundled, sheet = name in BUNDLES, path.suffix == ".css"
+        parts = path.parent.rglob("*.js") if bundled else path.parent.glob(f"*{path.suffix}")
         changed = max(part.stat().st_mtime for part in parts)
         held = self._held.get(name)
         if held is None or held[0] != changed:
             main = self._folder / BUNDLES["app.js"] if name.startswith("replay-") else None
-            body = bundle(path, main).encode() if bundled else path.read_bytes()
+            if bundled:
+                body = bundle(path, main).encode()
+            else:
+                body = stylesheet(path).encode() if sheet else path.read_bytes()
             tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
             held = self._held[name] = (changed, body, gzip.compress(body, 9), tag)
         return held[1:]
+
+    def page(self, request: Request, name: str, data: Mapping[str, Any]) -> Response:
+        """Return a page with data for its scripts, which need not request them.
+
+        Parameters
+        ----------
+        request
+            The request.
+        name
+            The file of the page.
+        data
+            Answers of the API by path and query.
+        """
+        if not data:
+            return self.response(request, name)
+        held = msgspec.json.encode(data).replace(b"<", b"\\u003c")  # "</script>" is text, too
+        element = b'<script type="application/json" id="data">%s</script>' % held
+        head, mark, foot = self._load(name)[0].rpartition(b"</body>")
+        body = head + element + mark + foot
+        headers = {"cache-control": "no-store", "vary": "accept-encoding"}
+        if accepts_gzip(request):
+            body = gzip.compress(body, 1)
+            headers["content-encoding"] = "gzip"
+        return Response(body, headers=headers, media_type="text/html")
 
     def response(self, request: Request, name: str) -> Response:
         """Return a file, or 304 if the client has it.
@@ -90,8 +118,13 @@ class Files:
 class Pages:
     """The handlers of pages, and of the session."""
 
-    def __init__(self, access: Access, log: Callable[[str, str, str], None]) -> None:
-        self._access, self._log = access, log
+    def __init__(
+        self,
+        access: Access,
+        log: Callable[[str, str, str], None],
+        data: Callable[[Request], Awaitable[Mapping[str, Any]]],
+    ) -> None:
+        self._access, self._log, self._data = access, log, data
         self._files = Files(root())
 
     async def static(self, request: Request) -> Response:
@@ -99,8 +132,8 @@ class Pages:
         return self._files.response(request, request.path_params["name"])
 
     async def index(self, request: Request) -> Response:
-        """Return the page; its scripts choose the view by the address."""
-        return self._files.response(request, "index.html")
+        """Return the page with its first data; its scripts choose the view by the address."""
+        return self._files.page(request, "index.html", await self._data(request))
 
     async def lost(self, request: Request) -> Response:
         """Return the page with status 404; it shows that the address is unknown."""
@@ -111,7 +144,7 @@ class Pages:
 
     async def embed(self, request: Request) -> Response:
         """Return the page of one belief for a frame."""
-        return self._files.response(request, "embed.html")
+        return self._files.page(request, "embed.html", await self._data(request))
 
     async def login_page(self, request: Request) -> Response:
         """Return the login form."""

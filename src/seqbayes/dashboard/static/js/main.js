@@ -1,5 +1,6 @@
 // The page: chooses the view for a URL, and holds the objects that all views share.
 
+import { forget } from "./api.js";
 import { h } from "./dom.js";
 import { Live } from "./live.js";
 import { Place } from "./place.js";
@@ -91,6 +92,7 @@ class App {
     }
     if (!this.view.watches) this.live.watch([]);
     await this.view.mount();
+    forget();
     if (turn === this.#turn) this.place.restore(back);
   }
 }

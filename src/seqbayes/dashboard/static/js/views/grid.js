@@ -8,6 +8,7 @@ import { Block } from "./walk.js";
 const GAP = 16;
 const NARROWEST = 284;
 const PAGE = 60;
+const FIRST = 12; // keys of one of several beliefs that come with the page
 const OVERSCAN = 1; // rows above and below
 const HEAD = 112; // px above a card that is scrolled to: the header of the page
 const FOOT = 24;
@@ -57,18 +58,20 @@ export class Grid extends Block {
     this.abort = new AbortController();
     const [first] = this.span ?? [0];
     const page = Math.floor(first / PAGE);
-    const fresh = await this.#fetch(page, this.abort.signal);
+    const limit = this.total === null && this.rows < Infinity ? FIRST : PAGE;
+    const fresh = await this.#fetch(page, this.abort.signal, limit);
     if (!fresh) return;
     this.order = [];
-    this.pages = new Map([[page, null]]);
+    const whole = fresh.cards.length >= Math.min(PAGE, fresh.total - page * PAGE);
+    this.pages = new Map(whole ? [[page, null]] : []);
     this.#take(page, fresh);
     this.layout();
   }
 
-  async #fetch(page, signal) {
+  async #fetch(page, signal, limit = PAGE) {
     const path = `/api/beliefs/${part(this.belief.name)}`;
     try {
-      return await get(path + query({ ...this.asked, offset: page * PAGE, limit: PAGE }), signal);
+      return await get(path + query({ ...this.asked, offset: page * PAGE, limit }), signal);
     } catch (error) {
       if (error.name !== "AbortError") this.failed(error);
       return null;

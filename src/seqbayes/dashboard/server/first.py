@@ -1,0 +1,82 @@
+"""The data with which a page begins, so that its scripts need not request them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from seqbayes.dashboard.live.entries import SORTS
+from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.responses import Refusal, segments
+from seqbayes.stream.stores import StoreError
+
+MAX_BELIEFS = 6
+"""Maximum number of beliefs whose cards are included; the scripts request further ones."""
+
+PAGE, FIRST = 60, 12
+"""Number of cards that ``grid.js`` requests for the only and for one of several beliefs."""
+
+LETTERS = 25
+"""Number of dead letters that ``letters.js`` requests."""
+
+
+class FirstData:
+    """The answers of the API that the view of an address requests first, by path and query.
+
+    An address of the API that differs from the one of the scripts costs a request, but is no error.
+    """
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def get(self, request: Request) -> dict[str, Any]:
+        """Return the data of a page; those that cannot be read are left out."""
+        return await run_in_threadpool(lambda: self._read(request))
+
+    def _read(self, request: Request) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        with suppress(Refusal, StoreError):  # the page requests them and shows the error
+            for path, find in self._needed(request):
+                data[path] = find()
+        return data
+
+    def _needed(self, request: Request) -> Iterator[tuple[str, Callable[[], Any]]]:
+        reads, path = self._reads, request.url.path
+        page, *rest = segments(request, "/")
+        if page == "replay":
+            return
+        yield "/api/beliefs", reads.listed
+        yield "/api/health", reads.running
+        if page in ("beliefs", "embed") and len(rest) == 2:
+            name, key = rest
+            yield f"/api/beliefs/{_part(name)}/{_part(key)}", lambda: reads.detail(name, key)
+        elif page == "health":
+            yield f"/api/dead-letters?limit={LETTERS}", lambda: reads.refused(LETTERS)
+        elif path == "/" or (page == "beliefs" and len(rest) == 1):
+            yield from self._cards(request, rest[0] if rest else request.query_params.get("belief"))
+
+    def _cards(self, request: Request, only: str | None) -> Iterator[tuple[str, Callable[[], Any]]]:
+        asked = request.query_params
+        if "q" in asked or "pinned" in asked:
+            return
+        sort = asked.get("sort", SORTS[0])
+        order = asked.get("order", "asc" if sort == "key" else "desc")
+        names = [each["name"] for each in self._reads.listed()["beliefs"]]
+        shown = [name for name in names if only in (None, name)]
+        limit = PAGE if len(shown) == 1 else FIRST
+        query = urlencode({"sort": sort, "order": order, "offset": 0, "limit": limit})
+        if sort in SORTS:
+            for name in shown[:MAX_BELIEFS]:
+                find = partial(self._reads.cards, name, sort, order == "desc", limit=limit)
+                yield f"/api/beliefs/{_part(name)}?{query}", find
+
+
+def _part(text: str) -> str:
+    """Return a segment of a path as JavaScript's encodeURIComponent does."""
+    return quote(text, safe="-_.!~*'()")
