@@ -1,4 +1,4 @@
-"""The names of Cython's pure-Python mode that do nothing, for modules that run uncompiled.
+"""Replacements for the names of Cython's pure-Python mode, for modules that run uncompiled.
 
 Cython is needed to build seqbayes, not to run it. Modules that can be compiled import the real
 ``cython`` when it is there and this module otherwise::
@@ -69,7 +69,7 @@ def pointer(base: Any) -> _CType:
 
 
 def cast(to: Any, value: Any, typecheck: builtins.bool = False) -> Any:
-    """Convert `value` to the C type `to`; a Python object stays what it is."""
+    """Convert `value` to the C type `to`; a Python object is not changed."""
     return to(value) if isinstance(to, _CType) else value
 
 

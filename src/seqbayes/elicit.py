@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 
 _NORMAL_SHAPE = 1e15
-"""Shape from which on the logarithm of a gamma variable is normal to double precision."""
+"""Shape above which the logarithm of a gamma variable is normal to double precision."""
 
 _TINY = 1e-290
 _LARGEST_LOG = 708.0

@@ -44,8 +44,8 @@ class Decayed(_Answers[H, E, I, X]):
 
     An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in whatever order
     observations arrive. The belief's clock is the newest time it has learned, or the number of
-    events. `posterior`, `mean`, `interval`, `predictive` and other questions are answered
-    as of that clock, by the state that `as_of` returns.
+    events. `posterior`, `mean`, `interval`, `predictive` and other attributes are those
+    of the state as of that clock, which `as_of` returns.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ class Decayed(_Answers[H, E, I, X]):
         return state
 
     def __getattr__(self, name: str) -> Any:
-        # questions are answered by the state as of the clock
+        # answered by the state as of the clock
         if name.startswith("_") or name in ("update", "revert"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.now, name)
@@ -278,8 +278,8 @@ class Decayed(_Answers[H, E, I, X]):
     def merge(self, other: Self) -> None:
         """Add the data of another belief; the common prior counts once.
 
-        Times are aligned: the result is as of the later clock. With half-lives in events both are
-        taken as they are, and the events add up.
+        Times are aligned: the result is as of the later clock. With half-lives in events, both
+        are added without decay, and so are their numbers of events.
 
         Raises
         ------

@@ -56,7 +56,7 @@ class Formulas(Model, Generic[H, E, I, X]):
 
     @staticmethod
     def log_marginal(hyperparameters: H, statistic: Any) -> Any:
-        """Return the log marginal likelihood of a statistic, less the log base measure.
+        """Return the log marginal likelihood of a statistic, minus the log base measure.
 
         This is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the base
         measure is a function of the statistic (Normal data), it is included.
@@ -73,7 +73,7 @@ class Formulas(Model, Generic[H, E, I, X]):
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:
-        """Return the log likelihood of `theta`, less the log base measure."""
+        """Return the log likelihood of `theta`, minus the log base measure."""
         raise NotImplementedError
 
     @staticmethod

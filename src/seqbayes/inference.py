@@ -16,7 +16,7 @@ from seqbayes.typevars import E, H, I, X
 
 
 class Inference(Formulas[H, E, I, X]):
-    """What the formulas of a family say about the parameter and about the next observation."""
+    """Answers about the parameter and the next observation, from the formulas of a family."""
 
     # Answers about the parameter.
 
@@ -65,7 +65,7 @@ class Inference(Formulas[H, E, I, X]):
         return self.belief(posterior).var if self.is_proper(posterior) else None
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> I | None:
-        """Return the credible interval (low, high) of the parameter, each component its own.
+        """Return the credible interval (low, high) of the parameter, for each component.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def cdf(self, theta: Any) -> Any: ...
     def cdf(self, theta: Any) -> Any:
-        """Posterior probability that the parameter is at most `theta`, each component its own."""
+        """Posterior probability that the parameter is at most `theta`, for each component."""
         return self._proper_belief().cdf(theta)
 
     @overload
@@ -116,7 +116,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def sf(self, theta: Any) -> Any: ...
     def sf(self, theta: Any) -> Any:
-        """Posterior probability that the parameter is above `theta`, each component its own."""
+        """Posterior probability that the parameter is above `theta`, for each component."""
         return self._proper_belief().sf(theta)
 
     @overload
@@ -147,7 +147,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def ppf(self, q: Any, log: bool = False) -> Any: ...
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Posterior quantile, each component its own.
+        """Posterior quantile, for each component.
 
         With `log`, `q` is the logarithm of the probability.
         """

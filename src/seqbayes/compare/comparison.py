@@ -21,7 +21,7 @@ BETTER = ("higher", "lower")
 
 @dataclass(frozen=True)
 class Difference:
-    """What one number is above another one.
+    """The difference between two numbers.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Difference:
     interval : tuple of float
         Equal-tailed credible interval of the difference.
     lift : float or None
-        Posterior median of the ratio, less 1; None unless both are positive.
+        Posterior median of the ratio minus 1; None unless both are positive.
     lift_interval : tuple of float or None
-        Equal-tailed credible interval of the ratio, less 1.
+        Equal-tailed credible interval of the ratio minus 1.
     p_equivalent : float or None
         Probability that the difference is within the region of practical equivalence.
     """
@@ -64,18 +64,18 @@ class Comparison:
     level : float
         Level of the intervals.
     p_best : dict
-        Probability of each to be the best.
+        Probability that each is the best.
     p_better : dict
-        Probability of each to be better than each other one: ``p_better[a][b]``.
+        Probability that each is better than each other one: ``p_better[a][b]``.
     loss : dict
-        Expected loss of choosing each: how much better the best one is expected to be than it. None
-        if a mean does not exist.
+        Expected loss of choosing each: the expected distance to the best one. None if a mean does
+        not exist.
     mean : dict
         Posterior mean of each; None if it does not exist.
     interval : dict
         Equal-tailed credible interval of each.
     differences : dict
-        Of each to the reference: the control, or the best one if there is no control.
+        Difference of each to the reference: the control, or the best one if there is no control.
     """
 
     names: tuple[Hashable, ...]

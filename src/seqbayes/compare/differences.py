@@ -20,7 +20,7 @@ _PRECISION = 1e-10
 
 
 class Contrasts:
-    """What some numbers are above others: differences, or logarithms of ratios.
+    """Differences between numbers, or logarithms of their ratios.
 
     Probabilities are integrals over the narrower number of the two, on whose scale the tails of the
     other one are smooth.

@@ -50,7 +50,7 @@ _DROP = 38.0
 """Logarithm below the maximum at which an integrand is negligible."""
 
 _FARTHEST = 165.0
-"""Logarithm below the maximum of two densities together where numbers are far apart.
+"""Logarithm below the maximum of two densities at which two numbers count as far apart.
 
 The probability that the lower one is above the higher one is then below 1e-70, and may be 0.
 """
@@ -284,7 +284,7 @@ class Densities:
 
 
 class _Extents(NamedTuple):
-    """Coordinates at which each density was computed, and how far it is below its maximum there.
+    """Coordinates at which each density was computed, and its decrease there from the maximum.
 
     Both are of shape (k, m), and the coordinates increase.
     """

@@ -75,7 +75,7 @@ def fit(line: Text, width: int) -> Text:
 
 
 def spread(parts: list[list[Text]], height: int) -> list[Text]:
-    """Put empty lines between the parts, in the middle first, as far as there is room."""
+    """Put empty lines between the parts, from the middle outwards, while there is room."""
     spare = height - sum(map(len, parts))
     gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
     empty = set(gaps[: max(0, spare)])

@@ -18,7 +18,7 @@ STOP_SIGNALS = tuple(each for each in signal.Signals if each.name in _NAMES)
 
 
 class Interruption:
-    """Whether a signal has asked the command to stop, and which."""
+    """Whether the command received a signal to stop, and which one."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

@@ -1,4 +1,4 @@
-"""Generate what follows from the views and the schema of the API.
+"""Generate code from the views and the schema of the API.
 
 ``python -m seqbayes.dashboard.generate`` writes the kinds of beliefs for the page's scripts and the
 reading methods of the Python client. A test checks that both are up to date.

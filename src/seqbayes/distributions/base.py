@@ -16,7 +16,7 @@ _LARGEST_LOG = 709.78
 
 
 def parameters(*values: Real) -> tuple[Real, ...]:
-    """Hyperparameters as floats, or as arrays where they have a dimension."""
+    """Hyperparameters as floats, or as arrays if they have a dimension."""
     for v in values:
         if type(v) is not float:
             return tuple(map(_parameter, values))
@@ -30,7 +30,7 @@ def _parameter(v: Real) -> Real:
 
 
 def exponential(x: Real) -> Real:
-    """exp(x), 0 or inf if it leaves the floats."""
+    """exp(x); 0 or inf if it underflows or overflows."""
     if is_array(x):
         with np.errstate(all="ignore"):
             return np.exp(x)
@@ -61,7 +61,7 @@ def _log_of(p: Real, other: Real) -> Real:
 
 
 def or_none(exists: Any, value: Real) -> Real:
-    """Return the value where it exists; None, or nan in arrays, where it does not."""
+    """Return a value that may not exist: then None, or nan in arrays."""
     if is_array(exists, value):
         return np.where(exists, value, np.nan)
     return value if exists else None
@@ -73,11 +73,12 @@ class Distribution:
     Attributes
     ----------
     discrete : bool
-        Whether it is on whole numbers: then it has `pmf` and `logpmf`, else `pdf` and `logpdf`.
+        Whether its values are whole numbers; it then has `pmf` and `logpmf`, otherwise `pdf` and
+        `logpdf`.
     scalar : bool
         Whether all hyperparameters are floats; then answers to floats are floats.
     mean, var, std, mode : float, array or None
-        None (nan within arrays) where they do not exist, inf if they are infinite.
+        None (nan within arrays) if they do not exist, inf if they are infinite.
     """
 
     discrete: ClassVar[bool] = False
@@ -163,7 +164,7 @@ class Distribution:
         return None
 
     def complement(self) -> Distribution | None:
-        """Return the distribution of one less the number; None if there is no closed form."""
+        """Return the distribution of 1 minus the number; None without a closed form."""
         return None
 
     def mode_curvature(self) -> tuple[float, float] | None:
@@ -189,7 +190,7 @@ class Distribution:
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest."""
+        """The mode."""
         raise NotImplementedError
 
     @property

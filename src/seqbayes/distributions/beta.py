@@ -64,7 +64,7 @@ class Beta(Distribution):
         return _end(self.alpha, self.beta), _end(self.beta, self.alpha)
 
     def complement(self) -> Beta:
-        """Return the distribution of one less the number."""
+        """Return the distribution of 1 minus the number."""
         return Beta(self.beta, self.alpha)
 
     def _cdf(self, x: Real) -> Real:
@@ -149,7 +149,7 @@ class Beta(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest; None for the uniform and the U-shaped ones."""
+        """The mode; None for uniform and U-shaped densities."""
         a, b = self.alpha, self.beta
         if self.scalar:
             if a > 1.0 and b > 1.0:

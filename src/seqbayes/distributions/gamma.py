@@ -18,7 +18,7 @@ from seqbayes.numerics.special import (
     product_difference,
 )
 
-# From here on tails depend on more digits of their argument than a float has.
+# Above this shape, tails depend on more digits of their argument than a float has.
 _LARGE_SHAPE = 1e3
 
 
@@ -62,7 +62,7 @@ class Gamma(Distribution):
         return InverseGamma(self.shape, self.rate)
 
     def _scaled(self, x: Real) -> tuple[Real, Real]:
-        """Return rate * x and, for large shapes, what rounding took from it."""
+        """Return rate * x and, for large shapes, its rounding error."""
         scaled = self.rate * x
         if self.scalar and self.shape < _LARGE_SHAPE:
             return scaled, 0.0
@@ -132,7 +132,7 @@ class Gamma(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest: 0 for shapes up to 1; None if the rate is 0."""
+        """The mode: 0 for shapes up to 1; None if the rate is 0."""
         if self.scalar:
             return max(0.0, (self.shape - 1.0) / self.rate) if self.rate > 0.0 else None
         exists = self.rate > 0.0
@@ -145,7 +145,7 @@ class Gamma(Distribution):
     # For transformed variables.
 
     def tilted_mode(self, exponent: float) -> Real:
-        """Where density * x**exponent is largest."""
+        """The point at which density * x**exponent has its maximum."""
         shifted = self.shape - 1.0 + exponent
         return choose(shifted > 0.0, shifted / self.rate, 0.0)
 
@@ -159,7 +159,7 @@ class Gamma(Distribution):
         return power_limit(self.shape - 1.0 + exponent, constant)
 
     def tilted_mode_exponential(self) -> Real:
-        """Where density * exp(-x) is largest."""
+        """The point at which density * exp(-x) has its maximum."""
         return choose(self.shape > 1.0, (self.shape - 1.0) / (self.rate + 1.0), 0.0)
 
     def log_power_moment(self, exponent: float) -> Real:
@@ -252,7 +252,7 @@ class InverseGamma(Distribution):
         return log_gamma_term(self.shape, self.scale / x, difference) - logarithm(x)
 
     def _scaled(self, x: Real) -> tuple[Real, Real]:
-        """Return scale / x and, for large shapes, what rounding took from it."""
+        """Return scale / x and, for large shapes, its rounding error."""
         scaled = self.scale / x
         if self.scalar and self.shape < _LARGE_SHAPE:
             return scaled, 0.0

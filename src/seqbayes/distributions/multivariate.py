@@ -28,7 +28,7 @@ class MultivariateT(Distribution):
     scale
         Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
     factor
-        Its lower triangular factor, if it is known with more digits than the matrix has.
+        Its lower triangular factor, if it is known more precisely than the matrix.
 
     Notes
     -----
@@ -42,7 +42,7 @@ class MultivariateT(Distribution):
         self.loc = np.asarray(loc, float)
         self.scale = np.asarray(scale, float)
         self._size = np.sqrt(np.diagonal(self.scale))
-        # of correlations, so that coordinates of any scales factorise alike
+        # of correlations, so that the result does not depend on the units of the coordinates
         if factor is None:
             self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
         else:
@@ -176,7 +176,7 @@ class MultivariateT(Distribution):
         return self.loc + self._size * z / np.sqrt(chi2 / self.df)[..., None]
 
 
-# Of u = P(variance below its value): dense at both ends, where quantiles run away.
+# Nodes of u = P(variance below its value), dense at both ends, where quantiles diverge.
 _NODES, _LOG_STEP = np.linspace(-4.2, 4.2, 241), 8.4 / 240
 _U = 0.5 * (1.0 + np.tanh(0.5 * np.pi * np.sinh(_NODES)))
 _U_TAIL = 1.0 / (1.0 + np.exp(np.pi * np.sinh(_NODES)))
@@ -196,8 +196,8 @@ class Covariance(Distribution):
     scale
         Its scale matrix (2, 2).
     rest
-        The second variance's part in it that the first does not explain, if that is known with
-        more digits than the matrix tells.
+        The part of the second variance that the first does not explain, if it is known more
+        precisely than from the matrix.
 
     References
     ----------

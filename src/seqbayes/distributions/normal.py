@@ -12,7 +12,7 @@ from seqbayes.distributions.base import Distribution, choose, logarithm, or_none
 from seqbayes.numerics import information, tails
 from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
 
-# df beyond this is the normal distribution to all digits.
+# Above this df, the distribution is normal to all digits.
 _NORMAL_DF = 1e300
 
 
@@ -125,7 +125,7 @@ class Normal(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest; None if the variance is infinite."""
+        """The mode; None if the variance is infinite."""
         return or_none(self._var < math.inf, self._mean)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
@@ -134,7 +134,7 @@ class Normal(Distribution):
     # For transformed variables.
 
     def tilted_mode_exponential(self) -> Real:
-        """Where density * exp(-x) is largest."""
+        """The point at which density * exp(-x) has its maximum."""
         return self._mean - self._var
 
     def log_exponential_moment(self) -> Real:
@@ -182,7 +182,7 @@ class StudentT(Distribution):
         t = (x - self.loc) / self.scale
         df = np.minimum(self.df, _NORMAL_DF) if xp is np else min(self.df, _NORMAL_DF)
         size = abs(t)
-        # t**2 / df overflows where only its logarithm counts.
+        # if t**2 / df overflows, its logarithm is sufficient
         far = size > 1e150
         ratio = choose(far, 1.0, t) ** 2 / df
         log_far = 2.0 * xp.log(choose(far, size, 1.0)) - xp.log(df)
@@ -267,7 +267,7 @@ class StudentT(Distribution):
     # For transformed variables.
 
     def tilted_mode_exponential(self) -> Real:
-        """Where density * exp(-x) is largest: it is unbounded as x decreases."""
+        """The point at which density * exp(-x) has its maximum: it is unbounded as x decreases."""
         return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
 
     def log_exponential_moment(self) -> Real:

@@ -55,7 +55,7 @@ def _learn(
 
 
 def is_complete(key: Any, value: Any) -> cython.bint:
-    """Whether a key and what is learned of an event are present and valid as far as they were read.
+    """Whether the key and the observation of an event are present and valid, as far as read.
 
     Examples
     --------

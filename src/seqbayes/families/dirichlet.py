@@ -74,7 +74,7 @@ def _check_concentrations(alpha: Any) -> None:
 
 
 class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]):
-    """What the states over labels share: the categories belong to the prior."""
+    """Base class of states over labels; the categories belong to the prior."""
 
     display_kind = "labels"
     unit = "share"
@@ -278,7 +278,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
 
     @staticmethod
     def log_marginal(hyperparameters: DirichletHyperparameters, statistic: Any) -> Any:
-        """Return the log probability of counts, less the log base measure."""
+        """Return the log probability of counts, minus the log base measure."""
         alpha = hyperparameters[0]
         total, trials = alpha.sum(axis=-1), statistic.sum(axis=-1)
         if np.max(trials, initial=0.0) <= 1.0 or np.max(total + trials) < special.DIRECT:

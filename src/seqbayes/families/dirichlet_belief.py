@@ -119,7 +119,7 @@ class DirichletBelief:
         return float(total) if total.ndim == 0 else total
 
     def _broken_sticks(self, shares: Any) -> Any:
-        """Log density as a product of Beta densities, which do not cancel however sharp."""
+        """Log density as a product of Beta densities, without cancellation."""
         left = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
         alpha_left = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
         pieces = distributions.Beta(self._alpha[..., :-1], alpha_left[..., 1:])

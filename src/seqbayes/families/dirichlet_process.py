@@ -215,8 +215,8 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         Parameters
         ----------
         x
-            The label. Where it is new, its likelihood is the share that the known labels leave, and
-            the densities are those of the known labels' shares, which say all there is to say.
+            The label. The likelihood of a new label is the total share of all unknown labels; the
+            densities are those of the known labels' shares.
         at
             The shares at which the densities are taken; the posterior mean by default.
         log

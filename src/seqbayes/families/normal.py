@@ -162,7 +162,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """Return the hyperparameters after data with this weight and mean."""
         mean, variance, known = prior
         n, origin, shift, _ = statistic
-        # what the prior is worth in observations; nothing if it is flat
+        # the weight of the prior in observations; 0 if it is flat
         worth = known / variance
         total = worth + n
         if isinstance(total, float) and total == 0.0:
@@ -240,9 +240,9 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data's, counted from the nearer end.
+    """Return the mean moved by `share` of the gap to the data's, computed from the nearer end.
 
-    `rest` is 1 - share, not computed by that subtraction: it may be far below the rounding of 1.
+    `rest` is 1 - share without a rounding error, which may be far below the rounding of 1.
     """
     if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
         return data_mean - rest * gap if share > 0.5 else mean + share * gap

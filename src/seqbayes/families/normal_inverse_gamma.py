@@ -21,7 +21,7 @@ from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
-"""Default `kappa` and `beta`: no weight beside data whose mean is up to 1e12 deviations from 0."""
+"""Default `kappa` and `beta`: negligible for data whose mean is up to 1e12 deviations from 0."""
 
 
 T = TypeVar("T")

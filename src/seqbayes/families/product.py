@@ -208,7 +208,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
 
     @staticmethod
     def log_marginal(hyperparameters: ProductHyperparameters, statistic: FieldStatistic) -> Any:
-        """Return the sum of the fields' log marginal likelihoods, less the log base measures."""
+        """Return the sum of the fields' log marginal likelihoods, minus the log base measures."""
         return sum(
             family.log_marginal(h, statistic.fields[name])
             for name, family, h in hyperparameters.members()
@@ -224,7 +224,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: FieldStatistic) -> Any:
-        """Return the sum of the fields' log likelihoods, less the log base measures."""
+        """Return the sum of the fields' log likelihoods, minus the log base measures."""
         theta = by_field(theta, statistic.fields, PriorError)
         families = zip(statistic.fields, statistic.families, strict=True)
         return sum(
@@ -241,11 +241,11 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         )
 
     def observation_parameter(self, theta: Any) -> dict[Any, Any]:
-        """Return what the fields' likelihoods take as their parameters."""
+        """Return the parameters of the fields' likelihoods."""
         named = by_field(theta, self.fields, PriorError)
         return {name: self.fields[name].observation_parameter(v) for name, v in named.items()}
 
-    # Answers per field are the fields' own.
+    # Answers per field are those of its state.
 
     def _each(self, answer: Callable[[State], Any]) -> dict[Any, Any] | None:
         return some({name: answer(state) for name, state in self._states().items()})

@@ -11,7 +11,7 @@ from seqbayes.distributions import MultivariateT
 from seqbayes.numerics.special import Array
 
 ROUNDING = 4e-15
-"""Per dimension: a share of a variance that is no larger may be rounding error."""
+"""Share of a variance, per dimension, that may be a rounding error."""
 
 SMALLEST_PIVOT = 1e-4
 """The smallest unexplained share of a variance that a matrix represents accurately."""
@@ -48,7 +48,7 @@ class NormalInverseWishartHyperparameters(_Fields):
 
 
 def factor_of(hyperparameters: Any) -> Any:
-    """Return the factor of the scale, if there is one, of hyperparameters in whatever tuple."""
+    """Return the factor of the scale, if there is one, of hyperparameters in any tuple."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
         return hyperparameters.factor
     return triangular(hyperparameters[3])
@@ -57,7 +57,7 @@ def factor_of(hyperparameters: Any) -> Any:
 def triangular(matrix: Any) -> Any:
     """Return the lower triangular factor of a matrix (d, d), or of many, in any units.
 
-    None if one is not positive definite, or not by more than what rounding may have added.
+    None if one is not positive definite beyond its rounding error.
     """
     matrix = np.asarray(matrix, float)
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)

@@ -58,7 +58,7 @@ class Likelihood:
     """
 
     of_logarithm: ClassVar[bool] = False
-    """Whether the parameter is that of the observations' logarithm, such as its mean."""
+    """Whether the parameter describes the logarithm of observations, such as its mean."""
 
     parameter_meaning: ClassVar[str] = ""
     """What a value of the parameter means, if it has a unit: "events per unit of time"."""

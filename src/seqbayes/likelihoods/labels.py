@@ -17,7 +17,7 @@ from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
 class LabelLikelihood(Likelihood):
-    """A likelihood over labels; the categories belong to the prior and are handed in."""
+    """A likelihood over labels; the categories belong to the prior, which passes them."""
 
     __slots__ = ()
 

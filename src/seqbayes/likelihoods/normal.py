@@ -90,7 +90,7 @@ class LogNormal(Likelihood):
 def _absorb(
     total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
 ) -> None:
-    """Absorb values block by block; where one is refused, the whole names its place."""
+    """Absorb values block by block; an error names the position in the whole array."""
     try:
         for block, weights in arrays.blocks(values, w):
             _absorb_block(total, block, weights, logarithm=logarithm)
@@ -116,7 +116,7 @@ def _absorb_block(
 def _absorb_similar(
     total: Moments, values: arrays.Array, w: arrays.Array | None, logarithm: bool
 ) -> bool:
-    """Absorb values faster, if rounding errors are small compared with every one of them."""
+    """Absorb values faster, if rounding errors are small compared with each of them."""
     if w is not None and w.max() * len(w) > 1e3 * w.sum():
         return False
     n = arrays.rounded_total(1.0, w, len(values))

@@ -347,7 +347,7 @@ class Pareto(PairLikelihood):
         arrays.check(values, values >= scale, f"a finite number >= {scale:g}")
         n = arrays.total(1.0, weights, len(values))
         with np.errstate(over="ignore", invalid="ignore"):
-            # log1p, from the faster log and what rounding took from its argument
+            # log1p, from the faster log and the rounding error of its argument
             excess = (values - scale) / scale
             ratio = 1.0 + excess
             logs = np.log(ratio) - ((ratio - 1.0) - excess) / ratio

@@ -30,7 +30,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def check_many(self, xs: Any) -> None:
-        """Refuse observations of which one is outside the support."""
+        """Raise an error if an observation is outside the support."""
         raise NotImplementedError
 
     def _learn(self, x: Any, w: float) -> None:
@@ -88,7 +88,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore what `learned` returned, into a new clusterer."""
+        """Restore the result of `learned` in a new clusterer."""
         raise NotImplementedError
 
     def is_like(self, other: Self) -> bool:
@@ -206,7 +206,7 @@ class StreamClusterer(base.Clusterer, Model):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the clusterer that `to_dict` described.
+        """Return the clusterer that a document of `to_dict` describes.
 
         Raises
         ------
@@ -277,7 +277,7 @@ class BaseMixture(StreamClusterer):
             self._model.row(x)
 
     def check_many(self, xs: Any) -> None:
-        """Refuse observations of which one is outside the support of a component."""
+        """Raise an error if an observation is outside the support of a component."""
         if self._model is None:
             self._buffer.check(xs)
         else:
@@ -324,7 +324,7 @@ class BaseMixture(StreamClusterer):
     def names(self) -> tuple[Any, ...]:
         """The components' names, which do not change once the mixture has `started`.
 
-        Before, the components may change places. `ranking` orders them for display.
+        Before that, components may exchange their names. `ranking` orders them for display.
         """
         return self._names
 

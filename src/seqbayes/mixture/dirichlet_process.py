@@ -33,15 +33,15 @@ PATIENCE = 2
 
 
 class DirichletProcessMixture(BaseMixture):
-    """A mixture with as many components as the stream shows: they are added and removed.
+    """A mixture that adds and removes components as a stream requires.
 
     The weights have a Dirichlet process prior, truncated at `most` components: there is always some
     probability that the next observation comes from a new component. The first observations are
     buffered, and the number of components with the most evidence is the start. After that the
     components learn by online EM, as those of a `Mixture`.
 
-    A component that explains its observations badly is split, and two that explain the same are
-    joined, on trial: in a copy that learns beside the current model. Both forecast every
+    As a trial, a component that explains its observations badly is split, or two components of one
+    cluster are merged, in a copy that learns in parallel to the current model. Both forecast every
     observation before they learn it, and log scores decide. A component that has become empty is
     removed.
 
@@ -136,8 +136,8 @@ class DirichletProcessMixture(BaseMixture):
     def names(self) -> tuple[int, ...]:
         """The components' names: numbers in the order in which they were added, never reused.
 
-        The larger part of a component that is split keeps its name, and the older name of two that
-        are joined is kept. Before the start, the components may change places.
+        The larger part of a split component keeps its name, and merged components keep the older
+        name. Before the start, components may exchange their names.
         """
         if self._model is None and len(self._buffer):
             return tuple(range(len(self.present().priors)))
@@ -168,11 +168,11 @@ class DirichletProcessMixture(BaseMixture):
         return self._new_component.log_density(x)
 
     def merge(self, other: Self) -> None:
-        """Add what another mixture has learned; the common prior counts once.
+        """Add the data of another mixture; the common prior counts once.
 
-        A component of this mixture and one of the other are joined while there is evidence that
-        they are the same, and keep this mixture's name; the others get new names. Observations in a
-        buffer are learned.
+        A component of this mixture and one of the other are merged if there is evidence that
+        they are the same, and keep the name in this mixture; the others get new names.
+        Observations in a buffer are learned.
 
         Raises
         ------
@@ -238,7 +238,7 @@ class DirichletProcessMixture(BaseMixture):
         }
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore what `learned` returned, into a new clusterer."""
+        """Restore the result of `learned` in a new clusterer."""
         if "learned" not in learned:
             for x, w in learned["buffer"]:
                 self._buffer.add(serialization.decode(x), read_weight(w))

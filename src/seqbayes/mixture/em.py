@@ -32,7 +32,7 @@ class Iteration(NamedTuple):
         The weight of every component.
     responsibilities : array (n, K) or None
         Probability that observation i comes from component k. None in all but the last iteration,
-        unless `fit` was asked to keep them.
+        unless `fit` was called with `keep_responsibilities`.
     counts : tuple
         The expected sufficient statistic of every component, summed over the observations.
     log_likelihood : float
@@ -212,7 +212,7 @@ class EMModel:
         tol: float,
         keep_responsibilities: bool,
     ) -> Trace:
-        """Take E-steps and M-steps, from the present parameters, until they gain no more.
+        """Alternate E-steps and M-steps, from the present parameters, until convergence.
 
         The last step is an E-step, so that parameters, weights and the last iteration agree.
 
@@ -234,7 +234,7 @@ class EMModel:
             shares, log_likelihood = self.e_step(rows, w)
             steps.append(self._iteration(shares, log_likelihood))
             gain = steps[-1].log_posterior - steps[-2].log_posterior
-            # it can fall if a posterior has no mode, and its mean is used instead
+            # it can decrease if a posterior has no mode, so that its mean is used
             converged = tol > 0.0 and abs(gain) < tol * len(rows)
         self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
         self.engine.limit_influence(self.settings.robust)
@@ -429,7 +429,7 @@ class EMModel:
         }
 
     def load(self, learned: Mapping[str, Any]) -> None:
-        """Restore what `to_dict` returned, into a new model.
+        """Restore the result of `to_dict` in a new model.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The compiled steps of EM: E-step, M-step, and the update of online EM for one observation.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower.
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
 """
 
 from __future__ import annotations
@@ -397,7 +397,7 @@ class Engine:
         return bool(self._fits_badly())
 
     def _wait(self) -> None:
-        """Wait until another thread has learned its observation.
+        """Wait while another thread learns an observation.
 
         A thread loses the interpreter lock only while it runs Python code, such as a step of the
         user: a flag is enough, and costs nothing with a single thread.

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels of Normal components, in one dimension or several, also with missing values.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower.
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels of Normal components with independent features: time and memory are linear in d.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower.
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 try:
     import cython
-except ImportError:  # installed without a compiler: this file runs as plain Python
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

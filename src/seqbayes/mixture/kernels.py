@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels: the log density, the expected statistic and the M-step of one component.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower. A kernel keeps the
+Plain Python source that Cython compiles; it also runs uncompiled, slower. A kernel keeps the
 expected sufficient statistic of its component **per observation**: the live statistic, which online
 EM moves, and the average of its path. Both are zero for a component without observations.
 

@@ -40,7 +40,7 @@ N_INIT = 10
 """Default number of starts of `Mixture.fit`."""
 
 REFIT_AFTER = 1.1
-"""A mixture is fitted again at the earliest when it has learned this many times as much."""
+"""Ratio by which the number of observations must grow before the mixture is fitted again."""
 
 UNLIKE_SHARE = 0.1
 """A stream is ordered if components for this share of the data explain no recent ones."""
@@ -223,7 +223,7 @@ class Mixture(BaseMixture):
             self._collect()
 
     def _learn_slowly(self, x: Any, w: Any) -> None:
-        """Learn an observation that is kept as well, for a start or for a new fit."""
+        """Learn an observation and also keep it, for a start or for a new fit."""
         model = self._model
         if model is None:
             self._fill(x, w)
@@ -332,7 +332,7 @@ class Mixture(BaseMixture):
         n_init: int = N_INIT,
         keep_responsibilities: bool = False,
     ) -> Trace:
-        """Learn from given data by EM, from a new start; discard what was learned before.
+        """Learn from given data by EM, from a new start; discard everything learned before.
 
         Parameters
         ----------
@@ -383,10 +383,10 @@ class Mixture(BaseMixture):
         return trace
 
     def merge(self, other: Self) -> None:
-        """Add what another mixture has learned; the common priors count once.
+        """Add the data of another mixture; the common priors count once.
 
-        Components are paired such that the evidence that the two of a pair are the same is
-        greatest, and keep this mixture's names. Statistics are added; observations in a buffer are
+        Components are paired so that the evidence for equal components within pairs is largest,
+        and keep the names in this mixture. Statistics are added; observations in a buffer are
         learned.
 
         Raises
@@ -454,7 +454,7 @@ class Mixture(BaseMixture):
         return {**learned, **buffer} if self._is_collecting else learned
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore what `learned` returned, into a new clusterer."""
+        """Restore the result of `learned` in a new clusterer."""
         if "learned" in learned:
             written, priors = learned["learned"].get("priors"), self._buffer.priors
             if written is not None:

@@ -30,8 +30,8 @@ class Prequential(StreamClusterer):
 
     Before an observation is learned, every mixture forecasts it from all earlier observations. The
     sum of the log predictive densities is its log score: the log evidence of the data in their
-    order. No bound and no count of parameters is needed; mixtures with too few components lose, and
-    so do mixtures with too many.
+    order. Mixtures with too few or too many components have lower scores, so no penalty for the
+    number of parameters is needed.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Prequential(StreamClusterer):
             mixture.check(x)
 
     def check_many(self, xs: Any) -> None:
-        """Refuse observations of which one is outside the support of a mixture."""
+        """Raise an error if an observation is outside the support of a mixture."""
         for mixture in self._mixtures.values():
             mixture.check_many(xs)
 
@@ -136,7 +136,7 @@ class Prequential(StreamClusterer):
         self._due = RENEW_AFTER * self._n
 
     def merge(self, other: Self) -> None:
-        """Add what the same mixtures have learned from another shard of the stream.
+        """Add the data of the same mixtures from another shard of the stream.
 
         Mixtures are merged and log scores added; each shard was forecast from its own data only.
 
@@ -169,7 +169,7 @@ class Prequential(StreamClusterer):
 
     @property
     def mixtures(self) -> Mapping[Any, Mixture]:
-        """The mixtures by name; they must not learn by themselves."""
+        """The mixtures by name; do not change them."""
         return MappingProxyType(self._mixtures)
 
     @property
@@ -278,7 +278,7 @@ class Prequential(StreamClusterer):
         }
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore what `learned` returned, into a new clusterer."""
+        """Restore the result of `learned` in a new clusterer."""
         names, learned = list(self._mixtures), learned["learned"]
         self._n, self._due = finite(learned["numbers"]).tolist()
         scores = finite(learned["scores"]).tolist()

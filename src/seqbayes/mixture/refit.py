@@ -44,7 +44,7 @@ class Refit(NamedTuple):
 class Refitter:
     """Fits components to recent observations, and keeps components for the past ones.
 
-    The evidence of the recent observations says how many components they need. The others are
+    The evidence of the recent observations determines their number of components. The others are
     components of the old model that are unlike the new ones.
 
     Parameters
@@ -77,8 +77,8 @@ class Refitter:
     def refit(self, old: EMModel, buffer: Buffer, keep: bool) -> Refit:
         """Return a model fitted to the observations of a buffer that keeps components of another.
 
-        Nothing is kept unless `keep`, or if the components are not exchangeable, or if features or
-        their scales have changed.
+        No component is kept without `keep`, if the components are not exchangeable, or if features
+        or their scales have changed.
         """
         count = len(old.priors)
         whole = self.new_model(count)
@@ -127,7 +127,7 @@ class Refitter:
     def _fit_most_evident(self, rows: Array, w: Array, most: int) -> EMModel:
         """Return the fit with the number of components that has the most evidence."""
         fits = [self._fit(rows, w, k) for k in range(1, most + 1)]
-        if self._settings.fading:  # the past does not count
+        if self._settings.fading:  # without the past observations
             return fits[-1]
         return max(fits, key=lambda model: log_evidence(model, rows, w, 1.0, most))
 
@@ -198,7 +198,7 @@ def has_constant(model: EMModel, rows: Array) -> bool:
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:
-    """Whether successive observations are much more alike than chance."""
+    """Whether successive observations are much more similar than by chance."""
     if len(rows) < LEAST_ROWS or len(model.priors) == 1:
         return False
     points = np.clip(standardise(model.reader.vectors(rows)), -LARGEST_VALUE, LARGEST_VALUE)

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Read observations into rows of numbers, the form that the kernels use.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower. A missing value is
+Plain Python source that Cython compiles; it also runs uncompiled, slower. A missing value is
 NaN in its row.
 """
 

@@ -113,7 +113,7 @@ class CompoundGamma(Distribution):
     # For transformed variables.
 
     def tilted_mode(self, exponent: float) -> Real:
-        """Where density * x**exponent is largest."""
+        """The point at which density * x**exponent has its maximum."""
         up, down = self.k - 1.0 + exponent, self.alpha + 1.0 - exponent
         inner = self.beta * (up / choose(down > 0.0, down, 1.0))
         return choose(up <= 0.0, 0.0, choose(down > 0.0, inner, math.inf))
@@ -222,7 +222,7 @@ class Transformed(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest."""
+        """The mode."""
         return self.transform.mode(self.base)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:

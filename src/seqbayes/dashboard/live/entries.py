@@ -117,7 +117,10 @@ class Entry:
         """Replace the state by a newer copy."""
         self._rate = self._faded(update.updated) + update.events / RATE_SECONDS
         if update.events == 0.0 and self._before is None and self._n is not None:
-            self._before = self._n, self.updated  # a store does not say how many events came
+            self._before = (
+                self._n,
+                self.updated,
+            )  # a store does not contain the number of new events
         self.rated = self.updated = update.updated
         self._state, self._n, self.known_ranking, self.known_card = update.state, None, None, None
         if update.last is not None:
@@ -126,7 +129,7 @@ class Entry:
     def trace(self, update: Update) -> list[Happened]:
         """Keep the events that led to a newer copy; return their effects if a client watches."""
         if not update.happened:
-            if not update.watched:  # unknown events came after those that were kept
+            if not update.watched:  # there are unknown events after those that were kept
                 self.trail = None
             return []
         before = self._about.make() if self._state is None else self.state

@@ -90,7 +90,7 @@ class Access:
         return valid and self.is_own(value) and name not in self._revoked
 
     def is_own(self, value: str) -> bool:
-        """Return whether a cookie was made here, also if it has expired or was revoked."""
+        """Return whether a cookie was made by this server, even if expired or revoked."""
         text, _, signature = value.rpartition(".")
         return hmac.compare_digest(signature.encode(), self._sign(text).encode())
 

@@ -2,7 +2,7 @@
 
 Each kind of belief has one view class, which cards, detail pages, histories, comparisons and
 embedded pages share: a class with `register_view` in a module of this package. The functions here
-choose the view and add what all kinds have in common.
+choose the view and add the parts that all kinds have in common.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def cards(states: Sequence[Any], lasts: Sequence[Any], points: int = CARD_POINTS
 
 
 def rankings(states: Sequence[Any]) -> list[Ranking]:
-    """Return what states of one belief are sorted by, computed together.
+    """Return the sort values of states of one belief, computed together.
 
     Examples
     --------

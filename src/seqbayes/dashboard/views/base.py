@@ -131,7 +131,7 @@ class View:
         return {**EMPTY, "fields": self.estimates("", state)}
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
-        """Return what the keys of one belief are sorted by."""
+        """Return the sort values of the keys of one belief."""
         return [Ranking(state.n_samples) for state in states]
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:

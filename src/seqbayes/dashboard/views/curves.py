@@ -88,7 +88,7 @@ def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
             peak = density.max(axis=-1, keepdims=True)
             steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
         x, steepest = _resampled(x, steps, points)
-        if not steepest > _STEEP:  # no details are missed between two points
+        if not steepest > _STEEP:  # the distances between points are small enough
             break
     return _with_peaks(x, marks[:, -1:])
 

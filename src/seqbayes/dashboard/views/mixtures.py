@@ -36,7 +36,7 @@ _MAX_ESTIMATES = 12
 """Maximum number of numbers shown of a component."""
 
 _MAX_LINES = 60
-"""Numbers that are shown of the prediction of a mixture of products or vectors."""
+"""Maximum number of predicted numbers shown for a mixture of products or vectors."""
 
 
 @register_view
@@ -53,7 +53,7 @@ class MixtureView(View):
         card: dict[str, Any] = {
             **EMPTY,
             "components": [_component(state.names[k], weights[k], components[k]) for k in order],
-            "settled": state.started,  # before, components exchange their names
+            "settled": state.started,  # before that, components may exchange their names
             "x": None,
             "total": None,
             "discrete": False,

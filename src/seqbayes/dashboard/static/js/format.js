@@ -38,7 +38,7 @@ export function exact(x, digits = 6) {
 export function decimals(x, digits) {
   if (!exists(x)) return NONE;
   const text = fixed[digits].format(x);
-  return minus(/[1-9]/.test(text) ? text : text.replace("-", "")); // nothing is minus zero
+  return minus(/[1-9]/.test(text) ? text : text.replace("-", "")); // without a negative zero
 }
 
 export function signed(x, digits = 3) {
@@ -148,7 +148,7 @@ export function tickTexts(values, measured = "") {
 
 export function rate(perSecond) {
   if (!exists(perSecond)) return NONE;
-  if (3600 * perSecond < 0.1) return "0/s"; // it fades, and never ends
+  if (3600 * perSecond < 0.1) return "0/s"; // the decaying rate never reaches 0
   if (perSecond >= 1) return `${number(perSecond, perSecond < 100 ? 3 : 4)}/s`;
   if (perSecond * 60 >= 1) return `${number(perSecond * 60, 2)}/min`;
   return `${number(perSecond * 3600, 2)}/h`;
@@ -199,13 +199,13 @@ const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\
 
 const code = (sign) => `‹U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`;
 
-/** A text of events, in which no sign is hidden: one cannot pose as another. */
+/** A text from events with its invisible characters shown, so that different texts look different. */
 export function visible(text) {
   const blank = (spaces) => [...spaces].map(code).join("");
   return String(text).replace(UNSEEN, code).replace(/^\s+$/, blank) || "(empty)";
 }
 
-/** A key as people say it: the texts of its fields. */
+/** The name of a key: the texts of its fields. */
 export function keyName(key, belief) {
   const texts = Array.isArray(key) ? key : [key];
   return texts.length ? texts.map(visible).join(" · ") : belief;
@@ -215,7 +215,7 @@ export function keyName(key, belief) {
 export const nameless = (key) =>
   [key].flat().length > 0 && [key].flat().every((text) => text === "");
 
-/** How observations under a likelihood are written: yes or no are the same however they came. */
+/** The format of observations under a likelihood: booleans are always yes or no. */
 export function observed(likelihood) {
   return likelihood === "Bernoulli" ? (x) => observation(BITS.get(x) ?? x) : observation;
 }
