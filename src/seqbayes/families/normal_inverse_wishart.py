@@ -14,8 +14,10 @@ from seqbayes.families.wishart_belief import (
     MultivariateParameters,
     NormalInverseWishartBelief,
 )
+from seqbayes.families.wishart_exact import log_rising
 from seqbayes.families.wishart_parameters import (
     NormalInverseWishartHyperparameters,
+    exact_of,
     factor_of,
     is_well_conditioned,
     log_determinant,
@@ -35,6 +37,9 @@ from seqbayes.numerics import special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
+
+FARTHEST = 1e14
+"""The squared distance of data from the prior mean from which on floats lose too many digits."""
 
 
 @register
@@ -213,6 +218,7 @@ class NormalInverseWishart(
         """Return the hyperparameters after data with these moments."""
         mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
         n, origin, shift, squares = statistic
+        n = np.asarray(n)
         gap, share, rest = _gap(mean, kappa, statistic)
         near = mean + share[..., None] * gap
         far = (origin + shift) - rest[..., None] * gap
@@ -225,9 +231,19 @@ class NormalInverseWishart(
             _plain(df + n),
             scale + (squares + spread),
         )
-        if not is_well_conditioned(combined.factor):
-            within = _within(prior, squares)
-            if within is not None:
+        factor = triangular(combined.scale)
+        if is_well_conditioned(factor):
+            combined.factor = factor
+        elif (within := _within(prior, squares)) is not None:
+            # the prior mean's distance, in standard deviations, costs as many digits
+            far = np.sum(np.square(within), axis=-1) * FARTHEST < weight * np.square(gap)
+            precise = not n.ndim and (far.any() or not is_well_conditioned(within))
+            exact = exact_of(prior) if precise else None
+            if exact is not None:
+                combined.exact = exact.combine(statistic)
+                combined.factor = combined.exact.factor
+            else:
+                combined.far = prior, statistic
                 combined.factor = with_vector(within, np.sqrt(weight) * gap)
         return combined
 
@@ -272,17 +288,21 @@ class NormalInverseWishart(
         n = np.asarray(statistic.n, float)
         d = mean.shape[-1]
         gap, share, _ = _gap(mean, kappa, statistic)
+        if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
+            gap = gap - hyperparameters.mean_low
         factor = factor_of(hyperparameters)
         within = _within(hyperparameters, statistic.squares)
+        if not is_well_conditioned(within) and n.ndim == 0:
+            exact = exact_of(hyperparameters)
+            if exact is not None:
+                return exact.log_marginal(statistic)
         # |W + c g g'| = |W| (1 + c g' inverse(W) g)
         z = solve(within, gap[..., None])[..., 0]
         apart = np.log1p(kappa * share * np.einsum("...i,...i->...", z, z))
         whole = log_determinant(within) + apart
         grown = _log_growth(factor, within, statistic.squares) + apart
-        halves = (df[..., None] - np.arange(d)) / 2.0
-        rising = special.log_rising(*np.broadcast_arrays(halves, n[..., None] / 2.0))
         total = (
-            np.sum(rising, axis=-1)
+            log_rising(df, n, d)
             - 0.5 * d * np.log1p(n / kappa)
             - 0.5 * df * grown
             - 0.5 * n * (whole + d * math.log(math.pi))

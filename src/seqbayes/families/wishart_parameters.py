@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import localcontext
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqbayes.distributions import MultivariateT
+from seqbayes.families.wishart_exact import LARGEST_DIMENSION, Exact
+from seqbayes.numerics import decimals
 from seqbayes.numerics.special import Array
 
 ROUNDING = 4e-15
@@ -37,7 +40,21 @@ class NormalInverseWishartHyperparameters(_Fields):
 
         After data far from the prior mean it has digits that the scale, rounded, has lost.
         """
-        return triangular(self.scale)
+        return precise_triangular(self.scale)
+
+    exact: Exact | None = None
+    """More digits of the hyperparameters, after data whose scatter is nearly singular."""
+
+    far: tuple[Any, Any] | None = None
+    """Prior and statistic, if the scale is nearly singular only because their means are far."""
+
+    @cached_property
+    def mean_low(self) -> Any:
+        """The rounding error of the mean, if it matters."""
+        exact = None if self.far is None else exact_of(self.far[0])
+        if self.far is None or exact is None or np.ndim(self.far[1].n):
+            return 0.0
+        return exact.mean_error(self.far[1], np.asarray(self.mean))
 
     def observation(self) -> MultivariateT:
         """Return the distribution of the next observation."""
@@ -51,7 +68,7 @@ def factor_of(hyperparameters: Any) -> Any:
     """Return the factor of the scale, if there is one, of hyperparameters in any tuple."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
         return hyperparameters.factor
-    return triangular(hyperparameters[3])
+    return precise_triangular(hyperparameters[3])
 
 
 def triangular(matrix: Any) -> Any:
@@ -72,6 +89,29 @@ def triangular(matrix: Any) -> Any:
     if not (pivots * pivots > ROUNDING * matrix.shape[-1]).all():
         return None
     return factor * size[..., :, None]
+
+
+def precise_triangular(matrix: Any) -> Any:
+    """Return what `triangular` does, of one nearly singular matrix with more digits."""
+    factor = triangular(matrix)
+    if factor is None or np.ndim(matrix) > 2 or is_well_conditioned(factor):
+        return factor
+    if len(matrix) > LARGEST_DIMENSION:
+        return factor
+    with localcontext(decimals.CONTEXT):
+        found = decimals.factorise(decimals.lower(matrix))
+        return factor if found is None else decimals.triangular(*found)
+
+
+def exact_of(hyperparameters: Any) -> Exact | None:
+    """Return hyperparameters in decimal arithmetic, if it can be used for them."""
+    if isinstance(hyperparameters, NormalInverseWishartHyperparameters) and (
+        hyperparameters.exact is not None or hyperparameters.far is not None
+    ):
+        return hyperparameters.exact
+    single = np.ndim(hyperparameters[1]) == 0 and np.ndim(hyperparameters[0]) == 1
+    small = len(hyperparameters[0]) <= LARGEST_DIMENSION
+    return Exact.read(hyperparameters) if single and small else None
 
 
 def is_well_conditioned(factor: Any) -> bool:

@@ -21,7 +21,8 @@ from seqbayes.statistics.reading import (
     refuse,
 )
 from seqbayes.statistics.scan import count_ones, scan, scan_floats
-from seqbayes.statistics.scatter import Scatter, ScatterStatistic
+from seqbayes.statistics.scatter import Scatter
+from seqbayes.statistics.scatter_statistic import ScatterStatistic
 from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 __all__ = [

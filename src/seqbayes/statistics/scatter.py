@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +18,14 @@ except ImportError:  # an installation without a compiler runs this file as it s
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import fabs
+    from cython.cimports.libc.math import fabs, sqrt
     from cython.cimports.seqbayes.statistics.base import Statistics
     from cython.cimports.seqbayes.statistics.exact import lost, lost_product
     from cython.cimports.seqbayes.statistics.moments import CANCELLED, Moments
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
 else:
-    from math import fabs
+    from math import fabs, sqrt
 
     from seqbayes.statistics.base import Statistics
     from seqbayes.statistics.exact import lost, lost_product
@@ -34,27 +34,17 @@ else:
     from seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
 
 from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
 from seqbayes.statistics.sums import as_sum
 
 # Splits a float into halves: 2**27 + 1.
 SPLITTER = cython.declare(cython.double, 134217729.0)
 
+# Below this share of a variance, what other coordinates do not explain has lost digits.
+SMALL_PIVOT = cython.declare(cython.double, 1e-4)
+
 # Sums are kept below this, so that the covariance and its factors are finite.
 ROOM = cython.declare(cython.double, 1e300)
-
-
-class ScatterStatistic(NamedTuple):
-    """Total weight, mean = origin + shift (d,), and the scatter (d, d) about that mean."""
-
-    n: Any
-    origin: Any
-    shift: Any
-    squares: Any
-
-    @property
-    def mean(self) -> Any:
-        """The mean of the data."""
-        return self.origin + self.shift
 
 
 @cython.cclass
@@ -129,38 +119,16 @@ class Scatter(Statistics):
                 table[i, j] = v
                 table[j, i] = v
                 k += 1
-            if v < CANCELLED * self._high[k - 1]:
-                return self._precise_value()
-        return ScatterStatistic(n, origins, shifts, squares)
-
-    def _precise_value(self) -> ScatterStatistic:
-        """Return the statistic from sums about the mean, computed exactly."""
-        d: cython.Py_ssize_t = self.dimension
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = d
-        total: Sum
-        p: cython.double
-        coordinates = [self._coordinate(i).value for i in range(d)]
-        n = self._n.total()
-        origin = np.array([moments.origin for moments in coordinates])
-        shift = np.array([moments.shift for moments in coordinates])
-        squares = np.zeros((d, d))
-        sums = [self._column(i) for i in range(d)]
+            if v < CANCELLED * self._high[k - 1] and not (v == 0.0 and n == self._lightest):
+                return from_sums(self._n.parts(), [row.copy() for row in self._rows()], d)
         for i in range(d):
-            squares[i, i] = coordinates[i].squares
-            for j in range(i):
-                if squares[i, i] > 0.0 and squares[j, j] > 0.0:
-                    total = self._column(k)
-                    total.add_scaled(sums[j], -origin[i])
-                    total.add_scaled(sums[i], -origin[j])
-                    p = origin[i] * origin[j]
-                    total.add_scaled(self._n, p)
-                    total.add_scaled(self._n, lost_product(origin[i], origin[j], p))
-                    squares[i, j] = squares[j, i] = total.value - n * shift[i] * shift[j]
-                k += 1
-            k += 1
-        return ScatterStatistic(n, origin, shift, squares)
+            if table[i, i] == 0.0:  # of equal values
+                table[i, :] = 0.0
+                table[:, i] = 0.0
+        found = ScatterStatistic(n, origins, shifts, squares)
+        if _is_singular(squares):
+            found.sums = (self._n.parts(), [row.copy() for row in self._rows()])
+        return found
 
     def _rows(self) -> list[Any]:
         """Return the sums, and their rounding errors in order."""
@@ -549,3 +517,31 @@ def _rest(parts: Any) -> Any:
     while len(parts) > 1 and parts[-1] == 0.0:
         parts = parts[:-1]
     return parts if len(parts) > 1 else parts[0]
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=False)
+def _is_singular(squares: Any) -> cython.bint:
+    """Whether a scatter is nearly singular, other than by constant coordinates."""
+    d: cython.Py_ssize_t = len(squares)
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    v: cython.double
+    pivot: cython.double
+    table = cython.declare("double[:, ::1]", squares)
+    factor = cython.declare("double[:, ::1]", np.zeros((d, d)))
+    for i in range(d):
+        pivot = table[i, i]
+        for j in range(i):
+            v = table[i, j]
+            for k in range(j):
+                v -= factor[i, k] * factor[j, k]
+            if factor[j, j] != 0.0:
+                v /= factor[j, j]
+            factor[i, j] = v
+            pivot -= v * v
+        if pivot < SMALL_PIVOT * table[i, i]:
+            return True
+        factor[i, i] = sqrt(pivot)
+    return False

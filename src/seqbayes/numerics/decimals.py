@@ -1,0 +1,95 @@
+"""Symmetric matrices in decimal arithmetic, for those that are nearly singular.
+
+The factor of a matrix with condition number c loses log10(c) digits. Decimal numbers have enough of
+them: products and sums of floats are exact in `CONTEXT`, unless their sizes differ extremely.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+import numpy as np
+
+CONTEXT = Context(prec=160, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
+NEGLIGIBLE = Decimal("1e-120")
+"""The share of a diagonal entry below which a pivot is what rounding leaves of 0."""
+
+ZERO = Decimal(0)
+Lower = Sequence[Sequence[Decimal]]
+"""The lower triangle of a symmetric matrix, by rows."""
+
+
+def total(parts: Iterable[float]) -> Decimal:
+    """Return the sum of floats."""
+    return sum(map(Decimal, parts), ZERO)
+
+
+def lower(matrix: Any) -> Lower:
+    """Return the lower triangle of a symmetric matrix of floats."""
+    return [[Decimal(v) for v in row[: i + 1]] for i, row in enumerate(np.asarray(matrix).tolist())]
+
+
+def symmetric(triangle: Lower) -> Any:
+    """Return the symmetric matrix of floats with this lower triangle."""
+    d = len(triangle)
+    matrix = np.zeros((d, d))
+    for i, row in enumerate(triangle):
+        for j, v in enumerate(row):
+            matrix[i, j] = matrix[j, i] = float(v)
+    return matrix
+
+
+def factorise(triangle: Lower) -> tuple[Lower, list[Decimal]] | None:
+    """Return L, whose diagonal is 1, and D with ``L D L'`` equal to the matrix.
+
+    None if the matrix is not positive definite.
+    """
+    left: list[list[Decimal]] = []
+    pivots: list[Decimal] = []
+    for i, row in enumerate(triangle):
+        scaled: list[Decimal] = []  # row i of L D
+        mine: list[Decimal] = []
+        for j in range(i):
+            v = row[j] - sum(map(Decimal.__mul__, scaled, left[j]), ZERO)
+            scaled.append(v)
+            mine.append(v / pivots[j])
+        pivot = row[i] - sum(map(Decimal.__mul__, scaled, mine), ZERO)
+        if not pivot > NEGLIGIBLE * row[i] or not row[i] > ZERO:
+            return None
+        left.append(mine)
+        pivots.append(pivot)
+    return left, pivots
+
+
+def distance(left: Lower, pivots: Sequence[Decimal], vector: Sequence[Decimal]) -> Decimal:
+    """Return ``v' inverse(L D L') v``."""
+    solved: list[Decimal] = []
+    for row, v in zip(left, vector, strict=True):
+        solved.append(v - sum(map(Decimal.__mul__, row, solved), ZERO))
+    return sum((z * z / pivot for z, pivot in zip(solved, pivots, strict=True)), ZERO)
+
+
+def triangular(left: Lower, pivots: Sequence[Decimal]) -> Any:
+    """Return the lower triangular F with ``F F' = L D L'``, as floats."""
+    d = len(pivots)
+    factor = np.zeros((d, d))
+    roots = [pivot.sqrt() for pivot in pivots]
+    for i, row in enumerate(left):
+        factor[i, :i] = [float(v * root) for v, root in zip(row, roots, strict=False)]
+        factor[i, i] = float(roots[i])
+    return factor
+
+
+def log_product(numbers: Iterable[Decimal]) -> float:
+    """Return the log of the product of positive numbers."""
+    product = Decimal(1)
+    for v in numbers:
+        product *= v
+    exponent = product.adjusted()
+    small = float(product - 1)
+    if abs(small) < 0.5:
+        return math.log1p(small)
+    return math.log(float(product.scaleb(-exponent))) + exponent * math.log(10.0)
