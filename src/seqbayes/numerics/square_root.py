@@ -105,12 +105,15 @@ class SquareRoot:
     @cython.boundscheck(False)
     @cython.wraparound(False)
     @cython.cdivision(True)
-    def solve(self) -> Any:
-        """Return the solution of ``R theta = z``; zero for what no row has determined."""
+    def solve(self, target: Any = None) -> Any:
+        """Return the solution of ``R theta = z``; zero for what no row has determined.
+
+        `target` replaces z.
+        """
         n: cython.Py_ssize_t = self.size
         solution = np.zeros(n)
         r = cython.declare("double[:, ::1]", self._factor)
-        z = cython.declare("double[::1]", self._target)
+        z = cython.declare("double[::1]", self._target if target is None else target)
         theta = cython.declare("double[::1]", solution)
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -142,8 +145,19 @@ class SquareRoot:
             v: cython.double = x[i] / r[i, i]
             for j in range(i + 1, n):
                 x[j] -= r[i, j] * v
+            x[i] = v
             total += v * v
         return total
+
+    def whiten(self, row: Sequence[float]) -> Any:
+        """Return ``R**-T x``, whose square is the leverage, where that is finite."""
+        self.leverage(row)
+        return self._row[: self.size].copy()
+
+    @property
+    def target(self) -> Any:
+        """The vector z."""
+        return self._target[: self.size].copy()
 
     @property
     def log_determinant(self) -> float:

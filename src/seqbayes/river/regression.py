@@ -19,6 +19,7 @@ from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight, check_features
+from seqbayes.river.intercept_prior import InterceptPrior
 
 
 class _Noise(NamedTuple):
@@ -80,6 +81,9 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     10.35 to 11.46
     """
 
+    _prior_apart = False  # earlier versions kept the intercept's prior in the root
+    _fit: InterceptPrior | None = None  # or None if it is out of date
+
     def __init__(
         self,
         precision: float = 0.01,
@@ -131,7 +135,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
                 self._append(name, 0.0)
         self._root.add(self._row(values)[0], target - self._target_origin, weight)
         self._n += weight
-        self._solution = None
+        self._solution = self._fit = None
 
     def _begin(self, values: dict[Any, float], target: float) -> None:
         """Take the first row as the origin, which the intercept allows."""
@@ -140,9 +144,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         self._origin.append(-1.0)  # the intercept's column is 1 in every row: 0 - (-1)
         for name, value in values.items():
             self._append(name, value)
-        if self.intercept_precision > 0.0:
-            row = self._row({})[0]  # the intercept is the target where all features are 0
-            self._root.add(row, -target, self.intercept_precision)
+        self._prior_apart = self.intercept_precision > 0.0
 
     def _append(self, name: Any, origin: float) -> None:
         self._columns[name] = len(self._origin)
@@ -161,12 +163,26 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
                 row[column] += value
         return row, unknown
 
+    def _fitted(self) -> SquareRoot | InterceptPrior:
+        """Return the square root of all rows, the prior's included."""
+        if not self._prior_apart:
+            return self._root
+        if self._fit is None:
+            row = self._row({})[0]  # the intercept is the target where all features are 0
+            self._fit = InterceptPrior(
+                self._root, row, -self._target_origin, self.intercept_precision
+            )
+        return self._fit
+
     def _theta(self) -> list[float]:
         if self._solution is None:
-            self._solution = self._root.solve().tolist()
+            self._solution = self._fitted().solve().tolist()
         return self._solution
 
     def _mean(self, row: list[float]) -> float:
+        fitted = self._fitted()
+        if isinstance(fitted, InterceptPrior):
+            return self._target_origin + fitted.mean(row)
         theta = self._theta()
         return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
 
@@ -175,7 +191,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         # a flat intercept needs one row
         spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
         n = self._n - spent if self._n > 0.0 else 0.0
-        return _Noise(self.alpha + n / 2.0, self.beta + self._root.squares / 2.0)
+        return _Noise(self.alpha + n / 2.0, self.beta + self._fitted().squares / 2.0)
 
     def predict_one(self, x: Mapping[Any, Any]) -> float:
         """Return the mean of the target; 0 if nothing is known.
@@ -205,7 +221,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     def _predictive(self, values: dict[Any, float]) -> StudentT | None:
         noise = self._noise
         row, unknown = self._row(values)
-        leverage = self._root.leverage(row) + unknown / self.precision
+        leverage = self._fitted().leverage(row) + unknown / self.precision
         if self.intercept and not self._origin:  # before the first row
             leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
@@ -260,10 +276,10 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         half = self._n / 2.0
         return float(
             prior / 2.0
-            - self._root.log_determinant
+            - self._fitted().log_determinant
             - half * math.log(math.tau * self._noise.beta)
             + special.log_rising(self.alpha, half)
-            - self.alpha * math.log1p(self._root.squares / 2.0 / self.beta)
+            - self.alpha * math.log1p(self._fitted().squares / 2.0 / self.beta)
         )
 
     @property
@@ -337,7 +353,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
         """Return the interval of a linear combination of the parameters."""
-        noise, leverage = self._noise, self._root.leverage(row)
+        noise, leverage = self._noise, self._fitted().leverage(row)
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
         scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(leverage)
@@ -380,11 +396,14 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     def learned(self) -> dict[str, Any]:
         """Return the square root of the sums, its columns and the origin."""
-        return {
+        written: dict[str, Any] = {
             "root": document.write_root(self._root),
             "columns": [serialization.encode(name) for name in self._columns],
             "sums": [self._n, self._target_origin, *self._origin],
         }
+        if self._prior_apart:
+            written["intercept_prior"] = "apart"
+        return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Restore the data that `learned` returned."""
@@ -396,6 +415,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
             raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
         self._root, self._n, self._target_origin, self._origin = root, n, target, origin
         self._columns = {name: first + i for i, name in enumerate(columns)}
+        self._prior_apart = first > 0 and learned.get("intercept_prior") == "apart"
 
 
 def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
