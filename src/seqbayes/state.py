@@ -50,6 +50,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     parameters: ClassVar[tuple[str, ...]] = ()
     """Names of the constructor's hyperparameters."""
 
+    former_priors: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Hyperparameters of the constructor's defaults in earlier versions, as in `to_dict`.
+
+    A belief of a store that was created with one of them keeps it.
+    """
+
     component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
     """What makes states the components of a mixture: a `ComponentAdapter`, or its "module:name".
 

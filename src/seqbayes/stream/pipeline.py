@@ -15,6 +15,7 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, write_record
 from seqbayes.stream.collector import Collector as Collector
+from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
@@ -84,6 +85,8 @@ class Pipeline:
         waits for the commit, or if every belief selects its events (`where`).
     unused_events
         Number of such records.
+    notices
+        What the user should know of the beliefs, such as a prior that the store decides.
     idle
         Whether nothing arrived recently, and the source has nothing more to read.
 
@@ -117,6 +120,7 @@ class Pipeline:
         self.unused: Sequence[int] = ()
         self.unused_events = 0
         self._selective = all(belief.where for belief in beliefs)
+        beliefs, self.notices = continue_stored(beliefs, store)
         slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, source.text)
         self.tables: Mapping[str, Table] = {

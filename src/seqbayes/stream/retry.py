@@ -11,6 +11,7 @@ import msgspec
 from seqbayes.console.text import printable
 from seqbayes.events.fields import Layout
 from seqbayes.stream.config import Config
+from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.pipeline import LONGEST_RAW
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.posted import key_of, read_identity
@@ -53,9 +54,10 @@ class Retry:
         self._store = store
         self._source = source
         text = source.text
-        slots = [slot for belief in config.beliefs for slot in belief.slots]
+        beliefs, _ = continue_stored(config.beliefs, store)
+        slots = [slot for belief in beliefs for slot in belief.slots]
         self._layout = Layout(slots, text)
-        self._tables = {belief.name: Table(belief, self._layout) for belief in config.beliefs}
+        self._tables = {belief.name: Table(belief, self._layout) for belief in beliefs}
         store.acquire()
         for name, table in self._tables.items():
             store.declare(name, table.declaration)

@@ -344,6 +344,8 @@ class PipelineThread:
         self._feed.attach(pipeline)
         again = self.failure is not None
         self.failure = None
+        for notice in [] if again else pipeline.notices:
+            self._notify("notice", notice, "warning")
         if again:
             self._notify("started", f"{pipeline.source.name} again, from the last commit", "info")
         self._opened.set()

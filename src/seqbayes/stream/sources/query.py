@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import itertools
+import math
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from seqbayes.console.text import count_of
 from seqbayes.errors import PriorError
 from seqbayes.extras import install_command
-from seqbayes.stream.source import Batch, Source, SourceError
+from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.urls import expand
+
+WINDOW = 500
+"""Rows before the last one among which late ones are found."""
 
 _LITERAL = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
-class Query(Source):
+class _DatabaseError(Exception):
+    """The database cannot answer at present."""
+
+
+class Query(Broker):
     """Events from the rows of a query, in the order of a column that only grows.
 
     Parameters
@@ -38,6 +49,11 @@ class Query(Source):
         Seconds between two queries while waiting.
     name
         Its identity in the store; by default the query.
+    lost
+        What to do if rows became visible too late to be read: ``"stop"``, or ``"restart"`` to
+        leave a dead letter.
+    patience
+        Seconds without a connection after which the run stops.
 
     Raises
     ------
@@ -46,14 +62,17 @@ class Query(Source):
 
     Notes
     -----
-    The connection is read-only. Rows of transactions that commit out of the order of the cursor may
-    be skipped: with several writers, let the query hold back the newest rows. Decimals become
-    floating-point numbers, dates and times become ISO 8601 texts; bytes are refused.
+    The connection is read-only. A row of a transaction that is committed after rows with a larger
+    cursor were read is learned if it is among the last 500 rows in the order of the cursor.
+    Otherwise it is missed, which is noticed when the rows are counted: at the start and from time
+    to time. Decimals become floating-point numbers, dates and times become ISO 8601 texts; bytes
+    are refused.
     """
 
     kind = "query"
 
-    token_type: ClassVar = int | float | str
+    token_type: ClassVar = int | float | str | dict[str, Any]
+    _troubles = (_DatabaseError,)
 
     def __init__(
         self,
@@ -63,7 +82,10 @@ class Query(Source):
         follow: bool = False,
         every: float = 1.0,
         name: str | None = None,
+        lost: Lost = "stop",
+        patience: float = 300.0,
     ) -> None:
+        super().__init__(name or f"query:{query}", lost, patience)
         if not every > 0.0:
             raise PriorError(f"expected every above 0 seconds, got {every!r}")
         if not cursor:
@@ -72,19 +94,38 @@ class Query(Source):
             raise PriorError(f"expected one SELECT statement without a semicolon, got {query!r}")
         self._query = query if " " in query.strip() else f"SELECT * FROM {_quoted(query.strip())}"
         self._postgres = url.startswith(("postgresql://", "postgres://"))
+        self._mark = "%s" if self._postgres else "?"
         self._url = expand(url, quoted=self._postgres)
         self._cursor = cursor
         self._every = every
-        self.name = name or f"query:{query}"
         self.finite = not follow
-        self._last: Any = None
-        self._checked = False  # whether rows without a cursor were looked for
         self._connection: Any = None
+        self.seek(None)
 
     def seek(self, token: Any) -> None:
         """Resume after the row that had this token; None is the beginning."""
-        self._last = token
-        self._checked = False
+        earlier = token is not None and not isinstance(token, dict)  # of an earlier version
+        values = token if isinstance(token, dict) else {"last": token}
+        self._last = values["last"]
+        self._recent: list[Any] = list(values.get("recent", ()))  # the cursors read last, in order
+        self._whole: bool = values.get("whole", not earlier)  # whether they are all that were read
+        self._count: int | None = values.get("count", None if earlier else 0)
+        self._begun = False
+        self._next = self._next_count = -math.inf
+
+    @property
+    def _token(self) -> dict[str, Any]:
+        recent = list(self._recent)
+        return {"last": self._last, "count": self._count, "recent": recent, "whole": self._whole}
+
+    # The connection.
+
+    def _open(self) -> None:
+        """Connect."""
+        self._connection = self._connected_by(self._connect)
+        self._ever = True
+        if not self._begun:
+            self._check_nulls()
 
     def _connect(self) -> Any:
         if not self._postgres:
@@ -97,39 +138,49 @@ class Query(Source):
         server.execute("SET default_transaction_read_only = on")
         return server
 
-    def _rows(self, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return column names and the next rows, beginning with the one that was read last."""
-        column = _quoted(self._cursor)
-        if not self._checked:
-            names, empty = self._execute(f"WHERE {column} IS NULL LIMIT 1")
-            if empty:
-                raise SourceError(f"{self.name}: its cursor {self._cursor!r} is NULL in some rows")
-            self._checked = True
-        order = f"ORDER BY {column} LIMIT {int(size) + 1}"
-        if self._last is None:
-            return self._execute(order)
-        # the row that was read last shows whether another one has the same cursor
-        mark = "%s" if self._postgres else "?"
-        return self._execute(f"WHERE {column} >= {mark} {order}", self._last)
+    def _disconnect(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _execute(self, rest: str, *values: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
-        # percent signs in the user's query are not placeholders
-        query = self._query.replace("%", "%%") if self._postgres and values else self._query
+    def _connected_by(self, act: Callable[[], Any]) -> Any:
+        """Return what a function of the database returns.
+
+        Raises
+        ------
+        SourceError
+            If it fails, unless it may succeed when it is repeated.
+        """
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-            # a prepared statement can contain only one SQL statement
-            prepared = {"prepare": True} if self._postgres else {}
-            text = f"SELECT * FROM ({query}) AS events {rest}"
-            arguments = (values,) if values or not self._postgres else ()
-            found = self._connection.execute(text, *arguments, **prepared)
-            return [column[0] for column in found.description], found.fetchall()
+            return act()
         except ModuleNotFoundError:
             raise SourceError(f"{self.name} needs psycopg: {install_command('postgres')}") from None
         except Exception as error:
             if not isinstance(error, sqlite3.Error) and not _is_psycopg(error):
                 raise
+            if self._ever and _is_transient(error):
+                raise _DatabaseError(str(error)) from error
             raise SourceError(f"cannot read {self.name}: {error}") from error
+
+    def _execute(
+        self, rest: str, *values: Any, what: str = "*"
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return column names and rows of the user's query, with further clauses."""
+        # percent signs in the user's query are not placeholders
+        query = self._query.replace("%", "%%") if self._postgres and values else self._query
+        text = f"SELECT {what} FROM ({query}) AS events {rest}"
+
+        def act() -> tuple[list[str], list[tuple[Any, ...]]]:
+            # a prepared statement can contain only one SQL statement
+            prepared = {"prepare": True} if self._postgres else {}
+            arguments = (values,) if values or not self._postgres else ()
+            found = self._connection.execute(text, *arguments, **prepared)
+            return [column[0] for column in found.description], found.fetchall()
+
+        return self._connected_by(act)  # type: ignore[no-any-return]
+
+    # Reading.
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
         """Yield batches; if more rows may come, None while none does.
@@ -137,43 +188,119 @@ class Query(Source):
         Raises
         ------
         SourceError
-            If the query fails, or two rows have the same cursor, or none.
+            If the query fails, two rows have the same cursor or none, or rows became visible too
+            late to be read.
         """
-        while True:
-            names, rows = self._rows(size)
-            more = len(rows) > size
-            rows = self._unread(names, rows)[:size]
-            if rows:
-                yield self._batch(names, rows)
-            if not more:
-                if self.finite:
-                    self.close()
-                    return
-                yield from self._wait(timeout)
+        for batch in super().batches(size, timeout):
+            if batch is None and self.caught_up and self.finite:
+                self.close()
+                return
+            yield batch
 
-    def _place(self, names: list[str]) -> int:
+    def _read(self, size: int, timeout: float) -> Batch | None:
+        left = self._next - time.monotonic()
+        if left > 0.0:
+            time.sleep(min(timeout, left))
+            return None
+        begun, self._begun = self._begun, True
+        batch = (None if begun else self._late()) or self._page(size) or self._late()
+        batch = batch or self._compare_counts()
+        self.caught_up = batch is None
+        if batch is None:
+            self._next = time.monotonic() + self._every
+        return batch
+
+    def _page(self, size: int) -> Batch | None:
+        """Return the next rows; the one that was read last shows whether another has its cursor."""
+        column = _quoted(self._cursor)
+        order = f"ORDER BY {column} LIMIT {int(size) + 1}"
+        if self._last is None:
+            names, rows = self._execute(order)
+        else:
+            names, rows = self._execute(f"WHERE {column} >= {self._mark} {order}", self._last)
+        marks = self._marks(names, rows)
+        if marks and self._last is not None and marks[0] == self._last:
+            marks, rows = marks[1:], rows[1:]
+        marks, rows = marks[:size], rows[:size]
+        for before, mark in itertools.pairwise([self._last, *marks]):
+            self._check_tie(before, mark)
+        if not rows:
+            return None
+        self._last = marks[-1]
+        self._keep([*self._recent, *marks], len(rows))
+        return self._batch(names, rows, marks)
+
+    def _late(self) -> Batch | None:
+        """Return rows that became visible after later ones were read, as far as can be told."""
+        if not self._recent:
+            return None
+        column = _quoted(self._cursor)
+        where, values = f"WHERE {column} < {self._mark}", [self._last]
+        if not self._whole:
+            where, values = f"{where} AND {column} >= {self._mark}", [self._last, self._recent[0]]
+        names, rows = self._execute(f"{where} ORDER BY {column}", *values)
+        marks = self._marks(names, rows)
+        for before, mark in itertools.pairwise(marks):
+            self._check_tie(before, mark)
+        known = set(self._recent)
+        late = [(row, mark) for row, mark in zip(rows, marks, strict=True) if mark not in known]
+        if not late:
+            return None
+        self._keep([*marks, self._last], len(late))
+        return self._batch(names, *map(list, zip(*late, strict=True)))
+
+    def _compare_counts(self) -> Batch | None:
+        """Check from time to time that there are as many rows up to the last one as were read."""
+        began = time.monotonic()
+        if self._last is None or began < self._next_count:
+            return None
+        self._check_nulls()
+        where = f"WHERE {_quoted(self._cursor)} <= {self._mark}"
+        _, ((visible,),) = self._execute(where, self._last, what="count(*)")
+        if self._count is not None and visible > self._count:
+            if (batch := self._late()) is not None:  # it became visible before the count
+                return batch
+            missed = count_of(visible - self._count, "row")
+            self._count = visible
+            self._lack(
+                f"{missed} became visible after later ones were read, up to {self._cursor} ="
+                f" {self._last!r}: let the query hold back the newest rows",
+                self._last,
+            )
+        self._count = visible  # less if rows were deleted
+        self._next_count = began + max(60.0, 100.0 * (time.monotonic() - began))
+        return Batch([], self._token, []) if self._gaps else None
+
+    def _keep(self, cursors: Sequence[Any], count: int) -> None:
+        """Keep the cursors read last, and count the rows."""
+        self._whole = self._whole and len(cursors) <= WINDOW
+        self._recent = list(cursors[-WINDOW:])
+        self._count = None if self._count is None else self._count + count
+
+    def _check_nulls(self) -> None:
+        _, rows = self._execute(f"WHERE {_quoted(self._cursor)} IS NULL LIMIT 1")
+        if rows:
+            raise SourceError(f"{self.name}: its cursor {self._cursor!r} is NULL in some rows")
+
+    def _check_tie(self, before: Any, mark: Any) -> None:
+        if mark == before:
+            raise SourceError(
+                f"{self.name}: its cursor {self._cursor!r} does not grow: several rows have"
+                f" {mark!r}; choose a column without ties"
+            )
+
+    def _marks(self, names: list[str], rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Return the cursors of rows."""
         if self._cursor not in names:
             raise SourceError(f"{self.name} has no column {self._cursor!r}: {', '.join(names)}")
-        return names.index(self._cursor)
+        place = names.index(self._cursor)
+        return [_plain(row[place]) for row in rows]
 
-    def _unread(self, names: list[str], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return the rows after the one that was read last."""
-        place = self._place(names)
-        if rows and self._last is not None and _plain(rows[0][place]) == self._last:
-            return rows[1:]
-        return rows
-
-    def _batch(self, names: list[str], rows: list[tuple[Any, ...]]) -> Batch:
-        place = self._place(names)
+    def _batch(
+        self, names: list[str], rows: Sequence[tuple[Any, ...]], marks: Sequence[Any]
+    ) -> Batch:
         records, positions, refused = [], [], []
-        for row in rows:
-            mark = _plain(row[place])
-            if mark == self._last:
-                raise SourceError(
-                    f"{self.name}: its cursor {self._cursor!r} does not grow: several rows have"
-                    f" {mark!r}; choose a column without ties"
-                )
-            self._last = mark
+        for row, mark in zip(rows, marks, strict=True):
             record = {name: _plain(value) for name, value in zip(names, row, strict=True)}
             binary = [
                 name for name, value in record.items() if isinstance(value, (bytes, memoryview))
@@ -183,19 +310,7 @@ class Query(Source):
             else:
                 records.append(record)
                 positions.append(mark)
-        return Batch(records, self._last, positions, refused)
-
-    def _wait(self, timeout: float) -> Iterator[None]:
-        until = time.monotonic() + self._every
-        while time.monotonic() < until:
-            time.sleep(min(timeout, self._every))
-            yield None
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        return Batch(records, self._token, positions, refused)
 
 
 def _quoted(name: str) -> str:
@@ -212,3 +327,13 @@ def _plain(value: Any) -> Any:
 
 def _is_psycopg(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] == "psycopg"
+
+
+def _is_transient(error: Exception) -> bool:
+    """Whether a query may succeed when it is repeated."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return any(
+        base.__name__ in ("OperationalError", "InterfaceError") for base in type(error).mro()
+    )

@@ -355,6 +355,9 @@ def _differing(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
         for name in dict.fromkeys([*old, *new]):
             inner = f"{path}.{name}" if path else name
             yield from _differing(inner, old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list) and path != "by" and len(old) == len(new):
+        for i, (each, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differing(f"{path}[{i}]", each, other)
     elif old != new:
         yield path, old, new
 

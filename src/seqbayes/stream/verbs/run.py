@@ -115,6 +115,8 @@ def _log_start(log: Log, pipeline: Pipeline) -> None:
     resumed = f", resuming after {count_of(before, 'event')}" if before else ""
     text = f"{name} into {pipeline.store.url}{resumed}"
     log.event("started", text, **_names(pipeline), store=pipeline.store.url, before=before)
+    for notice in pipeline.notices:
+        log.event("notice", notice, "warning")
 
 
 def _names(pipeline: Pipeline) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Beliefs of a store that were created with a default prior which has changed since."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqbayes import registry
+from seqbayes.events.belief import Belief
+from seqbayes.stream.forms import Forms, read_state, write_json
+from seqbayes.stream.stores import Store
+
+
+def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belief], list[str]]:
+    """Return beliefs with the priors with which they were stored, and a notice of each change.
+
+    Only the default prior of a family is replaced, and only by a former default of this family: the
+    declaration has no arguments, and neither did the one that created the store.
+
+    Parameters
+    ----------
+    beliefs
+        The beliefs as they are declared now.
+    store
+        The store that may contain them.
+
+    Examples
+    --------
+    >>> from seqbayes import NormalInverseGamma
+    >>> from seqbayes.stream.stores import MemoryStore
+    >>> belief = Belief("seconds", NormalInverseGamma(), field="seconds")
+    >>> continue_stored([belief], MemoryStore())[1]
+    []
+    """
+    stored = store.declarations()
+    found, notices = [], []
+    for belief in beliefs:
+        if belief.name in stored:
+            declared = {"state": Forms(belief.state).empty, "by": list(belief.by)}
+            earlier = store.decode(
+                stored[belief.name], f"the declaration of belief {belief.name!r}"
+            )
+            kept, priors = _keep(earlier, declared)
+            if priors and kept == earlier:
+                belief = dataclasses.replace(belief, state=read_state(kept["state"]))
+                notices.append(
+                    f"belief {belief.name!r} keeps the prior it was stored with, a former default:"
+                    f" {', '.join(priors)}"
+                )
+        found.append(belief)
+    return found, notices
+
+
+def _keep(stored: Any, declared: Any) -> tuple[Any, list[str]]:
+    """Return a declaration with the former default priors that are stored, and these as JSON."""
+    if isinstance(declared, list) and isinstance(stored, list) and len(declared) == len(stored):
+        pairs = list(itertools.starmap(_keep, zip(stored, declared, strict=True)))
+        return [kept for kept, _ in pairs], [prior for _, priors in pairs for prior in priors]
+    if not isinstance(declared, Mapping) or not isinstance(stored, Mapping):
+        return declared, []
+    kept, priors = {}, []
+    for name, value in declared.items():
+        if name == "prior" and _is_former(declared.get("family"), stored.get(name), value):
+            kept[name] = stored[name]
+            priors.append(write_json(stored[name]))
+        else:
+            kept[name], inner = _keep(stored.get(name), value)
+            priors += inner
+    return kept, priors
+
+
+def _is_former(family: Any, stored: Any, declared: Any) -> bool:
+    """Whether a prior is the default of a family, and the stored one a former default."""
+    known = registry.families().get(family)
+    if known is None or stored not in known.former_priors:
+        return False
+    return bool(declared == known().to_dict()["prior"])
