@@ -25,6 +25,7 @@ Modules
     mixture      mixtures fitted by EM, learned online, and the number of their components
     river        classifiers, regressors and anomaly detectors on feature dictionaries
     stream       durable beliefs on files, queues and databases: Pipeline, run, show, predict
+    bandit       choose between arms by their rewards
     compare      which of several beliefs is best, and what a wrong choice costs
     datasets     the data of the examples
 
@@ -44,7 +45,7 @@ from seqbayes.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqbayes import compare, datasets, likelihoods, mixture, river, stream
+    from seqbayes import bandit, compare, datasets, likelihoods, mixture, river, stream
     from seqbayes.explanation import Explanation
     from seqbayes.families import (
         Beta,
@@ -79,6 +80,7 @@ __all__ = [
     "SeqbayesError",
     "State",
     "UnsupportedError",
+    "bandit",
     "compare",
     "datasets",
     "likelihoods",
@@ -89,7 +91,7 @@ __all__ = [
 ]
 
 # Imported on first use: the command line's help and completion need none of it.
-_MODULES = ("compare", "datasets", "likelihoods", "mixture", "river", "stream")
+_MODULES = ("bandit", "compare", "datasets", "likelihoods", "mixture", "river", "stream")
 _HOMES = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",

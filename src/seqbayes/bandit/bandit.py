@@ -1,0 +1,326 @@
+"""A bandit: one belief about the reward of each arm, and a rule of choice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from river.base import Base
+
+from seqbayes.bandit.rules import Candidates, Rule, Thompson, sample
+from seqbayes.checks import check_seed
+from seqbayes.compare import BETTER, number_of
+from seqbayes.distributions import Distribution
+from seqbayes.errors import PriorError
+from seqbayes.model import Model
+
+# Most values that are drawn at once from the belief about an arm that is not being chosen.
+MAX_DRAWS = 64
+
+
+class Choice(NamedTuple):
+    """A chosen arm.
+
+    Attributes
+    ----------
+    arm
+        The arm.
+    propensity : float
+        Probability with which it was chosen.
+    """
+
+    arm: Hashable
+    propensity: float
+
+
+class Bandit(Base):
+    """Choose arms by the beliefs about their rewards.
+
+    It has the interface of River's policies (`pull`, `update`, `ranking`), and can be used in
+    `river.bandit.evaluate` and `river.bandit.evaluate_offline`.
+
+    Parameters
+    ----------
+    state
+        Prior and likelihood of the reward of an arm: a state about one number, also within
+        `Decayed`, or about labels if `label` is given. Every arm starts from a copy.
+    rule
+        How an arm is chosen; Thompson sampling by default.
+    better
+        Whether the "higher" or the "lower" reward is better.
+    label
+        The label whose share is the reward, for a state about labels.
+    min_share
+        Smallest probability with which each arm is chosen.
+    burn_in
+        Number of rewards of each arm before the rule is used. Use 2 or more for rewards with an
+        unknown variance.
+    seed
+        Seed of the random numbers.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is invalid.
+
+    Notes
+    -----
+    An arm whose belief is improper, as under a flat prior before any reward, is chosen first.
+
+    References
+    ----------
+    .. [1] Russo, D. J., Van Roy, B., Kazerouni, A., Osband, I. and Wen, Z. (2018). A tutorial on
+       Thompson sampling. Foundations and Trends in Machine Learning 11, 1-96.
+
+    Examples
+    --------
+    >>> import random
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit
+    >>> bandit, rng, rates = Bandit(Beta(), seed=1), random.Random(1), {"red": 0.1, "blue": 0.3}
+    >>> for _ in range(500):
+    ...     arm = bandit.pull(["red", "blue"])
+    ...     bandit.update(arm, rng.random() < rates[arm])
+    >>> bandit.ranking
+    ['blue', 'red']
+    """
+
+    def __init__(
+        self,
+        state: Model,
+        *,
+        rule: Rule | None = None,
+        better: str = "higher",
+        label: Any = None,
+        min_share: float = 0.0,
+        burn_in: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        belief: Any = state
+        if not isinstance(belief, Model) or not belief.conjugate:
+            raise PriorError(f"expected a state as the belief about rewards, got {state!r}")
+        if better not in BETTER:
+            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        if not 0.0 <= min_share <= 0.5:
+            raise PriorError(f"expected a min_share between 0 and 0.5, got {min_share!r}")
+        if not (type(burn_in) is int and burn_in >= 0):
+            raise PriorError(f"expected a burn_in that is a whole number >= 0, got {burn_in!r}")
+        self.state: Any = belief
+        self.rule = rule
+        self.better = better
+        self.label = label
+        self.min_share = min_share
+        self.burn_in = burn_in
+        self.seed = check_seed(seed)
+        self._rule: Rule = Thompson() if rule is None else rule
+        self._states: dict[Hashable, Any] = {}
+        self._counts: dict[Hashable, int] = {}
+        # Caches of what depends on the belief about an arm; None if that is improper.
+        self._numbers: dict[Hashable, Distribution | None] = {}
+        self._draws: dict[Hashable, list[float]] = {}
+        self._drawn: dict[Hashable, int] = {}
+        self._shares: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
+        self._n = 0
+        self._rng = random.Random(seed)
+        self._generator = np.random.default_rng(seed)
+
+    @property
+    def n(self) -> int:
+        """Number of rewards that were learned."""
+        return self._n
+
+    @property
+    def arms(self) -> dict[Hashable, Any]:
+        """The belief about the reward of each arm that was chosen or updated."""
+        return dict(self._states)
+
+    @property
+    def counts(self) -> dict[Hashable, int]:
+        """Number of rewards of each arm."""
+        return dict(self._counts)
+
+    @property
+    def ranking(self) -> list[Hashable]:
+        """The arms by posterior mean, the best first."""
+        sign = 1.0 if self.better == "lower" else -1.0
+
+        def order(arm: Hashable) -> tuple[bool, float]:
+            number = self._number(arm)
+            mean = None if number is None else number.mean
+            return (mean is None, 0.0 if mean is None else sign * mean)
+
+        return sorted(self._states, key=order)
+
+    def pull(self, arm_ids: Sequence[Any]) -> Any:
+        """Choose an arm.
+
+        Parameters
+        ----------
+        arm_ids
+            The arms that can be chosen. New ones start from the prior.
+
+        Raises
+        ------
+        PriorError
+            If there is no arm, or `min_share` is too large for their number.
+        """
+        arms = self._checked(arm_ids)
+        first = self._first(arms)
+        if first:
+            return first[0]
+        if self.min_share and self._rng.random() < len(arms) * self.min_share:
+            return self._rng.choice(arms)
+        return self._rule.pick(self._candidates(arms))
+
+    def shares(self, arm_ids: Sequence[Any]) -> dict[Any, float]:
+        """Return the exact probability with which `pull` chooses each arm.
+
+        Parameters
+        ----------
+        arm_ids
+            The arms that can be chosen.
+
+        Raises
+        ------
+        PriorError
+            If there is no arm, or `min_share` is too large for their number.
+        """
+        arms = tuple(self._checked(arm_ids))
+        found = self._shares.get(arms)
+        if found is None:
+            first = self._first(arms)
+            if first:
+                found = {arm: float(arm == first[0]) for arm in arms}
+            else:
+                rest = 1.0 - len(arms) * self.min_share
+                shares = self._rule.shares(self._candidates(arms))
+                found = {arm: self.min_share + rest * shares[arm] for arm in arms}
+            self._shares[arms] = found
+        return dict(found)
+
+    def choose(self, arm_ids: Sequence[Any]) -> Choice:
+        """Choose an arm, and return it with the probability with which it was chosen.
+
+        Parameters
+        ----------
+        arm_ids
+            The arms that can be chosen.
+
+        Raises
+        ------
+        PriorError
+            If there is no arm, or `min_share` is too large for their number.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> from seqbayes.bandit import Bandit
+        >>> Bandit(Beta(), seed=3).choose(["red", "blue"]).propensity
+        0.5
+        """
+        shares = self.shares(arm_ids)
+        arm = sample(shares, self._rng)
+        return Choice(arm, shares[arm])
+
+    def update(self, arm_id: Any, reward: Any, w: float = 1.0, t: Any = None) -> None:
+        """Learn a reward.
+
+        Parameters
+        ----------
+        arm_id
+            The arm that was chosen.
+        reward
+            An observation of its state.
+        w
+            Weight of the reward.
+        t
+            Time of the reward, for beliefs that forget by time.
+
+        Raises
+        ------
+        ObservationError
+            If the reward or its weight is invalid for the state; nothing is changed.
+        """
+        state = self._state(arm_id)
+        if t is None:
+            state.learn_one(reward, w)
+        else:
+            state.learn_one(reward, w, t=t)
+        self._counts[arm_id] = self._counts.get(arm_id, 0) + 1
+        self._n += 1
+        self._numbers.pop(arm_id, None)
+        self._draws.pop(arm_id, None)
+        self._shares.clear()
+
+    def retire(self, arm_id: Any) -> None:
+        """Forget an arm that can no longer be chosen.
+
+        Parameters
+        ----------
+        arm_id
+            The arm.
+
+        Raises
+        ------
+        KeyError
+            If the arm is unknown.
+        """
+        del self._states[arm_id]
+        for cache in (self._counts, self._numbers, self._draws, self._drawn):
+            cache.pop(arm_id, None)
+
+    def _checked(self, arm_ids: Sequence[Any]) -> list[Any]:
+        arms = list(arm_ids)
+        if not arms:
+            raise PriorError("expected one arm or more to choose from, got none")
+        if len(arms) * self.min_share > 1.0:
+            raise PriorError(f"min_share={self.min_share} is too large for {len(arms)} arms")
+        return arms
+
+    def _candidates(self, arms: Sequence[Any]) -> Candidates:
+        return Candidates(
+            arms, self._number, self._draw, self.better, self._n, self._rng, self._generator
+        )
+
+    def _first(self, arms: Sequence[Any]) -> list[Any]:
+        """Return the arms to choose before the rule is used."""
+        if self.burn_in:
+            first = [arm for arm in arms if self._counts.get(arm, 0) < self.burn_in]
+            if first:
+                return first
+        return [arm for arm in arms if self._number(arm) is None]
+
+    def _state(self, arm: Any) -> Any:
+        state = self._states.get(arm)
+        if state is None:
+            state = self._states[arm] = self.state.clone()
+        return state
+
+    def _number(self, arm: Any) -> Any:
+        try:
+            return self._numbers[arm]
+        except KeyError:
+            state = self._state(arm)
+        try:
+            number = number_of(state, self.label)
+        except PriorError:
+            if state.is_proper(state.posterior):
+                raise
+            number = None
+        self._numbers[arm] = number
+        return number
+
+    def _draw(self, arm: Any) -> float:
+        # Beliefs about arms that are not chosen do not change: draw several values at once.
+        draws = self._draws.get(arm)
+        if draws:
+            return draws.pop()
+        number = self._number(arm)
+        if draws is None:
+            self._draws[arm], self._drawn[arm] = [], 1
+            return float(number.sample(None, self._generator))
+        self._drawn[arm] = min(2 * self._drawn[arm], MAX_DRAWS)
+        draws.extend(number.sample(self._drawn[arm], self._generator).tolist())
+        return draws.pop()

@@ -1,0 +1,117 @@
+"""One bandit for each context."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from river.base import Base
+
+from seqbayes.bandit.bandit import Bandit, Choice
+
+
+class PerContext(Base):
+    """Choose arms by a bandit of their own for each combination of context fields.
+
+    It has the interface of River's contextual policies: `pull(arms, context)` and
+    `update(arm, context, reward)`.
+
+    Parameters
+    ----------
+    bandit
+        The bandit from whose copies every context starts.
+    by
+        Names of the context's fields.
+
+    Raises
+    ------
+    ValueError
+        If there is no field.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit, PerContext
+    >>> chooser = PerContext(Bandit(Beta(), seed=1), by=["country"])
+    >>> arm = chooser.pull(["red", "blue"], {"country": "de"})
+    >>> chooser.update("red", {"country": "de", "age": 31}, True)
+    >>> chooser.bandits[("de",)].counts
+    {'red': 1}
+    """
+
+    def __init__(self, bandit: Bandit, by: Iterable[str]) -> None:
+        self.bandit = bandit
+        self.by = [by] if isinstance(by, str) else list(by)
+        if not self.by:
+            raise ValueError("expected one field or more of the context, got none")
+        self._bandits: dict[tuple[Any, ...], Bandit] = {}
+        self._n = 0
+
+    @property
+    def bandits(self) -> dict[tuple[Any, ...], Bandit]:
+        """The bandit of each context that was met, by the values of its fields."""
+        return dict(self._bandits)
+
+    def pull(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> Any:
+        """Choose an arm.
+
+        Parameters
+        ----------
+        arm_ids
+            The arms that can be chosen.
+        context
+            The context; fields that are not in `by` are ignored.
+
+        Raises
+        ------
+        KeyError
+            If a field of `by` is missing.
+        """
+        return self._bandit(context).pull(arm_ids)
+
+    def choose(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> Choice:
+        """Choose an arm, and return it with the probability with which it was chosen.
+
+        Parameters
+        ----------
+        arm_ids, context
+            As for `pull`.
+
+        Raises
+        ------
+        KeyError
+            If a field of `by` is missing.
+        """
+        return self._bandit(context).choose(arm_ids)
+
+    def update(self, arm_id: Any, context: Mapping[str, Any], reward: Any, w: float = 1.0) -> None:
+        """Learn a reward.
+
+        Parameters
+        ----------
+        arm_id, reward, w
+            As for `Bandit.update`.
+        context
+            The context in which the arm was chosen.
+
+        Raises
+        ------
+        KeyError
+            If a field of `by` is missing.
+        ObservationError
+            If the reward is invalid.
+        """
+        self._bandit(context).update(arm_id, reward, w)
+        self._n += 1
+
+    def _bandit(self, context: Mapping[str, Any]) -> Bandit:
+        key = tuple(context[field] for field in self.by)
+        bandit = self._bandits.get(key)
+        if bandit is None:
+            seed = self.bandit.seed
+            if seed is not None:  # contexts with the same seed would make the same choices
+                text = json.dumps([seed, *key], default=repr)
+                seed = int.from_bytes(text.encode()) % 2**63
+            bandit = self._bandits[key] = self.bandit.clone({"seed": seed})
+        return bandit

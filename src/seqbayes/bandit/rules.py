@@ -1,0 +1,292 @@
+"""Rules of choice between arms, each with the exact probabilities of its choices."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import numpy as np
+
+from seqbayes.compare import p_best
+from seqbayes.distributions import Distribution
+from seqbayes.errors import PriorError
+
+Arm = Hashable
+
+
+class Candidates:
+    """The arms of one choice, with what the rules need to know about them.
+
+    Parameters
+    ----------
+    arms
+        The arms that can be chosen.
+    number_of
+        Returns the distribution of an arm's expected reward.
+    draw
+        Returns a draw from that distribution.
+    better
+        Whether the "higher" or the "lower" reward is better.
+    n
+        Number of rewards that were learned.
+    rng, generator
+        Sources of random numbers.
+    """
+
+    __slots__ = ("arms", "better", "draw", "generator", "n", "number_of", "rng", "sign")
+
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        number_of: Callable[[Arm], Distribution],
+        draw: Callable[[Arm], float],
+        better: str,
+        n: int,
+        rng: random.Random,
+        generator: np.random.Generator,
+    ) -> None:
+        self.arms = arms
+        self.number_of = number_of
+        self.draw = draw
+        self.better = better
+        self.n = n
+        self.rng = rng
+        self.generator = generator
+        self.sign = 1.0 if better == "higher" else -1.0
+
+    def p_best(self) -> dict[Arm, float]:
+        """Return the exact probability of each arm to be the best."""
+        if len(self.arms) == 1:
+            return {self.arms[0]: 1.0}
+        return p_best({arm: self.number_of(arm) for arm in self.arms}, better=self.better)
+
+    def sample_best(self) -> Arm:
+        """Return the best arm of one draw from the belief about each."""
+        draw, sign = self.draw, self.sign
+        best, highest = self.arms[0], -math.inf
+        for arm in self.arms:
+            value = sign * draw(arm)
+            if value > highest:
+                best, highest = arm, value
+        return best
+
+    def sample_best_but(self, arm: Arm) -> Arm:
+        """Return the best arm of the first draw of which `arm` is not the best."""
+        for size in (64, 1024):
+            draws = [self.number_of(each).sample(size, self.generator) for each in self.arms]
+            best = np.argmax(self.sign * np.asarray(draws), axis=0)
+            others = best[best != self.arms.index(arm)]
+            if others.size:
+                return self.arms[int(others[0])]
+        # Such draws are rare: use their exact probabilities.
+        return sample(others_given_not(self.p_best(), arm), self.rng)
+
+    def maxima(self, score: Callable[[Distribution], float]) -> list[Arm]:
+        """Return the arms with the best score; an arm whose score does not exist has the best."""
+        scores = {arm: self.sign * score(self.number_of(arm)) for arm in self.arms}
+        unknown = [arm for arm, value in scores.items() if math.isnan(value)]
+        highest = max(scores.values()) if not unknown else math.nan
+        return unknown or [arm for arm, value in scores.items() if value == highest]
+
+
+class Rule(ABC):
+    """A rule of choice between arms."""
+
+    @abstractmethod
+    def shares(self, candidates: Candidates) -> dict[Arm, float]:
+        """Return the exact probability with which each arm is chosen."""
+
+    @abstractmethod
+    def pick(self, candidates: Candidates) -> Arm:
+        """Choose an arm with these probabilities."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+
+class Thompson(Rule):
+    """Choose each arm with the probability that it is the best.
+
+    One value is drawn from the belief about each arm, and the arm with the best value is chosen
+    [1]_.
+
+    References
+    ----------
+    .. [1] Thompson, W. R. (1933). On the likelihood that one unknown probability exceeds another in
+       view of the evidence of two samples. Biometrika 25, 285-294.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit, Thompson
+    >>> Bandit(Beta(), rule=Thompson()).shares(["red", "blue"])
+    {'red': 0.5, 'blue': 0.5}
+    """
+
+    def shares(self, candidates: Candidates) -> dict[Arm, float]:
+        """Return the probabilities of being the best."""
+        return candidates.p_best()
+
+    def pick(self, candidates: Candidates) -> Arm:
+        """Choose the arm with the best draw."""
+        return candidates.sample_best()
+
+
+class TopTwo(Rule):
+    """Choose the best arm of a draw, or else the best arm of a draw in which another one is best.
+
+    Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
+    rarely chooses another arm once it is nearly certain. With the probabilities of being best p, an
+    arm is chosen with probability ``β p[i] + (1 - β) Σ_{j ≠ i} p[j] p[i] / (1 - p[j])``.
+
+    Parameters
+    ----------
+    beta
+        Probability of the first one, between 0 and 1.
+
+    Raises
+    ------
+    PriorError
+        If `beta` is not between 0 and 1.
+
+    References
+    ----------
+    .. [1] Russo, D. (2020). Simple Bayesian algorithms for best-arm identification. Operations
+       Research 68, 1625-1647.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit, TopTwo
+    >>> bandit = Bandit(Beta(), rule=TopTwo(beta=0.5))
+    >>> for success in (True, True, True, True, False):
+    ...     bandit.update("red", success)
+    >>> {arm: round(share, 4) for arm, share in bandit.shares(["red", "blue"]).items()}
+    {'red': 0.5, 'blue': 0.5}
+    """
+
+    def __init__(self, beta: float = 0.5) -> None:
+        if not 0.0 <= beta <= 1.0:
+            raise PriorError(f"expected a beta between 0 and 1, got {beta!r}")
+        self.beta = beta
+
+    def shares(self, candidates: Candidates) -> dict[Arm, float]:
+        """Return the probabilities of being chosen as the first or as the second one."""
+        first = candidates.p_best()
+        shares = {arm: self.beta * p for arm, p in first.items()}
+        for arm, p in first.items():
+            for other, share in others_given_not(first, arm).items():
+                shares[other] += (1.0 - self.beta) * p * share
+        return shares if len(first) > 1 else first
+
+    def pick(self, candidates: Candidates) -> Arm:
+        """Choose the best arm of a draw, or the best other one."""
+        first = candidates.sample_best()
+        if len(candidates.arms) == 1 or candidates.rng.random() < self.beta:
+            return first
+        return candidates.sample_best_but(first)
+
+
+class BestScore(Rule):
+    """Choose the arm with the best score; arms with the same score are equally probable."""
+
+    @abstractmethod
+    def best(self, candidates: Candidates) -> list[Arm]:
+        """Return the arms with the best score."""
+
+    def shares(self, candidates: Candidates) -> dict[Arm, float]:
+        """Return the same probability for each arm with the best score, and 0 for the others."""
+        best = self.best(candidates)
+        return {arm: 1.0 / len(best) if arm in best else 0.0 for arm in candidates.arms}
+
+    def pick(self, candidates: Candidates) -> Arm:
+        """Choose an arm with the best score."""
+        best = self.best(candidates)
+        return best[0] if len(best) == 1 else candidates.rng.choice(best)
+
+
+class BayesUCB(BestScore):
+    """Choose the arm with the best plausible reward: a quantile of the belief about it.
+
+    After n rewards the quantile is at ``1 - 1 / (n + 2)`` [1]_; at ``1 / (n + 2)`` if lower rewards
+    are better. Arms with the same quantile are chosen with the same probability.
+
+    References
+    ----------
+    .. [1] Kaufmann, E., Cappé, O. and Garivier, A. (2012). On Bayesian upper confidence bounds for
+       bandit problems. AISTATS, 592-600.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit, BayesUCB
+    >>> bandit = Bandit(Beta(), rule=BayesUCB())
+    >>> for _ in range(20):
+    ...     bandit.update("red", True)
+    >>> bandit.pull(["red", "blue"])
+    'red'
+    """
+
+    def best(self, candidates: Candidates) -> list[Arm]:
+        """Return the arms with the best quantile."""
+        tail = 1.0 / (candidates.n + 2.0)
+        if candidates.better == "higher":
+            return candidates.maxima(lambda number: float(number.isf(tail)))
+        return candidates.maxima(lambda number: float(number.ppf(tail)))
+
+
+class Greedy(BestScore):
+    """Choose the arm with the best posterior mean.
+
+    It does not explore: give the bandit a `min_share`. Arms with the same mean are chosen with the
+    same probability.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.bandit import Bandit, Greedy
+    >>> bandit = Bandit(Beta(), rule=Greedy(), min_share=0.25)
+    >>> bandit.update("red", True)
+    >>> bandit.shares(["red", "blue"])
+    {'red': 0.75, 'blue': 0.25}
+    """
+
+    def best(self, candidates: Candidates) -> list[Arm]:
+        """Return the arms with the best posterior mean."""
+        return candidates.maxima(lambda number: math.nan if number.mean is None else number.mean)
+
+
+def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:
+    """Draw an arm with the given probabilities.
+
+    Parameters
+    ----------
+    shares
+        Probability of each arm.
+    rng
+        Source of random numbers.
+    """
+    return rng.choices(list(shares), list(shares.values()))[0]
+
+
+def others_given_not(p: Mapping[Arm, float], best: Arm) -> dict[Arm, float]:
+    """Return the probability of each other arm to be the best, given that `best` is not.
+
+    Parameters
+    ----------
+    p
+        Probability of each arm to be the best.
+    best
+        The arm that is not the best.
+    """
+    rest = {arm: each for arm, each in p.items() if arm != best}
+    total = math.fsum(rest.values())
+    return {arm: each / total if total else 1.0 / len(rest) for arm, each in rest.items()}

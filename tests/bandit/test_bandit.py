@@ -1,0 +1,255 @@
+"""Bandits choose arms with the probabilities that they state."""
+
+import copy
+import itertools
+import pickle
+import random
+from types import SimpleNamespace
+
+import pytest
+from scipy.stats import chisquare
+
+from seqbayes import (
+    Beta,
+    Decayed,
+    Dirichlet,
+    Gamma,
+    Normal,
+    NormalInverseGamma,
+    ObservationError,
+    PriorError,
+)
+from seqbayes.bandit import Bandit, BayesUCB, Greedy, PerContext, Thompson, TopTwo
+
+RULES = [Thompson(), TopTwo(), TopTwo(beta=0.2), BayesUCB(), Greedy()]
+PULLS = 4000
+# name -> (state, rewards of three arms, options)
+BELIEFS = {
+    "shares": (Beta(), {"a": [1, 1, 0], "b": [1, 0], "c": [1, 0, 0, 0]}, {}),
+    "counts": (Gamma(1, 1), {"a": [3, 1, 0], "b": [2, 4], "c": []}, {}),
+    "means": (Normal(0, 1, 1), {"a": [0.3], "b": [0.1, 0.4], "c": [-0.2, 0.5]}, {}),
+    "unknown variance": (
+        NormalInverseGamma(),
+        {"a": [1.0, 2.0, 1.5], "b": [1.2, 2.4, 0.9, 1.7], "c": [1.1, 1.9, 1.4]},
+        {"burn_in": 2},
+    ),
+    "decayed": (Decayed(Beta(), half_life=5), {"a": [1, 1, 0], "b": [1, 0], "c": [0, 1]}, {}),
+    "labels": (
+        Dirichlet({"hit": 1, "miss": 2}),
+        {"a": ["hit"], "b": ["miss", "hit"], "c": ["miss"]},
+        {"label": "hit"},
+    ),
+}
+
+
+def learned(belief, **options):
+    state, rewards, more = BELIEFS[belief]
+    bandit = Bandit(state, seed=7, **more, **options)
+    for arm, values in rewards.items():
+        for value in values:
+            bandit.update(arm, value)
+    return bandit
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("belief", BELIEFS)
+def test_arms_are_chosen_with_the_stated_probabilities(belief, rule, better):
+    bandit = learned(belief, rule=rule, better=better, min_share=0.05)
+    shares = bandit.shares("abc")
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-12)
+    assert min(shares.values()) >= 0.05
+    for method in (bandit.pull, lambda arms: bandit.choose(arms).arm):
+        chosen = [method("abc") for _ in range(PULLS)]
+        counts = [chosen.count(arm) for arm in shares]
+        expected = [PULLS * share for share in shares.values()]
+        assert chisquare(counts, expected).pvalue > 1e-4
+
+
+def test_thompson_sampling_chooses_by_the_probability_of_being_best():
+    # P(Beta(2, 1) > Beta(1, 1)) = 2/3 by integration of 2x · x
+    bandit = Bandit(Beta())
+    bandit.update("a", True)
+    assert bandit.shares("ab")["a"] == pytest.approx(2 / 3, rel=1e-10)
+    assert bandit.clone({"better": "lower"}).shares("ab") == {"a": 0.5, "b": 0.5}
+
+
+def test_top_two_is_thompson_sampling_repeated_until_the_arm_differs():
+    bandit = learned("shares")
+    p = bandit.shares("abc")
+    expected = dict.fromkeys("abc", 0.0)
+    for first, second in itertools.permutations("abc", 2):
+        expected[first] += 0.3 * p[first] * p[second] / (1.0 - p[first])
+        expected[second] += 0.7 * p[first] * p[second] / (1.0 - p[first])
+    found = learned("shares", rule=TopTwo(beta=0.3)).shares("abc")
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_top_two_chooses_another_arm_when_one_is_certain():
+    bandit = Bandit(Normal(0, 1, 1), rule=TopTwo(beta=0.0), seed=1)
+    for arm, level in {"a": 1e3, "b": 0.0, "c": -1.0}.items():
+        for _ in range(100):
+            bandit.update(arm, level)
+    assert bandit.shares("abc")["a"] == 0.0
+    assert {bandit.pull("abc") for _ in range(20)} <= {"b", "c"}
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_bayes_ucb_takes_the_best_quantile(better):
+    bandit = learned("means", rule=BayesUCB(), better=better)
+    tail, ends = 1 / (bandit.n + 2), {}
+    for arm, state in bandit.arms.items():
+        ends[arm] = state.isf(tail) if better == "higher" else -state.ppf(tail)
+    assert bandit.pull("abc") == max(ends, key=ends.get)
+
+
+def test_every_arm_is_chosen_during_the_burn_in_and_while_improper():
+    bandit = Bandit(Beta(), burn_in=2)
+    order = []
+    for _ in range(6):
+        order.append(bandit.pull("abc"))
+        assert bandit.choose("abc").propensity == 1.0
+        bandit.update(order[-1], False)
+    assert order == list("aabbcc")
+    flat = Bandit(Normal.flat(), seed=1)
+    assert flat.pull("ab") == "a"
+    flat.update("a", 3.0)
+    assert flat.pull("ab") == "b"
+    assert flat.shares("ab") == {"a": 0.0, "b": 1.0}
+
+
+def test_arms_can_be_added_and_retired():
+    bandit = learned("shares")
+    assert set(bandit.shares("abcd")) == set("abcd")
+    assert bandit.arms["d"] == Beta()
+    bandit.retire("b")
+    assert "b" not in bandit.arms
+    assert "b" not in bandit.ranking
+    assert bandit.arms["a"].n_samples == 3
+    with pytest.raises(KeyError):
+        bandit.retire("b")
+    assert bandit.shares("b") == {"b": 1.0}
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_a_copy_makes_the_same_choices(rule, copy_of):
+    bandit, rng = Bandit(Beta(), rule=rule, seed=5, min_share=0.1), random.Random(2)
+    for _ in range(60):
+        bandit.update(bandit.pull("abc"), rng.random() < 0.4)
+    other = copy_of(bandit)
+    assert [bandit.pull("abc") for _ in range(50)] == [other.pull("abc") for _ in range(50)]
+    assert bandit.clone().n == 0
+    assert bandit.clone().rule == rule
+
+
+def test_a_refused_reward_changes_nothing():
+    bandit = learned("shares")
+    before = bandit.shares("abc"), bandit.counts, bandit.n
+    with pytest.raises(ObservationError):
+        bandit.update("a", 2)
+    with pytest.raises(ObservationError):
+        bandit.update("a", True, w=-1.0)
+    assert (bandit.shares("abc"), bandit.counts, bandit.n) == before
+
+
+def test_rewards_can_forget_by_time():
+    bandit = Bandit(Decayed(Beta(), half_life=10, by="time"))
+    bandit.update("a", True, t=0.0)
+    bandit.update("a", False, t=10.0)
+    assert bandit.arms["a"].posterior == (1.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"state": 3}, "expected a state"),
+        ({"better": "best"}, "better"),
+        ({"min_share": 0.6}, "min_share"),
+        ({"min_share": float("nan")}, "min_share"),
+        ({"burn_in": 1.5}, "burn_in"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_invalid_parameters_are_refused(arguments, message):
+    with pytest.raises(PriorError, match=message):
+        Bandit(**{"state": Beta(), **arguments})
+
+
+def test_invalid_arms_are_refused():
+    bandit = Bandit(Beta(), min_share=0.4)
+    with pytest.raises(PriorError, match="one arm or more"):
+        bandit.pull([])
+    with pytest.raises(PriorError, match="too large for 3 arms"):
+        bandit.choose("abc")
+    with pytest.raises(PriorError, match="share of one"):
+        Bandit(Dirichlet({"hit": 1, "miss": 1})).pull("ab")
+    with pytest.raises(PriorError, match="beta"):
+        TopTwo(beta=1.5)
+
+
+def test_a_bandit_is_a_policy_of_river():
+    from river import bandit as river_bandit
+
+    rng = random.Random(3)
+    history = [
+        (["a", "b"], None, arm, float(rng.random() < {"a": 0.2, "b": 0.6}[arm]))
+        for arm in rng.choices("ab", k=400)
+    ]
+    policy = Bandit(Beta(), seed=1)
+    total, n = river_bandit.evaluate_offline(policy=policy, history=history)
+    assert n == policy.n == sum(policy.counts.values()) > 100
+    assert policy.counts["b"] > policy.counts["a"]
+    assert policy.ranking == ["b", "a"]
+    assert total.get() > 0.4 * n
+
+
+class Env:
+    """Three arms with rewards of 0 and 1, as River's `evaluate` uses environments."""
+
+    action_space = SimpleNamespace(n=3, seed=id)
+
+    def reset(self, seed):
+        self.rng, self.steps = random.Random(seed), 0
+
+    def step(self, arm):
+        self.steps += 1
+        reward = float(self.rng.random() < (0.1, 0.5, 0.2)[arm])
+        return None, reward, self.steps == 200, False, {}
+
+
+@pytest.mark.parametrize("rule", [Thompson(), TopTwo(), BayesUCB()], ids=repr)
+def test_the_best_arm_is_found_in_an_environment_of_river(rule):
+    from river import bandit as river_bandit
+
+    policy = Bandit(Beta(), rule=rule, seed=1)
+    trace = list(river_bandit.evaluate(policies=[policy], env=Env(), n_episodes=1, seed=2))
+    late = [row["arm"] for row in trace[-50:]]
+    assert len(trace) == 200
+    assert max(set(late), key=late.count) == 1
+    assert policy.n == 0  # River evaluates a clone
+
+
+def test_each_context_has_a_bandit_of_its_own():
+    chooser = PerContext(Bandit(Beta(), seed=1), by="country")
+    for country, arm in [("de", "a"), ("fr", "b")]:
+        for _ in range(30):
+            chooser.update(arm, {"country": country, "age": 3}, True)
+            chooser.update("ba"[arm == "b"], {"country": country}, False)
+    assert chooser.pull("ab", {"country": "de"}) == "a"
+    assert chooser.pull("ab", {"country": "fr"}) == "b"
+    assert chooser.bandits[("de",)].n == 60
+    assert chooser.choose("ab", {"country": "es"}).propensity == 0.5
+    draws = [
+        [chooser.pull("ab", {"country": country}) for _ in range(64)] for country in ("it", "pl")
+    ]
+    assert draws[0] != draws[1]
+    with pytest.raises(KeyError):
+        chooser.pull("ab", {"age": 3})
+    with pytest.raises(ValueError, match="one field"):
+        PerContext(Bandit(Beta()), by=[])
+    copied = copy.deepcopy(chooser)
+    context = {"country": "it"}
+    assert [chooser.pull("ab", context) for _ in range(20)] == [
+        copied.pull("ab", context) for _ in range(20)
+    ]
