@@ -11,6 +11,7 @@ from river import base
 
 from seqbayes import serialization
 from seqbayes.errors import MergeError, PriorError
+from seqbayes.mixture.bulk import BulkAnswers
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.rows import HEAVIEST, as_observations, as_weight
 from seqbayes.mixture.settings import STEPS, Settings, as_count
@@ -249,7 +250,7 @@ def _unpickle(
     return found
 
 
-class BaseMixture(StreamClusterer):
+class BaseMixture(BulkAnswers, StreamClusterer):
     """A mixture: its model after the start, and a fit to the buffer before."""
 
     _names: tuple[Any, ...]
@@ -288,10 +289,19 @@ class BaseMixture(StreamClusterer):
         if self._model is not None:
             return self._model
         self.check(x)
+        return self.present_or_refuse()
+
+    def present_or_refuse(self) -> EMModel:
+        """Return the present model; refuse if default priors have no scale yet."""
         if self._has_no_scale():
             kind = type(self).__name__
             raise PriorError(f"a {kind} without priors has no density before the first observation")
         return self.present()
+
+    @property
+    def has_predictive(self) -> bool:
+        """Whether `log_predictive` integrates the components' parameters out."""
+        return self._settings.covariance == "full"
 
     display_kind = "mixture"
 
@@ -448,7 +458,7 @@ class BaseMixture(StreamClusterer):
         PriorError
             If default priors have no first observation for their scale yet.
         """
-        if self._settings.covariance != "full":
+        if not self.has_predictive:
             return self.log_density(x)
         return self._model_for(x).log_predictive(x)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -15,12 +15,13 @@ from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
+from seqbayes.mixture.rows import as_observations
 from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts
 from seqbayes.mixture.start import Buffer, fit_best_start, scaled_to
 from seqbayes.state import State
-from seqbayes.statistics import read_weight
+from seqbayes.statistics import arrays, read_weight
 
 BUFFER = 300
 """Default number of observations for a start, and of the latest ones kept for splits."""
@@ -213,6 +214,16 @@ class DirichletProcessMixture(BaseMixture):
         """
         model = self._model_for(x)
         return self._prior.log_density(model.log_predictive(x), self._log_density_if_new(x), model)
+
+    def score_many(self, xs: Iterable[Any]) -> Any:
+        """Return the surprise (n,) of many observations, as `score_one` does.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside the support.
+        """
+        return np.array([self.score_one(x) for x in as_observations(arrays.items(xs))])
 
     # Copies and JSON.
 

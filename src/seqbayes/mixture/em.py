@@ -354,6 +354,17 @@ class EMModel:
         shares: Array = self.predicting().responsibilities_of(rows)
         return shares
 
+    def log_densities(self, rows: Array, predictive: bool = False) -> tuple[Array, Array]:
+        """Return the log densities (n, K) of rows under every component, and the weights (K,).
+
+        Parameters
+        ----------
+        predictive
+            Whether the parameters are integrated out; only if `predictive_is_compiled`.
+        """
+        engine = self._present_predictive().engine if predictive else self.predicting()
+        return engine.log_densities_of(rows, predictive), engine.weights
+
     def log_predictive(self, x: Any) -> float:
         """Return the log predictive density of an observation.
 
@@ -362,13 +373,20 @@ class EMModel:
         ObservationError
             If `x` is outside the support of a component.
         """
+        return self._present_predictive().log_density(x)
+
+    def predictive_is_compiled(self) -> bool:
+        """Whether all components compute their predictive densities from rows."""
+        return self._present_predictive().compiled
+
+    def _present_predictive(self) -> Predictive:
         engine = self.predicting()
         if self._predictive is None:
             self._predictive = self.make_predictive()
         if self._predictive_at != self._predicting_at:
             self._predictive.update(engine, self.engine.n > self.engine.burn_in)
             self._predictive_at = self._predicting_at
-        return self._predictive.log_density(x)
+        return self._predictive
 
     def make_predictive(self) -> Predictive:
         """Return a predictive density of these components."""

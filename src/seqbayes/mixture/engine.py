@@ -354,6 +354,21 @@ class Engine:
                 found[i, k] = self._r[k]
         return shares
 
+    def log_densities_of(self, rows: Any, predictive: bool = False) -> Any:
+        """Return the log densities (n, K) of rows (n, width) under every component.
+
+        Parameters
+        ----------
+        predictive
+            Whether the components' parameters are integrated out.
+        """
+        return np.transpose(
+            [
+                kernel.log_predictives(rows) if predictive else kernel.log_densities(rows)
+                for kernel in self.kernels
+            ]
+        )
+
     # Online EM.
 
     def limit_influence(self, limit: bool) -> None:

@@ -334,6 +334,42 @@ class Gaussian(Kernel):
         v: cython.double = height - 0.5 * (freedom + d) * log_ratio
         return v - self._x[0] if self._logarithm and not self._partial else v
 
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities of many rows, whatever the limit of influence."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_densities(self, rows)
+        return self._complete(rows, self._constant - 0.5 * self._squares_of(rows), False)
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities of many rows under Student's t."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_predictives(self, rows)
+        freedom = self._divisor - 2.0 * self._d - 1.0
+        height = self._height(self._d, freedom, self._log_det())
+        ratio = self._squares_of(rows) / (self._divisor * (1.0 + 1.0 / self._strength))
+        found = height - 0.5 * (freedom + self._d) * np.log1p(ratio)
+        return self._complete(rows, found, True)
+
+    def _squares_of(self, rows: Any) -> Any:
+        """Return the squared distances of many rows; NaN where a value is missing."""
+        d = self._d
+        lower = np.zeros((d, d))
+        lower[np.tril_indices(d)] = self._factor
+        np.fill_diagonal(lower, 1.0)
+        whitening = np.linalg.inv(lower) * np.sqrt(np.array(self._inverse) * self._divisor)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (rows[:, self.at : self.at + d] - np.asarray(self._mean)) @ whitening.T
+            return np.einsum("ij,ij->i", z, z)
+
+    def _complete(self, rows: Any, logs: Any, predictive: bool) -> Any:
+        """Return log densities with those of rows with missing or extreme values, one by one."""
+        if self._logarithm:
+            logs = logs - rows[:, self.at]
+        odd = ~np.isfinite(logs)
+        if odd.any():
+            logs[odd] = self._of_rows(np.ascontiguousarray(rows[odd]), predictive)
+        return logs
+
     @cython.cfunc
     @cython.exceptval(check=False)
     def _height(
@@ -636,3 +672,7 @@ class KnownVariance(Gaussian):
         if self._partial:
             return v
         return v + 0.5 * (self._squares * (1.0 - 1.0 / self._excess) - log(self._excess))
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities of many rows with the mean integrated out."""
+        return Kernel.log_predictives(self, rows)

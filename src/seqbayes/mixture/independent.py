@@ -95,6 +95,20 @@ class Independent(Kernel):
             squares = self._limit + (self._d + 1.0) * log(min(squares, 1e300) / self._limit)
         return self._constant + 0.5 * (missing - squares)
 
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities of many rows, whatever the limit of influence."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_densities(self, rows)
+        x = rows[:, self.at : self.at + self._d]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = x - np.asarray(self._mean)
+            z *= z
+            logs = self._constant - 0.5 * (z @ np.asarray(self._inverse))
+        odd = ~np.isfinite(logs)
+        if odd.any():  # missing or extreme values
+            logs[odd] = Kernel.log_densities(self, np.ascontiguousarray(rows[odd]))
+        return logs
+
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:

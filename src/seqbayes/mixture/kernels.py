@@ -65,6 +65,29 @@ class Kernel:
         """Return the log density of a row with the parameter integrated out, if it is known."""
         return self.log_density(row)
 
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities (n,) of many rows (n, width)."""
+        return self._of_rows(rows, False)
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities (n,) of many rows with the parameter integrated out."""
+        return self._of_rows(rows, True)
+
+    def _of_rows(self, rows: Any, predictive: bool) -> Any:
+        """Return the log densities of many rows, one after the other."""
+        found = np.empty(len(rows))
+        table = cython.declare("double[:, ::1]", rows)
+        logs = cython.declare("double[::1]", found)
+        integrated: cython.bint = predictive
+        row: Row = Row(rows.shape[1])
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        for i in range(table.shape[0]):
+            for j in range(table.shape[1]):
+                row.values[j] = table[i, j]
+            logs[i] = self.log_predictive(row) if integrated else self.log_density(row)
+        return found
+
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Multiply the statistic by `keep`, and add the statistic of a row times `gain`.
 
@@ -403,6 +426,14 @@ class Fields(Kernel):
         for part in self.parts:
             total += part.log_predictive(row)
         return total
+
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities of many rows, the sums over the features."""
+        return sum(part.log_densities(rows) for part in self.parts)
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities of many rows with the parameters integrated out."""
+        return sum(part.log_predictives(rows) for part in self.parts)
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

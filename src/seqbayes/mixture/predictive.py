@@ -91,11 +91,18 @@ class Predictive:
         An engine of these components.
     width
         Length of a row.
+
+    Attributes
+    ----------
+    engine
+        The engine with the statistics that are used.
+    compiled
+        Whether all components compute their densities from rows.
     """
 
     def __init__(self, parts: Sequence[ComponentPredictive], engine: Engine, width: int) -> None:
-        self._parts, self._own, self._used = parts, engine, engine
-        self._compiled = all(isinstance(part, KernelPredictive) for part in parts)
+        self._parts, self._own, self.engine = parts, engine, engine
+        self.compiled = all(isinstance(part, KernelPredictive) for part in parts)
         self._row = Row(width)
         self._logs: list[float] = []
 
@@ -107,16 +114,16 @@ class Predictive:
         after_m_step
             Whether its parameters are those of an M-step with these statistics.
         """
-        self._used = engine
+        self.engine = engine
         if not after_m_step:
-            self._used = self._own
+            self.engine = self._own
             self._own.take(engine)
             self._own.m_step()
             self._own.weights[:] = engine.weights
-        if self._compiled:
+        if self.compiled:
             return
         self._logs = [math.log(w) if w > 0.0 else -math.inf for w in engine.weights.tolist()]
-        for part, kernel in zip(self._parts, self._used.kernels, strict=True):
+        for part, kernel in zip(self._parts, self.engine.kernels, strict=True):
             part.update(kernel, engine.memory)
 
     def log_density(self, x: Any) -> float:
@@ -127,9 +134,9 @@ class Predictive:
         ObservationError
             If `x` is outside the support of a component.
         """
-        if self._compiled:
-            return float(self._used.log_predictive(x))
-        self._used.reader.read(x, self._row)
+        if self.compiled:
+            return float(self.engine.log_predictive(x))
+        self.engine.reader.read(x, self._row)
         logs = [
             log + part.log_density(self._row, x)
             for log, part in zip(self._logs, self._parts, strict=True)

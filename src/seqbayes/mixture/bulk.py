@@ -1,0 +1,197 @@
+"""Answers about many observations at once, and draws from a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqbayes.checks import check_seed
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.rows import as_observations
+from seqbayes.mixture.settings import check_count
+from seqbayes.state import State
+from seqbayes.statistics import arrays
+
+Array = npt.NDArray[np.float64]
+
+BLOCK_NUMBERS = 1 << 17
+"""About how many numbers of rows are processed at once, so that temporary arrays stay small."""
+
+
+class BulkAnswers:
+    """What a mixture answers about many observations; each equals that of its one-by-one form."""
+
+    names: Sequence[Any]
+
+    def present_or_refuse(self) -> EMModel:
+        """Return the present model; refuse if default priors have no scale yet."""
+        raise NotImplementedError
+
+    @property
+    def has_predictive(self) -> bool:
+        """Whether there is a density with the components' parameters integrated out."""
+        raise NotImplementedError
+
+    def predict_proba_many(self, xs: Iterable[Any]) -> Array:
+        """Return the probability of every component (n, K) for many observations.
+
+        Parameters
+        ----------
+        xs
+            Observations: an array (n,) or (n, d), where NaN is a missing value, or any iterable.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside a component's support; the message gives its position.
+        PriorError
+            If default priors have no first observation for their scale yet.
+        """
+        model, rows = self._read(xs)
+        return np.vstack([shares(*model.log_densities(block)) for block in _blocks(rows)])
+
+    def predict_many(self, xs: Iterable[Any]) -> list[Any]:
+        """Return the names of the components that many observations most probably come from.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside a component's support; the message gives its position.
+        PriorError
+            If default priors have no first observation for their scale yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqbayes.mixture import Mixture
+        >>> rng = np.random.default_rng(1)
+        >>> mixture = Mixture(2, seed=1)
+        >>> trace = mixture.fit(np.append(rng.normal(0.0, 1.0, 200), rng.normal(9.0, 1.0, 100)))
+        >>> low, high = mixture.ranking
+        >>> mixture.predict_many([0.5, 8.5]) == [low, high]
+        True
+        >>> mixture.predict_proba_many([0.5, 8.5]).round(3)[:, [low, high]]
+        array([[1., 0.],
+               [0., 1.]])
+        >>> values, names = mixture.sample(1000, seed=1)
+        >>> print(f"{np.mean(values):.1f}, {np.mean(mixture.log_density_many(values)):.1f}")
+        2.9, -2.1
+        """
+        model, rows = self._read(xs)
+        best = [shares(*model.log_densities(block)).argmax(axis=1) for block in _blocks(rows)]
+        return [self.names[k] for k in np.concatenate(best)]
+
+    def log_density_many(self, xs: Iterable[Any]) -> Array:
+        """Return the log densities (n,) of many observations under the present parameters.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside a component's support; the message gives its position.
+        PriorError
+            If default priors have no first observation for their scale yet.
+        """
+        model, rows = self._read(xs)
+        return np.concatenate([log_average(*model.log_densities(block)) for block in _blocks(rows)])
+
+    def score_many(self, xs: Iterable[Any]) -> Array:
+        """Return the surprise (n,) of many observations, as `score_one` does; high is anomalous.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside a component's support; the message gives its position.
+        PriorError
+            If default priors have no first observation for their scale yet.
+        """
+        xs = arrays.items(xs)
+        if not self.has_predictive:
+            return -self.log_density_many(xs)
+        model, rows = self._read(xs)
+        if not model.predictive_is_compiled():
+            return np.array([-model.log_predictive(x) for x in as_observations(xs)])
+        return np.concatenate(
+            [-log_average(*model.log_densities(block, predictive=True)) for block in _blocks(rows)]
+        )
+
+    def sample(self, n: int = 1, seed: int | None = None) -> tuple[Any, list[Any]]:
+        """Draw observations under the present parameters, with the names of their components.
+
+        Parameters
+        ----------
+        n
+            How many, >= 1.
+        seed
+            Seed of the draws.
+
+        Returns
+        -------
+        observations
+            An array (n,) or (n, d) of numbers; otherwise a list.
+        names
+            The component of every observation.
+
+        Raises
+        ------
+        PriorError
+            If nothing was learned and default priors have no scale, or a parameter is invalid.
+        """
+        count, rng = check_count("n", n), np.random.default_rng(check_seed(seed))
+        model = self.present_or_refuse()
+        engine = model.predicting()
+        parameters = model.parameters(engine)
+        weights = np.asarray(engine.weights)
+        chosen = rng.choice(len(weights), count, p=weights / weights.sum())
+        drawn: list[Any] = [None] * count
+        for k in np.unique(chosen):
+            places = np.flatnonzero(chosen == k)
+            values = _draw(model.priors[k], parameters[k], rng, len(places))
+            for i, value in zip(places.tolist(), values, strict=True):
+                drawn[i] = value
+        plain = isinstance(drawn[0], (np.ndarray, np.generic))
+        return np.array(drawn) if plain else drawn, [self.names[k] for k in chosen]
+
+    def _read(self, xs: Iterable[Any]) -> tuple[EMModel, Array]:
+        model = self.present_or_refuse()
+        return model, model.rows(arrays.items(xs))
+
+
+def _draw(state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
+    """Draw observations of one component; vectors with named features are mappings."""
+    if isinstance(theta, Mapping) and not state.parts() and not all(theta.values()):
+        theta = {label: share for label, share in theta.items() if share > 0.0}
+    drawn = state.likelihood.sample(theta, rng, n)
+    names = state.likelihood.observation_fields
+    if names and isinstance(drawn, np.ndarray):
+        return [dict(zip(names, values, strict=True)) for values in drawn.tolist()]
+    return drawn
+
+
+def _blocks(rows: Array) -> list[Array]:
+    """Return the rows in blocks that stay in the cache."""
+    size = max(1, BLOCK_NUMBERS // (rows.shape[1] + 8))
+    return [rows[i : i + size] for i in range(0, max(1, len(rows)), size)]
+
+
+def log_average(logs: Array, weights: Array) -> Array:
+    """Return the log of the weighted average density of every row."""
+    parts, top = _relative(logs, weights)
+    with np.errstate(divide="ignore"):
+        averages: Array = np.log(parts.sum(axis=1)) + top
+    return averages
+
+
+def shares(logs: Array, weights: Array) -> Array:
+    """Return the responsibilities of the components for every row."""
+    parts, _ = _relative(logs, weights)
+    normalised: Array = parts / parts.sum(axis=1)[:, None]
+    return normalised
+
+
+def _relative(logs: Array, weights: Array) -> tuple[Array, Array]:
+    """Return weights times densities of every row, divided by the largest, and its logarithm."""
+    top = logs[:, weights > 0.0].max(axis=1)
+    return weights * np.exp(np.minimum(logs - top[:, None], 0.0)), top
