@@ -172,7 +172,16 @@ def test_an_explanation_refuses_values_outside_the_range(state, x, at):
 
 def test_public_names():
     listed = dir(sb)
-    assert {"Beta", "Product", "Decayed", "register", "mixture", "river", "stream"} <= set(listed)
+    assert {
+        "Beta",
+        "Product",
+        "Decayed",
+        "register",
+        "mixture",
+        "river",
+        "sklearn",
+        "stream",
+    } <= set(listed)
     assert all(not name.startswith("_") for name in listed)
     for name in listed:
         assert getattr(sb, name) is not None
@@ -185,6 +194,7 @@ def test_public_names():
         ("seqbayes", "Poisson", "seqbayes.likelihoods"),
         ("seqbayes", "Mixture", "seqbayes.mixture"),
         ("seqbayes", "ConjugateNB", "seqbayes.river"),
+        ("seqbayes", "SequentialGaussianMixture", "seqbayes.sklearn"),
         ("seqbayes", "Pipeline", "seqbayes.stream"),
         ("seqbayes.likelihoods", "Gamma", "seqbayes"),
         ("seqbayes.mixture", "Beta", "seqbayes"),

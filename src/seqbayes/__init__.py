@@ -24,6 +24,7 @@ Modules
     likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))``
     mixture      mixtures fitted by EM, learned online, and the number of their components
     river        classifiers, regressors and anomaly detectors on feature dictionaries
+    sklearn      mixtures with the interface of scikit-learn
     stream       durable beliefs on files, queues and databases: Pipeline, run, show, predict
     bandit       choose between arms by their rewards
     compare      which of several beliefs is best, and what a wrong choice costs
@@ -45,7 +46,7 @@ from seqbayes.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqbayes import bandit, compare, datasets, likelihoods, mixture, river, stream
+    from seqbayes import bandit, compare, datasets, likelihoods, mixture, river, sklearn, stream
     from seqbayes.explanation import Explanation
     from seqbayes.families import (
         Beta,
@@ -87,11 +88,12 @@ __all__ = [
     "mixture",
     "register",
     "river",
+    "sklearn",
     "stream",
 ]
 
 # Imported on first use: the command line's help and completion need none of it.
-_MODULES = ("bandit", "compare", "datasets", "likelihoods", "mixture", "river", "stream")
+_MODULES = ("bandit", "compare", "datasets", "likelihoods", "mixture", "river", "sklearn", "stream")
 _HOMES = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",

@@ -12,6 +12,7 @@ _PUBLIC = (
     "seqbayes.river",
     "seqbayes.stream",
     "seqbayes.datasets",
+    "seqbayes.sklearn",
 )
 
 

@@ -111,6 +111,8 @@ class Multinomial(LabelLikelihood):
     trials: int | None = None
 
     labelled = False
+    whole = True
+    """Whether counts are whole numbers."""
 
     def __post_init__(self) -> None:
         if self.trials is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,10 @@ BLOCK_NUMBERS = 1 << 17
 class BulkAnswers:
     """What a mixture answers about many observations; each equals that of its one-by-one form."""
 
-    names: Sequence[Any]
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The components' names."""
+        raise NotImplementedError
 
     def present_or_refuse(self) -> EMModel:
         """Return the present model; refuse if default priors have no scale yet."""
@@ -78,7 +81,7 @@ class BulkAnswers:
                [0., 1.]])
         >>> values, names = mixture.sample(1000, seed=1)
         >>> print(f"{np.mean(values):.1f}, {np.mean(mixture.log_density_many(values)):.1f}")
-        2.9, -2.1
+        3.0, -2.0
         """
         model, rows = self._read(xs)
         best = [shares(*model.log_densities(block)).argmax(axis=1) for block in _blocks(rows)]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaln
 
 from seqbayes.errors import ObservationError
 
@@ -176,6 +177,19 @@ class Reader:
             rows.append(row.tolist())
         return np.array(rows, float).reshape(len(rows), width)
 
+    def read_column(self, values: Any, table: Any) -> None:
+        """Write the values (n,) of one feature into their places in rows; NaN is missing."""
+        row = Row(table.shape[1])
+        for i, x in enumerate(values.tolist()):
+            if x is None or x != x:
+                self.skip(row)
+            else:
+                try:
+                    self.read(x, row)
+                except ObservationError as error:
+                    raise ObservationError(f"observation {i}: {error}") from None
+            table[i, self.at : self.at + self.size] = row.array[self.at : self.at + self.size]
+
     def vectors(self, rows: Any) -> Any:
         """Return rows as vectors (n, m) to cluster by; NaN is a missing value."""
         return rows[:, self.at : self.at + self.size]
@@ -276,25 +290,61 @@ class Label(Reader):
 
 @cython.cclass
 class Counts(Reader):
-    """Counts of all categories, and a log base measure."""
+    """Counts of all categories, and a log base measure.
+
+    An observation is a mapping, or the counts in the order of the categories.
+    """
 
     _state: Any
+    _whole: cython.bint
 
     def __init__(self, at: int, state: Any) -> None:
         Reader.__init__(self, at, len(state.categories) + 1)
-        self._state = state
+        self._state, self._whole = state, state.likelihood.whole
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def read(self, x: object, row: Row) -> cython.int:
         """Write the counts and the log base measure into a row."""
-        one: Any = self._state.observe(x)
         i: cython.Py_ssize_t = self.at
+        if isinstance(x, (list, tuple, np.ndarray)):
+            if len(x) != self.size - 1:
+                refuse(x, f"a mapping of counts, or {self.size - 1} counts")
+            if not self._whole:
+                table = np.array([[number(v) for v in x]])
+                if table.min() < 0.0:
+                    refuse(x, "counts >= 0")
+                for v in self.read_all(table, self.size)[0]:
+                    row.values[i] = v
+                    i += 1
+                return 0
+            x = dict(zip(self._state.categories, x, strict=True))
+        one: Any = self._state.observe(x)
         for v in one.value:
             row.values[i] = v
             i += 1
         row.values[i] = one.log_base
         return 0
+
+    def read_all(self, xs: Iterable[Any], width: int) -> Any:
+        """Return many observations as rows; a table of counts is converted at once."""
+        if (
+            isinstance(xs, np.ndarray)
+            and xs.ndim == 2
+            and xs.shape[1] == self.size - 1
+            and width == self.size
+            and xs.dtype.kind in "fiu"
+        ):
+            values = xs.astype(float)
+            totals = values.sum(axis=1)
+            good = (values >= 0.0) & (values <= LARGEST)
+            if self._whole:
+                good &= values == np.floor(values)
+            trials = self._state.likelihood.trials
+            if good.all() and (trials is None or (totals == trials).all()):
+                log_base = gammaln(totals + 1.0) - gammaln(values + 1.0).sum(axis=1)
+                return np.ascontiguousarray(np.column_stack([values, log_base]))
+        return Reader.read_all(self, xs, width)
 
     def vectors(self, rows: Any) -> Any:
         """Return the counts."""
@@ -358,7 +408,7 @@ class Vector(Reader):
             and xs.shape[1] == self.size == width
             and xs.dtype.kind in "fiu"
         ):
-            values = np.ascontiguousarray(xs, float)
+            values = np.require(xs, float, ["C", "W"])
             missing = np.isnan(values)
             if np.all(missing | (np.abs(values) <= LARGEST)) and not missing.all(axis=1).any():
                 return values
@@ -432,6 +482,26 @@ class Fields(Reader):
             known = ", ".join(map(repr, self.parts))
             refuse(x, f"a mapping with features among {known}")
         return 0
+
+    def read_all(self, xs: Iterable[Any], width: int) -> Any:
+        """Return many observations as rows; a table of numbers is read by column."""
+        if (
+            not (
+                isinstance(xs, np.ndarray)
+                and xs.ndim == 2
+                and xs.shape[1] == len(self.parts)
+                and xs.dtype.kind in "biuf"
+            )
+            or np.isnan(xs).all(axis=1).any()
+        ):
+            return Reader.read_all(self, xs, width)
+        table = np.zeros((len(xs), width))
+        for (name, part), values in zip(self.parts.items(), xs.T, strict=True):
+            try:
+                part.read_column(values, table)
+            except ObservationError as error:
+                raise ObservationError(f"feature {name!r}, {error}") from None
+        return table
 
     def vectors(self, rows: Any) -> Any:
         """Return the vectors of all features, side by side."""

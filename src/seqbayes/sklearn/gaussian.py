@@ -1,0 +1,107 @@
+"""Gaussian mixtures with the interface of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqbayes.sklearn.base import Array, SequentialMixture
+
+
+class SequentialGaussianMixture(SequentialMixture):
+    """A Gaussian mixture that is fitted to a table, learned in batches, or both.
+
+    It has the parameters and answers of scikit-learn's `GaussianMixture`, and `partial_fit`. A
+    missing value, NaN, is integrated out. Priors at the scale of the data keep covariances regular.
+
+    Parameters
+    ----------
+    n_components
+        Number of components.
+    covariance_type
+        "full", "tied", "diag" or "spherical".
+    tol
+        Stop when the log posterior changes by less than this per row.
+    max_iter
+        The largest number of iterations of `fit`.
+    n_init
+        Number of starts of `fit`.
+    random_state
+        Seed, generator or None.
+    buffer
+        How many rows `partial_fit` collects for its start; by default 400 per component.
+    step
+        Step size of `partial_fit`, as of `Mixture`. A number is a constant step, for streams that
+        drift.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqbayes.sklearn import SequentialGaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = SequentialGaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> model.means_[model.weights_.argsort()].round(1)[:, 1]
+    array([2., 2.])
+    >>> first, second = model.predict([[0, 0], [12, 3]])
+    >>> bool(first != second)
+    True
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 10,
+        random_state: Any = None,
+        buffer: int | None = None,
+        step: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.random_state = random_state
+        self.buffer = buffer
+        self.step = step
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _components(self, X: Array) -> Any:
+        return self.n_components
+
+    def _covariance(self) -> str:
+        return self.covariance_type
+
+    def _n_parameters(self) -> int:
+        d = self.n_features_in_
+        full = d * (d + 1) // 2
+        k = self.n_components
+        sizes = {"full": k * full, "tied": full, "diag": k * d, "spherical": k}
+        return int(super()._n_parameters() + sizes[self.covariance_type])
+
+    @property
+    def means_(self) -> Array:
+        """Means of the components (n_components, n_features)."""
+        return np.array([each.mean for each in self._learned().parameters or ()])
+
+    @property
+    def covariances_(self) -> Array:
+        """Covariances of the components, in the shape that scikit-learn gives them.
+
+        The shape is (n_components, d, d) of "full" covariances, (d, d) of "tied" ones,
+        (n_components, d) of "diag" ones and (n_components,) of "spherical" ones.
+        """
+        found: Array = np.array([each.covariance for each in self._learned().parameters or ()])
+        if self.covariance_type == "tied":
+            return np.array(found[0])
+        if self.covariance_type in ("diag", "spherical"):
+            found = np.diagonal(found, axis1=1, axis2=2)
+        return np.array(found[:, 0] if self.covariance_type == "spherical" else found)
