@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 from serving import HTTP
@@ -14,6 +12,10 @@ from seqbayes.dashboard.server import pages
 from seqbayes.dashboard.server.metrics import family, labels_of
 from seqbayes.dashboard.server.units import unit_of
 from seqbayes.events.belief import Belief
+
+parser = pytest.importorskip(
+    "prometheus_client.parser", reason="prometheus-client is not installed"
+)
 
 
 def test_metrics_are_those_of_prometheus(serve):
@@ -116,6 +118,7 @@ state = "normal-inverse-gamma"
 field = "wait"
 by = "le"
 unit = "ms"
+better = "lower"
 [belief.hours]
 state = "normal-inverse-gamma"
 field = "wait"
@@ -200,14 +203,51 @@ def test_no_series_of_any_key_is_exported_twice(exported):
     assert len(keys) == len(HOSTILE)
 
 
-def test_promtool_finds_nothing_to_improve(exported):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian's package prometheus has it)")
-    done = subprocess.run(
-        [promtool, "check", "metrics"], input=exported.encode(), capture_output=True, check=False
-    )
-    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+UNITS = {"milliseconds", "second", "seconds", "minutes", "hours", "byte", "bytes", "megabytes"}
+
+
+def test_metrics_follow_the_rules_of_prometheus(exported):
+    """The rules are those of ``promtool check metrics``."""
+    names = set()
+    for found in parser.text_string_to_metric_families(exported):
+        assert found.name not in names  # all samples of a metric stand together
+        names.add(found.name)
+        assert found.documentation
+        assert found.type in ("counter", "gauge")
+        for sample in found.samples:
+            assert re.fullmatch("[a-z][a-z0-9_]*", sample.name)
+            assert sample.name.endswith("_total") is (found.type == "counter")
+            words = sample.name.split("_")
+            assert not {"gauge", "counter", "histogram", "summary"} & set(words)
+            assert not sample.name.endswith(("_count", "_sum", "_bucket"))
+            assert UNITS & set(words) <= {"seconds", "second", "bytes"}
+        series = [(each.name, *sorted(each.labels.items())) for each in found.samples]
+        assert len(set(series)) == len(series)
+    assert len(names) > 20
+
+
+def test_comments_precede_the_samples_of_their_metric(exported):
+    told = None
+    lines = iter(exported.removesuffix("\n").split("\n"))
+    for line in lines:
+        if line.startswith("# HELP "):
+            told = line.split(" ")[2]
+            assert next(lines).split(" ")[:3] == ["#", "TYPE", told]
+        else:
+            assert re.split("[{ ]", line)[0] == told
+
+
+def test_a_store_knows_the_display_of_its_beliefs(serve, tmp_path):
+    server = serve(EVERYTHING.replace(":memory:", "kept.db"))
+    server.post([{"wait": 1000.0, "price": 2.0}])
+    server.stop()
+    stored = serve(str(tmp_path / "kept.db"))
+    text = stored.client.get("/metrics").text
+    assert "\nseqbayes_belief_mean_seconds{" in text
+    assert "\nseqbayes_belief_median_eur{" in text
+    listed = {each["name"]: each for each in stored.get("/api/beliefs")["beliefs"]}
+    assert (listed["waits"]["unit"], listed["waits"]["better"]) == ("ms", "lower")
+    assert listed["hours"]["better"] == ""
 
 
 def test_names_of_metrics_contain_the_configured_unit_as_a_base_unit(exported):

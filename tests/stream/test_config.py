@@ -461,6 +461,44 @@ def test_every_error_is_listed():
             f"{BASE}belief.b = {{state = 'beta', field = 'x', time = 't'}}",
             "belief.b: belief 'b' has an event time, which needs a half-life of time",
         ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', better = 'hihger'}}",
+            "belief.b.better: expected 'higher' or 'lower', got 'hihger': did you mean 'higher'",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', control = 'a'}}",
+            "belief.b.control: it is a key, and the belief has none: set by",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', by = ['k', 'l'], control = 'a'}}",
+            r"belief.b.control: expected a value for each of k, l, got \['a'\]",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', threshold = 20}}",
+            "belief.b.threshold: expected a share between 0 and 1, got 20",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'normal-inverse-gamma', field = 'x',"
+            " likelihood = 'log-normal', threshold = 0}",
+            "belief.b.threshold: expected a number above 0, got 0",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', equivalence = 0}}",
+            "belief.b.equivalence: expected a number above 0, got 0",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'gamma', field = 'x', equivalence = nan}}",
+            "belief.b.equivalence: expected a number above 0, got nan",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'beta'}},"
+            " field = 'x', threshold = 0.5}",
+            "belief.b.threshold: only beliefs about one number or about labels are compared",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', titel = 'X'}}",
+            "belief.b.titel: unknown key: did you mean 'title'",
+        ),
     ],
 )
 def test_errors_name_their_path(text, error):

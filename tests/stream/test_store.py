@@ -12,6 +12,7 @@ from memory import Listed, lines
 from servers import Proxy
 
 from seqbayes import Beta, Gamma
+from seqbayes.events.display import Display
 from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store
 from seqbayes.stream.stores import (
     Changes,
@@ -28,6 +29,7 @@ from seqbayes.stream.stores import (
 )
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
+from seqbayes.stream.verbs.stored import StoredBelief
 
 
 def states(store, belief="b"):
@@ -107,6 +109,19 @@ def test_a_belief_must_be_declared_the_same_again(url):
         with pytest.raises(StoreError, match="has another belief 'b'"):
             Pipeline(Listed([]), [other], store)
         store.close()
+
+
+def test_the_display_of_a_belief_can_change(url):
+    for display in (Display(), Display(title="Checkout", unit="ms"), Display(threshold=0.5)):
+        belief = Belief("b", Beta(2, 3), field="x", by="k", display=display)
+        with Pipeline(Listed([]), [belief], open_store(url)) as pipeline:
+            stored = StoredBelief("b", pipeline.store.declarations()["b"])
+        assert (stored.display, stored.by) == (display, ["k"])
+    other = Belief("b", Beta(2, 4), field="x", by="k", display=display)
+    store = open_store(url)
+    with pytest.raises(StoreError, match=r"belief 'b': state.prior.beta is 3(.0)?, not 4"):
+        Pipeline(Listed([]), [other], store)
+    store.close()
 
 
 def test_only_one_runner_can_hold_the_lease(url):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from seqbayes.events.display import Display
 from seqbayes.stream.sources.posted import Outcome as Outcome
 
 Number = float | None
@@ -25,8 +26,8 @@ class Error(Struct):
     error: str
 
 
-class BeliefInfo(Struct):
-    """A belief; `keys` is the number of its keys.
+class BeliefInfo(Display, frozen=True, kw_only=True):
+    """A belief with its display; `keys` is the number of its keys.
 
     `example` is an event that it could learn from, if its fields are known.
     """
@@ -40,7 +41,6 @@ class BeliefInfo(Struct):
     field: list[str]
     prior: str
     half_life: str | None
-    unit: str
     example: dict[str, Any] | None
     keys: int
 

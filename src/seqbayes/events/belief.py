@@ -11,6 +11,7 @@ from typing import Any
 from river import base
 
 from seqbayes.errors import PriorError
+from seqbayes.events.display import Display
 from seqbayes.events.fields import Slot
 from seqbayes.model import Model
 
@@ -74,8 +75,8 @@ class Belief:
         How events of further keys are treated: "refuse" makes them dead letters; "drop" removes the
         least recently used key with everything it has learned; "pool" learns them in one belief
         about the rest.
-    unit
-        Unit of the observed number, such as "ms"; the metrics of the dashboard name it.
+    display
+        How it is presented, and what is decided by it.
 
     Raises
     ------
@@ -101,7 +102,7 @@ class Belief:
     features: Sequence[str] = ()
     max_keys: int = 100_000
     over: str = "refuse"
-    unit: str = ""
+    display: Display = dataclasses.field(default_factory=Display)
 
     def __post_init__(self) -> None:
         for name in ("field", "by", "features"):
@@ -117,6 +118,8 @@ class Belief:
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
         for key, text in find_errors(self.field, self.by, self.features, self.where, self.max_keys):
+            raise PriorError(f"belief {self.name!r}, {key}: {text}")
+        for key, text in self.display.find_errors(self.by, self.state):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
         timed = self.state.timed
         if timed != (self.time is not None):

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.events.belief import Belief, Times, find_errors
+from seqbayes.events.display import Display
 from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
@@ -284,6 +285,11 @@ def _belief(
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:
                 errors.note(join(path, key), "it needs time, the field of the event time")
+    display = Display.of(table)
+    if state is not None:
+        by = [table.by] if isinstance(table.by, str) else table.by
+        for key, text in display.find_errors(by, state):
+            errors.note(join(path, key), text)
     if state is None or len(errors.found) > before:  # other errors may follow from these
         return None
     return errors.attempt(
@@ -300,7 +306,7 @@ def _belief(
             table.features,
             table.max_keys,
             table.over,
-            table.unit,
+            display,
         ),
     )
 

@@ -11,6 +11,7 @@ import msgspec
 from seqbayes import river
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
+from seqbayes.events.display import Display
 from seqbayes.events.durations import parse_half_life
 from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.forgetting import Decayed
@@ -46,7 +47,7 @@ class StateTable(msgspec.Struct):
     fields: dict[str, dict[str, Any]] = {}
 
 
-class BeliefTable(msgspec.Struct, kw_only=True):
+class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
     """A belief in a configuration."""
 
     state: str = ""
@@ -74,7 +75,6 @@ class BeliefTable(msgspec.Struct, kw_only=True):
     future: str | int | float = "1h"
     max_keys: int = 100_000
     over: Literal["refuse", "drop", "pool"] = "refuse"
-    unit: str = ""
 
 
 OWN = {

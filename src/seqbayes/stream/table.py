@@ -81,8 +81,10 @@ class Table:
 
     @property
     def declaration(self) -> str:
-        """The JSON of what cannot change while a store has states of the belief: prior and keys."""
-        return write_json({"state": self.forms.empty, "by": list(self.belief.by)})
+        """The JSON of prior, keys and display; only the display can change later."""
+        declared = {"state": self.forms.empty, "by": list(self.belief.by)}
+        display = msgspec.to_builtins(self.belief.display)
+        return write_json(declared | ({"display": display} if display else {}))
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """Restore states from their JSON: key, state and last use, least recently used first.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from seqbayes.dashboard import views
 from seqbayes.events.belief import Belief
+from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, read_state
 
@@ -26,8 +29,8 @@ _EXAMPLES: dict[str, Any] = {
 def of_belief(belief: Belief) -> About:
     """Describe a belief of a pipeline."""
     fields = [*belief.features, *belief.field]
-    about = _about(belief.name, belief.state, list(belief.by), fields)
-    return about._replace(example=example(belief), unit=belief.unit)
+    about = _about(belief.name, belief.state, list(belief.by), fields, belief.display)
+    return about._replace(example=example(belief))
 
 
 def example(belief: Belief) -> dict[str, Any]:
@@ -62,10 +65,11 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
     PriorError
         If its state cannot be read.
     """
-    return _about(name, read_state(declaration["state"]), list(declaration["by"]), [])
+    display = Display.of(declaration.get("display", {}))
+    return _about(name, read_state(declaration["state"]), list(declaration["by"]), [], display)
 
 
-def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
+def _about(name: str, state: Any, by: list[str], field: list[str], display: Display) -> About:
     plain, forms = state.as_of(), Forms(state)
     likelihood = plain.likelihood
     return About(
@@ -78,7 +82,7 @@ def _about(name: str, state: Any, by: list[str], field: list[str]) -> About:
         field,
         plain.in_words(),
         _half_life(state),
-        "",
+        display,
         None,
         forms.read,
         forms.make,
@@ -113,13 +117,13 @@ class About(NamedTuple):
     field: list[str]
     prior: str
     half_life: str | None
-    unit: str
+    display: Display
     example: dict[str, Any] | None
     read: Callable[[str], Any]
     make: Callable[[], Any]
 
     def told(self, keys: int) -> dict[str, Any]:
         """Return the description as JSON values."""
-        fields = self._asdict()
-        del fields["read"], fields["make"]
+        fields = {**self._asdict(), **msgspec.structs.asdict(self.display)}
+        del fields["read"], fields["make"], fields["display"]
         return {**fields, "keys": keys}

@@ -92,7 +92,7 @@ class Metrics:
             weights: list[Sample] = []
             exported: list[Exported] = []
             for shelf in shelves:
-                unit = unit_of(shelf.about.unit)
+                unit = unit_of(shelf.about.display.unit)
                 for entry in shelf.top(TOP):
                     labels = labels_of(entry.names, shelf.about)
                     weights.append((labels, entry.n))

@@ -74,7 +74,7 @@ class WritableStore(ReadableStore):
         raise NotImplementedError
 
     def write_declaration(self, name: str, declaration: str) -> None:
-        """Store the declaration of a new belief, within a transaction."""
+        """Store the declaration of a belief, within a transaction, and replace an earlier one."""
         raise NotImplementedError
 
     def apply(self, changes: Changes, at: float) -> None:
@@ -196,17 +196,24 @@ class WritableStore(ReadableStore):
     def declare(self, name: str, declaration: str) -> None:
         """Create a belief, or check that its stored declaration is the same.
 
+        The `display` of a declaration can change: it replaces the stored one.
+
         Raises
         ------
         DeclarationError
-            If the stored declaration differs.
+            If the rest of the stored declaration differs.
         """
         with self.transaction():
             stored = self.declarations().get(name)
             if stored is None:
                 self.write_declaration(name, declaration)
-            elif stored != declaration:
-                self.decode(stored, f"the declaration of belief {name!r}")
+                return
+            if stored == declaration:
+                return
+            self.decode(stored, f"the declaration of belief {name!r}")
+            if not difference(stored, declaration):
+                self.write_declaration(name, declaration)
+            else:
                 raise DeclarationError(
                     f"{self.url} has another belief {name!r}: {difference(stored, declaration)};"
                     " choose another name, or reset the stored belief"
@@ -339,14 +346,18 @@ class Store(WritableStore):
 
 
 def difference(stored: str, given: str) -> str:
-    """Describe how two declarations of a belief differ.
+    """Describe how two declarations of a belief differ, apart from their `display`.
 
     Examples
     --------
     >>> difference('{"by":["a"],"state":{"prior":{"alpha":1}}}', '{"by":["b"],"state":{}}')
     'by is ["a"], not ["b"]; state.prior is {"alpha":1}, not null'
     """
-    pairs = _differing("", msgspec.json.decode(stored), msgspec.json.decode(given))
+    old, new = (msgspec.json.decode(text) for text in (stored, given))
+    for declared in (old, new):
+        if isinstance(declared, dict):
+            declared.pop("display", None)
+    pairs = _differing("", old, new)
     return "; ".join(f"{path} is {_shown(old)}, not {_shown(new)}" for path, old, new in pairs)
 
 

@@ -183,7 +183,7 @@ class MemoryStore(Store):
         self._tables.lease = lease
 
     def write_declaration(self, name: str, declaration: str) -> None:
-        """Store the declaration of a new belief."""
+        """Store the declaration of a belief."""
         self._tables.declarations[name] = declaration
 
     def apply(self, changes: Changes, at: float) -> None:

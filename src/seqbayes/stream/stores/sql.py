@@ -171,7 +171,8 @@ class SqlStore(Database):
     # Writing.
 
     def write_declaration(self, name: str, declaration: str) -> None:
-        """Store the declaration of a new belief."""
+        """Store the declaration of a belief."""
+        self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [name])
         self._insert("seqbayes_beliefs (name, declaration, crc)", checked([(name, declaration)]))
 
     def thin(self, belief: str, most: int) -> None:

@@ -139,7 +139,7 @@ def _declarations(stores: Sequence[Store]) -> dict[str, list[Store]]:
     texts: dict[str, str] = {}
     for store in stores:
         for name, text in store.declarations().items():
-            if texts.setdefault(name, text) != text:
+            if difference(texts.setdefault(name, text), text):
                 first = found[name][0]
                 raise StoreError(
                     f"belief {name!r} differs between {first.url} and {store.url}:"

@@ -12,6 +12,7 @@ import msgspec
 from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import Line, View, name_key, summarise
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.stream.forms import Forms, read_state
@@ -40,6 +41,8 @@ class StoredBelief:
         The state without data.
     by
         The fields that it is keyed by.
+    display
+        How it is presented.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class StoredBelief:
             found = msgspec.json.decode(declaration)
             self.prior = read_state(found["state"])
             self.by: list[str] = list(found["by"])
+            self.display = Display.of(found.get("display", {}))
         except (SeqbayesError, msgspec.MsgspecError, KeyError, TypeError) as error:
             raise StoreError(
                 f"the declaration of belief {name!r} cannot be read: {error}"

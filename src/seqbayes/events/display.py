@@ -1,0 +1,117 @@
+"""How a belief is presented, and what is decided by it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+BETTER = ("higher", "lower")
+
+_DECISIONS = ("better", "control", "threshold", "equivalence")
+
+_COMPARABLE = ("number", "normal", "labels")
+"""Kinds of beliefs that can be compared."""
+
+
+class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The part of a declaration that can be changed while a store has states of the belief.
+
+    The configuration, the stored declaration, the API and the page have these fields.
+
+    Attributes
+    ----------
+    title
+        Name for people; empty for the name of the belief.
+    unit
+        Unit of the observed number, such as "ms"; the metrics of the dashboard name it.
+    description
+        A sentence about the belief.
+    better
+        Whether "higher" or "lower" values are better; empty if it is unknown.
+    control
+        Key to which the others are compared: a value for each field of the key.
+    threshold
+        A value whose probability to be exceeded is of interest.
+    equivalence
+        Largest difference that does not matter in practice; under the log-normal likelihood the
+        largest relative difference.
+    """
+
+    title: str = ""
+    unit: str = ""
+    description: str = ""
+    better: str = ""
+    control: str | list[str] | None = None
+    threshold: float | None = None
+    equivalence: float | None = None
+
+    @classmethod
+    def of(cls, declared: Any) -> Display:
+        """Return the display part of a struct that extends this one, or of a stored declaration.
+
+        Unknown fields, such as those of a newer version, are ignored.
+        """
+        fields = (
+            msgspec.structs.asdict(declared) if isinstance(declared, msgspec.Struct) else declared
+        )
+        return msgspec.convert(
+            {name: fields[name] for name in cls.__struct_fields__ if name in fields}, cls
+        )
+
+    @property
+    def control_values(self) -> list[str] | None:
+        """The values of the fields of the control, or None."""
+        return [self.control] if isinstance(self.control, str) else self.control
+
+    def find_errors(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
+        """Yield the errors, each with its field.
+
+        Parameters
+        ----------
+        by
+            The fields of the key.
+        state
+            The prior of the belief.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> list(Display(better="hihger", threshold=2.0).find_errors(["variant"], Beta()))
+        ... # doctest: +NORMALIZE_WHITESPACE
+        [('better', "expected 'higher' or 'lower', got 'hihger': did you mean 'higher'?"),
+         ('threshold', 'expected a share between 0 and 1, got 2.0')]
+        """
+        if self.better not in ("", *BETTER):
+            near = difflib.get_close_matches(self.better, BETTER, 1)
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            yield "better", f"expected 'higher' or 'lower', got {self.better!r}{hint}"
+        if state.display_kind not in _COMPARABLE:
+            for name in _DECISIONS:
+                if getattr(self, name) not in ("", None):
+                    yield name, "only beliefs about one number or about labels are compared"
+            return
+        values = self.control_values
+        if values is not None and not by:
+            yield "control", "it is a key, and the belief has none: set by"
+        elif values is not None and len(values) != len(by):
+            fields = ", ".join(by)
+            yield "control", f"expected a value for each of {fields}, got {values}"
+        yield from self._find_errors_of_numbers(state)
+
+    def _find_errors_of_numbers(self, state: Any) -> Iterator[tuple[str, str]]:
+        share = state.display_kind == "labels" or state.as_of().unit == "share"
+        if self.threshold is not None:
+            if not math.isfinite(self.threshold):
+                yield "threshold", f"expected a finite number, got {self.threshold}"
+            elif share and not 0.0 < self.threshold < 1.0:
+                yield "threshold", f"expected a share between 0 and 1, got {self.threshold}"
+            elif state.likelihood.of_logarithm and self.threshold <= 0.0:
+                yield "threshold", f"expected a number above 0, got {self.threshold}"
+        if self.equivalence is not None and not 0.0 < self.equivalence < math.inf:
+            yield "equivalence", f"expected a number above 0, got {self.equivalence}"
+        elif self.equivalence is not None and share and self.equivalence >= 1.0:
+            yield "equivalence", f"expected a difference of shares below 1, got {self.equivalence}"
