@@ -1,5 +1,6 @@
 """Settings for all tests: Hypothesis profiles, markers by what a test starts, skip reasons."""
 
+import inspect
 import os
 import re
 from collections import Counter
@@ -34,7 +35,9 @@ SERVER_MODULES = {
     "test_watch_process",
     "test_watch_terminal",
 }
-"""Modules whose tests start programs or servers without one of these fixtures."""
+"""Modules whose tests start programs or servers in other ways than `starts_programs` finds."""
+
+TESTS = str(Path(__file__).parent)
 
 REMEDIES = (
     (r"Chromium", "apt-get install chromium"),
@@ -58,6 +61,27 @@ def rng():
     return np.random.default_rng(1796)
 
 
+def starts_programs(function, depth=2):
+    """Whether a function starts a program, itself or by functions of the tests that it uses."""
+    if inspect.isclass(function):
+        methods = [each for each in vars(function).values() if inspect.isfunction(each)]
+        return any(starts_programs(each, depth) for each in methods)
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_filename.startswith(TESTS):
+        return False
+    codes = [code, *(each for each in code.co_consts if inspect.iscode(each))]
+    names = {name for each in codes for name in each.co_names}
+    if names & {"subprocess", "openpty", "fork"}:
+        return True
+    used = (function.__globals__.get(name) for name in names)
+    return depth > 0 and any(
+        starts_programs(each, depth - 1)
+        for each in used
+        if inspect.isroutine(each) or inspect.isclass(each)
+    )
+
+
 def pytest_collection_modifyitems(items):
     """Mark tests that need a browser, or start a server or another program."""
     for item in items:
@@ -68,6 +92,7 @@ def pytest_collection_modifyitems(items):
         if (
             fixtures & SERVER_FIXTURES
             or item.path.stem in SERVER_MODULES
+            or starts_programs(item.function)
             or any(isinstance(each, str) and each == "postgres" for each in parameters.values())
         ):
             item.add_marker(pytest.mark.server)

@@ -11,7 +11,7 @@ from seqbayes import stream
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and signals")
 
-EVENTS = 30_000
+EVENTS = 6_000
 SEQBAYES = f"{sys.executable} -m seqbayes"
 
 
@@ -48,9 +48,15 @@ def choose(configuration, follow):
 
 
 @pytest.mark.parametrize(
-    "redirection", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"]
+    ("redirection", "form"),
+    [
+        ("2>&-", "json"),
+        (">&- 2>&-", "text"),
+        ("<&- >&- 2>&-", "text"),
+        ("2>/dev/full", "json"),
+        (">/dev/full 2>&1", "text"),
+    ],
 )
-@pytest.mark.parametrize("form", ["text", "json"])
 def test_a_runner_survives_the_loss_of_its_output(redirection, form, configuration):
     if "/dev/full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
@@ -107,7 +113,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(configuration):
     assert learned(configuration) == EVENTS - EVENTS // 1000
 
 
-@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+@pytest.mark.parametrize("form", ["", "--json"])
 def test_show_into_a_closed_pipe_is_status_141(form, configuration):
     choose(configuration, "false")
     stream.run(configuration)

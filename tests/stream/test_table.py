@@ -6,7 +6,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqbayes import Beta, Dirichlet, DirichletProcess, NormalInverseGamma
@@ -84,6 +84,7 @@ OPTIONS = [{"by": "shop"}, {}, {"by": "shop", "max_keys": 2}, {"where": {"kind":
 @pytest.mark.parametrize("other", [by_columns, with_weights])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
+@settings(max_examples=20)
 @given(events=EVENTS)
 def test_the_loops_learn_the_same(state, options, other, events):
     belief = Belief("b", state, field="x", **options)
@@ -92,6 +93,7 @@ def test_the_loops_learn_the_same(state, options, other, events):
 
 @pytest.mark.parametrize("way", [learned, by_columns, with_weights])
 @pytest.mark.parametrize("state", [*STATES, DirichletProcess(1.0)], ids=lambda x: type(x).__name__)
+@settings(max_examples=20)
 @given(events=EVENTS)
 def test_without_reasons_the_same_events_are_counted(state, way, events):
     belief = Belief("b", state, field="x", by="shop", max_keys=2)
