@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
 import secrets
 import socket
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ FREE_GUESSES = 10
 
 MAX_WAIT_SECONDS = 5.0
 """Maximum wait, after which the right token from the same address is accepted."""
+
+MAX_HELD_REQUESTS = 64
+"""Maximum number of requests of a client that wait at the same time; further ones are refused."""
 
 FORGET_SECONDS = 600.0
 """Time after the last wrong token until the count of a client is reset."""
@@ -128,7 +132,15 @@ class Guesses:
     """Count wrong tokens by client, and delay clients that sent many.
 
     The same wrong token counts once, so that a program with an outdated token does not lock out
-    others at its address.
+    others at its address. A request waits for a time that is fixed when it arrives, so that later
+    wrong tokens of its client do not delay it further.
+
+    Parameters
+    ----------
+    now
+        Returns the time in seconds.
+    sleep
+        Waits for some seconds.
 
     Examples
     --------
@@ -139,8 +151,13 @@ class Guesses:
     (2.0, 0.0)
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._now, self._sleep = now, sleep
+        self._held: Counter[str] = Counter()
         self._clients: OrderedDict[str, tuple[tuple[int, ...], int, float]] = OrderedDict()
 
     def wrong(self, client: str, token: str) -> None:
@@ -165,6 +182,25 @@ class Guesses:
     def wait(self, client: str) -> float:
         """Return the seconds before the next token of a client is checked."""
         return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
+
+    async def hold(self, client: str) -> float:
+        """Wait until the token of a request may be checked, and return 0.
+
+        If too many requests of the client wait, return the seconds after which to try again.
+        """
+        wait = self.wait(client)
+        if wait <= 0.0:
+            return 0.0
+        if self._held[client] >= MAX_HELD_REQUESTS:
+            return wait
+        self._held[client] += 1
+        try:
+            await self._sleep(wait)
+        finally:
+            self._held[client] -= 1
+            if not self._held[client]:
+                del self._held[client]
+        return 0.0
 
 
 def network_of(host: str) -> str:

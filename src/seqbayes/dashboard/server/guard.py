@@ -80,7 +80,7 @@ class Guard:
             await send(message)
 
         try:
-            login = self._login_of(scope)
+            login = await self._login_of(scope)
         except Refusal as refusal:
             await _refuse(refusal, sending)
         else:
@@ -107,7 +107,7 @@ class Guard:
             headers["x-frame-options"] = "DENY"
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
-    def _login_of(self, scope: Any) -> str:
+    async def _login_of(self, scope: Any) -> str:
         """Return the login page to go to; an empty string if the request is allowed.
 
         Raises
@@ -122,7 +122,7 @@ class Guard:
         self._check_form(headers, writes)
         cookie = session_of(headers.get("cookie", ""), scope)
         guesser = self._guesser(scope, cookie)
-        wait = self._wait(scope, headers, guesser)
+        wait = await self._wait(scope, headers, guesser)
         if wait and writes and path == "/login" and "text/html" in headers.get("accept", ""):
             return f"/login?{urlencode({'wait': wait, **_next_of(scope)})}"
         if wait:
@@ -165,11 +165,11 @@ class Guard:
         client = client_of(scope)
         return f"{client} {cookie}" if cookie and self._access.is_own(cookie) else client
 
-    def _wait(self, scope: Any, headers: Mapping[str, str], guesser: str) -> int:
-        """Return the seconds before the token of a request is checked; 0 if it has none."""
+    async def _wait(self, scope: Any, headers: Mapping[str, str], guesser: str) -> int:
+        """Hold a request until its token may be checked; return the seconds if too many wait."""
         login = scope["path"] == "/login" and scope["method"] == "POST"
         given = "authorization" in headers or login
-        return math.ceil(self._access.guesses.wait(guesser)) if given else 0
+        return math.ceil(await self._access.guesses.hold(guesser)) if given else 0
 
     def _has_bearer(self, headers: Mapping[str, str], scope: Any, guesser: str) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
