@@ -165,9 +165,13 @@ class NumberAdapter(ComponentAdapter):
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
+        of_logarithm = state.likelihood.of_logarithm
+        return gaussian.Gaussian(at, self.wishart(state), covariance == "tied", of_logarithm)
+
+    def wishart(self, state: State) -> tuple[Any, float, float, Any]:
+        """Return mean, weight, degrees of freedom and scale of the prior in its Wishart form."""
         mean, kappa, alpha, beta = state.prior
-        prior = ([mean], kappa, 2.0 * alpha, [[2.0 * beta]])
-        return gaussian.Gaussian(at, prior, covariance == "tied", state.likelihood.of_logarithm)
+        return [mean], kappa, 2.0 * alpha, [[2.0 * beta]]
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return mean and variance as a vector and a matrix."""
@@ -226,7 +230,12 @@ class VectorAdapter(NumberAdapter):
         """Return a Normal kernel."""
         if covariance in ("diagonal", "spherical"):
             return Independent(at, tuple(state.prior), covariance == "spherical")
-        return gaussian.Gaussian(at, tuple(state.prior), covariance == "tied")
+        return gaussian.Gaussian(at, self.wishart(state), covariance == "tied")
+
+    def wishart(self, state: State) -> tuple[Any, float, float, Any]:
+        """Return the prior."""
+        mean, kappa, df, scale = state.prior
+        return mean, kappa, df, scale
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return a valid mean and covariance as arrays."""

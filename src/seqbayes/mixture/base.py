@@ -11,11 +11,11 @@ from river import base
 
 from seqbayes import serialization
 from seqbayes.errors import MergeError, PriorError
+from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.bulk import BulkAnswers
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.rows import HEAVIEST, as_observations, as_weight
 from seqbayes.mixture.settings import STEPS, Settings, as_count
-from seqbayes.mixture.start import Buffer
 from seqbayes.model import Model, Summary
 from seqbayes.state import State
 from seqbayes.statistics import arrays

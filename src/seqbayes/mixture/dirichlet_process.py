@@ -13,13 +13,15 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
+from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.rows import as_observations
 from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts
-from seqbayes.mixture.start import Buffer, fit_best_start, scaled_to
+from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 

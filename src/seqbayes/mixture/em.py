@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,100 +12,14 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapters_of
 from seqbayes.mixture.engine import Engine
+from seqbayes.mixture.log_prior import LogPrior
 from seqbayes.mixture.predictive import Predictive
 from seqbayes.mixture.rows import Reader, Row, Several
 from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
-
-
-class Iteration(NamedTuple):
-    """One iteration of EM: parameters, and the E-step under them.
-
-    Attributes
-    ----------
-    parameters : tuple
-        The parameter of every component.
-    weights : tuple of float
-        The weight of every component.
-    responsibilities : array (n, K) or None
-        Probability that observation i comes from component k. None in all but the last iteration,
-        unless `fit` was called with `keep_responsibilities`.
-    counts : tuple
-        The expected sufficient statistic of every component, summed over the observations.
-    log_likelihood : float
-        Log likelihood of all observations.
-    log_prior : float
-        Log prior density of parameters and learned weights, up to a constant.
-    """
-
-    parameters: tuple[Any, ...]
-    weights: tuple[float, ...]
-    responsibilities: Any
-    counts: tuple[Any, ...]
-    log_likelihood: float
-    log_prior: float
-
-    @property
-    def log_posterior(self) -> float:
-        """Log likelihood plus log prior, which EM increases."""
-        return self.log_likelihood + self.log_prior
-
-
-@dataclass(frozen=True)
-class Trace(Sequence[Iteration]):
-    """The iterations of one fit; the first is the start, before any M-step.
-
-    Attributes
-    ----------
-    names
-        The components' names.
-    iterations
-        One `Iteration` for each iteration.
-    converged
-        Whether the last gain was below the tolerance.
-    """
-
-    names: tuple[Any, ...]
-    iterations: tuple[Iteration, ...]
-    converged: bool
-
-    def __len__(self) -> int:
-        return len(self.iterations)
-
-    @overload
-    def __getitem__(self, index: int) -> Iteration: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Iteration]: ...
-    def __getitem__(self, index: int | slice) -> Iteration | Sequence[Iteration]:
-        return self.iterations[index]
-
-    def __iter__(self) -> Iterator[Iteration]:
-        return iter(self.iterations)
-
-    @property
-    def log_likelihoods(self) -> npt.NDArray[np.float64]:
-        """Log likelihood per iteration, the start first."""
-        return np.array([step.log_likelihood for step in self.iterations])
-
-    @property
-    def parameters(self) -> list[tuple[Any, ...]]:
-        """The components' parameters per iteration, the start first."""
-        return [step.parameters for step in self.iterations]
-
-    @property
-    def weights(self) -> npt.NDArray[np.float64]:
-        """The components' weights per iteration, an array (iterations, K)."""
-        return np.array([step.weights for step in self.iterations])
-
-    def __str__(self) -> str:
-        end = "converged" if self.converged else "stopped"
-        last = self.iterations[-1]
-        return (
-            f"EM {end} after {len(self) - 1} iterations:"
-            f" log likelihood {self[0].log_likelihood:.6f} → {last.log_likelihood:.6f}"
-        )
 
 
 class EMModel:
@@ -135,7 +48,7 @@ class EMModel:
         self._predicting_at = -1.0
         self._predictive: Predictive | None = None
         self._predictive_at = -1.0
-        self._beliefs: list[Any] | None = None
+        self._log_prior: LogPrior | None = None
 
     def _make_reader(self) -> tuple[Reader, list[int], int]:
         """Return a reader for all components, their offsets in a row, and its width.
@@ -223,22 +136,39 @@ class EMModel:
         """
         w = np.ones(len(rows))
         self.engine.limit_influence(False)
-        shares, log_likelihood = self.e_step(rows, w)
-        steps = [self._iteration(shares, log_likelihood)]
+        steps = [self._step(*self.e_step(rows, w))]
         converged = False
         while len(steps) <= iterations and not converged:
             self.m_step()
             self.check_collapsed(names)
             if not keep_responsibilities:
                 steps[-1] = steps[-1]._replace(responsibilities=None)
-            shares, log_likelihood = self.e_step(rows, w)
-            steps.append(self._iteration(shares, log_likelihood))
-            gain = steps[-1].log_posterior - steps[-2].log_posterior
-            # it can decrease if a posterior has no mode, so that its mean is used
+            steps.append(self._step(*self.e_step(rows, w)))
+            before, last = steps[-2:]
+            gain = last.log_likelihood + last.log_prior - before.log_likelihood - before.log_prior
+            # it can fall if a posterior has no mode, and its mean is used instead
             converged = tol > 0.0 and abs(gain) < tol * len(rows)
         self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
         self.engine.limit_influence(self.settings.robust)
-        return Trace(tuple(names), tuple(steps), converged)
+        reader = EMModel(self.priors, self.settings, self.lenient)
+        return Trace(tuple(names), Iterations(steps, reader), converged)
+
+    def _step(self, shares: Array, log_likelihood: float) -> Step:
+        """Return the numbers of an iteration."""
+        engine = self.engine
+        leaves = [(leaf.live.copy(), leaf.parameter_vector) for leaf in engine.leaves()]
+        numbers = engine.memory, engine.weights.tolist(), engine.live.copy(), leaves
+        return Step(numbers, shares, log_likelihood, self.log_prior())
+
+    def interpret(self, numbers: Any) -> tuple[Any, Any, Any]:
+        """Return the parameters, the weights and the statistics of an iteration of a fit."""
+        engine = self.engine
+        engine.memory, engine.weights[:], engine.live[:], leaves = numbers
+        for leaf, (live, parameter) in zip(engine.leaves(), leaves, strict=True):
+            leaf.live[:] = live
+            leaf.load_parameter_vector(parameter)
+        counts = tuple(state.statistics.value for state in self.states(engine))
+        return self.parameters(engine), tuple(engine.weights.tolist()), counts
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
         """Take the E-step, or use given responsibilities; return them and the log likelihood.
@@ -270,33 +200,13 @@ class EMModel:
                     " these observations; a proper prior prevents this"
                 )
 
-    def _iteration(self, shares: Array, log_likelihood: float) -> Iteration:
-        engine = self.engine
-        parameters = self.parameters(engine)
-        return Iteration(
-            parameters,
-            tuple(engine.weights.tolist()),
-            shares,
-            tuple(state.statistics.value for state in self.states(engine)),
-            log_likelihood,
-            self.log_prior(parameters),
-        )
-
-    def log_prior(self, parameters: Sequence[Any]) -> float:
+    def log_prior(self) -> float:
         """Return the log prior density of parameters and learned weights, up to a constant."""
-        if self._beliefs is None:
-            self._beliefs = [
-                state.belief(state.prior) if state.is_proper(state.prior) else None
-                for state in self.priors
-            ]
-        total = 0.0
-        for belief, theta in zip(self._beliefs, parameters, strict=True):
-            if belief is not None:
-                total += belief.logpdf(theta)
-        weights = self.settings.weights
-        if isinstance(weights, Dirichlet):
-            total += weights.belief(weights.prior).logpdf(np.array(self.engine.weights))
-        return total
+        if self._log_prior is None:
+            self._log_prior = LogPrior(self._adapters, self.settings.weights)
+        engine = self.engine
+        raw = [kernel.parameter for kernel in engine.kernels]
+        return self._log_prior.log_density(raw, engine.weights)
 
     def start_from(self, parameters: Sequence[Any]) -> None:
         """Set the components' parameters.
@@ -423,7 +333,10 @@ class EMModel:
         pairs = zip(self._adapters, other._adapters, strict=True)
         return all(mine.reading(a) == theirs.reading(b) for (a, mine), (b, theirs) in pairs)
 
-    # JSON.
+    # Pickles and JSON.
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (self.priors, self.settings, self.lenient, self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything learned as plain numbers and lists."""
@@ -483,6 +396,12 @@ class EMModel:
             raise PriorError(f"cannot read what the mixture has learned: {error}") from None
         engine.limit_influence(self.settings.robust)
         self.invalidate()
+
+
+def _unpickle(priors: Any, settings: Settings, lenient: bool, learned: Any) -> EMModel:
+    model = EMModel(priors, settings, lenient)
+    model.load(learned)
+    return model
 
 
 def copy_parameters(source: Engine, to: Engine) -> None:

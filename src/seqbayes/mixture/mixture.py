@@ -14,7 +14,14 @@ from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.mixture.em import EMModel, Trace, finite
+from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.default_prior import (
+    check_numbers,
+    dump_default_prior,
+    load_default_prior,
+    scaled_to,
+)
+from seqbayes.mixture.em import EMModel, finite
 from seqbayes.mixture.refit import Refitter, has_constant, is_ordered
 from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
 from seqbayes.mixture.settings import (
@@ -25,19 +32,13 @@ from seqbayes.mixture.settings import (
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import (
-    Buffer,
-    check_numbers,
-    dump_default_prior,
-    load_default_prior,
-    scaled_to,
-    seed_best,
-)
+from seqbayes.mixture.start import seed_best
+from seqbayes.mixture.trace import Trace
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
-N_INIT = 10
-"""Default number of starts of `Mixture.fit`."""
+N_INIT = 30
+"""Number of starts to which the default search of `Mixture.fit` corresponds."""
 
 REFIT_AFTER = 1.1
 """Ratio by which the number of observations must grow before the mixture is fitted again."""
@@ -329,7 +330,7 @@ class Mixture(BaseMixture):
         iterations: int = 1000,
         tol: float = 1e-9,
         *,
-        n_init: int = N_INIT,
+        n_init: int | None = None,
         keep_responsibilities: bool = False,
     ) -> Trace:
         """Learn from given data by EM, from a new start; discard everything learned before.
@@ -345,7 +346,9 @@ class Mixture(BaseMixture):
             iterations are taken. The log posterior never falls, unless a component's posterior has
             no mode inside, as with Beta(½, ½), and its mean is used instead.
         n_init
-            Number of starts from the data; the one with the greatest log posterior is used.
+            Number of starts from the data that are drawn with `seed`; the one with the greatest log
+            posterior after EM and some changes is used. By default as many as 30, in a search that
+            depends on the data only, not on `seed` or the order of the data.
         keep_responsibilities
             Whether the trace has the responsibilities of every iteration, and not only of the last:
             n × K numbers each.
@@ -371,8 +374,9 @@ class Mixture(BaseMixture):
         model = self._buffer.new_model(data)
         rows, start = model.rows(data), self._given["start"]
         if start is None:
-            rng = np.random.default_rng(self.seed)
-            seed_best(model, rows, np.ones(len(rows)), rng, check_count("n_init", n_init))
+            rng = None if n_init is None else np.random.default_rng(self.seed)
+            starts = N_INIT if n_init is None else check_count("n_init", n_init)
+            seed_best(model, rows, np.ones(len(rows)), rng, starts)
             model.check_collapsed(self.names)
         else:
             model.start_from(start)

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
+from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
+from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.split_merge import Part, compose, log_evidence, log_marginal, parts
-from seqbayes.mixture.start import FINAL_EFFORT, Buffer, fit_best_start, standardise
+from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

@@ -1,21 +1,15 @@
-"""Starts of a mixture: k-means++ clusters, default priors, and the buffer of a stream."""
+"""Starts of a mixture: k-means++ clusters, and searches for the best one by short runs of EM."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes import families, likelihoods, serialization
-from seqbayes.errors import ObservationError, PriorError
-from seqbayes.families import Dirichlet
+from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.rows import LARGEST, as_number, as_observation
-from seqbayes.mixture.settings import Settings, check_proper
-from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
@@ -25,8 +19,14 @@ COMPARE_AFTER, CONTINUED = 8, 2
 SEED_ROWS = 2000
 """Starts of a batch use a sample of at most this many rows."""
 
-CHANGES_PER_START = 3
-"""Number of changes to the best start, for each start of a batch."""
+TRIES_PER_START, LEAST_TRIES = 6, 10
+"""How often EM is run per start of a batch, if that is fast, and at least."""
+
+COST_PER_START, USUAL_ITERATIONS = 3.5e7, 30
+"""About how many multiplications a start of a batch takes, and iterations of EM from it."""
+
+FRESH_SHARE = 8
+"""One in this many runs of EM is from new clusters, the others from changes to the best one."""
 
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 """Iterations of EM from every start of a batch, until one gains less than this per row."""
@@ -36,17 +36,6 @@ START_COST, FIT_COST = 7e7, 7e7
 
 COMPARE_ROWS = 60
 """Starts are compared on a sample of this many rows per component."""
-
-# Number of starts, and iterations of EM from the best: for the start itself, and for predictions
-# while the buffer fills.
-FINAL_EFFORT = (10, 100)
-PROVISIONAL_EFFORT = (4, 20)
-
-RARE_SHARE = 0.015
-"""Outliers are at most this share of the values of a feature."""
-
-LONGEST_TAIL = 30.0
-"""Values further than this from the median, in median absolute deviations, give no scale."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
 """Largest share of outliers among rows, and how much farther their neighbours are than others'."""
@@ -98,44 +87,61 @@ def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
     return linear_sum_assignment(evidence, maximize=True)[1]
 
 
-def seed_best(model: EMModel, rows: Array, w: Array, rng: np.random.Generator, starts: int) -> None:
+def seed_best(
+    model: EMModel, rows: Array, w: Array, rng: np.random.Generator | None, starts: int
+) -> None:
     """Start from the best of several starts after EM from each, and of changes to the best one.
 
-    A change joins two components and splits a third. Starts from many rows use a sample of them.
+    Starts from many rows use a sample of them. Without `rng`, the result depends on the rows only,
+    and not on their order.
 
     References
     ----------
     .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for mixture
        models. Neural Computation 12, 2109-2128.
+    .. [2] Biernacki, C., Celeux, G. and Govaert, G. (2003). Choosing starting values for the EM
+       algorithm for getting the highest likelihood in multivariate Gaussian mixture models.
+       Computational Statistics and Data Analysis 41, 561-575.
     """
+    if rng is None:
+        order = np.lexsort(rows.T)
+        rows, w, rng = rows[order], w[order], np.random.default_rng(0)
     some = _spread_out(len(rows), SEED_ROWS)
-    rows, w = rows[some], w[some]
+    rows, w = np.ascontiguousarray(rows[some]), w[some]
     sample = make_sample(model, rows, w)
     k, best, seeded = len(model.priors), -math.inf, []
     same = all(prior == model.priors[0] for prior in model.priors)
-    changes = CHANGES_PER_START * starts if starts > 1 and k > 1 else 0
-    tries, shares = starts if k > 1 else 1, np.empty((0, 0))
-    if k == 2 or not same:
-        tries, changes = tries + changes, 0
-    while tries + changes > 0:
-        if tries > 0:
+    tries = _tries(model, len(rows), starts)
+    fresh = max(1, tries // FRESH_SHARE) if same and starts > 1 else tries
+    shares, least = np.empty((0, 0)), 1e-3 * len(rows)
+    for i in range(tries):
+        if i < fresh:
             seed_model(model, sample, rng)
             model.engine.limit_influence(False)
-            tries -= 1
         else:
-            model.e_step(rows, w, _joined_and_split(sample, shares, rng))
-            changes -= 1
+            model.e_step(rows, w, CHANGES[int(rng.integers(k == 2, 3))](sample, shares, rng))
         statistics = model.snapshot()
         model.m_step()
-        reached = _climb(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE)
-        if reached > best + 1e-3 * len(rows) or best == -math.inf:
+        goal = best + least if i > 0 else -math.inf
+        reached = _climb(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE, goal)
+        if reached > goal or i == 0:
             best, seeded = reached, statistics
             shares, _ = model.e_step(rows, w)
+            shares = shares[:, :k]
     model.restore(seeded)
     model.m_step()
 
 
-def _joined_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+def _tries(model: EMModel, n: int, starts: int) -> int:
+    """Return how many times EM is run on `n` rows: several times per start, if that is fast."""
+    if len(model.priors) == 1 or starts == 1:
+        return 1
+    per_start = min(TRIES_PER_START, 2 * len(model.priors) - 1)
+    affordable = _affordable(model, n, starts * COST_PER_START) // USUAL_ITERATIONS
+    return max(min(starts, LEAST_TRIES), min(per_start * starts, affordable))
+
+
+def _join_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with two components joined and a third split, at random."""
     a, b, c = rng.choice(shares.shape[1], 3, replace=False)
     halves = cluster(sample.points, np.maximum(sample.w * shares[:, c], 1e-300), 2, rng)
@@ -143,6 +149,38 @@ def _joined_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -
     changed[:, a] += shares[:, b]
     changed[:, b], changed[:, c] = shares[:, c] * halves[:, 0], shares[:, c] * halves[:, 1]
     return changed
+
+
+def _move_component(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+    """Return responsibilities with one component moved to the neighbours of a row, at random."""
+    n, k = shares.shape
+    moved = int(rng.integers(k))
+    changed = shares.copy()
+    changed[:, moved] = 0.0
+    left = changed.sum(axis=1, keepdims=True)
+    changed = np.where(left > 1e-12, changed / np.maximum(left, 1e-12), 1.0 / (k - 1))
+    distance = ((sample.points - sample.points[rng.integers(n)]) ** 2).sum(axis=1)
+    near = np.argsort(distance)[: max(4, int(n * rng.uniform(0.3, 1.2) / k))]
+    changed[:, moved] = 0.0
+    changed[near] *= 0.1
+    changed[near, moved] = 0.9
+    return np.ascontiguousarray(changed)
+
+
+def _hand_over_half(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+    """Return responsibilities with a random half of one component given to another."""
+    k = shares.shape[1]
+    giver, taker = rng.choice(k, 2, replace=False)
+    projected = sample.points @ rng.normal(size=sample.points.shape[1])
+    half = projected > np.average(projected, weights=shares[:, giver] + 1e-300)
+    changed = shares.copy()
+    changed[half, taker] += shares[half, giver]
+    changed[half, giver] = 0.0
+    return np.ascontiguousarray(0.98 * changed + 0.02 / k)
+
+
+CHANGES = (_join_and_split, _move_component, _hand_over_half)
+"""Changes to a local optimum from which EM may reach a better one."""
 
 
 def fit_best_start(
@@ -188,17 +226,30 @@ def _spread_out(n: int, most: int) -> Any:
 
 
 def _climb(
-    model: EMModel, rows: Array, w: Array, iterations: int, tolerance: float = 1e-6
+    model: EMModel,
+    rows: Array,
+    w: Array,
+    iterations: int,
+    tolerance: float = 1e-6,
+    goal: float = -math.inf,
 ) -> float:
-    """Take iterations of EM until they gain no more; return the log posterior."""
-    before = -math.inf
+    """Take iterations of EM until they gain no more; return the log posterior.
+
+    It is minus infinity if it is not expected to reach the goal, by extrapolation of the gains.
+    """
+    before, gained = -math.inf, math.inf
     for i in range(iterations):
         _, log_likelihood = model.e_step(rows, w)
-        if abs(log_likelihood - before) < tolerance * len(rows) or i == iterations - 1:
+        gain = log_likelihood - before
+        if abs(gain) < tolerance * len(rows) or i == iterations - 1:
             break
-        before = log_likelihood
+        if goal > -math.inf and i >= 4 and i % 2 == 0:
+            rate = min(max(gain / gained, 0.0), 0.9)
+            if log_likelihood + gain * rate / (1.0 - rate) + model.log_prior() < goal:
+                return -math.inf
+        before, gained = log_likelihood, gain
         model.m_step()
-    reached = log_likelihood + model.log_prior(model.parameters(model.engine))
+    reached = log_likelihood + model.log_prior()
     model.m_step()
     return reached
 
@@ -249,35 +300,6 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     return assignment
 
 
-def location_and_spread(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation of values without outliers; NaN is a missing value.
-
-    The spread is 0 if all values are equal, but for a few that may be outliers.
-    """
-    values = values[~np.isnan(values)]
-    if len(values) == 0:
-        return 0.0, 0.0
-    centre = float(np.median(values))
-    distance = np.abs(values - centre)
-    varying = distance[distance > 0.0]
-    if len(varying) <= RARE_SHARE * len(values):
-        return centre, 0.0
-    typical = np.median(distance) or np.median(varying)
-    usual = values[distance <= LONGEST_TAIL * typical]
-    return centre + float((usual - centre).mean()), float((usual - centre).std())
-
-
-def standardise(vectors: Array) -> Array:
-    """Return the vectors with mean 0 and variance 1 in every coordinate, but for outliers."""
-    points = np.empty_like(vectors, dtype=float)
-    for i, column in enumerate(vectors.T):
-        location, spread = location_and_spread(column)
-        points[:, i] = (column - location) / (spread or 1.0)
-    # clipped so that no square overflows; a missing value is replaced by the mean
-    standard: Array = np.nan_to_num(np.clip(points, -1e100, 1e100))
-    return standard
-
-
 def _without_outliers(points: Array, w: Array) -> Array:
     """Return weights that are 0 for points without near neighbours.
 
@@ -301,269 +323,3 @@ def _squared_distances(points: Array, centres: Array) -> Array:
     squares: Array = (points * points).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
     distances: Array = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
     return distances
-
-
-# Default priors.
-
-
-def scaled_to(data: Sequence[Any], k: int) -> State:
-    """Return a vague Normal prior at the scale of the data: numbers, vectors or mappings.
-
-    Its mean is that of the data without outliers, with the weight of a hundredth of an observation.
-    Its expected covariance is diagonal, such that `k` clusters fill the volume of the data.
-
-    References
-    ----------
-    .. [1] Fraley, C. and Raftery, A. E. (2007). Bayesian regularization for normal mixture
-       estimation and model-based clustering. Journal of Classification 24, 155-181.
-    """
-    names, table = _tabulate(data)
-    moments = [location_and_spread(column) for column in table.T]
-    mean = np.array([location for location, _ in moments])
-    variance = np.array([spread for _, spread in moments]) ** 2
-    size = np.where(mean == 0.0, 1.0, np.abs(mean))
-    # a constant coordinate has no other scale than its absolute value
-    variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
-    scale = variance / k ** (2.0 / len(mean))
-    is_number = names is None and np.ndim(data[0]) == 0
-    return _default_prior(mean.tolist(), scale.tolist(), names, is_number)
-
-
-def _default_prior(mean: list[float], scale: list[float], names: Any, is_number: bool) -> State:
-    """Return the default prior at a location and a scale by feature."""
-    if is_number:
-        return families.NormalInverseGamma(mean[0], 0.01, 1.5, scale[0] / 2.0)
-    likelihood = likelihoods.MultivariateNormal(features=names)
-    return families.NormalInverseWishart(
-        mean, 0.01, len(mean) + 2.0, np.diag(scale).tolist(), likelihood=likelihood
-    )
-
-
-def dump_default_prior(prior: State) -> list[Any]:
-    """Return JSON values from which `load_default_prior` restores a prior of `scaled_to`."""
-    if isinstance(prior.prior[0], float):
-        return [[prior.prior[0]], [2.0 * prior.prior[3]], None, True]
-    names = prior.likelihood.observation_fields or None
-    scale = np.diagonal(prior.prior[3]).tolist()
-    return [np.array(prior.prior[0]).tolist(), scale, serialization.encode(names), False]
-
-
-def load_default_prior(dumped: Any) -> State:
-    """Return the prior that `dump_default_prior` described.
-
-    Raises
-    ------
-    PriorError
-        If the document is invalid.
-    """
-    try:
-        mean, scale, names, is_number = dumped
-        return _default_prior(mean, scale, serialization.decode(names), bool(is_number))
-    except (IndexError, TypeError, ValueError) as error:
-        raise PriorError(f"cannot read a default prior: {error}") from None
-
-
-def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
-    """Return the names of the features, if they have names, and a table (n, d) of the data."""
-    if isinstance(data[0], dict):
-        # sorted, so that the order of a mapping does not matter
-        names = tuple(sorted({name for x in data for name in x}, key=repr))
-        table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
-        return names, table
-    return None, np.array(data, float).reshape(len(data), -1)
-
-
-class Buffer:
-    """The first observations of a stream, kept until the components are fitted to them.
-
-    Parameters
-    ----------
-    names
-        The components' names.
-    priors
-        Their priors; None if they are derived from the data.
-    settings, seed
-        How the mixture learns, and the seed of its start.
-    size
-        How many observations to keep.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[Any],
-        priors: tuple[State, ...] | None,
-        settings: Settings,
-        seed: int | None,
-        size: int,
-    ) -> None:
-        self.priors = priors
-        self._k = len(names)
-        self._settings = settings
-        self._seed = seed
-        self.size = size
-        self._kept: list[tuple[Any, float]] = []
-        self._checker: EMModel | None = None
-        self._provisional: tuple[int, EMModel] | None = None
-        self._followed = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __iter__(self) -> Iterator[tuple[Any, float]]:
-        return iter(self._kept)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there are enough observations to start."""
-        return len(self._kept) >= self.size
-
-    def clear(self) -> None:
-        """Discard all observations."""
-        self._kept = []
-        self._provisional = None
-
-    def first_weights(self) -> tuple[float, ...]:
-        """Return the weights of the components without observations."""
-        weights = self._settings.weights
-        return (1.0 / self._k,) * self._k if isinstance(weights, Dirichlet) else tuple(weights)
-
-    def add(self, x: Any, w: float) -> None:
-        """Keep an observation.
-
-        Raises
-        ------
-        ObservationError
-            If it is outside the support of a component.
-        PriorError
-            If a prior is improper.
-        """
-        self.check([x])
-        if self.priors is not None:
-            for state in self.priors:
-                check_proper(state)
-        if w == 0.0:
-            return
-        x = as_observation(x)
-        if self.priors is None and self._kept and self._kept[-1][0] == x:
-            # equal values have no scale: they are kept as one with their total weight
-            w += self._kept.pop()[1]
-            self._provisional = None
-        self._kept.append((x, w))
-
-    def check(self, xs: Any) -> None:
-        """Refuse observations that are outside the support of a component.
-
-        Raises
-        ------
-        ObservationError
-            If there is such an observation.
-        """
-        if self.priors is not None:
-            if self._checker is None:
-                self._checker = self.new_model()
-            self._checker.rows(xs)
-            return
-        check_numbers(xs, self._kept[0][0] if self._kept else None)
-
-    def new_model(self, data: Any = None) -> EMModel:
-        """Return a model without observations; `data` gives the scale of default priors."""
-        priors = self.priors
-        if priors is None:
-            assert data is not None
-            priors = (scaled_to([as_observation(x) for x in data], self._k),) * self._k
-        return EMModel(priors, self._settings, lenient=self.priors is None)
-
-    def fit(self) -> EMModel:
-        """Return a model fitted to the buffer."""
-        return self._fit_first(len(self._kept), *FINAL_EFFORT)
-
-    def table(self, model: EMModel) -> tuple[Array, Array]:
-        """Return the observations as rows, and their weights."""
-        return model.rows(self.observations), np.array([w for _, w in self._kept])
-
-    @property
-    def observations(self) -> list[Any]:
-        """The observations in order."""
-        return [x for x, _ in self._kept]
-
-    def provisional(self) -> EMModel:
-        """Return a model fitted to at least four fifths of the buffer, which has learned the rest.
-
-        Predictions depend on the observations only, not on when they were requested.
-        """
-        grid = n = len(self._kept)
-        if n > 10:
-            grid = int(10.0 * 1.25 ** int(np.log(n / 10.0) / np.log(1.25)))
-        if self._provisional is None or self._provisional[0] != grid:
-            model = self._fit_first(grid, *PROVISIONAL_EFFORT) if grid else self.new_model()
-            model.engine.end_burn_in(model.engine.n, memory=model.engine.n)
-            self._provisional, self._followed = (grid, model), grid
-        model = self._provisional[1]
-        for x, w in self._kept[self._followed :]:
-            model.engine.learn(x, w)
-        self._followed = n
-        return model
-
-    def _fit_first(self, n: int, starts: int, iterations: int) -> EMModel:
-        xs = [x for x, _ in self._kept[:n]]
-        w = np.array([w for _, w in self._kept[:n]])
-        model = self._fit(xs, w, starts, iterations)
-        model.engine.end_burn_in(model.engine.n)
-        return model
-
-    def _fit(self, xs: list[Any], w: Array, starts: int, iterations: int) -> EMModel:
-        """Return a model fitted to observations."""
-        model = self.new_model(xs)
-        rng = np.random.default_rng(self._seed)
-        fit_best_start(model, model.rows(xs), w, rng, starts, iterations)
-        return model
-
-
-def _all_valid(xs: Any) -> bool:
-    """Whether all values of an array are valid numbers, without looking at each in Python."""
-    plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
-    return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
-
-
-def check_numbers(xs: Any, like: Any = None) -> None:
-    """Refuse observations other than numbers, vectors or mappings of numbers, all of one form.
-
-    Raises
-    ------
-    ObservationError
-        If there is such an observation.
-    """
-    if _all_valid(xs):
-        xs = xs[:1]  # the others have the same form
-    for x in xs:
-        _check_numbers(x, like)
-        like = x if like is None else like
-
-
-def _check_numbers(x: Any, like: Any) -> None:
-    """Refuse other values than numbers, vectors or mappings of numbers like the first one."""
-    x, like = as_observation(x), as_observation(like)
-    if isinstance(x, Mapping):
-        if not x:
-            raise ObservationError("expected a feature or more, got {}")
-        for name, value in x.items():
-            try:
-                as_number(value)
-            except ObservationError as error:
-                raise ObservationError(f"feature {name!r}: {error}") from None
-    elif isinstance(x, tuple):
-        for value in x:
-            if value is not None:  # missing
-                as_number(value)
-        if x and all(value is None for value in x):
-            raise ObservationError(f"expected at least one value, got {x!r}")
-    else:
-        as_number(x)
-    if like is not None and _form(x) != _form(like):
-        raise ObservationError(f"expected an observation like {like!r}, got {x!r}")
-
-
-def _form(x: Any) -> Any:
-    if isinstance(x, Mapping):
-        return "mapping"
-    return len(x) if isinstance(x, tuple) else "number"
