@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 COMPILED = [
+    "seqbayes.mixture.background",
     "seqbayes.mixture.engine",
     "seqbayes.mixture.gaussian",
     "seqbayes.mixture.independent",

@@ -11,6 +11,8 @@ from river import base
 
 from seqbayes import serialization
 from seqbayes.errors import MergeError, PriorError
+from seqbayes.mixture.background import FIRST_SHARE
+from seqbayes.mixture.background import NAME as BACKGROUND
 from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.bulk import BulkAnswers
 from seqbayes.mixture.em import EMModel
@@ -125,7 +127,7 @@ class StreamClusterer(base.Clusterer, Model):
 
     def __repr__(self) -> str:
         """Return the constructor call; attributes of these names may have learned values."""
-        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None)
+        given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None and v is not False)
         return f"{type(self).__name__}({', '.join(given)})"
 
     def clone(
@@ -310,7 +312,10 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         if not self.started:
             return Summary(None, None)
         weights = zip(self.names, self.weights, strict=True)
-        return Summary({str(name): weight for name, weight in weights}, None)
+        shares = {str(name): weight for name, weight in weights}
+        if self._settings.background:
+            shares[BACKGROUND] = self.background_weight
+        return Summary(shares, None)
 
     def surprise(self, *arguments: Any) -> float | None:
         """Return minus the log predictive density of an observation; None before any data."""
@@ -337,6 +342,11 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         Before that, components may exchange their names. `ranking` orders them for display.
         """
         return self._names
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The names of the components, and of the background if there is one."""
+        return (*self.names, BACKGROUND) if self._settings.background else self.names
 
     @property
     def started(self) -> bool:
@@ -394,7 +404,14 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         """Weights of the components."""
         if self._is_blank():
             return self._buffer.first_weights()
-        return tuple(self.present().predicting().weights.tolist())
+        return tuple(self.present().predicting().weights[: len(self.names)].tolist())
+
+    @property
+    def background_weight(self) -> float:
+        """Weight of the background; 0 without one."""
+        if not self._settings.background:
+            return 0.0
+        return FIRST_SHARE if self._is_blank() else float(self.present().predicting().weights[-1])
 
     @property
     def parameters(self) -> tuple[Any, ...] | None:
@@ -411,7 +428,7 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         return tuple(sorted(range(len(weights)), key=lambda k: -weights[k]))
 
     def predict_proba_one(self, x: Any) -> dict[Any, float]:
-        """Return the probability that the observation comes from each component.
+        """Return the probability that the observation comes from each component or the background.
 
         While the buffer fills, it is that of a fit to the buffer; before the first observation, of
         the priors.
@@ -424,9 +441,10 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         if self._has_no_scale():
             self.check(x)
             shares = list(self._buffer.first_weights())
+            shares += [FIRST_SHARE] * self._settings.background
         else:
             shares, _ = self.present().predicting().responsibilities(x)
-        return dict(zip(self.names, shares, strict=True))
+        return dict(zip(self.labels, shares, strict=True))
 
     def predict_one(self, x: Any) -> Any:
         """Return the name of the component that the observation most probably comes from."""
@@ -481,9 +499,10 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         weights, parameters, kind = self.weights, self.parameters, type(self).__name__
         if parameters is None:
             return f"{kind} of {len(self.names)}, nothing learned"
-        return "\n".join(
-            f"{weights[k]:.3f} {self.names[k]}: {_brief(parameters[k])}" for k in self.ranking
-        )
+        lines = [f"{weights[k]:.3f} {self.names[k]}: {_brief(parameters[k])}" for k in self.ranking]
+        if self._settings.background:
+            lines.append(f"{self.background_weight:.3f} {BACKGROUND}")
+        return "\n".join(lines)
 
 
 def _brief(parameter: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
+from seqbayes.mixture.background import FIRST_SHARE
 from seqbayes.mixture.default_prior import check_numbers, scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.rows import as_observation
@@ -75,8 +76,9 @@ class Buffer:
 
     def first_weights(self) -> tuple[float, ...]:
         """Return the weights of the components without observations."""
-        weights = self._settings.weights
-        return (1.0 / self._k,) * self._k if isinstance(weights, Dirichlet) else tuple(weights)
+        weights, left = self._settings.weights, 1.0 - FIRST_SHARE * self._settings.background
+        given = (1.0 / self._k,) * self._k if isinstance(weights, Dirichlet) else tuple(weights)
+        return tuple(left * w for w in given)
 
     def add(self, x: Any, w: float) -> None:
         """Keep an observation.
@@ -117,12 +119,15 @@ class Buffer:
         check_numbers(xs, self._kept[0][0] if self._kept else None)
 
     def new_model(self, data: Any = None) -> EMModel:
-        """Return a model without observations; `data` gives the scale of default priors."""
+        """Return a model without observations; `data` gives the scale of what is not given."""
         priors = self.priors
         if priors is None:
             assert data is not None
             priors = (scaled_to([as_observation(x) for x in data], self._k),) * self._k
-        return EMModel(priors, self._settings, lenient=self.priors is None)
+        model = EMModel(priors, self._settings, lenient=self.priors is None)
+        if data is not None and self._settings.background:
+            model.place_background(model.rows(data))
+        return model
 
     def fit(self) -> EMModel:
         """Return a model fitted to the buffer."""

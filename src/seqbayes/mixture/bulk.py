@@ -29,6 +29,11 @@ class BulkAnswers:
         """The components' names."""
         raise NotImplementedError
 
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The names of the components, and of the background if there is one."""
+        raise NotImplementedError
+
     def present_or_refuse(self) -> EMModel:
         """Return the present model; refuse if default priors have no scale yet."""
         raise NotImplementedError
@@ -40,6 +45,8 @@ class BulkAnswers:
 
     def predict_proba_many(self, xs: Iterable[Any]) -> Array:
         """Return the probability of every component (n, K) for many observations.
+
+        With a background, its probability is in a last column.
 
         Parameters
         ----------
@@ -85,7 +92,7 @@ class BulkAnswers:
         """
         model, rows = self._read(xs)
         best = [shares(*model.log_densities(block)).argmax(axis=1) for block in _blocks(rows)]
-        return [self.names[k] for k in np.concatenate(best)]
+        return [self.labels[k] for k in np.concatenate(best)]
 
     def log_density_many(self, xs: Iterable[Any]) -> Array:
         """Return the log densities (n,) of many observations under the present parameters.
@@ -123,6 +130,8 @@ class BulkAnswers:
     def sample(self, n: int = 1, seed: int | None = None) -> tuple[Any, list[Any]]:
         """Draw observations under the present parameters, with the names of their components.
 
+        None comes from the background.
+
         Parameters
         ----------
         n
@@ -146,7 +155,7 @@ class BulkAnswers:
         model = self.present_or_refuse()
         engine = model.predicting()
         parameters = model.parameters(engine)
-        weights = np.asarray(engine.weights)
+        weights = np.asarray(engine.weights)[: len(parameters)]
         chosen = rng.choice(len(weights), count, p=weights / weights.sum())
         drawn: list[Any] = [None] * count
         for k in np.unique(chosen):

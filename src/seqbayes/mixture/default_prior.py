@@ -40,6 +40,16 @@ def location_and_spread(values: Array) -> tuple[float, float]:
     return centre + float((usual - centre).mean()), float((usual - centre).std())
 
 
+def location_and_scale(table: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of every column without outliers, the latter above 0."""
+    moments = [location_and_spread(column) for column in table.T]
+    mean = np.array([location for location, _ in moments])
+    spread = np.array([spread for _, spread in moments])
+    size = np.where(mean == 0.0, 1.0, np.abs(mean))
+    # a constant coordinate has no other scale than its absolute value
+    return mean, np.where(spread > 1e-12 * size, spread, 1e-3 * size)
+
+
 def standardise(vectors: Array) -> Array:
     """Return the vectors with mean 0 and variance 1 in every coordinate, but for outliers."""
     points = np.empty_like(vectors, dtype=float)
@@ -63,13 +73,8 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
        estimation and model-based clustering. Journal of Classification 24, 155-181.
     """
     names, table = _tabulate(data)
-    moments = [location_and_spread(column) for column in table.T]
-    mean = np.array([location for location, _ in moments])
-    variance = np.array([spread for _, spread in moments]) ** 2
-    size = np.where(mean == 0.0, 1.0, np.abs(mean))
-    # a constant coordinate has no other scale than its absolute value
-    variance = np.where(variance > (1e-12 * size) ** 2, variance, (1e-3 * size) ** 2)
-    scale = variance / k ** (2.0 / len(mean))
+    mean, deviation = location_and_scale(table)
+    scale = deviation**2 / k ** (2.0 / len(mean))
     is_number = names is None and np.ndim(data[0]) == 0
     return _default_prior(mean.tolist(), scale.tolist(), names, is_number)
 

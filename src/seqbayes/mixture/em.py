@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,15 +12,19 @@ import numpy.typing as npt
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapters_of
+from seqbayes.mixture.background import FIRST_SHARE, Background
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.log_prior import LogPrior
-from seqbayes.mixture.predictive import Predictive
+from seqbayes.mixture.predictive import KernelPredictive, Predictive
 from seqbayes.mixture.rows import Reader, Row, Several
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
+
+BACKGROUND_CONCENTRATION = 2.0
+"""Dirichlet hyperparameter of the weight of a background, as if one observation came from it."""
 
 
 class EMModel:
@@ -75,20 +80,44 @@ class EMModel:
         ]
         if settings.covariance == "tied":
             kernels[0].tie(kernels)
-        weights = settings.weights
-        learned = isinstance(weights, Dirichlet)
+        weights: Any = settings.weights
+        concentration: Any = None
+        if isinstance(weights, Dirichlet):
+            weights, concentration = [1.0 / k] * k, weights.prior.alpha
+        if settings.background:
+            kernels.append(self._new_background())
+            weights = [*((1.0 - FIRST_SHARE) * w for w in weights), FIRST_SHARE]
+            given = [1.0] if concentration is None else concentration
+            concentration = [*given, BACKGROUND_CONCENTRATION]
         return Engine(
             self.reader,
             kernels,
             self.width,
-            [1.0 / k] * k if learned else weights,
-            weights.prior.alpha if learned else None,
+            weights,
+            concentration,
             settings.step,
             settings.exponent,
             settings.fading,
             settings.average,
             settings.burn_in,
+            settings.background,
         )
+
+    def _new_background(self) -> Background:
+        state, adapter = self._adapters[0]
+        size = adapter.size(state)
+        return Background(self._offsets[0], size, state.likelihood.of_logarithm)
+
+    def place_background(self, rows: Array) -> None:
+        """Take the location and the scale of the background, if there is one, from rows."""
+        if self.settings.background:
+            self.engine.kernels[-1].place(self.reader.vectors(rows))
+            self.invalidate()
+
+    def learning(self, engine: Engine) -> list[Any]:
+        """Return the kernels of an engine without the background."""
+        kernels: list[Any] = engine.kernels[: len(self.priors)]
+        return kernels
 
     # Reading observations.
 
@@ -168,14 +197,22 @@ class EMModel:
             leaf.live[:] = live
             leaf.load_parameter_vector(parameter)
         counts = tuple(state.statistics.value for state in self.states(engine))
-        return self.parameters(engine), tuple(engine.weights.tolist()), counts
+        weights = engine.weights[: len(self.priors)].tolist()
+        return self.parameters(engine), tuple(weights), counts
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
         """Take the E-step, or use given responsibilities; return them and the log likelihood.
 
         The statistics are then their expectations; parameters do not change.
         """
-        shares = np.zeros((len(rows), len(self.priors))) if given is None else given
+        shares: Array
+        if given is None:
+            shares = np.zeros((len(rows), len(self.engine.kernels)))
+        elif given.shape[1] < len(self.engine.kernels):  # not those of the background
+            rest = np.full((len(rows), 1), FIRST_SHARE)
+            shares = np.hstack([(1.0 - FIRST_SHARE) * given, rest])
+        else:
+            shares = given
         log_likelihood = self.engine.e_step(rows, w, shares, given is not None)
         self.invalidate()
         return shares, log_likelihood
@@ -193,7 +230,7 @@ class EMModel:
         PriorError
             If a component has; the message names it.
         """
-        for state, kernel, name in zip(self.priors, self.engine.kernels, names, strict=True):
+        for state, kernel, name in zip(self.priors, self.learning(self.engine), names, strict=True):
             if kernel.collapsed:
                 raise PriorError(
                     f"component {name!r} collapsed: {state.prior} has neither mode nor mean after"
@@ -205,8 +242,11 @@ class EMModel:
         if self._log_prior is None:
             self._log_prior = LogPrior(self._adapters, self.settings.weights)
         engine = self.engine
-        raw = [kernel.parameter for kernel in engine.kernels]
-        return self._log_prior.log_density(raw, engine.weights)
+        raw = [kernel.parameter for kernel in self.learning(engine)]
+        total = self._log_prior.log_density(raw, engine.weights[: len(raw)])
+        if self.settings.background:
+            total += (BACKGROUND_CONCENTRATION - 1.0) * math.log(engine.weights[-1])
+        return total
 
     def start_from(self, parameters: Sequence[Any]) -> None:
         """Set the components' parameters.
@@ -216,7 +256,7 @@ class EMModel:
         PriorError
             If a parameter is invalid.
         """
-        pairs = zip(self._adapters, self.engine.kernels, parameters, strict=True)
+        pairs = zip(self._adapters, self.learning(self.engine), parameters, strict=True)
         for (state, adapter), kernel, theta in pairs:
             try:
                 kernel.set_parameter(adapter.to_kernel(state, theta))
@@ -301,13 +341,15 @@ class EMModel:
     def make_predictive(self) -> Predictive:
         """Return a predictive density of these components."""
         parts = [adapter.predictive(state) for state, adapter in self._adapters]
+        if self.settings.background:
+            parts.append(KernelPredictive(*self._adapters[0]))
         return Predictive(parts, self._make_engine(), self.width)
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""
         return tuple(
             adapter.parameter(state, kernel.parameter)
-            for (state, adapter), kernel in zip(self._adapters, engine.kernels, strict=True)
+            for (state, adapter), kernel in zip(self._adapters, self.learning(engine), strict=True)
         )
 
     def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:

@@ -83,6 +83,8 @@ class Engine:
         Whether to keep the average of the statistics' path.
     burn_in
         Number of observations before the first M-step.
+    background
+        Whether the last kernel is a background.
 
     Attributes
     ----------
@@ -121,6 +123,7 @@ class Engine:
     _busy: cython.bint
     _limiting: cython.bint
     _learns_weights: cython.bint
+    _background: cython.bint
     _weights = cython.declare("double[::1]")
     _prior = cython.declare("double[::1]")
     _live = cython.declare("double[::1]")
@@ -140,8 +143,10 @@ class Engine:
         fading: bool,
         averaging: bool,
         burn_in: float,
+        background: bool = False,
     ) -> None:
         k = len(kernels)
+        self._background = background
         self.kernels, self.reader, self._row = kernels, reader, Row(width)
         self.step, self._exponent, self._offset = step, exponent, 0.0
         self._fading, self.averaging, self._busy = fading, averaging, False
@@ -503,7 +508,7 @@ class Engine:
         self._m_step(True)
         if self._limiting:
             self.starved = False
-            for k in range(self._r.shape[0]):
+            for k in range(self._r.shape[0] - self._background):
                 if self._live[k] * self.n < STARVED_SHARE * self._explained[k]:
                     self.starved = True
         if self.averaging:

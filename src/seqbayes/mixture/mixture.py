@@ -26,6 +26,7 @@ from seqbayes.mixture.refit import Refitter, has_constant, is_ordered
 from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
+    check_background,
     check_buffer,
     check_count,
     check_proper,
@@ -83,6 +84,10 @@ class Mixture(BaseMixture):
     burn_in
         Number of observations before the first M-step if `start` is given; by default ten per
         component.
+    background
+        Whether a background explains observations that no component does, such as errors of
+        measurement. It is not one of the components, and has the label "background" in
+        predictions.
 
     Attributes
     ----------
@@ -104,6 +109,12 @@ class Mixture(BaseMixture):
     in the M-step. An observation outside the support of a component changes nothing.
 
     Several threads may learn at the same time.
+
+    The background is a multivariate Cauchy density at the mean of the data without outliers. Its
+    scale is three standard deviations of every feature, without outliers; neither changes after the
+    start, only its weight. With z the distances from the mean in these scales, the density of d
+    features decreases as ``(1 + |z|**2) ** (-(d + 1) / 2)``. Observations that it explains do not
+    influence the components.
 
     References
     ----------
@@ -156,6 +167,7 @@ class Mixture(BaseMixture):
         average: bool | None = None,
         buffer: int | None = None,
         burn_in: int | None = None,
+        background: bool = False,
     ) -> None:
         named = name_components(components)
         self._names = tuple(named)
@@ -170,14 +182,20 @@ class Mixture(BaseMixture):
             "average": average,
             "buffer": buffer,
             "burn_in": burn_in,
+            "background": background,
         }
         self.start, self.seed, self.covariance = self._given["start"], seed, covariance
         self.step, self.average, self.buffer, self.burn_in = step, average, buffer, burn_in
+        self.background = background
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
             raise PriorError("a start needs the components' priors: give states, not their number")
         self._settings = check_settings(self._given, self.names)._replace(robust=start is None)
+        if background and start is not None:
+            raise PriorError("a background takes its scale from the first observations: no start")
+        if background:
+            check_background(priors or ())
         self.likelihood = None if priors is None else priors[0].likelihood
         self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(named), BUFFER * len(named))

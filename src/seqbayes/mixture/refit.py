@@ -85,7 +85,8 @@ class Refitter:
         count = len(old.priors)
         whole = self.new_model(count)
         rows, w = buffer.table(whole)
-        same = keep and all(prior == self._priors[0] for prior in self._priors)
+        same = keep and not self._settings.background
+        same = same and all(prior == self._priors[0] for prior in self._priors)
         if (
             not (same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole))
             or _scale_ratio(old.priors[0], self._priors[0]) > LARGEST_SCALE_RATIO
@@ -123,6 +124,7 @@ class Refitter:
 
     def _fit(self, rows: Array, w: Array, k: int) -> EMModel:
         model = self.new_model(k)
+        model.place_background(rows)
         fit_best_start(model, rows, w, np.random.default_rng(self._seed), *FINAL_EFFORT)
         return model
 

@@ -13,7 +13,7 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.adapters import adapter_of
+from seqbayes.mixture.adapters import NumberAdapter, adapter_of
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal", "spherical", "tied")
@@ -123,6 +123,8 @@ class Settings(NamedTuple):
         Number of observations before the first M-step.
     robust : bool
         Whether observations far from all components are counted without their values, on a stream.
+    background : bool
+        Whether there is a background for observations that no component explains.
     """
 
     covariance: str
@@ -131,6 +133,7 @@ class Settings(NamedTuple):
     average: bool
     burn_in: float
     robust: bool = False
+    background: bool = False
 
     @property
     def exponent(self) -> float:
@@ -212,7 +215,10 @@ def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
     burn_in = BURN_IN * len(names) if given["burn_in"] is None else given["burn_in"]
     burn_in = check_parameter("burn_in", burn_in, 1.0, open_low=False)
     weights = _check_weights(given["weights"], tuple(names))
-    return Settings(covariance, weights, step, bool(average), burn_in)
+    background = bool(given.get("background"))
+    if background and not isinstance(weights, Dirichlet) and len(names) > 1:
+        raise PriorError("a background needs learned weights, not fixed ones")
+    return Settings(covariance, weights, step, bool(average), burn_in, background=background)
 
 
 def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
@@ -228,6 +234,20 @@ def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
     if len(weights) != len(names):
         raise PriorError(f"expected {len(names)} weights, got {weights!r}")
     return tuple(check_proportions(dict(zip(names, weights, strict=True))).values())
+
+
+def check_background(states: Sequence[State]) -> None:
+    """Refuse components with which there can be no background.
+
+    Raises
+    ------
+    PriorError
+        If they are not all of numbers, or all of vectors.
+    """
+    adapters = [adapter_of(state) for state in states]
+    readings = {adapter.reading(s) for adapter, s in zip(adapters, states, strict=True)}
+    if len(readings) > 1 or not all(isinstance(each, NumberAdapter) for each in adapters):
+        raise PriorError("a background needs Normal components of the same observations")
 
 
 def check_buffer(buffer: Any, k: int, default: int) -> int:

@@ -142,6 +142,7 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
     """Add what another model has learned."""
     latest, other = mine.predicting(), theirs.predicting()
     order = match(mine.states(latest), theirs.states(other))
+    order = [*order, *range(len(order), len(latest.kernels))]  # a background is the last
     total = mine.engine.memory + theirs.engine.memory
     share = theirs.engine.memory / total if total > 0.0 else 0.0
     engine = mine.engine

@@ -40,6 +40,9 @@ COMPARE_ROWS = 60
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
 """Largest share of outliers among rows, and how much farther their neighbours are than others'."""
 
+BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
+"""The same if there is a background."""
+
 REFERENCE_ROWS, CHUNK = 600, 256
 """Neighbours are sought among at most this many rows, and for this many rows at once."""
 
@@ -55,7 +58,11 @@ class Sample(NamedTuple):
 def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
     """Return the rows, together with the points by which they are clustered."""
     points = standardise(model.reader.vectors(rows))
-    return Sample(rows, _without_outliers(points, w) if model.settings.robust else w, points)
+    if model.settings.background:
+        w = _without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
+    elif model.settings.robust:
+        w = _without_outliers(points, w, OUTLIER_SHARE, OUTLIER_RATIO)
+    return Sample(rows, w, points)
 
 
 def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None:
@@ -300,7 +307,7 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     return assignment
 
 
-def _without_outliers(points: Array, w: Array) -> Array:
+def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
     """Return weights that are 0 for points without near neighbours.
 
     A cluster has near neighbours if it has 2 % of the points, wherever it is.
@@ -313,8 +320,8 @@ def _without_outliers(points: Array, w: Array) -> Array:
     for i in range(0, len(points), CHUNK):
         squares = _squared_distances(points[i : i + CHUNK], reference)
         near[i : i + CHUNK] = np.partition(squares, k, axis=1)[:, k]
-    usual = np.sort(near)[int((1.0 - OUTLIER_SHARE) * (len(near) - 1))]
-    outlying = near > OUTLIER_RATIO**2 * usual
+    usual = np.sort(near)[int((1.0 - share) * (len(near) - 1))]
+    outlying = near > ratio**2 * usual
     kept: Array = np.where(outlying, 0.0, w)
     return kept if usual > 0.0 and kept.any() else w
 

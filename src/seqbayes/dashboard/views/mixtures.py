@@ -112,6 +112,8 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
     except (SeqbayesError, OverflowError):
         return None
     shares = dict(zip(state.names, state.weights, strict=True))
+    background = state.labels[len(state.names) :]
+    shares |= dict.fromkeys(background, state.background_weight)
     components = [
         {
             "name": str(name),
@@ -121,7 +123,8 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
         }
         for name, p in found.items()
     ]
-    components = [components[k] for k in state.ranking][:_MAX_ESTIMATES]
+    rest = components[len(state.names) :]
+    components = [components[k] for k in state.ranking][:_MAX_ESTIMATES] + rest
     return {"x": values(x), "evidence": finite(evidence), "components": components}
 
 

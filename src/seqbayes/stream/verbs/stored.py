@@ -162,6 +162,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
                 str(name): {"weight": weight, **describe_any(component, view)}
                 for name, weight, component in ranked_components(state)
             },
+            **dict.fromkeys(state.labels[len(state.names) :], state.background_weight),
         }
     return {"n": state.n_samples, "document": plain(state.to_dict())}
 
