@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import threading
+import time
+import urllib.request
 
 from programs import command, environment
 
@@ -122,6 +124,16 @@ class Site:
                 threading.Thread(target=self.program.stdout.read, daemon=True).start()
                 return
         raise AssertionError(f"the server did not start: {said}")
+
+    def until_events(self, n):
+        """Wait until the server has learned a number of events."""
+        end = time.monotonic() + 60
+        while True:
+            with urllib.request.urlopen(f"{self.url}/api/health") as answer:
+                if json.load(answer)["events"] >= n:
+                    return
+            assert time.monotonic() < end, "the events were not learned"
+            time.sleep(0.05)
 
     def kill(self):
         self.program.kill()

@@ -334,7 +334,7 @@ def test_a_logout_ends_the_session_for_copies_of_its_cookie(serve):
 
 
 class Clock:
-    """A clock that moves while somebody waits, and not otherwise."""
+    """A clock that moves only while a request waits."""
 
     def __init__(self):
         self.now = 0.0
@@ -382,7 +382,7 @@ def test_a_flood_of_wrong_tokens_delays_the_right_one_at_the_same_host_by_a_boun
             held.wrong("flood", f"guess {k}")
         right = asyncio.create_task(held.hold("flood"))
         await asyncio.sleep(0)
-        for k in range(1000):  # go on while it waits
+        for k in range(1000):  # further guesses while it waits
             held.wrong("flood", f"later guess {k}")
             clock.now += 0.01
         assert await held.hold("another host") == 0.0

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cases import CASES
 from seqbayes import (
@@ -415,15 +416,14 @@ def test_the_lowest_is_the_highest_of_the_negated_numbers():
 
 def test_the_share_of_a_label_is_a_number():
     colours = Dirichlet({"red": 3, "blue": 5})
-    assert views.share_of(colours, "red").posterior == Beta(3, 5).posterior
     words = DirichletProcess(1.0)
     words.learn_one("so")
-    assert views.share_of(words, "so").posterior == Beta(1, 1).posterior
-    (told,) = views.drawn_shares([views.share_of(colours, "red")])
+    assert views.drawn_shares([words], "so")[0]["interval"] == pytest.approx([0.025, 0.975])
+    (told,) = views.drawn_shares([colours], "red")
     assert told["mean"] == pytest.approx(3 / 8)
     assert told["density"]["prior"] is None
-    with pytest.raises(PriorError, match="no information about 'green'"):
-        views.share_of(colours, "green")
+    with pytest.raises(PriorError, match="no information about the share of 'green'"):
+        views.drawn_shares([colours], "green")
 
 
 def test_comparisons_never_round_to_certainty():
@@ -435,12 +435,42 @@ def test_comparisons_never_round_to_certainty():
     assert again == far
 
 
+def test_a_comparison_has_all_that_a_decision_needs():
+    states = [Beta(22, 180), Beta(32, 170), Beta(25, 177)]
+    found = views.compare(states, control=0, equivalence=0.01, threshold=0.15, level=0.9)
+    arms = found["arms"]
+    assert (found["reference"], found["best"], found["level"]) == (0, 1, 0.9)
+    assert arms[0]["contrast"] is None
+    difference = 32 / 202 - 22 / 202
+    assert arms[1]["contrast"]["mean"] == pytest.approx(difference, rel=1e-9)
+    assert arms[1]["contrast"]["p_better"] == pytest.approx(beats(32, 170, 22, 180), rel=1e-8)
+    low, high = arms[1]["contrast"]["interval"]
+    assert low < difference < high
+    assert 0.0 < arms[1]["contrast"]["p_equivalent"] < 0.2
+    assert min(arms, key=lambda arm: arm["loss"]) is arms[1]
+    # the probability of a share above .15, from the other tail of the binomial distribution
+    n, k = 201, 31
+    above = sum(math.comb(n, i) * 0.15**i * 0.85 ** (n - i) for i in range(k + 1))
+    assert arms[1]["p_above"] == pytest.approx(above, rel=1e-9)
+
+
+def test_a_threshold_of_beliefs_about_logarithms_is_one_of_observations():
+    waits = [NormalInverseGamma(0, 1, 3, 3, likelihood=LogNormal()) for _ in range(2)]
+    waits[1].learn_many([5.0, 7.0, 6.0])
+    arms = views.compare(waits, threshold=4.0, equivalence=0.1)["arms"]
+    for arm, state in zip(arms, waits, strict=True):
+        mean, precision, shape, rate = state.posterior
+        scale = math.sqrt(rate / (shape * precision))
+        above = stats.t.sf((math.log(4.0) - mean) / scale, 2.0 * shape)
+        assert arm["p_above"] == pytest.approx(above, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("states", "reason"),
     [
         ([Beta()], "expected 2 to 12"),
         ([Beta()] * 13, "expected 2 to 12"),
-        ([Dirichlet(), Dirichlet()], "only beliefs about a number"),
+        ([Product({"a": Beta()})] * 2, "only beliefs about a number"),
         ([Beta(0, 0), Beta()], "improper"),
     ],
 )

@@ -62,15 +62,19 @@ class ClientMethods:
     def compare(
         self,
         name: str,
-        keys: Sequence[str],
+        keys: Sequence[str] | None = None,
         best: str | None = None,
         label: str | None = None,
+        level: float | None = None,
+        control: str | None = None,
     ) -> schema.Comparison:
         """Compare keys."""
         query = self._query(
             keys=keys,
             best=best,
             label=label,
+            level=level,
+            control=control,
         )
         return self.get(f"/api/compare/{quote(name, '')}" + query, schema.Comparison)
 

@@ -324,10 +324,42 @@ class ComparedShare(Struct):
     density: Density
 
 
+class Contrast(Struct):
+    """The difference of a key to the reference; `lift` is the relative difference.
+
+    `p_equivalent` is the probability that the difference is within the configured `equivalence`.
+    """
+
+    p_better: float
+    mean: Number
+    interval: Interval
+    lift: Number
+    lift_interval: Interval
+    p_equivalent: Number
+
+
+class Arm(Struct):
+    """A compared key.
+
+    `loss` is the expected loss of choosing it. `p_above` is the probability to exceed the
+    configured `threshold`, and `contrast` is None for the reference.
+    """
+
+    key: str
+    p_best: float
+    loss: Number
+    mean: Number
+    interval: Interval
+    p_above: Number
+    contrast: Contrast | None
+
+
 class Comparison(Struct):
     """The probability of each key to be the best, and the differences of the best to the others.
 
-    `shares` contains the compared beliefs if they are about the share of a label.
+    `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
+    no difference matters, else "undecided". `reference` is the control, or the best key. `shares`
+    contains the compared beliefs if they are about the share of a label.
     """
 
     keys: list[str]
@@ -335,6 +367,13 @@ class Comparison(Struct):
     best: str
     difference: Difference
     differences: list[Difference]
+    level: float
+    lowest: bool
+    label: str | None
+    verdict: Literal["best", "equivalent", "undecided"]
+    reference: str
+    arms: list[Arm]
+    cards: list[Card]
     shares: list[ComparedShare] | UnsetType = UNSET
 
 

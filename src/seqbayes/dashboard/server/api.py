@@ -15,10 +15,8 @@ from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, columns, make_cards
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
-from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import DeadLetter
 
-BEST = ("highest", "lowest")
 MOST_CARDS = 1000
 MOST_LETTERS = 50
 MOST_REASONS = 20
@@ -46,11 +44,6 @@ class Reads:
             wanted = request.query_params.get("part")
             return await self._answer(request, lambda: self.detail(name, key, wanted))
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
-
-    async def compare(self, request: Request) -> Response:
-        """Compare several keys."""
-        (name,) = segments(request, "/api/compare/")[:1]
-        return await self._answer(request, lambda: self._compare(request, name))
 
     async def letters(self, request: Request) -> Response:
         """Return the newest dead letters, and the reasons of all."""
@@ -148,34 +141,6 @@ class Reads:
             "total": reader.dead_letter_count(),
             "reasons": [reason._asdict() for reason in reader.reasons(MOST_REASONS)],
             "letters": [_letter(each) for each in reader.dead_letters(None, limit)],
-        }
-
-    def _compare(self, request: Request, name: str) -> dict[str, Any]:
-        keys = request.query_params.getlist("keys")
-        lowest = choice(request, "best", BEST) == "lowest"
-        label = request.query_params.get("label")
-        with self._board.lock:
-            shelf = self._shelf(name)
-            # states are replaced and never changed, so the lock is not needed any longer
-            states = [self._entry(shelf, key).state for key in keys]
-        if len(set(keys)) < len(keys):
-            raise Refusal(422, "expected different keys to compare")
-        try:
-            if label is not None:
-                states = [views.share_of(state, label) for state in states]
-            compared = views.compare(states, lowest)
-        except SeqbayesError as error:
-            raise Refusal(422, str(error)) from None
-        differences = [
-            {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
-        ]
-        return {
-            "keys": keys,
-            "p_best": compared["p_best"],
-            "best": keys[compared["best"]],
-            "difference": differences[0],
-            "differences": differences,
-            **({} if label is None else {"shares": views.drawn_shares(states)}),
         }
 
 

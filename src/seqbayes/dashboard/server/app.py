@@ -18,6 +18,7 @@ from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.comparisons import Comparisons
 from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.ingest import Ingest
@@ -55,9 +56,9 @@ class Site:
         self.hub = Hub(self.board, origin)
         self.stories = Stories()
         self.access = access
-        reads = Reads(self.hub)
-        self._pages = Pages(access, log, FirstData(reads).get)
-        self.routes = self._routes(reads)
+        reads, comparisons = Reads(self.hub), Comparisons(self.hub)
+        self._pages = Pages(access, log, FirstData(reads, comparisons).get)
+        self.routes = self._routes(reads, comparisons)
         inner = Starlette(
             routes=self.routes,
             lifespan=self._lifespan,
@@ -69,13 +70,13 @@ class Site:
         )
         self.app = Guard(inner, access, frame_ancestors, log)
 
-    def _routes(self, reads: Reads) -> list[Route]:
+    def _routes(self, reads: Reads, comparisons: Comparisons) -> list[Route]:
         streams, pages = Streams(self.hub), self._pages
         stories = self.stories
         got = {
             "/api/beliefs": reads.beliefs,
             "/api/beliefs/{rest:path}": reads.below,
-            "/api/compare/{rest:path}": reads.compare,
+            "/api/compare/{rest:path}": comparisons.get,
             "/api/dead-letters": reads.letters,
             "/api/health": reads.health,
             "/api/stream": streams.stream,

@@ -11,8 +11,10 @@ from urllib.parse import quote, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from seqbayes.dashboard import views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.server.api import Reads
+from seqbayes.dashboard.server.comparisons import Comparisons
 from seqbayes.dashboard.server.responses import Refusal, segments
 from seqbayes.stream.stores import StoreError
 
@@ -21,6 +23,9 @@ MAX_BELIEFS = 6
 
 PAGE, FIRST = 60, 12
 """Number of cards that ``grid.js`` requests for the only and for one of several beliefs."""
+
+COMPARED = ("keys", "best", "label", "level", "control")
+"""Parameters of a comparison, in the order of ``compare.js``."""
 
 LETTERS = 25
 """Number of dead letters that ``letters.js`` requests."""
@@ -32,8 +37,8 @@ class FirstData:
     An address of the API that differs from the one of the scripts costs a request, but is no error.
     """
 
-    def __init__(self, reads: Reads) -> None:
-        self._reads = reads
+    def __init__(self, reads: Reads, comparisons: Comparisons) -> None:
+        self._reads, self._comparisons = reads, comparisons
 
     async def get(self, request: Request) -> dict[str, Any]:
         """Return the data of a page; those that cannot be read are left out."""
@@ -58,8 +63,23 @@ class FirstData:
             yield f"/api/beliefs/{_part(name)}/{_part(key)}", lambda: reads.detail(name, key)
         elif page == "health":
             yield f"/api/dead-letters?limit={LETTERS}", lambda: reads.refused(LETTERS)
+        elif page == "compare":
+            yield from self._comparison(request)
         elif path == "/" or (page == "beliefs" and len(rest) == 1):
             yield from self._cards(request, rest[0] if rest else request.query_params.get("belief"))
+
+    def _comparison(self, request: Request) -> Iterator[tuple[str, Callable[[], Any]]]:
+        asked = request.query_params
+        beliefs = [each for each in self._reads.listed()["beliefs"] if views.compares(each["kind"])]
+        several = [each for each in beliefs if each["keys"] > 1] or beliefs
+        named = [each for each in beliefs if each["name"] == asked.get("belief")] or several
+        if named and len(asked.getlist("keys")) != 1:
+            name = named[0]["name"]
+            pairs = [(key, text) for key, text in asked.multi_items() if key in COMPARED]
+            pairs.sort(key=lambda pair: COMPARED.index(pair[0]))
+            query = f"?{_query(pairs)}" if pairs else ""
+            find = partial(self._comparisons.read, request, name)
+            yield f"/api/compare/{_part(name)}{query}", find
 
     def _cards(self, request: Request, only: str | None) -> Iterator[tuple[str, Callable[[], Any]]]:
         asked = request.query_params
@@ -80,3 +100,8 @@ class FirstData:
 def _part(text: str) -> str:
     """Return a segment of a path as JavaScript's encodeURIComponent does."""
     return quote(text, safe="-_.!~*'()")
+
+
+def _query(pairs: list[tuple[str, str]]) -> str:
+    """Return a query as JavaScript's URLSearchParams does."""
+    return urlencode(pairs).replace("~", "%7E").replace("%2A", "*")

@@ -13,7 +13,8 @@ import seqbayes
 from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
-from seqbayes.dashboard.server.api import BEST, MOST_CARDS, MOST_LETTERS
+from seqbayes.dashboard.server.api import MOST_CARDS, MOST_LETTERS
+from seqbayes.dashboard.server.comparisons import BEST, LEVELS
 from seqbayes.dashboard.server.responses import answer
 from seqbayes.dashboard.server.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.server.streams import MOST_KEYS
@@ -149,7 +150,11 @@ def _read_paths() -> dict[str, Any]:
     part = _in_query(
         "part", "Number whose history is returned, if there are several.", type="string"
     )
-    keys = _in_query("keys", "Ids of 2 to 12 keys.", **{**_texts(12), "minItems": 2})
+    keys = _in_query(
+        "keys",
+        "Ids of 2 to 12 keys; by default the control and those with most data.",
+        **{**_texts(12), "minItems": 2},
+    )
     best = _in_query(
         "best",
         "Whether the highest or the lowest is best.",
@@ -157,7 +162,18 @@ def _read_paths() -> dict[str, Any]:
         enum=list(BEST),
         default=BEST[0],
     )
-    label = _in_query("label", "Compare the shares of this label.", type="string")
+    label = _in_query(
+        "label",
+        "The label whose shares are compared; by default the most frequent one.",
+        type="string",
+    )
+    low, high = LEVELS
+    level = _in_query(
+        "level", "Level of the intervals.", type="number", minimum=low, maximum=high, default=0.95
+    )
+    control = _in_query(
+        "control", "The key to which the others are compared, or best.", type="string"
+    )
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
@@ -176,7 +192,7 @@ def _read_paths() -> dict[str, Any]:
         ),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison,
-            [_NAME, {**keys, "required": True}, best, label], 404, 422, 500,
+            [_NAME, keys, best, label, level, control], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -73,6 +74,23 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else low - 1
     if not low <= number <= high:
         raise Refusal(422, f"expected {name} to be a whole number from {low} to {high}")
+    return number
+
+
+def fraction(request: Request, name: str, default: float, low: float, high: float) -> float:
+    """Return a decimal number from the query.
+
+    Raises
+    ------
+    Refusal
+        If it is invalid or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    number = float(text) if re.fullmatch(r"[0-9]{0,4}(\.[0-9]{1,6})?(?<=[0-9])", text) else low - 1
+    if not low <= number <= high:
+        raise Refusal(422, f"expected {name} to be a number from {low:g} to {high:g}")
     return number
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
 from seqbayes.dashboard.server.access import client_of
-from seqbayes.dashboard.server.responses import Refusal, whole
+from seqbayes.dashboard.server.responses import Refusal, fraction, whole
 
 MOST_KEYS = 200
 PATIENCE = 15.0
@@ -114,10 +113,7 @@ def _subscription(request: Request) -> Subscription:
         keys.append((name, key) if key else _alone(query.getlist("belief"), text))
     if len(keys) > MOST_KEYS or len(query.getlist("belief")) > MOST_KEYS:
         raise Refusal(422, f"expected at most {MOST_KEYS} beliefs and keys")
-    text = query.get("hz", "10")
-    hz = float(text) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) else 0.0
-    if not 0.1 <= hz <= FASTEST:
-        raise Refusal(422, f"expected hz to be a number from 0.1 to {FASTEST:g}")
+    hz = fraction(request, "hz", 10.0, 0.1, FASTEST)
     top = whole(request, "top", 50, 0, 500)
     return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)
 

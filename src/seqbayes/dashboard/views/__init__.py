@@ -15,23 +15,28 @@ from typing import Any
 
 from seqbayes.dashboard.views.base import (
     CARD_POINTS,
+    COMPARED_POINTS,
     DETAIL_POINTS,
+    LEVEL,
     Followed,
     Measure,
     Path,
     Ranking,
     View,
     all_views,
+    compares,
     is_numeric,
     register_view,
     scale_of,
     view_of,
 )
-from seqbayes.dashboard.views.compare import compare, drawn_shares, share_of
+from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_label
 from seqbayes.dashboard.views.figures import finite, values
 from seqbayes.errors import SeqbayesError
 
 __all__ = [
+    "COMPARED_POINTS",
+    "LEVEL",
     "Followed",
     "Measure",
     "Ranking",
@@ -40,16 +45,17 @@ __all__ = [
     "card",
     "cards",
     "compare",
+    "compares",
     "detail",
     "drawn_shares",
     "followable",
     "followed",
     "is_numeric",
+    "leading_label",
     "measures",
     "rankings",
     "register_view",
     "scale_of",
-    "share_of",
     "step",
     "surprise",
     "view_of",

@@ -7,13 +7,12 @@ from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 from seqbayes.dashboard.views.figures import finite
-from seqbayes.errors import PriorError
-from seqbayes.families import Beta
 
 LEVEL = 0.95
 """Level of the intervals that pages show."""
 
 CARD_POINTS = 64
+COMPARED_POINTS = 200
 DETAIL_POINTS = 400
 
 MAX_MEASURES = 12
@@ -177,26 +176,6 @@ class View:
         """Yield the predictive distribution of each number by name, or None if it is unknown."""
         return iter(())
 
-    def comparable(self, state: Any) -> Any:
-        """Return the distribution that comparisons use.
-
-        Raises
-        ------
-        PriorError
-            If the belief is not about one number, or is improper.
-        """
-        raise PriorError("only beliefs about a number can be compared")
-
-    def share_of(self, state: Any, label: str) -> Beta:
-        """Return the belief about the share of one label.
-
-        Raises
-        ------
-        PriorError
-            If the belief is not about labels, or has no information about this one.
-        """
-        raise PriorError("only beliefs about labels have shares to compare")
-
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return one step of Bayes' rule in numbers, or None if it cannot be computed."""
         return None
@@ -228,6 +207,11 @@ def all_views() -> dict[str, View]:
 def is_numeric(kind: str) -> bool:
     """Return whether beliefs of a kind are about one number."""
     return kind in VIEWS and VIEWS[kind].numeric
+
+
+def compares(kind: str) -> str:
+    """Return the subject of comparisons of beliefs of a kind; empty if they cannot be compared."""
+    return VIEWS[kind].compares if kind in VIEWS else ""
 
 
 def view_of(state: Any) -> View:

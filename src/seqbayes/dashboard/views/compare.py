@@ -1,21 +1,33 @@
-"""Compare beliefs about one number each: which is best, and by how much."""
+"""Compare beliefs about one number each: which is best, by how much, and what a choice costs."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqbayes import compare as comparison
-from seqbayes.dashboard.views.base import CARD_POINTS, view_of
+from seqbayes.dashboard.views.base import CARD_POINTS, LEVEL, scale_of, view_of
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 
 _MAX_KEYS = 12
-_LEVEL = 0.95
 
 
-def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
-    """Return the probability that each is the best, and how the best one differs from the others.
+def compare(
+    states: Sequence[Any],
+    lowest: bool = False,
+    *,
+    label: str | None = None,
+    level: float = LEVEL,
+    control: int | None = None,
+    equivalence: float | None = None,
+    threshold: float | None = None,
+) -> dict[str, Any]:
+    """Return the probability that each is the best, differences, losses and a verdict.
 
     Parameters
     ----------
@@ -23,6 +35,16 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
         2 to 12 beliefs about a number, or about a mean and a variance; then the means are compared.
     lowest
         Whether the smallest number, not the largest, is the best.
+    label
+        The label whose shares are compared, for beliefs about labels.
+    level
+        Level of the intervals and of the verdict.
+    control
+        Index of the state to which the others are compared; by default the best one.
+    equivalence
+        Largest difference that does not matter; of beliefs about logarithms a relative one.
+    threshold
+        A value of the observations; the answer has the probability of each number to exceed it.
 
     Raises
     ------
@@ -33,56 +55,122 @@ def compare(states: Sequence[Any], lowest: bool = False) -> dict[str, Any]:
     --------
     >>> from seqbayes import Beta
     >>> found = compare([Beta(2, 1), Beta(1, 1)])
-    >>> [round(p, 9) for p in found["p_best"]]
-    [0.666666667, 0.333333333]
+    >>> [round(p, 9) for p in found["p_best"]], found["verdict"]
+    ([0.666666667, 0.333333333], 'undecided')
     >>> compare([Beta(2, 1), Beta(1, 1)], lowest=True)["best"]
     1
     """
     if not 2 <= len(states) <= _MAX_KEYS:
         raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
-    numbers = [view_of(state).comparable(state.as_of()) for state in states]
-    found = comparison.compare(numbers, better="lower" if lowest else "higher", level=_LEVEL)
-    best = found.best
+    numbers = [_number(state, label) for state in states]
+    log = scale_of(states[0].as_of()) == "log"
+    asked: dict[str, Any] = {"better": "lower" if lowest else "higher", "level": level}
+    if equivalence is not None:
+        asked["equivalence"] = math.log1p(equivalence) if log else equivalence
+    with np.errstate(all="ignore"):
+        found = comparison.compare(numbers, **asked)
+    if not all(map(math.isfinite, found.p_best.values())):
+        raise PriorError("one of the keys has too few data to be compared")
+    best: Any = found.best
     others = sorted(found.differences, key=lambda k: -found.p_best[k])
+    to_control = found if control in (None, best) else comparison.compare(
+        numbers, **asked, control=control
+    )  # fmt: skip
+    limit = threshold if threshold is None or not log else math.log(threshold)
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
-        "differences": [{"pair": [best, k], **_reversed(found.differences[k])} for k in others],
+        "differences": [
+            {"pair": [best, k], **_reversed(found.differences[k], level)} for k in others
+        ],
+        "level": level,
+        "verdict": found.verdict,
+        "reference": best if control is None else control,
+        "arms": [
+            {
+                "p_best": found.p_best[k],
+                "loss": found.loss[k],
+                "mean": found.mean[k],
+                "interval": found.interval[k],
+                "p_above": None if limit is None else float(numbers[k].sf(limit)),
+                "contrast": _contrast(to_control.differences.get(k)),
+            }
+            for k in range(len(numbers))
+        ],
     }
 
 
-def _reversed(difference: comparison.Difference) -> dict[str, Any]:
-    """Return the difference of the reference to another number, as JSON values."""
-    low, high = difference.interval
-    mean = difference.mean
-    return {"mean": None if mean is None else -mean, "interval": [-high, -low], "level": _LEVEL}
-
-
-def share_of(state: Any, label: str) -> Beta:
-    """Return the belief about the share of one label, as a belief about a number.
+def _number(state: Any, label: str | None) -> Any:
+    """Return the distribution of the number that is compared.
 
     Raises
     ------
     PriorError
-        If the belief is not about labels, or has no information about this one.
+        If the belief is not about one number.
+    """
+    about = view_of(state).compares
+    if not about:
+        raise PriorError("only beliefs about a number or about labels can be compared")
+    if label is not None and about != "share":
+        raise PriorError("only beliefs about labels have shares to compare")
+    return comparison.number_of(state, label)
+
+
+def _reversed(difference: comparison.Difference, level: float) -> dict[str, Any]:
+    """Return the difference of the reference to another number, as JSON values."""
+    low, high = difference.interval
+    mean = difference.mean
+    return {"mean": None if mean is None else -mean, "interval": [-high, -low], "level": level}
+
+
+def _contrast(difference: comparison.Difference | None) -> dict[str, Any] | None:
+    """Return the difference to the reference as JSON values; None of the reference itself."""
+    if difference is None:
+        return None
+    return {
+        "p_better": difference.p_better,
+        "mean": difference.mean,
+        "interval": difference.interval,
+        "lift": difference.lift,
+        "lift_interval": difference.lift_interval,
+        "p_equivalent": difference.p_equivalent,
+    }
+
+
+def leading_label(states: Sequence[Any]) -> str | None:
+    """Return the most frequent label of beliefs about labels; None for other beliefs.
 
     Examples
     --------
     >>> from seqbayes import Dirichlet
-    >>> share_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red").posterior
-    BetaHyperparameters(alpha=2.0, beta=2.0)
+    >>> leading_label([Dirichlet({"red": 2, "blue": 1}), Dirichlet({"red": 1, "blue": 1})])
+    'red'
     """
-    return view_of(state).share_of(state.as_of(), label)
+    totals: Counter[str] = Counter()
+    for state in states:
+        if view_of(state).compares == "share":
+            weights, _ = state.as_of().label_weights()
+            totals.update({str(label): weight for label, weight in weights.items()})
+    return totals.most_common(1)[0][0] if totals else None
 
 
-def drawn_shares(states: Sequence[Beta]) -> list[dict[str, Any]]:
-    """Return mean, interval and density of shares."""
-    summaries = view_of(states[0]).cards(states, [None] * len(states), CARD_POINTS)
+def drawn_shares(states: Sequence[Any], label: str) -> list[dict[str, Any]]:
+    """Return mean, interval and density of the shares of a label.
+
+    Examples
+    --------
+    >>> from seqbayes import Dirichlet
+    >>> (shown,) = drawn_shares([Dirichlet({"red": 2, "blue": 1, "green": 1})], "red")
+    >>> shown["mean"]
+    0.5
+    """
+    shares = [Beta(number.alpha, number.beta) for number in (_number(s, label) for s in states)]
+    cards = view_of(shares[0]).cards(shares, [None] * len(shares), CARD_POINTS)
     return [
         {
             "mean": each["mean"],
             "interval": each["interval"],
             "density": {**each["density"], "prior": None},
         }
-        for each in summaries
+        for each in cards
     ]

@@ -20,7 +20,6 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.numbers import told_step
 from seqbayes.dashboard.views.predictives import bars, predictive_of
-from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
@@ -109,14 +108,6 @@ class LabelsView(View):
         """Yield the predictive distribution, or None if it is not one of labels."""
         found = predictive_of(state)
         yield name, found if isinstance(found, Categorical) else None
-
-    def share_of(self, state: Any, label: str) -> Beta:
-        """Return the belief about the share of one label."""
-        weights, total = _weights(state)
-        weight = math.fsum(each for name, each in weights.items() if str(name) == label)
-        if not 0.0 < weight < total:
-            raise PriorError(f"one of the keys has no information about {label[:200]!r}")
-        return Beta(weight, total - weight)
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return the step of the share of one label, or of all labels that have not occurred."""

@@ -24,7 +24,7 @@ from seqbayes.dashboard.views.base import (
 )
 from seqbayes.dashboard.views.figures import finite, pair, rounded, values
 from seqbayes.dashboard.views.predictives import curve, predictive_of, scalar
-from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.errors import SeqbayesError
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 
@@ -119,14 +119,6 @@ class NumberView(View):
         """Yield the predictive distribution."""
         found = predictive_of(state)
         yield name, found if isinstance(found, Categorical) else scalar(found)
-
-    def comparable(self, state: Any) -> Any:
-        """Return the distribution of the parameter, or of the mean among several."""
-        if not state.is_proper(state.posterior):
-            raise PriorError(
-                f"{state.posterior} is improper: it cannot be compared before it has more data"
-            )
-        return state.plotted(state.posterior)
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return the step at the posterior mean."""

@@ -1,7 +1,7 @@
 // Comparisons as bars and whiskers: which key is best, and by how much.
 
 import { h } from "../dom.js";
-import { probability } from "../format.js";
+import { exists, probability } from "../format.js";
 import { percent, place } from "./bars.js";
 
 /**
@@ -67,6 +67,60 @@ function row({ pair, mean, interval }, named, written, low, width) {
       { class: "value muted" },
       said,
       h("span", { class: "unseen" }, `${sure ? ", away from" : ", includes"} ${written.log ? 1 : 0}`),
+    ),
+  );
+}
+
+/**
+ * Estimates of keys with their intervals on one axis, the best end first.
+ *
+ * @param {{key: string, mean: number, interval: number[]}[]} arms
+ * @param {object} options
+ * @param {Function} options.named makes an element with the name of a key
+ * @param {object} options.written the format of the numbers
+ * @param {boolean} options.lowest whether the lowest is best
+ * @param {number|null} options.threshold on the scale of the numbers
+ * @param {number[]|null} options.band a range of equivalent values
+ */
+export function estimates(arms, { named, written, lowest, threshold, band }) {
+  const ranked = [...arms].sort((a, b) =>
+    lowest ? a.interval[1] - b.interval[1] : b.interval[0] - a.interval[0],
+  );
+  const ends = [...arms.flatMap(({ interval }) => interval), ...(band ?? [])];
+  if (threshold !== null) ends.push(threshold);
+  const [least, most] = [Math.min(...ends), Math.max(...ends)];
+  const margin = (most - least) * 0.03 || 1;
+  const low = least - margin;
+  const width = most - least + 2 * margin;
+  const at = (x) => percent((x - low) / width);
+  const spanning = (element, [from, to]) => {
+    place(element, { left: at(from), width: percent((to - from) / width) });
+    return element;
+  };
+  const marked = (name, x) => {
+    const element = h("span", { class: name });
+    place(element, { left: at(x) });
+    return element;
+  };
+  return h(
+    "ul",
+    { class: "forest estimates" },
+    ...ranked.map(({ key, mean, interval }) =>
+      h(
+        "li",
+        null,
+        h("span", { class: "pair" }, named(key)),
+        h("b", { class: "lead" }, written.text(mean)),
+        h(
+          "span",
+          { class: "track", "aria-hidden": "true" },
+          band ? spanning(h("span", { class: "band" }), band) : null,
+          threshold === null ? null : marked("limit", threshold),
+          spanning(h("span", { class: "whisker" }), interval),
+          exists(mean) ? marked("tick", mean) : null,
+        ),
+        h("span", { class: "value muted" }, written.range(interval)),
+      ),
     ),
   );
 }

@@ -1,23 +1,25 @@
 // Compares several keys of one belief: which is the best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
-import { bests, forest } from "../charts/forest.js";
+import { bests, estimates, forest } from "../charts/forest.js";
 import { compares } from "../charts/kinds.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
 import { h, icon, segments, setText, svg, table } from "../dom.js";
-import { count, keyName, measure, nameless, scale, visible } from "../format.js";
+import { count, exists, keyName, measure, nameless, number, probability, scale, visible } from "../format.js";
+import { term } from "../glossary.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
+import { contrast, loss, verdict } from "./verdict.js";
 
 const AGAIN = 1500; // ms between two computations while events arrive
 const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
-const LOWER =
-  /(^|[^a-z])(seconds?|minutes?|hours?|ms|time|latency|duration|delay|wait(ing)?|cost|price|errors?|failures?|faults?|loss|churn)($|[^a-z])/i;
+const LEVELS = ["0.8", "0.9", "0.95", "0.99"].map((level) => [level, `${100 * level} %`]);
+const BEST_KEY = "best"; // instead of a control
 const NO_SHARE = { mean: null, interval: null, density: null };
 const panel = (head, ...children) =>
   h("section", { class: "panel" }, h("header", null, ...head), ...children);
@@ -32,6 +34,9 @@ export class Compare {
     this.ids = [...new Set(search.getAll("keys"))].slice(0, MOST);
     this.wanted = search.get("best");
     this.label = search.get("label");
+    this.level = LEVELS.some(([level]) => level === search.get("level")) ? search.get("level") : "0.95";
+    this.control = search.get("control"); // null: as configured
+    this.open = this.ids.length > 0; // otherwise the server chooses the keys
     this.cards = new Map();
     this.shares = new Map();
     this.element = h("div", { class: "compare" });
@@ -67,15 +72,12 @@ export class Compare {
     return this.beliefs.find((belief) => belief.name === this.name);
   }
 
-  // From the URL, the last choice, or the name: for times, the lowest is best.
-  #lowestIsBest() {
-    if (this.wanted) return this.wanted === "lowest";
-    return this.#isTimeOrLoss();
+  get #usuallyLowest() {
+    return this.belief.better === "lower";
   }
 
-  #isTimeOrLoss() {
-    const { name, field } = this.belief;
-    return [name, ...(field ?? [])].some((each) => LOWER.test(each));
+  #lowestIsBest() {
+    return this.wanted ? this.wanted === "lowest" : this.#usuallyLowest;
   }
 
   get labelled() {
@@ -115,9 +117,9 @@ export class Compare {
         "div",
         null,
         h("h1", null, "Compare"),
-        h("p", { class: "sub" }, `Up to ${MOST} keys of one belief.`),
+        h("p", { class: "sub" }, this.belief.title || this.belief.description || `Up to ${MOST} keys of one belief.`),
       ),
-      h("div", { class: "actions" }, best, this.#labels(), h("label", { class: "select" }, choice)),
+      h("div", { class: "actions" }, best, this.#labels(), this.#controls(), this.#levels(), h("label", { class: "select" }, choice)),
     );
     this.chips = h("div", { class: "key-list" });
     this.hint = h("p", { class: "nothing" });
@@ -130,6 +132,41 @@ export class Compare {
     const parts = [this.chips, this.hint, this.#panels(), this.offers.element];
     this.body = h("div", null, ...parts);
     this.element.replaceChildren(head, this.few, this.body);
+  }
+
+  #levels() {
+    return segments("Level of intervals", LEVELS, this.level, (level) => {
+      this.level = level;
+      this.#remember();
+      this.#compute();
+    });
+  }
+
+  #controls() {
+    this.against = h("select", {
+      "aria-label": "Against",
+      onchange: () => {
+        this.control = this.against.value;
+        this.#remember();
+        this.#compute();
+      },
+    });
+    return h("label", { class: "select" }, h("span", { class: "muted" }, "Against"), this.against);
+  }
+
+  // The reference of the differences: the best key, or any of the compared ones.
+  #offerControls({ reference }) {
+    const chosen = this.control ?? (this.#configured() ? reference : BEST_KEY);
+    this.against.replaceChildren(
+      h("option", { value: BEST_KEY }, "the best"),
+      ...this.ids.map((id) => h("option", { value: id }, keyName(this.cards.get(id).key, this.name))),
+    );
+    this.against.value = this.ids.includes(chosen) ? chosen : BEST_KEY;
+  }
+
+  #configured() {
+    const { control } = this.belief;
+    return control !== null && this.ids.includes(JSON.stringify([control].flat()));
   }
 
   #labels() {
@@ -162,66 +199,131 @@ export class Compare {
 
   #panels() {
     this.overlay = new Overlay();
+    this.verdict = h("p", { class: "verdict-text", role: "status" });
+    this.forest = h("div");
+    this.decision = h("div");
     this.numbers = h("div");
     this.best = h("div");
     this.differences = h("div");
     this.question = h("h2");
     this.much = h("p");
+    this.span = h("p");
     const much = [h("h2", null, "By how much?"), this.much];
-    this.results = h(
+    const columns = h(
       "div",
       { class: "columns" },
       h(
         "div",
         null,
+        panel([h("h2", null, "Estimates"), this.span], this.forest),
         panel([h("h2", null, "Posterior densities")], this.overlay.element),
         panel([h("h2", null, "In numbers")], this.numbers),
       ),
       h(
         "div",
         null,
-        panel([this.question, h("p", null, "P(best)")], this.best),
+        panel([this.question, h("p", null, term("P(best)"))], this.best),
         panel(much, this.differences),
+        panel([h("h2", null, "What a choice costs"), h("p", null, term("expected loss"))], this.decision),
       ),
     );
+    this.results = h("div", null, h("section", { class: "panel conclusion" }, this.verdict), columns);
     return this.results;
   }
 
   #turn(name) {
     this.name = name;
     this.ids = [];
+    this.open = false;
+    this.control = null;
+    this.answer = null;
+    if (!this.wanted) this.lowest = this.#lowestIsBest();
+    this.#build();
     this.#load();
   }
 
   #remember() {
-    const best = this.lowest ? "lowest" : this.#isTimeOrLoss() ? "highest" : null;
-    const label = this.labelled ? this.label : null;
-    const asked = query({ belief: this.name, keys: this.ids, best, label });
-    history.replaceState(history.state, "", `/compare${asked}`);
+    history.replaceState(history.state, "", `/compare${query({ belief: this.name, ...this.#asked() })}`);
+  }
+
+  // The query of the page and of the API.
+  #asked() {
+    const control = this.control === BEST_KEY || this.ids.includes(this.control) ? this.control : null;
+    return {
+      keys: this.ids,
+      best: this.lowest === this.#usuallyLowest ? null : this.lowest ? "lowest" : "highest",
+      label: this.labelled ? this.label : null,
+      level: this.level === "0.95" ? null : this.level,
+      control,
+    };
   }
 
   async #load() {
-    this.#remember();
+    if (this.known.get(this.name) < 2) this.#remember();
+    else if (this.ids.length < 2 && this.open) await this.#single();
+    else await this.#compute();
+    if (this.stop.signal.aborted) return;
     this.app.live.watch(this.ids.map((id) => [this.name, id]));
-    const wanted = this.ids;
-    const answers = await Promise.allSettled(
-      wanted.map((id) => get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal)),
-    );
-    if (this.stop.signal.aborted || wanted !== this.ids) return;
-    const kept = [];
-    answers.forEach(({ value, reason }, i) => {
-      if (value) this.cards.set(wanted[i], value);
-      else if (reason.status === 404) this.app.shell.say(reason.message); // the key was deleted
-      else if (!this.cards.has(wanted[i])) throw reason;
-      if (value || reason.status !== 404) kept.push(wanted[i]);
-    });
-    this.ids = kept;
-    this.shares = new Map();
     this.#enough();
-    this.#offerLabels();
+    await this.offers.show(this.belief, this.ids, this.ids.length >= MOST);
+  }
+
+  // One key, or none, is not compared.
+  async #single() {
+    this.answer = null;
+    const [id] = this.ids;
+    if (id !== undefined && !this.cards.has(id)) {
+      try {
+        this.cards.set(id, await get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal));
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.app.shell.say(error.message); // the key was deleted
+        this.ids = [];
+      }
+    }
+    this.#remember();
     this.#draw();
-    const offered = this.offers.show(this.belief, this.ids, this.ids.length >= MOST);
-    await Promise.all([this.#compute(), offered]);
+  }
+
+  async #compute() {
+    const wanted = this.ids;
+    const path = `/api/compare/${part(this.name)}`;
+    let answer;
+    try {
+      answer = await get(path + query(this.#asked()), this.stop.signal);
+    } catch (error) {
+      if (error.name !== "AbortError") await this.#failed(error);
+      return;
+    }
+    if (wanted !== this.ids || this.stop.signal.aborted) return;
+    if (answer.keys.join("\n") !== wanted.join("\n")) this.ids = answer.keys;
+    this.open = true;
+    for (const card of answer.cards) this.cards.set(card.id, card);
+    this.label = answer.label;
+    this.answer = answer;
+    this.shares = new Map(answer.keys.map((id, i) => [id, answer.shares?.[i]]));
+    this.#remember();
+    this.#offerLabels();
+    this.#offerControls(answer);
+    this.#draw();
+  }
+
+  // Keys that were deleted are left out; known results stay while the server is away.
+  async #failed(error) {
+    if (error.status === 404 && this.ids.length) {
+      const found = await Promise.allSettled(
+        this.ids.map((id) => get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal)),
+      );
+      const kept = this.ids.filter((_, i) => found[i].value);
+      if (kept.length === this.ids.length) return;
+      this.app.shell.say(error.message);
+      found.forEach(({ value }) => value && this.cards.set(value.id, value));
+      this.ids = kept;
+      this.open = true;
+      await this.#load();
+    } else if (!this.answer) {
+      throw error;
+    }
   }
 
   // A single key leaves nothing to choose.
@@ -290,7 +392,7 @@ export class Compare {
 
   #draw() {
     const cards = this.ids.flatMap((id) => this.#shown(id) ?? []);
-    this.results.hidden = cards.length < (this.labelled ? 2 : 1);
+    this.#results();
     this.hint.hidden = cards.length > 1;
     setText(
       this.hint,
@@ -304,17 +406,18 @@ export class Compare {
     }
     this.overlay.update(cards, names, this.measured);
     const written = scale(this.measured, cards[0]?.interval);
+    const arms = new Map(this.answer?.arms.map((arm) => [arm.key, arm]));
     const rows = cards.map((card) => [
       h("a", { href: detailPath(this.name, card.id) }, this.#named(card.id)),
       count(card.n),
-      written.text(card.mean),
-      written.range(card.interval),
+      written.text(arms.get(card.id)?.mean ?? card.mean),
+      written.range(arms.get(card.id)?.interval ?? card.interval),
     ]);
     const columns = [
       ["Key", "key"],
       ["n", "num lesser"],
       [written.log ? "Median" : "Mean", "num"],
-      ["95 % interval", "num"],
+      [`${100 * this.level} % interval`, "num"],
     ];
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
@@ -352,44 +455,79 @@ export class Compare {
     return h("span", { class: "chip" }, stroke, this.#named(card.id), drop);
   }
 
-  async #compute() {
-    setText(this.question, this.lowest ? "Which is lowest?" : "Which is highest?");
-    if (this.ids.length < 2) {
-      this.best.replaceChildren(h("p", { class: "nothing" }, "–"));
-      this.differences.replaceChildren(h("p", { class: "nothing" }, "–"));
-      return;
-    }
-    const { lowest, label } = this;
-    const about = { best: lowest ? "lowest" : null, label: this.labelled ? label : null };
-    const asked = query({ keys: this.ids, ...about });
-    let answer;
-    try {
-      answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
-    } catch (error) {
-      const away = error.status === 0 && this.answered; // the banner reports outdated data
-      if (error.name !== "AbortError" && !away)
-        this.best.replaceChildren(h("p", { class: "nothing" }, error.message));
-      return;
-    }
-    if (lowest === this.lowest && label === this.label) this.#answered(answer);
+  #results() {
+    const { answer } = this;
+    const shown = answer && answer.keys.length === this.ids.length;
+    this.results.hidden = !shown;
+    if (!shown) return;
+    const { arms, lowest, reference, best, level } = answer;
+    setText(this.question, lowest ? "Which is lowest?" : "Which is highest?");
+    const named = (id) => this.#named(id);
+    const written = scale(this.measured, arms[0].interval);
+    const { unit } = this.belief;
+    const { tone, lead, rest } = verdict(answer, {
+      name: (id) => keyName(this.cards.get(id).key, this.name),
+      written,
+      belief: this.belief,
+    });
+    this.results.dataset.tone = tone;
+    if (this.verdict.textContent !== `${lead} ${rest}`)
+      this.verdict.replaceChildren(h("b", null, lead), ` ${rest}`);
+    const ranked = arms.map(({ key, p_best: p }) => ({ id: key, p })).sort((a, b) => b.p - a.p);
+    this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
+    setText(this.span, `${100 * level} % intervals${unit ? `, in ${unit}` : ""}`);
+    const log = written.log;
+    const { threshold, equivalence } = this.belief;
+    const limit = exists(threshold) ? (log ? Math.log(threshold) : threshold) : null;
+    const centre = arms.find(({ key }) => key === reference).mean;
+    const reach = exists(equivalence) ? (log ? Math.log1p(equivalence) : equivalence) : null;
+    const band = reach === null || !exists(centre) ? null : [centre - reach, centre + reach];
+    this.forest.replaceChildren(
+      estimates(arms, { named, written, lowest, threshold: limit, band }),
+      limit === null && !band
+        ? ""
+        : h(
+            "p",
+            { class: "hint" },
+            limit === null ? "" : term("threshold", `Line: threshold ${written.text(limit)}`),
+            band ? term("equivalence", "Band: equivalent to the reference") : "",
+          ),
+    );
+    // Without a control, what the best one is ahead of each other one.
+    const pairs =
+      reference === best
+        ? answer.differences
+        : arms.flatMap(({ key, contrast: found }) =>
+            found ? [{ pair: [key, reference], mean: found.mean, interval: found.interval }] : [],
+          );
+    const apart = scale(this.measured, pairs[0]?.interval);
+    setText(this.much, `${log ? "ratio" : "difference"}, ${100 * level} % interval`);
+    this.differences.replaceChildren(forest(pairs, named, apart));
+    this.decision.replaceChildren(this.#costs(answer, written, limit));
   }
 
-  #answered({ keys, p_best: chances, differences, shares }) {
-    this.answered = true;
-    if (shares) {
-      this.shares = new Map(keys.map((id, i) => [id, shares[i]]));
-      this.#draw();
-    }
-    const named = (id) => this.#named(id);
-    const ranked = keys
-      .map((id, i) => ({ id, p: chances[i] }))
-      .filter(({ id }) => this.ids.includes(id))
-      .sort((a, b) => b.p - a.p);
-    this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
-    const pairs = differences.filter(({ pair }) => pair.every((id) => this.ids.includes(id)));
-    const written = scale(this.measured, pairs[0]?.interval);
-    setText(this.much, `${written.log ? "ratio" : "difference"}, 95 % interval`);
-    this.differences.replaceChildren(forest(pairs, named, written));
+  #costs({ arms, reference }, written, limit) {
+    const limited = limit !== null;
+    const { unit, equivalence } = this.belief;
+    const columns = [
+      ["Key", "key"],
+      ["Expected loss", "num"],
+      [term("lift", "Lift"), "num"],
+      ...(limited ? [[`P(> ${written.text(limit)})`, "num"]] : []),
+      ...(exists(equivalence) ? [["P(equivalent)", "num"]] : []),
+    ];
+    const lift = (found) => {
+      if (!found) return "reference";
+      return exists(found.lift) && !written.log ? `${found.lift > 0 ? "+" : ""}${number(100 * found.lift, 2)} %` : contrast(found, written, unit);
+    };
+    const rows = arms.map((arm) => [
+      this.#named(arm.key),
+      loss(arm.loss, written, unit),
+      lift(arm.contrast),
+      ...(limited ? [probability(arm.p_above)] : []),
+      ...(exists(equivalence) ? [arm.key === reference ? "–" : probability(arm.contrast.p_equivalent)] : []),
+    ]);
+    return table("What a choice costs", columns, rows);
   }
 
   unmount() {

@@ -1,0 +1,134 @@
+"""The handler of the API that compares keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live import history as past
+from seqbayes.dashboard.live.entries import Entry, Shelf, make_cards
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.responses import Refusal, answer, choice, fraction, segments
+from seqbayes.errors import SeqbayesError
+
+BEST = ("highest", "lowest")
+
+LEVELS = (0.5, 0.999)
+"""Lowest and highest level of intervals."""
+
+CHOSEN = 6
+"""Number of keys that are compared if a request names none."""
+
+LEAST_SHARE = 0.01
+"""Keys with a smaller share of the data of the largest are not among them."""
+
+
+class Comparisons:
+    """The handler of one server."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._board = hub, hub.board
+
+    async def get(self, request: Request) -> Response:
+        """Compare several keys."""
+        (name,) = segments(request, "/api/compare/")[:1]
+        return answer(request, await run_in_threadpool(lambda: self.read(request, name)))
+
+    def read(self, request: Request, name: str) -> dict[str, Any]:
+        """Return the comparison that the query of a request describes, as JSON values."""
+        query = request.query_params
+        with self._board.lock:
+            shelf = self._board.shelves.get(name)
+            if shelf is None:
+                raise Refusal(404, f"there is no belief {name[:200]!r}")
+            display = shelf.about.display
+            entries = _entries(shelf, query.getlist("keys"))
+            keys = [entry.key for entry in entries]
+            # states are replaced and never changed, so the lock is not needed any longer
+            states = [entry.state for entry in entries]
+            cards = self._cards(entries)
+        if len(set(keys)) < len(keys):
+            raise Refusal(422, "expected different keys to compare")
+        best = BEST[::-1] if display.better == "lower" else BEST
+        control = query.get("control", _control(shelf))
+        if "control" in query and control not in (*keys, "best"):
+            raise Refusal(422, "expected control to be one of the compared keys, or best")
+        label = query.get("label", views.leading_label(states))
+        lowest = choice(request, "best", best) == "lowest"
+        try:
+            compared = views.compare(
+                states,
+                lowest,
+                label=label,
+                level=fraction(request, "level", views.LEVEL, *LEVELS),
+                control=keys.index(control) if control in keys else None,
+                equivalence=display.equivalence,
+                threshold=display.threshold,
+            )
+            shares = {} if label is None else {"shares": views.drawn_shares(states, label)}
+        except SeqbayesError as error:
+            raise Refusal(422, str(error)) from None
+        return {
+            **_named(compared, keys),
+            **shares,
+            "lowest": lowest,
+            "label": label,
+            "cards": cards,
+        }
+
+    def _cards(self, entries: list[Entry]) -> list[dict[str, Any]]:
+        past.seed(self._hub.origin.reader, entries)
+        make_cards(entries)
+        now = self._board.now()
+        return [
+            {**entry.card(now), **views.card(entry.state, entry.last, views.COMPARED_POINTS)}
+            for entry in entries
+        ]
+
+
+def _entries(shelf: Shelf, keys: list[str]) -> list[Entry]:
+    """Return the keys of a request; if it names none, the control and those with most data."""
+    if not keys:
+        top = shelf.top(CHOSEN)
+        least = max(LEAST_SHARE * top[0].n, 2.0) if top else 0.0
+        known = [entry for entry in top if entry.n >= least]
+        control = _control(shelf)
+        first = [] if control is None else [shelf.entries[control]]
+        most = [entry for entry in (known if len(known) > 1 else top) if entry.key != control]
+        return [*first, *most][:CHOSEN]
+    found = []
+    for key in keys:
+        entry = shelf.entries.get(key)
+        if entry is None:
+            raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
+        found.append(entry)
+    return found
+
+
+def _control(shelf: Shelf) -> str | None:
+    """Return the configured control if the belief has such a key."""
+    values = shelf.about.display.control_values
+    key = None if values is None else msgspec.json.encode(values).decode()
+    return key if key in shelf.entries else None
+
+
+def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """Return a comparison with keys in place of indices."""
+    differences = [
+        {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
+    ]
+    arms = [{"key": key, **arm} for key, arm in zip(keys, compared["arms"], strict=True)]
+    return {
+        **compared,
+        "keys": keys,
+        "best": keys[compared["best"]],
+        "reference": keys[compared["reference"]],
+        "difference": differences[0],
+        "differences": differences,
+        "arms": arms,
+    }

@@ -1,0 +1,63 @@
+// The conclusion of a comparison in one sentence.
+
+import { exact, exists, probability, scale } from "../format.js";
+
+/** A loss with its unit; on a logarithmic scale it is relative. */
+function amount(x, written, unit) {
+  if (!exists(x)) return "–";
+  if (written.log) return `${exact(100 * Math.expm1(x), 2)} %`;
+  return `${exact(written.share ? 100 * x : x, 2)}${written.share ? " points" : unit && ` ${unit}`}`;
+}
+
+/** The difference of an arm to another one with its interval. */
+export function contrast({ mean, interval }, written, unit) {
+  const shown = (x) => (!exists(x) ? x : written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x);
+  const values = scale("", interval?.map(shown));
+  const [from, to] = (interval ?? [null, null]).map((x) => values.bare(shown(x)));
+  const of = written.log ? " %" : written.share ? " points" : unit && ` ${unit}`;
+  return `${mean > 0 ? "+" : ""}${values.bare(shown(mean))}${of} (${from} to ${to})`;
+}
+
+const LEAST = 1e-5; // a smaller loss is not distinguished from another
+
+export function loss(x, written, unit) {
+  if (!(x < LEAST)) return amount(x, written, unit);
+  const least = amount(written.log ? Math.log1p(LEAST) : LEAST, written, unit);
+  return x === 0 ? least.replace(/^[^ ]*/, "0") : `< ${least}`;
+}
+
+/** The difference of the best key to the control, or to the one that is most probably second. */
+function leadOf({ best, reference, arms, differences }) {
+  const arm = arms.find(({ key }) => key === best);
+  if (best !== reference) return { ...arm.contrast, than: reference };
+  return { ...differences[0], than: differences[0].pair[1] };
+}
+
+/**
+ * @param {object} answer of GET /api/compare
+ * @param {object} options
+ * @param {Function} options.name the text of a key by its id
+ * @param {object} options.written the format of the compared numbers
+ * @param {object} options.belief as GET /api/beliefs describes it
+ * @returns {{tone: string, lead: string, rest: string}}
+ */
+export function verdict(answer, { name, written, belief }) {
+  const { unit = "", control, equivalence } = belief;
+  const lead = leadOf(answer);
+  const arm = answer.arms.find(({ key }) => key === answer.best);
+  const best = name(answer.best);
+  const by = `${contrast(lead, written, unit)} against ${name(lead.than)}`;
+  const likely = `${probability(arm.p_best)} likely ${answer.lowest ? "lowest" : "highest"}`;
+  const risk = `expected loss ${loss(arm.loss, written, unit)}`;
+  if (answer.verdict === "best") {
+    const isControl = control && answer.best === answer.reference;
+    const act = isControl ? `Keep ${best}` : control ? `Ship ${best}` : `Choose ${best}`;
+    return { tone: "sure", lead: `${act}:`, rest: `${likely}, ${by}, ${risk}.` };
+  }
+  if (answer.verdict === "equivalent") {
+    const within = amount(written.log ? Math.log1p(equivalence) : equivalence, written, unit);
+    const rest = `every difference to ${name(answer.reference)} is within ±${within} (${probability(answer.level, 0)} or more). ${best} is ${likely}, ${by}.`;
+    return { tone: "alike", lead: "No difference that matters:", rest };
+  }
+  return { tone: "open", lead: "Too early to decide:", rest: `${best} is ${likely}, ${by}, ${risk}.` };
+}
