@@ -13,14 +13,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from seqbayes.errors import PriorError
 from seqbayes.events.records import LONGEST
 from seqbayes.stream.source import Batch, Source, SourceError
-from seqbayes.stream.sources.handle import HEAD, Handle
+from seqbayes.stream.sources.birth import birth_time
+from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import Format, Reading
 from seqbayes.stream.sources.rotation import COMPRESSED
 
 MOST_DELETED = 1000
 """Files that are remembered after they were removed."""
 _REPLACED = "/"
-"""Precedes the name of a file that was replaced by another one; no file name contains it."""
+"""Precedes the name of a file that was replaced by another one, once for each file of this name."""
 _POLL = 0.2
 _PATIENCE = 60.0
 """Seconds, at least, for which a run that is not followed waits for files that keep changing."""
@@ -29,8 +30,9 @@ _PATIENCE = 60.0
 class Known(NamedTuple):
     """How far a file was read, and what identifies it.
 
-    `size` and `changed` are those of the file when it was opened. `state` is 0 while the file is
-    read, 1 after its end, 2 if it vanished before its end and that was reported.
+    `size` and `changed` are those of the file when it was opened; `born` is the time when its inode
+    was created, if the file system keeps it: inode numbers are used again. `state` is 0 while the
+    file is read, 1 after its end, 2 if it vanished before its end and that was reported.
     """
 
     size: int
@@ -41,6 +43,7 @@ class Known(NamedTuple):
     length: int
     head: str
     tail: str | None = None
+    born: int | None = None
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -238,31 +241,43 @@ class Directory(Source):
     def _mark_replaced(self, name: str) -> None:
         """Note that a name has other content now; its file may have another name."""
         if name in self._known:
-            self._known[_REPLACED + name] = self._known.pop(name)
+            place = _REPLACED + name
+            while place in self._known:
+                place = _REPLACED + place
+            self._known[place] = self._known.pop(name)
 
     def _is_there(self, name: str, known: Known) -> bool:
         """Whether a known file still has its name."""
         status = self._there.get(name)
-        return status is not None and (
-            known.inode == status.st_ino
-            or (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
-        )
+        if status is None:
+            return False
+        if (known.size, known.changed) == (status.st_size, status.st_mtime_ns):
+            return True
+        return known.inode == status.st_ino and self._has(name, known)
+
+    def _has(self, name: str, known: Known) -> bool:
+        """Whether a file, which may have been written again, has the content that was read."""
+        try:
+            with Handle(self._path / name) as handle:
+                return handle.has(known.marks)
+        except (OSError, SourceError):
+            return True  # it is read, or reported, when it is opened
 
     def _candidates(self, name: str) -> list[tuple[str, Known]]:
         """Return the records of files that may be this one, under any of its names."""
         status = self._there[name]
 
         packed = _without_suffix(name) != name
+        born = birth_time(self._path / name)
 
         def may_be(other: str, known: Known) -> bool:
             if _without_suffix(other) == _without_suffix(name):
                 return True
             if self._is_there(other, known):
                 return False
-            grown = known.length == HEAD or status.st_size > known.size
             return (
                 (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
-                or (known.inode == status.st_ino and grown)
+                or (known.inode == status.st_ino and known.born in (None, born))
                 or (packed and _without_suffix(other) == other)  # renamed and compressed
             )
 
@@ -303,7 +318,7 @@ class Directory(Source):
                     f"the file vanished after byte {known.offset:,} of {known.size:,} was read:"
                     " events may be lost"
                 )
-                gaps.append(([name.removeprefix(_REPLACED), known.offset], b"", reason))
+                gaps.append(([name.lstrip(_REPLACED), known.offset], b"", reason))
         return gaps
 
     def _token(self) -> dict[str, Any]:
@@ -339,6 +354,7 @@ def _known(handle: Handle, offset: int, state: int, status: os.stat_result | Non
         marks["length"],
         marks["head"],
         marks.get("tail"),
+        birth_time(handle.path),
     )
 
 

@@ -231,7 +231,7 @@ class Query(Broker):
         return self._batch(names, rows, marks)
 
     def _late(self) -> Batch | None:
-        """Return rows that became visible after later ones were read, as far as can be told."""
+        """Return rows that became visible after later ones were read, if they are in the window."""
         if not self._recent:
             return None
         column = _quoted(self._cursor)
