@@ -56,6 +56,7 @@ class Buffer:
         self._kept: list[tuple[Any, float]] = []
         self._checker: EMModel | None = None
         self._provisional: tuple[int, EMModel] | None = None
+        self._read: tuple[EMModel, tuple[Array, Array]] | None = None
         self._followed = 0
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class Buffer:
     def clear(self) -> None:
         """Discard all observations."""
         self._kept = []
-        self._provisional = None
+        self._provisional = self._read = None
 
     def first_weights(self) -> tuple[float, ...]:
         """Return the weights of the components without observations."""
@@ -135,6 +136,8 @@ class Buffer:
 
     def table(self, model: EMModel) -> tuple[Array, Array]:
         """Return the observations as rows, and their weights."""
+        if self._read is not None and self._read[0] is model:
+            return self._read[1]
         return model.rows(self.observations), np.array([w for _, w in self._kept])
 
     @property
@@ -170,6 +173,8 @@ class Buffer:
     def _fit(self, xs: list[Any], w: Array, starts: int, iterations: int) -> EMModel:
         """Return a model fitted to observations."""
         model = self.new_model(xs)
-        rng = np.random.default_rng(self._seed)
-        fit_best_start(model, model.rows(xs), w, rng, starts, iterations)
+        rows, rng = model.rows(xs), np.random.default_rng(self._seed)
+        if len(xs) == len(self._kept):
+            self._read = model, (rows, w)
+        fit_best_start(model, rows, w, rng, starts, iterations)
         return model

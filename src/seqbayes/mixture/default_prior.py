@@ -18,8 +18,10 @@ Array = npt.NDArray[np.float64]
 RARE_SHARE = 0.015
 """Outliers are at most this share of the values of a feature."""
 
-LONGEST_TAIL = 30.0
-"""Values further than this from the median, in median absolute deviations, give no scale."""
+LONG_TAIL, LONGEST_TAIL = 10.0, 30.0
+"""Values further than this from the median, in median absolute deviations, give no scale.
+
+The first applies to values that are rare."""
 
 
 def location_and_spread(values: Array) -> tuple[float, float]:
@@ -36,7 +38,10 @@ def location_and_spread(values: Array) -> tuple[float, float]:
     if len(varying) <= RARE_SHARE * len(values):
         return centre, 0.0
     typical = np.median(distance) or np.median(varying)
-    usual = values[distance <= LONGEST_TAIL * typical]
+    tail = distance > LONG_TAIL * typical
+    # few values beyond a long tail are outliers, many are a cluster
+    rare = tail.mean() <= RARE_SHARE
+    usual = values[~tail if rare else distance <= LONGEST_TAIL * typical]
     return centre + float((usual - centre).mean()), float((usual - centre).std())
 
 

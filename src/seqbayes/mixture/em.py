@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import adapters_of
+from seqbayes.mixture.adapters import VectorAdapter, adapters_of
 from seqbayes.mixture.background import FIRST_SHARE, Background
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.log_prior import LogPrior
@@ -22,6 +22,9 @@ from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
+
+BURN_IN_MEMORY, MEMORY_PER_FEATURE = 20.0, 4.0
+"""After a burn-in, the step size remembers this many observations per component, or feature."""
 
 BACKGROUND_CONCENTRATION = 2.0
 """Dirichlet hyperparameter of the weight of a background, as if one observation came from it."""
@@ -101,7 +104,14 @@ class EMModel:
             settings.average,
             settings.burn_in,
             settings.background,
+            self._first_memory(),
         )
+
+    def _first_memory(self) -> float:
+        """Return how many observations the first step remembers: more for full covariances."""
+        full = self.settings.covariance in ("full", "tied")
+        features = [a.size(s) for s, a in self._adapters if full and isinstance(a, VectorAdapter)]
+        return len(self.priors) * max([BURN_IN_MEMORY, *(MEMORY_PER_FEATURE * d for d in features)])
 
     def _new_background(self) -> Background:
         state, adapter = self._adapters[0]

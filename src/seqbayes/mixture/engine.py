@@ -40,8 +40,6 @@ MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
 # The average of the path weights observation n in proportion to ``n ** AVERAGE_EXPONENT``, so that
 # the first ones lose their influence (Shamir and Zhang 2013).
 AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
-# After a burn-in, the step size remembers at most this many observations per component.
-BURN_IN_MEMORY = cython.declare(cython.double, 20.0)
 # A mixture fits badly if more than this share of recent observations is far from all components,
 # by an exponential average of this rate.
 UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
@@ -85,6 +83,8 @@ class Engine:
         Number of observations before the first M-step.
     background
         Whether the last kernel is a background.
+    first_memory
+        The largest number of observations that the first step after a burn-in remembers.
 
     Attributes
     ----------
@@ -117,6 +117,7 @@ class Engine:
     burn_in = cython.declare(cython.double, visibility="readonly")
     step_memory = cython.declare(cython.double, visibility="readonly")
     _row = cython.declare(Row)
+    _first_memory: cython.double
     _exponent: cython.double
     _offset: cython.double
     _fading: cython.bint
@@ -143,10 +144,11 @@ class Engine:
         fading: bool,
         averaging: bool,
         burn_in: float,
-        background: bool = False,
+        background: bool,
+        first_memory: float,
     ) -> None:
         k = len(kernels)
-        self._background = background
+        self._background, self._first_memory = background, first_memory
         self.kernels, self.reader, self._row = kernels, reader, Row(width)
         self.step, self._exponent, self._offset = step, exponent, 0.0
         self._fading, self.averaging, self._busy = fading, averaging, False
@@ -541,12 +543,12 @@ class Engine:
         Parameters
         ----------
         memory
-            Number of observations that the next step remembers; by default `n`, but at most 20
-            per component, so that a start from few observations can be corrected.
+            Number of observations that the next step remembers; by default `n`, but at most the
+            first memory, so that a start from few observations can be corrected.
         """
         self.burn_in = n
         if memory is None:
-            memory = max(1.0, min(n, BURN_IN_MEMORY * len(self.kernels)))
+            memory = max(1.0, min(n, self._first_memory))
         self.step_memory = memory
         if self._exponent > 0.0:
             self._offset = memory ** (1.0 / self._exponent) - n

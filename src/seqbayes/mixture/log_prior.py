@@ -25,12 +25,10 @@ class LogPrior:
     """
 
     def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
-        self._components = [
-            (state.belief(state.prior), state, adapter)
-            for state, adapter in components
-            if state.is_proper(state.prior)
-        ]
-        self._places = [k for k, (s, _) in enumerate(components) if s.is_proper(s.prior)]
+        beliefs = {id(state): state.belief(state.prior) for state, _ in components}
+        proper = {id(state): state.is_proper(state.prior) for state, _ in components}
+        self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
+        self._components = [(beliefs[id(components[k][0])], *components[k]) for k in self._places]
         wisharts = [
             (belief, state, adapter)
             for belief, state, adapter in self._components
@@ -68,12 +66,11 @@ class Wisharts:
         )
         self._power = self._df + self._mean.shape[1] + 2.0
         modes = self._scale / self._power[:, None, None]
-        at_mode = sum(
-            belief.logpdf(adapter.parameter(state, (mean, mode)))
-            for (belief, state, adapter), mean, mode in zip(
-                components, self._mean, modes, strict=True
-            )
-        )
+        heights: dict[int, float] = {}  # most components have the same prior
+        for (belief, state, adapter), mean, mode in zip(components, self._mean, modes, strict=True):
+            if id(state) not in heights:
+                heights[id(state)] = belief.logpdf(adapter.parameter(state, (mean, mode)))
+        at_mode = sum(heights[id(state)] for _, state, _ in components)
         self._constant = 0.0
         self._constant = at_mode - self.log_density(list(zip(self._mean, modes, strict=True)))
 

@@ -31,11 +31,14 @@ FRESH_SHARE = 8
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 """Iterations of EM from every start of a batch, until one gains less than this per row."""
 
-START_COST, FIT_COST = 7e7, 7e7
+START_COST, FIT_COST = 2.5e7, 2.5e7
 """About how many multiplications the starts take, and the iterations that continue the best."""
 
-COMPARE_ROWS = 60
-"""Starts are compared on a sample of this many rows per component."""
+COMPARE_ROWS, ROWS_PER_FEATURE = 60, 3
+"""Starts are compared on a sample of this many rows per component, and at least per feature."""
+
+MANY = 10
+"""Clusters are sought among more candidates if there are more clusters than this."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
 """Largest share of outliers among rows, and how much farther their neighbours are than others'."""
@@ -203,10 +206,12 @@ def fit_best_start(
     All starts take a few iterations on a sample; the best continue until they gain no more. There
     are fewer starts and iterations where they would take long; online EM continues from there.
     """
-    some = _spread_out(len(rows), COMPARE_ROWS * len(model.priors))
+    # fewer rows would give covariances that are too small for others
+    each = max(COMPARE_ROWS, ROWS_PER_FEATURE * model.width)
+    some = _spread_out(len(rows), each * len(model.priors))
     sample = make_sample(model, rows[some], w[some])
-    starts = min(starts, 2 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
-    iterations = min(iterations, 3 + _affordable(model, len(rows), FIT_COST))
+    starts = min(starts, 1 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
+    iterations = min(iterations, 2 + _affordable(model, len(rows), FIT_COST))
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
         seed_model(model, sample, rng)
@@ -282,7 +287,7 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     chances = w / w.sum()
     centres = points[[rng.choice(len(points), p=chances)]]
     squared = _squared_distances(points, centres)[:, 0]
-    candidates = 2 + int(math.log(k))
+    candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
     while len(centres) < k:
         distance = w * squared
         total = distance.sum()
