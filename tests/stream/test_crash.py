@@ -76,3 +76,35 @@ def test_runs_killed_at_random_moments_end_bit_identical(feed, durable_url, tmp_
     assert found == expected
     assert found[2][0][2] == len(records)
     assert len(found[1]) == len(records) // 100 + (len(records) % 100 > 57)
+
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]
+
+
+def test_runs_that_any_signal_ends_at_random_moments_end_bit_identical(
+    durable_url, tmp_path, nursery
+):
+    rng = random.Random(f"signals {durable_url.partition(':')[0]}")
+    records = events(1200, 8)
+    feed = FileWriter(tmp_path)
+    source = feed.source("e.jsonl")
+    config = write(tmp_path / "c.toml", durable_url, source)
+    feed.make("e.jsonl")
+    for i in range(12):
+        number = SIGNALS[i % 4]
+        nursery.start("run", config)
+        feed.publish("e.jsonl", records[100 * i : 100 * i + 50])
+        if i % 3:  # while it reads or commits; otherwise while it starts
+            wait_until_committed(nursery, durable_url, 1)
+        time.sleep(rng.uniform(0.0, 0.1))
+        feed.publish("e.jsonl", records[100 * i + 50 : 100 * i + 100])
+        time.sleep(rng.uniform(0.0, 0.02))
+        # a signal that arrives before the command runs ends the process at once
+        early = 1 if number == signal.SIGINT else -number
+        assert nursery.kill(number) in (128 + number, early), nursery.output.read_text()
+    nursery.run("run", config, "--once")
+    whole = tmp_path / "whole.db"
+    nursery.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
+    found = contents(durable_url)
+    assert found == contents(str(whole))
+    assert (found[2][0][2], len(found[1])) == (1200, 12)
