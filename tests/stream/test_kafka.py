@@ -1,6 +1,7 @@
 """Kafka: partitions, their assignment by groups, and missing offsets."""
 
 import itertools
+import json
 import time
 from contextlib import closing
 
@@ -235,3 +236,87 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
             mine = [i for i in range(200) if i < 100 or records[i][-3] % 4 in first.assigned]
             go_on(lambda: len(found) == len(mine))
             assert sorted(found) == mine
+
+
+MEMBER = {"group": "g", "settings": {"heartbeat.interval.ms": 200, "session.timeout.ms": 4000}}
+CASES = pytest.mark.parametrize(
+    ("group", "lost"),
+    [({}, "stop"), ({}, "restart"), (MEMBER, "restart")],
+    ids=["stop", "restart", "group"],
+)
+COMMITTED = pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
+
+
+def publish(url, first, last, size=0):
+    """Publish numbered messages to one partition."""
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": url, "linger.ms": 1, "log_level": 0})
+    for i in range(first, last):
+        record = json.dumps({"i": i, "x": "x" * size}).encode()
+        producer.produce("t", record, partition=0)
+        producer.flush()
+
+
+def crash(options, committed):
+    """Read two batches and crash before or after the second commit; return the stored token."""
+    with closing(make(options)) as source:
+        source.seek(None)
+        batches = read(source, 8, patience=60.0, size=4)
+        source.committed(batches[0].token)
+        if committed:
+            source.committed(batches[-1].token)
+        assert numbers(batches) == list(range(8))
+        return json.loads(json.dumps(batches[-1 if committed else 0].token))
+
+
+@COMMITTED
+@CASES
+def test_a_crash_before_messages_expire(cluster, group, lost, committed):
+    """The cluster keeps 5 MB of a partition."""
+    options = {"kind": "kafka", "brokers": cluster, "topic": "t", "lost": lost, **group}
+    publish(cluster, 0, 8)
+    token = crash(options, committed)
+    publish(cluster, 8, 18, 900_000)
+    with closing(make(options)) as source:
+        source.seek(token)
+        if lost == "stop":
+            with pytest.raises(SourceError, match="events may be lost"):
+                read(source, 1, patience=60.0)
+            return
+        batches = read(source, 2, patience=60.0)
+        while (numbers(batches) or [0])[-1] != 17:
+            batches += read(source, 1, patience=60.0)
+        found = numbers(batches)
+        assert 8 <= found[0] < 18
+        assert found == list(range(found[0], 18))  # from the first message that is left
+        ((_, _, reason),) = [each for batch in batches for each in batch.refused]
+        assert "events may be lost" in reason
+        source.committed(batches[-1].token)
+        token = json.loads(json.dumps(batches[-1].token))
+    publish(cluster, 18, 19)
+    with closing(make(options)) as source:  # the gap is reported once
+        source.seek(token)
+        (batch,) = read(source, 1, patience=60.0)
+        assert (numbers([batch]), batch.refused) == ([18], [])
+
+
+@COMMITTED
+@CASES
+def test_a_crash_before_a_topic_is_deleted_and_recreated(
+    cluster, other_cluster, group, lost, committed
+):
+    options = {"kind": "kafka", "topic": "t", "lost": lost, **group}
+    publish(cluster, 0, 8)
+    token = crash(options | {"brokers": cluster}, committed)
+    publish(other_cluster, 100, 120)
+    with closing(make(options | {"brokers": other_cluster})) as source:
+        source.seek(token)
+        if lost == "stop":
+            with pytest.raises(SourceError, match="was deleted and recreated; events may be lost"):
+                read(source, 1, patience=60.0)
+            return
+        batches = read(source, 21, patience=60.0)
+        assert numbers(batches) == list(range(100, 120))
+        ((_, _, reason),) = [each for batch in batches for each in batch.refused]
+        assert "was deleted and recreated" in reason
