@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 from seqbayes.errors import MergeError
@@ -23,6 +23,28 @@ class Summary(NamedTuple):
     interval: Any
 
 
+class TableForm(NamedTuple):
+    """How a table of a configuration describes a model, if not by likelihood and prior.
+
+    Parameters
+    ----------
+    keys
+        The keys of the table besides `state`, of those that every belief has. Errors of the whole
+        are reported for the first one.
+    states
+        Those that are tables of named states.
+    state
+        The one that is the table of a state, if any.
+    by_field
+        Whether the names of the states are the fields of the event that they observe.
+    """
+
+    keys: tuple[str, ...]
+    states: tuple[str, ...] = ()
+    state: str | None = None
+    by_field: bool = False
+
+
 class Model:
     """A state, a state with decay, a mixture or an estimator.
 
@@ -39,8 +61,40 @@ class Model:
     likelihood: Any = None
     """The likelihood of an observation; None if observations are dictionaries of features."""
 
+    table_form: ClassVar[TableForm | None] = None
+    """How a configuration describes the model; None for a state by likelihood and prior."""
+
     timed: bool = False
     """Whether every observation needs its time, because the data decay by time."""
+
+    @classmethod
+    def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield errors of single keys of a table in the `table_form`, each with its key.
+
+        Parameters
+        ----------
+        values
+            The given keys with their values, in which states are not made yet.
+        """
+        yield from ()
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Any:
+        """Return the empty model that a table in the `table_form` describes.
+
+        Parameters
+        ----------
+        values
+            The given keys with their values, in which tables of states are states.
+        names
+            The fields of a vector, one per coordinate; None if one field holds the observation.
+
+        Raises
+        ------
+        PriorError
+            If the values are invalid.
+        """
+        raise NotImplementedError
 
     @property
     def n_samples(self) -> float:

@@ -16,11 +16,13 @@ from seqbayes import (
     NormalInverseWishart,
     PriorError,
     Product,
+    registry,
 )
 from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods import Binomial, Exponential, Geometric, MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
+from seqbayes.model import TableForm
 from seqbayes.river import ConjugateNB, MixtureDiscriminant
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store
 from seqbayes.stream.config import load_config, parse_config
@@ -699,3 +701,71 @@ def test_components_that_a_mixture_cannot_have_are_named(state, key, given):
 def test_a_belief_names_each_field_once():
     with pytest.raises(PriorError, match="b', by: expected every field once, got 'k' again"):
         Belief("b", Beta(), field="x", by=["k", "k"])
+
+
+class Box(NormalInverseWishart):
+    """A family of another package, whose table differs from those of the built-in ones."""
+
+    table_form = TableForm(("prior",))
+
+    @classmethod
+    def table_errors(cls, values):
+        if "corner" not in values.get("prior", {}):
+            yield "prior", "expected a corner"
+
+    @classmethod
+    def from_table(cls, values, names):
+        return cls(values["prior"]["corner"], likelihood=MultivariateNormal(features=names))
+
+
+class Pair(Product):
+    """A family of another package whose parts are states."""
+
+    table_form = TableForm(("fields",), states=("fields",), by_field=True)
+
+
+@pytest.fixture
+def other_families(monkeypatch):
+    known = registry.families()
+    monkeypatch.setattr(registry, "families", lambda: {**known, "Box": Box, "Pair": Pair})
+
+
+def test_a_family_declares_the_form_of_its_table(other_families):
+    text = 'state = "box"\nfield = ["x", "y"]\nprior = { corner = [1.0, 2.0] }'
+    assert belief(text).state == Box([1.0, 2.0], likelihood=MultivariateNormal(("x", "y")))
+    text = """state = "pair"
+    fields.x = { state = "box", prior = { corner = [3.0] } }
+    fields.y = { state = "beta" }"""
+    assert belief(text).state == Pair({"x": Box([3.0]), "y": Beta()})
+    text = """state = "mixture"
+    field = ["x", "y"]
+    components.a = { state = "box", prior = { corner = [0.0, 0.0] } }
+    components.b = { state = "box", prior = { corner = [9.0, 9.0] } }"""
+    vector = MultivariateNormal(("x", "y"))
+    parts = {name: Box([at] * 2, likelihood=vector) for name, at in (("a", 0.0), ("b", 9.0))}
+    assert belief(text).state == Mixture(parts, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('state = "box"\nfield = ["x", "y"]', "belief.b.prior: expected a corner"),
+        (
+            'state = "box"\nfield = ["x"]\nprior = { corner = "x" }',
+            "belief.b.prior: expected",
+        ),
+        (
+            'state = "box"\nfield = ["x"]\nprior = { corner = [1] }\nlikelihood = "normal"',
+            "belief.b.likelihood: it cannot be combined with state = 'box'",
+        ),
+        (
+            'state = "pair"\nfields.x = { state = "box" }',
+            "belief.b.fields.x.prior: expected a corner",
+        ),
+        ('state = "pair"\nfields.x = { state = "bx" }', "did you mean 'box'?"),
+    ],
+)
+def test_errors_of_the_tables_of_other_families(text, error, other_families):
+    with pytest.raises(ConfigError) as caught:
+        belief(text)
+    assert error in str(caught.value)

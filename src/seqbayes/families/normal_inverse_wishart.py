@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +34,7 @@ from seqbayes.likelihoods import (
     check_parameter,
     check_vector,
 )
+from seqbayes.model import TableForm
 from seqbayes.numerics import special
 from seqbayes.registry import register
 from seqbayes.state import State
@@ -103,6 +105,19 @@ class NormalInverseWishart(
 
     likelihood: MultivariateNormal
     _statistics: Scatter
+
+    table_form = TableForm(("prior",))
+
+    @classmethod
+    def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the errors of a table; see `Model.table_errors`."""
+        if not isinstance(values.get("prior"), Mapping):
+            yield "prior", "expected a table with prior_mean, a list of numbers"
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
+        """Return the state of a table with a prior; see `Model.from_table`."""
+        return cls(**values["prior"], likelihood=MultivariateNormal(features=names))
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
 from seqbayes.likelihoods import Fields
 from seqbayes.likelihoods.base import observe_all
+from seqbayes.model import TableForm
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
@@ -96,8 +97,15 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
     display_kind = "product"
     component_adapter = "seqbayes.mixture.adapters:FIELDS"
 
+    table_form = TableForm(("fields",), states=("fields",), by_field=True)
+
     likelihood: Fields
     _statistics: FieldSums
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
+        """Return the product of a table's fields; see `Model.from_table`."""
+        return cls(values.get("fields", {}))
 
     def __init__(
         self, fields: Mapping[Any, State] | Sequence[State], seed: int | None = None

@@ -22,6 +22,7 @@ from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts
 from seqbayes.mixture.start import fit_best_start
+from seqbayes.model import TableForm
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
@@ -97,6 +98,23 @@ class DirichletProcessMixture(BaseMixture):
     >>> clusters.predict_one({"x": 0.5, "y": 8.0})
     2
     """
+
+    table_form = TableForm(("component", "concentration", "most", "seed"), state="component")
+
+    @classmethod
+    def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the errors of a table; see `Model.table_errors`."""
+        for name in ("concentration", "most"):
+            if values.get(name) is not None:
+                try:
+                    cls(**{name: values[name]})
+                except (TypeError, ValueError) as error:
+                    yield name, str(error)
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
+        """Return the mixture of a table with a component's prior; see `Model.from_table`."""
+        return cls(**{name: value for name, value in values.items() if value is not None})
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ from seqbayes.mixture.settings import (
 )
 from seqbayes.mixture.start import seed_best
 from seqbayes.mixture.trace import Trace
+from seqbayes.model import TableForm
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
@@ -154,6 +155,22 @@ class Mixture(BaseMixture):
     >>> [f"{waits.weights[k]:.1f}: {waits.parameters[k].mean[0]:.0f}" for k in waits.ranking]
     ['0.7: 80', '0.3: 54']
     """
+
+    table_form = TableForm(("components", "weights", "seed"), states=("components",))
+
+    @classmethod
+    def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the errors of a table; see `Model.table_errors`."""
+        if values.get("weights") is not None and values.get("components"):
+            try:
+                cls(len(values["components"]), values["weights"])
+            except (TypeError, ValueError) as error:
+                yield "weights", str(error)
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
+        """Return the mixture of a table's components; see `Model.from_table`."""
+        return cls(values.get("components", {}), values.get("weights"), seed=values.get("seed"))
 
     def __init__(
         self,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from seqbayes import river
+from seqbayes import registry, river
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.display import Display
 from seqbayes.events.durations import parse_half_life
-from seqbayes.families import NormalInverseWishart, Product
 from seqbayes.forgetting import Decayed
-from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture
+from seqbayes.model import Model, TableForm
 from seqbayes.state import State
 from seqbayes.stream.schema import ErrorList, guess, join
 
@@ -28,6 +27,9 @@ ESTIMATORS = {
 }
 """The estimators of `seqbayes.river` by their names in a configuration."""
 
+
+MIXTURES = (Mixture, DirichletProcessMixture)
+"""The models that are neither families nor estimators."""
 
 SEED = 0
 """The default seed, so that a run that crashed before its first commit ends with the same beliefs
@@ -77,18 +79,8 @@ class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
     over: Literal["refuse", "drop", "pool"] = "refuse"
 
 
-OWN = {
-    "product": ("fields", "half_life"),
-    "mixture": ("components", "weights", "seed"),
-    "dirichlet-process-mixture": ("component", "concentration", "most", "seed"),
-    "normal-inverse-wishart": ("prior", "half_life"),
-    **dict.fromkeys(ESTIMATORS, ("features", "parameters")),
-}
-"""States without a choice of the likelihood, and their keys."""
-
-INNER = {"product": ("fields",), "normal-inverse-wishart": ("prior",)}
-"""Those states that can be part of a product or a mixture, and their keys there."""
-
+_PLAIN = ("likelihood", "prior", "categories")
+_ESTIMATOR = TableForm(("features", "parameters"))
 _KEYS = (
     *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
     *("component", "concentration", "most", "features", "parameters", "half_life"),
@@ -117,46 +109,67 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
             errors.note(join(path, "state"), "it is missing")
         return None
     name = spec.spell(table.state)
-    allowed = OWN.get(name, ("likelihood", "prior", "categories", "half_life"))
-    for key in _KEYS:
-        if key in given and key not in allowed:
-            errors.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
-    makers: dict[str, Callable[[], Any]] = {
-        "mixture": lambda: _mixture(path, table, errors),
-        "dirichlet-process-mixture": lambda: _open_mixture(path, table, errors),
-        "product": lambda: _product(path, table, errors),
-        "normal-inverse-wishart": lambda: _vector(path, table, _names(table), errors),
-        **dict.fromkeys(ESTIMATORS, lambda: _estimator(path, table, errors)),
-    }
-    make: Callable[[], Any] = makers.get(name, lambda: _simple(path, table, errors))
-    state = make()
-    if state is None or life is None or "half_life" not in allowed:
+    kind = _formed_kinds(inner=False).get(name)
+    form = _ESTIMATOR if name in ESTIMATORS else None if kind is None else kind.table_form
+    decays = name not in ESTIMATORS and (kind is None or kind.conjugate)
+    allowed = _PLAIN if form is None else form.keys
+    _check_keys(path, table.state, given, (*allowed, *(("half_life",) if decays else ())), errors)
+    names = None if isinstance(table.field, str) else tuple(table.field)
+    state: Any
+    if name in ESTIMATORS:
+        state = _estimator(path, table, errors)
+    elif kind is not None:
+        state = _formed(path, kind, table, given, names, errors)
+    else:
+        several = 1 if names is None else max(len(names), 1)
+        plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
+        state = _state(path, plain, several, errors)
+    if state is None or life is None or not decays:
         return state
     return errors.attempt(join(path, "half_life"), lambda: Decayed(state, *life))
 
 
-def _simple(path: str, table: BeliefTable, errors: ErrorList) -> State | None:
-    several = 1 if isinstance(table.field, str) else max(len(table.field), 1)
-    plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
-    return _state(path, plain, several, errors)
+def _formed_kinds(inner: bool) -> dict[str, type[Model]]:
+    """Return the models with a table form by name; of these, those that can be parts of others."""
+    families = {spec.spell(name): family for name, family in registry.families().items()}
+    kinds: dict[str, type[Model]] = {} if inner else {spec.spell(m.__name__): m for m in MIXTURES}
+    return kinds | {name: kind for name, kind in families.items() if kind.table_form is not None}
 
 
-def _names(table: BeliefTable) -> tuple[str, ...] | None:
-    """Return the fields of a vector, one per coordinate; None if one field holds the vector."""
-    return None if isinstance(table.field, str) else tuple(table.field)
+def _check_keys(
+    path: str, state: str, given: Mapping[str, Any], allowed: Collection[str], errors: ErrorList
+) -> None:
+    for key in given:
+        if key in _KEYS and key not in allowed:
+            errors.note(join(path, key), f"it cannot be combined with state = {state!r}")
 
 
-def _vector(
-    path: str, table: BeliefTable | StateTable, names: tuple[str, ...] | None, errors: ErrorList
-) -> State | None:
-    if not isinstance(table.prior, Mapping):
-        errors.note(join(path, "prior"), "expected a table with prior_mean, a list of numbers")
+def _formed(
+    path: str,
+    kind: type[Model],
+    table: BeliefTable | StateTable,
+    given: Mapping[str, Any],
+    names: tuple[str, ...] | None,
+    errors: ErrorList,
+) -> Any:
+    """Return the model of a table in the form that its class declares; None if it has errors."""
+    form = kind.table_form
+    assert form is not None
+    before, of = len(errors.found), None if form.by_field else names
+    values = {key: getattr(table, key) for key in form.keys if key in given}
+    if "seed" in form.keys:
+        _check_seed(path, values.get("seed"), errors)
+        values["seed"] = SEED if values.get("seed") is None else values["seed"]
+    for key, text in kind.table_errors(values):
+        errors.note(join(path, key), text)
+    for key in form.states:
+        values[key] = _states(join(path, key), getattr(table, key), errors, of)
+    if form.state is not None:
+        found = _states(path, {form.state: getattr(table, form.state)}, errors, of)
+        values |= found or {}
+    if len(errors.found) > before:
         return None
-    prior = dict(table.prior)
-    return errors.attempt(
-        join(path, "prior"),
-        lambda: NormalInverseWishart(**prior, likelihood=MultivariateNormal(features=names)),
-    )
+    return errors.attempt(join(path, form.keys[0]), lambda: kind.from_table(values, names))
 
 
 def _estimator(path: str, table: BeliefTable, errors: ErrorList) -> Any:
@@ -199,56 +212,14 @@ def _inner(
     given: Mapping[str, Any],
     names: tuple[str, ...] | None,
     errors: ErrorList,
-) -> State | None:
+) -> Any:
     """Return a state that is part of another one."""
-    name = spec.spell(table.state)
-    allowed = INNER.get(name, ("likelihood", "prior", "categories"))
-    for key in given:
-        if key in _KEYS and key not in allowed:
-            errors.note(join(path, key), f"it cannot be combined with state = {table.state!r}")
-    if name == "product":
-        return _product(path, table, errors)
-    if name == "normal-inverse-wishart":
-        return _vector(path, table, names, errors)
+    kind = _formed_kinds(inner=True).get(spec.spell(table.state))
+    allowed = _PLAIN if kind is None or kind.table_form is None else kind.table_form.keys
+    _check_keys(path, table.state, given, allowed, errors)
+    if kind is not None:
+        return _formed(path, kind, table, given, names, errors)
     return _state(path, table, 1, errors)
-
-
-def _product(path: str, table: BeliefTable | StateTable, errors: ErrorList) -> Product | None:
-    states = _states(join(path, "fields"), table.fields, errors)
-    if states is None:
-        return None
-    return errors.attempt(join(path, "fields"), lambda: Product(states))
-
-
-def _mixture(path: str, table: BeliefTable, errors: ErrorList) -> Mixture | None:
-    place = join(path, "components")
-    components = _states(place, table.components, errors, _names(table))
-    _check_seed(path, table.seed, errors)
-    seed = SEED if table.seed is None else table.seed
-    if table.weights is not None and table.components:
-        names = len(table.components)
-        errors.attempt(join(path, "weights"), lambda: Mixture(names, table.weights))
-    if components is None or any(map(errors.within, (place, join(path, "weights")))):
-        return None
-    return errors.attempt(place, lambda: Mixture(components, table.weights, seed=seed))
-
-
-def _open_mixture(
-    path: str, table: BeliefTable, errors: ErrorList
-) -> DirichletProcessMixture | None:
-    states = _states(path, {"component": table.component}, errors, _names(table))
-    _check_seed(path, table.seed, errors)
-    seed = SEED if table.seed is None else table.seed
-    given = {"concentration": table.concentration, "most": table.most}
-    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    for name, value in named.items():  # one at a time, so that each error is noted
-        errors.attempt(join(path, name), lambda one={name: value}: DirichletProcessMixture(**one))  # type: ignore[misc]
-    if states is None or any(errors.within(join(path, name)) for name in named):
-        return None
-    return errors.attempt(
-        join(path, "component"),
-        lambda: DirichletProcessMixture(states["component"], seed=seed, **named),
-    )
 
 
 def _check_seed(path: str, seed: Any, errors: ErrorList) -> None:
@@ -260,7 +231,7 @@ def _state(path: str, table: StateTable, values: int, errors: ErrorList) -> Stat
     families = spec.families()
     family = families.get(spec.spell(table.state))
     if family is None:
-        known = [*families, *INNER]
+        known = [*families, *_formed_kinds(inner=True)]
         hint = guess(table.state, known) or f"; there are {', '.join(known)}"
         errors.note(join(path, "state"), f"no state {table.state!r}{hint}")
         return None
