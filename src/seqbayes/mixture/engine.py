@@ -37,6 +37,8 @@ else:
 
 # Online EM takes an M-step when the statistics have moved by this share since the last one.
 MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
+# It is taken later if it would cost more than the observations since, but not later than this.
+MOST_PER_M_STEP = cython.declare(cython.double, 0.25)
 # The average of the path weights observation n in proportion to ``n ** AVERAGE_EXPONENT``, so that
 # the first ones lose their influence (Shamir and Zhang 2013).
 AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
@@ -125,6 +127,7 @@ class Engine:
     _limiting: cython.bint
     _learns_weights: cython.bint
     _background: cython.bint
+    _m_step_rows: cython.double
     _weights = cython.declare("double[::1]")
     _prior = cython.declare("double[::1]")
     _live = cython.declare("double[::1]")
@@ -160,6 +163,7 @@ class Engine:
         self._prior = np.array(concentration if self._learns_weights else np.ones(k), float)
         self._live, self._average = np.zeros(k), np.zeros(k)
         self._explained, self._r = np.zeros(k), np.zeros(k)
+        self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
 
     # E-step and M-step.
@@ -496,7 +500,9 @@ class Engine:
         if n >= self.burn_in:
             self.moved += gain
             self.pending += w
-            if self.moved >= MOVE_PER_M_STEP:
+            if self.moved >= MOVE_PER_M_STEP and (
+                self.pending >= self._m_step_rows or self.moved >= MOST_PER_M_STEP
+            ):
                 self._online_m_step()
         return 0
 

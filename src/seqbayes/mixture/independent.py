@@ -54,7 +54,6 @@ class Independent(Kernel):
     _mean = cython.declare("double[::1]")
     _variance = cython.declare("double[::1]")
     _inverse = cython.declare("double[::1]")
-    _log_variance = cython.declare("double[::1]")
 
     def __init__(
         self, at: int, prior: tuple[Any, float, float, Any], spherical: bool = False
@@ -69,7 +68,6 @@ class Independent(Kernel):
         self._mean = np.array(mean, float)
         self._variance = np.ones(d)
         self._inverse = np.ones(d)
-        self._log_variance = np.zeros(d)
         self.m_step(0.0)
 
     @cython.ccall
@@ -83,7 +81,9 @@ class Independent(Kernel):
         for i in range(self._d):
             v = row.values[self.at + i]
             if v != v:
-                missing += LOG_TAU + self._log_variance[i]
+                missing += LOG_TAU
+                if self._variance[i] > 0.0:
+                    missing += log(self._variance[i])
             else:
                 v -= self._mean[i]
                 squares += v * v * self._inverse[i]
@@ -193,15 +193,19 @@ class Independent(Kernel):
     def _invert(self) -> cython.void:
         i: cython.Py_ssize_t
         v: cython.double
-        self._constant = 0.0
+        part: cython.double = 1.0
+        logs: cython.double = 0.0
         for i in range(self._d):
             v = self._variance[i]
             if not (v > 0.0 and isfinite(v)):
                 self._constant = IMPOSSIBLE  # a singular covariance has no density
                 return
             self._inverse[i] = 1.0 / v
-            self._log_variance[i] = log(v)
-            self._constant -= 0.5 * (LOG_TAU + self._log_variance[i])
+            if 1e-140 < part * v < 1e140:
+                part *= v
+            else:
+                logs += log(v)
+        self._constant = -0.5 * (LOG_TAU * self._d + logs + log(part))
 
     def set_parameter(self, parameter: Any) -> None:
         """Set the mean and the covariance, of which the variances are used."""

@@ -5,6 +5,7 @@ cdef class Kernel:
     cdef double[::1] _averaged
     cdef public Py_ssize_t at
     cdef public bint far
+    cdef public double m_step_rows
     cpdef double log_density(self, Row row) except? -1.0
     cpdef double log_predictive(self, Row row) except? -1.0
     cpdef int learn(self, Row row, double keep, double gain) except -1

@@ -50,10 +50,13 @@ class Kernel:
     ----------
     far : bool
         Whether the last row was too far from this component to be one of its observations.
+    m_step_rows : float
+        The least number of observations between M-steps of online EM, so that an M-step costs no
+        more than they do.
     """
 
     def __init__(self, at: int, size: int) -> None:
-        self.at, self.far = at, False
+        self.at, self.far, self.m_step_rows = at, False, 0.0
         self._live = np.zeros(size)
         self._averaged = np.zeros(size)
 
