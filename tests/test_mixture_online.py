@@ -8,6 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mixture_streams import COIN, COMPILED, clusters, long_stream, streams, tosses
 from seqbayes import (
@@ -387,3 +388,18 @@ def test_invalid_documents_are_refused():
     ):
         with pytest.raises(PriorError):
             Mixture.from_dict({**good, **change})
+
+
+def test_many_features_have_the_density_and_the_moments_of_their_parameters() -> None:
+    """From 8 features on products are added in another order, and M-steps are less frequent."""
+    d, rng = 40, np.random.default_rng(5)
+    a = rng.normal(size=(d, d)) / 5.0 + np.eye(d)
+    points = rng.normal(size=(4000, d)) @ a.T + 3.0
+    mixture = Mixture(1, seed=1, buffer=200)
+    mixture.learn_many(points)
+    [(mean, covariance)] = mixture.parameters
+    x = points[0]
+    expected = stats.multivariate_normal(mean, covariance).logpdf(x)
+    assert mixture.log_density(x) == pytest.approx(expected, rel=1e-10)
+    truth = stats.multivariate_normal(np.full(d, 3.0), a @ a.T).logpdf(points).mean()
+    assert stats.multivariate_normal(mean, covariance).logpdf(points).mean() > truth - 0.2
