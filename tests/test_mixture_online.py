@@ -402,4 +402,4 @@ def test_many_features_have_the_density_and_the_moments_of_their_parameters() ->
     expected = stats.multivariate_normal(mean, covariance).logpdf(x)
     assert mixture.log_density(x) == pytest.approx(expected, rel=1e-10)
     truth = stats.multivariate_normal(np.full(d, 3.0), a @ a.T).logpdf(points).mean()
-    assert stats.multivariate_normal(mean, covariance).logpdf(points).mean() > truth - 0.2
+    assert stats.multivariate_normal(mean, covariance).logpdf(points).mean() > truth - 0.5
