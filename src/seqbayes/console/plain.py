@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.console.summary import View, reciprocal_of
+from seqbayes.console.summary import View, is_named, reciprocal_of
 from seqbayes.state import State
 
 
@@ -25,19 +25,23 @@ def plain(value: Any) -> Any:
     >>> plain((0.0, math.inf)), plain(math.nan)
     ([0.0, 'inf'], None)
     """
+    if type(value) is float and math.isfinite(value):
+        return value
+    if is_named(value):
+        named = dict(value._asdict())
+        named.pop("families", None)  # of a product, whose fields are named
+        categories = named.pop("categories", None)
+        if categories is not None:
+            named = {k: dict(zip(categories, v, strict=True)) for k, v in named.items()}
+        return {name: plain(each) for name, each in named.items()}
+    if type(value) is tuple:
+        return [plain(each) for each in value]
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     if isinstance(value, Mapping):
         return {str(name): plain(each) for name, each in value.items()}
-    if hasattr(value, "_asdict"):
-        named = dict(value._asdict())
-        named.pop("families", None)  # of a product, whose fields are named
-        categories = named.pop("categories", None)
-        if categories is not None:
-            named = {k: dict(zip(categories, v, strict=True)) for k, v in named.items()}
-        return plain(named)
     if isinstance(value, (tuple, list)):
         return [plain(each) for each in value]
     return value

@@ -42,6 +42,18 @@ class Line(NamedTuple):
     reciprocal_meaning: str = ""
 
 
+def is_named(value: Any) -> bool:
+    """Whether a value is a named tuple, such as hyperparameters or estimates of several numbers.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> is_named(Beta().posterior), is_named((0.1, 0.9))
+    (True, False)
+    """
+    return isinstance(value, tuple) and type(value) is not tuple
+
+
 def name_key(key: Any) -> str:
     """Return a key as text that is safe to print.
 
@@ -74,7 +86,7 @@ def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
     """
     if value is None:
         return {}
-    if hasattr(value, "_asdict"):
+    if is_named(value):
         value = value._asdict()
     if isinstance(value, Mapping):
         return {

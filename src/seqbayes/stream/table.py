@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.belief import Belief
@@ -198,12 +199,45 @@ class Table:
             if beyond:
                 self.over_limit += len(beyond)
                 rejected.update(map(index.__getitem__, beyond))
+            if i < len(events) and simple is not None and not self._explains:
+                i = self._skip_incomplete(events, index, rejected, i)
             if i == len(events):
                 return
             row = events[i : i + 1]
             (key,), (arguments,) = reader.keys(row), reader.arguments(row)
             self._learn_one(index[i], key, arguments, reject)
             i += 1
+
+    def _skip_incomplete(
+        self, events: Sequence[Any], index: Sequence[int], rejected: set[int], start: int
+    ) -> int:
+        """Count consecutive events that lack a value; return the index of the first other one."""
+        assert self._reader.simple is not None
+        key_name, name, _ = self._reader.simple
+        # how often each pair of a key and a value was complete (0), null (1) or absent (2)
+        counts = [0] * 9
+        i, key = start, 0
+        for i in range(start, len(events)):
+            event = events[i]
+            value = _lack(getattr(event, name))
+            if key_name is not None:
+                key = _lack(getattr(event, key_name))
+            if key < 0 or value < 0 or not (key or value):
+                break
+            counts[3 * key + value] += 1
+        else:
+            i = len(events)
+        rejected.update(index[start:i])
+        self.incomplete += i - start
+        (field, *_), by = self.belief.field, self.belief.by
+        for place, count in enumerate(counts):
+            pairs = zip(divmod(place, 3), (by[0] if by else "", field), strict=True)
+            for lack, lacking in pairs:
+                if count and lack:
+                    self.missing[lacking] += count
+                if count and lack == 2:
+                    self.absent[lacking] += count
+        return i
 
     def _learn_all(
         self, events: Sequence[Any], index: Sequence[int], rejected: set[int], reject: Reject
@@ -345,6 +379,15 @@ class Table:
         """Forget the changes, which are stored now."""
         self._dirty.clear()
         self._gone.clear()
+
+
+def _lack(value: Any) -> int:
+    """Return 0 for a value, 1 for null, 2 if it is absent, and -1 if it is invalid."""
+    if value is None:
+        return 1
+    if value is UNSET:
+        return 2
+    return -1 if type(value) is InvalidValue else 0
 
 
 def _is_key(key: Any) -> bool:
