@@ -735,7 +735,7 @@ def test_an_interrupted_retry_counts_no_event_twice(durable_url, tmp_path, monke
 
     monkeypatch.setattr(kind, "apply", broken)
     for used, left in ((20, 30), (40, 10)):
-        with pytest.raises(StoreError, match="plug"):
+        with pytest.raises(StoreError, match="interrupted"):
             stream.dead_letters(durable_url).retry(fixed)
         assert [a.state.n_samples for a in stream.show(durable_url)] == [used]
         assert len(numbers(durable_url)) == left

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import operator
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -22,7 +20,7 @@ except ModuleNotFoundError as error:
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.urls import expand
+from seqbayes.stream.sources.kafka_messages import SILENT, Positions, mark_of, setting
 
 _POLL = 60.0
 """Seconds between two queries for added partitions."""
@@ -124,7 +122,7 @@ class KafkaTopic(Broker):
             raise PriorError(
                 f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
             )
-        given = {key: _setting(value) for key, value in (settings or {}).items()}
+        given = {key: setting(value) for key, value in (settings or {}).items()}
         for key, decided in _OWN.items():
             if key in given:
                 raise PriorError(f"setting {key!r} is determined by {decided}")
@@ -135,7 +133,7 @@ class KafkaTopic(Broker):
         super().__init__(name or f"kafka:{topic}{chosen}", lost, patience, secrets)
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))
-        self._settings: dict[str, Any] = {
+        self.settings: dict[str, Any] = {
             "log_level": 0,
             "queued.max.messages.kbytes": 1 << 15,
             "topic.metadata.refresh.interval.ms": 30_000,
@@ -148,7 +146,7 @@ class KafkaTopic(Broker):
         }
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
-        self._last: dict[Partition, tuple[int, int]] = {}  # the message read last, as `_mark`
+        self._last: dict[Partition, tuple[int, int]] = {}  # the message read last, as `mark_of`
         self._unverified: set[Partition] = set()  # partitions whose last message is read again
         self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
         self.assigned: set[Partition] = set()
@@ -167,7 +165,7 @@ class KafkaTopic(Broker):
 
     def _make_consumer(self) -> Any:
         try:
-            return kafka.Consumer(self._settings, logger=_SILENT, error_cb=self._note_error)
+            return kafka.Consumer(self.settings, logger=SILENT, error_cb=self._note_error)
         except kafka.KafkaException as error:
             raise PriorError(self._describe(error.args[0])) from None
 
@@ -216,7 +214,7 @@ class KafkaTopic(Broker):
     def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
         """Read the partitions that the group assigned from the place in the store."""
         numbers = [each.partition for each in partitions]
-        if self._settings.get("partition.assignment.strategy") == "cooperative-sticky":
+        if self.settings.get("partition.assignment.strategy") == "cooperative-sticky":
             consumer.incremental_assign([self._place(p) for p in numbers])
         else:
             consumer.assign([self._place(p) for p in numbers])
@@ -261,7 +259,7 @@ class KafkaTopic(Broker):
             if message.error() is not None:
                 self._take_error(message, after)
         self._next = after  # not before all has been looked at: what fails is read again
-        self._last |= {p: _mark(message) for p, message in last.items()}
+        self._last |= {p: mark_of(message) for p, message in last.items()}
         self._answered = self._answered or bool(messages)
         if self._answered:
             self.reconnects += self._trouble is not None and self.trouble is None
@@ -280,7 +278,7 @@ class KafkaTopic(Broker):
         for message in messages:
             p, offset = message.partition(), message.offset()
             if p in self._unverified and offset <= self._last[p][0]:
-                if _mark(message) != self._last[p]:
+                if mark_of(message) != self._last[p]:
                     what = f"partition {p} has another message at offset {offset:,}, up to which it"
                     self._lack(
                         f"{what} was read: the topic was deleted and recreated", f"{p}:{offset}"
@@ -316,7 +314,7 @@ class KafkaTopic(Broker):
 
     def _batch(self, messages: Sequence[Any]) -> Batch:
         records = list(map(_value, messages))
-        positions: Sequence[Any] = _Positions(messages)
+        positions: Sequence[Any] = Positions(messages)
         refused: list[tuple[Any, bytes, str]] = []
         if None in records:
             refused = [
@@ -324,7 +322,7 @@ class KafkaTopic(Broker):
                 for position, message in zip(positions, messages, strict=True)
                 if message.value() is None
             ]
-            positions = _Positions([m for m in messages if m.value() is not None])
+            positions = Positions([m for m in messages if m.value() is not None])
             records = [record for record in records if record is not None]
         token: dict[str, Any] = {str(p): offset for p, offset in sorted(self._next.items())}
         token["last"] = {str(p): list(mark) for p, mark in sorted(self._last.items())}
@@ -402,38 +400,3 @@ class KafkaTopic(Broker):
             self._consumer = None
         self.assigned.clear()
         self._unverified.clear()
-
-
-class _Positions(Sequence[str]):
-    """Partition and offset of each message, computed on access."""
-
-    def __init__(self, messages: Sequence[Any]) -> None:
-        self._messages = messages
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __getitem__(self, i: Any) -> Any:
-        message = self._messages[i]
-        return f"{message.partition()}:{message.offset()}"
-
-
-def _mark(message: Any) -> tuple[int, int]:
-    """Return the offset of a message and a checksum of its time and content."""
-    content = f"{message.timestamp()}".encode() + (message.value() or b"")
-    return message.offset(), zlib.crc32(content)
-
-
-def _setting(value: str | int | float | bool) -> str | int | float | bool:
-    return expand(value) if isinstance(value, str) else value
-
-
-def _quiet() -> logging.Logger:
-    """Return a silent logger: errors are raised, or noted as `trouble`."""
-    logger = logging.getLogger("seqbayes.kafka")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger
-
-
-_SILENT = _quiet()

@@ -16,12 +16,10 @@ except ModuleNotFoundError as error:
         f"Redis Streams need redis-py: {install_command('redis')}", name=error.name
     ) from None
 
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
+from seqbayes.stream.sources.redis_entries import make_client, make_pool, order_of, read_records
 from seqbayes.stream.urls import credentials, expand
 
 _CHUNK = 1000
@@ -111,7 +109,7 @@ class RedisStream(Broker):
         self.text = field is None
         self._stream, self._group, self._consumer = stream, group, consumer
         self._field = None if field is None else field.encode()
-        self._pool = _pool(url)
+        self._pool = make_pool(url)
         self._client: Any = None
         self._position: str | None = None
         self._durable: str | None = None
@@ -131,7 +129,7 @@ class RedisStream(Broker):
 
     def _open(self) -> None:
         try:
-            self._client = _client(self._pool)
+            self._client = make_client(self._pool)
             self._check_place()
             if self._group is not None:
                 self._join()
@@ -153,7 +151,7 @@ class RedisStream(Broker):
             if "no such key" not in str(error):
                 raise
             last = "0-0"
-        if _order(last) < _order(self._position):
+        if order_of(last) < order_of(self._position):
             self._lack(f"it was read up to {self._position}, and ends at {last}", self._position)
             self._position = self._durable = self._count = None
             self._unacknowledged.clear()
@@ -225,7 +223,7 @@ class RedisStream(Broker):
             return
         last, first = info["last-generated-id"].decode(), info["first-entry"]
         if place is not None and (
-            last == place or (first is not None and _order(first[0].decode()) <= _order(place))
+            last == place or (first is not None and order_of(first[0].decode()) <= order_of(place))
         ):
             return
         if removed is None or count is None:
@@ -267,7 +265,7 @@ class RedisStream(Broker):
             self.caught_up = not entries
             if not entries and self._count is None and self._alone:
                 self._learn_count()
-        if entries and _order(entries[0][0].decode()) > _order(before[0] or "0-0"):
+        if entries and order_of(entries[0][0].decode()) > order_of(before[0] or "0-0"):
             self._check_removed(*before)
         return self._batch(entries) if entries else None
 
@@ -298,7 +296,7 @@ class RedisStream(Broker):
                 return None
         positions = [each.decode() for each in ids]
         last = positions[-1]
-        records, positions, refused = self._records(entries, positions)
+        records, positions, refused = read_records(entries, positions, self._field)
         left = self._lag()
         # only when nothing can fail any more: what is not yielded must be read again
         self._position = last
@@ -313,53 +311,16 @@ class RedisStream(Broker):
     ) -> tuple[list[bytes], Sequence[Any]]:
         """Omit entries that were read before; a server that lost data delivers them again."""
         assert self._position is not None
-        place = _order(self._position)
-        if _order(ids[0].decode()) > place:
+        place = order_of(self._position)
+        if order_of(ids[0].decode()) > place:
             return ids, entries
-        known = [each for each in ids if _order(each.decode()) <= place]
+        known = [each for each in ids if order_of(each.decode()) <= place]
         if self._durable is not None:
-            stored = _order(self._durable)
-            done = [each for each in known if _order(each.decode()) <= stored]
+            stored = order_of(self._durable)
+            done = [each for each in known if order_of(each.decode()) <= stored]
             if done:
                 self._client.xack(self._stream, self._group, *done)
         return ids[len(known) :], entries[len(known) :]
-
-    def _records(
-        self, entries: Sequence[Any], positions: list[str]
-    ) -> tuple[list[Any], list[str], list[tuple[Any, bytes, str]]]:
-        """Return the records of entries, and the reasons for those that cannot be used."""
-        field = self._field
-        if field is not None:
-            try:
-                if all(entry[1][0] == field for entry in entries):
-                    return [entry[1][1] for entry in entries], positions, []
-            except TypeError:  # an entry that was deleted
-                pass
-        kept: list[tuple[Any, str]] = []
-        refused: list[tuple[Any, bytes, str]] = []
-        for (_, cells), position in zip(entries, positions, strict=True):
-            record, why = self._record(cells)
-            if why:
-                shown = b"" if cells is None else b" ".join(cells)[:1000]
-                refused.append((position, shown, why))
-            else:
-                kept.append((record, position))
-        return [record for record, _ in kept], [place for _, place in kept], refused
-
-    def _record(self, cells: Sequence[bytes] | None) -> tuple[Any, str]:
-        """Return the record in the cells of an entry, or the reason why it is not a record."""
-        if cells is None:
-            return None, "the entry was deleted before it was read"
-        if self._field is None:
-            try:
-                texts = [cell.decode() for cell in cells]
-            except UnicodeDecodeError:
-                return None, "not UTF-8"
-            return dict(zip(texts[::2], texts[1::2], strict=True)), ""
-        for name, value in zip(cells[::2], cells[1::2], strict=True):
-            if name == self._field:
-                return value, ""
-        return None, f"the entry has no field {self._field.decode()!r}"
 
     def _lag(self) -> int | None:
         """Return how many entries the group has not received; Redis knows it from 7.0 on."""
@@ -376,8 +337,8 @@ class RedisStream(Broker):
         place = token["id"] if isinstance(token, Mapping) else token
         self._durable = place
         ids: list[bytes] = []
-        durable = _order(place or "0-0")
-        while self._unacknowledged and _order(self._unacknowledged[0][0]) <= durable:
+        durable = order_of(place or "0-0")
+        while self._unacknowledged and order_of(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if not self._connected:
             return  # done after the next connection
@@ -392,40 +353,3 @@ class RedisStream(Broker):
             self._client.close()
             self._client = None
         self._pool.disconnect()
-
-
-def _pool(url: str) -> Any:
-    """Return a pool that never retries a command: the answer of a read may be lost."""
-    try:
-        return redis.ConnectionPool.from_url(
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=30.0,
-            socket_connect_timeout=5.0,
-            socket_keepalive=True,
-        )
-    except ValueError:
-        raise PriorError(
-            "expected url 'redis://host:port/db', or one that begins with rediss:// or unix://"
-        ) from None
-
-
-def _client(pool: Any) -> Any:
-    """Return a client with one connection: several could be exchanged unnoticed."""
-    client = redis.Redis(connection_pool=pool, single_connection_client=True)
-    for command in ("XREAD", "XREADGROUP", "XPENDING"):
-        client.set_response_callback(command, lambda response, **_: response)
-    return client
-
-
-def _order(entry: str) -> tuple[int, int]:
-    """Return the sort key of an id.
-
-    Examples
-    --------
-    >>> _order("1700000000000-2") < _order("1700000000000-11")
-    True
-    """
-    moment, _, serial = entry.partition("-")
-    return int(moment), int(serial or 0)

@@ -10,38 +10,29 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import msgspec
-import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.options import add_intervals
 from seqbayes.console.plain import plain
-from seqbayes.console.summary import View, parts
+from seqbayes.console.summary import View
 from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
-from seqbayes.events.keys import read_key
 from seqbayes.extras import missing_extra
-from seqbayes.stream.stores import Store, open_store, store_path
+from seqbayes.stream.sheets import SHEETS, Contents, Sheet
+from seqbayes.stream.stores import open_store, store_path
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, attempt
 from seqbayes.stream.verbs.stored import (
     VIEW,
-    KeyState,
-    StoredBelief,
-    header,
-    key_states,
-    rows,
     stored_beliefs,
     timestamp,
 )
-
-T = TypeVar("T")
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 """Formats by the suffix of a file."""
@@ -123,7 +114,7 @@ def export(
     target = None if path == "-" else _check_target(path, url)
     with open_store(url, "read") as store, store.snapshot():
         beliefs = stored_beliefs(store, belief)
-        sheet = SHEETS[what](_Contents(store, beliefs, view, as_of, tracker or Tracker()))
+        sheet = SHEETS[what](Contents(store, beliefs, view, as_of, tracker or Tracker()))
         with _replacing(target) as file:
             return _WRITERS[form](file, sheet)
 
@@ -189,124 +180,6 @@ def _replacing(target: Path | None) -> Iterator[Any]:
         if isinstance(error, OSError):
             error.filename = str(target)
         raise
-
-
-@dataclass
-class _Contents:
-    """What to export of a store, and with which intervals."""
-
-    store: Store
-    beliefs: Sequence[StoredBelief]
-    view: View
-    as_of: float | None
-    tracker: Tracker
-
-    @property
-    def by(self) -> list[str]:
-        """All fields that beliefs are keyed by."""
-        return list(dict.fromkeys(name for stored in self.beliefs for name in stored.by))
-
-    def track(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield items and count them."""
-        return self.tracker.track(items)
-
-
-class Sheet(NamedTuple):
-    """An exportable table: its columns with their types, its rows, and the same as documents."""
-
-    columns: dict[str, str]
-    rows: Callable[[], Iterator[list[Any]]]
-    documents: Callable[[], Iterator[dict[str, Any]]]
-
-
-def _beliefs(contents: _Contents) -> Sheet:
-    by, view = contents.by, contents.view
-    contents.tracker.total = sum(
-        contents.store.entry_count(stored.name) for stored in contents.beliefs
-    )
-
-    def states() -> Iterator[KeyState]:
-        for stored in contents.beliefs:
-            found = key_states(contents.store, stored, as_of=contents.as_of)
-            yield from contents.track(found)
-
-    types = ["text"] * (len(by) + 2) + ["number"] * 6 + ["time"] * 2
-    return Sheet(
-        dict(zip(header(by), types, strict=True)),
-        lambda: (row for found in states() for row in rows(found, view, by)),
-        lambda: (found.to_dict(view) for found in states()),
-    )
-
-
-def _history(contents: _Contents) -> Sheet:
-    by = contents.by
-
-    def points() -> Iterator[tuple[dict[str, str] | None, float, dict[str, Any], str]]:
-        for stored in contents.beliefs:
-            for point in contents.track(contents.store.points(stored.name)):
-                key = stored.key_fields(read_key(point.key))
-                what = f"the history of belief {stored.name!r}"
-                yield key, point.at, contents.store.decode(point.summary, what), stored.name
-
-    def point_rows() -> Iterator[list[Any]]:
-        for key, at, summary, name in points():
-            mean = parts(_arrays(summary.get("mean")))
-            interval = parts(_pairs(summary.get("interval")))
-            for part in mean or [""]:
-                low, high = interval.get(part) or (None, None)
-                numbers = (summary.get("n_samples"), mean.get(part), low, high)
-                keys = [(key or {}).get(field) for field in by]
-                yield [name, *keys, at, part, *map(_number, numbers)]
-
-    columns = ["belief", *(f"key.{name}" for name in by), "at", "part", "n", "mean", "low", "high"]
-    types = ["text"] * (len(by) + 1) + ["time", "text"] + ["number"] * 4
-    return Sheet(
-        dict(zip(columns, types, strict=True)),
-        point_rows,
-        lambda: (
-            {"belief": name, "key": key, "at": timestamp(at), **summary}
-            for key, at, summary, name in points()
-        ),
-    )
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)  # "inf" in JSON, too
-
-
-def _arrays(value: Any) -> Any:
-    """Return a mean decoded from JSON, vectors as arrays."""
-    if isinstance(value, dict):
-        return {name: _arrays(each) for name, each in value.items()}
-    return np.array(value, dtype=float) if isinstance(value, list) else value
-
-
-def _pairs(value: Any) -> Any:
-    """Return an interval decoded from JSON as pairs of bounds."""
-    if isinstance(value, dict):
-        return {name: _pairs(each) for name, each in value.items()}
-    return tuple(map(_arrays, value)) if isinstance(value, list) else value
-
-
-def _letters(contents: _Contents) -> Sheet:
-    names = ["number", "source", "position", "belief", "raw", "reason", "at"]
-
-    def letters() -> Iterator[list[Any]]:
-        for number, letter, at in contents.track(contents.store.letters()):
-            name, position, belief, raw, reason = letter
-            text = raw.decode(errors="backslashreplace")
-            yield [number, name, position, belief, text, reason, at]
-
-    def documents() -> Iterator[dict[str, Any]]:
-        for *values, at in letters():
-            yield {**dict(zip(names, values, strict=False)), "at": timestamp(at)}
-
-    types = ["whole", "text", "text", "text", "text", "text", "time"]
-    contents.tracker.total = contents.store.dead_letter_count()
-    return Sheet(dict(zip(names, types, strict=True)), letters, documents)
-
-
-SHEETS = {"beliefs": _beliefs, "history": _history, "dead-letters": _letters}
 
 
 def _write_json(file: Any, sheet: Sheet) -> int:

@@ -1,0 +1,46 @@
+"""Messages of Kafka: their positions and marks, and settings of the client."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from seqbayes.stream.urls import expand
+
+
+class Positions(Sequence[str]):
+    """Partition and offset of each message, computed on access."""
+
+    def __init__(self, messages: Sequence[Any]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __getitem__(self, i: Any) -> Any:
+        message = self._messages[i]
+        return f"{message.partition()}:{message.offset()}"
+
+
+def mark_of(message: Any) -> tuple[int, int]:
+    """Return the offset of a message and a checksum of its time and content."""
+    content = f"{message.timestamp()}".encode() + (message.value() or b"")
+    return message.offset(), zlib.crc32(content)
+
+
+def setting(value: str | int | float | bool) -> str | int | float | bool:
+    """Return the value of a setting, with environment variables."""
+    return expand(value) if isinstance(value, str) else value
+
+
+def _quiet() -> logging.Logger:
+    """Return a silent logger: errors are raised, or noted as `trouble`."""
+    logger = logging.getLogger("seqbayes.kafka")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger
+
+
+SILENT = _quiet()

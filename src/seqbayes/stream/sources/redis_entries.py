@@ -1,0 +1,87 @@
+"""Entries of a Redis stream, and clients that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from seqbayes.errors import PriorError
+
+
+def read_records(
+    entries: Sequence[Any], positions: list[str], field: bytes | None
+) -> tuple[list[Any], list[str], list[tuple[Any, bytes, str]]]:
+    """Return the records of entries, and the reasons for those that cannot be used."""
+    if field is not None:
+        try:
+            if all(entry[1][0] == field for entry in entries):
+                return [entry[1][1] for entry in entries], positions, []
+        except TypeError:  # an entry that was deleted
+            pass
+    kept: list[tuple[Any, str]] = []
+    refused: list[tuple[Any, bytes, str]] = []
+    for (_, cells), position in zip(entries, positions, strict=True):
+        record, why = _read_record(cells, field)
+        if why:
+            shown = b"" if cells is None else b" ".join(cells)[:1000]
+            refused.append((position, shown, why))
+        else:
+            kept.append((record, position))
+    return [record for record, _ in kept], [place for _, place in kept], refused
+
+
+def _read_record(cells: Sequence[bytes] | None, field: bytes | None) -> tuple[Any, str]:
+    """Return the record in the cells of an entry, or the reason why it is not a record."""
+    if cells is None:
+        return None, "the entry was deleted before it was read"
+    if field is None:
+        try:
+            texts = [cell.decode() for cell in cells]
+        except UnicodeDecodeError:
+            return None, "not UTF-8"
+        return dict(zip(texts[::2], texts[1::2], strict=True)), ""
+    for name, value in zip(cells[::2], cells[1::2], strict=True):
+        if name == field:
+            return value, ""
+    return None, f"the entry has no field {field.decode()!r}"
+
+
+def make_pool(url: str) -> Any:
+    """Return a pool that never retries a command: the answer of a read may be lost."""
+    try:
+        return redis.ConnectionPool.from_url(
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=30.0,
+            socket_connect_timeout=5.0,
+            socket_keepalive=True,
+        )
+    except ValueError:
+        raise PriorError(
+            "expected url 'redis://host:port/db', or one that begins with rediss:// or unix://"
+        ) from None
+
+
+def make_client(pool: Any) -> Any:
+    """Return a client with one connection: several could be exchanged unnoticed."""
+    client = redis.Redis(connection_pool=pool, single_connection_client=True)
+    for command in ("XREAD", "XREADGROUP", "XPENDING"):
+        client.set_response_callback(command, lambda response, **_: response)
+    return client
+
+
+def order_of(entry: str) -> tuple[int, int]:
+    """Return the sort key of an id.
+
+    Examples
+    --------
+    >>> order_of("1700000000000-2") < order_of("1700000000000-11")
+    True
+    """
+    moment, _, serial = entry.partition("-")
+    return int(moment), int(serial or 0)
