@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
@@ -28,6 +29,12 @@ class NormalHyperparameters(NamedTuple):
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
         return distributions.Normal(self.mean, self.variance + self.known_variance)
+
+    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
+        """Return a credible interval of the mean plus `z` standard deviations of the data."""
+        middle = self.mean + z * math.sqrt(self.known_variance)
+        reach = -float(sc.ndtri(tail)) * math.sqrt(self.variance)
+        return middle - reach, middle + reach
 
 
 @register

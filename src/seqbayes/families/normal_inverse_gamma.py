@@ -51,6 +51,16 @@ class NormalInverseGammaHyperparameters(NamedTuple):
         scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
         return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
 
+    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
+        """Return a credible interval of the mean plus `z` standard deviations of the data.
+
+        Their sum has a noncentral t distribution.
+        """
+        scale = math.sqrt(self.beta / (self.alpha * self.kappa))
+        offset = z * math.sqrt(self.kappa)
+        low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
+        return self.mean + scale * low, self.mean + scale * high
+
 
 class NormalInverseGammaBelief:
     """The joint distribution of (mean, variance); cdf, ppf and intervals are of the marginals."""

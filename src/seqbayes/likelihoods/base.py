@@ -95,6 +95,22 @@ class Likelihood:
         """Return the distribution of the next observation under hyperparameters."""
         raise NotImplementedError
 
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations.
+
+        None if it is not available under this likelihood.
+
+        Examples
+        --------
+        >>> from seqbayes import NormalInverseGamma
+        >>> waits = NormalInverseGamma()
+        >>> waits.learn_many([3, 5, 4, 4])
+        >>> low, high = waits.likelihood.quantile_interval(waits.posterior, 0.95, 0.9)
+        >>> round(low, 3), round(high, 3)
+        (4.672, 8.198)
+        """
+        return None
+
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the parameter `theta`."""
         raise NotImplementedError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, StudentT
@@ -167,6 +168,16 @@ class PowerLikelihood(PairLikelihood):
         if power == scale == 1.0:
             return base
         return predictive.Transformed(base, predictive.Power(1.0 / power, 1.0 / scale))
+
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations; None if two-sided."""
+        shape, scale, power, _, two_sided = self._form()
+        if two_sided:
+            return None
+        rates = gammaincinv(posterior.shape, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        with np.errstate(all="ignore"):
+            x = (gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
+        return tuple(sorted(x.tolist()))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the rate `theta`."""

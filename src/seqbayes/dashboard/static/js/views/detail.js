@@ -87,8 +87,10 @@ export class Detail {
     this.rule = new Rule();
     this.surprise = new Surprise(this.said);
     this.figures = h("dl", { class: "figures" });
+    this.more = h("dl", { class: "figures" });
+    this.details = h("details", null, h("summary", null, "Details"), this.more);
     this.says = h("p", { class: "hint mono" });
-    for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters"])
+    for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters", "quantiles"])
       this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
@@ -127,6 +129,7 @@ export class Detail {
         this.marginals?.element,
         this.chart.element,
         this.numeric ? this.curveTable : null,
+        this.details,
       ),
       history,
       this.stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
@@ -142,7 +145,7 @@ export class Detail {
       this.data.makers !== undefined && !this.store
         ? panel("Responsibilities", h("p", null, "Bayes’ rule, last event"), this.makers)
         : null,
-      panel("Next observation", h("p", null, "predictive"), this.predictive),
+      panel("Next observation", h("p", null, "predictive"), this.predictive, this.quantiles),
       this.store
         ? null
         : panel("Surprise", h("p", null, "−log predictive"), this.surprise.element),
@@ -213,6 +216,7 @@ export class Detail {
         )
       : null;
     this.seen = h("p", { class: "sub" });
+    const { description } = this.belief;
     return h(
       "div",
       { class: "page-head" },
@@ -232,6 +236,7 @@ export class Detail {
           keyName(this.data.key, this.name),
         ),
         this.seen,
+        description ? h("p", { class: "hint" }, description) : null,
       ),
       h("div", { class: "actions" }, compare, pin),
     );
@@ -283,7 +288,10 @@ export class Detail {
     const card = this.data;
     this.#fit();
     this.chart.update(card, this.measure);
-    this.figures.replaceChildren(...figures(card, this.measure));
+    const [main, more] = figures(card, this.measure, this.belief);
+    this.figures.replaceChildren(...main);
+    if (!this.more.querySelector(":popover-open")) this.more.replaceChildren(...more);
+    this.details.hidden = !more.length;
     this.#tick();
   }
 
@@ -291,6 +299,7 @@ export class Detail {
     const { n, updated } = this.data;
     const speed = faded(this.data.rate, this.told);
     const model = [
+      this.belief.title,
       this.belief.prior,
       this.belief.likelihood,
       this.belief.half_life && `half-life ${this.belief.half_life}`,
@@ -330,6 +339,7 @@ export class Detail {
     );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.predictive.replaceChildren(...next(data.predictive, this.belief));
+    this.quantiles.replaceChildren(tables.quantiles(data.quantiles, this.belief));
     if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
     if (data.history) this.#past(data.history);
