@@ -7,6 +7,7 @@ import { chartOf, compares, isNumeric } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
+import { downloads } from "../exports.js";
 import { faded } from "../fade.js";
 import {
   ago,
@@ -16,6 +17,7 @@ import {
   measureOf,
   nameless,
   observed,
+  plain,
   rate,
   scale,
   visible,
@@ -118,6 +120,10 @@ export class Detail {
       ),
       this.history.element,
       this.pastTable,
+      downloads(`${this.title} history`, {
+        element: () => this.history.element,
+        rows: () => this.#historyRows(),
+      }),
     );
     return h(
       "div",
@@ -130,6 +136,7 @@ export class Detail {
         this.chart.element,
         this.numeric ? this.curveTable : null,
         this.details,
+        downloads(`${this.title} belief`, { element: () => this.chart.element, rows: () => this.#curveRows() }),
       ),
       history,
       this.stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
@@ -145,10 +152,27 @@ export class Detail {
       this.data.makers !== undefined && !this.store
         ? panel("Responsibilities", h("p", null, "Bayes’ rule, last event"), this.makers)
         : null,
-      panel("Next observation", h("p", null, "predictive"), this.predictive, this.quantiles),
+      panel(
+        "Next observation",
+        h("p", null, "predictive"),
+        this.predictive,
+        this.quantiles,
+        downloads(`${this.title} predictive`, {
+          element: () => this.predictive,
+          rows: () => this.#predictiveRows(),
+        }),
+      ),
       this.store
         ? null
-        : panel("Surprise", h("p", null, "−log predictive"), this.surprise.element),
+        : panel(
+            "Surprise",
+            h("p", null, "−log predictive"),
+            this.surprise.element,
+            downloads(`${this.title} surprise`, {
+              element: () => this.surprise.element,
+              rows: () => this.#surpriseRows(),
+            }),
+          ),
       panel("Model", null, this.parameters, this.says),
       this.store
         ? h(
@@ -160,6 +184,51 @@ export class Detail {
           )
         : null,
     );
+  }
+
+  /* The numbers of the charts. */
+
+  #curveRows() {
+    const { density, shares, fields, components } = this.data;
+    if (!density) {
+      const rows = (shares ?? fields ?? components ?? []).map((each) => [
+        each.label ?? each.name,
+        each.mean ?? each.weight,
+        ...(each.interval ?? [null, null]),
+      ]);
+      return [["name", "mean", "low", "high"], ...rows];
+    }
+    const of = plain(this.measure);
+    const at = (ys, i) => ys?.[i] ?? null;
+    const { x, posterior, prior, likelihood } = density;
+    const rows = x.map((value, i) => [of(value), posterior[i], at(prior, i), at(likelihood, i)]);
+    return [["value", "posterior", "prior", "likelihood of the last event"], ...rows];
+  }
+
+  #historyRows() {
+    const { history } = this.data;
+    const of = plain(history.part ? measureOf(history) : this.measure);
+    const rows = history.t.map((t, i) => [
+      new Date(1000 * t).toISOString(),
+      ...[history.mean, history.low, history.high].map((ys) => of(ys[i])),
+    ]);
+    return [["time", history.part || "mean", "low", "high"], ...rows];
+  }
+
+  #predictiveRows() {
+    const { predictive: found } = this.data;
+    if (!found || found.lines)
+      return [["name", "mean"], ...(found?.lines ?? []).map(({ name, mean }) => [name, mean])];
+    return [["observation", found.kind === "pdf" ? "density" : "probability"], ...found.x.map((x, i) => [x, found.p[i]])];
+  }
+
+  #surpriseRows() {
+    const rows = (this.data.recent ?? []).map(({ at, x, surprise }) => [
+      new Date(1000 * at).toISOString(),
+      this.said(x),
+      surprise,
+    ]);
+    return [["time", "observation", "surprise in nats"], ...rows];
   }
 
   // The number, of several, whose history is shown.
