@@ -180,7 +180,7 @@ export function parameters(prior, posterior) {
   );
 }
 
-/** Quantiles of observations; empty if there are none. */
+/** Quantiles of observations; empty without quantiles. */
 export function quantiles(found, { unit }) {
   if (!found) return "";
   const rows = found.map(({ p, x, interval }) => {
