@@ -160,6 +160,11 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         return cls(low + (high - low) / 2.0, deviation**2, known_variance, likelihood, seed)
 
     @property
+    def two_sample(self) -> str:
+        """How a sequential test compares two samples: by their means, of known variance."""
+        return "normal"
+
+    @property
     def prior(self) -> NormalHyperparameters:
         """The prior's hyperparameters."""
         return NormalHyperparameters(self.prior_mean, self.prior_variance, self.known_variance)

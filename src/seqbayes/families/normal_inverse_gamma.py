@@ -318,6 +318,11 @@ class NormalInverseGamma(
         return cls(mean, strength, alpha, variance * (alpha - 1.0), likelihood, seed)
 
     @property
+    def two_sample(self) -> str:
+        """How a sequential test compares two samples: by their means, of unknown variance."""
+        return "student"
+
+    @property
     def prior(self) -> NormalInverseGammaHyperparameters:
         """The prior's hyperparameters."""
         return NormalInverseGammaHyperparameters(self.prior_mean, self.kappa, self.alpha, self.beta)

@@ -63,6 +63,13 @@ class Likelihood:
     parameter_meaning: ClassVar[str] = ""
     """What a value of the parameter means, if it has a unit: "events per unit of time"."""
 
+    two_sample: ClassVar[str] = ""
+    """How a sequential test compares two samples; empty if there is no such test.
+
+    "trials" (successes and failures), "labels" (the counts of one label), "events" (counts in known
+    exposures) or "scale" (sums of Gamma variables of known shapes).
+    """
+
     reciprocal_meaning: ClassVar[str] = ""
     """What one divided by the parameter means, such as a duration; empty if it means nothing."""
 

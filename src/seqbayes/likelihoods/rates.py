@@ -40,6 +40,7 @@ class Poisson(PairLikelihood):
     exposure: float | None = 1.0
 
     varying = "exposure"
+    two_sample = "events"
     parameter_meaning = "events per unit of exposure"
     reciprocal_meaning = "exposure per event"
 
@@ -88,6 +89,8 @@ class Poisson(PairLikelihood):
 @dataclass(frozen=True, slots=True)
 class PowerLikelihood(PairLikelihood):
     """Observations x for which scale |x - origin|**power is Gamma of known shape, rate theta."""
+
+    two_sample = "scale"
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         """Return (shape, scale, power, origin, two-sided)."""
@@ -333,6 +336,8 @@ class Pareto(PairLikelihood):
     """
 
     scale: float = 1.0
+
+    two_sample = "scale"
 
     def __post_init__(self) -> None:
         self._set("scale", check_parameter("scale", self.scale))
