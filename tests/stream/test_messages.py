@@ -92,7 +92,7 @@ def test_a_query_of_a_missing_database(place, capsys):
     assert "(missing.db): unable to open database file" in err
 
 
-PACKED = gzip.compress(EVENTS)
+PACKED = gzip.compress(EVENTS, mtime=0)
 ARRAY = b"[\n" + EVENTS.replace(b"}\n", b"},\n").rstrip(b",\n") + b"\n]\n"
 
 
@@ -104,6 +104,7 @@ ARRAY = b"[\n" + EVENTS.replace(b"}\n", b"},\n").rstrip(b",\n") + b"\n]\n"
         ("e", b"\x7fELF\0\0\1\r\0\n", "the input looks like binary data"),
         ("e.json", ARRAY, "the input is a JSON array, not an object per line: convert it first"),
     ],
+    ids=["cut", "not compressed", "binary", "array"],
 )
 def test_a_file_of_another_format(name, data, message, place, capsys):
     (place / name).write_bytes(data)
@@ -117,3 +118,16 @@ def test_a_misspelt_state(capsys):
     assert status == 2
     assert "no state 'betta': expected one of beta" in err
     assert "did you mean 'beta'?" in err
+
+
+def test_an_unknown_source_of_dead_letters(capsys):
+    assert call(capsys, "run", "c.toml")[0] == 0
+    status, err = call(capsys, "dead-letters", "b.db", "--source", "e")
+    assert status == 1
+    assert "b.db has no source 'e'; sources: file:" in err
+
+
+def test_a_configuration_that_exists(capsys):
+    status, err = call(capsys, "init", "c.toml")
+    assert status == 2
+    assert "c.toml: file exists; name another one: seqbayes init other.toml" in err
