@@ -21,6 +21,7 @@ def test_the_document_names_every_route_of_the_api(serve):
     known = {p for p in routes(serve(HTTP).site) if p.startswith(("/api/", "/metrics"))}
     general = {
         "/api/beliefs/{rest}": {"/api/beliefs/{name}", "/api/beliefs/{name}/{key}"},
+        "/api/choose/{rest}": {"/api/choose/{name}"},
         "/api/compare/{rest}": {"/api/compare/{name}"},
         "/api/replay/{story}": {"/api/replay/mms", "/api/replay/coins"},
         "/api/openapi.json": set(),

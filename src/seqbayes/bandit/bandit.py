@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from river.base import Base
 
-from seqbayes.bandit.rules import Candidates, Rule, Thompson, sample
+from seqbayes.bandit.rules import RandomCandidates, Rule, Thompson, sample, shares_of
 from seqbayes.checks import check_seed
 from seqbayes.compare import BETTER, number_of
 from seqbayes.distributions import Distribution
@@ -67,7 +67,8 @@ class Bandit(Base):
 
     Notes
     -----
-    An arm whose belief is improper, as under a flat prior before any reward, is chosen first.
+    An arm whose belief is improper, as under a flat prior before any reward, is chosen first. Of
+    several such arms, and of those in their burn-in, each is chosen with the same probability.
 
     References
     ----------
@@ -169,7 +170,7 @@ class Bandit(Base):
         arms = self._checked(arm_ids)
         first = self._first(arms)
         if first:
-            return first[0]
+            return self._rng.choice(first)
         if self.min_share and self._rng.random() < len(arms) * self.min_share:
             return self._rng.choice(arms)
         return self._rule.pick(self._candidates(arms))
@@ -190,13 +191,8 @@ class Bandit(Base):
         arms = tuple(self._checked(arm_ids))
         found = self._shares.get(arms)
         if found is None:
-            first = self._first(arms)
-            if first:
-                found = {arm: float(arm == first[0]) for arm in arms}
-            else:
-                rest = 1.0 - len(arms) * self.min_share
-                shares = self._rule.shares(self._candidates(arms))
-                found = {arm: self.min_share + rest * shares[arm] for arm in arms}
+            candidates, first = self._candidates(arms), self._first(arms)
+            found = shares_of(self._rule, candidates, first, self.min_share)
             self._shares[arms] = found
         return dict(found)
 
@@ -279,9 +275,9 @@ class Bandit(Base):
             raise PriorError(f"min_share={self.min_share} is too large for {len(arms)} arms")
         return arms
 
-    def _candidates(self, arms: Sequence[Any]) -> Candidates:
-        return Candidates(
-            arms, self._number, self._draw, self.better, self._n, self._rng, self._generator
+    def _candidates(self, arms: Sequence[Any]) -> RandomCandidates:
+        return RandomCandidates(
+            arms, self._number, self.better, self._n, self._draw, self._rng, self._generator
         )
 
     def _first(self, arms: Sequence[Any]) -> list[Any]:

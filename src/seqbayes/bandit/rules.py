@@ -25,35 +25,21 @@ class Candidates:
         The arms that can be chosen.
     number_of
         Returns the distribution of an arm's expected reward.
-    draw
-        Returns a draw from that distribution.
     better
         Whether the "higher" or the "lower" reward is better.
     n
         Number of rewards that were learned.
-    rng, generator
-        Sources of random numbers.
     """
 
-    __slots__ = ("arms", "better", "draw", "generator", "n", "number_of", "rng", "sign")
+    __slots__ = ("arms", "better", "n", "number_of", "sign")
 
     def __init__(
-        self,
-        arms: Sequence[Arm],
-        number_of: Callable[[Arm], Distribution],
-        draw: Callable[[Arm], float],
-        better: str,
-        n: int,
-        rng: random.Random,
-        generator: np.random.Generator,
+        self, arms: Sequence[Arm], number_of: Callable[[Arm], Distribution], better: str, n: int
     ) -> None:
         self.arms = arms
         self.number_of = number_of
-        self.draw = draw
         self.better = better
         self.n = n
-        self.rng = rng
-        self.generator = generator
         self.sign = 1.0 if better == "higher" else -1.0
 
     def p_best(self) -> dict[Arm, float]:
@@ -61,6 +47,44 @@ class Candidates:
         if len(self.arms) == 1:
             return {self.arms[0]: 1.0}
         return p_best({arm: self.number_of(arm) for arm in self.arms}, better=self.better)
+
+    def maxima(self, score: Callable[[Distribution], float]) -> list[Arm]:
+        """Return the arms with the best score; an arm whose score does not exist has the best."""
+        scores = {arm: self.sign * score(self.number_of(arm)) for arm in self.arms}
+        unknown = [arm for arm, value in scores.items() if math.isnan(value)]
+        highest = max(scores.values()) if not unknown else math.nan
+        return unknown or [arm for arm, value in scores.items() if value == highest]
+
+
+class RandomCandidates(Candidates):
+    """Candidates with random numbers, for the choice of one arm.
+
+    Parameters
+    ----------
+    arms, number_of, better, n
+        As for `Candidates`.
+    draw
+        Returns a draw from the belief about an arm's expected reward.
+    rng, generator
+        Sources of random numbers.
+    """
+
+    __slots__ = ("draw", "generator", "rng")
+
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        number_of: Callable[[Arm], Distribution],
+        better: str,
+        n: int,
+        draw: Callable[[Arm], float],
+        rng: random.Random,
+        generator: np.random.Generator,
+    ) -> None:
+        super().__init__(arms, number_of, better, n)
+        self.draw = draw
+        self.rng = rng
+        self.generator = generator
 
     def sample_best(self) -> Arm:
         """Return the best arm of one draw from the belief about each."""
@@ -83,13 +107,6 @@ class Candidates:
         # Such draws are rare: use their exact probabilities.
         return sample(others_given_not(self.p_best(), arm), self.rng)
 
-    def maxima(self, score: Callable[[Distribution], float]) -> list[Arm]:
-        """Return the arms with the best score; an arm whose score does not exist has the best."""
-        scores = {arm: self.sign * score(self.number_of(arm)) for arm in self.arms}
-        unknown = [arm for arm, value in scores.items() if math.isnan(value)]
-        highest = max(scores.values()) if not unknown else math.nan
-        return unknown or [arm for arm, value in scores.items() if value == highest]
-
 
 class Rule(ABC):
     """A rule of choice between arms."""
@@ -99,7 +116,7 @@ class Rule(ABC):
         """Return the exact probability with which each arm is chosen."""
 
     @abstractmethod
-    def pick(self, candidates: Candidates) -> Arm:
+    def pick(self, candidates: RandomCandidates) -> Arm:
         """Choose an arm with these probabilities."""
 
     def __repr__(self) -> str:
@@ -135,7 +152,7 @@ class Thompson(Rule):
         """Return the probabilities of being the best."""
         return candidates.p_best()
 
-    def pick(self, candidates: Candidates) -> Arm:
+    def pick(self, candidates: RandomCandidates) -> Arm:
         """Choose the arm with the best draw."""
         return candidates.sample_best()
 
@@ -187,7 +204,7 @@ class TopTwo(Rule):
                 shares[other] += (1.0 - self.beta) * p * share
         return shares if len(first) > 1 else first
 
-    def pick(self, candidates: Candidates) -> Arm:
+    def pick(self, candidates: RandomCandidates) -> Arm:
         """Choose the best arm of a draw, or the best other one."""
         first = candidates.sample_best()
         if len(candidates.arms) == 1 or candidates.rng.random() < self.beta:
@@ -207,7 +224,7 @@ class BestScore(Rule):
         best = self.best(candidates)
         return {arm: 1.0 / len(best) if arm in best else 0.0 for arm in candidates.arms}
 
-    def pick(self, candidates: Candidates) -> Arm:
+    def pick(self, candidates: RandomCandidates) -> Arm:
         """Choose an arm with the best score."""
         best = self.best(candidates)
         return best[0] if len(best) == 1 else candidates.rng.choice(best)
@@ -262,6 +279,38 @@ class Greedy(BestScore):
     def best(self, candidates: Candidates) -> list[Arm]:
         """Return the arms with the best posterior mean."""
         return candidates.maxima(lambda number: math.nan if number.mean is None else number.mean)
+
+
+RULES: dict[str, type[Rule]] = {
+    "thompson": Thompson,
+    "top-two": TopTwo,
+    "bayes-ucb": BayesUCB,
+    "greedy": Greedy,
+}
+"""The rules by their names in configurations."""
+
+
+def shares_of(
+    rule: Rule, candidates: Candidates, first: Sequence[Arm], min_share: float
+) -> dict[Arm, float]:
+    """Return the probability of each arm to be chosen.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    candidates
+        The arms.
+    first
+        Arms of which one must be chosen before the rule is used, if any.
+    min_share
+        Smallest probability of each arm.
+    """
+    if first:
+        return {arm: 1.0 / len(first) if arm in first else 0.0 for arm in candidates.arms}
+    rest = 1.0 - len(candidates.arms) * min_share
+    shares = rule.shares(candidates)
+    return {arm: min_share + rest * shares[arm] for arm in candidates.arms}
 
 
 def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:

@@ -1,24 +1,11 @@
-"""Decide between beliefs: which is best, how sure that is, and when to stop."""
+"""Decide between beliefs: which is best, how sure that is, and what a wrong choice would cost."""
 
 from typing import Any
 
-from seqbayes.compare.comparison import Comparison, Difference, compare, number_of, p_best
-from seqbayes.compare.gate import Decision, Gate, decide
-from seqbayes.compare.planning import BETTER, plan
+from seqbayes.compare.comparison import BETTER, Comparison, Difference, compare, number_of, p_best
 from seqbayes.misplaced import missing
 
-__all__ = [
-    "BETTER",
-    "Comparison",
-    "Decision",
-    "Difference",
-    "Gate",
-    "compare",
-    "decide",
-    "number_of",
-    "p_best",
-    "plan",
-]
+__all__ = ["BETTER", "Comparison", "Difference", "compare", "number_of", "p_best"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -65,6 +65,40 @@ class Client(ClientMethods):
             headers["Idempotency-Key"] = key
         body = b"\n".join(map(msgspec.json.encode, events))
         response = self._send(self._connection, "POST", "/api/events", body, headers)
+        return _read(response, schema.Outcome, (200, 422))
+
+    def choose(
+        self, name: str, contexts: Iterable[Mapping[str, Any]] = ({},)
+    ) -> list[schema.Decided]:
+        """Choose an arm for each context.
+
+        Parameters
+        ----------
+        name
+            Name of a choice of the configuration.
+        contexts
+            The values of the other key fields of its belief.
+        """
+        path, body = f"/api/choose/{quote(name, safe='')}", msgspec.json.encode(list(contexts))
+        headers = {"Content-Type": "application/json", **self._headers}
+        response = self._send(self._connection, "POST", path, body, headers)
+        return _read(response, schema.Decisions).decisions
+
+    def reward(self, decision: str, reward: Any, event: Mapping[str, Any] = {}) -> schema.Outcome:
+        """Post the reward of a decision, and return when it is committed; a repetition is ignored.
+
+        Parameters
+        ----------
+        decision
+            The decision id that `choose` returned.
+        reward
+            The observed value.
+        event
+            Further fields of the event, such as its time.
+        """
+        body = msgspec.json.encode(schema.RewardBody(decision, reward, dict(event)))
+        headers = {"Content-Type": "application/json", **self._headers}
+        response = self._send(self._connection, "POST", "/api/reward", body, headers)
         return _read(response, schema.Outcome, (200, 422))
 
     def stream(self, last: str = "", **query: Any) -> Iterator[tuple[str, Any, str]]:

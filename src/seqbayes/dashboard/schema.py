@@ -8,6 +8,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from seqbayes.events.display import Display
+from seqbayes.stream.choices import Decided as Decided
+from seqbayes.stream.choices import RewardBody as RewardBody
 from seqbayes.stream.sources.posted import Outcome as Outcome
 
 Number = float | None
@@ -189,10 +191,15 @@ class Responsibilities(Struct):
     components: list[Responsibility]
 
 
+class Decisions(Struct):
+    """An arm for each context, in their order."""
+
+    decisions: list[Decided]
+
+
 class Card(Estimate, kw_only=True):
     """Summary of a key of a belief; the fields depend on its kind.
 
-    `p_above` is the probability to exceed the configured threshold.
     The components of a mixture that is not `settled` may still exchange their names. They are
     fitted to at least four fifths of the events buffered for its `start`.
     """
@@ -204,7 +211,6 @@ class Card(Estimate, kw_only=True):
     updated: float
     since: float
     spark: Spark
-    p_above: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
     settled: bool | UnsetType = UNSET
     start: Start | UnsetType = UNSET
@@ -232,14 +238,6 @@ class PredictiveCurve(Struct):
     mean: Number | UnsetType = UNSET
     interval: Interval | UnsetType = UNSET
     lines: list[NamedEstimate] | UnsetType = UNSET
-
-
-class Quantile(Struct):
-    """A quantile of the next observation, with a credible interval of that of all observations."""
-
-    p: float
-    x: Number
-    interval: Interval
 
 
 class HistoryCurve(Spark, kw_only=True):
@@ -292,7 +290,6 @@ class Detail(Card, kw_only=True):
     text: str
     log_evidence: Number
     predictive: PredictiveCurve | None
-    quantiles: list[Quantile] | None
     history: HistoryCurve
     recent: list[Recent]
     steps: list[BayesStep]
@@ -438,7 +435,7 @@ class StoryOpening(Struct):
 
 ANSWERS = (
     Error, BeliefList, Cards, Detail, Comparison, DeadLetterList, Health, Session, Ok, Steps,
-    StoryOpening, Outcome,
+    StoryOpening, Outcome, Decisions, RewardBody,
 )  # fmt: skip
 
 

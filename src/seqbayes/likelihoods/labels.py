@@ -22,7 +22,6 @@ class LabelLikelihood(Likelihood):
     __slots__ = ()
 
     labelled = True
-    two_sample = "labels"
 
     @property
     def observation_kind(self) -> str:

@@ -40,7 +40,6 @@ class Bernoulli(PairLikelihood):
     """
 
     labelled = True
-    two_sample = "trials"
 
     @property
     def observation_kind(self) -> str:
@@ -130,7 +129,6 @@ class Binomial(PairLikelihood):
     trials: int | None = None
 
     varying = "trials"
-    two_sample = "trials"
 
     def __post_init__(self) -> None:
         if self.trials is not None:

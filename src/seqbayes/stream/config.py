@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +22,9 @@ from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ConfigError, ErrorList, guess, join
 from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
 from seqbayes.stream.stores import check_url, open_store
+
+if TYPE_CHECKING:
+    from seqbayes.stream.choices import Chooser
 
 _Duration = str | int | float
 
@@ -60,6 +63,7 @@ class Root(msgspec.Struct):
     commit: dict[str, Any] = {}
     history: dict[str, Any] | bool = {}
     dead_letters: dict[str, Any] = {}
+    choice: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Config:
         Parameters of `History`; None keeps no history.
     most_dead_letters
         Limit of the dead letters in the store.
+    choices
+        Choices between keys of the beliefs, by name.
     """
 
     store: str
@@ -88,6 +94,7 @@ class Config:
     pace: Pace
     history: Mapping[str, Any] | None
     most_dead_letters: int
+    choices: Mapping[str, Chooser]
 
     def open_source(self) -> Source:
         """Open the source."""
@@ -140,15 +147,6 @@ def load_config(path: str | Path) -> Config:
     return parse_config(Path(path).read_bytes(), str(path))
 
 
-_TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
-
-
-def _name_table(found: re.Match[str]) -> str:
-    """Return the message for a table that is declared twice."""
-    path = ".".join(re.findall(r"'([^']*)'", found[1]))
-    return f"the table [{path}] is given twice"
-
-
 def parse_config(text: bytes, name: str = "the configuration") -> Config:
     """Read a configuration from the text of a TOML file; see `load_config`.
 
@@ -170,8 +168,7 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
     except tomllib.TOMLDecodeError as error:
         last = text.rstrip().count(b"\n") + 1
         reason = str(error).replace("at end of document", f"at line {last}, the last one")
-        reason = reason.replace("Cannot overwrite a value", "this key is given twice in its table")
-        raise ConfigError(name, [_TWICE.sub(_name_table, reason)]) from None
+        raise ConfigError(name, [reason]) from None
     errors = ErrorList()
     config = _read(document, errors)
     if config is None or errors.found:
@@ -192,9 +189,10 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
         errors.note("dead_letters.most", f"expected a number >= 0, got {letters.most}")
     if isinstance(given.get("store"), str):
         errors.attempt("store", lambda: check_url(given["store"]))
+    choices = _choices(given.get("choice", {}), beliefs, source, errors)
     if root is None or source is None or pace is None or letters is None:
         return None
-    return Config(root.store, source, beliefs, pace, history, letters.most)
+    return Config(root.store, source, beliefs, pace, history, letters.most, choices)
 
 
 def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
@@ -320,6 +318,34 @@ def _belief(
             display,
         ),
     )
+
+
+def _choices(
+    tables: Any,
+    beliefs: Sequence[Belief],
+    source: tuple[type[Source], Mapping[str, Any]] | None,
+    errors: ErrorList,
+) -> dict[str, Chooser]:
+    if not tables or not isinstance(tables, Mapping):
+        return {}
+    from seqbayes.stream.choices import ChoiceTable, Chooser
+
+    if source is not None and not (source[0].kind == "http" and source[1].get("id")):
+        errors.note("choice", "it needs a source of kind = 'http' with an id, for the rewards")
+    named, found = {belief.name: belief for belief in beliefs}, {}
+    for name, given in tables.items():
+        path = join("choice", name)
+        table = errors.read(path, given, ChoiceTable)
+        if table is None:
+            continue
+        if table.belief not in named:
+            if not errors.within(join("belief", table.belief)):
+                errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
+            continue
+        chooser = errors.attempt(path, partial(Chooser, name, table, named[table.belief]))
+        if chooser is not None:
+            found[name] = chooser
+    return found
 
 
 def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:

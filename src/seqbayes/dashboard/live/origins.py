@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from seqbayes.dashboard.live import about as describe
 from seqbayes.dashboard.live.arrivals import Arrivals
@@ -19,6 +19,9 @@ from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Source
 from seqbayes.stream.stores import Runner as StoredRunner
 from seqbayes.stream.stores import StoreError, StoreReader
+
+if TYPE_CHECKING:
+    from seqbayes.stream.choices import Chooser
 
 STALLED = 1.5
 """Seconds without a step of the pipeline or an answer of the store that count as stalled."""
@@ -33,6 +36,11 @@ class Origin:
     def source(self) -> Source | None:
         """The source of the pipeline; None without a pipeline, and until it is open."""
         return None
+
+    @property
+    def choosers(self) -> Mapping[str, Chooser]:
+        """The choices of the configuration, by name."""
+        return {}
 
     def begin(self, board: Board) -> None:
         """Show the contents of the store; call when the pipeline is open."""
@@ -80,6 +88,11 @@ class PipelineOrigin(Origin):
     def source(self) -> Source | None:
         """The source of the pipeline; None until it is open."""
         return self.runner.source
+
+    @property
+    def choosers(self) -> Mapping[str, Chooser]:
+        """The choices of the configuration, by name."""
+        return self.config.choices
 
     def watch(self, keys: dict[str, list[str]]) -> None:
         """Publish all events of these keys."""

@@ -19,6 +19,7 @@ from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.api import Reads
 from seqbayes.dashboard.server.comparisons import Comparisons
+from seqbayes.dashboard.server.decide import Decide
 from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.ingest import Ingest
@@ -89,7 +90,10 @@ class Site:
             "/login": pages.login_page,
             "/embed/{rest:path}": pages.embed,
         }
+        decide = Decide(self.hub)
         posted = {
+            "/api/choose/{rest:path}": decide.choose,
+            "/api/reward": decide.reward,
             "/api/replay/{story}": stories.begin,
             "/api/events": Ingest(lambda: self.hub.origin.source).post,
             "/login": pages.login,

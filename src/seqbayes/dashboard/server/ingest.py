@@ -37,45 +37,61 @@ class Ingest:
 
     async def post(self, request: Request) -> Response:
         """Accept one event, an array, or lines of JSON."""
-        source = self._source()
-        if not isinstance(source, http.Http):
-            raise Refusal(
-                409, "this server does not accept events: that needs a source of kind = 'http'"
-            )
+        source = http_source(self._source())
         kind = _kind(request)
         body = await body_of(request, source.longest)
         given = _request(body, kind, source.id, _key(request))
-        outcome, again = await self._commit(source, given)
+        outcome, again = await commit(source, given)
         refused = outcome.unused > 0 and outcome.accepted == 0
         headers = {"idempotent-replayed": "true"} if again else {}
         return answer(request, outcome, 422 if refused else 200, headers)
 
-    @staticmethod
-    async def _commit(
-        source: http.Http, given: posted.PostedRequest
-    ) -> tuple[posted.Outcome, bool]:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()
 
-        def settle(outcome: posted.Outcome | None, again: bool) -> None:
-            if not done.done():
-                done.set_result((outcome, again))
+def http_source(source: Any) -> http.Http:
+    """Return the source to which events are posted.
 
-        given.done = lambda outcome, again: _call(loop, settle, outcome, again)
-        try:
-            source.offer(given)
-            outcome, again = await asyncio.wait_for(done, PATIENCE)
-        except posted.BusyError as busy:
-            headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
-            raise Refusal(429, str(busy), headers) from None
-        except posted.ReusedError as reused:
-            raise Refusal(422, str(reused)) from None
-        except (posted.ClosedError, TimeoutError):
-            outcome = None
-        if outcome is None:
-            reason = "the commit is uncertain: try again with the same Idempotency-Key"
-            raise Refusal(503, reason, {"retry-after": "1"})
-        return outcome, again
+    Raises
+    ------
+    Refusal
+        If the source of this server does not accept posted events.
+    """
+    if not isinstance(source, http.Http):
+        raise Refusal(
+            409, "this server does not accept events: that needs a source of kind = 'http'"
+        )
+    return source
+
+
+async def commit(source: http.Http, given: posted.PostedRequest) -> tuple[posted.Outcome, bool]:
+    """Return the outcome of a request when it is committed, and whether it is an earlier one's.
+
+    Raises
+    ------
+    Refusal
+        If it is not committed.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()
+
+    def settle(outcome: posted.Outcome | None, again: bool) -> None:
+        if not done.done():
+            done.set_result((outcome, again))
+
+    given.done = lambda outcome, again: _call(loop, settle, outcome, again)
+    try:
+        source.offer(given)
+        outcome, again = await asyncio.wait_for(done, PATIENCE)
+    except posted.BusyError as busy:
+        headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
+        raise Refusal(429, str(busy), headers) from None
+    except posted.ReusedError as reused:
+        raise Refusal(422, str(reused)) from None
+    except (posted.ClosedError, TimeoutError):
+        outcome = None
+    if outcome is None:
+        reason = "the commit is uncertain: try again with the same Idempotency-Key"
+        raise Refusal(503, reason, {"retry-after": "1"})
+    return outcome, again
 
 
 def _call(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: Any) -> None:

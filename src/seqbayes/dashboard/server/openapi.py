@@ -66,7 +66,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"bearer": []}],
-        "paths": {**_read_paths(), **_write_paths(), **_story_paths()},
+        "paths": {**_read_paths(), **_write_paths(), **_choice_paths(), **_story_paths()},
         "components": {"schemas": _components(), "securitySchemes": {"bearer": bearer}},
     }
 
@@ -260,6 +260,41 @@ def _write_paths() -> dict[str, Any]:
             }
         }
     }
+
+
+def _choice_paths() -> dict[str, Any]:
+    context = {"type": "object"}
+    contexts = {"anyOf": [context, {"type": "array", "items": context}]}
+    reward = _refer(schema.RewardBody)
+    rewards = {"anyOf": [reward, {"type": "array", "items": reward}]}
+    chosen = _responses({"content": _content(schema.Decisions)}, 403, 404, 408, 409, 413, 422)
+    learned = _responses({"content": _content(schema.Outcome)}, 403, 408, 409, 413, 422, 429, 503)
+    refused = {"anyOf": [_refer(schema.Outcome), _refer(schema.Error)]}
+    learned["422"]["content"] = {JSON: {"schema": refused}}
+
+    def post(name: str, summary: str, body: Any, responses: Any, *parameters: Any) -> Any:
+        return {
+            "post": {
+                "operationId": name,
+                "summary": summary,
+                "security": [{"bearer": []}],
+                "parameters": list(parameters),
+                "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+                "responses": responses,
+            }
+        }
+
+    choice = _in_path("name", "The name of a choice.")
+    return {
+        "/api/choose/{name}": post(
+            "choose", "Choose an arm for one context, or for each of an array.", contexts, chosen,
+            choice,
+        ),
+        "/api/reward": post(
+            "reward", "Post rewards of decisions; the answer comes when they are committed.",
+            rewards, learned,
+        ),
+    }  # fmt: skip
 
 
 def _story_paths() -> dict[str, Any]:

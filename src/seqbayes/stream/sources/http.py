@@ -104,6 +104,11 @@ class Http(Source):
         with self._condition:
             self._seen.recall(ids)
 
+    def too_late(self, identity: str) -> bool:
+        """Whether a reward may have been learned, but its identity is no longer remembered."""
+        with self._condition:
+            return self._seen.too_late(identity)
+
     def offer(self, request: PostedRequest) -> None:
         """Queue a request; its `done` is called when it is committed.
 

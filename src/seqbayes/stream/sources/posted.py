@@ -127,6 +127,25 @@ def key_of(identity: str) -> str:
     return f"e:{identity}"
 
 
+REWARD = "reward:"
+"""How the identities of rewards begin; see `seqbayes.stream.choices`."""
+
+_HORIZON = "h:rewards"
+
+
+def decided_at(identity: str) -> int | None:
+    """Return when the decision of a reward was made, in ms since 1970; None for other events.
+
+    Examples
+    --------
+    >>> decided_at("reward:1714521600000-Hq2"), decided_at("order-7")
+    (1714521600000, None)
+    """
+    text, _, nonce = identity.removeprefix(REWARD).partition("-")
+    known = identity.startswith(REWARD) and nonce and text.isascii() and text.isdecimal()
+    return int(text) if known else None
+
+
 def read_identity(record: bytes, field: str) -> str | None:
     """Return the identity of an event that was accepted earlier; None if it has none.
 
@@ -149,9 +168,16 @@ class SeenIds:
     ----------
     most
         How many identities of events and requests are remembered, the newest ones.
+
+    Attributes
+    ----------
+    horizon
+        When the newest decision was made whose reward is no longer remembered, in ms since 1970.
+        Rewards of decisions up to then may have been learned, and are not learned again.
     """
 
     def __init__(self, most: int) -> None:
+        self.horizon = -1
         self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
         self._number = 0
@@ -162,12 +188,20 @@ class SeenIds:
     def recall(self, ids: Iterable[SeenId]) -> None:
         """Load what was committed, oldest first."""
         for identity, number, note in ids:
-            self._known[identity] = note if identity.startswith("k:") else ""
             self._number = number
+            if identity == _HORIZON:
+                self.horizon = int(note)
+            else:
+                self._known[identity] = note if identity.startswith("k:") else ""
 
     def has(self, identity: str) -> bool:
         """Whether an event with this identity was learned, or is being learned."""
         return key_of(identity) in self._known or identity in self._pending
+
+    def too_late(self, identity: str) -> bool:
+        """Whether an event is the reward of a decision so old that it may have been learned."""
+        decided = decided_at(identity)
+        return decided is not None and decided <= self.horizon and not self.has(identity)
 
     def note(self, key: str) -> RequestNote | None:
         """Return what is known of a committed request with this key."""
@@ -178,7 +212,7 @@ class SeenIds:
         """Omit events of a request that were learned before or repeat an earlier line."""
         first: dict[str, int] = {}
         for place, identity in enumerate(request.ids):
-            if self.has(identity):
+            if self.has(identity) or self.too_late(identity):
                 request.duplicates += 1
             elif identity in first:
                 request.repeated[request.lines[place]] = request.lines[first[identity]]
@@ -198,8 +232,18 @@ class SeenIds:
         if request.key:
             note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
             self._add(changes, f"k:{request.key}", note, note)
+        self._forget(changes)
+
+    def _forget(self, changes: Changes) -> None:
+        horizon = self.horizon
         while len(self._known) > self._most:
-            changes.forgotten.append(self._known.popitem(last=False)[0])
+            forgotten, _ = self._known.popitem(last=False)
+            changes.forgotten.append(forgotten)
+            self.horizon = max(self.horizon, decided_at(forgotten.removeprefix("e:")) or -1)
+        if self.horizon > horizon:
+            self._number += 1
+            changes.forgotten.append(_HORIZON)
+            changes.ids.append(SeenId(_HORIZON, self._number, str(self.horizon)))
 
     def _add(self, changes: Changes, identity: str, stored: str, kept: str) -> None:
         self._number += 1

@@ -1,0 +1,94 @@
+"""``POST /api/choose/{name}`` and ``POST /api/reward``: choices, and rewards that count once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.ingest import commit, http_source
+from seqbayes.dashboard.server.responses import Refusal, answer, body_of, segments
+from seqbayes.events.fields import explain
+from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
+
+MOST_DECISIONS = 10_000
+"""Contexts or rewards of a request."""
+
+LONGEST = 1 << 20
+"""Bytes of a request that asks for choices."""
+
+
+class Decide:
+    """The handlers.
+
+    Parameters
+    ----------
+    hub
+        The hub with the current beliefs.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def choose(self, request: Request) -> Response:
+        """Choose an arm for one context, or for each of an array."""
+        (name,) = segments(request, "/api/choose/")[:1]
+        chooser = self._choosers().get(name)
+        if chooser is None:
+            raise Refusal(404, f"there is no choice {name[:200]!r}")
+        contexts = _decode(await body_of(request, LONGEST) or b"{}", dict[str, Any])
+        decisions = await run_in_threadpool(self._choose, chooser, contexts)
+        return answer(request, {"decisions": decisions})
+
+    def _choose(self, chooser: Chooser, contexts: list[dict[str, Any]]) -> list[Any]:
+        board, belief = self._hub.board, chooser.belief.name
+
+        def state_of(key: str) -> Any:
+            entry = board.entry(belief, key)
+            return None if entry is None else entry.state
+
+        decisions = []
+        for i, context in enumerate(contexts, 1):
+            try:
+                with board.lock:
+                    decisions.append(chooser.choose(context, state_of))
+            except DecisionError as error:
+                raise Refusal(422, f"context {i}: {error}") from None
+        return decisions
+
+    async def reward(self, request: Request) -> Response:
+        """Learn the reward of one decision, or of each of an array."""
+        choosers = self._choosers()
+        source = http_source(self._hub.origin.source)
+        given = _decode(await body_of(request, source.longest), RewardBody)
+        try:
+            posted = post_rewards(choosers, given, source)
+        except DecisionError as error:
+            raise Refusal(422, str(error)) from None
+        outcome, _ = await commit(source, posted)
+        refused = outcome.unused > 0 and outcome.accepted == 0
+        return answer(request, outcome, 422 if refused else 200)
+
+    def _choosers(self) -> Mapping[str, Chooser]:
+        found = self._hub.origin.choosers
+        if not found:
+            raise Refusal(409, "the configuration of this server has no choices")
+        return found
+
+
+def _decode(body: bytes, kind: Any) -> list[Any]:
+    """Return the objects of a body that is one object or an array of them."""
+    one = not body.lstrip().startswith(b"[")
+    try:
+        found = msgspec.json.decode(body, type=kind if one else list[kind])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Refusal(422, explain(error)) from None
+    objects = [found] if one else found
+    if len(objects) > MOST_DECISIONS:
+        raise Refusal(413, f"expected at most {MOST_DECISIONS:,} objects")
+    return objects

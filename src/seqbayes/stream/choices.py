@@ -1,0 +1,347 @@
+"""Choices between the keys of a belief, with decisions whose rewards count exactly once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import math
+import random
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from seqbayes.bandit.rules import RULES, Candidates, sample, shares_of
+from seqbayes.compare import BETTER, number_of
+from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.events.belief import Belief
+from seqbayes.events.fields import Layout
+from seqbayes.events.keys import LONGEST_NAME, write_key
+from seqbayes.events.values import InvalidValue
+from seqbayes.stream.sources.http import Http
+from seqbayes.stream.sources.posted import REWARD, PostedRequest
+from seqbayes.stream.urls import expand
+
+MOST_CONTEXTS = 10_000
+"""Contexts whose probabilities are kept until a belief changes."""
+
+MOST_ARMS = 1000
+
+_DIGEST = 12
+"""Bytes of the digest of a decision."""
+
+
+class ChoiceTable(msgspec.Struct):
+    """A choice in a configuration.
+
+    `belief` has one key for each arm; `arm` is the field of its key that names the arm, and its
+    other key fields are the context. `secret` authenticates decisions.
+    """
+
+    belief: str
+    arm: str
+    arms: list[str]
+    rule: Literal["thompson", "top-two", "bayes-ucb", "greedy"] = "thompson"
+    better: Literal["higher", "lower"] = BETTER[0]  # type: ignore[assignment]
+    label: str | None = None
+    min_share: float = 0.0
+    burn_in: int = 0
+    secret: str = ""
+
+
+class Decision(msgspec.Struct, array_like=True):
+    """What a decision id holds: the choice, the arm, its propensity, the context and the time."""
+
+    choice: str
+    arm: str
+    propensity: float
+    context: dict[str, Any]
+    issued: int
+    nonce: str
+
+    @property
+    def identity(self) -> str:
+        """The identity of its reward among the events; it starts with the time of the decision."""
+        return f"{REWARD}{self.issued:013d}-{self.nonce}"
+
+
+class Decided(msgspec.Struct):
+    """An answer: the arm, the decision id to send with the reward, and the propensity."""
+
+    arm: str
+    decision: str
+    propensity: float
+
+
+class RewardBody(msgspec.Struct):
+    """The reward of a decision, and further fields of its event, such as a time."""
+
+    decision: str
+    reward: Any
+    event: dict[str, Any] = {}
+
+
+class DecisionError(SeqbayesError):
+    """A decision id, a context or a reward is invalid."""
+
+
+class Chooser:
+    """Chooses arms by the beliefs about them.
+
+    Parameters
+    ----------
+    name
+        Name of the choice.
+    table
+        Its configuration.
+    belief
+        The belief about the rewards.
+
+    Raises
+    ------
+    PriorError
+        If they do not fit together.
+
+    Notes
+    -----
+    A decision id holds the decision itself, with a digest, so that no decision is written anywhere
+    and none is lost. Its reward becomes an event with the identity of the decision. Identities are
+    stored in the same transaction as the beliefs, so that a reward counts exactly once.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> belief = Belief("conversion", Beta(), field="converted", by=["country", "layout"])
+    >>> chooser = Chooser("layout", ChoiceTable("conversion", "layout", ["a", "b"]), belief)
+    >>> decided = chooser.choose({"country": "de"}, {}.get)
+    >>> decided.propensity, chooser.read(decided.decision).context
+    (0.5, {'country': 'de'})
+    """
+
+    def __init__(self, name: str, table: ChoiceTable, belief: Belief) -> None:
+        self.name, self.table, self.belief = name, table, belief
+        for key, text in find_errors(table, belief):
+            raise PriorError(f"choice {name!r}, {key}: {text}")
+        self._rule = RULES[table.rule]()
+        self._layout = Layout([(field, "text") for field in belief.by])
+        self._key = expand(table.secret).encode()
+        self._lock = threading.Lock()
+        self._shares: OrderedDict[tuple[str, ...], tuple[list[Any], dict[Any, float]]] = (
+            OrderedDict()
+        )
+        self._rng = random.SystemRandom()
+
+    def choose(
+        self, context: Mapping[str, Any], state_of: Callable[[str], Any], now: float | None = None
+    ) -> Decided:
+        """Choose an arm.
+
+        Parameters
+        ----------
+        context
+            Values of the other key fields of the belief; further fields are ignored.
+        state_of
+            Returns the state of a key (JSON), or None if it has not learned anything.
+        now
+            Seconds since 1970; the present time by default.
+
+        Raises
+        ------
+        DecisionError
+            If a field of the context is missing or invalid.
+        """
+        context = {name: context[name] for name in self.belief.by if name in context}
+        context.pop(self.table.arm, None)
+        keys = tuple(self._key_of({**context, self.table.arm: arm}) for arm in self.table.arms)
+        shares = self._shares_of(keys, [state_of(key) for key in keys])
+        arm = str(sample(shares, self._rng))
+        issued = int(1000.0 * (time.time() if now is None else now))
+        decision = Decision(self.name, arm, shares[arm], context, issued, secrets.token_urlsafe(12))
+        return Decided(arm, self._write(decision), shares[arm])
+
+    def read(self, text: str) -> Decision:
+        """Return the decision of an id.
+
+        Parameters
+        ----------
+        text
+            The decision id.
+
+        Raises
+        ------
+        DecisionError
+            If it was not issued by this choice, or was changed.
+        """
+        try:
+            raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            digest, body = raw[:_DIGEST], raw[_DIGEST:]
+            if not hmac.compare_digest(digest, self._digest(body)):
+                raise ValueError
+            return msgspec.json.decode(body, type=Decision)
+        except (ValueError, msgspec.MsgspecError):
+            raise DecisionError(
+                f"this is not a decision of choice {self.name!r}, or it was changed: {text[:100]!r}"
+            ) from None
+
+    def event(
+        self, decision: Decision, reward: Any, identity: str, further: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the event by which the belief learns a reward.
+
+        Parameters
+        ----------
+        decision
+            The decision.
+        reward
+            The observed value.
+        identity
+            The field that identifies an event.
+        further
+            Further fields of the event, such as its time.
+        """
+        (field,) = self.belief.field
+        return {
+            **further,
+            **decision.context,
+            self.table.arm: decision.arm,
+            field: reward,
+            identity: decision.identity,
+        }
+
+    def _write(self, decision: Decision) -> str:
+        body = msgspec.json.encode(decision)
+        return base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
+
+    def _digest(self, body: bytes) -> bytes:
+        named = msgspec.json.encode(self.name) + body
+        return hmac.new(self._key, named, hashlib.sha256).digest()[:_DIGEST]
+
+    def _key_of(self, record: Mapping[str, Any]) -> str:
+        found: list[str] = []
+        (event,), _ = self._layout.decode([record], _refuse)
+        for field, value in zip(self.belief.by, msgspec.structs.astuple(event), strict=True):
+            if isinstance(value, InvalidValue) or not isinstance(value, str):
+                reason = "missing" if field not in record else f"invalid: {record[field]!r}"
+                raise DecisionError(f"context: field {field!r} is {reason}")
+            if len(value) > LONGEST_NAME:
+                raise DecisionError(f"context: field {field!r} is too long")
+            found.append(value)
+        return write_key(tuple(found))
+
+    def _shares_of(self, keys: tuple[str, ...], states: list[Any]) -> dict[Any, float]:
+        with self._lock:
+            known = self._shares.get(keys)
+        # states are replaced when they learn, and never changed
+        if known is not None and all(a is b for a, b in zip(known[0], states, strict=True)):
+            return known[1]
+        shares = self._compute(states)
+        with self._lock:
+            self._shares[keys] = states, shares
+            self._shares.move_to_end(keys)
+            if len(self._shares) > MOST_CONTEXTS:
+                self._shares.popitem(last=False)
+        return shares
+
+    def _compute(self, states: Sequence[Any]) -> dict[Any, float]:
+        table, prior = self.table, self.belief.state
+        held = {a: prior if s is None else s for a, s in zip(table.arms, states, strict=True)}
+        numbers: dict[Any, Any] = {arm: _number(state, table.label) for arm, state in held.items()}
+        counts = {arm: state.n_samples for arm, state in held.items()}
+        first = [arm for arm in held if counts[arm] < table.burn_in or numbers[arm] is None]
+        candidates = Candidates(
+            table.arms, numbers.__getitem__, table.better, int(sum(counts.values()))
+        )
+        return shares_of(self._rule, candidates, first, table.min_share)
+
+
+def post_rewards(
+    choosers: Mapping[str, Chooser], rewards: Sequence[RewardBody], source: Http
+) -> PostedRequest:
+    """Return a request that makes a source learn rewards.
+
+    Parameters
+    ----------
+    choosers
+        The choices by name.
+    rewards
+        The rewards.
+    source
+        The source of the events.
+
+    Raises
+    ------
+    DecisionError
+        If a decision is invalid, or so old that its reward may have been learned and forgotten.
+    """
+    records, ids = [], []
+    for i, each in enumerate(rewards, 1):
+        chooser, decision = _decision(choosers, each.decision, i)
+        if source.too_late(decision.identity):
+            raise DecisionError(
+                f"reward {i}: its decision is older than those whose rewards are remembered;"
+                " increase remember in [source]"
+            )
+        event = chooser.event(decision, each.reward, str(source.id), each.event)
+        records.append(msgspec.json.encode(event))
+        ids.append(decision.identity)
+    return PostedRequest(records, range(1, len(records) + 1), ids)
+
+
+def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Chooser, Decision]:
+    for chooser in choosers.values():
+        try:
+            return chooser, chooser.read(text)
+        except DecisionError:
+            continue
+    names = ", ".join(map(repr, choosers))
+    raise DecisionError(f"reward {i}: its decision was not made by {names}, or was changed")
+
+
+def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
+    """Return the errors of a choice as pairs of a key and a text.
+
+    Parameters
+    ----------
+    table
+        The configuration of the choice.
+    belief
+        Its belief.
+    """
+    found = []
+    if table.arm not in belief.by:
+        found.append(("arm", f"{table.arm!r} is not a key field of belief {belief.name!r}"))
+    if not 1 <= len(table.arms) <= MOST_ARMS:
+        found.append(("arms", f"expected 1 to {MOST_ARMS} arms, got {len(table.arms)}"))
+    elif len(set(table.arms)) < len(table.arms):
+        found.append(("arms", "expected different arms"))
+    elif any(not 0 < len(arm) <= LONGEST_NAME for arm in table.arms):
+        found.append(("arms", f"expected names of 1 to {LONGEST_NAME} characters"))
+    if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
+        found.append(("min_share", f"expected 0 to 1 / (number of arms), got {table.min_share}"))
+    if table.burn_in < 0:
+        found.append(("burn_in", f"expected a number >= 0, got {table.burn_in}"))
+    if len(belief.field) != 1 or belief.features:
+        found.append(("belief", f"{belief.name!r} does not observe one field"))
+        return found
+    try:
+        _number(belief.state, table.label)
+    except PriorError as error:
+        found.append(("belief" if table.label is None else "label", str(error)))
+    return found
+
+
+def _number(state: Any, label: str | None) -> Any:
+    """Return the distribution of the expected reward; None while it is improper."""
+    if state.conjugate and not state.is_proper(state.posterior):
+        return None
+    number = number_of(state, label)
+    return None if math.isnan(float(number.ppf(0.5))) else number
+
+
+def _refuse(index: int, reason: str) -> None:
+    raise DecisionError(f"context: {reason}")

@@ -1,0 +1,249 @@
+"""Choices over HTTP: stated probabilities, and rewards that count exactly once."""
+
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from scipy.special import betaln
+from serving import TOKEN, httpx
+
+from seqbayes.dashboard.client import ApiError, Client
+from seqbayes.stream import open_store
+from seqbayes.stream.config import parse_config
+from seqbayes.stream.schema import ConfigError
+
+CONFIG = """
+store = "beliefs.db"
+source = { kind = "http", id = "id", linger = 0.001 }
+[belief.conversion]
+state = "beta"
+field = "converted"
+by = ["country", "layout"]
+[choice.layout]
+belief = "conversion"
+arm = "layout"
+arms = ["a", "b"]
+"""
+
+
+def client(server, **options):
+    return Client(server.url, **{"token": TOKEN, **options})
+
+
+def learned(server, *key):
+    cards = server.get("/api/beliefs/conversion")["cards"]
+    return next((card["n"] for card in cards if card["key"] == list(key)), 0.0)
+
+
+def test_a_reward_is_learned_once(serve):
+    server = serve(CONFIG)
+    with client(server) as http:
+        (chosen,) = http.choose("layout", [{"country": "de", "age": 31}])
+        assert chosen.propensity == 0.5
+        assert http.reward(chosen.decision, True).accepted == 1
+        again = http.reward(chosen.decision, False)
+        assert (again.accepted, again.duplicates) == (0, 1)
+        server.until(lambda: learned(server, "de", chosen.arm) == 1.0)
+        others = http.choose("layout", [{"country": "de"}, {"country": "fr"}])
+        # P(Beta(2, 1) > Beta(1, 1)) = 2/3
+        share = 2 / 3 if others[0].arm == chosen.arm else 1 / 3
+        assert others[0].propensity == pytest.approx(share, rel=1e-10)
+        assert others[1].propensity == 0.5
+
+
+def p_larger(first, second):
+    """P(Beta(first) > Beta(second)) by the finite sum of Evan Miller (2015)."""
+    (a, b), (c, d) = first, second
+    terms = (
+        math.exp(betaln(c + i, b + d) - math.log(b + i) - betaln(1 + i, b) - betaln(c, d))
+        for i in range(a)
+    )
+    return math.fsum(terms)
+
+
+def test_arms_are_chosen_by_the_probability_of_being_best(serve):
+    server = serve(CONFIG)
+    events = [
+        {"country": "de", "layout": arm, "converted": i < successes, "id": f"{arm}{i}"}
+        for arm, successes, n in (("a", 21, 200), ("b", 31, 200))
+        for i in range(n)
+    ]
+    server.post(events)
+    server.until(lambda: learned(server, "de", "b") == 200.0)
+    with client(server) as http:
+        chosen = http.choose("layout", [{"country": "de"}] * 2000)
+    shares = {each.arm: each.propensity for each in chosen}
+    assert shares["b"] == pytest.approx(p_larger((32, 170), (22, 180)), rel=1e-10)
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-12)
+    counts = Counter(each.arm for each in chosen)
+    assert abs(counts["b"] - 2000 * shares["b"]) < 6 * (2000 * shares["a"] * shares["b"]) ** 0.5
+    assert len({each.decision for each in chosen}) == 2000
+
+
+def test_rewards_of_many_decisions_are_learned_together(serve, tmp_path):
+    server = serve(CONFIG + "min_share = 0.1\n")
+    with client(server) as http:
+        chosen = http.choose("layout", [{"country": "de"}] * 20)
+    rewards = [{"decision": each.decision, "reward": True} for each in chosen]
+    told = server.client.post("/api/reward", json=[*rewards, rewards[0]], headers=server.bearer)
+    assert told.status_code == 200
+    assert (told.json()["accepted"], told.json()["duplicates"]) == (20, 1)
+    counts = Counter(each.arm for each in chosen)
+    for arm, n in counts.items():
+        server.until(lambda arm=arm, n=n: learned(server, "de", arm) == n)
+
+
+def test_a_refused_reward_can_be_corrected(serve):
+    server = serve(CONFIG)
+    with client(server) as http:
+        (chosen,) = http.choose("layout", [{"country": "de"}])
+        refused = http.reward(chosen.decision, 7)
+        assert (refused.accepted, refused.unused) == (0, 1)
+        assert http.reward(chosen.decision, True).accepted == 1
+
+
+def test_the_reward_of_a_retired_arm_is_learned(serve):
+    server = serve(CONFIG)
+    with client(server) as http:
+        decisions = http.choose("layout", [{"country": "de"}] * 40)
+    old = next(each for each in decisions if each.arm == "a")
+    server.stop()
+    server = serve(CONFIG.replace('["a", "b"]', '["b", "c"]'))
+    with client(server) as http:
+        assert http.reward(old.decision, True).accepted == 1
+        assert {each.arm for each in http.choose("layout", [{"country": "de"}] * 40)} == {"b", "c"}
+    server.until(lambda: learned(server, "de", "a") == 1.0)
+
+
+def test_a_reward_that_may_have_been_forgotten_is_refused(serve):
+    few = CONFIG.replace('id = "id"', 'id = "id", remember = 3')
+    server = serve(few)
+    with client(server) as http:
+        decisions = [http.choose("layout", [{"country": "de"}])[0].decision for _ in range(6)]
+        before = time.time_ns() // 10**6
+        while time.time_ns() // 10**6 <= before:  # decisions have times in ms
+            pass
+        late = http.choose("layout", [{"country": "de"}])[0].decision
+        for decision in decisions:
+            assert http.reward(decision, True).accepted == 1
+        with pytest.raises(ApiError, match="older than those whose rewards are remembered"):
+            http.reward(decisions[0], True)
+        assert http.reward(decisions[-1], True).duplicates == 1
+        assert http.reward(late, True).accepted == 1
+    server.stop()
+    server = serve(few)
+    with client(server) as http:
+        with pytest.raises(ApiError, match="older than those"):
+            http.reward(decisions[0], True)
+        assert http.reward(late, True).duplicates == 1
+    cards = server.get("/api/beliefs/conversion")["cards"]
+    assert sum(card["n"] for card in cards) == 7.0
+
+
+def test_forged_decisions_are_refused(serve, monkeypatch):
+    monkeypatch.setenv("CHOICE_SECRET", "pepper")
+    server = serve(CONFIG + 'secret = "${CHOICE_SECRET}"\n')
+    with client(server) as http:
+        (chosen,) = http.choose("layout", [{"country": "de"}])
+        changed = chosen.decision[:-3] + ("A" if chosen.decision[-3] != "A" else "B")
+        changed += chosen.decision[-2:]
+        for wrong in (changed, "", "?", "\N{SNOWMAN}", chosen.decision[:-4], chosen.decision * 2):
+            with pytest.raises(ApiError, match="was not made by 'layout', or was changed"):
+                http.reward(wrong, True)
+    server.stop()
+    server = serve(CONFIG + 'secret = "another"\n')
+    with client(server) as http, pytest.raises(ApiError, match="was not made by"):
+        http.reward(chosen.decision, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "reason"),
+    [
+        ("/api/choose/colour", {}, 404, "no choice 'colour'"),
+        ("/api/choose/layout", {}, 422, "context 1: context: field 'country' is missing"),
+        ("/api/choose/layout", [{"country": "de"}, {"country": [1]}], 422, "context 2: "),
+        ("/api/choose/layout", [3], 422, "xpected"),
+        ("/api/choose/layout", {"country": "x" * 1001}, 422, "too long"),
+        ("/api/reward", {"decision": "x"}, 422, "reward"),
+        ("/api/reward", "x", 422, "xpected"),
+    ],
+)
+def test_invalid_requests_are_refused(serve, path, body, status, reason):
+    server = serve(CONFIG)
+    answer = server.client.post(path, json=body, headers=server.bearer)
+    assert answer.status_code == status, answer.text
+    assert reason in answer.json()["error"]
+
+
+def test_choices_need_a_token_and_a_configuration(serve):
+    server = serve(CONFIG)
+    assert server.client.post("/api/choose/layout", json={"country": "de"}).status_code == 401
+    server.stop()
+    server = serve(CONFIG.partition("[choice")[0])
+    answer = server.client.post("/api/choose/layout", json={}, headers=server.bearer)
+    assert answer.status_code == 409
+    assert "has no choices" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ('belief = "conversion"', 'belief = "conversions"', "did you mean 'conversion'"),
+        ('arm = "layout"', 'arm = "city"', "arm: 'city' is not a key field"),
+        ('["a", "b"]', "[]", "expected 1 to 1000 arms"),
+        ('["a", "b"]', '["a", "a"]', "expected different arms"),
+        ('["a", "b"]', '["a", ""]', "expected names of 1 to"),
+        ('arm = "layout"', 'arm = "layout"\nmin_share = 0.6', "min_share: expected 0 to"),
+        ('arm = "layout"', 'arm = "layout"\nburn_in = -1', "burn_in: expected a number >= 0"),
+        ('arm = "layout"', 'arm = "layout"\nrule = "thomson"', "did you mean 'thompson'"),
+        ('arm = "layout"', 'arm = "layout"\nsecret = "${UNSET_}"', "no variable 'UNSET_'"),
+        (', id = "id"', "", "choice: it needs a source of kind = 'http' with an id"),
+    ],
+)
+def test_errors_in_the_configuration_are_named(old, new, error):
+    with pytest.raises(ConfigError) as raised:
+        parse_config(CONFIG.replace(old, new).encode())
+    assert error in str(raised.value)
+
+
+@pytest.mark.server
+def test_rewards_count_once_whenever_the_server_is_killed(tmp_path):
+    (tmp_path / "c.toml").write_text(CONFIG)
+    command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0", "--token", TOKEN]
+    rng, decisions, answered = random.Random(5), [], set()
+    for kill_at in (12, 25, None):
+        program = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        url = program.stderr.readline().split()[-1]
+        with Client(url.rstrip("/"), token=TOKEN) as http:
+            if not decisions:
+                decisions = [
+                    each.decision for each in http.choose("layout", [{"country": "x"}] * 40)
+                ]
+            left = [each for each in decisions if each not in answered]
+            for posted, decision in enumerate(left):
+                if kill_at is not None and posted == kill_at:
+                    os.kill(program.pid, signal.SIGKILL)
+                try:
+                    outcome = http.reward(decision, True)
+                except (OSError, httpx.HTTPError, ApiError):
+                    break
+                except Exception as error:  # http.client's errors of a closed connection
+                    assert type(error).__module__ == "http.client"  # noqa: PT017
+                    break
+                assert outcome.accepted + outcome.duplicates == 1
+                answered.add(decision)
+            if kill_at is None:
+                for decision in rng.sample(decisions, 10):
+                    assert http.reward(decision, True).duplicates == 1
+        program.kill()
+        program.wait()
+        program.stderr.close()
+    assert len(answered) == 40
+    with open_store(str(tmp_path / "beliefs.db"), "read") as store:
+        assert store.events("http") == 40
