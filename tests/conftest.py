@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def rng():
     return np.random.default_rng(1796)
 
 
+@cache
 def starts_programs(function, depth=2):
     """Whether a function starts a program, itself or by functions of the tests that it uses."""
     if inspect.isclass(function):
@@ -92,7 +94,7 @@ def pytest_collection_modifyitems(items):
         if (
             fixtures & SERVER_FIXTURES
             or item.path.stem in SERVER_MODULES
-            or starts_programs(item.function)
+            or starts_programs(inspect.unwrap(item.function))
             or any(isinstance(each, str) and each == "postgres" for each in parameters.values())
         ):
             item.add_marker(pytest.mark.server)

@@ -78,6 +78,7 @@ def test_all_demos_are_tested():
         "hundred_bags",
         "linkage",
         "online_em",
+        "peeking",
         "photon_counts",
         "priors_wash_out",
         "red_runs_low",
@@ -407,6 +408,24 @@ def test_cookie_cats():
 def test_cookie_cats_print():
     assert "P(30 > 40) = 0.99922" in output("cookie_cats")
     assert "log Bayes factor = −0.03" in output("cookie_cats")
+
+
+# Peeking.
+
+
+def test_peeking_probabilities():
+    module = demo("peeking")
+    came, n = np.array([[12, 30], [40, 35], [25, 25]]), np.array([[500], [700], [500]])
+    for found, (a, b), m in zip(module.probabilities(came, n), came, n[:, 0], strict=True):
+        first, second = st.beta(1 + a, 1 + m - a), st.beta(1 + b, 1 + m - b)
+        exact = quad(lambda x, f=first, s=second: s.pdf(x) * f.cdf(x), 0.0, 0.3, points=[0.05])[0]
+        assert found == pytest.approx(exact, abs=1e-4)
+
+
+def test_peeking_is_wrong_in_almost_half_of_the_experiments():
+    by_probability, by_test = (float(cell.removesuffix(" %")) for cell in rows("peeking", "28")[0])
+    assert 40.0 < by_probability < 50.0
+    assert by_test <= 5.0
 
 
 # What all demos share.

@@ -238,10 +238,12 @@ def test_a_drifting_stream_is_followed():
     for low, high in ((0.0, 10.0), (5.0, 15.0)):
         xs = np.where(rng.random(6000) < 0.5, low, high) + rng.normal(size=6000)
         drifting.learn_many(xs)
+        if low == 0.0:
+            settled.learn_many(xs)
+    with pytest.warns(UserWarning, match="forgotten"):
         settled.learn_many(xs)
     followed = sorted(p.mean for p in drifting.parameters)
     assert followed == pytest.approx([5.0, 15.0], abs=0.3)
-    assert min(abs(p.mean - 5.0) for p in settled.parameters) > 0.3
     assert sum(s.n_samples for s in drifting.components) == pytest.approx(300 / math.log(2), 0.01)
 
 

@@ -7,8 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
 from mixture_streams import long_stream
+from real_data import FAITHFUL
 from seqbayes import NormalInverseWishart
 from seqbayes.mixture import Mixture
 
@@ -135,3 +137,36 @@ def test_independent_observations_are_not_ordered():
         warnings.simplefilter("error")
         for seed in range(5):
             assert not learned(corners(seed, 400), buffer=100).is_ordered
+
+
+@long_stream
+@pytest.mark.parametrize("factor", [1e3, 30.0])
+def test_a_feature_that_becomes_smaller_unnoticed(factor):
+    """The values after the buffer are plausible under the wide components."""
+    rng = np.random.default_rng(104)
+    centres, n = rng.normal(0, 5, (3, 5)), 1200 * 21
+    points = centres[rng.integers(0, 3, n)] + rng.normal(size=(n, 5))
+    expected = per_row(learned(points[1200:]), points[-1000:])
+    points[:1200, 4] *= factor
+    assert per_row(learned(points), points[-1000:]) > expected - 0.05
+
+
+@long_stream
+@pytest.mark.parametrize("data", ["iris", "faithful"])
+def test_sorted_real_data_are_reported(data):
+    points = load_iris().data if data == "iris" else FAITHFUL
+    points = points[np.argsort(points[:, 0], kind="stable")]
+    with pytest.warns(UserWarning, match="the stream is ordered"):
+        assert learned(points, 2, buffer=60).is_ordered
+
+
+@long_stream
+def test_components_that_forget_earlier_observations_are_reported_once():
+    rng = np.random.default_rng(1)
+    mixture = Mixture(2, seed=1, buffer=100)
+    mixture.learn_many(rng.permutation(np.repeat([0.0, 9.0], 500)) + rng.normal(size=1000))
+    assert not mixture.is_ordered
+    slow = np.repeat(np.linspace(0.0, 4.0, 4000), 2) + np.tile([0.0, 9.0], 4000)
+    with pytest.warns(UserWarning, match="have forgotten earlier") as caught:
+        mixture.learn_many(slow + rng.normal(size=8000))
+    assert len(caught) == 1

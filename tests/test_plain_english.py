@@ -59,16 +59,20 @@ def texts():
         files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
     skipped = {VENDORED, Path(__file__).resolve()}
     return {
-        file: file.read_text(encoding="utf-8")
+        file: prepare(file.read_text(encoding="utf-8"))
         for file in files
         if skipped.isdisjoint({file, *file.parents})
     }
 
 
+def prepare(text):
+    """Return a text without the code `is None`, in lower case."""
+    return text.replace("None", "null").lower()
+
+
 def find(phrase, text):
-    """Return the lines, counted from 1, on which a phrase begins."""
+    """Return the lines of a prepared text, counted from 1, on which a phrase begins."""
     spaced = phrase.replace(" ", r"(?:\s|#|\*|//)+")
-    text = text.replace("None", "null").lower()  # `is None` is code
     return [
         text.count("\n", 0, match.start()) + 1 for match in re.finditer(rf"\b(?:{spaced})\b", text)
     ]

@@ -110,6 +110,11 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         """The sufficient statistics of the observed data."""
         return self._statistics
 
+    @property
+    def two_sample(self) -> str:
+        """How a sequential test compares two samples: that of the likelihood, or of the family."""
+        return self.likelihood.two_sample
+
     def new_statistics(self) -> Statistics:
         """Return the statistics of no data."""
         return self.likelihood.statistics()

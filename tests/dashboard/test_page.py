@@ -225,8 +225,12 @@ def test_hidden_tabs_close_their_connections(open_page, site):
 def test_the_details_of_a_key(open_page, site, shoot):
     page = open_page(DETAIL)
     expect(page.locator("h1")).to_have_text("control")
-    for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE")):
-        expect(page.locator(".figures dt").nth(place)).to_have_text(name)
+    terms = page.locator(".figures dt")
+    for place, name in enumerate(("mean", "95 % interval", "MAP", "MLE", "log evidence")):
+        expect(terms.nth(place)).to_contain_text(name)
+    expect(terms.nth(4)).to_be_hidden()
+    page.get_by_text("Details", exact=True).click()
+    expect(terms.nth(4)).to_be_visible()
     live(page)
     page.wait_for_timeout(500)  # the pipeline is notified that the key is watched
     site.feed(visit("control", False))

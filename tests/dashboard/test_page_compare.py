@@ -1,6 +1,9 @@
 """The comparison of keys in a real browser."""
 
+import csv
+import io
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -200,3 +203,32 @@ def test_a_comparison_comes_with_the_page(open_page, experiment):
         page.route("**/api/**", lambda route: None)
         page.goto(experiment.url + path, wait_until="commit")
         page.wait_for_selector(".estimates li")
+
+
+def test_charts_are_downloaded_as_pictures_and_numbers(open_page, experiment):
+    page = open_page("/compare?belief=conversion", at=experiment)
+    group = page.get_by_role("group", name="Download conversion estimates")
+    with page.expect_download() as saved:
+        group.get_by_role("button", name="CSV").click()
+    assert saved.value.suggested_filename == "conversion-estimates.csv"
+    rows = list(csv.reader(Path(saved.value.path()).read_text().splitlines()))
+    assert rows[0][:3] == ["key", "n", "mean"]
+    found = {row[0]: float(row[2]) for row in rows[1:]}
+    assert found["green-button"] == pytest.approx(201 / 1002)  # under a uniform prior
+    with page.expect_download() as saved:
+        group.get_by_role("button", name="PNG").click()
+    picture = Path(saved.value.path()).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 5000
+
+
+def test_no_cell_of_a_file_is_executed_by_a_spreadsheet(open_page):
+    page = open_page("/login")
+    told = page.evaluate(
+        "async () => (await import('/static/js/exports.js')).csv("
+        """[["a", 1.5, null], ['=HYPERLINK("x")', "b,c", "-2+3"], ["line\\nbreak", -1, "ok"]])"""
+    )
+    rows = list(csv.reader(io.StringIO(told)))
+    assert rows[0] == ["a", "1.5", ""]
+    assert rows[1] == ['\'=HYPERLINK("x")', "b,c", "'-2+3"]
+    assert rows[2][1:] == ["-1", "ok"]

@@ -6,8 +6,8 @@ import pytest
 from memory import Listed
 
 from seqbayes import Beta, Dirichlet, Gamma, Product, cli
-from seqbayes.compare import compare
-from seqbayes.likelihoods import Exponential
+from seqbayes.compare import compare, decide
+from seqbayes.likelihoods import Binomial, Exponential
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.verbs.compare import sentence
 
@@ -63,7 +63,26 @@ def test_text_is_safe_to_print_and_ends_with_a_sentence(store, capsys):
     assert (status, err) == (0, "")
     assert "\x1b[31m" not in out
     assert "less A" in out
-    assert out.rstrip().splitlines()[-1].startswith("undecided: P(best) of ")
+    verdict, test = out.rstrip().splitlines()[-2:]
+    assert verdict.startswith("undecided: P(best) of ")
+    assert test.startswith("anytime-valid test at alpha 0.05: too early, about ")
+
+
+def test_json_has_the_sequential_test_and_the_guarantees(store, capsys):
+    arguments = ("conversion", "--top", "2", "--alpha", "0.1", "--effect", "0.3", "--json")
+    found = json.loads(said(capsys, store, *arguments)[1])
+    states = {"A": Beta(likelihood=Binomial()), "B": Beta(likelihood=Binomial())}
+    states["A"].learn_one((80, 1000))
+    states["B"].learn_one((130, 1000))
+    expected = decide(states, alpha=0.1, effect=0.3)
+    gate = found["gate"]
+    assert gate["guarantee"] == found["guarantees"]["decision"] == "anytime-valid"
+    assert (gate["alpha"], gate["best"]) == (0.1, expected.best)
+    e_values = {(each["key"], each["reference"]): each["e_value"] for each in gate["e_values"]}
+    pairs = {(a, b): expected.e_values[a][b] for a, b in (("A", "B"), ("B", "A"))}
+    assert e_values == pytest.approx(pairs, rel=1e-9)  # the order of keys changes the rounding
+    assert found["guarantees"]["p_best"] == "exact"
+    assert found["guarantees"]["verdict"] == "none"
 
 
 def test_lower_is_better(store, capsys):

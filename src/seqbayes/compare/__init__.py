@@ -1,11 +1,24 @@
-"""Decide between beliefs: which is best, how sure that is, and what a wrong choice would cost."""
+"""Decide between beliefs: which is best, how sure that is, and when to stop."""
 
 from typing import Any
 
-from seqbayes.compare.comparison import BETTER, Comparison, Difference, compare, number_of, p_best
+from seqbayes.compare.comparison import Comparison, Difference, compare, number_of, p_best
+from seqbayes.compare.gate import Decision, Gate, decide
+from seqbayes.compare.planning import BETTER, plan
 from seqbayes.misplaced import missing
 
-__all__ = ["BETTER", "Comparison", "Difference", "compare", "number_of", "p_best"]
+__all__ = [
+    "BETTER",
+    "Comparison",
+    "Decision",
+    "Difference",
+    "Gate",
+    "compare",
+    "decide",
+    "number_of",
+    "p_best",
+    "plan",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,12 +11,12 @@ import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.compare.differences import Contrasts
+from seqbayes.compare.gate import Decision, decide
 from seqbayes.compare.grid import Array, Grid
+from seqbayes.compare.planning import BETTER
 from seqbayes.distributions import Beta, Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
-
-BETTER = ("higher", "lower")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Comparison:
         Equal-tailed credible interval of each.
     differences : dict
         Difference of each to the reference: the control, or the best one if there is no control.
+    decision : Decision or None
+        Answer of the sequential test; None unless `alpha` was given.
     """
 
     names: tuple[Hashable, ...]
@@ -87,6 +89,19 @@ class Comparison:
     mean: dict[Hashable, float | None]
     interval: dict[Hashable, tuple[float, float]]
     differences: dict[Hashable, Difference]
+    decision: Decision | None = None
+
+    @property
+    def guarantees(self) -> dict[str, str]:
+        """What is guaranteed of each number.
+
+        "exact": the number is what it is defined to be, given the model and the prior; it is not an
+        error rate. "anytime-valid": the error rate is bounded at whatever time the experiment is
+        stopped. "none": no error rate is bounded.
+        """
+        exact = ("p_best", "p_better", "loss", "mean", "interval", "differences")
+        decision = "none" if self.decision is None else self.decision.guarantee
+        return {**dict.fromkeys(exact, "exact"), "verdict": "none", "decision": decision}
 
     @property
     def best(self) -> Hashable:
@@ -121,6 +136,8 @@ def compare(
     equivalence: float | None = None,
     label: Any = None,
     level: float = 0.95,
+    alpha: float | None = None,
+    effect: float = 0.2,
 ) -> Comparison:
     """Compare independent beliefs about one number each.
 
@@ -139,6 +156,8 @@ def compare(
         The label whose shares are compared, or its text, for beliefs about labels.
     level
         Level of the intervals.
+    alpha, effect
+        If `alpha` is given, `decide` tests the data with these parameters.
 
     Returns
     -------
@@ -208,6 +227,9 @@ def compare(
                 strict=True,
             )
         ),
+        None
+        if alpha is None
+        else decide(named, alpha=alpha, effect=effect, better=better, label=label),
     )
 
 

@@ -15,8 +15,8 @@ _NEGLIGIBLE = 1e-15
 
 _STEPS = 80
 
-_PRECISION = 1e-10
-"""Relative size of a Newton step after which the remaining error is below 1e-15."""
+_PRECISION = 1e-7
+"""Relative size of a Newton step after which the remaining error is about 1e-14."""
 
 
 class Contrasts:

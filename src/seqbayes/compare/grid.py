@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special as sc
+from numpy.polynomial.legendre import leg2poly
 from numpy.typing import NDArray
 
 from seqbayes.distributions import Distribution
@@ -33,6 +34,12 @@ def _integrals(values: Any) -> Array:
     integrals[1:] = (values[2:] - values[:-2]) / scale
     return integrals
 
+
+_TO_POWERS = np.zeros((_ORDER, _ORDER))
+for _degree in range(_ORDER):
+    _TO_POWERS[: _degree + 1, _degree] = leg2poly([0.0] * _degree + [1.0])
+_POWERS = _TO_POWERS @ _COEFFICIENTS
+"""Matrix of the coefficients of powers, from the values at the nodes."""
 
 _BELOW = _integrals(_LEGENDRE).T @ _COEFFICIENTS
 """Matrix that integrates a polynomial from -1 to each node, from its values at the nodes."""
@@ -418,8 +425,15 @@ class Grid:
         shape = len(distributions), len(u)
         self.density: Array = np.exp(densities.log(np.broadcast_to(u, shape)))
         panels = self.density.reshape(len(distributions), len(half), _ORDER)
-        self._coefficients = panels @ _COEFFICIENTS.T
+        powers = panels @ _POWERS.T
+        integrals = powers / (_DEGREES + 1.0)
+        # of each power, a row over numbers and panels, from which elements are taken
+        self._powers = np.ascontiguousarray(powers.reshape(-1, _ORDER).T)
+        self._integrals = np.ascontiguousarray(integrals.reshape(-1, _ORDER).T)
+        signs = (-1.0) ** _DEGREES
+        self._starts: Array = (integrals @ signs).ravel()
         whole = panels @ _WEIGHTS * half
+        self._whole: Array = whole.ravel()
         zero = np.zeros((len(whole), 1))
         self._before = np.concatenate([zero, np.cumsum(whole, axis=1)[:, :-1]], axis=1)
         self._after = np.concatenate([np.cumsum(whole[:, :0:-1], axis=1)[:, ::-1], zero], axis=1)
@@ -452,14 +466,17 @@ class Grid:
         panel = np.clip(np.searchsorted(self._edges, u, side="right") - 1, 0, len(self._half) - 1)
         half = self._half[panel]
         t = np.clip((u - self._edges[panel]) / half - 1.0, -1.0, 1.0)
-        values = np.empty((_ORDER + 1, *t.shape))
-        values[0], values[1] = 1.0, t
-        for k in range(1, _ORDER):
-            values[k + 1] = ((2.0 * k + 1.0) * t * values[k] - k * values[k - 1]) / (k + 1.0)
-        coefficients = self._coefficients[rows, panel]
-        density = np.einsum("...k,k...->...", coefficients, values[:-1])
-        inner = half * np.einsum("...k,k...->...", coefficients, _integrals(values))
-        whole = half * 2.0 * coefficients[..., 0]
+        cell = rows * len(self._half) + panel
+        density = self._powers[-1].take(cell)
+        primitive = self._integrals[-1].take(cell)
+        for row, integral in zip(self._powers[-2::-1], self._integrals[-2::-1], strict=True):
+            density *= t
+            density += row.take(cell)
+            primitive *= t
+            primitive += integral.take(cell)
+        # the primitive at 0 is 0
+        inner = half * (primitive * t + self._starts.take(cell))
+        whole = self._whole.take(cell)
         inside = (self._edges[0] < u) & (u < self._edges[-1])
         below = self._before[rows, panel] + np.clip(inner, 0.0, whole)
         above = self._after[rows, panel] + np.clip(whole - inner, 0.0, whole)

@@ -200,6 +200,7 @@ class Decisions(Struct):
 class Card(Estimate, kw_only=True):
     """Summary of a key of a belief; the fields depend on its kind.
 
+    `p_above` is the probability to exceed the configured threshold.
     The components of a mixture that is not `settled` may still exchange their names. They are
     fitted to at least four fifths of the events buffered for its `start`.
     """
@@ -211,6 +212,7 @@ class Card(Estimate, kw_only=True):
     updated: float
     since: float
     spark: Spark
+    p_above: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
     settled: bool | UnsetType = UNSET
     start: Start | UnsetType = UNSET
@@ -238,6 +240,14 @@ class PredictiveCurve(Struct):
     mean: Number | UnsetType = UNSET
     interval: Interval | UnsetType = UNSET
     lines: list[NamedEstimate] | UnsetType = UNSET
+
+
+class Quantile(Struct):
+    """A quantile of the next observation, with a credible interval of that of all observations."""
+
+    p: float
+    x: Number
+    interval: Interval
 
 
 class HistoryCurve(Spark, kw_only=True):
@@ -290,6 +300,7 @@ class Detail(Card, kw_only=True):
     text: str
     log_evidence: Number
     predictive: PredictiveCurve | None
+    quantiles: list[Quantile] | None
     history: HistoryCurve
     recent: list[Recent]
     steps: list[BayesStep]

@@ -208,6 +208,10 @@ class Rows(Lines):
         except UnicodeDecodeError:
             raise SourceError("cannot read the header of CSV: not UTF-8") from None
         except csv.Error as error:
+            if not row.decode(errors="replace").isprintable() and b"\0" in row:
+                raise SourceError(
+                    "cannot read the header of CSV: the input looks like binary data"
+                ) from None
             if b"\r" in row.removesuffix(b"\r") and b'"' not in row:
                 raise SourceError(
                     "the lines of the CSV end with a carriage return alone: convert it first"

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
@@ -28,6 +29,12 @@ class NormalHyperparameters(NamedTuple):
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
         return distributions.Normal(self.mean, self.variance + self.known_variance)
+
+    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
+        """Return a credible interval of the mean plus `z` standard deviations of the data."""
+        middle = self.mean + z * math.sqrt(self.known_variance)
+        reach = -float(sc.ndtri(tail)) * math.sqrt(self.variance)
+        return middle - reach, middle + reach
 
 
 @register
@@ -151,6 +158,11 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         level = between("level", level, 0.0, 1.0)
         deviation = (high - low) / 2.0 / normal_quantile((1.0 + level) / 2.0)
         return cls(low + (high - low) / 2.0, deviation**2, known_variance, likelihood, seed)
+
+    @property
+    def two_sample(self) -> str:
+        """How a sequential test compares two samples: by their means, of known variance."""
+        return "normal"
 
     @property
     def prior(self) -> NormalHyperparameters:

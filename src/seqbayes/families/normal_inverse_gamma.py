@@ -51,6 +51,16 @@ class NormalInverseGammaHyperparameters(NamedTuple):
         scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
         return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
 
+    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
+        """Return a credible interval of the mean plus `z` standard deviations of the data.
+
+        Their sum has a noncentral t distribution.
+        """
+        scale = math.sqrt(self.beta / (self.alpha * self.kappa))
+        offset = z * math.sqrt(self.kappa)
+        low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
+        return self.mean + scale * low, self.mean + scale * high
+
 
 class NormalInverseGammaBelief:
     """The joint distribution of (mean, variance); cdf, ppf and intervals are of the marginals."""
@@ -306,6 +316,11 @@ class NormalInverseGamma(
         strength = check_parameter("strength", strength)
         alpha = 1.0 + strength / 2.0
         return cls(mean, strength, alpha, variance * (alpha - 1.0), likelihood, seed)
+
+    @property
+    def two_sample(self) -> str:
+        """How a sequential test compares two samples: by their means, of unknown variance."""
+        return "student"
 
     @property
     def prior(self) -> NormalInverseGammaHyperparameters:

@@ -63,6 +63,13 @@ class Likelihood:
     parameter_meaning: ClassVar[str] = ""
     """What a value of the parameter means, if it has a unit: "events per unit of time"."""
 
+    two_sample: ClassVar[str] = ""
+    """How a sequential test compares two samples; empty if there is no such test.
+
+    "trials" (successes and failures), "labels" (the counts of one label), "events" (counts in known
+    exposures) or "scale" (sums of Gamma variables of known shapes).
+    """
+
     reciprocal_meaning: ClassVar[str] = ""
     """What one divided by the parameter means, such as a duration; empty if it means nothing."""
 
@@ -94,6 +101,22 @@ class Likelihood:
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation under hyperparameters."""
         raise NotImplementedError
+
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations.
+
+        None if it is not available under this likelihood.
+
+        Examples
+        --------
+        >>> from seqbayes import NormalInverseGamma
+        >>> waits = NormalInverseGamma()
+        >>> waits.learn_many([3, 5, 4, 4])
+        >>> low, high = waits.likelihood.quantile_interval(waits.posterior, 0.95, 0.9)
+        >>> round(low, 3), round(high, 3)
+        (4.672, 8.198)
+        """
+        return None
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the parameter `theta`."""

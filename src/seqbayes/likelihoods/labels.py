@@ -22,6 +22,7 @@ class LabelLikelihood(Likelihood):
     __slots__ = ()
 
     labelled = True
+    two_sample = "labels"
 
     @property
     def observation_kind(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
@@ -45,6 +46,10 @@ class Normal(Likelihood):
         distribution: Distribution = posterior.observation()
         return distribution
 
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the mean plus a number of standard deviations."""
+        return posterior.quantile_interval(float(ndtri(p)), 0.5 - 0.5 * level)
+
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance)."""
         mean, variance = theta
@@ -81,6 +86,11 @@ class LogNormal(Likelihood):
         """Return the log-Normal or log-t distribution of the next observation."""
         base = Normal().predictive(posterior)
         return predictive.Transformed(base, predictive.Exponential(1.0))
+
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations."""
+        with np.errstate(over="ignore"):
+            return tuple(np.exp(Normal().quantile_interval(posterior, p, level)).tolist())
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance) of the logarithm."""

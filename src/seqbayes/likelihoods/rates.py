@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, StudentT
@@ -39,6 +40,7 @@ class Poisson(PairLikelihood):
     exposure: float | None = 1.0
 
     varying = "exposure"
+    two_sample = "events"
     parameter_meaning = "events per unit of exposure"
     reciprocal_meaning = "exposure per event"
 
@@ -87,6 +89,8 @@ class Poisson(PairLikelihood):
 @dataclass(frozen=True, slots=True)
 class PowerLikelihood(PairLikelihood):
     """Observations x for which scale |x - origin|**power is Gamma of known shape, rate theta."""
+
+    two_sample = "scale"
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         """Return (shape, scale, power, origin, two-sided)."""
@@ -167,6 +171,16 @@ class PowerLikelihood(PairLikelihood):
         if power == scale == 1.0:
             return base
         return predictive.Transformed(base, predictive.Power(1.0 / power, 1.0 / scale))
+
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations; None if two-sided."""
+        shape, scale, power, _, two_sided = self._form()
+        if two_sided:
+            return None
+        rates = gammaincinv(posterior.shape, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        with np.errstate(all="ignore"):
+            x = (gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
+        return tuple(sorted(x.tolist()))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the rate `theta`."""
@@ -322,6 +336,8 @@ class Pareto(PairLikelihood):
     """
 
     scale: float = 1.0
+
+    two_sample = "scale"
 
     def __post_init__(self) -> None:
         self._set("scale", check_parameter("scale", self.scale))

@@ -40,6 +40,7 @@ class Bernoulli(PairLikelihood):
     """
 
     labelled = True
+    two_sample = "trials"
 
     @property
     def observation_kind(self) -> str:
@@ -129,6 +130,7 @@ class Binomial(PairLikelihood):
     trials: int | None = None
 
     varying = "trials"
+    two_sample = "trials"
 
     def __post_init__(self) -> None:
         if self.trials is not None:

@@ -404,7 +404,7 @@ class EMModel:
             "weights": engine.weights.tolist(),
             "shares": [engine.live.tolist(), engine.average.tolist()],
             "explained": engine.explained.tolist(),
-            "fit": [engine.unexplained, float(engine.starved)],
+            "fit": [engine.unexplained, float(engine.starved), float(engine.rescaled)],
             "kernels": [
                 [leaf.live.tolist(), leaf.averaged.tolist(), leaf.parameter_vector]
                 for leaf in engine.leaves()
@@ -436,8 +436,9 @@ class EMModel:
                 assign(engine.explained, learned["explained"])
             else:
                 engine.explained[:] = engine.memory * engine.live
-            engine.unexplained, starved = finite(learned.get("fit", [0.0, 0.0])).tolist()
-            engine.starved = bool(starved)
+            numbers = finite(learned.get("fit", [0.0, 0.0])).tolist()
+            engine.unexplained, starved, *rescaled = numbers
+            engine.starved, engine.rescaled = bool(starved), any(rescaled)
             for leaf, (live, average, numbers) in zip(
                 engine.leaves(), learned["kernels"], strict=True
             ):

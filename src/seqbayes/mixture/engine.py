@@ -22,12 +22,12 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import INFINITY, exp, log, pow
+    from cython.cimports.libc.math import INFINITY, exp, log, pow, sqrt
     from cython.cimports.seqbayes.mixture.kernels import Kernel
     from cython.cimports.seqbayes.mixture.rows import Reader, Row
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
-    from math import exp, log, pow
+    from math import exp, log, pow, sqrt
 
     from seqbayes.mixture.kernels import Kernel
     from seqbayes.mixture.rows import Reader, Row
@@ -48,6 +48,16 @@ UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
 UNEXPLAINED_RATE = cython.declare(cython.double, 1.0 / 500.0)
 # A component is starved if its recent share is less than this part of its share of all data.
 STARVED_SHARE = cython.declare(cython.double, 1e-3)
+# Components can move far from the average of their path after this many observations for each.
+MOVED_AFTER = cython.declare(cython.double, 200.0)
+# Rows of the past are kept with their log densities on arrival. They are compared with those now
+# when there are enough of them and the number of observations has grown by a factor; the components
+# have forgotten them if the mean loss is larger than that, and significant.
+PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
+LEAST_PAST = cython.declare(cython.Py_ssize_t, 24)
+CHECK_AFTER = cython.declare(cython.double, 1.25)
+FORGOTTEN_LOSS = cython.declare(cython.double, 0.5)
+LARGEST_LOSS = cython.declare(cython.double, 20.0)
 # A component with a smaller weight has probability zero.
 SMALLEST_WEIGHT = cython.declare(cython.double, 1e-290)
 # A log density this far below the largest changes no digit of a responsibility.
@@ -101,6 +111,10 @@ class Engine:
         Number of observations that the first step after the burn-in remembers.
     unexplained : float
         Share of recent observations that were far from all components.
+    forgets : bool
+        Whether observations of the past were found to be explained worse than on their arrival.
+    rescaled : bool
+        Whether the variance of a component has changed by a large factor.
     starved : bool
         Whether a component explained past observations, and none of the recent ones.
     """
@@ -120,6 +134,15 @@ class Engine:
     step_memory = cython.declare(cython.double, visibility="readonly")
     _row = cython.declare(Row)
     _first_memory: cython.double
+    forgets = cython.declare(cython.bint, visibility="public")
+    rescaled = cython.declare(cython.bint, visibility="public")
+    kept = cython.declare(cython.Py_ssize_t, visibility="readonly")
+    _past = cython.declare("double[:, ::1]")
+    _arrival = cython.declare("double[::1]")
+    _scratch = cython.declare(Row)
+    _stride: cython.double
+    _next_kept: cython.double
+    _next_check: cython.double
     _exponent: cython.double
     _offset: cython.double
     _fading: cython.bint
@@ -158,6 +181,11 @@ class Engine:
         self.n = self.memory = self.averaged = self.moved = self.pending = 0.0
         self.unexplained = 0.0
         self._limiting = self.starved = False
+        self.forgets = self.rescaled = False
+        self.kept = 0
+        self._past, self._arrival = np.zeros((PAST_ROWS, width)), np.zeros(PAST_ROWS)
+        self._scratch = Row(width)
+        self._stride, self._next_kept, self._next_check = 1.0, 0.0, 0.0
         self._weights = np.array(weights, float)
         self._learns_weights = concentration is not None
         self._prior = np.array(concentration if self._learns_weights else np.ones(k), float)
@@ -415,7 +443,9 @@ class Engine:
     @cython.inline
     @cython.exceptval(check=False)
     def _fits_badly(self) -> cython.bint:
-        return self._limiting and (self.starved or self.unexplained > UNEXPLAINED_SHARE)
+        return self._limiting and (
+            self.starved or self.forgets or self.rescaled or self.unexplained > UNEXPLAINED_SHARE
+        )
 
     @property
     def fits_badly(self) -> bool:
@@ -484,7 +514,8 @@ class Engine:
             keep = 1.0 - gain
         else:
             self.memory = n
-        self._e_step(row, False)
+        kept: cython.bint = self._limiting and not self._fading and n >= self._next_kept
+        log_density: cython.double = self._e_step(row, kept)
         self.n = n
         v: cython.double
         far: cython.bint = self._limiting
@@ -504,7 +535,49 @@ class Engine:
                 self.pending >= self._m_step_rows or self.moved >= MOST_PER_M_STEP
             ):
                 self._online_m_step()
+        if kept:
+            self._keep(row, log_density)
         return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _keep(self, row: Row, log_density: cython.double) -> cython.int:
+        """Keep a row with its log density on arrival; check whether kept rows are forgotten."""
+        i: cython.Py_ssize_t
+        if self.kept == PAST_ROWS:  # keep every other one
+            for i in range(PAST_ROWS // 2):
+                self._past[i, :] = self._past[2 * i, :]
+                self._arrival[i] = self._arrival[2 * i]
+            self.kept = PAST_ROWS // 2
+            self._stride *= 2.0
+        if self.kept == 0:
+            self._next_check = CHECK_AFTER * self.n
+        self._past[self.kept, :] = row.values
+        self._arrival[self.kept] = log_density
+        self.kept += 1
+        self._next_kept = self.n + self._stride
+        if self.n >= self._next_check and self.kept >= LEAST_PAST:
+            self._next_check = CHECK_AFTER * self.n
+            self.forgets = self._has_forgotten()
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _has_forgotten(self) -> cython.bint:
+        """Return whether kept rows are explained much worse than on arrival."""
+        i: cython.Py_ssize_t
+        v: cython.double
+        total: cython.double = 0.0
+        squares: cython.double = 0.0
+        n: cython.double = self.kept
+        for i in range(self.kept):
+            self._scratch.values[:] = self._past[i, :]
+            v = self._arrival[i] - self._e_step(self._scratch, True)
+            v = min(max(v, -LARGEST_LOSS), LARGEST_LOSS)
+            total += v
+            squares += v * v
+        v = total / n
+        return v > FORGOTTEN_LOSS + 2.0 * sqrt(max(squares / n - v * v, 0.0) / n)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -520,6 +593,8 @@ class Engine:
                 if self._live[k] * self.n < STARVED_SHARE * self._explained[k]:
                     self.starved = True
         if self.averaging:
+            if self.averaged > 0.0 and self.n >= MOVED_AFTER * self._r.shape[0]:
+                self._restart_path()
             self.averaged += self.pending
             v = self.pending * (1.0 + AVERAGE_EXPONENT)
             v /= self.averaged + AVERAGE_EXPONENT * self.pending
@@ -528,6 +603,17 @@ class Engine:
                 kernel = cython.cast(Kernel, self.kernels[k])
                 kernel.average(v)
         self.moved = self.pending = 0.0
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _restart_path(self) -> cython.int:
+        """Begin a new path if a component has moved far from the average of the present one."""
+        kernel: Kernel
+        for kernel in self.kernels:
+            if kernel.has_moved():
+                self.averaged = 0.0
+                self.rescaled = True
         return 0
 
     @property

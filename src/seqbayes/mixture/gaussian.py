@@ -37,6 +37,10 @@ SMALLEST_SHARE = cython.declare(cython.double, 1e-280)
 NEGLIGIBLE_GAIN = cython.declare(cython.double, 1e-20)
 # Products of fewer numbers are subtracted one by one.
 SHORT = cython.declare(cython.Py_ssize_t, 8)
+# A component has moved if a variance differs from that of its averaged path by this factor;
+# components with a smaller share are not compared.
+MOVED_RATIO = cython.declare(cython.double, 30.0)
+LEAST_SHARE = cython.declare(cython.double, 0.01)
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = cython.declare(cython.double, -1e300)
 
@@ -497,6 +501,24 @@ class Gaussian(Kernel):
                 self._averaged[p] = keep * self._averaged[p] + step * self._live[p] + v * self._z[j]
                 p += 1
         return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def has_moved(self) -> cython.bint:
+        """Return whether a variance differs from that of the averaged path by a large factor."""
+        i: cython.Py_ssize_t
+        p: cython.Py_ssize_t = self._d
+        live: cython.double
+        mean: cython.double
+        if not (self._live[0] > LEAST_SHARE and self._averaged[0] > LEAST_SHARE):
+            return False
+        for i in range(self._d):
+            p += i + 1
+            live = self._live[p] * self._averaged[0]
+            mean = self._averaged[p] * self._live[0]
+            if live > MOVED_RATIO * mean or mean > MOVED_RATIO * live:
+                return True
+        return False
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

@@ -31,6 +31,10 @@ LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
 SMALLEST_SHARE = cython.declare(cython.double, 1e-280)
 # Relative to the share of a component, a smaller gain changes no digit of its mean and scatter.
 NEGLIGIBLE_GAIN = cython.declare(cython.double, 1e-20)
+# A component has moved if a variance differs from that of its averaged path by this factor;
+# components with a smaller share are not compared.
+MOVED_RATIO = cython.declare(cython.double, 30.0)
+LEAST_SHARE = cython.declare(cython.double, 0.01)
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = cython.declare(cython.double, -1e300)
 
@@ -163,6 +167,23 @@ class Independent(Kernel):
             v += keep * self._averaged[1 + d + i] + step * self._live[1 + d + i]
             self._averaged[1 + d + i] = v
         return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def has_moved(self) -> cython.bint:
+        """Return whether a variance differs from that of the averaged path by a large factor."""
+        i: cython.Py_ssize_t
+        d: cython.Py_ssize_t = self._d
+        live: cython.double
+        mean: cython.double
+        if not (self._live[0] > LEAST_SHARE and self._averaged[0] > LEAST_SHARE):
+            return False
+        for i in range(d):
+            live = self._live[1 + d + i] * self._averaged[0]
+            mean = self._averaged[1 + d + i] * self._live[0]
+            if live > MOVED_RATIO * mean or mean > MOVED_RATIO * live:
+                return True
+        return False
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

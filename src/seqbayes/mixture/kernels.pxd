@@ -11,4 +11,5 @@ cdef class Kernel:
     cpdef int learn(self, Row row, double keep, double gain) except -1
     cpdef int average(self, double step) except -1
     cpdef int m_step(self, double n) except -1
+    cpdef bint has_moved(self) except -1
     cpdef int take(self, Kernel other, bint averaged) except -1

@@ -105,6 +105,10 @@ class Kernel:
             self._averaged[i] += step * (self._live[i] - self._averaged[i])
         return 0
 
+    def has_moved(self) -> cython.bint:
+        """Return whether the live statistic has moved far from the average of its path."""
+        return False
+
     def m_step(self, n: cython.double) -> cython.int:
         """Set the parameter to the posterior mode, with the statistic counted `n` times."""
         raise NotImplementedError
@@ -457,6 +461,16 @@ class Fields(Kernel):
         for part in self.parts:
             part.average(step)
         return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def has_moved(self) -> cython.bint:
+        """Return whether a part has moved."""
+        part: Kernel
+        moved: cython.bint = False
+        for part in self.parts:
+            moved = moved or part.has_moved()
+        return moved
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

@@ -22,7 +22,7 @@ from seqbayes.mixture.default_prior import (
     scaled_to,
 )
 from seqbayes.mixture.em import EMModel, finite
-from seqbayes.mixture.refit import Refitter, has_constant, is_ordered
+from seqbayes.mixture.refit import Refitter, has_constant, has_wide_priors, is_ordered
 from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
@@ -297,7 +297,19 @@ class Mixture(BaseMixture):
     def _collect(self) -> None:
         """Collect the next observations, because the components explain recent ones badly."""
         with self._lock:
-            if self._model is not None and self._model.engine.n >= self._refit_from:
+            if self._model is None:
+                return
+            engine = self._model.engine
+            if engine.forgets:
+                self._warn("the components have forgotten earlier observations")
+                engine.forgets = False
+            too_wide = False
+            if engine.n < self._refit_from:
+                return
+            if engine.rescaled:
+                engine.rescaled = False
+                too_wide = self._buffer.priors is None and has_wide_priors(self._model)
+            if too_wide or engine.fits_badly:
                 self._is_collecting, self._learn_started = True, None
 
     def _refit(self, model: EMModel) -> None:

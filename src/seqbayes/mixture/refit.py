@@ -18,8 +18,8 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-LEAST_ROWS = 200
-"""Number of observations from which their order is judged."""
+LEAST_ROWS, LEAST_PAIRS = 60, 200
+"""Numbers of observations from which order is judged by their values, and by their components."""
 
 PAIRS = 500
 """At most this many pairs of successive observations are compared by their components."""
@@ -34,6 +34,9 @@ SERIAL_AGREEMENT = 0.5
 """A stream is ordered if successive observations agree on their component by this more than
 chance, on a scale where complete agreement is 1."""
 
+
+WIDE_RATIO = 100.0
+"""Default priors are wide if their scale is this many times the variance within components."""
 
 LARGEST_SCALE_RATIO = 1e3
 """Data with another ratio of variances than this are not compared."""
@@ -199,6 +202,17 @@ def _without_counterpart(pool: Pool, count: int, most: int) -> list[list[int]]:
     return groups
 
 
+def has_wide_priors(model: EMModel) -> bool:
+    """Whether the scale of default priors is much larger than the components in a feature."""
+    estimates: list[Any] = [state.mle for state in model.states(model.engine)]
+    if any(each is None for each in estimates):
+        return False
+    shares = model.engine.live[: len(estimates)]
+    variance = shares @ np.array([np.atleast_2d(each[1]).diagonal() for each in estimates])
+    scale = np.atleast_2d(model.priors[0].prior[-1]).diagonal()
+    return bool((scale > WIDE_RATIO * variance).any())
+
+
 def has_constant(model: EMModel, rows: Array) -> bool:
     """Whether a feature has the same value in all rows, or none."""
     return bool((standardise(model.reader.vectors(rows)) == 0.0).all(axis=0).any())
@@ -211,6 +225,8 @@ def is_ordered(model: EMModel, rows: Array) -> bool:
     points = np.clip(standardise(model.reader.vectors(rows)), -LARGEST_VALUE, LARGEST_VALUE)
     if ((points[1:] * points[:-1]).mean(axis=0) > SERIAL_CORRELATION).any():
         return True
+    if len(rows) < LEAST_PAIRS:
+        return False
     first = np.unique(np.linspace(0, len(rows) - 2, PAIRS).astype(int))
     shares = model.responsibilities(np.concatenate([rows[first], rows[first + 1]]))
     chance = float((shares.mean(axis=0) ** 2).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -147,6 +148,15 @@ def load_config(path: str | Path) -> Config:
     return parse_config(Path(path).read_bytes(), str(path))
 
 
+_TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
+
+
+def _name_table(found: re.Match[str]) -> str:
+    """Return the message for a table that is declared twice."""
+    path = ".".join(re.findall(r"'([^']*)'", found[1]))
+    return f"the table [{path}] is given twice"
+
+
 def parse_config(text: bytes, name: str = "the configuration") -> Config:
     """Read a configuration from the text of a TOML file; see `load_config`.
 
@@ -168,7 +178,8 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
     except tomllib.TOMLDecodeError as error:
         last = text.rstrip().count(b"\n") + 1
         reason = str(error).replace("at end of document", f"at line {last}, the last one")
-        raise ConfigError(name, [reason]) from None
+        reason = reason.replace("Cannot overwrite a value", "this key is given twice in its table")
+        raise ConfigError(name, [_TWICE.sub(_name_table, reason)]) from None
     errors = ErrorList()
     config = _read(document, errors)
     if config is None or errors.found:

@@ -66,6 +66,9 @@ def command(args: argparse.Namespace) -> int:
         return _Watch(args, belief, source).run(interruption)
 
 
+_ARRAY = "the input is a JSON array, not an object per line: convert it first (jq -c '.[]')"
+
+
 class _Watch(Collector):
     """One run of the command: observes the pipeline, and prints beliefs and refusals."""
 
@@ -203,11 +206,13 @@ class _Watch(Collector):
         message = self._unknown_field()
         if message:
             raise SeqbayesError(message)
-        first = self._first[0][1].raw.lstrip() if self._first else b""
-        if first.startswith(b"[") and not (self._table.used or self._table.incomplete):
-            raise SeqbayesError(
-                "the input is a JSON array, not an object per line: convert it first (jq -c '.[]')"
-            )
+        if self._is_array and not (self._table.used or self._table.incomplete):
+            raise SeqbayesError(_ARRAY)
+
+    @property
+    def _is_array(self) -> bool:
+        """Whether the first line begins a JSON array."""
+        return any(line == 1 and each.raw.lstrip()[:1] == b"[" for line, each in self._first)
 
     def _answer(self, screen: Screen | None, live: bool) -> None:
         """Print the beliefs, as a table or as JSON lines."""
@@ -274,6 +279,7 @@ class _Watch(Collector):
                 lines.append(f"  line {number:,}: {reason}" + (f" in {start}" if start else ""))
             rest = self._malformed - len(self._first)
             lines += [f"  and {rest:,} more"] if rest else []
+            lines += [_ARRAY] if self._is_array and table.used else []
         if table.incomplete:
             columns = ", ".join(f"{name!r} {n:,}" for name, n in table.missing.items())
             events = count_of(table.incomplete, "incomplete event")

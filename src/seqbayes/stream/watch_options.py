@@ -18,6 +18,7 @@ from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.records import LONGEST
 from seqbayes.events.rows import Sniffed, find_format
+from seqbayes.stream.schema import guess
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.reading import FORMATS, Format
@@ -119,7 +120,8 @@ def declare(args: argparse.Namespace) -> Belief:
     families = spec.families()
     family = families.get(spec.spell(args.state))
     if family is None:
-        raise SeqbayesError(f"no state {args.state!r}: expected one of {', '.join(families)}")
+        hint = guess(args.state, families).replace(":", ";", 1)
+        raise SeqbayesError(f"no state {args.state!r}: expected one of {', '.join(families)}{hint}")
     fixed = {
         name.removeprefix("fixed_"): text
         for name, text in vars(args).items()

@@ -25,7 +25,7 @@ RATE_SECONDS = 10.0
 LEAST_RATE = 0.01
 """Events per second below which the rate is 0."""
 
-SORTS = ("n", "mean", "width", "rate", "updated", "key")
+SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
 
 SPARK = 60
 STEPS = 10
@@ -271,6 +271,13 @@ class Entry:
                 card["spark"] |= self._followed.about()
         return card
 
+    def with_threshold(self, card: dict[str, Any]) -> dict[str, Any]:
+        """Return a card with the probability to exceed the threshold, if there is one."""
+        threshold = self._about.display.threshold
+        if threshold is None or not views.is_numeric(self.kind):
+            return card
+        return {**card, "p_above": views.probability_above(self.state, threshold)}
+
     def detail(self, now: float) -> dict[str, Any]:
         """Return everything about the key as JSON values."""
         detail = {**self.card(now), **views.detail(self.state, self.last)}
@@ -322,7 +329,7 @@ def make_cards(entries: Iterable[Entry]) -> None:
     bare = [entry for entry in entries if entry.known_card is None]
     made = views.cards([entry.state for entry in bare], [entry.last for entry in bare])
     for entry, card in zip(bare, made, strict=True):
-        entry.known_card = card
+        entry.known_card = entry.with_threshold(card)
         if entry.known_ranking is None and views.is_numeric(card["kind"]):
             ends = card["interval"] or (None, None)
             entry.known_ranking = views.Ranking(card["n"], card["mean"], *ends)
@@ -379,12 +386,13 @@ class Shelf:
         rank: Mapping[str, Callable[[Entry], Any]] = {
             "n": lambda e: e.n,
             "mean": lambda e: e.ranking.mean,
+            "low": lambda e: e.ranking.low,
             "width": lambda e: e.ranking.width,
             "rate": lambda e: e.rate(now),
             "updated": lambda e: e.updated,
             "key": lambda e: e.collated,
         }
-        if sort in ("mean", "width"):
+        if sort in ("mean", "low", "width"):
             make_rankings(found)
         of = rank[sort]
         ranked = [(of(entry), entry) for entry in found]

@@ -30,8 +30,9 @@ from seqbayes.dashboard.views.base import (
     scale_of,
     view_of,
 )
-from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_label
+from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_label, probability_above
 from seqbayes.dashboard.views.figures import finite, values
+from seqbayes.dashboard.views.quantiles import quantiles
 from seqbayes.errors import SeqbayesError
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "is_numeric",
     "leading_label",
     "measures",
+    "probability_above",
     "rankings",
     "register_view",
     "scale_of",
@@ -131,6 +133,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
         "text": view.text(state),
         "log_evidence": finite(plain.log_evidence),
         "predictive": view.predictive(plain, shown),
+        "quantiles": quantiles(plain),
     }
 
 

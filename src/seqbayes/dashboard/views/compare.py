@@ -11,6 +11,7 @@ import numpy as np
 
 from seqbayes import compare as comparison
 from seqbayes.dashboard.views.base import CARD_POINTS, LEVEL, scale_of, view_of
+from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 
@@ -98,6 +99,23 @@ def compare(
             for k in range(len(numbers))
         ],
     }
+
+
+def probability_above(state: Any, threshold: float) -> float | None:
+    """Return the probability of a number to exceed a value of the observations; None if improper.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> round(probability_above(Beta(2, 1), 0.5), 6)
+    0.75
+    """
+    try:
+        number = _number(state, None)
+    except PriorError:
+        return None
+    log = scale_of(state.as_of()) == "log"
+    return finite(float(number.sf(math.log(threshold) if log else threshold)))
 
 
 def _number(state: Any, label: str | None) -> Any:

@@ -85,7 +85,17 @@ class Handle:
         """
         try:
             block: bytes = self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
+        except EOFError:
+            raise SourceError(
+                f"cannot read {self.path}: the compressed file is incomplete; it may still be"
+                " written to"
+            ) from None
+        except gzip.BadGzipFile:
+            raise SourceError(
+                f"cannot read {self.path}: its suffix is .gz, but gzip has not compressed it, or it"
+                " is damaged"
+            ) from None
+        except (OSError, zlib.error) as error:
             raise SourceError(f"cannot read {self.path}: {error}") from error
         except Exception as error:
             if type(error).__module__.partition(".")[0] != "zstandard":

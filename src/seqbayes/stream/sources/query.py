@@ -161,7 +161,8 @@ class Query(Broker):
                 raise
             if self._ever and _is_transient(error):
                 raise _DatabaseError(str(error)) from error
-            raise SourceError(f"cannot read {self.name}: {error}") from error
+            where = f" ({self._url})" if isinstance(error, sqlite3.Error) else ""
+            raise SourceError(f"cannot read {self.name}{where}: {error}") from error
 
     def _execute(
         self, rest: str, *values: Any, what: str = "*"

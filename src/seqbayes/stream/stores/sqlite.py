@@ -93,8 +93,13 @@ class SqliteStore(SqlStore):
     @staticmethod
     def _connect(path: str, mode: Mode) -> sqlite3.Connection:
         name = path
+        file = Path(path)
+        if file.is_dir():
+            raise StoreError(f"{path} is a directory; expected the file of a store")
+        if file.exists() and not file.is_file():
+            raise StoreError(f"{path} is not a regular file; expected the file of a store")
         if mode != "create":
-            if not Path(path).exists():
+            if not file.exists():
                 raise StoreError(f"{path}: no such file")
             name = f"file:{quote(os.path.abspath(path))}?{_access(path, mode)}"
         try:
@@ -258,6 +263,7 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; run again when it has ended",
     sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
     sqlite3.SQLITE_FULL: "free some space, then run again",
+    sqlite3.SQLITE_NOTADB: "it is no store of seqbayes, or damaged; choose another file",
     sqlite3.SQLITE_IOERR: "check that the disk has free space and no errors",
     sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
 }

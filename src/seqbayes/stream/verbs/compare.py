@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ def compare(
     equivalence: float | None = None,
     label: str | None = None,
     level: float = 0.95,
+    alpha: float = 0.05,
+    effect: float = 0.2,
     top: int = 20,
     as_of: float | None = None,
 ) -> comparisons.Comparison:
@@ -69,6 +72,8 @@ def compare(
         The label whose shares are compared, for a belief about labels.
     level
         Level of the intervals.
+    alpha, effect
+        Error rate of the sequential test, and the typical effect that it expects; see `Gate`.
     top
         How many keys are compared: those with the most data, and the control.
     as_of
@@ -118,6 +123,8 @@ def compare(
         equivalence=equivalence,
         label=label,
         level=level,
+        alpha=alpha,
+        effect=effect,
     )
 
 
@@ -147,6 +154,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
     )
+    parser.add_argument(
+        "--alpha",
+        type=positive,
+        default=0.05,
+        metavar="P",
+        help="error rate of the sequential test, at whatever time one stops (%(default)s)",
+    )
+    parser.add_argument(
+        "--effect",
+        type=positive,
+        default=0.2,
+        metavar="X",
+        help="typical effect for the sequential test: a difference of log odds or log rates, or of"
+        " means in standard deviations (%(default)s)",
+    )
     add_top(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_as_of(parser)
@@ -173,6 +195,8 @@ def _compare(args: argparse.Namespace) -> int:
         equivalence=args.equivalence,
         label=args.label,
         level=args.level,
+        alpha=args.alpha,
+        effect=args.effect,
         top=args.top,
         as_of=args.as_of,
     )
@@ -185,6 +209,8 @@ def _compare(args: argparse.Namespace) -> int:
     console = make_console()
     console.print(_table(found))
     console.print(sentence(found), markup=False, highlight=False)
+    if found.decision is not None:
+        console.print(gate_sentence(found.decision), markup=False, highlight=False)
     return 0
 
 
@@ -224,7 +250,51 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
             }
             for each in found.differences.values()
         ],
+        "guarantees": found.guarantees,
+        "gate": None if found.decision is None else _gate(found.decision),
     }
+
+
+def _gate(decision: comparisons.Decision) -> dict[str, Any]:
+    """Return the answer of the sequential test as JSON values."""
+    return {
+        "guarantee": decision.guarantee,
+        "reason": decision.reason,
+        "alpha": decision.alpha,
+        "best": decision.best,
+        "p_value": decision.p_value,
+        "more": plain(decision.more),
+        "e_values": [
+            {"key": a, "reference": b, "e_value": plain(e)}
+            for a, others in decision.e_values.items()
+            for b, e in others.items()
+        ],
+    }
+
+
+def gate_sentence(decision: comparisons.Decision) -> str:
+    """Return the answer of the sequential test as a sentence.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> first, second = Beta(), Beta()
+    >>> first.learn_many([True] * 40 + [False] * 260)
+    >>> second.learn_many([True] * 60 + [False] * 240)
+    >>> print(gate_sentence(comparisons.decide({"A": first, "B": second})))
+    anytime-valid test at alpha 0.05: too early, about 920 more observations
+    """
+    if decision.guarantee == "none":
+        return f"no anytime-valid test: {decision.reason}"
+    test = f"anytime-valid test at alpha {decision.alpha:g}"
+    if decision.stop:
+        best = printable(str(decision.best), 40)
+        return f"{test}: {best} is best (p = {decision.p_value:.2g}); you may stop"
+    if decision.more is None:
+        return f"{test}: too early, no difference yet"
+    digits = 10.0 ** max(math.floor(math.log10(max(decision.more, 1.0))) - 1, 0)
+    more = math.ceil(decision.more / digits) * digits
+    return f"{test}: too early, about {more:,.0f} more observations"
 
 
 def sentence(found: comparisons.Comparison) -> str:

@@ -18,9 +18,10 @@ from seqbayes.console.text import count_of, printable, shorten
 from seqbayes.stream.config import Config
 from seqbayes.stream.retry import Retried as Retried
 from seqbayes.stream.retry import Retry
-from seqbayes.stream.stores import StoredLetter, open_store
+from seqbayes.stream.stores import Store, StoredLetter, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
+    MissingError,
     add_store,
     add_yes,
     attempt,
@@ -59,7 +60,7 @@ class DeadLetters:
     Raises
     ------
     StoreError
-        If the store cannot be read or written.
+        If the store cannot be read or written, or has no such source.
     """
 
     def __init__(self, url: str, source: str | None = None) -> None:
@@ -68,7 +69,16 @@ class DeadLetters:
 
     def __iter__(self) -> Iterator[StoredLetter]:
         with open_store(self.url, "read") as store, store.snapshot():
+            self._check_source(store)
             yield from store.letters(self.source)
+
+    def _check_source(self, store: Store) -> None:
+        known = [place.source for place in store.places()]
+        if self.source in (None, *known):
+            return
+        if next(store.letters(self.source), None) is None:
+            names = ", ".join(known) or "none"
+            raise MissingError(f"{store.url} has no source {self.source!r}; sources: {names}")
 
     def drop(self, numbers: Sequence[int] | None = None) -> int:
         """Delete dead letters, all by default.

@@ -141,6 +141,8 @@ def _check_target(path: str, url: str) -> Path:
     try:
         found = os.stat(path)  # not of the target, which has no name if it is a pipe
     except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise SeqbayesError(f"{path}: the directory {target.parent} does not exist") from None
         return target
     if stat.S_ISDIR(found.st_mode):
         raise SeqbayesError(f"{path} is not a regular file but a directory; choose a file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from importlib import resources
 from pathlib import Path
@@ -66,7 +67,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Write the files and return 0."""
+    """Write the files and return 0.
+
+    Raises
+    ------
+    FileExistsError
+        If the configuration exists.
+    """
+    if Path(args.config).exists():
+        text = "file exists; name another one: seqbayes init other.toml"
+        raise FileExistsError(errno.EEXIST, text, args.config)
     written = " and ".join(map(str, init(args.config)))
     sys.stdout.write(f"wrote {written}; next: seqbayes run {args.config} --once\n")
     return 0

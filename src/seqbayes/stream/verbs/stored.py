@@ -11,6 +11,7 @@ import msgspec
 
 from seqbayes.console.plain import describe, plain
 from seqbayes.console.summary import Line, View, name_key, summarise
+from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
@@ -110,7 +111,11 @@ class StoredBelief:
         return write_key(values)
 
     def _wrong_length(self, values: tuple[str, ...]) -> SeqbayesError:
-        return SeqbayesError(f"belief {self.name!r} is {self.keyed}, got the key {list(values)}")
+        expected = count_of(len(self.by), "value")
+        got = ", ".join(map(repr, values)) or "none"
+        return SeqbayesError(
+            f"belief {self.name!r} is {self.keyed}: expected {expected} as its key, got {got}"
+        )
 
     @property
     def keyed(self) -> str:

@@ -89,6 +89,9 @@ export function unfold(measured) {
   return measured === SHARE ? (x) => 100 * x : (x) => x;
 }
 
+/** Values for files: logarithms as their exponentials. */
+export const plain = (measured) => (x) => (exists(x) ? (measured === LOG ? Math.exp(x) : x) : null);
+
 /**
  * Formats the values of one belief: shares in percent, other values unchanged, with a number of
  * digits that suits an interval of this width.

@@ -16,6 +16,9 @@ const TERMS = {
   surprise: "−log of the predicted probability of an event, in nats: 3 nats more means 20 times less probable.",
 };
 
+/** Whether a term is explained. */
+export const explained = (name) => Object.hasOwn(TERMS, name);
+
 let number = 0;
 
 /** A term with a button that explains it. */

@@ -39,6 +39,7 @@ export class Density {
     };
     this.base = svg("line", { class: "d-base" });
     this.stem = svg("line", { class: "d-stem" });
+    this.limit = svg("line", { class: "d-limit", hidden: true });
     this.marks = Object.fromEntries(
       Object.entries(SIGNS).map(([key, sign]) => [
         key,
@@ -54,13 +55,15 @@ export class Density {
       svg("clipPath", { id }, this.clip),
       svg("g", { "clip-path": `url(#${id})` }, ...Object.values(this.parts)),
       this.base,
+      this.limit,
       this.stem,
       this.axis,
       this.low,
       this.high,
       ...Object.values(this.marks),
     );
-    this.element = h("div", { class: full ? "plot full" : "plot" }, this.root);
+    this.note = h("p", { class: "nothing", hidden: true }, "Too few data for a density.");
+    this.element = h("div", { class: full ? "plot full" : "plot" }, this.root, this.note);
     if (full) this.#listen();
   }
 
@@ -101,6 +104,7 @@ export class Density {
     this.measured = measured;
     const drawable = Boolean(card.density?.x?.length);
     this.root.toggleAttribute("hidden", !drawable);
+    this.note.hidden = drawable || !card.n;
     if (!drawable || this.width === 0) return;
     const density = this.full ? finer(card.density) : card.density;
     this.density = density;
@@ -114,6 +118,7 @@ export class Density {
     this.sx = sx;
     this.sy = sy;
     this.#draw(density, card.interval, sx, sy, floor);
+    this.#limit(card.threshold, sx, floor);
     this.#estimates(card, density, sx, sy, floor);
     this.scale = scale(measured, card.interval);
     if (this.full) this.#ticks(sx, this.height - 6);
@@ -160,19 +165,34 @@ export class Density {
     for (const [name, value] of Object.entries(ends)) setAttribute(this.stem, name, value);
   }
 
+  // The threshold, if the axis has it.
+  #limit(threshold, sx, floor) {
+    const x = this.measured === "log" ? Math.log(threshold) : threshold;
+    const [low, high] = sx.domain;
+    const shown = typeof threshold === "number" && x >= low && x <= high;
+    this.limit.toggleAttribute("hidden", !shown);
+    if (!shown) return;
+    const ends = { x1: sx(x), x2: sx(x), y1: 0, y2: floor };
+    for (const [name, value] of Object.entries(ends)) setAttribute(this.limit, name, value.toFixed(1));
+  }
+
   #bounds(interval, sx, y) {
     const sign = 3.3 * unit(); // half as wide as a digit
-    for (const [i, text] of [this.low, this.high].entries()) {
-      text.toggleAttribute("hidden", !interval);
-      if (!interval) continue;
-      setText(text, this.scale.text(interval[i]));
-      const half = text.textContent.length * sign;
-      const x = Math.min(Math.max(sx(interval[i]), half), this.width - half);
-      const apart = Math.max(0, 2 * half + 6 - (sx(interval[1]) - sx(interval[0]))) / 2;
-      const moved = i ? Math.min(x + apart, this.width - half) : Math.max(x - apart, half);
-      setAttribute(text, "x", moved.toFixed(1));
-      setAttribute(text, "y", y);
-    }
+    const texts = [this.low, this.high];
+    for (const text of texts) text.toggleAttribute("hidden", !interval);
+    if (!interval) return;
+    texts.forEach((text, i) => setText(text, this.scale.text(interval[i])));
+    const halves = texts.map((text) => text.textContent.length * sign);
+    const apart = halves[0] + halves[1] + 8;
+    let [low, high] = interval.map(sx);
+    const missing = Math.max(0, apart - (high - low)) / 2;
+    low = Math.max(low - missing, halves[0]);
+    high = Math.min(Math.max(high + missing, low + apart), this.width - halves[1]);
+    low = Math.max(halves[0], Math.min(low, high - apart));
+    [low, high].forEach((x, i) => {
+      setAttribute(texts[i], "x", x.toFixed(1));
+      setAttribute(texts[i], "y", y);
+    });
   }
 
   #ticks(sx, y) {

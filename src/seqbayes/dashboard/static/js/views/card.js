@@ -9,6 +9,7 @@ import { faded } from "../fade.js";
 import {
   ago,
   count,
+  exact,
   followed,
   keyName,
   measure,
@@ -133,12 +134,14 @@ export class Card {
     } else if (typeof card.mean === "number") {
       const written = scale(measured, card.interval);
       setText(this.value, written.text(card.mean));
+      const above =
+        typeof card.p_above === "number"
+          ? `P(> ${exact(written.share ? 100 * this.belief.threshold : this.belief.threshold)}${written.unit}) ${probability(card.p_above)}`
+          : "";
       setText(
         this.range,
         isNumeric(this.belief.kind)
-          ? written.log
-            ? written.mean
-            : ""
+          ? [written.log ? written.mean : "", above].filter(Boolean).join(", ")
           : `${percentOf(card)}: ${written.range(card.interval)}`,
       );
     } else {
@@ -147,7 +150,7 @@ export class Card {
       setText(this.value, one ? oneOf(one, written) : count(card.n));
       setText(this.range, one ? visible(one.name) : "events");
     }
-    this.chart.update(card, measured);
+    this.chart.update({ ...card, threshold: this.belief.threshold }, measured);
     if (card.spark) {
       this.spark.update(card.spark);
       const of = card.spark.part ? ` of ${card.spark.part}` : "";

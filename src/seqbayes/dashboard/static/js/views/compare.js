@@ -5,7 +5,8 @@ import { bests, estimates, forest } from "../charts/forest.js";
 import { compares } from "../charts/kinds.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
 import { h, icon, segments, setText, svg, table } from "../dom.js";
-import { count, exists, keyName, measure, nameless, number, probability, scale, visible } from "../format.js";
+import { downloads } from "../exports.js";
+import { count, exists, keyName, measure, nameless, number, plain, probability, scale, visible } from "../format.js";
 import { term } from "../glossary.js";
 import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
@@ -215,8 +216,19 @@ export class Compare {
       h(
         "div",
         null,
-        panel([h("h2", null, "Estimates"), this.span], this.forest),
-        panel([h("h2", null, "Posterior densities")], this.overlay.element),
+        panel(
+          [h("h2", null, "Estimates"), this.span],
+          this.forest,
+          downloads(`${this.name} estimates`, { element: () => this.forest, rows: () => this.#rows() }),
+        ),
+        panel(
+          [h("h2", null, "Posterior densities")],
+          this.overlay.element,
+          downloads(`${this.name} densities`, {
+            element: () => this.overlay.element,
+            rows: () => this.#densities(),
+          }),
+        ),
         panel([h("h2", null, "In numbers")], this.numbers),
       ),
       h(
@@ -504,6 +516,29 @@ export class Compare {
     setText(this.much, `${log ? "ratio" : "difference"}, ${100 * level} % interval`);
     this.differences.replaceChildren(forest(pairs, named, apart));
     this.decision.replaceChildren(this.#costs(answer, written, limit));
+  }
+
+  // The numbers of the charts, of logarithms as their exponentials.
+  #rows() {
+    const { arms, level } = this.answer;
+    const of = plain(this.measured);
+    const heads = ["key", "n", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", "P(above threshold)"];
+    return [
+      heads,
+      ...arms.map((arm) => [
+        ...[keyName(this.cards.get(arm.key).key, this.name), this.cards.get(arm.key).n, of(arm.mean)],
+        ...[...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
+      ]),
+    ];
+  }
+
+  #densities() {
+    const of = plain(this.measured);
+    const rows = this.ids.flatMap((id) => {
+      const { key, density } = this.#shown(id);
+      return (density?.x ?? []).map((x, i) => [keyName(key, this.name), of(x), density.posterior[i]]);
+    });
+    return [["key", "value", "density"], ...rows];
   }
 
   #costs({ arms, reference }, written, limit) {

@@ -7,6 +7,7 @@ import { chartOf, compares, isNumeric } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
 import { button, h, icon, setText } from "../dom.js";
+import { downloads } from "../exports.js";
 import { faded } from "../fade.js";
 import {
   ago,
@@ -16,6 +17,7 @@ import {
   measureOf,
   nameless,
   observed,
+  plain,
   rate,
   scale,
   visible,
@@ -87,8 +89,10 @@ export class Detail {
     this.rule = new Rule();
     this.surprise = new Surprise(this.said);
     this.figures = h("dl", { class: "figures" });
+    this.more = h("dl", { class: "figures" });
+    this.details = h("details", null, h("summary", null, "Details"), this.more);
     this.says = h("p", { class: "hint mono" });
-    for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters"])
+    for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters", "quantiles"])
       this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
     this.pastTable = h("details", null, h("summary", null, "As a table"), this.past);
@@ -116,6 +120,10 @@ export class Detail {
       ),
       this.history.element,
       this.pastTable,
+      downloads(`${this.title} history`, {
+        element: () => this.history.element,
+        rows: () => this.#historyRows(),
+      }),
     );
     return h(
       "div",
@@ -127,6 +135,8 @@ export class Detail {
         this.marginals?.element,
         this.chart.element,
         this.numeric ? this.curveTable : null,
+        this.details,
+        downloads(`${this.title} belief`, { element: () => this.chart.element, rows: () => this.#curveRows() }),
       ),
       history,
       this.stepwise ? panel("Last steps of Bayes’ rule", null, this.steps) : null,
@@ -142,10 +152,27 @@ export class Detail {
       this.data.makers !== undefined && !this.store
         ? panel("Responsibilities", h("p", null, "Bayes’ rule, last event"), this.makers)
         : null,
-      panel("Next observation", h("p", null, "predictive"), this.predictive),
+      panel(
+        "Next observation",
+        h("p", null, "predictive"),
+        this.predictive,
+        this.quantiles,
+        downloads(`${this.title} predictive`, {
+          element: () => this.predictive,
+          rows: () => this.#predictiveRows(),
+        }),
+      ),
       this.store
         ? null
-        : panel("Surprise", h("p", null, "−log predictive"), this.surprise.element),
+        : panel(
+            "Surprise",
+            h("p", null, "−log predictive"),
+            this.surprise.element,
+            downloads(`${this.title} surprise`, {
+              element: () => this.surprise.element,
+              rows: () => this.#surpriseRows(),
+            }),
+          ),
       panel("Model", null, this.parameters, this.says),
       this.store
         ? h(
@@ -157,6 +184,51 @@ export class Detail {
           )
         : null,
     );
+  }
+
+  /* The numbers of the charts. */
+
+  #curveRows() {
+    const { density, shares, fields, components } = this.data;
+    if (!density) {
+      const rows = (shares ?? fields ?? components ?? []).map((each) => [
+        each.label ?? each.name,
+        each.mean ?? each.weight,
+        ...(each.interval ?? [null, null]),
+      ]);
+      return [["name", "mean", "low", "high"], ...rows];
+    }
+    const of = plain(this.measure);
+    const at = (ys, i) => ys?.[i] ?? null;
+    const { x, posterior, prior, likelihood } = density;
+    const rows = x.map((value, i) => [of(value), posterior[i], at(prior, i), at(likelihood, i)]);
+    return [["value", "posterior", "prior", "likelihood of the last event"], ...rows];
+  }
+
+  #historyRows() {
+    const { history } = this.data;
+    const of = plain(history.part ? measureOf(history) : this.measure);
+    const rows = history.t.map((t, i) => [
+      new Date(1000 * t).toISOString(),
+      ...[history.mean, history.low, history.high].map((ys) => of(ys[i])),
+    ]);
+    return [["time", history.part || "mean", "low", "high"], ...rows];
+  }
+
+  #predictiveRows() {
+    const { predictive: found } = this.data;
+    if (!found || found.lines)
+      return [["name", "mean"], ...(found?.lines ?? []).map(({ name, mean }) => [name, mean])];
+    return [["observation", found.kind === "pdf" ? "density" : "probability"], ...found.x.map((x, i) => [x, found.p[i]])];
+  }
+
+  #surpriseRows() {
+    const rows = (this.data.recent ?? []).map(({ at, x, surprise }) => [
+      new Date(1000 * at).toISOString(),
+      this.said(x),
+      surprise,
+    ]);
+    return [["time", "observation", "surprise in nats"], ...rows];
   }
 
   // The number, of several, whose history is shown.
@@ -213,6 +285,7 @@ export class Detail {
         )
       : null;
     this.seen = h("p", { class: "sub" });
+    const { description } = this.belief;
     return h(
       "div",
       { class: "page-head" },
@@ -232,6 +305,7 @@ export class Detail {
           keyName(this.data.key, this.name),
         ),
         this.seen,
+        description ? h("p", { class: "hint" }, description) : null,
       ),
       h("div", { class: "actions" }, compare, pin),
     );
@@ -283,7 +357,10 @@ export class Detail {
     const card = this.data;
     this.#fit();
     this.chart.update(card, this.measure);
-    this.figures.replaceChildren(...figures(card, this.measure));
+    const [main, more] = figures(card, this.measure, this.belief);
+    this.figures.replaceChildren(...main);
+    if (!this.more.querySelector(":popover-open")) this.more.replaceChildren(...more);
+    this.details.hidden = !more.length;
     this.#tick();
   }
 
@@ -291,6 +368,7 @@ export class Detail {
     const { n, updated } = this.data;
     const speed = faded(this.data.rate, this.told);
     const model = [
+      this.belief.title,
       this.belief.prior,
       this.belief.likelihood,
       this.belief.half_life && `half-life ${this.belief.half_life}`,
@@ -330,6 +408,7 @@ export class Detail {
     );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.predictive.replaceChildren(...next(data.predictive, this.belief));
+    this.quantiles.replaceChildren(tables.quantiles(data.quantiles, this.belief));
     if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
     if (data.history) this.#past(data.history);

@@ -47,7 +47,7 @@ export class Section {
   }
 
   #element() {
-    const { name, prior, likelihood, half_life: half, unit } = this.belief;
+    const { name, title, description, prior, likelihood, half_life: half, unit } = this.belief;
     const model = [prior, likelihood, half && `half-life ${half}`, unit && `in ${unit}`]
       .filter(Boolean)
       .join(" · ");
@@ -57,7 +57,7 @@ export class Section {
       h(
         "header",
         null,
-        h("h2", null, name),
+        h("h2", { title: description || null }, title || name),
         h("p", { class: "muted model", title: model }, model),
         this.number,
       ),

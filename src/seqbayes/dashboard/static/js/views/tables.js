@@ -179,3 +179,18 @@ export function parameters(prior, posterior) {
     cells,
   );
 }
+
+/** Quantiles of observations; empty without quantiles. */
+export function quantiles(found, { unit }) {
+  if (!found) return "";
+  const rows = found.map(({ p, x, interval }) => {
+    const written = scale("", interval);
+    return [`p${100 * p}`, written.text(x), written.range(interval)];
+  });
+  const columns = [
+    ["Quantile", "key"],
+    [unit ? `Value (${unit})` : "Value", "num"],
+    ["95 % interval", "num"],
+  ];
+  return table("Quantiles of observations", columns, rows);
+}

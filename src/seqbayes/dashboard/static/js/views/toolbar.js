@@ -9,6 +9,7 @@ export const SORTS = [
   ["updated", "Latest event"],
   ["rate", "Busiest"],
   ["mean", "Mean"],
+  ["low", "Lower bound"],
   ["width", "Widest interval"],
   ["key", "Name"],
 ];

@@ -1,0 +1,271 @@
+"""E-values of two samples: how many times better a difference explains them than equality.
+
+The null hypothesis is that the parameters of both samples are equal, at any common value. That
+value is eliminated, so that the likelihood ratio of an effect has mean 1 under every null: by
+conditioning on the total (trials, events), or by a maximal invariant (scale, mean and variance).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.special as sc
+from numpy.typing import NDArray
+
+from seqbayes.errors import UnsupportedError
+from seqbayes.state import State
+
+Array = NDArray[np.float64]
+
+SUMMED = 20_000
+"""Largest number of terms of the conditional distribution of a total that are summed."""
+
+_SPREADS = (0.7, 1.6)
+_WEIGHTS = (0.85, 0.15)
+"""The prior of the logarithm of an effect: Normal distributions with these deviations."""
+
+_POINTS = 48
+_REACH = 60.0
+
+_NODES = np.linspace(-1.0, 1.0, 257)
+
+
+class EffectPrior(NamedTuple):
+    """A prior of the size of an effect, on a grid.
+
+    Attributes
+    ----------
+    effects
+        Sizes, > 0.
+    log_weights
+        Logarithms of their probabilities.
+    """
+
+    effects: Array
+    log_weights: Array
+
+
+def effect_prior(effect: float) -> EffectPrior:
+    """Return a log-normal mixture around a typical effect.
+
+    Most of it is within a factor of 3, and all within a factor of 60.
+
+    Examples
+    --------
+    >>> prior = effect_prior(0.2)
+    >>> bool(np.exp(prior.log_weights).sum().round(12) == 1.0)
+    True
+    """
+    ratios = np.geomspace(1.0 / _REACH, _REACH, _POINTS)
+    parts = (
+        weight / spread * np.exp(-0.5 * (np.log(ratios) / spread) ** 2)
+        for weight, spread in zip(_WEIGHTS, _SPREADS, strict=True)
+    )
+    density: Array = sum(parts, np.zeros(_POINTS))
+    return EffectPrior(effect * ratios, np.log(density / density.sum()))
+
+
+class Sample(NamedTuple):
+    """The data of one arm.
+
+    Attributes
+    ----------
+    n
+        What is allocated to the arm, without regard to outcomes: trials, or observations.
+    a, b
+        "trials": successes and failures; "events": events and exposure; "scale": the sum of known
+        shapes, and the sum of the statistic; "normal": the mean in known standard deviations, and
+        0; "student": the mean, and the squares about it.
+    """
+
+    n: float
+    a: float
+    b: float
+
+
+def sample_of(state: State, label: Any = None) -> Sample:
+    """Return the data of a state as those of one arm.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no sequential test for the likelihood, or the data have been weighted.
+    """
+    kind = kind_of(state)
+    statistic: Any = state.statistics
+    n = state.n_samples
+    if kind == "labels":
+        counts = statistic.counts
+        share = math.fsum(c for name, c in counts.items() if label in (name, str(name)))
+        found = Sample(math.fsum(counts.values()), share, math.fsum(counts.values()) - share)
+    elif kind in ("normal", "student"):
+        moments = statistic.value
+        unit = math.sqrt(state.posterior.known_variance) if kind == "normal" else 1.0
+        found = Sample(n, moments.mean / unit, 0.0 if kind == "normal" else moments.squares)
+    else:
+        a, b = statistic.value
+        found = Sample(a + b if kind == "trials" else n, a, b)
+    whole = (n, found.a) if kind in ("trials", "labels", "events") else (n,)
+    if any(number != math.floor(number) for number in whole):
+        raise UnsupportedError("observations with weights other than 1 have no sequential test")
+    return found
+
+
+def kind_of(state: State) -> str:
+    """Return the kind of sequential test for the data of a state.
+
+    Raises
+    ------
+    UnsupportedError
+        If no test exists for its likelihood.
+    """
+    if not state.two_sample:
+        name = type(state.likelihood).__name__
+        raise UnsupportedError(f"there is no sequential test for {name} observations")
+    return state.two_sample
+
+
+ADDITIVE = ("trials", "labels", "events")
+"""Kinds whose e-values are valid for a block of data, and multiply over successive blocks."""
+
+
+def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> Array:
+    """Return the log likelihood ratio of each effect to no effect.
+
+    Parameters
+    ----------
+    kind
+        Kind of the test.
+    mine, theirs
+        The data of two arms.
+    prior
+        The prior of the effect: of the log odds ratio (trials), of the log ratio of rates (events,
+        scale) or of the difference in standard deviations (normal, student).
+
+    Returns
+    -------
+    array of shape (2, n)
+        Of effects that make the parameter of the first arm larger, and smaller.
+    """
+    effects = np.stack([prior.effects, -prior.effects])
+    if kind in ("trials", "labels"):
+        ratio = log_hypergeometric_mean(mine.n, theirs.n, mine.a + theirs.a, effects)
+        return effects * mine.a - ratio
+    if kind == "student":
+        return _log_t_ratio(mine, theirs, effects)
+    if kind == "normal":
+        weight = mine.n * theirs.n / (mine.n + theirs.n)
+        found: Array = weight * effects * ((mine.a - theirs.a) - effects / 2.0)
+        return found
+    share = mine.b / (mine.b + theirs.b)
+    # log(share * exp(effect) + 1 - share), also for large effects and small shares
+    ratio = np.logaddexp(math.log(share) + effects, math.log(theirs.b / (mine.b + theirs.b)))
+    return np.subtract(effects * mine.a, (mine.a + theirs.a) * ratio)
+
+
+def log_e_values(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> Array:
+    """Return the log e-values for the first parameter being larger, and being smaller.
+
+    Examples
+    --------
+    >>> mine, theirs = Sample(1000, 130, 870), Sample(1000, 80, 920)
+    >>> larger, smaller = np.exp(log_e_values("trials", mine, theirs, effect_prior(0.2)))
+    >>> print(f"{larger:.1f} {smaller:.4f}")
+    164.1 0.0484
+    """
+    if not is_informative(kind, mine, theirs):
+        return np.zeros(2)
+    return mixed(log_factors(kind, mine, theirs, prior), prior)
+
+
+def mixed(factors: Array, prior: EffectPrior) -> Array:
+    """Return the logarithm of the mean of likelihood ratios over the prior of the effect."""
+    return log_sum(factors + prior.log_weights)
+
+
+def log_sum(logs: Array) -> Array:
+    """Return the logarithm of the sum over the last axis, as `scipy.special.logsumexp`.
+
+    For short arrays it takes a tenth of the time.
+    """
+    top = logs.max(axis=-1, keepdims=True)
+    found: Array = top[..., 0] + np.log(np.exp(logs - top).sum(axis=-1))
+    return found
+
+
+def is_informative(kind: str, mine: Sample, theirs: Sample) -> bool:
+    """Whether there are enough data for a comparison."""
+    if kind == "student":
+        return min(mine.n, theirs.n) >= 1.0 and mine.b + theirs.b > 0.0
+    return min(mine.n, theirs.n) > 0.0 and (kind != "scale" or min(mine.b, theirs.b) > 0.0)
+
+
+def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
+    """Return the log ratio of noncentral and central densities of Student's t.
+
+    These are marginal likelihoods under the right Haar prior of mean and standard deviation. The
+    integral over the logarithm of the deviation is a sum over equal steps, which for a smooth
+    integrand has no error beyond rounding.
+    """
+    n = mine.n + theirs.n
+    weight = mine.n * theirs.n / n
+    difference = mine.a - theirs.a
+    squares = mine.b + theirs.b + weight * difference * difference
+    # in units in which the squares are n - 1
+    score = weight * difference * math.sqrt((n - 1.0) / squares) * effects
+    top = score + np.sqrt(score * score + 4.0 * (n - 1.0) ** 2)
+    peak = top / (2.0 * (n - 1.0))
+    reach = max(36.0 / (n - 1.0), 9.0 / math.sqrt(n - 1.0))
+    u = reach * _NODES
+    growth = np.expm1(u)
+    w = peak[..., None]
+    logs = (n - 1.0) * (u - (growth + growth * growth / 2.0) * w * w) + score[
+        ..., None
+    ] * w * growth
+    integral = np.log(np.exp(logs).sum(axis=-1))
+    base = np.log(np.exp((n - 1.0) * (u - growth - growth * growth / 2.0)).sum())
+    at_peak = (n - 1.0) * (np.log(peak) - (peak * peak - 1.0) / 2.0) + score * peak
+    found: Array = at_peak + integral - base - weight * effects * effects / 2.0
+    return found
+
+
+def log_hypergeometric_mean(n: float, others: float, total: float, effects: Array) -> Array:
+    """Return log E exp(effect * K) of the successes K of `n` trials, given those of all."""
+    low, high = max(0.0, total - others), min(n, total)
+    if high - low >= SUMMED:
+        return log_mean_of_large(n, others, total, effects)
+    k = np.arange(low, high + 1.0)
+    logs = -(
+        sc.gammaln(k + 1.0)
+        + sc.gammaln(n - k + 1.0)
+        + sc.gammaln(total - k + 1.0)
+        + sc.gammaln(others - total + k + 1.0)
+    )
+    logs -= log_sum(logs)
+    centre = n * total / (n + others)
+    found: Array = effects * centre + log_sum(logs + effects[..., None] * (k - centre))
+    return found
+
+
+def log_mean_of_large(n: float, others: float, total: float, effects: Array) -> Array:
+    """Return the same by the saddlepoint approximation, with an error of about 1 / total."""
+    whole = n + others
+    share = total / whole
+    ratio = np.exp(effects)
+    # expected successes m of the first arm: m (others - total + m) = ratio (n - m)(total - m)
+    b = (others - total) + ratio * (n + total)
+    mean = 2.0 * ratio * n * total / (b + np.sqrt(b * b - 4.0 * (ratio - 1.0) * ratio * n * total))
+    p, q = mean / n, (total - mean) / others
+    fitted = (
+        sc.xlogy(mean, p / share)
+        + sc.xlogy(n - mean, (1.0 - p) / (1.0 - share))
+        + sc.xlogy(total - mean, q / share)
+        + sc.xlogy(others - total + mean, (1.0 - q) / (1.0 - share))
+    )
+    spread = 0.5 * np.log(
+        (n * p * (1.0 - p) + others * q * (1.0 - q)) / (whole * share * (1.0 - share))
+    )
+    found: Array = effects * mean - fitted - spread
+    return found

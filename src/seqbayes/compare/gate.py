@@ -1,0 +1,394 @@
+"""Stop an experiment with a bounded error rate, whenever one looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from seqbayes import serialization
+from seqbayes.compare import evidence
+from seqbayes.compare.planning import BETTER, more_observations
+from seqbayes.errors import ObservationError, PriorError, UnsupportedError
+from seqbayes.likelihoods import check_parameter
+from seqbayes.state import State
+
+_LARGEST_LOG = 700.0
+
+_SHARE = 0.02
+"""Share of its data that an arm adds to a block before the block is closed."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a sequential test says of several arms.
+
+    Attributes
+    ----------
+    guarantee : str
+        "anytime-valid": with probability 1 - alpha or more, no wrong arm is ever called the best,
+        however often one looks and whenever one stops. "none": there is no test for these data.
+    reason : str
+        Why there is no guarantee; empty if there is one.
+    alpha : float
+        Largest probability of ever calling an arm the best that is not better than all others.
+    best : hashable or None
+        The arm that is the best; None while the test has not decided.
+    e_values : dict
+        ``e_values[a][b]``: the evidence that a is better than b, against the hypothesis that it is
+        not; the largest one so far.
+    p_value : float
+        Smallest alpha at which the test had decided; 1 without a guarantee.
+    more : float or None
+        About how many more observations, of all arms together, lead to a decision with probability
+        80 % if the observed effects are the true ones; None if no decision is to be expected.
+    """
+
+    guarantee: str
+    reason: str
+    alpha: float
+    best: Hashable
+    e_values: Mapping[Hashable, Mapping[Hashable, float]]
+    p_value: float
+    more: float | None
+
+    @property
+    def stop(self) -> bool:
+        """Whether the test has decided."""
+        return self.best is not None
+
+
+class Gate:
+    """A sequential test of which arm is the best, which may be looked at after every observation.
+
+    Parameters
+    ----------
+    state
+        The likelihood of observations: a state without data.
+    arms
+        Names of two or more arms.
+    alpha
+        Largest probability of ever calling an arm the best that is not better than all others.
+    effect
+        Typical size of an effect: a difference of log odds or of log rates, or a difference of
+        means in standard deviations. It determines how soon the test decides, not its guarantee.
+    better
+        Whether the "higher" or the "lower" parameter is better.
+    label
+        The label whose shares are compared, for states about labels.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is invalid.
+    UnsupportedError
+        If there is no sequential test for the likelihood.
+
+    Notes
+    -----
+    For each pair of arms, an e-process tests the hypothesis that the first one is not better: a
+    likelihood ratio of effects to none, averaged over a prior of the effect, from which the unknown
+    common rate, scale, mean or variance is eliminated. An arm is the best if its e-values against
+    all k - 1 others have reached k / alpha [1]_ [2]_.
+
+    The assignment to arms may depend on time, but not on outcomes. Rates of trials and events may
+    vary over time if they are equal in all arms; their data are compared block by block, as large
+    as 2 % of the data of an arm. The memory does not grow with the data.
+
+    References
+    ----------
+    .. [1] Turner, R., Ly, A. and Grünwald, P. (2024). Generic E-variables for exact sequential
+       k-sample tests that allow for optional stopping. JSPI 230.
+    .. [2] Pérez-Ortiz, M. F. et al. (2024). E-statistics, group invariance and anytime-valid
+       testing. Annals of Statistics 52.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> gate = Gate(Beta(), ["A", "B"])
+    >>> gate.learn_many("A", [True] * 8 + [False] * 92)
+    >>> gate.learn_many("B", [True] * 30 + [False] * 70)
+    >>> found = gate.decision()
+    >>> found.best, found.guarantee, round(found.e_values["B"]["A"])
+    ('B', 'anytime-valid', 105)
+    """
+
+    def __init__(
+        self,
+        state: State,
+        arms: Iterable[Hashable],
+        *,
+        alpha: float = 0.05,
+        effect: float = 0.2,
+        better: str = "higher",
+        label: Any = None,
+    ) -> None:
+        self.names = tuple(arms)
+        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
+            raise PriorError(f"expected two or more different arms, got {list(self.names)}")
+        if better not in BETTER:
+            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        self.alpha = check_parameter("alpha", alpha, high=0.5)
+        self.effect = check_parameter("effect", effect, high=10.0)
+        self.better, self.label = better, label
+        self.kind = evidence.kind_of(state)
+        if self.kind == "labels" and label is None:
+            raise PriorError("a belief about labels is tested by the share of one: pass a label")
+        self._prior = evidence.effect_prior(self.effect)
+        self._arms = {name: state.clone() for name in self.names}
+        self._pairs = [(a, b) for i, a in enumerate(self.names) for b in self.names[i + 1 :]]
+        self._closed = dict.fromkeys(self._pairs, (_NOTHING, _NOTHING))
+        # of pairs with blocks, the log likelihood ratios of all effects over closed blocks
+        self._factors = {pair: np.zeros((2, len(self._prior.effects))) for pair in self._pairs}
+        self._largest = {pair: np.full(2, -math.inf) for pair in self._pairs}
+
+    def learn_one(self, arm: Hashable, x: Any) -> None:
+        """Absorb one observation of an arm.
+
+        Raises
+        ------
+        ObservationError
+            If the observation is outside the support, or there is no such arm.
+        """
+        self._arm(arm).learn_one(x)
+        self._close(arm)
+
+    def learn_many(self, arm: Hashable, xs: Iterable[Any]) -> None:
+        """Absorb many observations of an arm; none of them if one is refused.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is outside the support, or there is no such arm.
+        """
+        self._arm(arm).learn_many(xs)
+        self._close(arm)
+
+    def look(self, states: Mapping[Any, State]) -> None:
+        """Take the data of states, which have learned more since the last look.
+
+        The increments since the last look are one block: any number of looks is allowed.
+
+        Parameters
+        ----------
+        states
+            A state of every arm, with all its data.
+
+        Raises
+        ------
+        ObservationError
+            If an arm is missing, or has fewer data than before.
+        """
+        if set(states) != set(self.names):
+            raise ObservationError(f"expected states of {list(self.names)}, got {list(states)}")
+        for name, state in states.items():
+            if state.n_samples < self._arms[name].n_samples:
+                raise ObservationError(f"expected arm {name!r} with its earlier data and more")
+        for name, state in states.items():
+            mine = self._arms[name]
+            mine.statistics.load(state.statistics.dump())
+        for pair in self._pairs:
+            self._close_pair(pair, least=0.0)
+
+    def _arm(self, arm: Hashable) -> State:
+        if arm not in self._arms:
+            raise ObservationError(f"expected an arm of {list(self.names)}, got {arm!r}")
+        return self._arms[arm]
+
+    def _close(self, arm: Hashable) -> None:
+        """Close the blocks of an arm that are large enough."""
+        if self.kind not in evidence.ADDITIVE:
+            return
+        mine = evidence.sample_of(self._arms[arm], self.label).n
+        for pair in self._pairs:
+            if arm in pair and mine >= self._closed[pair][pair.index(arm)].n + 1.0:
+                self._close_pair(pair, _SHARE)
+
+    def _samples(self, pair: tuple[Any, Any]) -> tuple[evidence.Sample, evidence.Sample]:
+        first, second = (evidence.sample_of(self._arms[name], self.label) for name in pair)
+        return first, second
+
+    def _close_pair(self, pair: tuple[Any, Any], least: float) -> None:
+        """Close the block of a pair if both arms have at least a share of their data in it.
+
+        Whether it is closed depends on the numbers of observations only, not on outcomes.
+        """
+        now, closed = self._samples(pair), self._closed[pair]
+        sizes = [mine.n - before.n for mine, before in zip(now, closed, strict=True)]
+        enough = max(1.0, least * min(each.n for each in now))
+        if min(sizes) < enough:
+            return
+        block = [_less(mine, before) for mine, before in zip(now, closed, strict=True)]
+        if self.kind in evidence.ADDITIVE:
+            self._factors[pair] += evidence.log_factors(self.kind, block[0], block[1], self._prior)
+        self._closed[pair] = now
+
+    def _log_e(self, pair: tuple[Any, Any]) -> Any:
+        """Return the log e-values of a pair now, and remember the largest."""
+        if self.kind in evidence.ADDITIVE:
+            found = evidence.mixed(self._factors[pair], self._prior)
+        else:
+            found = evidence.log_e_values(self.kind, *self._samples(pair), self._prior)
+        self._largest[pair] = np.maximum(self._largest[pair], found)
+        return self._largest[pair]
+
+    @property
+    def best(self) -> Hashable:
+        """The arm that is the best; None while the test has not decided."""
+        leader, log_e = _leader(self._log_e_values())
+        return leader if log_e >= math.log(len(self.names) / self.alpha) else None
+
+    def decision(self) -> Decision:
+        """Return what the test says now."""
+        samples = {name: evidence.sample_of(s, self.label) for name, s in self._arms.items()}
+        found = self._log_e_values()
+        leader, log_e = _leader(found)
+        reached = log_e >= math.log(len(samples) / self.alpha)
+        more = None
+        if not reached:
+            more = more_observations(self.kind, samples, self._prior, self.alpha, self.better)
+        return Decision(
+            "anytime-valid",
+            "",
+            self.alpha,
+            leader if reached else None,
+            {
+                a: {b: math.exp(min(log_e, _LARGEST_LOG)) for b, log_e in others.items()}
+                for a, others in found.items()
+            },
+            min(1.0, len(samples) * math.exp(-log_e)),
+            0.0 if reached else more,
+        )
+
+    def _log_e_values(self) -> dict[Any, dict[Any, float]]:
+        """Return the largest log e-value so far of each arm being better than each other."""
+        flip = 0 if self.better == "higher" else 1
+        found: dict[Any, dict[Any, float]] = {name: {} for name in self.names}
+        for a, b in self._pairs:
+            sides = self._log_e((a, b)).tolist()
+            found[a][b], found[b][a] = sides[flip], sides[1 - flip]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as a small versioned dictionary of JSON values.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> gate = Gate(Gamma(1, 1), ["A", "B"], better="lower")
+        >>> gate.learn_one("A", 3)
+        >>> Gate.from_dict(gate.to_dict()).better
+        'lower'
+        """
+        return {
+            "seqbayes": serialization.VERSION,
+            "gate": {"alpha": self.alpha, "effect": self.effect, "better": self.better},
+            "label": serialization.encode(self.label),
+            "arms": [[serialization.encode(a), s.to_dict()] for a, s in self._arms.items()],
+            "pairs": [
+                [
+                    *(list(each) for each in self._closed[pair]),
+                    self._factors[pair].ravel().tolist(),
+                    serialization.encode(self._largest[pair].tolist()),
+                ]
+                for pair in self._pairs
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the gate that `to_dict` described.
+
+        Raises
+        ------
+        PriorError
+            If the dictionary does not describe a gate.
+        """
+        serialization.Document(data)
+        try:
+            states = {serialization.decode(a): State.from_dict(s) for a, s in data["arms"]}
+            label = serialization.decode(data["label"])
+            gate = cls(next(iter(states.values())), states, label=label, **data["gate"])
+            for pair, (first, second, factors, largest) in zip(
+                gate._pairs, data["pairs"], strict=True
+            ):
+                gate._closed[pair] = evidence.Sample(*first), evidence.Sample(*second)
+                gate._factors[pair] = np.array(factors, float).reshape(2, -1)
+                gate._largest[pair] = np.array(serialization.decode(largest), float)
+                np.broadcast_shapes(gate._factors[pair].shape, (2, len(gate._prior.effects)))
+        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            raise PriorError(f"cannot read the gate: {error}") from None
+        gate._arms = states
+        return gate
+
+
+_NOTHING = evidence.Sample(0.0, 0.0, 0.0)
+
+
+def _less(now: evidence.Sample, before: evidence.Sample) -> evidence.Sample:
+    return evidence.Sample(*(a - b for a, b in zip(now, before, strict=True)))
+
+
+def _leader(found: Mapping[Any, Mapping[Any, float]]) -> tuple[Any, float]:
+    """Return the arm whose weakest evidence against another one is the strongest, and that."""
+    weakest = {name: min(others.values()) for name, others in found.items()}
+    leader = max(weakest, key=weakest.__getitem__)
+    return leader, weakest[leader]
+
+
+def decide(
+    beliefs: Mapping[Any, Any],
+    *,
+    alpha: float = 0.05,
+    effect: float = 0.2,
+    better: str = "higher",
+    label: Any = None,
+) -> Decision:
+    """Return what a sequential test says of states, from the data that they have learned.
+
+    Parameters
+    ----------
+    beliefs
+        Two or more states by name, with all data of an experiment.
+    alpha, effect, better, label
+        As in `Gate`.
+
+    Returns
+    -------
+    Decision
+        With the guarantee "none", and its reason, if there is no test for the data.
+
+    Raises
+    ------
+    PriorError
+        If a parameter is invalid.
+
+    Notes
+    -----
+    Before it is called again with more data, the arms are to receive data in constant proportions
+    (those of trials and events); otherwise use a `Gate`, which compares block by block.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> found = decide({"A": Beta(1 + 0, 1 + 0), "B": Beta(1, 1)})
+    >>> found.best, found.p_value
+    (None, 1.0)
+    """
+    states = list(beliefs.values())
+    try:
+        for state in states:
+            if not isinstance(state, State):
+                raise UnsupportedError("only the data of states can be tested")
+        if any(state.likelihood != states[0].likelihood for state in states):
+            raise UnsupportedError("the likelihoods differ")
+        gate = Gate(states[0], beliefs, alpha=alpha, effect=effect, better=better, label=label)
+        if gate.kind == "normal" and len({state.prior.known_variance for state in states}) > 1:
+            raise UnsupportedError("the known variances differ")
+        gate.look(beliefs)
+    except UnsupportedError as error:
+        return Decision("none", str(error), alpha, None, {}, 1.0, None)
+    return gate.decision()

@@ -1,0 +1,98 @@
+// Download a chart as a picture, and its numbers as CSV.
+
+import { button, h } from "./dom.js";
+
+const SCALE = 2; // pixels of the picture per pixel of the page
+const MARGIN = 12;
+const STYLES = [
+  "background-color", "border-bottom", "border-left", "border-radius", "border-right", "border-top",
+  "bottom", "box-sizing", "color", "column-gap", "display", "dominant-baseline", "fill", "fill-opacity",
+  "font-family", "font-size", "font-weight", "grid-area", "grid-column", "grid-template-areas",
+  "grid-template-columns", "height", "left", "letter-spacing", "line-height", "margin", "min-width",
+  "opacity", "overflow", "padding", "position", "right", "row-gap", "stroke", "stroke-dasharray",
+  "stroke-linejoin", "stroke-opacity", "stroke-width", "text-align", "text-anchor", "top", "transform",
+  "visibility", "white-space", "width",
+]; // prettier-ignore
+
+/** The text of rows of cells in the CSV format of RFC 4180; a spreadsheet executes no cell. */
+export function csv(rows) {
+  const cell = (value) => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}
+
+function save(name, blob) {
+  const href = URL.createObjectURL(blob);
+  h("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+// A copy that needs neither the style sheets nor the canvases of the page.
+function copied(element) {
+  if (element instanceof HTMLCanvasElement) {
+    const { width, height } = element.getBoundingClientRect();
+    const image = h("img", { src: element.toDataURL(), width, height });
+    image.style.cssText = styled(element);
+    return image;
+  }
+  const copy = element.cloneNode(false);
+  copy.removeAttribute("class");
+  copy.style.cssText = styled(element);
+  for (const child of element.childNodes) {
+    if (child.nodeType === Node.TEXT_NODE) copy.append(child.textContent);
+    else if (child.nodeType === Node.ELEMENT_NODE) copy.append(copied(child));
+  }
+  return copy;
+}
+
+function styled(element) {
+  const computed = getComputedStyle(element);
+  return STYLES.map((name) => `${name}:${computed.getPropertyValue(name)}`).join(";");
+}
+
+/** A picture of an element as a PNG file. */
+export async function png(element) {
+  const { width, height } = element.getBoundingClientRect();
+  const [w, tall] = [width + 2 * MARGIN, height + 2 * MARGIN];
+  const body = copied(element);
+  body.style.margin = `${MARGIN}px`;
+  const content = new XMLSerializer().serializeToString(body);
+  const text =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${tall}">` +
+    `<foreignObject width="100%" height="100%">${content}</foreignObject></svg>`;
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+  await image.decode();
+  const canvas = h("canvas", { width: Math.ceil(SCALE * w), height: Math.ceil(SCALE * tall) });
+  const context = canvas.getContext("2d");
+  context.fillStyle = getComputedStyle(document.body).getPropertyValue("--surface") || "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.scale(SCALE, SCALE);
+  context.drawImage(image, 0, 0);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/**
+ * Buttons that download a chart.
+ *
+ * @param {string} name of the files, without suffix
+ * @param {object} options
+ * @param {Function} options.element returns the element of the picture
+ * @param {Function} options.rows returns the rows of the numbers, with their heads
+ */
+export function downloads(name, { element, rows }) {
+  const file = name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  return h(
+    "span",
+    { class: "downloads", role: "group", "aria-label": `Download ${name}` },
+    button("PNG", { kind: "quiet", onclick: async () => save(`${file}.png`, await png(element())) }),
+    button("CSV", {
+      kind: "quiet",
+      onclick: () => save(`${file}.csv`, new Blob([csv(rows())], { type: "text/csv" })),
+    }),
+  );
+}

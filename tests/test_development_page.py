@@ -1,0 +1,25 @@
+"""The page about development agrees with the configuration of the project."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_diagram_shows_the_layers_of_the_import_contract():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        [contract, *_] = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    layers = [layer.replace("seqbayes.", "") for layer in contract["layers"]]
+    page = (ROOT / "docs/development.md").read_text(encoding="utf-8")
+    diagram = page[page.index("## Layers") :].split("```")[1]
+    shown = [re.split(r"  +", line)[1] for line in diagram.strip().splitlines()]
+    assert shown == [layer for layer in layers if layer != "__main__"]
+
+
+def test_the_files_of_the_recipes_exist():
+    page = (ROOT / "docs/development.md").read_text(encoding="utf-8")
+    table = page[page.index("## Where to add what") : page.index("## Tests")]
+    for path in re.findall(r"`((?:src|tests|stream|static)/[\w/.]+)`", table):
+        places = (ROOT, ROOT / "src/seqbayes", ROOT / "src/seqbayes/dashboard")
+        assert any((place / path).exists() for place in places), path
