@@ -37,7 +37,7 @@ def test_a_page_outlives_its_server(mortal, open_page, shoot):
     shoot(page, "lost")
     mortal.feed(visit("control", True))
     mortal.start()
-    page.wait_for_selector("body[data-connection=live]", timeout=20_000)
+    page.wait_for_selector("body[data-connection=live]")
     page.get_by_text("Reconnected").wait_for()
     page.wait_for_selector(count(31))
     mortal.feed(visit("control", True))
@@ -66,7 +66,7 @@ def test_a_server_that_falls_silent_is_noticed(mortal, open_page):
     page.wait_for_selector("body[data-connection=live]")
     mortal.hold()
     try:
-        page.wait_for_selector("body[data-connection=silent]", timeout=3_500)
+        page.wait_for_selector("body[data-connection=silent]")
         page.get_by_text("The server has been silent").wait_for()
     finally:
         mortal.go_on()
@@ -80,7 +80,7 @@ def test_a_stalled_source_is_shown(mortal, open_page, shoot):
     other = sqlite3.connect(mortal.store, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # the pipeline waits for its turn to commit
     mortal.feed(visit("control", True))
-    page.wait_for_selector("body[data-connection=stalled]", timeout=5_000)
+    page.wait_for_selector("body[data-connection=stalled]")
     page.get_by_text("The source is stalled.").wait_for()
     expect(page.locator(".state")).to_have_text("Stalled")
     expect(page.locator(".card path.d-posterior[d^=M]")).not_to_have_count(0)
@@ -103,7 +103,7 @@ def test_a_view_opened_during_an_outage_loads_when_the_server_is_back(mortal, op
     page.get_by_role("link", name="control").first.click()
     page.get_by_role("heading", name="This could not be loaded").wait_for()
     mortal.start()
-    page.wait_for_selector(".detail h1", timeout=20_000)
+    page.wait_for_selector(".detail h1")
     page.wait_for_selector("body[data-connection=live]")
 
 
@@ -120,4 +120,4 @@ def test_a_module_that_failed_to_load_is_reported_and_loaded_later(mortal, open_
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("heading", name="This could not be loaded").wait_for()
     mortal.start()
-    page.get_by_role("heading", name="All is well").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="All is well").wait_for()

@@ -2,6 +2,7 @@
 
 import { button, h } from "./dom.js";
 
+const OMITTED = ".gloss-mark, [popover], [hidden]";
 const SCALE = 2; // pixels of the picture per pixel of the page
 const MARGIN = 12;
 const STYLES = [
@@ -9,7 +10,7 @@ const STYLES = [
   "bottom", "box-sizing", "color", "column-gap", "display", "dominant-baseline", "fill", "fill-opacity",
   "font-family", "font-size", "font-weight", "grid-area", "grid-column", "grid-template-areas",
   "grid-template-columns", "height", "left", "letter-spacing", "line-height", "margin", "min-width",
-  "opacity", "overflow", "padding", "position", "right", "row-gap", "stroke", "stroke-dasharray",
+  "opacity", "padding", "paint-order", "position", "right", "row-gap", "stroke", "stroke-dasharray",
   "stroke-linejoin", "stroke-opacity", "stroke-width", "text-align", "text-anchor", "top", "transform",
   "visibility", "white-space", "width",
 ]; // prettier-ignore
@@ -44,7 +45,8 @@ function copied(element) {
   copy.style.cssText = styled(element);
   for (const child of element.childNodes) {
     if (child.nodeType === Node.TEXT_NODE) copy.append(child.textContent);
-    else if (child.nodeType === Node.ELEMENT_NODE) copy.append(copied(child));
+    else if (child.nodeType === Node.ELEMENT_NODE && !child.matches(OMITTED))
+      copy.append(copied(child));
   }
   return copy;
 }
