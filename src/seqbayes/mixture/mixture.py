@@ -266,6 +266,7 @@ class Mixture(BaseMixture):
             return
         self._check_proper()
         model.engine.learn(x, w)
+        self._check_forgetting(model)
         if self._is_collecting:
             self._buffer.add(x, as_weight(w))
             if self._buffer.is_full:
@@ -300,9 +301,7 @@ class Mixture(BaseMixture):
             if self._model is None:
                 return
             engine = self._model.engine
-            if engine.forgets:
-                self._warn("the components have forgotten earlier observations")
-                engine.forgets = False
+            self._check_forgetting(self._model)
             too_wide = False
             if engine.n < self._refit_from:
                 return
@@ -311,6 +310,11 @@ class Mixture(BaseMixture):
                 too_wide = self._buffer.priors is None and has_wide_priors(self._model)
             if too_wide or engine.fits_badly:
                 self._is_collecting, self._learn_started = True, None
+
+    def _check_forgetting(self, model: EMModel) -> None:
+        if model.engine.forgets:
+            self._warn("the components have forgotten earlier observations")
+            model.engine.forgets = False
 
     def _refit(self, model: EMModel) -> None:
         """Fit the components again to the observations collected."""
