@@ -43,7 +43,7 @@ UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 # What runs once per event has only short steps on what was just written, and waits for it when they
 # are vectorised.
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
-VECTORISED = {"seqbayes.statistics.scan"}
+VECTORISED = {"seqbayes.statistics.scan", "seqbayes.statistics.scatter"}
 
 
 class BuildExtension(build_ext):

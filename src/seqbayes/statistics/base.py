@@ -14,13 +14,13 @@ except ImportError:  # an installation without a compiler runs this file as it s
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.exact import add, add_one, new_sum
+    from cython.cimports.seqbayes.statistics.exact import add, add_one, add_product, new_sum
     from cython.cimports.seqbayes.statistics.reading import weight
     from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
-    from seqbayes.statistics.exact import add, add_one, new_sum
+    from seqbayes.statistics.exact import add, add_one, add_product, new_sum
     from seqbayes.statistics.reading import weight
     from seqbayes.statistics.sums import Sum
 
@@ -97,7 +97,7 @@ class Statistics:
             if w == 1.0:
                 add(self._h, self._log_base)
             else:
-                self._h.add_product(self._log_base, w)
+                add_product(self._h, self._log_base, w)
             if self._log_base_low != 0.0:
                 self._h.add_low(self._log_base_low * w)
         return 0

@@ -64,3 +64,15 @@ cdef inline int add_one(Sum total) except -1:
     if total.least > 1.0:
         total.least = 1.0
     return 0
+
+cdef inline int add_product(Sum total, double x, double y) except -1:
+    cdef double p
+    if x == 0.0:
+        return 0
+    if x == 1.0:
+        return add(total, y)
+    if fabs(x) > 1e280 or fabs(y) > 1e280:
+        return total.add_product(x, y)
+    p = x * y
+    add(total, p)
+    return add_low(total, lost_product(x, y, p))

@@ -55,6 +55,11 @@ def add_third(total: Sum, v: float) -> int:
     return total.add_third(v)
 
 
+def add_product(total: Sum, x: float, y: float) -> int:
+    """Add the product of two numbers to a sum."""
+    return total.add_product(x, y)
+
+
 def new_sum() -> Sum:
     """Return an empty sum."""
     from seqbayes.statistics.sums import Sum

@@ -14,7 +14,7 @@ except ImportError:  # an installation without a compiler runs this file as it s
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
     from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import add, lost, new_sum
+    from cython.cimports.seqbayes.statistics.exact import add, add_product, lost, new_sum
     from cython.cimports.seqbayes.statistics.factorials import (
         log_choose_pair,
         log_factorial_pair,
@@ -25,7 +25,7 @@ else:
     from math import isfinite
 
     from seqbayes.statistics.base import SLACK, Statistics
-    from seqbayes.statistics.exact import add, lost, new_sum
+    from seqbayes.statistics.exact import add, add_product, lost, new_sum
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
     from seqbayes.statistics.sums import Sum
 
@@ -148,8 +148,8 @@ class PairSums(Statistics):
             add(self._a, self._read_a)
             add(self._b, self._read_b)
         else:
-            self._a.add_product(self._read_a, w)
-            self._b.add_product(self._read_b, w)
+            add_product(self._a, self._read_a, w)
+            add_product(self._b, self._read_b, w)
         self._count(w)
         return 0
 

@@ -74,6 +74,8 @@ class Scatter(Statistics):
     _y = cython.declare("double[::1]")
     _y_high = cython.declare("double[::1]")
     _y_low = cython.declare("double[::1]")
+    _term = cython.declare("double[::1]")
+    _term_low = cython.declare("double[::1]")
     _least: cython.double
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
@@ -81,7 +83,9 @@ class Scatter(Statistics):
         self.dimension = dimension
         self._features = features or ()
         self._y, self._y_high, self._y_low = np.zeros((3, dimension))
-        self._set_rows(np.zeros((1, dimension + dimension * (dimension + 1) // 2)))
+        size = dimension + dimension * (dimension + 1) // 2
+        self._term, self._term_low = np.zeros((2, size))
+        self._set_rows(np.zeros((1, size)))
         self._least = float("inf")
 
     @property
@@ -245,41 +249,104 @@ class Scatter(Statistics):
                 p = SPLITTER * q
                 q_high = p - (p - q)
                 q_low = q - q_high
-            self._put(i, q, error)
+            self._term[i] = q
+            self._term_low[i] = error
             for j in range(i + 1):
                 p = q * self._y[j]
                 y = (q_high * self._y_high[j] - p) + q_high * self._y_low[j]
-                self._put(k, p, (y + q_low * self._y_high[j]) + q_low * self._y_low[j])
-                if error != 0.0:
-                    p = error * self._y[j]
-                    self._put(k, 0.0, p)
-                    self._put(k, 0.0, lost_product(error, self._y[j], p))
-                k += 1
+                self._term[k + j] = p
+                self._term_low[k + j] = (y + q_low * self._y_high[j]) + q_low * self._y_low[j]
+            k += i + 1
+        self._put_terms()
+        if w != 1.0:
+            self._put_errors(w)
         self._count(w)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _put_errors(self, w: cython.double) -> cython.int:
+        """Add the products with the rounding errors of ``w y``."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t = self.dimension
+        error: cython.double
+        p: cython.double
+        for i in range(self.dimension):
+            error = lost_product(w, self._y[i], w * self._y[i])
+            self._term[i] = self._term_low[i] = 0.0
+            for j in range(i + 1):
+                p = error * self._y[j]
+                self._term[k + j] = p
+                self._term_low[k + j] = lost_product(error, self._y[j], p)
+            k += i + 1
+        for k in range(self._high.shape[0]):
+            if self._term[k] != 0.0:
+                self._put_rest(k, self._term[k])
+                self._put_rest(k, self._term_low[k])
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _put_terms(self) -> cython.int:
+        """Add the terms, each in two parts, to the sums."""
+        k: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self._high.shape[0]
+        s: cython.double
+        e: cython.double
+        v: cython.double
+        left: cython.double = 0.0
+        # pointers, of which compilers can tell that nothing else is read: the loop is vectorised
+        high = cython.declare(cython.pointer(cython.double), cython.address(self._high[0]))
+        low = cython.declare(cython.pointer(cython.double), cython.address(self._low[0]))
+        third = cython.declare(cython.pointer(cython.double), cython.address(self._third[0]))
+        term = cython.declare(cython.pointer(cython.double), cython.address(self._term[0]))
+        rest = cython.declare(cython.pointer(cython.double), cython.address(self._term_low[0]))
+        for k in range(n):
+            v = term[k]
+            s = high[k] + v
+            e = lost(high[k], v, s)
+            high[k] = s
+            s = low[k] + e
+            e = lost(low[k], e, s)
+            v = s + rest[k]
+            low[k] = v
+            v = lost(s, rest[k], v)
+            s = third[k] + e
+            e = lost(third[k], e, s)
+            third[k] = s + v
+            v = lost(s, v, third[k])
+            term[k] = e
+            rest[k] = v
+            left += fabs(e) + fabs(v)
+        if left != 0.0:
+            for k in range(n):
+                self._put_low(k, term[k])
+                self._put_low(k, rest[k])
         return 0
 
     @cython.cfunc
     @cython.inline
     @cython.exceptval(-1, check=False)
-    def _put(self, k: cython.Py_ssize_t, v: cython.double, v_low: cython.double) -> cython.int:
-        """Add a term, in two parts, to a sum."""
+    def _put(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
+        """Add a number to a sum."""
         s: cython.double = self._high[k] + v
         e: cython.double = lost(self._high[k], v, s)
         self._high[k] = s
-        s = self._low[k] + e
-        e = lost(self._low[k], e, s)
-        v = s + v_low
-        v_low = lost(s, v_low, v)
-        self._low[k] = v
+        return self._put_rest(k, e)
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1, check=False)
+    def _put_rest(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
+        """Add a rounding error to a sum."""
+        s: cython.double = self._low[k] + v
+        e: cython.double = lost(self._low[k], v, s)
+        self._low[k] = s
         s = self._third[k] + e
         e = lost(self._third[k], e, s)
-        v = s + v_low
-        v_low = lost(s, v_low, v)
-        self._third[k] = v
-        if e != 0.0 or v_low != 0.0:
-            self._put_low(k, e)
-            self._put_low(k, v_low)
-        return 0
+        self._third[k] = s
+        return self._put_low(k, e)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -442,12 +509,12 @@ class Scatter(Statistics):
         self._least = min(self._least, theirs._least)
         high = cython.declare("double[::1]", rows[0])
         for k in range(high.shape[0]):
-            self._put(k, high[k], 0.0)
+            self._put(k, high[k])
         for i in range(1, len(rows)):
             high = rows[i]
             for k in range(high.shape[0]):
                 if high[k] != 0.0:
-                    self._put(k, 0.0, high[k])
+                    self._put_rest(k, high[k])
 
     def dump(self) -> tuple[Any, ...]:
         """Return n, the log base, an origin, which is 0, S1 and S2.
