@@ -186,11 +186,11 @@ class NormalInverseWishartBelief:
         d, df, other_df = self._d, self._df, other._df
         ratio = np.linalg.svd(np.linalg.solve(self._factor, other._factor), compute_uv=False) ** 2
         halves, others = 0.5 * (df - np.arange(d)), 0.5 * (other_df - np.arange(d))
-        step = 0.5 * (other_df - df)
         matrix = special.deviance(np.full(d, 0.5 * other_df), 0.5 * df * ratio)
         # the Bregman divergences of log gamma, less those of its leading terms at df / 2
-        shifted = special.deviance(others, halves, np.full(d, step))
-        shifted = shifted - special.deviance(0.5 * other_df, 0.5 * df, step)
+        orders = np.arange(d)
+        shifted = 0.5 * other_df * (np.log1p(-orders / other_df) - np.log1p(-orders / df))
+        shifted = shifted - 0.5 * orders * np.log(others / halves)
         matrix = matrix + shifted + information.bregman_remainder(others, halves)
         kappas = other._kappa / self._kappa
         z = np.linalg.solve(self._factor, self._mean - other._mean)
