@@ -296,6 +296,11 @@ class Scatter(Statistics):
         e: cython.double
         v: cython.double
         left: cython.double = 0.0
+        if not cython.compiled:
+            for k in range(n):
+                self._put(k, self._term[k])
+                self._put_rest(k, self._term_low[k])
+            return 0
         # pointers, of which compilers can tell that nothing else is read: the loop is vectorised
         high = cython.declare(cython.pointer(cython.double), cython.address(self._high[0]))
         low = cython.declare(cython.pointer(cython.double), cython.address(self._low[0]))
