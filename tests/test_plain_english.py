@@ -47,6 +47,18 @@ PHRASES = {
     r"passed over": "'skipped' or 'ignored'",
     r"(?<!there.)is no (finite )?number": "'is not a number'",
     r"told apart|tell apart": "'distinguished'",
+    r"of which one (is|are)": "'if one of them is'",
+    r"from here on|from then on": "'above this value' or 'afterwards'",
+    r"on trial": "'in a trial'",
+    r"each (component|number) its own": "'for each component'",
+    r"what comes (next|before|after)": "name it, such as 'the next record'",
+    r"nothing comes": "'no data arrive'",
+    r"rounding took": "'the rounding error'",
+    r"as it stands": "'unchanged'",
+    r"hung up on": "'closed the connection'",
+    r"other than by": "'except by'",
+    r"in whatever|whatever (comes|becomes)": "'in any' or 'despite'",
+    r"own business": "name the owner",
     r"(is|are|be|something|nothing) odd|an odd (one|value|line)": "'unexpected' or 'invalid'",
 }
 

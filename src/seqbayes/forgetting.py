@@ -42,8 +42,8 @@ else:
 class Decayed(_Answers[H, E, I, X]):
     """A state in which the weight of data is halved after every half-life.
 
-    An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in whatever order
-    observations arrive. The belief's clock is the newest time it has learned, or the number of
+    An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in any order
+    of arrival. The belief's clock is the newest time it has learned, or the number of
     events. `posterior`, `mean`, `interval`, `predictive` and other attributes are those
     of the state as of that clock, which `as_of` returns.
 

@@ -197,7 +197,7 @@ def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
 
 
 def _load_plugins() -> None:
-    """Import what installed packages list in the entry-point group, once."""
+    """Import the modules that installed packages list in the entry-point group, once."""
     global _plugins_loaded
     if _plugins_loaded:
         return

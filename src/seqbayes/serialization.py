@@ -167,7 +167,7 @@ class Document:
             if len(numbers) == count and all(map(_is_finite, numbers)):
                 return tuple(map(float, numbers))
         except (OverflowError, TypeError):
-            pass  # an integer over 1e308, or no sequence
+            pass  # an integer over 1e308, or not a sequence
         raise PriorError(f"expected {count} numbers as {key}, got {reprlib.repr(numbers)}")
 
     def seed(self) -> int | None:
@@ -214,7 +214,7 @@ def _same_shape(template: Any, dumped: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is finite, or a few numbers: the rest of a sum, which rounding took."""
+    """Whether a value is finite, or a few numbers: the rounding error of a sum."""
     if isinstance(value, tuple):
         return len(value) <= _LONGEST_SUM and all(map(_is_finite, value))
     return _is_finite(value)

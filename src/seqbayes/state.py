@@ -57,7 +57,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     """
 
     component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
-    """What makes states the components of a mixture: a `ComponentAdapter`, or its "module:name".
+    """How states become components of a mixture: a `ComponentAdapter`, or its "module:name".
 
     The default works if the statistic consists of numbers, and can be scaled and merged. None if
     states cannot be components.

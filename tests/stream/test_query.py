@@ -1,4 +1,4 @@
-"""Queries: every row once, in whatever order rows become visible."""
+"""Queries: every row once, in any order in which rows become visible."""
 
 import json
 import random
@@ -38,7 +38,7 @@ class Table:
         self.source = None
 
     def poll(self):
-        """Read until nothing comes."""
+        """Read until no row arrives."""
         if self.source is None:
             self.source = self.make()
             self.source.seek(self.token)

@@ -1,4 +1,4 @@
-"""Search for the number of components on a stream: splits, joins and removals, on trial."""
+"""Search for the number of components on a stream: trials of splits, merges and removals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SMALL_SHARE = 0.5
 
 
 class Trial:
-    """A challenger with another number of components, which learns beside the current model.
+    """A challenger with another number of components, in parallel to the current model.
 
     Both forecast every observation before they learn it, and log scores are compared.
 
@@ -261,7 +261,7 @@ class ComponentSearch:
         return model
 
     def _propose(self, model: EMModel) -> EMModel:
-        """Remove an empty component, or put a split, a join or a removal on trial."""
+        """Remove an empty component, or start a trial of a split, a merge or a removal."""
         n, urgent = model.engine.n, self._unexplained >= URGENT_COUNT
         self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
         counts = model.engine.live * model.engine.memory
@@ -279,7 +279,7 @@ class ComponentSearch:
         return model
 
     def _removes_kept(self, model: EMModel, trial: Trial) -> bool:
-        """Whether the challenger of a trial lacks a component that is to be kept."""
+        """Whether the challenger of a trial lacks a component that must be kept."""
         return any(self.names[k] in trial.key for k in self._kept(model))
 
     def _kept(self, model: EMModel) -> set[int]:
@@ -296,7 +296,7 @@ class ComponentSearch:
         return self.names[:k] + self.names[k + 1 :]
 
     def _try_split(self, model: EMModel, urgent: bool) -> None:
-        """Put the best split on trial, if there is evidence for one.
+        """Start a trial of the best split, if there is evidence for one.
 
         If urgent, every component may be split, and a running trial may be replaced.
         """
@@ -319,7 +319,7 @@ class ComponentSearch:
         self._start_trial(model, larger, names, (self.names[found.at],))
 
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
-        """Put on trial to remove a small component, or to join the two most similar ones.
+        """Start a trial without a small component, or with the two most similar ones merged.
 
         Changes that have lost a trial recently, and components to be kept, are skipped.
         """

@@ -28,7 +28,7 @@ DORMANT_SHARE = 0.5
 
 
 class ProcessPrior(NamedTuple):
-    """A truncated Dirichlet process: the prior of how many components there are.
+    """A truncated Dirichlet process: the prior of the number of components.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ def log_marginal(*states: State) -> float:
 
 
 def merge(mine: EMModel, theirs: EMModel) -> None:
-    """Add what another model has learned."""
+    """Add the data of another model."""
     latest, other = mine.predicting(), theirs.predicting()
     order = match(mine.states(latest), theirs.states(other))
     order = [*order, *range(len(order), len(latest.kernels))]  # a background is the last

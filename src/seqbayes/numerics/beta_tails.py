@@ -17,7 +17,7 @@ from seqbayes.numerics.special import Array, Real, beta_difference, is_array, lo
 _BOTH_LARGE, _ONE_LARGE, _OTHER_SMALL = 1e6, 1e4, 200.0
 
 EXTREME_SHAPE = 1e100
-"""From here on a gamma variable of that shape is its shape, next to the other one."""
+"""Shape above which a gamma variable equals its shape, relative to the other one."""
 
 
 def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:

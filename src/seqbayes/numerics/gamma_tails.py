@@ -11,7 +11,7 @@ import scipy.special as sc
 from seqbayes.numerics.elementwise_tails import SMALLEST_ACCURATE, log_integral, log_tail, select
 from seqbayes.numerics.special import Real, deviance, horner, is_array, log_gamma_term
 
-# From here on three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
+# Above this shape, three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
 LARGE_SHAPE = 1e5
 
 # Taylor coefficients in eta (DLMF 8.12.12), highest power first, of 1/mu - 1/eta, where
@@ -37,7 +37,7 @@ def gamma_cdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
     ----------
     shape, x : float or array
     x_low : float or array
-        What rounding took from x, to which tails of large shapes are sensitive.
+        The rounding error of x, to which tails of large shapes are sensitive.
 
     Examples
     --------

@@ -89,7 +89,7 @@ class _Integrand:
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
         # Where y underflows, and where x does: 1 - I_x(c, d).
-        # Denormal tails have too few digits to tell where the peak is.
+        # Denormal tails have too few digits to locate the peak.
         usual = np.where(tail < 1e-300, -np.inf, np.log(tail))
         result = np.where(y < 1e-290, power_law, usual)
         if c > 0.5:
@@ -121,7 +121,7 @@ class _Integrand:
             n *= 2
             refined = total * (right - left) / n
             before, change = change, abs(refined - estimate) / refined
-            # The error is squared each time, until it is rounding that remains.
+            # Each step squares the error, down to the rounding error.
             if change <= _TOLERANCE or (change < 1e-7 and change > 0.01 * before):
                 break
             estimate = refined
@@ -144,7 +144,7 @@ class _Integrand:
         return float(grid[best]), float(values[best])
 
     def _edge(self, peak: float, height: float, step: float) -> float:
-        """Where the integrand has fallen by `_DROP` on one side of the peak."""
+        """The point at which the integrand has decreased by `_DROP`, on one side of the peak."""
         reach = peak + step * 2.0 ** np.arange(0, 60)
         values = self.log(reach) - height
         outer = int(np.argmax(values < -_DROP))

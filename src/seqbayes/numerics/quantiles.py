@@ -27,7 +27,7 @@ _CONVERGED = 1e-13
 
 _LOG_HALF = -math.log(2.0)
 _LOG_SMALL = math.log(1e-20)
-"""Below, scipy's inverse functions lose digits or fail."""
+"""Level below which scipy's inverse functions lose digits or fail."""
 
 _SMALL_TAIL = 1e-10
 """Between this and 1/4 scipy's quantiles of Student's t have all digits."""

@@ -72,7 +72,7 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
 
 
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
-    """Return a short interval by Taylor's series of the log density at the mode, if it holds.
+    """Return a short interval by Taylor's series of the log density at the mode, if accurate.
 
     Densities at its ends agree to more digits than floats have, so that a search finds nothing.
     """

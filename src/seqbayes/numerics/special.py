@@ -25,7 +25,7 @@ import scipy.special as sc
 
 Array: TypeAlias = npt.NDArray[Any]
 Real: TypeAlias = Any
-"""A float, or an array of floats; what a function returns follows what it was given."""
+"""A float, or an array of floats; results have the type of the arguments."""
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -43,7 +43,7 @@ _TINY_STEP = 1e-6
 _ATANH = tuple(1.0 / (2 * j + 3) for j in range(8, -1, -1))
 _SPLIT = 134217729.0
 
-_LARGEST_FACTORIAL = 2.5e305  # its logarithm is still a float
+_LARGEST_FACTORIAL = 2.5e305  # its logarithm is finite
 
 
 def is_array(*values: object) -> bool:
@@ -95,7 +95,7 @@ def stirling_error(x: Real) -> Real:
 
 
 def log_stirling_ratio(x: Real) -> Real:
-    """Return what Stirling's leading terms leave: log x! - x log x + x, for x >= 0 (0 at 0).
+    """Return the rest after Stirling's leading terms: log x! - x log x + x, for x >= 0 (0 at 0).
 
     Parameters
     ----------

@@ -13,10 +13,10 @@ from seqbayes.numerics.elementwise_tails import select
 from seqbayes.numerics.special import Real, is_array, log_beta
 
 NORMAL_DF = 1e100
-"""From here on the t distribution is the normal distribution to all digits."""
+"""Above this df, the t distribution is the normal distribution to all digits."""
 
 _FAR_RATIO = 1e280
-"""From this x**2 / df on the tail is a power of x to all digits."""
+"""Above this x**2 / df, the tail is a power of x to all digits."""
 
 # Between these tails scipy's functions for Student's t have all digits.
 _SMALLEST, _CENTRE = 1e-250, 0.25

@@ -27,11 +27,11 @@ class DiscreteDistribution(Distribution):
         return self.support[0]
 
     def pdf(self, x: Real) -> Real:
-        """Refused: whole numbers have a pmf."""
+        """Raise an error: whole numbers have a pmf."""
         raise TypeError(f"{type(self).__name__} is discrete: it has a pmf, not a pdf")
 
     def logpdf(self, x: Real) -> Real:
-        """Refused: whole numbers have a logpmf."""
+        """Raise an error: whole numbers have a logpmf."""
         raise TypeError(f"{type(self).__name__} is discrete: it has a logpmf, not a logpdf")
 
     def pmf(self, x: Real) -> Real:

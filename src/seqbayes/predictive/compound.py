@@ -160,7 +160,7 @@ class Transformed(Distribution):
     base : Distribution
         Of y, continuous.
     transform : Power or Exponential
-        What makes x of y.
+        The function from y to x.
 
     Examples
     --------

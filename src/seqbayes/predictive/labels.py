@@ -20,23 +20,23 @@ class _Labelled(DiscreteDistribution):
         raise NotImplementedError(f"labels have no order, so {type(self).__name__} has no {what}")
 
     def cdf(self, x: Any) -> Real:
-        """Refused: labels have no order."""
+        """Raise an error: labels have no order."""
         self._no_order("cdf")
 
     def sf(self, x: Any) -> Real:
-        """Refused: labels have no order."""
+        """Raise an error: labels have no order."""
         self._no_order("sf")
 
     def ppf(self, q: Any, log: bool = False) -> Real:
-        """Refused: labels have no order."""
+        """Raise an error: labels have no order."""
         self._no_order("ppf")
 
     def isf(self, q: Any, log: bool = False) -> Real:
-        """Refused: labels have no order."""
+        """Raise an error: labels have no order."""
         self._no_order("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Real, Real]:
-        """Refused: labels have no order."""
+        """Raise an error: labels have no order."""
         self._no_order("interval")
 
     def p(self, x: Any) -> float:
@@ -83,12 +83,12 @@ class Categorical(_Labelled):
 
     @property
     def mean(self) -> Real:
-        """Refused: labels are not numbers."""
+        """Raise an error: labels are not numbers."""
         raise NotImplementedError("labels are not numbers: they have probabilities, not a mean")
 
     @property
     def var(self) -> Real:
-        """Refused: labels are not numbers."""
+        """Raise an error: labels are not numbers."""
         raise NotImplementedError("labels are not numbers: they have probabilities, not a variance")
 
     @property

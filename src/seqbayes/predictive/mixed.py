@@ -11,7 +11,7 @@ from seqbayes.distributions.base import exponential, logarithm
 from seqbayes.numerics.quadrature import beta_less
 from seqbayes.numerics.special import Array, Real, log_beta_binomial
 
-# Up to here tails are sums of probabilities, beyond they are integrals.
+# Number of terms up to which tails are sums of probabilities, not integrals.
 SUMMED = 2000
 
 

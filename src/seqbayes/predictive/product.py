@@ -99,23 +99,23 @@ class Product(Distribution):
         raise NotImplementedError(f"several fields have no {what} together: use marginal(name)")
 
     def cdf(self, x: Any) -> Any:
-        """Refused: it is defined for each field."""
+        """Raise an error: it is defined for each field."""
         self._per_field("cdf")
 
     def sf(self, x: Any) -> Any:
-        """Refused: it is defined for each field."""
+        """Raise an error: it is defined for each field."""
         self._per_field("sf")
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Refused: it is defined for each field."""
+        """Raise an error: it is defined for each field."""
         self._per_field("ppf")
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Refused: it is defined for each field."""
+        """Raise an error: it is defined for each field."""
         self._per_field("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Refused: it is defined for each field."""
+        """Raise an error: it is defined for each field."""
         self._per_field("interval")
 
     def __repr__(self) -> str:

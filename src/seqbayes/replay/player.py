@@ -50,7 +50,7 @@ class Output(Protocol[S_contra]):
 
 
 class Clock:
-    """Waits until a step is due, and obeys the keys.
+    """Waits until a step is due, and handles the keys.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ class Clock:
         return PAUSED_KEYS if self.paused else KEYS
 
     def left(self, number: int) -> float:
-        """Return for how many more seconds step `number` is shown, were the story not paused."""
+        """Return for how many more seconds step `number` is shown, without a pause."""
         now = self._now() if self._paused_at is None else self._paused_at
         return self._schedule(number) - (now - self._start)
 
     def hold(self, number: int, changed: Callable[[], None] = lambda: None) -> None:
-        """Wait until step `number` has been shown for its time, or a key asks for the next one.
+        """Wait until step `number` has been shown for its time, or a key requests the next one.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ FRAME = 1.0 / 12.0
 
 
 class ScreenOutput(Generic[S]):
-    """Draws each step, as long as the eye can follow.
+    """Draws each step that is shown long enough to be visible.
 
     Parameters
     ----------

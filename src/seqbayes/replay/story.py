@@ -93,7 +93,7 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def opening_event(self) -> dict[str, Any]:
-        """Return what precedes the first step, as JSON values."""
+        """Return the event before the first step as JSON values."""
 
     @abstractmethod
     def step_event(self, step: S) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def summary(self, step: S | None, stopped: bool) -> list[str]:
-        """Return what was learned, in sentences.
+        """Return the results in sentences.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def screen(self, signs: Signs) -> StoryScreen[S]:
-        """Return what draws the story with these characters."""
+        """Return the screen that draws the story with these characters."""
 
 
 def even(speed: float) -> Schedule:

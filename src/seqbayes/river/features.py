@@ -113,7 +113,7 @@ class Kind:
         return self.likelihood.statistics()
 
     def check(self, x: Any) -> None:
-        """Refuse a value that does not fit."""
+        """Raise an error if a value does not fit the kind."""
         self.statistics().observe(x)
 
     def prior(self, seen: Any, strength: float) -> Any:
@@ -164,7 +164,7 @@ def _surprise(state: State, x: Any) -> float:
     predictive = state.predictive
     top = predictive.mode
     height = -math.inf if top is None else float(predictive.logp(top))
-    if not math.isfinite(height):  # a density without a highest point: compare with its middle
+    if not math.isfinite(height):  # a density without a maximum: compare with the median
         height = float(predictive.logp(predictive.ppf(0.5)))
     return height - log_p
 

@@ -41,7 +41,8 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     ----------
     precision
         Prior precision of every weight in units of the noise: a weight is Normal about 0 with
-        variance ``noise variance / precision``; > 0. The default is weak: ten noises wide.
+        variance ``noise variance / precision``; > 0. The default is weak: ten times
+        the standard deviation of the noise.
     intercept_precision
         Prior precision of the intercept, >= 0; 0 is a flat prior.
     alpha, beta
@@ -100,7 +101,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         self.beta = check_parameter("beta", beta, open_low=False)
         self.intercept = intercept
         self._root = SquareRoot()
-        self._columns: dict[Any, int] = {}  # feature -> its column in the factor
+        self._columns: dict[Any, int] = {}  # column of each feature in the factor
         self._origin: list[float] = []  # of every column; rows hold x - origin
         self._target_origin = 0.0
         self._n = 0.0

@@ -9,7 +9,7 @@ from seqbayes.errors import ObservationError, UnsupportedError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -39,9 +39,9 @@ SLACK = 1e-9
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
-    A subclass reads an observation (`read_terms`) and adds what was read (`add_terms`). The latter
+    A subclass reads an observation (`read_terms`) and adds its terms (`add_terms`). The latter
     may refuse a value that overflows, but not if `fits` returns true. All sums are exact, so that
-    what is unlearned leaves no trace.
+    unlearning leaves no trace.
     """
 
     @property
@@ -82,7 +82,7 @@ class Statistics:
         raise NotImplementedError
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         raise NotImplementedError
 
     def _count(self, w: cython.double) -> cython.int:
@@ -115,7 +115,7 @@ class Statistics:
         return 0
 
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         return False
 
     def observe(self, x: Any, w: Any = 1.0) -> None:
@@ -147,7 +147,7 @@ class Statistics:
         return 0
 
     def subtract(self, v: cython.double) -> cython.int:
-        """Remove what was read, times a weight."""
+        """Remove the observation that was read, times a weight."""
         if v != 0.0:
             if self._is_last(self._n, v):
                 self.clear()
@@ -220,7 +220,7 @@ class Statistics:
     def dump(self) -> tuple[Any, ...]:
         """Return all sums as plain numbers and containers; `load` reads them back.
 
-        A sum is a number and the rest of it, which rounding took: a number, or a tuple of them.
+        A sum is a number and its rounding error: a number, or a tuple of numbers.
         """
         n, n_low, *others = (part for each in self.all_sums() for part in each.dump())
         return n, n_low, *others[2:], *others[:2]
@@ -230,7 +230,7 @@ class Statistics:
         return tuple(v[0] if isinstance(v, tuple) else v for v in self.dump())
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
+        """Restore the result of `dump`."""
         n, n_low, *others = dumped
         parts = (n, n_low, *others[-2:], *others[:-2])
         for each, high, low in zip(self.all_sums(), parts[::2], parts[1::2], strict=True):
@@ -306,7 +306,7 @@ class PythonStatistics(Statistics):
         return 0
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         if not (self._n.fits(w) and self._h.fits(w * self._log_base)):
             raise ObservationError("the weight is too large: its sum overflows")
         self._set_sums(self.add(self.sums, self._term, w))
@@ -353,7 +353,7 @@ class PythonStatistics(Statistics):
         return (*self._n.pair(), *self._h.pair(), *self.sums)
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
+        """Restore the result of `dump`."""
         Statistics.load(self, dumped[:4])
         self.sums = tuple(dumped[4:])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -26,7 +26,7 @@ _HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
 _LOG_2 = cython.declare(cython.double, 0.6931471805598903)
 _LOG_2_LOW = cython.declare(cython.double, 5.497923018708371e-14)
 
-# From here on, log factorials and log binomial coefficients are kept with their rounding errors:
+# Above this, log factorials and log binomial coefficients are kept with their rounding errors:
 # they cancel nearly completely when they are subtracted from each other.
 LARGE = cython.declare(cython.double, 65536.0)
 

@@ -13,7 +13,7 @@ from seqbayes.errors import ObservationError, UnsupportedError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -139,7 +139,7 @@ class FieldSums(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         part: Statistics
         for found in self._reading:
             part = found
@@ -150,7 +150,7 @@ class FieldSums(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         part: Statistics
         if not self._n.fits(w):
             raise ObservationError("the weight is too large: its sum overflows")
@@ -203,7 +203,7 @@ class FieldSums(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def subtract(self, v: cython.double) -> cython.int:
-        """Remove what was read, times a weight."""
+        """Remove the observation that was read, times a weight."""
         part: Statistics
         if v == 0.0:
             return 0
@@ -260,7 +260,7 @@ class FieldSums(Statistics):
         return (*self._n.pair(), tuple(part.dump() for part in self.parts.values()))
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
+        """Restore the result of `dump`."""
         n, n_low, parts = dumped
         Statistics.load(self, (n, n_low, 0.0, 0.0))
         for part, each in zip(self.parts.values(), parts, strict=True):

@@ -11,7 +11,7 @@ from seqbayes.errors import ObservationError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -130,7 +130,7 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         self._check_total(w)
         self._cell(self._label).add(w)
         self._count(w)
@@ -139,7 +139,7 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         return self._n.fits(w)
 
     @cython.cfunc
@@ -181,7 +181,7 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def subtract(self, v: cython.double) -> cython.int:
-        """Remove what was read, times a weight."""
+        """Remove the observation that was read, times a weight."""
         found = self.cells.get(self._label)
         if found is None:
             return 0
@@ -249,7 +249,7 @@ class LabelCounts(Statistics):
     def dump(self) -> tuple[Any, ...]:
         """Return labels, their weights, n and the log base.
 
-        The weights are followed by the rest of them, which rounding took, and so are the others.
+        The weights and the other sums are each followed by their rounding errors.
         """
         weights = [cell.dump() for cell in self.cells.values()]
         sums = Statistics.dump(self)
@@ -261,7 +261,7 @@ class LabelCounts(Statistics):
         )
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned."""
+        """Restore the result of `dump`."""
         labels, weights, low, *sums = dumped
         Statistics.load(self, sums)
         self.cells = {}
@@ -362,7 +362,7 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         k: cython.double
         if not self.fits(w):
             raise ObservationError("the observation is too large: its count overflows")
@@ -374,7 +374,7 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         k: cython.double
         for label, k in self._reading.items():
             if not isfinite(self._weight(label) + w * k):
@@ -400,7 +400,7 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def subtract(self, v: cython.double) -> cython.int:
-        """Remove what was read, times a weight."""
+        """Remove the observation that was read, times a weight."""
         k: cython.double
         if v == 0.0:
             return 0

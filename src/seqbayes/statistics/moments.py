@@ -8,7 +8,7 @@ from seqbayes.errors import ObservationError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -162,7 +162,7 @@ class Moments(Statistics):
         return 0
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         y: cython.double = self._y
         p: cython.double = y * y
         if not (self._s2.high + w * p <= LARGEST_SQUARES and self._n.high + w <= HEAVIEST):
@@ -194,7 +194,7 @@ class Moments(Statistics):
         return 0
 
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         return bool(
             self._s2.high + w * (self._y * self._y) <= LARGEST_SQUARES
             and self._n.high + w <= HEAVIEST
@@ -259,7 +259,7 @@ class Moments(Statistics):
         return self._n, self._h, self._s1, self._s2
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Refuse to remove what was read if it cannot have been added."""
+        """Raise an error if the observation that was read cannot have been added."""
         # about the value itself, its removal changes the weight only
         y: cython.double = self._y
         n: cython.double = self._n.total()
@@ -296,13 +296,13 @@ class Moments(Statistics):
     def dump(self) -> tuple[Any, ...]:
         """Return n, an origin, which is 0, and S1, S2 and the log base.
 
-        Every sum is followed by the rest of it, which rounding took.
+        Every sum is followed by its rounding error.
         """
         n, n_low, *others = Statistics.dump(self)
         return n, n_low, 0.0, *others
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned; earlier versions had an origin other than 0."""
+        """Restore the result of `dump`; earlier versions had an origin other than 0."""
         n, n_low, origin, *others = dumped
         Statistics.load(self, (n, n_low, *others))
         if origin != 0.0:

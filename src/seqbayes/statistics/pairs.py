@@ -8,7 +8,7 @@ from seqbayes.errors import ObservationError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -135,7 +135,7 @@ class PairSums(Statistics):
         return 0
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         # together, since an infinite sum stays infinite, or becomes NaN
         if not isfinite(
             (self._a.high + w * self._read_a)
@@ -154,7 +154,7 @@ class PairSums(Statistics):
         return 0
 
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         return bool(
             self._a.fits(w * self._read_a)
             and self._b.fits(w * self._read_b)
@@ -172,7 +172,7 @@ class PairSums(Statistics):
         self.join_sums((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Refuse to remove what was read if it cannot have been added."""
+        """Raise an error if the observation that was read cannot have been added."""
         a: cython.double = self._a.total()
         b: cython.double = self._b.total()
         a_left: cython.double = a - w * self._read_a

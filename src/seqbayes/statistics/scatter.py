@@ -14,7 +14,7 @@ from seqbayes.errors import ObservationError
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -217,7 +217,7 @@ class Scatter(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add what was read, times a weight."""
+        """Add the observation that was read, times a weight."""
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -392,7 +392,7 @@ class Scatter(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether what was read can be added without overflow."""
+        """Whether the observation that was read can be added without overflow."""
         i: cython.Py_ssize_t
         k: cython.Py_ssize_t = self.dimension - 1
         most: cython.double = 0.0
@@ -456,7 +456,7 @@ class Scatter(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Refuse to remove what was read if it cannot have been added."""
+        """Raise an error if the observation that was read cannot have been added."""
         i: cython.Py_ssize_t
         for i in range(self.dimension):
             self._coordinate(i).check_removable(w, last)
@@ -524,8 +524,8 @@ class Scatter(Statistics):
     def dump(self) -> tuple[Any, ...]:
         """Return n, the log base, an origin, which is 0, S1 and S2.
 
-        Every sum is followed by the rest of it, which rounding took; the sums of coordinates, and
-        of pairs of them, by the rest of all.
+        Every sum is followed by its rounding error; the sums of coordinates, and of pairs of
+        them, by the rounding errors of all.
         """
         d: cython.Py_ssize_t = self.dimension
         self._settle()
@@ -544,7 +544,7 @@ class Scatter(Statistics):
         )
 
     def load(self, dumped: Any) -> None:
-        """Restore what `dump` returned; earlier versions had an origin other than 0."""
+        """Restore the result of `dump`; earlier versions had an origin other than 0."""
         d: cython.Py_ssize_t = self.dimension
         packed: cython.Py_ssize_t = d * (d + 1) // 2
         self.clear()
@@ -594,7 +594,7 @@ def _rest(parts: Any) -> Any:
 @cython.cfunc
 @cython.exceptval(-1, check=False)
 def _is_singular(squares: Any) -> cython.bint:
-    """Whether a scatter is nearly singular, other than by constant coordinates."""
+    """Whether a scatter is nearly singular, apart from constant coordinates."""
     d: cython.Py_ssize_t = len(squares)
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t

@@ -17,7 +17,7 @@ from typing import Any
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
@@ -321,7 +321,7 @@ class Sum:
         return self.high, tuple(rest)
 
     def load(self, first: float, rest: Any = 0.0) -> None:
-        """Restore what `dump` returned."""
+        """Restore the result of `dump`."""
         v: cython.double
         self.clear()
         self.add(first)

@@ -6,7 +6,7 @@ from typing import Any
 
 try:
     import cython
-except ImportError:  # an installation without a compiler runs this file as it stands
+except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:

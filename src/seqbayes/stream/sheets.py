@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass
 class Contents:
-    """What to export of a store, and with which intervals."""
+    """The selected contents of a store, and the kind of intervals."""
 
     store: Store
     beliefs: Sequence[StoredBelief]

@@ -58,11 +58,11 @@ class CoinStory(Coins, Story[CoinStep]):
 
     @property
     def schedule(self) -> Schedule:
-        """Time to read what is new, and less for each repetition."""
+        """Time to read new content, and less for each repetition."""
         return reading(self.plan)
 
     def screen(self, signs: Signs) -> StoryScreen[CoinStep]:
-        """Return what draws the story with these characters."""
+        """Return the screen that draws the story with these characters."""
         from seqbayes.replay.coins.screen import CoinScreen  # imports rich
 
         return CoinScreen(self.opening, signs)
@@ -148,7 +148,7 @@ class CoinStory(Coins, Story[CoinStep]):
         }
 
     def summary(self, step: CoinStep | None, stopped: bool) -> list[str]:
-        """Return what was learned, in sentences."""
+        """Return the results in sentences."""
         opening = self.opening
         if step is None:
             return ["Stopped before the first set."]
@@ -171,7 +171,7 @@ class CoinStory(Coins, Story[CoinStep]):
 
 
 def reading(plan: tuple[PlannedStep, ...]) -> Schedule:
-    """Return a schedule with time to read what is new, and less for each repetition."""
+    """Return a schedule with time to read new content, and less for each repetition."""
     until = list(accumulate(map(_seconds, plan), initial=4.0))
     return lambda number: until[number]
 

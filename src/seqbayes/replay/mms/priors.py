@@ -30,7 +30,7 @@ class Prior:
     alpha : mapping of str to float
         Concentrations, read as imagined candies.
     notes : tuple of str
-        What it means and what was added to it, in sentences.
+        Its meaning and added candies, in sentences.
     unnamed : tuple of str
         The colours that the proportions omit, each with one imagined candy.
 

@@ -99,7 +99,7 @@ class CandyStep:
     contents : tuple of str
         All candies of the bag.
     place : int
-        Place of the candy in the bag, from 1.
+        Position of the candy in the bag, from 1.
     colour : str
     predicted : Prediction
         The prediction made before it was eaten.

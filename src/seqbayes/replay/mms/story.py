@@ -51,7 +51,7 @@ class CandyStory(Candies, Story[CandyStep]):
         return gathering
 
     def screen(self, signs: Signs) -> StoryScreen[CandyStep]:
-        """Return what draws the story with these characters."""
+        """Return the screen that draws the story with these characters."""
         from seqbayes.replay.mms.screen import CandyScreen  # imports rich
 
         return CandyScreen(self.opening, signs)
@@ -135,7 +135,7 @@ class CandyStory(Candies, Story[CandyStep]):
         }
 
     def summary(self, step: CandyStep | None, stopped: bool) -> list[str]:
-        """Return what was learned, in sentences."""
+        """Return the results in sentences."""
         if step is None:
             return ["Stopped before the first candy: the belief is still the prior."]
         return [

@@ -86,8 +86,8 @@ class Broker(Source):
         Raises
         ------
         SourceError
-            If there has been no connection for too long, or the server no longer has what comes
-            next.
+            If there has been no connection for too long, or the server no longer has the next
+            record.
         """
         failures = 0
         while True:
@@ -161,7 +161,7 @@ class Broker(Source):
 
 
 def _wait(seconds: float, timeout: float) -> Iterator[None]:
-    """Wait for half of that time at least; the caller may act between two items."""
+    """Wait for at least half of this time; the caller may act between two items."""
     # runners that lost the same server must not all reconnect at once
     until = time.monotonic() + seconds * random.uniform(0.5, 1.0)
     while (left := until - time.monotonic()) > 0.0:

@@ -94,10 +94,10 @@ class File(Source):
         self._reading: Reading | None = None
         self._tails: list[Reading] = []  # rotated files that are watched
         self._since: float | None = None  # when the path was first seen to be another file
-        self._missing = False  # whether there was no file at the path when it was last looked at
+        self._missing = False  # whether there was no file at the path at the last check
         self._older: list[list[int]] | None = None  # files older than the one at the path
         self._listed = 0  # when the directory changed before it was last listed
-        self._size = 0  # of the file that is read, when it was last looked at
+        self._size = 0  # of the file that is read, at the last check
         self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:
@@ -135,7 +135,7 @@ class File(Source):
         self._gap = (offset, b"", reason)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; if the file is followed, None while nothing comes.
+        """Yield batches; if the file is followed, None while no data arrive.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class File(Source):
         self._start(None)
 
     def _is_complete(self, reading: Reading) -> bool:
-        """Whether nothing more is expected in the file that is being read."""
+        """Whether no more data are expected in the file that is being read."""
         if self.finite or reading.path != self._path:
             return True
         identity = _identity(self._path)
@@ -307,7 +307,7 @@ class File(Source):
         return next((each for each in files if each.identity == current.identity), current)
 
     def _read_tails(self, size: int) -> Iterator[Batch]:
-        """Yield what was written late to rotated files."""
+        """Yield records that were written late to rotated files."""
         for tail in self._tails:
             while (part := tail.advance()) is not None:
                 yield from tail.batches(part, size, self._token_of_tails)

@@ -258,7 +258,7 @@ class KafkaTopic(Broker):
         for message in found if bad else ():
             if message.error() is not None:
                 self._take_error(message, after)
-        self._next = after  # not before all has been looked at: what fails is read again
+        self._next = after  # only after all are checked: messages after an error are read again
         self._last |= {p: mark_of(message) for p, message in last.items()}
         self._answered = self._answered or bool(messages)
         if self._answered:

@@ -182,7 +182,7 @@ class Subscription:
         await self._nats.publish(self._next, msgspec.json.encode(wanted), reply=self._inbox)
 
     async def receive(self, message: Any) -> None:
-        """Take in a message or a status of the server."""
+        """Receive a message or a status of the server."""
         if message.headers is None or not message.headers.get("Status"):
             self._waiting.append(message)
         else:
@@ -212,7 +212,7 @@ class Subscription:
     # The following methods are called from other threads.
 
     def connect(self) -> StreamInfo:
-        """Connect, and return what the stream holds.
+        """Connect, and return the state of the stream.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class Subscription:
         return place
 
     def info(self) -> StreamInfo:
-        """Return what the stream holds now."""
+        """Return the present state of the stream."""
         info: StreamInfo = self._do(self._info())
         return info
 
@@ -247,7 +247,7 @@ class Subscription:
         Raises
         ------
         BrokenError
-            If no more will come.
+            If no more can arrive.
         """
         if not self._waiting:
             self._come.clear()

@@ -31,7 +31,7 @@ class ReusedError(SeqbayesError):
 
 
 class Outcome(msgspec.Struct):
-    """What became of a request.
+    """The outcome of a request.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class SeenIds:
         self.waits: dict[str, PostedRequest] = {}
 
     def recall(self, ids: Iterable[SeenId]) -> None:
-        """Load what was committed, oldest first."""
+        """Load the committed identities, oldest first."""
         for identity, number, note in ids:
             self._number = number
             if identity == _HORIZON:
@@ -204,7 +204,7 @@ class SeenIds:
         return decided is not None and decided <= self.horizon and not self.has(identity)
 
     def note(self, key: str) -> RequestNote | None:
-        """Return what is known of a committed request with this key."""
+        """Return the record of a committed request with this key."""
         text = self._known.get(f"k:{key}")
         return None if text is None else msgspec.json.decode(text, type=RequestNote)
 

@@ -76,11 +76,11 @@ class RedisStream(Broker):
     -----
     The token holds the id of the last entry, and the number of entries up to it; with that number
     (Redis 7.0 or later) the source knows how many unread entries were trimmed. Without a group
-    nothing is written to Redis. In a group, entries are acknowledged once they are committed; what
-    was delivered to this consumer and not committed is delivered again, or becomes a dead letter if
-    it was removed meanwhile; what was committed and not acknowledged is skipped. The only member of
-    a group sets it back to its position. Entries of other consumers are never claimed, because
-    only their stores know what has counted.
+    nothing is written to Redis. In a group, entries are acknowledged once they are committed.
+    Entries that were delivered to this consumer and not committed are delivered again, or become
+    dead letters if they were removed meanwhile; committed entries that were not acknowledged are
+    skipped. The only member of a group resets the group to its position. Entries of other consumers
+    are never claimed, because only their stores know which ones were counted.
     """
 
     kind = "redis"
@@ -157,7 +157,7 @@ class RedisStream(Broker):
             self._unacknowledged.clear()
 
     def _join(self) -> None:
-        """Create the group if necessary, and acknowledge what has been committed."""
+        """Create the group if necessary, and acknowledge committed entries."""
         try:
             self._client.xgroup_create(
                 self._stream, self._group, self._position or "0", mkstream=True
@@ -219,7 +219,9 @@ class RedisStream(Broker):
         added = info.get("entries-added")
         removed = None if added is None else added - info["length"]
         if place is None and count is None:
-            self._count = removed  # what was removed before the first run is not missed
+            self._count = (
+                removed  # entries that were removed before the first run do not count as lost
+            )
             return
         last, first = info["last-generated-id"].decode(), info["first-entry"]
         if place is not None and (
@@ -298,7 +300,7 @@ class RedisStream(Broker):
         last = positions[-1]
         records, positions, refused = read_records(entries, positions, self._field)
         left = self._lag()
-        # only when nothing can fail any more: what is not yielded must be read again
+        # after the last possible error, because entries that are not yielded must be read again
         self._position = last
         if self._count is not None:
             self._count = self._count + len(ids) if self._alone else None
@@ -333,7 +335,7 @@ class RedisStream(Broker):
         return self._left
 
     def committed(self, token: Any) -> None:
-        """Acknowledge what is stored durably."""
+        """Acknowledge the entries that are stored durably."""
         place = token["id"] if isinstance(token, Mapping) else token
         self._durable = place
         ids: list[bytes] = []
@@ -341,7 +343,7 @@ class RedisStream(Broker):
         while self._unacknowledged and order_of(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if not self._connected:
-            return  # done after the next connection
+            return  # it is repeated after the next connection
         try:
             for first in range(0, len(ids), _CHUNK):
                 self._client.xack(self._stream, self._group, *ids[first : first + _CHUNK])

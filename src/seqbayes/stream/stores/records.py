@@ -1,4 +1,4 @@
-"""What stores contain and exchange with their users, and their errors."""
+"""Records in stores, arguments and results of their methods, and their errors."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Lease(NamedTuple):
 
 
 class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a runner reports with each heartbeat.
+    """The report of a runner in each heartbeat.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class Runner(NamedTuple):
     silent
         Seconds since its last heartbeat.
     pulse
-        What it reported then.
+        The report in that heartbeat.
     """
 
     holder: str | None

@@ -25,7 +25,7 @@ def register_store(scheme: str, store: str | type[Store]) -> None:
     Parameters
     ----------
     scheme
-        What comes before the first colon of the URL.
+        The part of the URL before the first colon.
     store
         The class, or ``"module:Class"``, which is imported only when such a URL is used.
 

@@ -109,7 +109,7 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _log_start(log: Log, pipeline: Pipeline) -> None:
-    """Log what is read, and from which offset."""
+    """Log the source, and the offset at which reading starts."""
     name, places = pipeline.source.name, pipeline.store.places()
     before = next((place.events for place in places if place.source == name), 0)
     resumed = f", resuming after {count_of(before, 'event')}" if before else ""
