@@ -7,6 +7,7 @@ from memory import Listed, lines
 from seqbayes import Decayed, NormalInverseGamma, Product, cli, stream
 from seqbayes.likelihoods import LogNormal
 from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.config import parse_config
 from seqbayes.stream.stores import DeclarationError
 
 # as version 0.1 wrote it for a declaration without a prior
@@ -95,6 +96,21 @@ def test_a_difference_within_a_product_is_named(tmp_path):
     message = r"state\.fields\.pairs\[0\]\[1\]\.prior\.beta is 1\.0, not 3\.0"
     with open_store(url) as store, pytest.raises(DeclarationError, match=message):
         Pipeline(Listed([]), [belief], store)
+
+
+def test_a_title_that_was_added_later_keeps_the_stored_prior(tmp_path):
+    url = str(tmp_path / "b.db")
+    declare(url, STATE)
+    config = """
+    store = "unused.db"
+    source = { kind = "stdin" }
+    belief.b = { state = "normal-inverse-gamma", field = "x", by = "k", title = "Waits" }
+    """
+    (belief,) = parse_config(config.encode()).beliefs
+    for _ in range(2):
+        with Pipeline(Listed([]), [belief], open_store(url)) as pipeline:
+            assert len(pipeline.notices) == 1
+    assert declared(url) == STATE
 
 
 def test_a_new_store_has_the_present_default(tmp_path):

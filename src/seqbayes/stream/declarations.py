@@ -42,6 +42,8 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
             earlier = store.decode(
                 stored[belief.name], f"the declaration of belief {belief.name!r}"
             )
+            if isinstance(earlier, dict):
+                earlier.pop("display", None)  # which can change
             kept, priors = _keep(earlier, declared)
             if priors and kept == earlier:
                 belief = dataclasses.replace(belief, state=read_state(kept["state"]))
