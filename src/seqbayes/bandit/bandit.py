@@ -16,7 +16,7 @@ from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
-# Most values that are drawn at once from the belief about an arm that is not being chosen.
+# Maximum number of values that are drawn at once from the belief about an arm not being chosen.
 MAX_DRAWS = 64
 
 
@@ -118,7 +118,7 @@ class Bandit(Base):
         self._rule: Rule = Thompson() if rule is None else rule
         self._states: dict[Hashable, Any] = {}
         self._counts: dict[Hashable, int] = {}
-        # Caches of what depends on the belief about an arm; None if that is improper.
+        # Caches of values that depend on the belief about an arm; None if that is improper.
         self._numbers: dict[Hashable, Distribution | None] = {}
         self._draws: dict[Hashable, list[float]] = {}
         self._drawn: dict[Hashable, int] = {}

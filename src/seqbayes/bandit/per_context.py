@@ -12,7 +12,7 @@ from seqbayes.bandit.bandit import Bandit, Choice
 
 
 class PerContext(Base):
-    """Choose arms by a bandit of their own for each combination of context fields.
+    """Choose arms by a separate bandit for each combination of context fields.
 
     It has the interface of River's contextual policies: `pull(arms, context)` and
     `update(arm, context, reward)`.
@@ -20,7 +20,7 @@ class PerContext(Base):
     Parameters
     ----------
     bandit
-        The bandit from whose copies every context starts.
+        The bandit of which every context starts with a copy.
     by
         Names of the context's fields.
 
@@ -50,7 +50,7 @@ class PerContext(Base):
 
     @property
     def bandits(self) -> dict[tuple[Any, ...], Bandit]:
-        """The bandit of each context that was met, by the values of its fields."""
+        """The bandit of each known context, by the values of its fields."""
         return dict(self._bandits)
 
     def pull(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> Any:

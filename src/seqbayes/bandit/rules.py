@@ -17,7 +17,7 @@ Arm = Hashable
 
 
 class Candidates:
-    """The arms of one choice, with what the rules need to know about them.
+    """The arms of one choice, with the data that the rules need.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Candidates:
         self.sign = 1.0 if better == "higher" else -1.0
 
     def p_best(self) -> dict[Arm, float]:
-        """Return the exact probability of each arm to be the best."""
+        """Return the exact probability that each arm is the best."""
         if len(self.arms) == 1:
             return {self.arms[0]: 1.0}
         return p_best({arm: self.number_of(arm) for arm in self.arms}, better=self.better)
@@ -97,7 +97,7 @@ class RandomCandidates(Candidates):
         return best
 
     def sample_best_but(self, arm: Arm) -> Arm:
-        """Return the best arm of the first draw of which `arm` is not the best."""
+        """Return the best arm of the first draw in which `arm` is not the best."""
         for size in (64, 1024):
             draws = [self.number_of(each).sample(size, self.generator) for each in self.arms]
             best = np.argmax(self.sign * np.asarray(draws), axis=0)
@@ -293,7 +293,7 @@ RULES: dict[str, type[Rule]] = {
 def shares_of(
     rule: Rule, candidates: Candidates, first: Sequence[Arm], min_share: float
 ) -> dict[Arm, float]:
-    """Return the probability of each arm to be chosen.
+    """Return the probability that each arm is chosen.
 
     Parameters
     ----------
@@ -327,12 +327,12 @@ def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:
 
 
 def others_given_not(p: Mapping[Arm, float], best: Arm) -> dict[Arm, float]:
-    """Return the probability of each other arm to be the best, given that `best` is not.
+    """Return the probability that each other arm is the best, given that `best` is not.
 
     Parameters
     ----------
     p
-        Probability of each arm to be the best.
+        Probability that each arm is the best.
     best
         The arm that is not the best.
     """

@@ -93,11 +93,11 @@ class Comparison:
 
     @property
     def guarantees(self) -> dict[str, str]:
-        """What is guaranteed of each number.
+        """The guarantee of each number.
 
-        "exact": the number is what it is defined to be, given the model and the prior; it is not an
-        error rate. "anytime-valid": the error rate is bounded at whatever time the experiment is
-        stopped. "none": no error rate is bounded.
+        "exact": the number is exact given the model and the prior; it is not an error rate.
+        "anytime-valid": the error rate is bounded, whenever the experiment is stopped. "none": no
+        error rate is bounded.
         """
         exact = ("p_best", "p_better", "loss", "mean", "interval", "differences")
         decision = "none" if self.decision is None else self.decision.guarantee
@@ -110,7 +110,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What can be concluded at the level.
+        """The conclusion at the level.
 
         "best" if one is the best with probability (1 + level) / 2 or more, and its expected loss is
         the smallest; then the interval of its difference to each other one excludes 0. "equivalent"
@@ -239,7 +239,7 @@ def p_best(
     better: str = "higher",
     label: Any = None,
 ) -> dict[Any, float]:
-    """Return the probability of each belief to be the best, without the rest of a comparison.
+    """Return the probability that each belief is the best, without the rest of a comparison.
 
     Parameters
     ----------

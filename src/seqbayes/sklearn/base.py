@@ -81,7 +81,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         )
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a table by EM, from a new start; discard what was learned before.
+        """Learn from a table by EM, from a new start; discard everything learned before.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the rows of a table in order, in addition to what was learned before.
+        """Learn the rows of a table in order, in addition to the rows learned before.
 
         Until `buffer` rows have been learned, answers are those of a fit to these rows.
 

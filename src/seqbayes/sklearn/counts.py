@@ -167,7 +167,7 @@ class SequentialPoissonMixture(_NonNegative):
     n_components
         Number of components.
     alpha
-        Additive smoothing: how many observations, at the mean of all, the prior of a feature adds.
+        Additive smoothing: how many observations with the overall mean the prior of a feature adds.
     tol, max_iter, n_init, random_state, buffer, step
         As of `SequentialGaussianMixture`.
 
