@@ -19,6 +19,7 @@ from seqbayes import (
 )
 from seqbayes import distributions as d
 from seqbayes.compare import compare
+from seqbayes.compare.grid import LogitCoordinate
 from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 
@@ -267,6 +268,12 @@ def test_beliefs_of_every_kind_are_compared():
 def test_a_label_may_be_given_as_its_text():
     numbers = [Dirichlet({1: 8, 2: 2}), Dirichlet({1: 3, 2: 7})]
     assert compare(numbers, label="2").p_best == compare(numbers, label=2).p_best
+
+
+def test_a_coordinate_outside_the_unit_interval_has_no_warning():
+    u, slope = LogitCoordinate().locate(np.array([-1e200, 0.5, 1e200]))
+    assert u.tolist() == [-math.inf, 0.0, math.inf]
+    assert slope.tolist() == [1.0, 0.25, 1.0]
 
 
 @pytest.mark.parametrize(

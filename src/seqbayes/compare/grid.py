@@ -193,8 +193,9 @@ class LogitCoordinate(LogCoordinate):
 
     def locate(self, x: Array) -> tuple[Array, Array]:
         """Return the coordinate of a parameter, and the derivative of the parameter there."""
-        u: Array = sc.logit(np.clip(x, 0.0, 1.0))
-        return u, np.where(np.isfinite(u), x * (1.0 - x), 1.0)
+        share = np.clip(x, 0.0, 1.0)
+        u: Array = sc.logit(share)
+        return u, np.where(np.isfinite(u), share * (1.0 - share), 1.0)
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
         """Return the coordinate of a logarithm, and the derivative of the logarithm there."""

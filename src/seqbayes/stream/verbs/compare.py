@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import heapq
 import math
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from seqbayes import compare as comparisons
 from seqbayes.checks import check_level
@@ -22,8 +19,10 @@ from seqbayes.stream.verbs.shared import (
     EPILOG,
     MissingError,
     add_as_of,
+    add_level,
     add_store,
     attempt,
+    print_json,
 )
 from seqbayes.stream.verbs.stored import key_states, stored_beliefs
 
@@ -151,9 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label", metavar="LABEL", help="the label whose shares are compared, if there are labels"
     )
-    parser.add_argument(
-        "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
-    )
+    add_level(parser, "the intervals")
     parser.add_argument(
         "--alpha",
         type=positive,
@@ -202,7 +199,7 @@ def _compare(args: argparse.Namespace) -> int:
     )
     if args.json:
         document = {"belief": args.belief, **to_dict(found)}
-        sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+        print_json(document)
         return 0
     from seqbayes.console.screen import make_console
 

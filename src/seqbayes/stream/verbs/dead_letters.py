@@ -27,6 +27,7 @@ from seqbayes.stream.verbs.shared import (
     attempt,
     confirmed,
     load_or_report,
+    print_json,
 )
 from seqbayes.stream.verbs.stored import timestamp
 
@@ -194,7 +195,7 @@ def _list(args: argparse.Namespace) -> int:
     letters = dead_letters(args.store, args.source)
     if args.json:
         for letter in letters:
-            sys.stdout.buffer.write(msgspec.json.encode(_document(letter)) + b"\n")
+            print_json(_document(letter))
         return 0
     _draw(letters, args.top)
     return 0

@@ -17,7 +17,15 @@ from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.stream.stores import open_store
-from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_key, add_store, attempt
+from seqbayes.stream.verbs.shared import (
+    EPILOG,
+    add_as_of,
+    add_key,
+    add_level,
+    add_store,
+    attempt,
+    print_json,
+)
 from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
 
 _DIGITS = re.compile(r"\d+\.\d{6,}(e[+-]?\d+)?")
@@ -200,13 +208,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print the log predictive density of this observation: JSON if it has several values;"
         " the features, for an estimator; repeatable",
     )
-    parser.add_argument(
-        "--level",
-        type=float,
-        default=0.95,
-        metavar="P",
-        help="probability of the interval (%(default)s)",
-    )
+    add_level(parser, "the interval")
     parser.add_argument("--json", action="store_true", help="one JSON line")
     add_as_of(parser)
 
@@ -237,7 +239,7 @@ def _predict(args: argparse.Namespace) -> int:
         args.as_of,
     )
     if args.json:
-        sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+        print_json(result)
     else:
         for line in _sentences(result, args.level):
             sys.stdout.write(line + "\n")

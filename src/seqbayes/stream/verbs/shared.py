@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from seqbayes.console.log import Log
 from seqbayes.console.status import FAILED, NO_RESULT, STORE_IN_USE, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
@@ -100,6 +102,18 @@ def confirmed(question: str, yes: bool) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def add_level(parser: argparse.ArgumentParser, of: str) -> None:
+    """Declare the probability of intervals."""
+    parser.add_argument(
+        "--level", type=float, default=0.95, metavar="P", help=f"probability of {of} (%(default)s)"
+    )
+
+
+def print_json(document: Any) -> None:
+    """Write a line of JSON to standard output."""
+    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
 
 
 def add_as_of(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from seqbayes.checks import check_level
 from seqbayes.console.log import Log, Tracker
 from seqbayes.console.options import add_intervals, add_top
@@ -28,6 +26,7 @@ from seqbayes.stream.verbs.shared import (
     add_key,
     add_store,
     attempt,
+    print_json,
 )
 from seqbayes.stream.verbs.stored import (
     KeyState,
@@ -154,7 +153,7 @@ def _show(args: argparse.Namespace, view: View) -> int:
 
         if args.json:
             for found in (found for stored in beliefs for found in states(stored)):
-                sys.stdout.buffer.write(msgspec.json.encode(found.to_dict(view)) + b"\n")
+                print_json(found.to_dict(view))
         elif args.csv:
             _write_csv((found for stored in beliefs for found in states(stored)), view, beliefs)
         else:
