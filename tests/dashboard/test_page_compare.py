@@ -149,6 +149,7 @@ def test_a_comparison_opens_with_a_verdict(open_page, experiment, shoot):
         "Ship green-button: > 99.9 % likely highest, +10.0 points (6.9 to 13.1)"
     )
     expect(verdict).to_contain_text("against control, expected loss < 0.001 points.")
+    expect(verdict).to_contain_text("The anytime-valid test agrees: you may stop.")
     # those with data, and not the one with a single event
     assert set(page.locator(".chip .key-name").all_inner_texts()) == {
         "① control", "② green-button", "③ video",

@@ -373,6 +373,20 @@ class Arm(Struct):
     contrast: Contrast | None
 
 
+class SequentialTest(Struct):
+    """A test whose error rate is bounded whenever an experiment is stopped.
+
+    `best` is the key that it calls the best, None while it has not decided; `more` is the number of
+    further observations until a decision with probability 80 %.
+    """
+
+    guarantee: Literal["anytime-valid", "none"]
+    reason: str
+    best: str | None
+    p_value: float
+    more: Number
+
+
 class Comparison(Struct):
     """The probability of each key to be the best, and the differences of the best to the others.
 
@@ -391,6 +405,7 @@ class Comparison(Struct):
     label: str | None
     verdict: Literal["best", "equivalent", "undecided"]
     reference: str
+    decision: SequentialTest
     arms: list[Arm]
     cards: list[Card]
     shares: list[ComparedShare] | UnsetType = UNSET

@@ -123,8 +123,11 @@ def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
         {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
     ]
     arms = [{"key": key, **arm} for key, arm in zip(keys, compared["arms"], strict=True)]
+    decision = compared["decision"]
+    decided = None if decision["best"] is None else keys[decision["best"]]
     return {
         **compared,
+        "decision": {**decision, "best": decided},
         "keys": keys,
         "best": keys[compared["best"]],
         "reference": keys[compared["reference"]],

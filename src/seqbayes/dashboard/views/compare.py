@@ -87,6 +87,7 @@ def compare(
         "level": level,
         "verdict": found.verdict,
         "reference": best if control is None else control,
+        "decision": _decision(states, better=asked["better"], label=label, alpha=1.0 - level),
         "arms": [
             {
                 "p_best": found.p_best[k],
@@ -139,6 +140,19 @@ def _reversed(difference: comparison.Difference, level: float) -> dict[str, Any]
     low, high = difference.interval
     mean = difference.mean
     return {"mean": None if mean is None else -mean, "interval": [-high, -low], "level": level}
+
+
+def _decision(states: Sequence[Any], **asked: Any) -> dict[str, Any]:
+    """Return what a sequential test with a bounded error rate says, as JSON values."""
+    with np.errstate(all="ignore"):
+        found = comparison.decide(dict(enumerate(states)), **asked)
+    return {
+        "guarantee": found.guarantee,
+        "reason": found.reason,
+        "best": found.best,
+        "p_value": found.p_value,
+        "more": None if found.more is None else finite(found.more),
+    }
 
 
 def _contrast(difference: comparison.Difference | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import { paint } from "../paint.js";
 import { MOST } from "../selection.js";
 import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
-import { contrast, loss, verdict } from "./verdict.js";
+import { contrast, loss, tested, verdict } from "./verdict.js";
 
 const AGAIN = 1500; // ms between two computations while events arrive
 const BEST = [
@@ -483,8 +483,9 @@ export class Compare {
       belief: this.belief,
     });
     this.results.dataset.tone = tone;
-    if (this.verdict.textContent !== `${lead} ${rest}`)
-      this.verdict.replaceChildren(h("b", null, lead), ` ${rest}`);
+    const gate = tested(answer, (id) => keyName(this.cards.get(id).key, this.name));
+    if (this.verdict.textContent !== `${lead} ${rest} ${gate}`)
+      this.verdict.replaceChildren(h("b", null, lead), ` ${rest} ${gate}`);
     const ranked = arms.map(({ key, p_best: p }) => ({ id: key, p })).sort((a, b) => b.p - a.p);
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
     setText(this.span, `${100 * level} % intervals${unit ? `, in ${unit}` : ""}`);

@@ -26,6 +26,19 @@ export function loss(x, written, unit) {
   return x === 0 ? least.replace(/^[^ ]*/, "0") : `< ${least}`;
 }
 
+/** What the sequential test says, after a verdict. */
+export function tested({ decision, best, verdict: found }, name) {
+  if (decision.guarantee === "none") return `There is no anytime-valid test: ${decision.reason}.`;
+  if (decision.best !== null)
+    return decision.best === best
+      ? "The anytime-valid test agrees: you may stop."
+      : `The anytime-valid test prefers ${name(decision.best)}.`;
+  const rest = decision.more === null ? "" : `: about ${exact(Number(decision.more.toPrecision(2)))} more events`;
+  return found === "best"
+    ? `The anytime-valid test has not decided${rest}.`
+    : `The anytime-valid test is undecided${rest}.`;
+}
+
 /** The difference of the best key to the control, or to the one that is most probably second. */
 function leadOf({ best, reference, arms, differences }) {
   const arm = arms.find(({ key }) => key === best);
