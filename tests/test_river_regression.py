@@ -264,3 +264,18 @@ def test_intervals_are_none_before_there_are_enough_data():
     assert model.intercept_interval() is None
     with pytest.raises(PriorError):
         model.weight_intervals(1.5)
+
+
+def test_the_distribution_of_a_prediction_has_the_names_of_river(rng):
+    model = ConjugateLinearRegression()
+    x = {"f0": 0.5, "f1": -1.0, "f2": 2.0}
+    before = model.predict_one(x, with_dist=True)
+    assert (before.mu, before.sigma, before(1.0)) == (0.0, math.inf, 0.0)
+    taught(model, rows(rng, n=30))
+    found = model.predict_one(x, with_dist=True)
+    wanted = model.predictive(x)
+    oracle = stats.t(wanted.df, wanted.loc, wanted.scale)
+    assert found.mu == model.predict_one(x) == wanted.loc
+    assert found.sigma == pytest.approx(oracle.std())
+    assert found(10.0) == pytest.approx(oracle.pdf(10.0))
+    assert found.cdf(10.0) == pytest.approx(oracle.cdf(10.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from river import base
 
@@ -27,6 +27,24 @@ class _Noise(NamedTuple):
 
     alpha: float
     beta: float
+
+
+class TargetDistribution(StudentT):
+    """The distribution of a target, with River's names."""
+
+    @property
+    def mu(self) -> float:
+        """The mean."""
+        return float(self.loc)
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation; infinite with up to two degrees of freedom."""
+        return float(self.std) if self.df > 2.0 else math.inf
+
+    def __call__(self, x: float) -> float:
+        """Return the density."""
+        return float(self.pdf(x)) if self.scale < math.inf else 0.0
 
 
 class ConjugateLinearRegression(base.Regressor, document.Estimator):
@@ -194,15 +212,47 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         n = self._n - spent if self._n > 0.0 else 0.0
         return _Noise(self.alpha + n / 2.0, self.beta + self._fitted().squares / 2.0)
 
-    def predict_one(self, x: Mapping[Any, Any]) -> float:
+    @overload
+    def predict_one(self, x: Mapping[Any, Any], with_dist: Literal[False] = False) -> float: ...
+    @overload
+    def predict_one(self, x: Mapping[Any, Any], with_dist: bool) -> float | TargetDistribution: ...
+    def predict_one(
+        self, x: Mapping[Any, Any], with_dist: bool = False
+    ) -> float | TargetDistribution:
         """Return the mean of the target; 0 if nothing is known.
+
+        Parameters
+        ----------
+        x
+            Features: real numbers by name.
+        with_dist
+            Whether to return the distribution of the target instead, as River's
+            `BayesianLinearRegression` does: `mu` and `sigma` are its mean and standard deviation,
+            and calling it gives its density. It is Student's t; while the prior is improper and
+            there are too few rows, its scale is infinite.
 
         Raises
         ------
         ObservationError
             If a value is not a finite number.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression()
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> found = model.predict_one({"time": 5}, with_dist=True)
+        >>> print(f"{found.mu:.2f} ± {found.sigma:.2f}, density {found(11.0):.2f}")
+        10.90 ± 0.37, density 1.32
         """
-        return self._mean(self._row(_read(x))[0])
+        values = _read(x)
+        if not with_dist:
+            return self._mean(self._row(values)[0])
+        found = self._predictive(values)
+        if found is None:
+            return TargetDistribution(1.0, self._mean(self._row(values)[0]), math.inf)
+        return TargetDistribution(found.df, found.loc, found.scale)
 
     def predictive(self, x: Mapping[Any, Any]) -> StudentT:
         """Return the distribution of the target, Student's t.
