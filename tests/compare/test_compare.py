@@ -270,6 +270,21 @@ def test_a_label_may_be_given_as_its_text():
     assert compare(numbers, label="2").p_best == compare(numbers, label=2).p_best
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (d.Gamma(40.46694415977144, 569.8806538310387), d.Gamma(0.5557783326805981, 0.8424218876)),
+        (d.Beta(386.59726296802364, 3684.292261181691), d.Beta(0.6817164472890841, 2.467771084)),
+        (d.Beta(79.01595213304142, 846.4785171671668), d.Beta(0.7336861937974333, 3.0508183605)),
+    ],
+)
+def test_intervals_of_a_narrow_number_less_one_with_an_infinite_density(first, second, rng):
+    low, high = compare([first, second], control=1).differences[0].interval
+    drawn = first.sample(400_000, rng) - second.sample(400_000, rng)
+    assert (drawn < low).mean() == pytest.approx(0.025, abs=0.002)
+    assert (drawn > high).mean() == pytest.approx(0.025, abs=0.002)
+
+
 def test_a_coordinate_outside_the_unit_interval_has_no_warning():
     u, slope = LogitCoordinate().locate(np.array([-1e200, 0.5, 1e200]))
     assert u.tolist() == [-math.inf, 0.0, math.inf]

@@ -88,7 +88,9 @@ class Contrasts:
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
                 low, high = np.where(score < target, at, low), np.where(score < target, high, at)
                 slope = density * np.exp(0.5 * score * score) * np.sqrt(2.0 * np.pi)
-                following = at + (target - score) / slope
+                # where the density is almost 0, Newton's step is limited
+                reach = 4.0 * (spread + np.abs(at - self._centre[:, None]))
+                following = at + np.clip((target - score) / slope, -reach, reach)
                 beyond = ~((low <= following) & (following <= high))
                 middle = low + (high - low) / 2.0
             middle = np.where(np.isinf(low), high - spread, middle)
