@@ -9,6 +9,7 @@
 
 import pickle
 import sys
+import time
 import timeit
 import tracemalloc
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.mixture import GaussianMixture
 
 import seqbayes as sb
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import DirichletProcessMixture, Mixture, Prequential
 from seqbayes.river import MixtureDiscriminant
 
 PEERS = ("river", "scikit-learn", "pomegranate", "torch")
@@ -205,6 +206,72 @@ def answers() -> Iterator[Row]:
         yield Row(name, f"{min(ts) * 1e6:.1f} µs")
 
 
+# Predict, then learn.
+
+
+def both(model: Any, ask: str, rows: list[Any]) -> Any:
+    """Predict and learn 200 observations, from a stream that starts again at its end."""
+    answer, state = getattr(model, ask), [0]
+
+    def step() -> None:
+        first = state[0]
+        state[0] = (first + 200) % len(rows)
+        for x in rows[first : first + 200]:
+            answer(x)
+            model.learn_one(x)
+
+    return step
+
+
+def prequential() -> Iterator[Row]:
+    rows, wide = dicts(clusters(6000)), dicts(clusters(6000, 20, 10))
+    asks = ("score_one", "log_density", "predict_proba_one")
+    peer = both(cluster.KMeans(3, seed=1), "predict_one", rows)
+    steps = {f"Mixture(3), 2-D: {a}": both(taught(Mixture(3, seed=1), rows), a, rows) for a in asks}
+    large = taught(Mixture(10, seed=1), wide)
+    steps |= {f"Mixture(10), 20-D: {ask}": both(large, ask, wide) for ask in asks}
+    times = rounds(9, {"peer": timeit.Timer(peer)} | {n: timeit.Timer(s) for n, s in steps.items()})
+    yield Row("river KMeans, 2-D: predict_one", f"{min(times['peer']) / 200 * 1e6:.2f} µs")
+    for name in steps:
+        took, part = min(times[name]) / 200, ratio(times[name], times["peer"])
+        if "2-D" in name:
+            yield Row(name, f"{took * 1e6:.2f} µs, {part:.2f} ×", "1.5 ×", verdict(part, 1.5))
+        else:
+            yield Row(name, f"{took * 1e6:.2f} µs", "40 µs", verdict(took * 1e6, 40.0))
+    yield from scaling()
+    for name, kind, d, mean, longest in (
+        ("Prequential(6), 2-D", lambda: Prequential(6, seed=1), 2, 60.0, 5.0),
+        ("DirichletProcessMixture, 2-D", DirichletProcessMixture, 2, 10.0, 10.0),
+        ("DirichletProcessMixture, 64-D", DirichletProcessMixture, 64, 200.0, 10.0),
+    ):
+        yield from events(name, kind(), dicts(clusters(6000 if d == 2 else 1500, d)), mean, longest)
+
+
+def scaling() -> Iterator[Row]:
+    """Full steps by the number of features, and restricted shapes."""
+    for d in (64, 128):
+        points, mixture = clusters(2400, d), Mixture(3, seed=1, buffer=1200)
+        mixture.learn_many(points[:1800])
+        timer = timeit.Timer(lambda m=mixture, p=points: m.learn_many(p[1800:]))
+        each = min(rounds(3, {"full": timer}, 1, 1)["full"]) / 600 / (3 * d * d) * 1e9
+        yield Row(f"full, {d}-D: per K·d²", f"{each:.2f} ns", "1.5 ns", verdict(each, 1.5))
+
+
+def events(name: str, model: Any, rows: list[Any], mean: float, longest: float) -> Iterator[Row]:
+    """The mean from a cold start, the median after it, and the longest single observation."""
+    took = []
+    for x in rows:
+        start = time.process_time()
+        model.predict_one(x)
+        model.learn_one(x)
+        took.append(time.process_time() - start)
+    whole, most = float(np.mean(took)) * 1e6, max(took) * 1e3
+    usual = float(np.median(took[len(took) // 2 :])) * 1e6
+    yield Row(f"{name}: mean", f"{whole:.0f} µs", f"{mean:g} µs", verdict(whole, mean))
+    yield Row("… median after the start", f"{usual:.1f} µs", f"{mean:g} µs", verdict(usual, mean))
+    yield Row("… longest", f"{most:.0f} ms", f"{longest:g} ms", verdict(most, longest))
+
+
 # Memory.
 
 
@@ -235,6 +302,7 @@ TITLES = {
     "learning": "One observation",
     "bulk": f"{POINTS:,} points",
     "answers": "Queries",
+    "prequential": "Predict, then learn",
     "memory": "Memory of a Mixture(3) on 2-D points",
 }
 NOTES = {
@@ -244,10 +312,19 @@ NOTES = {
     "the points until they\nconverge; the others learn every point once. All mixtures except one "
     "are timed after their start: a stream\nhas one start, from its first 1,200 points.",
     "answers": "Shortest of all rounds; 2-D points as dicts, 3 components.",
+    "prequential": "Per observation, both calls together, on feature dictionaries; process time. "
+    "Models in the last rows\nstart without data; the longest observation is one that does most of "
+    "a start or of a split.",
     "memory": "While points are learned one by one: the size of a pickle, and the memory that "
     f"Python has allocated since the first {FIRST:,}.",
 }
-TABLES = {"learning": learning, "bulk": bulk, "answers": answers, "memory": memory}
+TABLES = {
+    "learning": learning,
+    "bulk": bulk,
+    "answers": answers,
+    "prequential": prequential,
+    "memory": memory,
+}
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ from seqbayes import (
     ObservationError,
     PriorError,
 )
+from seqbayes.likelihoods import LogNormal
 from seqbayes.mixture import (
     DirichletProcessMixture,
     HalfLife,
@@ -556,7 +557,12 @@ def test_invalid_documents_are_refused(model, xs):
     good = model.to_dict()
     learned = good["learned"]
     changes = [{"seqbayes": 99}, {"model": "Mixtures"}, {"parameters": None}, {"learned": None}]
-    required = learned.keys() - {"step_memory", "explained", "fit"}  # older documents lack them
+    required = learned.keys() - {
+        "step_memory",
+        "explained",
+        "fit",
+        "renewing",
+    }  # older documents lack them
     changes += [
         {"learned": {key: v for key, v in learned.items() if key != gone}}
         for gone in sorted(required)
@@ -575,3 +581,35 @@ def test_names_of_any_kind_are_kept():
     assert list(copy.log_scores) == ["one", ("two", 2)]
     with pytest.raises(PriorError, match="JSON"):
         Prequential({1: Mixture([COIN], step=lambda n: 0.5)}).to_dict()
+
+
+@pytest.mark.parametrize("kind", [DirichletProcessMixture, lambda seed: Prequential(6, seed=seed)])
+@pytest.mark.parametrize("x", [3.0, (3.0, -1.0), {"a": 0.0, "b": 7.0}])
+def test_identical_values_are_one_component(kind, x):
+    model = kind(seed=1)
+    for _ in range(350):
+        model.learn_one(x)
+    assert (model.best if isinstance(model, Prequential) else len(model.names)) == 1
+
+
+def test_log_normal_data_are_one_log_normal_component():
+    component = NormalInverseGamma(0, 0.01, 1.5, 0.5, likelihood=LogNormal())
+    model = DirichletProcessMixture(component, seed=1)
+    for x in np.random.default_rng(1).lognormal(0, 1, 1000).tolist():
+        model.learn_one(x)
+    assert len(model.names) == 1
+
+
+def test_a_copy_amid_the_examination_of_splits_continues_exactly():
+    """Components are examined one per observation, and forecasts renewed one per observation."""
+    rng = np.random.default_rng(4)
+    xs = (rng.choice([-9.0, 0.0, 9.0], 450) + rng.normal(size=450)).tolist()
+    for model in (DirichletProcessMixture(seed=1), Prequential(2, seed=1)):
+        copies = []
+        for n, x in enumerate(xs):
+            if n in {80, 230, 376, 377, 378}:
+                copies.append(pickle.loads(pickle.dumps(model)))
+                copies.append(type(model).from_dict(json.loads(json.dumps(model.to_dict()))))
+            for each in [model, *copies]:
+                each.learn_one(x)
+        assert all(each == model for each in copies)

@@ -40,6 +40,9 @@ class Buffer:
         How many observations to keep.
     """
 
+    growth = 1.25
+    """Predictions while the buffer fills use a new fit when it has grown by this factor."""
+
     def __init__(
         self,
         names: Sequence[Any],
@@ -146,13 +149,14 @@ class Buffer:
         return [x for x, _ in self._kept]
 
     def provisional(self) -> EMModel:
-        """Return a model fitted to at least four fifths of the buffer, which has learned the rest.
+        """Return a model fitted to most of the buffer, which has learned the rest.
 
         Predictions depend on the observations only, not on when they were requested.
         """
         grid = n = len(self._kept)
         if n > 10:
-            grid = int(10.0 * 1.25 ** int(np.log(n / 10.0) / np.log(1.25)))
+            steps = int(np.log(n / 10.0) / np.log(self.growth))
+            grid = int(10.0 * self.growth**steps)
         if self._provisional is None or self._provisional[0] != grid:
             model = self._fit_first(grid, *PROVISIONAL_EFFORT) if grid else self.new_model()
             model.engine.end_burn_in(model.engine.n, memory=model.engine.n)

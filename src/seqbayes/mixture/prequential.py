@@ -21,7 +21,10 @@ from seqbayes.mixture.settings import as_count, check_proper
 UNSCORED = 10
 """Number of first observations that are not scored if default priors take their scale from them."""
 
-BUFFER = 100
+RENEW_ALL = 30
+"""From this many observations on, forecasts are renewed one after the other."""
+
+BUFFER = 50
 """Buffered observations per component of the largest mixture, used for every mixture."""
 
 
@@ -50,8 +53,9 @@ class Prequential(StreamClusterer):
     Notes
     -----
     If default priors take their scale from the data, the first ten observations set the scale and
-    are not scored. A forecast is renewed whenever the number of observations has grown by 1 %.
-    While the buffer of a mixture fills, it forecasts with a fit to the buffer.
+    are not scored, nor are others while all are equal. Forecasts are renewed when the number of
+    observations has grown by 1 %, and one after the other if this takes long. While the buffer of a
+    mixture fills, it forecasts with a fit to the buffer.
 
     Raises
     ------
@@ -102,6 +106,7 @@ class Prequential(StreamClusterer):
         self._scores = dict.fromkeys(named, 0.0)
         self._forecasts: dict[Any, Forecast] = {}
         self._n = self._due = 0.0
+        self._renewing: list[Any] = []
 
     # Learning.
 
@@ -117,8 +122,17 @@ class Prequential(StreamClusterer):
 
     def _learn(self, x: Any, w: float) -> None:
         """Score the forecasts of an observation, and learn it."""
-        if self._n >= self._due and self._n >= (UNSCORED if self._waits else 0.0):
-            self._renew()
+        if self._has_no_scale():
+            pass
+        elif self._renewing:
+            self._renew(self._renewing.pop(0))
+        elif self._n >= self._due and self._n >= (UNSCORED if self._waits else 0.0):
+            self._due = RENEW_AFTER * self._n
+            if self._n < (RENEW_ALL if self._waits else 100.0) or not self._forecasts:
+                for name in self._mixtures:
+                    self._renew(name)
+            else:  # one forecast at a time: it may need a new fit to a buffer
+                self._renewing = list(self._mixtures)
         logs = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
         keep = self._keep**w
         for name, mixture in self._mixtures.items():
@@ -126,14 +140,19 @@ class Prequential(StreamClusterer):
             self._scores[name] = keep * self._scores[name] + w * logs.get(name, 0.0)
         self._n += w
 
-    def _renew(self) -> None:
-        for name, mixture in self._mixtures.items():
-            model = mixture.present()
-            if name in self._forecasts:
-                self._forecasts[name].renew(model)
-            else:
-                self._forecasts[name] = Forecast(model)
-        self._due = RENEW_AFTER * self._n
+    def _has_no_scale(self) -> bool:
+        """Whether all observations are equal, so that default priors have no scale yet."""
+        if not self._waits or self._forecasts:
+            return False
+        return any(m.has_default_priors and m.n_buffered <= 1 for m in self._mixtures.values())
+
+    def _renew(self, name: Any) -> None:
+        """Renew the forecast of a mixture."""
+        model = self._mixtures[name].present()
+        if name in self._forecasts:
+            self._forecasts[name].renew(model)
+        else:
+            self._forecasts[name] = Forecast(model)
 
     def merge(self, other: Self) -> None:
         """Add the data of the same mixtures from another shard of the stream.
@@ -150,7 +169,7 @@ class Prequential(StreamClusterer):
             mixture.merge(other._mixtures[name])
             self._scores[name] += other._scores[name]
         self._n += other._n
-        self._due = 0.0
+        self._due, self._renewing = 0.0, []
 
     def is_like(self, other: Self) -> bool:
         """Whether both compare the same mixtures with the same prior and half-life."""
@@ -271,6 +290,7 @@ class Prequential(StreamClusterer):
         return {
             "learned": {
                 "numbers": [self._n, self._due],
+                "renewing": len(self._renewing),
                 "scores": list(self._scores.values()),
                 "mixtures": [mixture.learned() for mixture in self._mixtures.values()],
                 "forecasts": [forecast.to_dict() for forecast in self._forecasts.values()],
@@ -285,6 +305,8 @@ class Prequential(StreamClusterer):
         self._scores = dict(zip(names, scores, strict=True))
         for mixture, own in zip(self._mixtures.values(), learned["mixtures"], strict=True):
             mixture.load_learned(own)
+        left = learned.get("renewing", 0)  # not before version 0.2
+        self._renewing = names[len(names) - int(left) :] if left else []
         self._forecasts = {}
         if learned["forecasts"]:
             for name, written in zip(names, learned["forecasts"], strict=True):
@@ -303,8 +325,8 @@ def _mixtures(given: Any, seed: int | None) -> dict[Any, Mixture]:
     """Return the mixtures to compare, by name."""
     count = as_count(given)
     if count is not None:
-        size = BUFFER * count
-        return {k: Mixture(k, seed=seed, buffer=size) for k in range(1, count + 1)}
+        last = BUFFER * count  # they start one after the other
+        return {k: Mixture(k, seed=seed, buffer=last - count + k) for k in range(1, count + 1)}
     if not isinstance(given, Mapping) or not given:
         raise PriorError(f"expected mixtures by name, or the most components, got {given!r}")
     for name, mixture in given.items():

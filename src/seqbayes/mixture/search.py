@@ -33,8 +33,14 @@ URGENT_COUNT = 5.0
 RECENT_LAG = 0.05
 """Observations are compared with the components as they were this share of their age ago."""
 
+HOPELESS_LOSS = 20.0
+"""Components are not joined on trial if the expected loss during a trial is larger."""
+
 RETRY_AFTER = 1.15
 """A lost trial is repeated when the number of observations has grown by this factor."""
+
+PATIENCE = 1.5
+"""A hopeless join is examined again when the number of observations has grown by this factor."""
 
 SMALL_SHARE = 0.5
 """A component is small if its share is less than this part of an equal share."""
@@ -185,6 +191,9 @@ class ComponentSearch:
         self._failed: dict[tuple[int, ...], float] = {}
         self._due = self._unexplained = self._since = self._recent_until = 0.0
         self._recent: Forecast | None = None
+        self._untested: list[int] = []  # names of components whose split is to be examined
+        self._gains: dict[int, float] = {}  # evidence for the splits examined
+        self._urgent = False
 
     def start(self, model: EMModel, kept: Iterable[tuple[Any, float]]) -> None:
         """Start with a model that has learned the observations kept."""
@@ -214,6 +223,8 @@ class ComponentSearch:
         model = self._end_trials(model)
         if model.engine.n >= self._due or self._unexplained >= URGENT_COUNT:
             model = self._propose(model)
+        elif self._untested or self._gains:  # one at a time, so that no observation waits for all
+            self._examine(model)
         return model
 
     def _recent_log_density(self, model: EMModel, x: Any) -> float:
@@ -255,7 +266,8 @@ class ComponentSearch:
         """Make another model the current one."""
         self.names = names
         self._next_name = max(self._next_name, *(name + 1 for name in names))
-        self._trials, self._failed, self._recent = [], {}, None
+        self._trials, self._failed, self._recent, self._untested = [], {}, None, []
+        self._gains = {}
         self._since = model.engine.n
         self._unexplained, self._due = 0.0, model.engine.n + self._size / 10.0
         return model
@@ -263,7 +275,7 @@ class ComponentSearch:
     def _propose(self, model: EMModel) -> EMModel:
         """Remove an empty component, or start a trial of a split, a merge or a removal."""
         n, urgent = model.engine.n, self._unexplained >= URGENT_COUNT
-        self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 10.0)
+        self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 8.0)
         counts = model.engine.live * model.engine.memory
         kept = self._kept(model)
         empty = [k for k, count in enumerate(counts) if count < 1.0 and k not in kept]
@@ -272,8 +284,10 @@ class ComponentSearch:
             smaller = split_merge.without(self._prior, model, k, self._window_weight())
             return self._adopt(smaller, self._names_without(k))
         self._failed = {key: at for key, at in self._failed.items() if n < RETRY_AFTER * at}
+        self._urgent, self._untested, self._gains = urgent, [], {}
         if len(self.names) < self._prior.most:
-            self._try_split(model, urgent)
+            failed = () if urgent else self._failed
+            self._untested = [name for name in self.names if (name,) not in failed]
         if len(self.names) > 1 and all(trial.grows for trial in self._trials):
             self._try_fewer(model, kept)
         return model
@@ -295,28 +309,37 @@ class ComponentSearch:
     def _names_without(self, k: int) -> tuple[int, ...]:
         return self.names[:k] + self.names[k + 1 :]
 
-    def _try_split(self, model: EMModel, urgent: bool) -> None:
-        """Start a trial of the best split, if there is evidence for one.
+    def _examine(self, model: EMModel) -> None:
+        """Examine the split of the next component; after the last one, try the best split.
 
         If urgent, every component may be split, and a running trial may be replaced.
         """
         running = any(trial.grows for trial in self._trials)
-        if running and not urgent:
+        if (running and not self._urgent) or len(self.names) >= self._prior.most:
+            self._untested, self._gains = [], {}
             return
+        name = self._untested.pop(0) if self._untested else self._most_promising()
         xs, w = zip(*self._window, strict=True)
         seed = None if self._seed is None else [self._seed, int(model.engine.n)]
-        skip: set[int] = set()
-        if not urgent:
-            skip = {k for k, name in enumerate(self.names) if (name,) in self._failed}
-        found = split_merge.best_split(
-            self._prior, model, model.rows(xs), np.array(w), skip, np.random.default_rng(seed)
-        )
+        rows, rng = model.rows(xs), np.random.default_rng(seed)
+        at = self.names.index(name)
+        found = split_merge.propose_split(self._prior, model, rows, np.array(w), at, rng)
         if found is None or found.gain <= (2.0 * DECISIVE_LEAD if running else 0.0):
+            self._gains.pop(name, None)
             return
+        self._gains[name] = found.gain
+        if not self._untested and self._most_promising() == name:
+            self._split(model, found, name)
+
+    def _most_promising(self) -> int:
+        return max(self._gains, key=self._gains.__getitem__)
+
+    def _split(self, model: EMModel, found: split_merge.Split, name: int) -> None:
+        """Start a trial of a split."""
         larger = split_merge.split(self._prior, model, found, self._window_weight())
         self._trials = [trial for trial in self._trials if not trial.grows]
-        names = (*self.names, self._next_name)
-        self._start_trial(model, larger, names, (self.names[found.at],))
+        self._start_trial(model, larger, (*self.names, self._next_name), (name,))
+        self._untested, self._gains = [], {}
 
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
         """Start a trial without a small component, or with the two most similar ones merged.
@@ -335,10 +358,15 @@ class ComponentSearch:
         pairs = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
         skip = {pair for pair in pairs if kept & set(pair)}
         skip |= {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
-        found = split_merge.most_alike(self._prior, model, skip)
+        found = None
+        if len(skip) < len(pairs):
+            found = split_merge.most_alike(self._prior, model, skip)
         if found is None:
             return
-        a, b, _ = found
+        a, b, gain = found
+        if gain * self._trial_length(model) < -HOPELESS_LOSS * model.engine.memory:
+            self._failed[names[a], names[b]] = model.engine.n * PATIENCE
+            return
         smaller = split_merge.joined(self._prior, model, a, b)
         after = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
         del after[b]
@@ -347,9 +375,11 @@ class ComponentSearch:
     def _start_trial(
         self, model: EMModel, challenger: EMModel, names: tuple[int, ...], key: tuple[int, ...]
     ) -> None:
-        least = float(self._size)
-        length = max(least, model.engine.n / 4.0)
+        least, length = float(self._size), self._trial_length(model)
         self._trials.append(Trial(self._prior, model, challenger, names, key, least, length))
+
+    def _trial_length(self, model: EMModel) -> float:
+        return max(float(self._size), model.engine.n / 4.0)
 
     def _window_weight(self) -> float:
         return sum(w for _, w in self._window)
@@ -362,6 +392,8 @@ class ComponentSearch:
                 *(float(self._next_name), self._due, self._unexplained),
                 *(self._since, self._recent_until),
             ],
+            "untested": [self._urgent, *self._untested],
+            "gains": [[name, gain] for name, gain in self._gains.items()],
             "known": None if self._recent is None else self._recent.to_dict(),
             "failed": [[list(key), at] for key, at in self._failed.items()],
             "window": [[serialization.encode(x), w] for x, w in self._window],
@@ -382,4 +414,8 @@ class ComponentSearch:
             x = serialization.decode(each)
             model.row(x)  # refuses an invalid observation
             self._window.append((as_observation(x), read_weight(w)))
+        self._urgent, *untested = data.get("untested", [False])  # not before version 0.2
+        self._untested = [name for name in map(int, untested) if name in self.names]
+        gains = {int(name): float(gain) for name, gain in data.get("gains", [])}
+        self._gains = {name: gain for name, gain in gains.items() if name in self.names}
         self._trials = [Trial.from_dict(each, self._prior, model) for each in data["trials"]]

@@ -20,7 +20,7 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 # Number of starts of a split, and iterations of EM from the best.
-STARTS, ITERATIONS = 3, 20
+STARTS, ITERATIONS = 3, 12
 
 # A component is dormant if its share of recent observations is less than this part of its share of
 # all observations.
@@ -280,29 +280,28 @@ class Split(NamedTuple):
     gain: float
 
 
-def best_split(
-    prior: ProcessPrior, model: EMModel, rows: Array, w: Array, skip: set[int], rng: Any
+def propose_split(
+    prior: ProcessPrior, model: EMModel, rows: Array, w: Array, k: int, rng: Any
 ) -> Split | None:
-    """Return the split of one component with the most evidence in the rows.
+    """Return the best split of the component at a position; None if it has too few observations.
 
-    Every component is fitted by one and by two components, to the rows it is responsible for.
+    It is fitted by one and by two components, to the rows it is responsible for.
     """
-    shares = model.responsibilities(rows)
-    found = None
-    for k in range(len(model.priors)):
-        mine = w * shares[:, k]
-        chosen = mine > 1e-3
-        if k in skip or mine.sum() < 4.0 or chosen.sum() < 4:
-            continue
-        own, weights = rows[chosen], mine[chosen]
-        logs = []
-        for count in (1, 2):
-            each = prior.new_model(model.priors[k], count, flat=True)
-            fit_best_start(each, own, weights, rng, STARTS, ITERATIONS)
-            logs.append(log_evidence(each, own, weights, prior.concentration, prior.most))
-        if found is None or logs[1] - logs[0] > found.gain:
-            found = Split(k, each, logs[1] - logs[0])
-    return found
+    mine = w * model.responsibilities(rows)[:, k]
+    chosen = mine > 1e-3
+    if mine.sum() < 4.0 or chosen.sum() < 4:
+        return None
+    own, weights = rows[chosen], mine[chosen]
+    whole, halves = (prior.new_model(model.priors[k], count, flat=True) for count in (1, 2))
+    whole.engine.limit_influence(False)
+    whole.e_step(own, weights, np.ones((len(own), 1)))
+    whole.m_step()
+    fit_best_start(halves, own, weights, rng, STARTS, ITERATIONS)
+    logs = [
+        log_evidence(each, own, weights, prior.concentration, prior.most)
+        for each in (whole, halves)
+    ]
+    return Split(k, halves, logs[1] - logs[0])
 
 
 def split(prior: ProcessPrior, model: EMModel, found: Split, path: float) -> EMModel:
