@@ -34,7 +34,7 @@ RECENT_LAG = 0.05
 """Observations are compared with the components as they were this share of their age ago."""
 
 HOPELESS_LOSS = 20.0
-"""Components are not joined on trial if the expected loss during a trial is larger."""
+"""There is no trial of joining components if the expected loss during a trial is larger."""
 
 RETRY_AFTER = 1.15
 """A lost trial is repeated when the number of observations has grown by this factor."""
