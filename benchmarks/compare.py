@@ -1,0 +1,204 @@
+"""Comparisons and the sequential test: time, consistency, false stops and sample sizes.
+
+Run ``python benchmarks/compare.py`` to write compare.md (some minutes). Needs bayesian-testing and
+sequential-analysis from PyPI; without them their columns are empty. Times are process times, the
+shortest of interleaved rounds.
+"""
+
+import math
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from seqbayes import Beta
+from seqbayes import distributions as d
+from seqbayes.compare import compare, p_best, plan
+from seqbayes.compare import evidence as ev
+
+CASES = 3_000
+NULLS = 4_000
+"""Experiments without a difference at each of the rates."""
+RATES = (0.001, 0.01, 0.05, 0.2, 0.5)
+VISITORS = 20_000
+ALPHA = 0.05
+DESIGNS = ((0.1, 0.13), (0.3, 0.33), (0.5, 0.6))
+RUNS = 1_000
+PEER_RUNS = 60
+
+
+def shortest(actions, rounds=25):
+    """Return the shortest process time of each action, in ms; None without the package."""
+    times = dict.fromkeys(actions, math.inf)
+    for _ in range(rounds):
+        for name, action in actions.items():
+            if action is not None:
+                begin = time.process_time()
+                action()
+                times[name] = min(times[name], 1e3 * (time.process_time() - begin))
+    return times
+
+
+def timing():
+    """Return the rows of times for ten arms."""
+    rng = np.random.default_rng(1)
+    counts = [int(rng.binomial(1000, 0.05 + 0.002 * i)) for i in range(10)]
+    arms = [Beta(1 + s, 1001 - s) for s in counts]
+    draws = None
+    if find_spec("bayesian_testing"):
+        from bayesian_testing.experiments import BinaryDataTest
+
+        test = BinaryDataTest()
+        for i, s in enumerate(counts):
+            test.add_variant_data_agg(f"arm {i}", 1000, s)
+
+        def draws():
+            test.evaluate(sim_count=20_000, seed=1)
+
+    return shortest(
+        {
+            "seqbayes: all quantities": lambda: compare(arms),
+            "seqbayes: P(best) alone": lambda: p_best(arms),
+            "bayesian-testing: P(best) and loss, 20,000 draws": draws,
+        }
+    )
+
+
+def generated(rng):
+    """Return some beliefs of one kind."""
+    k = int(rng.integers(2, 5))
+    kind = int(rng.integers(3))
+    if kind == 0:
+        n, p = 10.0 ** rng.uniform(0.0, 5.0, k), rng.beta(2.0, 5.0) * np.exp(rng.normal(size=k) / 5)
+        return [
+            d.Beta(0.5 + m * q, 0.5 + m * (1 - q)) for m, q in zip(n, p.clip(0, 0.99), strict=True)
+        ]
+    if kind == 1:
+        return [d.Gamma(*(10.0 ** rng.uniform(-1.0, 3.0, 2))) for _ in range(k)]
+    return [
+        d.StudentT(10.0 ** rng.uniform(0.5, 3.0), rng.normal(), 10.0 ** rng.uniform(-2.0, 1.0))
+        for _ in range(k)
+    ]
+
+
+def contradictions(cases=CASES):
+    """Return in how many generated cases verdict, P(best), intervals and losses contradict."""
+    rng, found = np.random.default_rng(2), 0
+    for _ in range(cases):
+        result = compare(generated(rng))
+        for each in result.differences.values():
+            low, high = each.interval
+            found += (low > 0.0) != (each.p_better > 0.975) or (high < 0.0) != (
+                each.p_better < 0.025
+            )
+        if result.verdict == "best":
+            losses = [loss for loss in result.loss.values() if loss is not None]
+            found += bool(losses) and result.loss[result.best] != min(losses)
+            found += any(each.interval[1] >= 0.0 for each in result.differences.values())
+    return found
+
+
+def block_sizes(n):
+    """Return the sizes of successive blocks of an arm, as `Gate` closes them."""
+    sizes, closed, size = [], 0, 0
+    while closed + size < n:
+        size += 1
+        if size >= max(1.0, 0.02 * (closed + size)):
+            sizes.append(size)
+            closed, size = closed + size, 0
+    return sizes
+
+
+def stops(rng, rates, runs, visitors, effect=0.2):
+    """Return after how many visitors of alternating arms each experiment stops, or infinity."""
+    prior = ev.effect_prior(effect)
+    effects = np.stack([prior.effects, -prior.effects])
+    factors, live = np.zeros((runs, *effects.shape)), np.arange(runs)
+    stopped, n, tables = np.full(runs, math.inf), 0, {}
+    for size in block_sizes(visitors // 2):
+        if size not in tables:
+            tables[size] = np.stack(
+                [ev.log_hypergeometric_mean(size, size, s, effects) for s in range(2 * size + 1)]
+            )
+        a, b = (rng.binomial(size, rate, len(live)) for rate in rates)
+        n += 2 * size
+        factors += effects * a[:, None, None] - tables[size][a + b]
+        over = (ev.log_sum(factors + prior.log_weights) >= math.log(2 / ALPHA)).any(axis=1)
+        stopped[live[over]] = n
+        live, factors = live[~over], factors[~over]
+        if not len(live):
+            break
+    return stopped
+
+
+def peer_stops(rng, rates, runs, visitors):
+    """Return the same of the GROW test of sequential-analysis; None without the package."""
+    if not find_spec("sequential_analysis"):
+        return None
+    from sequential_analysis.procedures import TwoProportionTest
+
+    test, found = TwoProportionTest(ALPHA), []
+    for _ in range(runs):
+        state, n = test.initial_state(), 0
+        while state.decision is None and n < visitors:
+            for arm in (1, 0):
+                y = int(rng.random() < rates[1 - arm])
+                state, _ = test.step(state, {"arm": arm, "y": y})
+                n += 1
+        found.append(n if state.decision is not None else math.inf)
+    return np.array(found)
+
+
+def report():
+    """Yield the lines of compare.md."""
+    yield "# Comparisons and the sequential test\n"
+    yield "Written by `python benchmarks/compare.py`.\n"
+    yield "## Time for ten arms\n"
+    yield "| answer | process time |"
+    yield "| --- | ---: |"
+    for name, ms in timing().items():
+        yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.1f} ms'} |"
+    yield "\n## Consistency\n"
+    yield f"Contradictions between verdict, P(best), intervals and losses in {CASES:,} generated"
+    yield f"comparisons: {contradictions()}.\n"
+    yield "## False stops\n"
+    yield f"{NULLS:,} experiments without a difference at each rate, looked at after every block"
+    yield f"until {VISITORS:,} visitors; alpha = {ALPHA:g}.\n"
+    yield "| rate | stopped wrongly |"
+    yield "| ---: | ---: |"
+    rng = np.random.default_rng(3)
+    for rate in RATES:
+        wrong = np.isfinite(stops(rng, (rate, rate), NULLS, VISITORS)).mean()
+        yield f"| {rate:g} | {100 * wrong:.2f} % |"
+    yield "\n## Sample sizes\n"
+    yield "Visitors of both arms until the test decides, at the same guarantee as the GROW test of"
+    yield f"sequential-analysis ({RUNS:,} and {PEER_RUNS} runs). `effect` is the default, or the"
+    yield "true difference of log odds. Planned: `plan` for a probability of 80 %, and how many"
+    yield "experiments have been decided by then.\n"
+    yield "| rates | median | median, true effect | median of GROW | ratio | ratio, true effect |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    lines = []
+    for rates in DESIGNS:
+        planned = plan(Beta(), dict(enumerate(rates)))
+        own = stops(rng, rates, RUNS, 4 * int(planned))
+        log_odds = np.log(np.array(rates) / (1 - np.array(rates)))
+        tuned = stops(rng, rates, RUNS, 4 * int(planned), float(log_odds[1] - log_odds[0]))
+        peer = peer_stops(rng, rates, PEER_RUNS, 4 * int(planned))
+        a, b = np.median(own), np.median(tuned)
+        cells = ("", "", "")
+        if peer is not None:
+            c = np.median(peer)
+            cells = f"{c:,.0f}", f"{a / c:.2f}", f"{b / c:.2f}"
+        yield f"| {rates[0]:g} and {rates[1]:g} | {a:,.0f} | {b:,.0f} | {' | '.join(cells)} |"
+        decided = 100 * (own <= planned).mean()
+        lines.append(f"| {rates[0]:g} and {rates[1]:g} | {planned:,.0f} | {decided:.0f} % |")
+    yield "\n| rates | planned | decided by then |"
+    yield "| --- | ---: | ---: |"
+    yield from lines
+
+
+if __name__ == "__main__":
+    text = "\n".join(report()) + "\n"
+    Path(__file__).with_suffix(".md").write_text(text)
+    print(text)
