@@ -114,7 +114,7 @@ class Likelihood:
         >>> waits.learn_many([3, 5, 4, 4])
         >>> low, high = waits.likelihood.quantile_interval(waits.posterior, 0.95, 0.9)
         >>> round(low, 3), round(high, 3)
-        (4.672, 8.198)
+        (4.486, 6.419)
         """
         return None
 
