@@ -29,6 +29,11 @@ COMMANDS = {
         "list every error in a configuration file",
         "seqbayes check seqbayes.toml",
     ),
+    "choose": Command(
+        "seqbayes.stream.verbs.choose",
+        "choose an arm by the beliefs about the arms' rewards",
+        "seqbayes choose seqbayes.toml layout --context country=de",
+    ),
     "compare": Command(
         "seqbayes.stream.verbs.compare",
         "decide which key of a belief is best, and how sure that is",
@@ -73,6 +78,11 @@ COMMANDS = {
         "seqbayes.stream.verbs.reset",
         "delete a belief, a key or the offset of a source from a store",
         "seqbayes reset beliefs.db conversion A",
+    ),
+    "reward": Command(
+        "seqbayes.stream.verbs.reward",
+        "learn the reward of a decision, once",
+        'seqbayes reward seqbayes.toml "$DECISION" true',
     ),
     "run": Command(
         "seqbayes.stream.verbs.run",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.source import Batch, Source, SourceError, register_source
     from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
     from seqbayes.stream.verbs.check import check
+    from seqbayes.stream.verbs.choose import choose
     from seqbayes.stream.verbs.compare import compare
     from seqbayes.stream.verbs.dead_letters import dead_letters
     from seqbayes.stream.verbs.export import export
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.verbs.merge import merge
     from seqbayes.stream.verbs.predict import predict
     from seqbayes.stream.verbs.reset import reset
+    from seqbayes.stream.verbs.reward import reward
     from seqbayes.stream.verbs.run import run
     from seqbayes.stream.verbs.shared import MissingError
     from seqbayes.stream.verbs.show import show
@@ -40,6 +42,7 @@ __all__ = [
     "StoreError",
     "Times",
     "check",
+    "choose",
     "compare",
     "dead_letters",
     "export",
@@ -49,6 +52,7 @@ __all__ = [
     "predict",
     "register_source",
     "reset",
+    "reward",
     "run",
     "show",
 ]

@@ -21,7 +21,7 @@ from seqbayes.compare import BETTER, number_of
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
-from seqbayes.events.keys import LONGEST_NAME, write_key
+from seqbayes.events.keys import LONGEST_NAME
 from seqbayes.events.values import InvalidValue
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import REWARD, PostedRequest
@@ -131,13 +131,14 @@ class Chooser:
         self._layout = Layout([(field, "text") for field in belief.by])
         self._key = expand(table.secret).encode()
         self._lock = threading.Lock()
-        self._shares: OrderedDict[tuple[str, ...], tuple[list[Any], dict[Any, float]]] = (
-            OrderedDict()
-        )
+        self._shares: OrderedDict[Any, tuple[list[Any], dict[Any, float]]] = OrderedDict()
         self._rng = random.SystemRandom()
 
     def choose(
-        self, context: Mapping[str, Any], state_of: Callable[[str], Any], now: float | None = None
+        self,
+        context: Mapping[str, Any],
+        state_of: Callable[[tuple[str, ...]], Any],
+        now: float | None = None,
     ) -> Decided:
         """Choose an arm.
 
@@ -146,7 +147,7 @@ class Chooser:
         context
             Values of the other key fields of the belief; further fields are ignored.
         state_of
-            Returns the state of a key (JSON), or None if it has not learned anything.
+            Returns the state of a key, or None if it has not learned anything.
         now
             Seconds since 1970; the present time by default.
 
@@ -221,7 +222,7 @@ class Chooser:
         named = msgspec.json.encode(self.name) + body
         return hmac.new(self._key, named, hashlib.sha256).digest()[:_DIGEST]
 
-    def _key_of(self, record: Mapping[str, Any]) -> str:
+    def _key_of(self, record: Mapping[str, Any]) -> tuple[str, ...]:
         found: list[str] = []
         (event,), _ = self._layout.decode([record], _refuse)
         for field, value in zip(self.belief.by, msgspec.structs.astuple(event), strict=True):
@@ -231,9 +232,9 @@ class Chooser:
             if len(value) > LONGEST_NAME:
                 raise DecisionError(f"context: field {field!r} is too long")
             found.append(value)
-        return write_key(tuple(found))
+        return tuple(found)
 
-    def _shares_of(self, keys: tuple[str, ...], states: list[Any]) -> dict[Any, float]:
+    def _shares_of(self, keys: Any, states: list[Any]) -> dict[Any, float]:
         with self._lock:
             known = self._shares.get(keys)
         # states are replaced when they learn, and never changed

@@ -14,6 +14,7 @@ from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.ingest import commit, http_source
 from seqbayes.dashboard.server.responses import Refusal, answer, body_of, segments
 from seqbayes.events.fields import explain
+from seqbayes.events.keys import write_key
 from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
 
 MOST_DECISIONS = 10_000
@@ -48,8 +49,8 @@ class Decide:
     def _choose(self, chooser: Chooser, contexts: list[dict[str, Any]]) -> list[Any]:
         board, belief = self._hub.board, chooser.belief.name
 
-        def state_of(key: str) -> Any:
-            entry = board.entry(belief, key)
+        def state_of(key: tuple[str, ...]) -> Any:
+            entry = board.entry(belief, write_key(key))
             return None if entry is None else entry.state
 
         decisions = []
