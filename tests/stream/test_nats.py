@@ -193,7 +193,7 @@ def test_messages_that_were_deleted_one_by_one_are_dead_letters(nats, stream, si
 @pytest.mark.parametrize("lost", ["stop", "restart"])
 def test_messages_that_are_purged_while_it_runs(nats, stream, lost, subject, monkeypatch):
     monkeypatch.setattr(nats_feed, "REQUEST", 5)
-    monkeypatch.setattr(module, "_LOOK_BEHIND", 0.0)
+    monkeypatch.setattr(module, "_POLL_BEHIND", 0.0)
     nats.publish(stream, events(60, 1))
     subject = subject and f"{stream}.>"
     nats_source = nats.source(stream, lost=lost, subject=subject)
