@@ -127,6 +127,29 @@ def test_arms_can_be_added_and_retired():
     with pytest.raises(KeyError):
         bandit.retire("b")
     assert bandit.shares("b") == {"b": 1.0}
+    bandit.retire("a")
+    fresh = Bandit(Beta())
+    assert bandit.shares("ab") == fresh.shares("ab")
+
+
+@pytest.mark.parametrize(
+    ("state", "reward", "options"),
+    [
+        (Beta(0.01, 0.01), True, {}),
+        (Gamma(0.001, 0.001), 0, {"better": "lower"}),
+        (NormalInverseGamma(), 1.0, {"burn_in": 2}),
+    ],
+)
+@pytest.mark.parametrize("rule", [Thompson(), TopTwo()], ids=repr)
+def test_arms_with_equal_draws_are_chosen_with_the_stated_probabilities(
+    state, reward, options, rule
+):
+    bandit = Bandit(state, rule=rule, seed=3, **options)
+    for arm in "ab":
+        for _ in range(20):
+            bandit.update(arm, reward)
+    pulls = [bandit.pull("ab") for _ in range(400)]
+    assert abs(pulls.count("a") - 200) < 60  # six standard deviations
 
 
 @pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
@@ -148,7 +171,10 @@ def test_a_refused_reward_changes_nothing():
         bandit.update("a", 2)
     with pytest.raises(ObservationError):
         bandit.update("a", True, w=-1.0)
+    with pytest.raises(ObservationError):
+        bandit.update("new", 2)
     assert (bandit.shares("abc"), bandit.counts, bandit.n) == before
+    assert "new" not in bandit.arms
 
 
 def test_rewards_can_forget_by_time():
@@ -167,6 +193,8 @@ def test_rewards_can_forget_by_time():
         ({"min_share": float("nan")}, "min_share"),
         ({"burn_in": 1.5}, "burn_in"),
         ({"seed": -1}, "seed"),
+        ({"rule": "greedy"}, "rule"),
+        ({"state": Dirichlet({"hit": 1, "miss": 1})}, "share of one"),
     ],
 )
 def test_invalid_parameters_are_refused(arguments, message):
@@ -180,8 +208,8 @@ def test_invalid_arms_are_refused():
         bandit.pull([])
     with pytest.raises(PriorError, match="too large for 3 arms"):
         bandit.choose("abc")
-    with pytest.raises(PriorError, match="share of one"):
-        Bandit(Dirichlet({"hit": 1, "miss": 1})).pull("ab")
+    with pytest.raises(PriorError, match="different arms"):
+        bandit.pull("aa")
     with pytest.raises(PriorError, match="beta"):
         TopTwo(beta=1.5)
 
@@ -239,7 +267,8 @@ def test_each_context_has_a_bandit_of_its_own():
     assert chooser.bandits[("de",)].n == 60
     assert chooser.choose("ab", {"country": "es"}).propensity == 0.5
     draws = [
-        [chooser.pull("ab", {"country": country}) for _ in range(64)] for country in ("it", "pl")
+        [chooser.pull("ab", {"country": country}) for _ in range(64)]
+        for country in ("customer-germany", "partner-germany")
     ]
     assert draws[0] != draws[1]
     with pytest.raises(KeyError):

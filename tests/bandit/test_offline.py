@@ -87,10 +87,26 @@ def test_nothing_is_estimated_without_data():
     ]:
         with pytest.raises(ObservationError):
             found.learn_one(reward, logged, target)
-    assert found.n == 0
+    found.learn_one(1.0, 0.5, 0.5)
+    with pytest.raises(ObservationError, match="too large"):
+        found.learn_one(1e200, 0.5, 0.5)
+    assert found.n == 1
+    found = InversePropensity()
+    for _ in range(2):
+        found.learn_one(1.0, 0.5, 0.0)
     with pytest.raises(ObservationError, match="two or more"):
         found.interval()
     with pytest.raises(PriorError):
         found.interval(2.0)
     with pytest.raises(ValueError, match="max_weight"):
         InversePropensity(max_weight=0.0)
+
+
+def test_the_normalised_interval_has_its_digits_for_large_rewards():
+    rng, near, far = random.Random(6), InversePropensity(), InversePropensity()
+    for _ in range(500):
+        reward, target = rng.choice((-1.0, 1.0)), rng.choice((0.5, 1.0))
+        near.learn_one(reward, 0.5, target)
+        far.learn_one(1e9 + reward, 0.5, target)
+    widths = [high - low for low, high in (e.interval(normalised=True) for e in (near, far))]
+    assert widths[0] == pytest.approx(widths[1], rel=1e-5)

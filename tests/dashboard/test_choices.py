@@ -14,9 +14,11 @@ from scipy.special import betaln
 from serving import TOKEN, httpx
 
 from seqbayes.dashboard.client import ApiError, Client
-from seqbayes.stream import open_store
+from seqbayes.stream import dead_letters, merge, open_store
+from seqbayes.stream.choices import RewardBody, post_rewards
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.schema import ConfigError
+from seqbayes.stream.stores import Changes
 
 CONFIG = """
 store = "beliefs.db"
@@ -151,6 +153,7 @@ def test_forged_decisions_are_refused(serve, monkeypatch):
     server = serve(CONFIG + 'secret = "${CHOICE_SECRET}"\n')
     with client(server) as http:
         (chosen,) = http.choose("layout", [{"country": "de"}])
+        assert chosen.decision.startswith("d")  # never "-", which begins options
         changed = chosen.decision[:-3] + ("A" if chosen.decision[-3] != "A" else "B")
         changed += chosen.decision[-2:]
         for wrong in (changed, "", "?", "\N{SNOWMAN}", chosen.decision[:-4], chosen.decision * 2):
@@ -204,12 +207,82 @@ def test_choices_need_a_token_and_a_configuration(serve):
         ('arm = "layout"', 'arm = "layout"\nrule = "thomson"', "did you mean 'thompson'"),
         ('arm = "layout"', 'arm = "layout"\nsecret = "${UNSET_}"', "no variable 'UNSET_'"),
         (', id = "id"', "", "choice: it needs a source of kind = 'http' with an id"),
+        ('id = "id"', 'id = "country"', "source.id: belief 'conversion' uses it as another field"),
     ],
 )
 def test_errors_in_the_configuration_are_named(old, new, error):
     with pytest.raises(ConfigError) as raised:
         parse_config(CONFIG.replace(old, new).encode())
     assert error in str(raised.value)
+
+
+def offered(config, *rewards):
+    """Return the outcomes of rewards that are posted one after another to a source."""
+    outcomes = []
+    with config.open() as pipeline:
+        for reward in rewards:
+            posted = post_rewards(config.choices, [RewardBody(reward, True)], pipeline.source)
+            posted.done = lambda outcome, again: outcomes.append(outcome)
+            before = len(outcomes)
+            pipeline.source.offer(posted)
+            for _ in pipeline:
+                if len(outcomes) > before:
+                    break
+    return outcomes
+
+
+def decisions(config, n):
+    """Return decisions with different times."""
+    chooser = config.choices["layout"]
+    return [chooser.choose({"country": "de"}, {}.get, now=1e9 + i).decision for i in range(n)]
+
+
+def test_a_retry_of_dead_letters_does_not_repeat_a_forgotten_reward(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = CONFIG.replace('id = "id"', 'id = "id", remember = 2')
+    narrow = parse_config(few.replace("by = [", "max_keys = 1\nby = [").encode())
+    wide = parse_config(few.encode())
+    chosen = decisions(wide, 60)
+    arms = [wide.choices["layout"].read(each).arm for each in chosen]
+    first = chosen.pop(0)
+    other = chosen.pop(next(i for i, arm in enumerate(arms[1:]) if arm != arms[0]))
+    (_, refused) = offered(narrow, first, other)
+    assert refused.unused == 1  # the second key is beyond the limit
+    assert offered(wide, other)[0].accepted == 1
+    offered(wide, *chosen[-4:])  # the identity is forgotten
+    done = dead_letters("beliefs.db").retry(wide)
+    assert (done.used, done.left) == (0, 1)
+
+
+def test_a_merged_store_refuses_rewards_that_one_of_them_forgot(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = CONFIG.replace('id = "id"', 'id = "id", remember = 2')
+    chosen = decisions(parse_config(few.encode()), 8)
+    for store, some in (("1.db", chosen[:4]), ("2.db", chosen[4:])):
+        offered(parse_config(few.replace("beliefs.db", store).encode()), *some)
+    for order in (["1.db", "2.db"], ["2.db", "1.db"]):
+        merge(order, f"{order[0]}.merged.db")
+        with open_store(f"{order[0]}.merged.db", "read") as store:
+            notes = {each.id: each.note for each in store.ids("http")}
+        newest = parse_config(few.encode()).choices["layout"].read(chosen[5]).issued
+        assert int(notes["h:rewards"]) == newest
+
+
+def test_a_reward_that_becomes_too_late_while_it_waits_is_reported():
+    config = parse_config(CONFIG.replace('id = "id"', 'id = "id", remember = 1').encode())
+    chosen = decisions(config, 3)
+    outcomes = []
+    source = config.open_source()
+    for reward in (chosen[1], chosen[2], chosen[0]):
+        posted = post_rewards(config.choices, [RewardBody(reward, True)], source)
+        posted.done = lambda outcome, again: outcomes.append(outcome)
+        source.offer(posted)
+    for _ in range(3):
+        next(source.batches(size=1))
+        source.note(Changes("http", 1, 1))
+        source.settle()
+    assert [(each.accepted, each.unused) for each in outcomes] == [(1, 0), (1, 0), (0, 1)]
+    assert outcomes[2].refusals[0]["reason"] == "not read: its decision is too old"
 
 
 @pytest.mark.server

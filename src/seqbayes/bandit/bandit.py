@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
@@ -102,6 +103,8 @@ class Bandit(Base):
         belief: Any = state
         if not isinstance(belief, Model) or not belief.conjugate:
             raise PriorError(f"expected a state as the belief about rewards, got {state!r}")
+        if rule is not None and not isinstance(rule, Rule):
+            raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")
         if better not in BETTER:
             raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
         if not 0.0 <= min_share <= 0.5:
@@ -126,6 +129,7 @@ class Bandit(Base):
         self._n = 0
         self._rng = random.Random(seed)
         self._generator = np.random.default_rng(seed)
+        belief_about_number(belief, label)
 
     @property
     def n(self) -> int:
@@ -134,8 +138,8 @@ class Bandit(Base):
 
     @property
     def arms(self) -> dict[Hashable, Any]:
-        """The belief about the reward of each arm that was chosen or updated."""
-        return dict(self._states)
+        """Copies of the beliefs about the rewards of all arms that were chosen or updated."""
+        return {arm: copy.copy(state) for arm, state in self._states.items()}
 
     @property
     def counts(self) -> dict[Hashable, int]:
@@ -239,11 +243,16 @@ class Bandit(Base):
         ObservationError
             If the reward or its weight is invalid for the state; nothing is changed.
         """
-        state = self._state(arm_id)
+        state = self._states.get(arm_id)
+        new = state is None
+        if state is None:
+            state = self.state.clone()
         if t is None:
             state.learn_one(reward, w)
         else:
             state.learn_one(reward, w, t=t)
+        if new:
+            self._states[arm_id] = state
         self._counts[arm_id] = self._counts.get(arm_id, 0) + 1
         self._n += 1
         self._numbers.pop(arm_id, None)
@@ -266,11 +275,14 @@ class Bandit(Base):
         del self._states[arm_id]
         for cache in (self._counts, self._numbers, self._draws, self._drawn):
             cache.pop(arm_id, None)
+        self._shares.clear()
 
     def _checked(self, arm_ids: Sequence[Any]) -> list[Any]:
         arms = list(arm_ids)
         if not arms:
             raise PriorError("expected one arm or more to choose from, got none")
+        if len(set(arms)) < len(arms):
+            raise PriorError(f"expected different arms, got {arms}")
         if len(arms) * self.min_share > 1.0:
             raise PriorError(f"min_share={self.min_share} is too large for {len(arms)} arms")
         return arms
@@ -299,13 +311,7 @@ class Bandit(Base):
             return self._numbers[arm]
         except KeyError:
             state = self._state(arm)
-        try:
-            number = number_of(state, self.label)
-        except PriorError:
-            if state.is_proper(state.posterior):
-                raise
-            number = None
-        self._numbers[arm] = number
+        number = self._numbers[arm] = belief_about_number(state, self.label)
         return number
 
     def _draw(self, arm: Any) -> float:
@@ -320,3 +326,26 @@ class Bandit(Base):
         self._drawn[arm] = min(2 * self._drawn[arm], MAX_DRAWS)
         draws.extend(number.sample(self._drawn[arm], self._generator).tolist())
         return draws.pop()
+
+
+def belief_about_number(state: Any, label: Any) -> Any:
+    """Return the distribution of the expected reward; None while it is improper.
+
+    Parameters
+    ----------
+    state
+        The belief about the reward of an arm.
+    label
+        The label whose share is the reward, for a belief about labels.
+
+    Raises
+    ------
+    PriorError
+        If the belief is not about one number.
+    """
+    try:
+        return number_of(state, label)
+    except PriorError:
+        if state.is_proper(state.posterior):
+            raise
+        return None

@@ -56,9 +56,10 @@ class InversePropensity:
         self._squared_weights = 0.0
         self._mean = 0.0
         self._squares = 0.0  # of the deviations of w r from its mean
-        # Sums of w² r and w² r², for the variance of the normalised estimate.
-        self._linear = 0.0
-        self._quadratic = 0.0
+        # Weighted mean c of the rewards, and sums of w² (r - c) and w² (r - c)².
+        self._centre = 0.0
+        self._lean = 0.0
+        self._spread = 0.0
 
     def learn_one(self, reward: float, logged: float, target: float) -> None:
         """Learn one logged choice.
@@ -75,7 +76,8 @@ class InversePropensity:
         Raises
         ------
         ObservationError
-            If the reward is not finite, or a probability is not one; nothing is changed.
+            If the reward is not finite, a probability is not one, or their ratio is too large;
+            nothing is changed.
         """
         if not math.isfinite(reward):
             raise ObservationError(f"expected a finite reward, got {reward!r}")
@@ -84,15 +86,24 @@ class InversePropensity:
         if not 0.0 <= target <= 1.0:
             raise ObservationError(f"expected a target probability in [0, 1], got {target!r}")
         w = min(target / logged, self.max_weight)
+        if not math.isfinite(w * w * reward * reward * (self.n + 1.0)):
+            raise ObservationError(f"the weighted reward is too large: weight {w}, {reward!r}")
         self.n += 1
-        self._weights += w
-        self._squared_weights += w * w
         value = w * reward
         off = value - self._mean
         self._mean += off / self.n
         self._squares += off * (value - self._mean)
-        self._linear += w * value
-        self._quadratic += value * value
+        self._squared_weights += w * w
+        self._weights += w
+        if w > 0.0:
+            # sums of w² and w² times the deviations of rewards from a weighted mean
+            shift = (reward - self._centre) * (w / self._weights)
+            off = reward - self._centre - shift
+            self._spread += shift * (shift * (self._squared_weights - w * w) - 2.0 * self._lean)
+            self._lean -= shift * (self._squared_weights - w * w)
+            self._spread += (w * off) ** 2
+            self._lean += w * w * off
+            self._centre += shift
 
     @property
     def mean(self) -> float | None:
@@ -102,7 +113,7 @@ class InversePropensity:
     @property
     def normalised(self) -> float | None:
         """The estimate with weights that sum to 1; None if all weights are 0."""
-        return self.n * self._mean / self._weights if self._weights else None
+        return self._centre if self._weights else None
 
     @property
     def effective_n(self) -> float:
@@ -127,13 +138,11 @@ class InversePropensity:
             If there are fewer than two choices, or all weights are 0.
         """
         check_level(level, "equal-tailed")
-        if self.n < 2 or (normalised and not self._weights):
+        if self.n < 2 or not self._weights:
             raise ObservationError("expected two or more choices with a positive weight")
         if normalised:
-            centre = self.n * self._mean / self._weights
-            squares = self._quadratic - 2.0 * centre * self._linear
-            squares = max(squares + centre * centre * self._squared_weights, 0.0)
-            error = math.sqrt(squares) / self._weights
+            centre = self._centre
+            error = math.sqrt(self._spread) / self._weights
         else:
             centre = self._mean
             error = math.sqrt(self._squares / (self.n - 1) / self.n)

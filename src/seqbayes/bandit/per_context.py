@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -85,12 +86,19 @@ class PerContext(Base):
         """
         return self._bandit(context).choose(arm_ids)
 
-    def update(self, arm_id: Any, context: Mapping[str, Any], reward: Any, w: float = 1.0) -> None:
+    def update(
+        self,
+        arm_id: Any,
+        context: Mapping[str, Any],
+        reward: Any,
+        w: float = 1.0,
+        t: Any = None,
+    ) -> None:
         """Learn a reward.
 
         Parameters
         ----------
-        arm_id, reward, w
+        arm_id, reward, w, t
             As for `Bandit.update`.
         context
             The context in which the arm was chosen.
@@ -102,7 +110,7 @@ class PerContext(Base):
         ObservationError
             If the reward is invalid.
         """
-        self._bandit(context).update(arm_id, reward, w)
+        self._bandit(context).update(arm_id, reward, w, t)
         self._n += 1
 
     def _bandit(self, context: Mapping[str, Any]) -> Bandit:
@@ -112,6 +120,6 @@ class PerContext(Base):
             seed = self.bandit.seed
             if seed is not None:  # contexts with the same seed would make the same choices
                 text = json.dumps([seed, *key], default=repr)
-                seed = int.from_bytes(text.encode()) % 2**63
+                seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
             bandit = self._bandits[key] = self.bandit.clone({"seed": seed})
         return bandit

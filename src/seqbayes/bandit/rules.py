@@ -90,21 +90,28 @@ class RandomCandidates(Candidates):
         """Return the best arm of one draw from the belief about each."""
         draw, sign = self.draw, self.sign
         best, highest = self.arms[0], -math.inf
+        tied = False
         for arm in self.arms:
             value = sign * draw(arm)
             if value > highest:
-                best, highest = arm, value
-        return best
+                best, highest, tied = arm, value, False
+            elif value == highest:
+                tied = True
+        # draws are equal only where floating-point numbers are too coarse
+        return sample(self.p_best(), self.rng) if tied else best
 
     def sample_best_but(self, arm: Arm) -> Arm:
         """Return the best arm of the first draw in which `arm` is not the best."""
         for size in (64, 1024):
             draws = [self.number_of(each).sample(size, self.generator) for each in self.arms]
-            best = np.argmax(self.sign * np.asarray(draws), axis=0)
+            values = self.sign * np.asarray(draws)
+            if (values == values.max(axis=0)).sum() > size:
+                break  # equal draws: floating-point numbers are too coarse
+            best = np.argmax(values, axis=0)
             others = best[best != self.arms.index(arm)]
             if others.size:
                 return self.arms[int(others[0])]
-        # Such draws are rare: use their exact probabilities.
+        # such draws are rare
         return sample(others_given_not(self.p_best(), arm), self.rng)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import math
 import random
 import secrets
 import threading
@@ -16,13 +15,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from seqbayes.bandit.bandit import belief_about_number
 from seqbayes.bandit.rules import RULES, Candidates, sample, shares_of
-from seqbayes.compare import BETTER, number_of
+from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
 from seqbayes.events.keys import LONGEST_NAME
 from seqbayes.events.values import InvalidValue
+from seqbayes.forgetting import Decayed
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import REWARD, PostedRequest
 from seqbayes.stream.urls import expand
@@ -179,7 +180,8 @@ class Chooser:
             If it was not issued by this choice, or was changed.
         """
         try:
-            raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            coded = text.removeprefix("d").encode("ascii")
+            raw = base64.urlsafe_b64decode(coded + b"=" * (-len(coded) % 4))
             digest, body = raw[:_DIGEST], raw[_DIGEST:]
             if not hmac.compare_digest(digest, self._digest(body)):
                 raise ValueError
@@ -216,7 +218,8 @@ class Chooser:
 
     def _write(self, decision: Decision) -> str:
         body = msgspec.json.encode(decision)
-        return base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
+        text = base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
+        return f"d{text}"  # an id that begins with "-" would be an option on the command line
 
     def _digest(self, body: bytes) -> bytes:
         named = msgspec.json.encode(self.name) + body
@@ -251,7 +254,9 @@ class Chooser:
     def _compute(self, states: Sequence[Any]) -> dict[Any, float]:
         table, prior = self.table, self.belief.state
         held = {a: prior if s is None else s for a, s in zip(table.arms, states, strict=True)}
-        numbers: dict[Any, Any] = {arm: _number(state, table.label) for arm, state in held.items()}
+        numbers: dict[Any, Any] = {
+            arm: belief_about_number(state, table.label) for arm, state in held.items()
+        }
         counts = {arm: state.n_samples for arm, state in held.items()}
         first = [arm for arm in held if counts[arm] < table.burn_in or numbers[arm] is None]
         candidates = Candidates(
@@ -324,24 +329,18 @@ def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
         found.append(("arms", f"expected names of 1 to {LONGEST_NAME} characters"))
     if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
         found.append(("min_share", f"expected 0 to 1 / (number of arms), got {table.min_share}"))
+    if table.burn_in and isinstance(belief.state, Decayed):
+        found.append(("burn_in", "it is not available for a belief with a half-life"))
     if table.burn_in < 0:
         found.append(("burn_in", f"expected a number >= 0, got {table.burn_in}"))
     if len(belief.field) != 1 or belief.features:
         found.append(("belief", f"{belief.name!r} does not observe one field"))
         return found
     try:
-        _number(belief.state, table.label)
+        belief_about_number(belief.state, table.label)
     except PriorError as error:
         found.append(("belief" if table.label is None else "label", str(error)))
     return found
-
-
-def _number(state: Any, label: str | None) -> Any:
-    """Return the distribution of the expected reward; None while it is improper."""
-    if state.conjugate and not state.is_proper(state.posterior):
-        return None
-    number = number_of(state, label)
-    return None if math.isnan(float(number.ppf(0.5))) else number
 
 
 def _refuse(index: int, reason: str) -> None:

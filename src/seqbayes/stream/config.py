@@ -353,6 +353,9 @@ def _choices(
             if not errors.within(join("belief", table.belief)):
                 errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
             continue
+        used = {*named[table.belief].by, *named[table.belief].field}
+        if source is not None and source[1].get("id") in used:
+            errors.note("source.id", f"belief {table.belief!r} uses it as another field")
         chooser = errors.attempt(path, partial(Chooser, name, table, named[table.belief]))
         if chooser is not None:
             found[name] = chooser

@@ -14,7 +14,7 @@ from seqbayes.stream.config import Config
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.pipeline import LONGEST_RAW
 from seqbayes.stream.source import Source
-from seqbayes.stream.sources.posted import key_of, read_identity
+from seqbayes.stream.sources.posted import HORIZON, decided_at, key_of, read_identity
 from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter, StoredState
 from seqbayes.stream.table import Table
 
@@ -64,14 +64,19 @@ class Retry:
             table.restore((row.key, row.state, row.used) for row in store.states(name))
         known = [] if source.id is None else list(store.ids(source.name))
         self._places = {each.id: each.note for each in known}
+        self._horizon = int(self._places.get(HORIZON, -1))
         self._number = max((each.number for each in known), default=0)
         self._settled: set[int] = set()
         self._refused: list[DeadLetter] = []
         self._ids: list[SeenId] = []
 
     def learn(self, letters: Sequence[StoredLetter]) -> None:
-        """Learn the letters that can be used, and commit."""
-        for some in self._rounds(letters):
+        """Learn the letters that can be used, and commit.
+
+        Rewards that may have been learned and forgotten since are left.
+        """
+        usable = [each for each in letters if not self._is_too_late(each.letter)]
+        for some in self._rounds(usable):
             unlearned = [each for each in some if not self._is_duplicate(each)]
             for name in ("", *self._tables):
                 self._learn_by(name, [each for each in unlearned if each.letter.belief == name])
@@ -108,6 +113,12 @@ class Retry:
             return None
         identity = read_identity(letter.raw, source.id)
         return None if identity is None else key_of(identity)
+
+    def _is_too_late(self, letter: DeadLetter) -> bool:
+        """Whether it is the reward of a decision so old that the reward may have been learned."""
+        key = self._key(letter)
+        decided = None if key is None else decided_at(key.removeprefix("e:"))
+        return decided is not None and decided <= self._horizon and key not in self._places
 
     def _is_duplicate(self, each: StoredLetter) -> bool:
         """Whether another event with the identity of this one was learned."""

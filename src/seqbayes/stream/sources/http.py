@@ -280,11 +280,15 @@ def _outcome(request: PostedRequest, letters: list[dict[str, Any]]) -> Outcome:
         }
         for line in again
     ]
+    reasons += [
+        {"line": line, "belief": "", "reason": "not read: its decision is too old"}
+        for line in request.too_late
+    ]
     refusals = sorted([*letters, *reasons], key=lambda each: int(each["line"]))
     return Outcome(
         len(request.records) - len(request.unused),
         request.duplicates + len(request.repeated) - len(again),
         len(refused),
         refusals[:MOST_REFUSALS],
-        len(request.unused) + len(again),
+        len(request.unused) + len(again) + len(request.too_late),
     )

@@ -93,6 +93,8 @@ class PostedRequest:
         Number of events omitted because their identity is known.
     repeated
         For each line that repeats the identity of an earlier line, that earlier line.
+    too_late
+        Lines of rewards that may have been learned and forgotten, which are not read.
     unused
         Lines that no belief learned.
     """
@@ -106,6 +108,7 @@ class PostedRequest:
     number: int = 0
     duplicates: int = 0
     repeated: dict[int, int] = field(default_factory=dict)
+    too_late: list[int] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
     also: list[Done] = field(default_factory=list)
 
@@ -130,7 +133,8 @@ def key_of(identity: str) -> str:
 REWARD = "reward:"
 """How the identities of rewards begin; see `seqbayes.stream.choices`."""
 
-_HORIZON = "h:rewards"
+HORIZON = "h:rewards"
+"""The id under which `SeenIds.horizon` is stored."""
 
 
 def decided_at(identity: str) -> int | None:
@@ -189,7 +193,7 @@ class SeenIds:
         """Load the committed identities, oldest first."""
         for identity, number, note in ids:
             self._number = number
-            if identity == _HORIZON:
+            if identity == HORIZON:
                 self.horizon = int(note)
             else:
                 self._known[identity] = note if identity.startswith("k:") else ""
@@ -212,7 +216,9 @@ class SeenIds:
         """Omit events of a request that were learned before or repeat an earlier line."""
         first: dict[str, int] = {}
         for place, identity in enumerate(request.ids):
-            if self.has(identity) or self.too_late(identity):
+            if self.too_late(identity):
+                request.too_late.append(request.lines[place])
+            elif self.has(identity):
                 request.duplicates += 1
             elif identity in first:
                 request.repeated[request.lines[place]] = request.lines[first[identity]]
@@ -242,8 +248,8 @@ class SeenIds:
             self.horizon = max(self.horizon, decided_at(forgotten.removeprefix("e:")) or -1)
         if self.horizon > horizon:
             self._number += 1
-            changes.forgotten.append(_HORIZON)
-            changes.ids.append(SeenId(_HORIZON, self._number, str(self.horizon)))
+            changes.forgotten.append(HORIZON)
+            changes.ids.append(SeenId(HORIZON, self._number, str(self.horizon)))
 
     def _add(self, changes: Changes, identity: str, stored: str, kept: str) -> None:
         self._number += 1

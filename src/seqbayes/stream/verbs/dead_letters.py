@@ -106,9 +106,10 @@ class DeadLetters:
 
         Each event is learned exactly once, by its belief, or by all beliefs if it could not be
         decoded: it is removed from the dead letters in the transaction that stores the belief. The
-        others remain. If events have identities, one whose corrected copy was learned is removed,
-        too, and is not learned. A belief with a half-life in time gives an event the weight that it
-        would have had; a belief that depends on the order of events learns it now.
+        others remain, as do rewards of decisions so old that they may have been learned. If events
+        have identities, one whose corrected copy was learned is removed, too, and is not learned. A
+        belief with a half-life in time gives an event the weight that it would have had; a belief
+        that depends on the order of events learns it now.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ import msgspec
 
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.errors import SeqbayesError
+from seqbayes.stream.sources.posted import HORIZON
 from seqbayes.stream.stores import (
     CLASH,
     Contents,
@@ -222,7 +223,9 @@ def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, Seen
             ages += [(each.number - ids[-1].number, each) for each in ids]
         seen: dict[str, SeenId] = {}
         for _, each in sorted(ages, key=itemgetter(0)):
-            seen.pop(each.id, None)
+            former = seen.pop(each.id, None)
+            if former is not None and each.id == HORIZON:
+                each = each._replace(note=str(max(int(former.note), int(each.note))))
             seen[each.id] = each
         for number, each in enumerate(seen.values(), 1):
             yield source, each._replace(number=number)
