@@ -63,6 +63,7 @@ def stored(url, belief="truth"):
 
 VERBS = {
     "check",
+    "choose",
     "compare",
     "dead_letters",
     "export",
@@ -70,6 +71,7 @@ VERBS = {
     "merge",
     "predict",
     "reset",
+    "reward",
     "run",
     "show",
 }
