@@ -36,6 +36,7 @@ where = {{ type = "visit" }}
 [belief.seconds]
 state = "normal-inverse-gamma"
 field = "seconds"
+better = "lower"
 by = "variant"
 where = {{ type = "visit" }}
 [belief.calls]

@@ -13,25 +13,14 @@ import pytest
 from scipy.special import betaln
 from serving import TOKEN, httpx
 
+from choice_of_layout import CONFIG
+from seqbayes import Beta
 from seqbayes.dashboard.client import ApiError, Client
 from seqbayes.stream import dead_letters, merge, open_store
 from seqbayes.stream.choices import RewardBody, post_rewards
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.stores import Changes
-
-CONFIG = """
-store = "beliefs.db"
-source = { kind = "http", id = "id", linger = 0.001 }
-[belief.conversion]
-state = "beta"
-field = "converted"
-by = ["country", "layout"]
-[choice.layout]
-belief = "conversion"
-arm = "layout"
-arms = ["a", "b"]
-"""
 
 
 def client(server, **options):
@@ -86,6 +75,19 @@ def test_arms_are_chosen_by_the_probability_of_being_best(serve):
     counts = Counter(each.arm for each in chosen)
     assert abs(counts["b"] - 2000 * shares["b"]) < 6 * (2000 * shares["a"] * shares["b"]) ** 0.5
     assert len({each.decision for each in chosen}) == 2000
+
+
+def test_lower_rewards_are_better_as_the_belief_or_the_choice_says():
+    states = {("de", "a"): Beta(2, 8), ("de", "b"): Beta(8, 2)}
+    of_belief = CONFIG.replace("by = [", 'better = "lower"\nby = [')
+    for text, best in (
+        (CONFIG, "b"),
+        (of_belief, "a"),
+        (of_belief + 'better = "higher"\n', "b"),
+        (CONFIG + 'better = "lower"\n', "a"),
+    ):
+        chooser = parse_config((text + 'rule = "greedy"\n').encode()).choices["layout"]
+        assert chooser.choose({"country": "de"}, states.get).arm == best
 
 
 def test_rewards_of_many_decisions_are_learned_together(serve, tmp_path):

@@ -247,8 +247,7 @@ def test_a_store_knows_the_display_of_its_beliefs(serve, tmp_path):
     assert "\nseqbayes_belief_median_eur{" in text
     listed = {each["name"]: each for each in stored.get("/api/beliefs")["beliefs"]}
     assert (listed["waits"]["unit"], listed["waits"]["better"]) == ("ms", "lower")
-    assert listed["hours"]["better"] == "lower"  # by its field, "wait"
-    assert listed["sales"]["better"] == ""
+    assert listed["hours"]["better"] == ""  # not guessed from the name of its field
 
 
 def test_names_of_metrics_contain_the_configured_unit_as_a_base_unit(exported):

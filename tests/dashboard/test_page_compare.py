@@ -50,7 +50,7 @@ def test_keys_that_are_letters_are_not_confused_with_symbols(open_page, site):
 
 def test_the_lowest_can_be_the_best(open_page):
     page = open_page(comparison("control", "video", "short form", belief="seconds"))
-    # of times, the lowest is best by default
+    # by the configuration of the belief
     page.get_by_role("heading", name="Which is lowest?").wait_for()
     page.wait_for_selector(".bests li")
     lowest = page.locator(".bests .key-name").all_inner_texts()
@@ -60,7 +60,7 @@ def test_the_lowest_can_be_the_best(open_page):
     assert "best=highest" in page.url
     page.get_by_role("button", name="Lowest is best").click()
     page.get_by_role("heading", name="Which is lowest?").wait_for()
-    assert "best=" not in page.url  # as usual for times
+    assert "best=" not in page.url  # as configured
     page.reload()
     page.get_by_role("heading", name="Which is lowest?").wait_for()
     expect(page.get_by_role("button", name="Lowest is best")).to_have_attribute(

@@ -4,22 +4,10 @@ import json
 
 import pytest
 
+from choice_of_layout import CONFIG
 from seqbayes import cli
 from seqbayes.stream import LeaseError, choose, open_store, reward
 from seqbayes.stream.config import load_config
-
-CONFIG = """
-store = "beliefs.db"
-source = { kind = "http", id = "id", linger = 0.001 }
-[belief.conversion]
-state = "beta"
-field = "converted"
-by = ["country", "layout"]
-[choice.layout]
-belief = "conversion"
-arm = "layout"
-arms = ["a", "b"]
-"""
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """`seqbayes compare`: keys of a belief in a store."""
 
 import json
+import math
 
 import pytest
 from memory import Listed
 
-from seqbayes import Beta, Dirichlet, Gamma, Product, cli
+from seqbayes import Beta, Dirichlet, Gamma, Normal, Product, cli
 from seqbayes.compare import compare, decide
-from seqbayes.likelihoods import Binomial, Exponential
+from seqbayes.events.display import Display
+from seqbayes.likelihoods import Binomial, Exponential, LogNormal
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.verbs.compare import sentence
 
@@ -89,6 +91,25 @@ def test_lower_is_better(store, capsys):
     status, out, _ = said(capsys, store, "rate", "--better", "lower", "--top", "2", "--json")
     assert status == 0
     assert json.loads(out)["best"] == "A"  # events of A take twice as long
+
+
+def test_the_configuration_of_the_belief_is_the_default(tmp_path, capsys):
+    path = str(tmp_path / "configured.db")
+    events = [{"k": k, "s": s} for k in "abc" for s in (1.0, 2.0 + ord(k), 3.0)]
+    display = Display(better="lower", control="b", equivalence=0.5)
+    prior = Normal(0.0, 100.0, known_variance=1.0, likelihood=LogNormal())
+    learn(path, events, Belief("time", prior, field="s", by="k", display=display))
+    found = json.loads(said(capsys, path, "time", "--json")[1])
+    assert (found["better"], found["best"]) == ("lower", "a")
+    difference = found["differences"][0]
+    assert difference["reference"] == "b"
+    given = ("--better", "higher", "--control", "c", "--equivalence", str(math.log1p(0.5)))
+    changed = json.loads(said(capsys, path, "time", *given, "--json")[1])
+    assert (changed["better"], changed["best"]) == ("higher", "c")
+    assert {each["reference"] for each in changed["differences"]} == {"c"}
+    # of logarithms, the configured equivalence is relative
+    same = json.loads(said(capsys, path, "time", *given[4:], "--json")[1])
+    assert same["differences"][0]["p_equivalent"] == difference["p_equivalent"]
 
 
 def test_shares_of_a_label(store, capsys):

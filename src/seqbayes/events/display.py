@@ -67,6 +67,21 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The values of the fields of the control, or None."""
         return [self.control] if isinstance(self.control, str) else self.control
 
+    def equivalence_for(self, state: Any) -> float | None:
+        """Return the equivalence as a difference of the parameter of a state.
+
+        Examples
+        --------
+        >>> from seqbayes import Normal
+        >>> from seqbayes.likelihoods import LogNormal
+        >>> state = Normal(0.0, 1.0, known_variance=1.0, likelihood=LogNormal())
+        >>> round(Display(equivalence=0.05).equivalence_for(state), 4)
+        0.0488
+        """
+        if self.equivalence is None or not state.as_of().likelihood.of_logarithm:
+            return self.equivalence
+        return math.log1p(self.equivalence)
+
     def find_errors(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
         """Yield the errors, each with its field.
 

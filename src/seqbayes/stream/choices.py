@@ -41,14 +41,15 @@ class ChoiceTable(msgspec.Struct):
     """A choice in a configuration.
 
     `belief` has one key for each arm; `arm` is the field of its key that names the arm, and its
-    other key fields are the context. `secret` authenticates decisions.
+    other key fields are the context. `better` is that of the belief by default. `secret`
+    authenticates decisions.
     """
 
     belief: str
     arm: str
     arms: list[str]
     rule: Literal["thompson", "top-two", "bayes-ucb", "greedy"] = "thompson"
-    better: Literal["higher", "lower"] = BETTER[0]  # type: ignore[assignment]
+    better: Literal["higher", "lower"] | None = None
     label: str | None = None
     min_share: float = 0.0
     burn_in: int = 0
@@ -129,6 +130,7 @@ class Chooser:
         for key, text in find_errors(table, belief):
             raise PriorError(f"choice {name!r}, {key}: {text}")
         self._rule = RULES[table.rule]()
+        self._better = table.better or belief.display.better or BETTER[0]
         self._layout = Layout([(field, "text") for field in belief.by])
         self._key = expand(table.secret).encode()
         self._lock = threading.Lock()
@@ -260,7 +262,7 @@ class Chooser:
         counts = {arm: state.n_samples for arm, state in held.items()}
         first = [arm for arm in held if counts[arm] < table.burn_in or numbers[arm] is None]
         candidates = Candidates(
-            table.arms, numbers.__getitem__, table.better, int(sum(counts.values()))
+            table.arms, numbers.__getitem__, self._better, int(sum(counts.values()))
         )
         return shares_of(self._rule, candidates, first, table.min_share)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,13 +12,6 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, read_state
-
-_LOWER = re.compile(
-    r"(?:^|[^a-z])(?:seconds?|minutes?|hours?|ms|time|latency|duration|delay|wait(?:ing)?|cost|price"
-    r"|errors?|failures?|faults?|loss|churn)(?:$|[^a-z])",
-    re.IGNORECASE,
-)
-"""Names of numbers of which the lowest is usually the best: times, costs and errors."""
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
@@ -79,8 +71,6 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 def _about(name: str, state: Any, by: list[str], field: list[str], display: Display) -> About:
     plain, forms = state.as_of(), Forms(state)
-    if not display.better and any(map(_LOWER.search, [name, *field])):
-        display = msgspec.structs.replace(display, better="lower")
     likelihood = plain.likelihood
     return About(
         name,

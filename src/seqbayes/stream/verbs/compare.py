@@ -37,13 +37,16 @@ examples:
 
 {EPILOG}"""
 
+SEPARATOR = " / "
+"""Text between the values of a key of several fields."""
+
 
 def compare(
     url: str,
     belief: str,
     *,
     control: str | None = None,
-    better: str = "higher",
+    better: str | None = None,
     equivalence: float | None = None,
     label: str | None = None,
     level: float = 0.95,
@@ -61,12 +64,15 @@ def compare(
     belief
         Name of the belief.
     control
-        Key to which the others are compared; the best one by default. The values of a key of
-        several fields are separated by " / ".
+        Key to which the others are compared; by default the one in the configuration of the belief,
+        if it has data, or else the best one. The values of a key of several fields are separated by
+        " / ".
     better
-        Whether the "higher" or the "lower" number is better.
+        Whether the "higher" or the "lower" number is better; by default as in the configuration of
+        the belief, or else the higher one.
     equivalence
-        Largest absolute difference that does not matter in practice.
+        Largest absolute difference that does not matter in practice; by default the one in the
+        configuration of the belief.
     label
         The label whose shares are compared, for a belief about labels.
     level
@@ -105,19 +111,25 @@ def compare(
     with open_store(url, "read") as store, store.snapshot():
         (stored,) = stored_beliefs(store, belief)
         states = {
-            "(rest)" if found.key is None else " / ".join(found.key.values()): found.state
+            "(rest)" if found.key is None else SEPARATOR.join(found.key.values()): found.state
             for found in key_states(store, stored, as_of=as_of)
         }
-    if control is not None and control not in states:
+    display = stored.display
+    if control is None and display.control_values is not None:
+        configured = SEPARATOR.join(display.control_values)
+        control = configured if configured in states else None
+    elif control is not None and control not in states:
         raise MissingError(f"belief {belief!r} has no key {control!r}")
     if len(states) < 2:
         raise MissingError(f"belief {belief!r} has fewer than two keys to compare")
     chosen = heapq.nlargest(top, states, key=lambda name: states[name].n_samples)
     if control is not None and control not in chosen:
         chosen.append(control)
+    if equivalence is None:
+        equivalence = display.equivalence_for(stored.prior)
     return comparisons.compare(
         {name: states[name] for name in states if name in chosen},
-        better=better,
+        better=better or display.better or comparisons.BETTER[0],
         control=control,
         equivalence=equivalence,
         label=label,
@@ -133,19 +145,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     parser.add_argument("belief", metavar="BELIEF", help="name of a belief")
     parser.add_argument(
-        "--control", metavar="KEY", help="the key to which the others are compared; else the best"
+        "--control",
+        metavar="KEY",
+        help="the key to which the others are compared; else the configured one, or the best",
     )
     parser.add_argument(
         "--better",
         choices=comparisons.BETTER,
-        default="higher",
-        help="which number is better (%(default)s)",
+        help="which number is better; else as configured, or higher",
     )
     parser.add_argument(
         "--equivalence",
         type=positive,
         metavar="X",
-        help="largest absolute difference that does not matter in practice",
+        help="largest absolute difference that does not matter in practice; else as configured",
     )
     parser.add_argument(
         "--label", metavar="LABEL", help="the label whose shares are compared, if there are labels"
