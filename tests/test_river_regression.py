@@ -106,9 +106,9 @@ def test_intervals_have_their_coverage(rng):
 
 def test_regression_does_not_depend_on_order_or_origin(rng):
     data = rows(rng)
-    model = taught(ConjugateLinearRegression(), data)
+    model = taught(ConjugateLinearRegression(0.01), data)
     moved = [({k: v + 1e5 for k, v in x.items()}, y - 1e4) for x, y in reversed(data)]
-    other = taught(ConjugateLinearRegression(), moved)
+    other = taught(ConjugateLinearRegression(0.01), moved)
     assert other.weights == pytest.approx(model.weights, rel=1e-9)
     x = data[7][0]
     assert other.predict_one({k: v + 1e5 for k, v in x.items()}) + 1e4 == pytest.approx(

@@ -155,6 +155,11 @@ class SquareRoot:
         return self._row[: self.size].copy()
 
     @property
+    def factor(self) -> Any:
+        """The matrix R."""
+        return self._factor[: self.size, : self.size].copy()
+
+    @property
     def target(self) -> Any:
         """The vector z."""
         return self._target[: self.size].copy()
@@ -172,9 +177,7 @@ class SquareRoot:
         return total
 
     def __reduce__(self) -> tuple[Any, ...]:
-        n = self.size
-        factor, target = self._factor[:n, :n].copy(), self._target[:n].copy()
-        return _restore, (factor, target, self.squares)
+        return _restore, (self.factor, self.target, self.squares)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)

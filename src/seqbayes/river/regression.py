@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from itertools import islice
-from typing import Any, Literal, NamedTuple, overload
+from collections.abc import Mapping
+from typing import Any, Literal, overload
 
 from river import base
 
 from seqbayes import serialization
 from seqbayes.checks import check_level
-from seqbayes.distributions import InverseGamma, StudentT
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.distributions import StudentT
+from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.features import bounded, bounded_weight, check_features
 from seqbayes.river.intercept_prior import InterceptPrior
+from seqbayes.river.linear_answers import LinearAnswers, TargetDistribution
+from seqbayes.river.shrinkage import GROWTH, Shrinkage
 
 
-class _Noise(NamedTuple):
-    """Shape and scale of the inverse gamma distribution of the noise variance."""
-
-    alpha: float
-    beta: float
-
-
-class TargetDistribution(StudentT):
-    """The distribution of a target, with River's names."""
-
-    @property
-    def mu(self) -> float:
-        """The mean."""
-        return float(self.loc)
-
-    @property
-    def sigma(self) -> float:
-        """The standard deviation; infinite with up to two degrees of freedom."""
-        return float(self.std) if self.df > 2.0 else math.inf
-
-    def __call__(self, x: float) -> float:
-        """Return the density."""
-        return float(self.pdf(x)) if self.scale < math.inf else 0.0
-
-
-class ConjugateLinearRegression(base.Regressor, document.Estimator):
+class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
@@ -59,8 +34,8 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     ----------
     precision
         Prior precision of every weight in units of the noise: a weight is Normal about 0 with
-        variance ``noise variance / precision``; > 0. The default is weak: ten times
-        the standard deviation of the noise.
+        variance ``noise variance / precision``; > 0. By default it is chosen by the evidence, for
+        features and targets in any unit; see the notes.
     intercept_precision
         Prior precision of the intercept, >= 0; 0 is a flat prior.
     alpha, beta
@@ -71,6 +46,13 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
 
     Notes
     -----
+    By default the prior precision of a weight is ``c`` times the variance of its feature, and an
+    empirical Bayes estimate of ``c`` is used: the mode of its posterior density, where
+    the expected share of the features in the variance of the target has a uniform prior.
+    It is estimated again whenever the number of rows has grown by a tenth. So predictions are close
+    to the mean of the target until the features are known to predict it. Given a number as
+    `precision`, the regression is exact.
+
     A feature that is absent counts as 0, also in rows learned before it first appeared; a new
     feature has the prior's weight. With a flat intercept or Jeffreys' noise prior
     the spread is unknown until there are some rows: `predict_interval` is None, and
@@ -84,7 +66,9 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     References
     ----------
     .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., chapter 14.
-    .. [2] Bishop, C. M. (2006). Pattern Recognition and Machine Learning, section 3.3.
+    .. [2] Bishop, C. M. (2006). Pattern Recognition and Machine Learning, sections 3.3 and 3.5.
+    .. [3] Liang, F. et al. (2008). Mixtures of g priors for Bayesian variable selection. Journal of
+       the American Statistical Association 103, 410-423.
 
     Examples
     --------
@@ -93,25 +77,23 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
     ...     model.learn_one({"time": 1e6 + time}, height)
     >>> print(f"{model.weights['time']:.4f}")
-    1.9680
+    1.9576
     >>> print(f"{model.predict_one({'time': 1e6 + 5}):.4f}")
-    10.9041
+    10.8499
     >>> print("{:.2f} to {:.2f}".format(*model.predict_interval({"time": 1e6 + 5}, level=0.9)))
-    10.35 to 11.46
+    9.78 to 11.92
     """
-
-    _prior_apart = False  # earlier versions kept the intercept's prior in the root
-    _fit: InterceptPrior | None = None  # or None if it is out of date
 
     def __init__(
         self,
-        precision: float = 0.01,
+        precision: float | None = None,
         intercept_precision: float = 0.0,
         alpha: float = 0.0,
         beta: float = 0.0,
         intercept: bool = True,
     ) -> None:
-        self.precision = check_parameter("precision", precision)
+        self.precision = None if precision is None else check_parameter("precision", precision)
+        self._precision = self.precision or 0.0  # 0 where the shrinkage adds the prior
         self.intercept_precision = check_parameter(
             "intercept_precision", intercept_precision, open_low=False
         )
@@ -123,7 +105,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         self._origin: list[float] = []  # of every column; rows hold x - origin
         self._target_origin = 0.0
         self._n = 0.0
-        self._solution: list[float] | None = None  # of the factor, or None if it is out of date
+        self._shrinkage = Shrinkage(1 if intercept else 0) if precision is None else None
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Absorb one row.
@@ -152,65 +134,33 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         for name in values:
             if name not in self._columns:
                 self._append(name, 0.0)
-        self._root.add(self._row(values)[0], target - self._target_origin, weight)
+        row, centred = self._row(values)[0], target - self._target_origin
+        shrinkage = self._shrinkage
+        if shrinkage is not None:
+            shrinkage.learn(self._root, row, centred, weight, self._n)
+        self._root.add(row, centred, weight)
         self._n += weight
+        if shrinkage is not None and self._n >= GROWTH * shrinkage.chosen_at:
+            self._root = shrinkage.choose(self._n, self.alpha, self.beta)
         self._solution = self._fit = None
 
     def _begin(self, values: dict[Any, float], target: float) -> None:
         """Take the first row as the origin, which the intercept allows."""
         self._target_origin = target
-        self._root.append(0.0)
-        self._origin.append(-1.0)  # the intercept's column is 1 in every row: 0 - (-1)
+        self._append_column(-1.0, 0.0)  # the intercept's column is 1 in every row: 0 - (-1)
         for name, value in values.items():
             self._append(name, value)
         self._prior_apart = self.intercept_precision > 0.0
 
     def _append(self, name: Any, origin: float) -> None:
         self._columns[name] = len(self._origin)
+        self._append_column(origin, self._precision)
+
+    def _append_column(self, origin: float, precision: float) -> None:
         self._origin.append(origin)
-        self._root.append(math.sqrt(self.precision))
-
-    def _row(self, values: dict[Any, float]) -> tuple[list[float], float]:
-        """Return x - origin by column, and the sum of squares of features without a column."""
-        row = [-origin for origin in self._origin]
-        unknown = 0.0
-        for name, value in values.items():
-            column = self._columns.get(name)
-            if column is None:
-                unknown += value * value
-            else:
-                row[column] += value
-        return row, unknown
-
-    def _fitted(self) -> SquareRoot | InterceptPrior:
-        """Return the square root of all rows, the prior's included."""
-        if not self._prior_apart:
-            return self._root
-        if self._fit is None:
-            row = self._row({})[0]  # the intercept is the target where all features are 0
-            self._fit = InterceptPrior(
-                self._root, row, -self._target_origin, self.intercept_precision
-            )
-        return self._fit
-
-    def _theta(self) -> list[float]:
-        if self._solution is None:
-            self._solution = self._fitted().solve().tolist()
-        return self._solution
-
-    def _mean(self, row: list[float]) -> float:
-        fitted = self._fitted()
-        if isinstance(fitted, InterceptPrior):
-            return self._target_origin + fitted.mean(row)
-        theta = self._theta()
-        return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
-
-    @property
-    def _noise(self) -> _Noise:
-        # a flat intercept needs one row
-        spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
-        n = self._n - spent if self._n > 0.0 else 0.0
-        return _Noise(self.alpha + n / 2.0, self.beta + self._fitted().squares / 2.0)
+        self._root.append(math.sqrt(precision))
+        if self._shrinkage is not None:
+            self._shrinkage.append()
 
     @overload
     def predict_one(self, x: Mapping[Any, Any], with_dist: Literal[False] = False) -> float: ...
@@ -244,14 +194,15 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         ...     model.learn_one({"time": time}, height)
         >>> found = model.predict_one({"time": 5}, with_dist=True)
         >>> print(f"{found.mu:.2f} ± {found.sigma:.2f}, density {found(11.0):.2f}")
-        10.90 ± 0.37, density 1.32
+        10.85 ± 0.71, density 0.70
         """
         values = _read(x)
+        row, extra, fitted = self._at(values)
         if not with_dist:
-            return self._mean(self._row(values)[0])
-        found = self._predictive(values)
+            return self._mean(row, fitted)
+        found = self._predictive(row, extra, fitted)
         if found is None:
-            return TargetDistribution(1.0, self._mean(self._row(values)[0]), math.inf)
+            return TargetDistribution(1.0, self._mean(row, fitted), math.inf)
         return TargetDistribution(found.df, found.loc, found.scale)
 
     def predictive(self, x: Mapping[Any, Any]) -> StudentT:
@@ -264,21 +215,37 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         PriorError
             If the prior is improper and there are too few rows.
         """
-        found = self._predictive(_read(x))
+        found = self._predictive(*self._at(_read(x)))
         if found is None:
             raise PriorError("the posterior is improper: more rows are needed")
         return found
 
-    def _predictive(self, values: dict[Any, float]) -> StudentT | None:
-        noise = self._noise
+    def _at(
+        self, values: dict[Any, float]
+    ) -> tuple[list[float], float, SquareRoot | InterceptPrior]:
+        """Return the row of features, the leverage of unknown ones, and the posterior for it."""
         row, unknown = self._row(values)
-        leverage = self._fitted().leverage(row) + unknown / self.precision
+        shrinkage = self._shrinkage
+        if shrinkage is None:
+            extra = math.fsum(v * v / self._precision for v in unknown)
+            return row, extra, self._fitted()
+        extra = shrinkage.leverage_of_new(unknown, self._n)
+        root = shrinkage.strengthen(self._root, row, self._n)
+        if root is self._root:
+            return row, extra, self._fitted()
+        return row, extra, self._with_intercept(root) if self._prior_apart else root
+
+    def _predictive(
+        self, row: list[float], extra: float, fitted: SquareRoot | InterceptPrior
+    ) -> StudentT | None:
+        noise = self._noise_of(fitted)
+        leverage = fitted.leverage(row) + extra
         if self.intercept and not self._origin:  # before the first row
             leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
         scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(1.0 + leverage)
-        return StudentT(2.0 * noise.alpha, self._mean(row), scale)
+        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale)
 
     def predict_interval(
         self, x: Mapping[Any, Any], level: float = 0.95
@@ -295,7 +262,7 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
             If the level is not between 0 and 1.
         """
         check_level(level, "equal-tailed")
-        found = self._predictive(_read(x))
+        found = self._predictive(*self._at(_read(x)))
         return None if found is None else found.interval(level)
 
     def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
@@ -310,127 +277,6 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         """
         return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
 
-    @property
-    def log_evidence(self) -> float | None:
-        """Log marginal likelihood of all targets, given their features.
-
-        None if the prior is improper: with a flat intercept, or with `alpha` or `beta` 0.
-        """
-        flat = self.intercept and self.intercept_precision == 0.0
-        if flat or not (self.alpha > 0.0 and self.beta > 0.0):
-            return None
-        if self._n == 0.0:
-            return 0.0
-        prior = len(self._columns) * math.log(self.precision)
-        if self.intercept:
-            prior += math.log(self.intercept_precision)
-        half = self._n / 2.0
-        return float(
-            prior / 2.0
-            - self._fitted().log_determinant
-            - half * math.log(math.tau * self._noise.beta)
-            + special.log_rising(self.alpha, half)
-            - self.alpha * math.log1p(self._fitted().squares / 2.0 / self.beta)
-        )
-
-    @property
-    def feature_names(self) -> tuple[Any, ...]:
-        """The features that have a weight."""
-        return tuple(self.weights)
-
-    @property
-    def weights(self) -> dict[Any, float]:
-        """Posterior mean of the weight of every known feature."""
-        theta = self._theta()
-        return {name: theta[column] for name, column in self._columns.items()}
-
-    def weight_intervals(
-        self, level: float = 0.95, features: Iterable[Any] | None = None
-    ) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the weight with this probability, of known features.
-
-        None while the prior is improper and there are too few rows.
-
-        Parameters
-        ----------
-        level
-            Between 0 and 1.
-        features
-            Whose weights; of all by default. One costs O(p**2) for p features.
-
-        Raises
-        ------
-        ObservationError
-            If the feature is unknown.
-        PriorError
-            If the level is not between 0 and 1.
-
-        Examples
-        --------
-        >>> from seqbayes.river import ConjugateLinearRegression
-        >>> model = ConjugateLinearRegression()
-        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
-        ...     model.learn_one({"time": time}, height)
-        >>> print("{:.2f} to {:.2f}".format(*model.weight_intervals()["time"]))
-        1.81 to 2.13
-        >>> print("{:.2f} to {:.2f}".format(*model.intercept_interval()))
-        0.68 to 1.45
-        """
-        check_level(level, "equal-tailed")
-        found = {}
-        for name in self._columns if features is None else features:
-            if name not in self._columns:
-                raise ObservationError(f"expected a known feature, got {name!r}")
-            column = self._columns[name]
-            row = [0.0] * len(self._origin)
-            row[column] = 1.0
-            found[name] = self._interval(row, self._theta()[column], level)
-        return found
-
-    def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
-        """Return the interval that holds the intercept with this probability.
-
-        None without an intercept, or while the posterior is improper.
-
-        Raises
-        ------
-        PriorError
-            If the level is not between 0 and 1.
-        """
-        check_level(level, "equal-tailed")
-        if not (self.intercept and self._origin):
-            return None
-        return self._interval(self._row({})[0], self.intercept_mean, level)
-
-    def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
-        """Return the interval of a linear combination of the parameters."""
-        noise, leverage = self._noise, self._fitted().leverage(row)
-        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
-            return None
-        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(leverage)
-        return StudentT(2.0 * noise.alpha, mean, scale).interval(level) if scale > 0.0 else None
-
-    @property
-    def intercept_mean(self) -> float:
-        """Posterior mean of the target if all features are 0; 0 without an intercept."""
-        return self._mean(self._row({})[0]) if self.intercept else 0.0
-
-    @property
-    def noise(self) -> InverseGamma | None:
-        """Posterior of the noise variance; None while it is improper."""
-        alpha, beta = self._noise
-        return InverseGamma(alpha, beta) if alpha > 0.0 and beta > 0.0 else None
-
-    def summary(self) -> Summary:
-        """Return the weights of the first features."""
-        weights = self.weights
-        first = list(islice(weights, SUMMARY_SIZE))
-        intervals = self.weight_intervals(features=first)
-        return Summary(
-            {str(name): weights[name] for name in first},
-            {str(name): intervals[name] for name in first},
-        )
-
     def surprise(self, *arguments: Any) -> float:
         """Return minus the log predictive density of a target, given its features."""
         x, y = arguments[:2]
@@ -439,6 +285,50 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
     def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
         """Return the prediction of the target, and its interval."""
         return {"prediction": self.predict_one(x), "interval": self.predict_interval(x)}
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Log marginal likelihood of all targets, given their features.
+
+        None if the prior is improper, with a flat intercept, or with `alpha` or `beta` 0; or if
+        it is chosen by the data, without a `precision`.
+        """
+        flat = self.intercept and self.intercept_precision == 0.0
+        if flat or self.precision is None or not (self.alpha > 0.0 and self.beta > 0.0):
+            return None
+        if self._n == 0.0:
+            return 0.0
+        prior = len(self._columns) * math.log(self._precision)
+        if self.intercept:
+            prior += math.log(self.intercept_precision)
+        half, fitted = self._n / 2.0, self._fitted()
+        return float(
+            prior / 2.0
+            - fitted.log_determinant
+            - half * math.log(math.tau * self._noise_of(fitted).beta)
+            + special.log_rising(self.alpha, half)
+            - self.alpha * math.log1p(fitted.squares / 2.0 / self.beta)
+        )
+
+    @property
+    def prior_precisions(self) -> dict[Any, float]:
+        """Prior precision of every weight in units of the noise, given or chosen by the evidence.
+
+        0 for a feature that has never varied: it has no scale yet.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression()
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> print(f"{model.prior_precisions['time']:.4f}")
+        0.0632
+        """
+        shrinkage = self._shrinkage
+        if shrinkage is None:
+            return dict.fromkeys(self._columns, self._precision)
+        return {name: shrinkage.precisions[column] for name, column in self._columns.items()}
 
     @property
     def n_samples(self) -> float:
@@ -454,6 +344,8 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         }
         if self._prior_apart:
             written["intercept_prior"] = "apart"
+        if self._shrinkage is not None:
+            written["shrinkage"] = self._shrinkage.dump()
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
@@ -464,6 +356,8 @@ class ConjugateLinearRegression(base.Regressor, document.Estimator):
         first = 1 if self.intercept and origin else 0
         if not isinstance(columns, tuple) or len(set(columns)) != root.size - first:
             raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
+        if self._shrinkage is not None:
+            self._shrinkage = Shrinkage.read(learned.get("shrinkage"), first, root.size)
         self._root, self._n, self._target_origin, self._origin = root, n, target, origin
         self._columns = {name: first + i for i, name in enumerate(columns)}
         self._prior_apart = first > 0 and learned.get("intercept_prior") == "apart"

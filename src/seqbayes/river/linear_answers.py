@@ -1,0 +1,199 @@
+"""Answers about the parameters of a linear regression, from the square root of its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from seqbayes.checks import check_level
+from seqbayes.distributions import InverseGamma, StudentT
+from seqbayes.errors import ObservationError
+from seqbayes.model import SUMMARY_SIZE, Summary
+from seqbayes.numerics.square_root import SquareRoot
+from seqbayes.river import document
+from seqbayes.river.intercept_prior import InterceptPrior
+
+
+class Noise(NamedTuple):
+    """Shape and scale of the inverse gamma distribution of the noise variance."""
+
+    alpha: float
+    beta: float
+
+
+class TargetDistribution(StudentT):
+    """The distribution of a target, with River's names."""
+
+    @property
+    def mu(self) -> float:
+        """The mean."""
+        return float(self.loc)
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation; infinite with up to two degrees of freedom."""
+        return float(self.std) if self.df > 2.0 else math.inf
+
+    def __call__(self, x: float) -> float:
+        """Return the density."""
+        return float(self.pdf(x)) if self.scale < math.inf else 0.0
+
+
+class LinearAnswers(document.Estimator):
+    """Weights, intercept and noise: their estimates and intervals."""
+
+    intercept: bool
+    intercept_precision: float
+    alpha: float
+    beta: float
+
+    _root: SquareRoot  # of all rows and of the prior, but that of the intercept
+    _columns: dict[Any, int]  # column of each feature in the factor
+    _origin: list[float]  # of every column; rows hold x - origin
+    _target_origin: float
+    _n: float
+    _solution: list[float] | None = None  # of the factor, or None if it is out of date
+    _prior_apart = False  # earlier versions kept the intercept's prior in the root
+    _fit: InterceptPrior | None = None  # or None if it is out of date
+
+    def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
+        """Return x - origin by column, and the values of features without a column."""
+        row = [-origin for origin in self._origin]
+        unknown = []
+        for name, value in values.items():
+            column = self._columns.get(name)
+            if column is None:
+                unknown.append(value)
+            else:
+                row[column] += value
+        return row, unknown
+
+    def _fitted(self) -> SquareRoot | InterceptPrior:
+        """Return the square root of all rows, the prior's included."""
+        if not self._prior_apart:
+            return self._root
+        if self._fit is None:
+            self._fit = self._with_intercept(self._root)
+        return self._fit
+
+    def _with_intercept(self, root: SquareRoot) -> InterceptPrior:
+        row = self._row({})[0]  # the intercept is the target where all features are 0
+        return InterceptPrior(root, row, -self._target_origin, self.intercept_precision)
+
+    def _theta(self) -> list[float]:
+        if self._solution is None:
+            self._solution = self._fitted().solve().tolist()
+        return self._solution
+
+    def _mean(self, row: list[float], fitted: SquareRoot | InterceptPrior) -> float:
+        if isinstance(fitted, InterceptPrior):
+            return self._target_origin + fitted.mean(row)
+        theta = self._theta() if fitted is self._root else fitted.solve().tolist()
+        return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
+
+    def _noise_of(self, fitted: SquareRoot | InterceptPrior) -> Noise:
+        # a flat intercept needs one row
+        spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
+        n = self._n - spent if self._n > 0.0 else 0.0
+        return Noise(self.alpha + n / 2.0, self.beta + fitted.squares / 2.0)
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """The features that have a weight."""
+        return tuple(self.weights)
+
+    @property
+    def weights(self) -> dict[Any, float]:
+        """Posterior mean of the weight of every known feature."""
+        theta = self._theta()
+        return {name: theta[column] for name, column in self._columns.items()}
+
+    def weight_intervals(
+        self, level: float = 0.95, features: Iterable[Any] | None = None
+    ) -> dict[Any, tuple[float, float] | None]:
+        """Return the interval that holds the weight with this probability, of known features.
+
+        None while the prior is improper and there are too few rows.
+
+        Parameters
+        ----------
+        level
+            Between 0 and 1.
+        features
+            Whose weights; of all by default. One costs O(p**2) for p features.
+
+        Raises
+        ------
+        ObservationError
+            If the feature is unknown.
+        PriorError
+            If the level is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression()
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> print("{:.2f} to {:.2f}".format(*model.weight_intervals()["time"]))
+        1.70 to 2.21
+        >>> print("{:.2f} to {:.2f}".format(*model.intercept_interval()))
+        0.46 to 1.71
+        """
+        check_level(level, "equal-tailed")
+        found = {}
+        for name in self._columns if features is None else features:
+            if name not in self._columns:
+                raise ObservationError(f"expected a known feature, got {name!r}")
+            column = self._columns[name]
+            row = [0.0] * len(self._origin)
+            row[column] = 1.0
+            found[name] = self._interval(row, self._theta()[column], level)
+        return found
+
+    def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
+        """Return the interval that holds the intercept with this probability.
+
+        None without an intercept, or while the posterior is improper.
+
+        Raises
+        ------
+        PriorError
+            If the level is not between 0 and 1.
+        """
+        check_level(level, "equal-tailed")
+        if not (self.intercept and self._origin):
+            return None
+        return self._interval(self._row({})[0], self.intercept_mean, level)
+
+    def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
+        """Return the interval of a linear combination of the parameters."""
+        fitted = self._fitted()
+        noise, leverage = self._noise_of(fitted), fitted.leverage(row)
+        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
+            return None
+        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(leverage)
+        return StudentT(2.0 * noise.alpha, mean, scale).interval(level) if scale > 0.0 else None
+
+    @property
+    def intercept_mean(self) -> float:
+        """Posterior mean of the target if all features are 0; 0 without an intercept."""
+        return self._mean(self._row({})[0], self._fitted()) if self.intercept else 0.0
+
+    @property
+    def noise(self) -> InverseGamma | None:
+        """Posterior of the noise variance; None while it is improper."""
+        alpha, beta = self._noise_of(self._fitted())
+        return InverseGamma(alpha, beta) if alpha > 0.0 and beta > 0.0 else None
+
+    def summary(self) -> Summary:
+        """Return the weights of the first features."""
+        weights = self.weights
+        first = list(islice(weights, SUMMARY_SIZE))
+        intervals = self.weight_intervals(features=first)
+        return Summary(
+            {str(name): weights[name] for name in first},
+            {str(name): intervals[name] for name in first},
+        )
