@@ -1,4 +1,4 @@
-"""Private servers for demos, benchmarks and tests, on the loopback interface and a free port."""
+"""Temporary servers for demos, benchmarks and tests, on the loopback interface and a free port."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30.0
-"""Seconds in which a server must become ready."""
+TIMEOUT = 30.0
+"""Maximum time in seconds until a server is ready."""
 
 
 def free_port() -> int:
-    """Return an unused port."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -41,11 +41,11 @@ class Server:
     Attributes
     ----------
     port
-        The port on which it listens.
+        The port on which the server listens.
     """
 
     kind: str
-    """The kind of source that reads from it."""
+    """Name of the kind of source that reads from this server."""
     lacking: str
     """Message if the server is not installed."""
 
@@ -60,11 +60,11 @@ class Server:
         self.start()
 
     def command(self) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections."""
+        """Whether the server accepts connections."""
         try:
             socket.create_connection(("127.0.0.1", self.port), 1.0).close()
         except OSError:
@@ -72,12 +72,12 @@ class Server:
         return True
 
     def start(self) -> None:
-        """Start it, and wait until it is ready."""
+        """Start the server, and wait until it is ready."""
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server does not start: {self.log}")
@@ -85,20 +85,20 @@ class Server:
 
     @property
     def log(self) -> str:
-        """The end of its log."""
+        """The last 3000 characters of the log."""
         return (self.directory / "server.log").read_text()[-3000:]
 
     def kill(self) -> None:
-        """Kill it (SIGKILL)."""
+        """Kill the server with SIGKILL."""
         self._process.kill()
         self._process.wait()
 
     def end(self) -> None:
-        """Stop it permanently."""
+        """Stop the server permanently."""
         self.kill()
 
     def restart(self) -> None:
-        """Kill it and start it again."""
+        """Kill the server and start it again."""
         self.kill()
         self.start()
 
@@ -116,7 +116,7 @@ class RedisServer(Server):
         return find("redis-server")
 
     def command(self) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         return [
             *(str(self.binary()), "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.directory), "--save", ""),
@@ -129,7 +129,7 @@ class RedisServer(Server):
         return f"redis://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections and has loaded its data."""
+        """Whether the server accepts connections and has loaded its data."""
         import redis
 
         try:
@@ -169,7 +169,7 @@ class NatsServer(Server):
         return find("nats-server")
 
     def command(self) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         return [
             *(str(self.binary()), "-a", "127.0.0.1", "-p", str(self.port)),
             *("-js", "-sd", str(self.directory), *self.options),
@@ -184,14 +184,14 @@ class NatsServer(Server):
         """Call a function with a JetStream context."""
         import nats
 
-        async def whole() -> Any:
+        async def with_client() -> Any:
             client = await nats.connect(f"nats://127.0.0.1:{self.port}", **self.login)
             try:
                 return await act(client.jetstream())
             finally:
                 await client.close()
 
-        return asyncio.run(whole())
+        return asyncio.run(with_client())
 
     def make(self, stream: str, **more: Any) -> None:
         """Create a stream."""
@@ -229,7 +229,7 @@ class KafkaServer(Server):
         return self.port
 
     def command(self) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         return [
             *(str(self.binary()), "broker", "--storage-engine", "memory://tansu/"),
             *("--listener-url", f"tcp://127.0.0.1:{self.port}"),
@@ -246,17 +246,17 @@ class KafkaServer(Server):
         from confluent_kafka.admin import AdminClient, NewTopic
 
         admin = AdminClient({"bootstrap.servers": self.url})
-        admin.create_topics([NewTopic(topic, self.partitions, 1)])[topic].result(PATIENCE)
+        admin.create_topics([NewTopic(topic, self.partitions, 1)])[topic].result(TIMEOUT)
 
     def publish(self, topic: str, records: Iterable[bytes]) -> None:
-        """Publish records; those of one key go to one partition."""
+        """Publish records; all records of a key go to one partition."""
         produce(self.url, topic, records, self.partitions)
 
 
 def produce(url: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
     """Publish records to Kafka; the last character of the last value chooses the partition.
 
-    So all events of a key are in one partition, as with message keys.
+    All events of a key are therefore in one partition, as with message keys.
     """
     from confluent_kafka import Producer
 
@@ -271,6 +271,6 @@ def produce(url: str, topic: str, records: Iterable[bytes], partitions: int) -> 
         )
         if i % 1000 == 999:
             producer.poll(0)
-    left = producer.flush(PATIENCE)
+    left = producer.flush(TIMEOUT)
     if left or failed:
         raise RuntimeError(f"{left + len(failed)} messages were not delivered")

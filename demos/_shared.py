@@ -29,8 +29,8 @@ DASHES: dict[str, Any] = {
 }
 """A dash pattern for every part of Bayes' rule, so that colour is not the only distinction."""
 
-_WIDEST = 88
-_IN_A_PIPE = 100
+_MAX_TEXT_WIDTH = 88
+_PIPE_WIDTH = 100
 _UNBOUNDED = 10_000
 
 
@@ -46,17 +46,17 @@ class Screen:
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-        width = None if sys.stdout.isatty() else _IN_A_PIPE
+        width = None if sys.stdout.isatty() else _PIPE_WIDTH
         self._console = Console(theme=Theme(RULE), width=width, highlight=False, emoji=False)
 
     def title(self, text: str) -> None:
         """Print the demo's title."""
-        self._console.print(f"[bold]{text}[/]", width=min(self._console.width, _WIDEST))
+        self._console.print(f"[bold]{text}[/]", width=min(self._console.width, _MAX_TEXT_WIDTH))
 
     def say(self, text: str) -> None:
         """Print one paragraph."""
         self._console.print()
-        self._console.print(" ".join(text.split()), width=min(self._console.width, _WIDEST))
+        self._console.print(" ".join(text.split()), width=min(self._console.width, _MAX_TEXT_WIDTH))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table with words aligned to the left and numbers to the right.
@@ -88,19 +88,19 @@ class Screen:
                 self._console.print(f"{column.removeprefix('<')}: {cell}".removeprefix(": "))
 
 
-def present(
+def run_demo(
     about: str | None,
-    tell: Callable[[Screen], None],
+    print_results: Callable[[Screen], None],
     figure: Callable[[Figure], None],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Print a demo's numbers and, if asked to, plot them.
+    """Print a demo's numbers and plot them if requested.
 
     Parameters
     ----------
     about
         The docstring of the demo; its first line is the title.
-    tell
+    print_results
         Prints the numbers.
     figure
         Draws the numbers into an empty figure.
@@ -126,7 +126,7 @@ def present(
     plot = parser.parse_args(arguments).plot
     screen = Screen()
     screen.title(about.partition("\n")[0])
-    tell(screen)
+    print_results(screen)
     if plot is None:
         return 0
     try:

@@ -19,8 +19,8 @@ from seqbayes import NormalInverseGamma
 from seqbayes.stream import Belief, Pipeline, StoreError, open_store
 from seqbayes.stream.sources import Iterated
 
-PATIENCE = 60.0
-"""Timeout in seconds."""
+TIMEOUT = 60.0
+"""Seconds."""
 STORE = "beliefs.db"
 
 
@@ -60,7 +60,7 @@ class Runner:
 
     def wait_for(self, events: int) -> None:
         """Wait until this number of events is in the store."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self.committed < events:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.directory / "runner.log").read_text())
@@ -82,7 +82,7 @@ class Runner:
             return {json.loads(row.key)[0]: row.state for row in store.states(belief)}
 
 
-def survive(
+def run_with_crash(
     runner: Runner, events: Sequence[bytes], publish: Callable[[Sequence[bytes]], None]
 ) -> None:
     """Publish events in three parts; kill the runner while it reads the second one.
@@ -112,10 +112,10 @@ def survive(
         runner.stop()
 
 
-def tell(
+def print_results(
     screen: Screen, belief: Belief, about: str, events: Sequence[bytes], states: dict[str, str]
 ) -> None:
-    """Print the states, and whether they equal those of an uninterrupted run.
+    """Print the states, and whether they are identical to those of an uninterrupted run.
 
     Parameters
     ----------
@@ -136,12 +136,12 @@ def tell(
             mean, (low, high) = state.mean.mean, state.interval().mean
         rows.append([key, f"{state.n_samples:,g}", f"{mean:.4g}", f"{low:.4g} to {high:.4g}"])
     screen.table([f"<{belief.by[0]}", "n", f"[posterior]{about}[/]", "95 % interval"], rows)
-    whole = uninterrupted(belief, events)
+    expected = uninterrupted(belief, events)
     found = {key: json.loads(text) for key, text in states.items()}
-    same = json.dumps(found, sort_keys=True) == json.dumps(whole, sort_keys=True)
+    identical = json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True)
     screen.say(
         f"{len(events):,} events, each counted exactly once: every state is"
-        f" {'identical to the last bit to' if same else 'DIFFERENT FROM'} that of an uninterrupted"
+        f" {'bit-for-bit identical to' if identical else 'DIFFERENT FROM'} that of an uninterrupted"
         " run."
     )
 
@@ -156,7 +156,7 @@ def uninterrupted(belief: Belief, events: Sequence[bytes]) -> dict[str, Any]:
         return {key: json.loads(json.dumps(state.to_dict())) for key, state in states.items()}
 
 
-def present(
+def run_demo(
     about: str | None,
     show: Callable[[Screen, Path], None],
     kind: type[Server] | None = None,

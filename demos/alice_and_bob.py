@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _shared import Screen, curve, present
+from _shared import Screen, curve, run_demo
 
 from seqbayes import Beta
 from seqbayes.console.palette import RULE
@@ -61,7 +61,7 @@ def odds_against(probability: float) -> str:
     return f"{(1.0 - probability) / probability:.3g} to 1"
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print both answers, and the second one point by point."""
     posterior = belief().posterior
     screen.say(
@@ -123,7 +123,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

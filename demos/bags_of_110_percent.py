@@ -1,4 +1,4 @@
-"""Bags of 110 %: shares that do not sum to 1 are refused, not rescaled.
+"""Bags of 110 %: shares that do not sum to 1 are rejected, not rescaled.
 
 A hundred bags were reported as 30 % red, 20 % green, 25 % blue and 35 % yellow, which sum to 110 %.
 Dividing by 1.10 would assume that all four shares are wrong in proportion.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Dirichlet, PriorError
 
@@ -19,7 +19,7 @@ PUBLISHED = {"red": 0.30, "green": 0.20, "blue": 0.25, "yellow": 0.35}
 STRENGTH = 100.0
 
 
-def refusal() -> str:
+def error_message() -> str:
     """Return the error message of a prior with the published shares."""
     try:
         Dirichlet.from_proportions(PUBLISHED, STRENGTH)
@@ -28,7 +28,7 @@ def refusal() -> str:
     raise AssertionError("shares of 110 % were accepted")
 
 
-def repairs() -> dict[str, Dirichlet]:
+def corrections() -> dict[str, Dirichlet]:
     """Return the corrected priors, by the share that is assumed to be wrong."""
     total = sum(PUBLISHED.values())
     corrected = {"all, in proportion": {name: share / total for name, share in PUBLISHED.items()}}
@@ -40,14 +40,14 @@ def repairs() -> dict[str, Dirichlet]:
     }
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the error, and the prior after each correction."""
     screen.say(
         "Published: "
         + ", ".join(f"{n} {100 * share:.0f} %" for n, share in PUBLISHED.items())
         + "."
     )
-    screen.say(f"PriorError: [prior]{refusal()}[/]")
+    screen.say(f"PriorError: [prior]{error_message()}[/]")
     screen.say(
         "The shares cannot be corrected automatically, because each correction is another prior:"
     )
@@ -55,10 +55,10 @@ def tell(screen: Screen) -> None:
         ["<if the error is in …", *PUBLISHED],
         [
             [slip, *(f"{100 * prior.mean[name]:.1f} %" for name in PUBLISHED)]
-            for slip, prior in repairs().items()
+            for slip, prior in corrections().items()
         ],
     )
-    predicted = {prior.predict_one() for prior in repairs().values()}
+    predicted = {prior.predict_one() for prior in corrections().values()}
     screen.say(
         f"They do not even agree on the most probable candy ({' or '.join(sorted(predicted))})."
         " Only the author of the data can tell which one is right."
@@ -66,11 +66,11 @@ def tell(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the published shares and the repairs as stacked bars."""
+    """Draw the published shares and the corrections as stacked bars."""
     axes = canvas.subplots()
     rows = {
         "published": PUBLISHED,
-        **{f"slip in {slip}": prior.mean for slip, prior in repairs().items()},
+        **{f"error in {slip}": prior.mean for slip, prior in corrections().items()},
     }
     greys = {"red": "0.35", "green": "0.55", "blue": "0.72", "yellow": "0.88"}
     for y, shares in enumerate(rows.values()):
@@ -90,7 +90,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Beta
 from seqbayes.console.palette import RULE
@@ -49,7 +49,7 @@ def log_bayes_factor() -> float:
     return two + other - one
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print both answers."""
     rows = []
     for gate, belief in beliefs().items():
@@ -99,7 +99,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from _shared import Screen, curve, present
+from _shared import Screen, curve, run_demo
 
 from seqbayes import Beta, Dirichlet, Gamma, Normal, NormalInverseGamma, State
 from seqbayes.distributions import Beta as BetaDistribution
@@ -34,7 +34,7 @@ def models() -> list[tuple[str, State, list[Any]]]:
     """Return models with flat priors, by name, and data for each."""
     return [
         ("probability of heads", Beta.flat(), TOSSES),
-        ("probability, by waiting", Beta.flat(likelihood=Geometric()), [3, 1, 4, 2]),
+        ("success, from waiting times", Beta.flat(likelihood=Geometric()), [3, 1, 4, 2]),
         ("shares of colours", Dirichlet.flat(["red", "green", "blue"]), [*"rrrggb"]),
         ("rate of red in a bag", Gamma.flat(likelihood=Poisson()), [25, 27, 26, 30]),
         ("rate of waiting times", Gamma.flat(likelihood=Exponential()), [0.5, 1.0, 2.0]),
@@ -61,14 +61,14 @@ def priors_of_a_coin() -> dict[str, tuple[float, float]]:
         ("flat in the probability, Beta(1, 1)", Beta.flat()),
         ("flat in the log odds, Beta(0, 0)", Beta.haldane()),
         ("Jeffreys', Beta(½, ½)", Beta.jeffreys()),
-        ("strong prior of a fair coin, Beta(50, 50)", Beta(50, 50)),
+        ("strong prior for a fair coin, Beta(50, 50)", Beta(50, 50)),
     ):
         coin.learn_many(TOSSES)
         found[name] = (coin.map, coin.mean)
     return found
 
 
-def written(estimate: Any) -> str:
+def format_estimate(estimate: Any) -> str:
     """Format one or several numbers."""
     if isinstance(estimate, dict):
         estimate = tuple(estimate.values())
@@ -77,11 +77,14 @@ def written(estimate: Any) -> str:
     return f"{estimate:.6g}"
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print MLE and MAP of every model."""
     screen.table(
         ["<unknown", "<data", "<[likelihood]MLE[/]", "<[posterior]MAP, flat prior[/]"],
-        [[pair.name, pair.data, written(pair.mle), written(pair.map)] for pair in pairs()],
+        [
+            [pair.name, pair.data, format_estimate(pair.mle), format_estimate(pair.map)]
+            for pair in pairs()
+        ],
     )
     screen.say(
         "But flatness depends on the parametrisation. Seven heads in ten tosses have one MLE, and a"
@@ -119,7 +122,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

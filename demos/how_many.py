@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes.mixture import DirichletProcessMixture, Prequential
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 SHORT = (0.356, [2.04, 54.5], [[0.07, 0.44], [0.44, 33.7]])
 LONG = (0.644, [4.29, 80.0], [[0.17, 0.94], [0.94, 36.0]])
 ERUPTIONS = 272
-MOST = 5
+MAX_COMPONENTS = 5
 
 # Clusters that appear one after another.
-PLACES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0], [3.0, 3.0]])
-EACH = 1_000
-STOPS = tuple(range(EACH // 4, EACH * len(PLACES) + 1, EACH // 4))
+CENTRES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0], [3.0, 3.0]])
+POINTS_PER_CLUSTER = 1_000
+STOPS = tuple(
+    range(POINTS_PER_CLUSTER // 4, POINTS_PER_CLUSTER * len(CENTRES) + 1, POINTS_PER_CLUSTER // 4)
+)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
@@ -42,22 +44,24 @@ def eruptions(seed: int = 1) -> list[dict[str, float]]:
     return [{"length": float(x), "wait": float(y)} for x, y in drawn]
 
 
-def growing(seed: int = 1) -> np.ndarray:
+def growing_stream(seed: int = 1) -> np.ndarray:
     """Return points (n, 2) of one cluster, then of two, and so on."""
     rng = np.random.default_rng(seed)
-    which = np.concatenate([rng.integers(0, k + 1, EACH) for k in range(len(PLACES))])
-    points: np.ndarray = PLACES[which] + 0.8 * rng.standard_normal((len(which), 2))
+    which = np.concatenate(
+        [rng.integers(0, k + 1, POINTS_PER_CLUSTER) for k in range(len(CENTRES))]
+    )
+    points: np.ndarray = CENTRES[which] + 0.8 * rng.standard_normal((len(which), 2))
     return points
 
 
 @cache
-def side_by_side() -> tuple[Prequential, np.ndarray]:
+def compare_mixtures() -> tuple[Prequential, np.ndarray]:
     """Return mixtures that have learned the eruptions, and their log scores after every one."""
-    rivals, scores = Prequential(MOST, seed=1), []
+    mixtures, scores = Prequential(MAX_COMPONENTS, seed=1), []
     for x in eruptions():
-        rivals.learn_one(x)
-        scores.append(list(rivals.log_scores.values()))
-    return rivals, np.array(scores)
+        mixtures.learn_one(x)
+        scores.append(list(mixtures.log_scores.values()))
+    return mixtures, np.array(scores)
 
 
 class Stop(NamedTuple):
@@ -68,46 +72,47 @@ class Stop(NamedTuple):
 
 
 @cache
-def process() -> tuple[DirichletProcessMixture, list[Stop]]:
+def fit_process() -> tuple[DirichletProcessMixture, list[Stop]]:
     """Return a mixture of the growing clusters, and its components at the stops."""
-    mixture, stops, points = DirichletProcessMixture(seed=1), [], growing()
+    mixture, stops, points = DirichletProcessMixture(seed=1), [], growing_stream()
     for first, n in zip((0, *STOPS), STOPS, strict=False):
         mixture.learn_many(points[first:n])
         stops.append(Stop(n, mixture.names))
     return mixture, stops
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print log scores, and components as they are added."""
-    rivals, _ = side_by_side()
+    mixtures, _ = compare_mixtures()
     screen.say(
         f"{ERUPTIONS} eruptions like those of Old Faithful arrive one by one. Mixtures of 1 to"
-        f" {MOST} Normal components predict each of them and then learn it."
+        f" {MAX_COMPONENTS} Normal components predict each of them and then learn it."
     )
-    best = max(rivals.log_scores.values())
+    best = max(mixtures.log_scores.values())
     screen.table(
         ("components", "log score", "minus best", "probability"),
         [
-            (f"{k}", f"{score:.2f}", f"{score - best:+.2f}", f"{rivals.probabilities[k]:.4f}")
-            for k, score in rivals.log_scores.items()
+            (f"{k}", f"{score:.2f}", f"{score - best:+.2f}", f"{mixtures.probabilities[k]:.4f}")
+            for k, score in mixtures.log_scores.items()
         ],
     )
-    mixture, stops = process()
+    mixture, stops = fit_process()
     screen.say(
-        f"Next, a new cluster appears every {EACH:,} points. A mixture with a Dirichlet process as"
-        " the prior of its shares adds components after a trial. Its components:"
+        f"Next, a new cluster is added to the stream every {POINTS_PER_CLUSTER:,} points. A mixture"
+        " with a Dirichlet process as the prior of its shares adds a component after it has won a"
+        " trial. Its components:"
     )
     screen.table(
         ("points", "clusters so far", "found", "<names"),
         [
             (
                 f"{stop.n:,}",
-                f"{(stop.n - 1) // EACH + 1}",
+                f"{(stop.n - 1) // POINTS_PER_CLUSTER + 1}",
                 f"{len(stop.names)}",
                 ", ".join(map(str, stop.names)),
             )
             for stop in stops
-            if stop.n % EACH in (0, EACH // 4)
+            if stop.n % POINTS_PER_CLUSTER in (0, POINTS_PER_CLUSTER // 4)
         ],
     )
     screen.say("The final components, the largest first:")
@@ -135,30 +140,30 @@ def pair(numbers: Any) -> str:
 def figure(canvas: Figure) -> None:
     """Draw log scores, the number of components, and the components themselves."""
     canvas.set_size_inches(12.0, 4.2)
-    scores, births, components = canvas.subplots(1, 3)
+    scores, component_counts, components = canvas.subplots(1, 3)
     draw_scores(scores)
-    draw_births(births)
+    draw_component_counts(component_counts)
     draw_components(components)
 
 
 def draw_scores(axes: Axes) -> None:
     """Draw the log score of every mixture relative to that of two components."""
-    rivals, scores = side_by_side()
+    mixtures, scores = compare_mixtures()
     behind = scores - scores[:, [1]]
     n = np.arange(1, len(scores) + 1)
     for k, (line, ink, dashes) in enumerate(zip(behind.T, COLOURS, DASHES, strict=False), start=1):
         axes.plot(n, line, color=ink, linestyle=dashes, label=f"{k}")
     axes.set_ylim(-40.0, 6.0)
     axes.set(xlabel="eruptions", ylabel="log score minus that of 2")
-    axes.set_title(f"{rivals.best} kinds of eruptions")
+    axes.set_title(f"{mixtures.best} kinds of eruptions")
     axes.legend(frameon=False, title="components", fontsize="small", ncols=3, loc="lower right")
 
 
-def draw_births(axes: Axes) -> None:
+def draw_component_counts(axes: Axes) -> None:
     """Draw the number of components and the number of clusters."""
-    _, stops = process()
+    _, stops = fit_process()
     n = [stop.n for stop in stops]
-    truth = [(each - 1) // EACH + 1 for each in range(1, n[-1] + 1)]
+    truth = [(each - 1) // POINTS_PER_CLUSTER + 1 for each in range(1, n[-1] + 1)]
     axes.plot(range(1, n[-1] + 1), truth, color="0.5", linestyle="--", label="clusters so far")
     axes.plot(n, [len(stop.names) for stop in stops], "o-", color=COLOURS[0], label="components")
     axes.set(xlabel="points", ylim=(0.0, None))
@@ -168,8 +173,8 @@ def draw_births(axes: Axes) -> None:
 
 def draw_components(axes: Axes) -> None:
     """Draw the last points, and the components as ellipses with 95 % probability."""
-    mixture, _ = process()
-    axes.scatter(*growing()[-EACH:].T, color="0.75", s=6)
+    mixture, _ = fit_process()
+    axes.scatter(*growing_stream()[-POINTS_PER_CLUSTER:].T, color="0.75", s=6)
     angles = np.linspace(0.0, 2.0 * np.pi, 100)
     circle = np.array([np.cos(angles), np.sin(angles)]) * np.sqrt(5.991)
     for k, ink in zip(mixture.ranking, COLOURS, strict=False):
@@ -182,7 +187,7 @@ def draw_components(axes: Axes) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

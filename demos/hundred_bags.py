@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Beta, Dirichlet
 from seqbayes.console.palette import RULE
@@ -82,7 +82,7 @@ def chance_of(bags_at_peak: int, probability: float) -> float:
     return float(BetaDistribution(bags_at_peak, BAGS + 1 - bags_at_peak).cdf(probability))
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the counts, their mode and the two models."""
     counted, normal, binomial = tally(), normal_model(), binomial_model()
     screen.table(
@@ -159,7 +159,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Beta
 from seqbayes.console.palette import RULE
@@ -64,7 +64,7 @@ def log_likelihood(pi: np.ndarray) -> np.ndarray:
     return total
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the iterations, and their rate of convergence."""
     steps = em(8)
     end = em(100)[-1]
@@ -119,7 +119,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import NormalInverseWishart
 from seqbayes.likelihoods import MultivariateNormal
@@ -56,7 +56,7 @@ def score(mixture: Mixture, held_out: np.ndarray) -> float:
     return float(np.mean([mixture.log_density(x) for x in held_out]))
 
 
-def new() -> Mixture:
+def new_mixture() -> Mixture:
     """Return a mixture with vague priors and a buffer of a hundred points."""
     named = MultivariateNormal(features=("x", "y"))
     vague = NormalInverseWishart([0.0, 0.0], 0.01, 4.0, likelihood=named)
@@ -67,7 +67,7 @@ def new() -> Mixture:
 def one_pass() -> list[Stop]:
     """Learn the stream, and keep copies at the stops."""
     stream, held_out = points(LEARNED, 1), points(HELD_OUT, 2)
-    mixture, stops, done = new(), [], 0
+    mixture, stops, done = new_mixture(), [], 0
     for n in STOPS:
         for x in stream[done:n]:
             mixture.learn_one(x)
@@ -79,18 +79,18 @@ def one_pass() -> list[Stop]:
 @cache
 def all_passes() -> tuple[float, int]:
     """Return the score of batch EM on the same points, and its number of iterations."""
-    batch = new()
+    batch = new_mixture()
     trace = batch.fit(points(LEARNED, 1), tol=1e-7)
     return score(batch, points(HELD_OUT, 2)), len(trace)
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the accuracy of one pass, and the clusters that it found."""
     best, passes = all_passes()
     stops = one_pass()
     screen.say(
         f"{LEARNED:,} points of three clusters arrive one by one. The first hundred are kept, and"
-        " every answer is that of a fit to them; after that, a point is learned and discarded."
+        " every answer comes from a fit to them; after that, each point is learned and discarded."
         f" Batch EM uses all points {passes} times. The table compares the mean log density of"
         f" {HELD_OUT:,} points that neither has learned."
     )
@@ -122,10 +122,10 @@ def tell(screen: Screen) -> None:
             for i, k in enumerate(online.ranking)
         ],
     )
-    tell_missing(screen, online)
+    print_missing(screen, online)
 
 
-def tell_missing(screen: Screen, online: Mixture) -> None:
+def print_missing(screen: Screen, online: Mixture) -> None:
     """Print the responsibilities for a point, with and without one of its coordinates."""
     first, second = online.ranking[:2]
     whole = online.predict_proba_one({"x": 2.0, "y": 0.2})
@@ -154,11 +154,11 @@ def figure(canvas: Figure) -> None:
 def draw_responsibilities(axes: Axes) -> None:
     """Draw points in the colours of the components, mixed by their responsibilities."""
     online = one_pass()[-1].online
-    inks = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in COLOURS])
+    rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in COLOURS])
     shown = points(600, 3)
     shares = np.array([list(online.predict_proba_one(x).values()) for x in shown])
     shares = shares[:, online.ranking]
-    axes.scatter(*shown.T, c=shares @ inks, s=12)
+    axes.scatter(*shown.T, c=shares @ rgb, s=12)
     for mean, mark, ink in zip(MEANS, MARKS, COLOURS, strict=True):
         axes.plot(*mean, mark, color=ink, markeredgecolor="white", markersize=11)
     axes.set_title("E-step: responsibilities")
@@ -201,7 +201,7 @@ def draw_likelihood(axes: Axes) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

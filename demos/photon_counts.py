@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _shared import Screen, curve, present
+from _shared import Screen, curve, run_demo
 
 from seqbayes import Gamma
 from seqbayes.console.palette import RULE
@@ -62,7 +62,7 @@ def maximum_likelihood() -> Estimate:
     return Estimate(rate, (rate / EXPOSURES) ** 0.5)
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the estimates, and the posterior as it narrows."""
     shape, rate = brightness(EXPOSURES).posterior
     screen.say(
@@ -118,7 +118,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

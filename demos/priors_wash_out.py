@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Dirichlet
 from seqbayes.console.palette import RULE
@@ -27,7 +27,7 @@ ROUNDS = (10, 100)
 """Total numbers of repetitions of the 48 bags."""
 
 
-def believers() -> dict[str, Dirichlet]:
+def priors_by_person() -> dict[str, Dirichlet]:
     """Return the four priors by name; their concentrations are imagined candies."""
     park = {colour: 20 * share for colour, share in walk_in_the_park().shares.items()}
     return {
@@ -48,7 +48,7 @@ def stream() -> list[str]:
     return [candy for bag in madison().deal(SEED) for candy in bag]
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """The four beliefs after some candies.
 
     `reds` are the mean shares of red by person; `predictions` and `beliefs` are the largest total
@@ -75,14 +75,14 @@ def belief_in_red(belief: Dirichlet) -> Beta:
     return Beta(red, alpha.sum() - red)
 
 
-def moment(n: int, people: dict[str, Dirichlet]) -> Moment:
-    """Return the beliefs, and the distances between them."""
+def snapshot(n: int, people: dict[str, Dirichlet]) -> Snapshot:
+    """Return a snapshot of the beliefs and the distances between them."""
     share = np.linspace(0.0, 1.0, 20_001)[1:-1]
     width = share[1] - share[0]
     predicted = [np.array(list(belief.predict_proba_one().values())) for belief in people.values()]
     believed = [belief_in_red(belief).pdf(share) * width for belief in people.values()]
     mle = people["knows nothing"].mle
-    return Moment(
+    return Snapshot(
         n,
         {name: belief.mean["red"] for name, belief in people.items()},
         None if mle is None else mle["red"],
@@ -91,36 +91,37 @@ def moment(n: int, people: dict[str, Dirichlet]) -> Moment:
     )
 
 
-def moments(checkpoints: tuple[int, ...] = CHECKPOINTS) -> list[Moment]:
-    """Return the moments at the checkpoints and after the repetitions."""
-    candies, people = stream(), believers()
+def snapshots(checkpoints: tuple[int, ...] = CHECKPOINTS) -> list[Snapshot]:
+    """Return snapshots at the checkpoints and after the repetitions."""
+    candies, people = stream(), priors_by_person()
     seen, result = 0, []
     for n in checkpoints:
         for belief in people.values():
             belief.learn_many(candies[seen:n])
         seen = n
-        result.append(moment(n, people))
+        result.append(snapshot(n, people))
     past = 1
     for rounds in ROUNDS:
         for belief in people.values():
             belief.learn_many(candies, w=rounds - past)
         past = rounds
-        result.append(moment(rounds * len(candies), people))
+        result.append(snapshot(rounds * len(candies), people))
     return result
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print how the four beliefs converge."""
-    story = moments()
+    story = snapshots()
     last = CHECKPOINTS[-1]
     names = list(story[0].reds)
-    worth = [
+    descriptions = [
         f"{name} ({sum(belief.alpha.values()):g} imagined candies)"
-        for name, belief in believers().items()
+        for name, belief in priors_by_person().items()
     ]
     screen.say(
-        f"One {worth[0]}, one {worth[1]}, one {worth[2]}, one {worth[3]}. The guess made in the"
-        " park names neither brown nor orange, so one imagined candy of each is added."
+        f"One {descriptions[0]}, one {descriptions[1]}, one {descriptions[2]}, one"
+        f" {descriptions[3]}. The guess made in the park names neither brown nor orange, so one"
+        " imagined candy of each is added."
     )
     screen.say("The expected share of red in percent, after n candies:")
     screen.table(
@@ -154,7 +155,7 @@ def tell(screen: Screen) -> None:
 
 def figure(canvas: Figure) -> None:
     """Draw the four shares of red, and their distances."""
-    story = moments((0, *np.unique(np.geomspace(1, CHECKPOINTS[-1], 60).astype(int)).tolist()))
+    story = snapshots((0, *np.unique(np.geomspace(1, CHECKPOINTS[-1], 60).astype(int)).tolist()))
     n = [m.n for m in story]
     left, right = canvas.subplots(1, 2)
     styles: list[object] = ["-", "--", "-.", (0, (1, 1))]
@@ -177,7 +178,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _shared import Screen, curve, present
+from _shared import Screen, curve, run_demo
 from hundred_bags import bags
 
 from seqbayes import Gamma
@@ -43,14 +43,15 @@ def estimates(n: int, beta: float) -> Estimates:
     belief = Gamma(1.0, beta, likelihood=Poisson())
     belief.learn_many(counts)
     shape, rate = belief.posterior
-    mean, peak = belief.mle, belief.map
-    return Estimates(n, sum(counts), mean, peak, shape, rate, belief.interval())
+    mle, map_estimate = belief.mle, belief.map
+    return Estimates(n, sum(counts), mle, map_estimate, shape, rate, belief.interval())
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print how the MAP approaches the MLE."""
     screen.say(
-        "The MAP of λ after n bags. β is the strength of the claim: the prior mean of λ is 1 / β."
+        "The MAP of λ after n bags. β is the rate of the exponential prior; the prior mean of λ"
+        " is 1 / β."
     )
     names = ["1/26" if beta < 1 else f"{beta:g}" for beta in BETAS]
     rows = []
@@ -68,12 +69,13 @@ def tell(screen: Screen) -> None:
     )
     screen.say(
         "The prior adds a constant β to the growing n, so its influence vanishes. (The interval"
-        " assumes Poisson counts, which vary more than these; the estimates are not affected.)"
+        " assumes Poisson counts; the actual counts vary less, so it is too wide. The point"
+        " estimates are not affected.)"
     )
 
 
 def figure(canvas: Figure) -> None:
-    """Draw prior, likelihood and posterior of three bags, and the MAP as bags are opened."""
+    """Draw prior, likelihood and posterior of three bags, and the MAP as more bags are counted."""
     left, right = canvas.subplots(1, 2)
     n, beta = 3, 1.0
     one = estimates(n, beta)
@@ -95,13 +97,13 @@ def figure(canvas: Figure) -> None:
         right.plot(sizes, maps, color=RULE["posterior"], linestyle=style, label=f"MAP, β = {name}")
     mles = [estimates(int(size), 1.0).mle for size in sizes]
     right.plot(sizes, mles, color=RULE["likelihood"], linestyle="none", marker=".", label="MLE")
-    right.set(title="As bags are opened", xlabel="bags", ylim=(0, 30))
+    right.set(title="As more bags are counted", xlabel="bags", ylim=(0, 30))
     right.legend(frameon=False, loc="lower right")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

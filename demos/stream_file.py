@@ -2,7 +2,7 @@
 
 A meter writes the hourly flow through a pipe (River's data set WaterFlow) to a log. `seqbayes run`
 follows the log and learns the mean flow at night, in the morning, in the afternoon and in the
-evening. It is killed in the middle, and the log is rotated before it is started again.
+evening. It is killed partway through, and the log is rotated before it is started again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from _shared import Screen
-from _streams import Runner, present, survive, tell
+from _streams import Runner, print_results, run_demo, run_with_crash
 from river import datasets
 
 from seqbayes import NormalInverseGamma
@@ -52,19 +52,19 @@ def show(screen: Screen, directory: Path) -> None:
             out.write(b"".join(record + b"\n" for record in records))
 
     runner = Runner(directory, CONFIG)
-    survive(runner, events(), write)
+    run_with_crash(runner, events(), write)
     first, second, third = parts
     screen.say(
         f"The first {first} events are read and committed. {second} more are written, and the"
         f" runner is killed (kill -9). Then the log is rotated, {third} more events are written to"
         " a new one, and the runner is started again."
     )
-    tell(screen, BELIEF, "mean flow, l/s", events(), runner.states("flow"))
+    print_results(screen, BELIEF, "mean flow, l/s", events(), runner.states("flow"))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, show, None, arguments)
+    return run_demo(__doc__, show, None, arguments)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A Kafka topic with three partitions, whose offsets are stored with the beliefs.
 
 Events are the weights of chicks on four diets (River's data set ChickWeights); the diet determines
-the partition. `seqbayes run` learns the mean weight for each diet. It is killed in the middle, and
-the next run resumes each partition at the offset of the last commit.
+the partition. `seqbayes run` learns the mean weight for each diet. It is killed partway through,
+and the next run resumes each partition at the offset of the last commit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from _servers import KafkaServer
 from _shared import Screen
-from _streams import Runner, present, survive, tell
+from _streams import Runner, print_results, run_demo, run_with_crash
 from river import datasets
 
 from seqbayes import NormalInverseGamma
@@ -51,7 +51,7 @@ def show(screen: Screen, directory: Path) -> None:
             parts.append(len(records))
             server.publish("chicks", records)
 
-        survive(runner, events(), publish)
+        run_with_crash(runner, events(), publish)
     finally:
         server.kill()
     first, second, third = parts
@@ -63,12 +63,12 @@ def show(screen: Screen, directory: Path) -> None:
         f" runner is killed (kill -9). Then {third} more are published, and it is started again. At"
         f" the end, the store has the offsets {', '.join(map(str, offsets))}."
     )
-    tell(screen, BELIEF, "mean weight, g", events(), runner.states("weight"))
+    print_results(screen, BELIEF, "mean weight, g", events(), runner.states("weight"))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, show, KafkaServer, arguments)
+    return run_demo(__doc__, show, KafkaServer, arguments)
 
 
 if __name__ == "__main__":

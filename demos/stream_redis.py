@@ -1,7 +1,7 @@
 """A Redis stream, read by a consumer group whose only member crashes.
 
 Events are reports of web sites (River's data set Phishing). `seqbayes run` learns the share of
-phishing sites for each kind of certificate. It is killed in the middle; entries that it had read
+phishing sites for each kind of certificate. It is killed partway through; entries that it had read
 but not committed are still pending, and are delivered again.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from _servers import RedisServer
 from _shared import Screen
-from _streams import Runner, present, survive, tell
+from _streams import Runner, print_results, run_demo, run_with_crash
 from river import datasets
 
 from seqbayes import Beta
@@ -57,7 +57,7 @@ def show(screen: Screen, directory: Path) -> None:
             parts.append(len(records))
             server.publish("sites", records)
 
-        survive(runner, events(), publish)
+        run_with_crash(runner, events(), publish)
         with server.client() as client:
             (group,) = client.xinfo_groups("sites")
     finally:
@@ -68,12 +68,12 @@ def show(screen: Screen, directory: Path) -> None:
         f" is killed (kill -9). Then {third} more are added, and it is started again. At the end,"
         f" {group['pending']} entries are pending."
     )
-    tell(screen, BELIEF, "share of phishing", events(), runner.states("phishing"))
+    print_results(screen, BELIEF, "share of phishing", events(), runner.states("phishing"))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, show, RedisServer, arguments)
+    return run_demo(__doc__, show, RedisServer, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _shared import Screen, curve, present
+from _shared import Screen, curve, run_demo
 
 from seqbayes import Dirichlet, Explanation
 from seqbayes.datasets import walk_in_the_park
@@ -50,7 +50,7 @@ def batch() -> Dirichlet:
     return belief
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the three single steps and the batch."""
     belief, steps = one_by_one()
     whole = batch()
@@ -120,7 +120,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

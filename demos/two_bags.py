@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes.console.palette import RULE
 from seqbayes.predictive import Categorical
@@ -58,7 +58,7 @@ def hypotheses() -> list[Hypothesis]:
     ]
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the table of both hypotheses."""
     both = hypotheses()
     screen.table(
@@ -109,7 +109,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _shared import Screen, present
+from _shared import Screen, run_demo
 
 from seqbayes import Beta, Dirichlet
 from seqbayes.console.palette import COIN, RULE
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SETS = ("HTTTHHTHTH", "HHHHTHHHHH", "HTHHHHHTHH", "HTHTTTHHTT", "THHHTHHHTH")
-NOTED = "BAABA"
+LABELS = "BAABA"
 HEADS = [tosses.count("H") for tosses in SETS]
 START = (0.6, 0.5)
 
@@ -31,10 +31,10 @@ def coin(a: float = 1.0, b: float = 1.0) -> Beta:
     return Beta(a, b, likelihood=Binomial(trials=10))
 
 
-def noted() -> dict[str, Beta]:
+def labelled_beliefs() -> dict[str, Beta]:
     """Return the beliefs about both coins with known labels."""
     coins = {"A": coin(), "B": coin()}
-    for name, heads in zip(NOTED, HEADS, strict=True):
+    for name, heads in zip(LABELS, HEADS, strict=True):
         coins[name].learn_one(heads)
     return coins
 
@@ -53,7 +53,7 @@ def em(
     )
 
 
-def divide(step: Iteration) -> list[list[float]]:
+def divide_tosses(step: Iteration) -> list[list[float]]:
     """Return the responsibility of each coin for every set, and its share of heads and tails."""
     return [
         [number for r in shares for number in (r, r * heads, r * (10 - heads))]
@@ -73,22 +73,22 @@ def variants() -> dict[str, Iteration]:
     }
 
 
-def painted(name: str, text: str) -> str:
+def coloured(name: str, text: str) -> str:
     """Return markup in the colour of a coin."""
     return f"[{COIN[name]}]{text}[/]"
 
 
-def tell(screen: Screen) -> None:
+def print_results(screen: Screen) -> None:
     """Print the case with labels, the first iteration in detail, and all iterations."""
-    tell_noted(screen)
+    print_labelled(screen)
     trace = em()
-    tell_e_step(screen, trace[0])
-    tell_m_step(screen, trace)
+    print_e_step(screen, trace[0])
+    print_m_step(screen, trace)
     screen.table(
         [
             "iteration",
-            painted("A", "coin A"),
-            painted("B", "coin B"),
+            coloured("A", "coin A"),
+            coloured("B", "coin B"),
             "[evidence]log likelihood[/]",
         ],
         [
@@ -101,10 +101,10 @@ def tell(screen: Screen) -> None:
     assigned = "".join("A" if share > 0.5 else "B" for share in shares)
     screen.say(
         f"The responsibilities of coin A are {found}. The most probable coins are {assigned}; the"
-        f" true ones are {NOTED}."
+        f" true ones are {LABELS}."
     )
     screen.table(
-        ["<result of EM", painted("A", "coin A"), painted("B", "coin B"), "A picked"],
+        ["<result of EM", coloured("A", "coin A"), coloured("B", "coin B"), "A picked"],
         [
             [name, *(f"{theta:.6f}" for theta in step.parameters), f"{step.weights[0]:.6f}"]
             for name, step in variants().items()
@@ -116,20 +116,20 @@ def tell(screen: Screen) -> None:
     )
 
 
-def tell_noted(screen: Screen) -> None:
+def print_labelled(screen: Screen) -> None:
     """Print the estimates with known labels."""
-    sets = ", ".join(f"{name} {tosses}" for name, tosses in zip(NOTED, SETS, strict=True))
+    sets = ", ".join(f"{name} {tosses}" for name, tosses in zip(LABELS, SETS, strict=True))
     screen.say(f"With labels: {sets}.")
     rows = []
-    for name, belief in noted().items():
+    for name, belief in labelled_beliefs().items():
         heads, tails = belief.posterior.alpha - 1.0, belief.posterior.beta - 1.0
         rows.append(
-            [painted(name, f"coin {name}"), f"{heads:g}", f"{tails:g}", f"{belief.mle:.2f}"]
+            [coloured(name, f"coin {name}"), f"{heads:g}", f"{tails:g}", f"{belief.mle:.2f}"]
         )
     screen.table(["<", "heads", "tails", "[likelihood]MLE[/]"], rows)
 
 
-def tell_e_step(screen: Screen, step: Iteration) -> None:
+def print_e_step(screen: Screen, step: Iteration) -> None:
     """Print the E-step as a table with its sums."""
     a, b = step.parameters
     screen.say(
@@ -138,23 +138,23 @@ def tell_e_step(screen: Screen, step: Iteration) -> None:
         " divided accordingly."
     )
     head = [
-        painted(name, column)
+        coloured(name, column)
         for name in "AB"
         for column in (f"P({name})", f"{name} heads", f"{name} tails")
     ]
     rows = [
         [tosses, *(f"{number:.{2 if i % 3 == 0 else 1}f}" for i, number in enumerate(numbers))]
-        for tosses, numbers in zip(SETS, divide(step), strict=True)
+        for tosses, numbers in zip(SETS, divide_tosses(step), strict=True)
     ]
     sums = [f"{part:.1f}" for counts in step.counts for part in counts]
     rows.append(["sum", "", *sums[:2], "", *sums[2:]])
     screen.table(["<tosses", *head], rows)
 
 
-def tell_m_step(screen: Screen, trace: Trace) -> None:
+def print_m_step(screen: Screen, trace: Trace) -> None:
     """Print the divisions of the first M-step."""
     divisions = [
-        painted(name, f"{counts.a:.1f} / ({counts.a:.1f} + {counts.b:.1f}) = {theta:.2f}")
+        coloured(name, f"{counts.a:.1f} / ({counts.a:.1f} + {counts.b:.1f}) = {theta:.2f}")
         for name, counts, theta in zip("AB", trace[0].counts, trace[1].parameters, strict=True)
     ]
     screen.say(
@@ -195,7 +195,7 @@ def figure(canvas: Figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo."""
-    return present(__doc__, tell, figure, arguments)
+    return run_demo(__doc__, print_results, figure, arguments)
 
 
 if __name__ == "__main__":

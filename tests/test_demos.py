@@ -163,7 +163,7 @@ def test_priors_wash_out_moments():
     module = demo("priors_wash_out")
     eaten = module.stream()
     assert {colour: eaten.count(colour) for colour in MADISON} == MADISON
-    story = module.moments()
+    story = module.snapshots()
     assert [m.n for m in story] == [0, 1, 3, 10, 30, 100, 300, 1000, 2620, 26_200, 262_000]
     for m in story:
         counts = MADISON
@@ -180,7 +180,7 @@ def test_priors_wash_out_moments():
 
 
 def test_priors_wash_out():
-    story = demo("priors_wash_out").moments()
+    story = demo("priors_wash_out").snapshots()
     for measure in ("predictions", "beliefs"):
         distances = [getattr(m, measure) for m in story]
         assert distances == sorted(distances, reverse=True)
@@ -285,12 +285,12 @@ def test_red_runs_low_print():
 
 def test_bags_of_110_percent_are_refused():
     module = demo("bags_of_110_percent")
-    assert "sum to 1.10" in module.refusal()
+    assert "sum to 1.10" in module.error_message()
     assert "sum to 1.10" in output("bags_of_110_percent")
 
 
 def test_bags_of_110_percent_corrections():
-    found = demo("bags_of_110_percent").repairs()
+    found = demo("bags_of_110_percent").corrections()
     assert len(found) == 5
     for prior in found.values():
         assert sum(prior.mean.values()) == pytest.approx(1, rel=1e-12)
@@ -306,7 +306,7 @@ def test_bags_of_110_percent_corrections():
 
 PEAKS = {
     "probability of heads": [7 / 10],
-    "probability, by waiting": [4 / 10],
+    "success, from waiting times": [4 / 10],
     "shares of colours": [3 / 6, 2 / 6, 1 / 6],
     "rate of red in a bag": [108 / 4],
     "rate of waiting times": [3 / 3.5],
@@ -446,8 +446,8 @@ def test_output_is_the_same_without_colours(name, capsys, monkeypatch):
 
 def test_narrow_screens_truncate_nothing(capsys, monkeypatch):
     module, shared = demo("red_runs_low"), demo("_shared")
-    monkeypatch.setattr(shared, "_IN_A_PIPE", 30)
-    assert shared.present("Narrow.", module.tell, module.figure, []) == 0
+    monkeypatch.setattr(shared, "_PIPE_WIDTH", 30)
+    assert shared.run_demo("Narrow.", module.print_results, module.figure, []) == 0
     narrow = capsys.readouterr().out
     assert "…" not in narrow
     assert max(map(len, narrow.splitlines())) <= 30

@@ -80,7 +80,7 @@ def by_hand(start, a=1, dirichlet=None, iterations=500):
 def test_coins_with_known_labels():
     module = importlib.import_module("two_coins")
     assert module.HEADS == HEADS
-    coins = module.noted()
+    coins = module.labelled_beliefs()
     assert {name: coin.mle for name, coin in coins.items()} == {"A": 0.8, "B": 0.45}
     assert row("two_coins", "coin A") == ["24", "6", "0.80"]
     assert row("two_coins", "coin B") == ["9", "11", "0.45"]
@@ -88,7 +88,7 @@ def test_coins_with_known_labels():
 
 def test_e_step():
     module = importlib.import_module("two_coins")
-    table = module.divide(module.em()[0])
+    table = module.divide_tosses(module.em()[0])
     assert table[0] == pytest.approx(
         [0.449149, 2.245745, 2.245745, 0.550851, 2.754255, 2.754255], abs=5e-7
     )
@@ -264,7 +264,7 @@ def test_responsibilities_for_a_point_with_a_missing_coordinate():
 
 def test_the_number_of_clusters_is_found():
     module = importlib.import_module("how_many")
-    rivals, scores = module.side_by_side()
+    rivals, scores = module.compare_mixtures()
     assert rivals.best == 2
     assert scores[-1].tolist() == list(rivals.log_scores.values())
     best = max(rivals.log_scores.values())
@@ -273,8 +273,14 @@ def test_the_number_of_clusters_is_found():
     for k, score in rivals.log_scores.items():
         share = likelihoods[k] / math.fsum(likelihoods.values())
         assert f" {k} {score:.2f} {score - best:+.2f} {share:.4f} " in printed
-    mixture, stops = module.process()
-    assert len(mixture.names) == len(module.PLACES)
-    assert [len(stop.names) for stop in stops if stop.n % module.EACH == 0] == [1, 2, 3, 4, 5]
-    called = {mixture.predict_one(place) for place in module.PLACES.tolist()}
+    mixture, stops = module.fit_process()
+    assert len(mixture.names) == len(module.CENTRES)
+    assert [len(stop.names) for stop in stops if stop.n % module.POINTS_PER_CLUSTER == 0] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    called = {mixture.predict_one(place) for place in module.CENTRES.tolist()}
     assert called == set(mixture.names)

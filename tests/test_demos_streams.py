@@ -92,7 +92,7 @@ def test_every_event_counts_once(name):
     said = " ".join(output(name).split())
     total = sum(map(len, groups.values()))
     assert f"{total:,} events, each counted exactly once" in said
-    assert "every state is identical to the last bit to that" in said
+    assert "every state is bit-for-bit identical to that" in said
     page = PAGE.read_text(encoding="utf-8")
     (shown,) = re.findall(
         rf"^```console\n\$ python demos/{name}\.py\n(.*?)^```$", page, re.M | re.S

@@ -100,7 +100,7 @@ def test_sum_merges(case):
     [
         (lambda: sb.Beta(likelihood=Binomial), r"write Binomial\(\), from seqbayes.likelihoods"),
         (lambda: sb.Beta(likelihood="binomial"), r"write Binomial\(\)"),
-        (lambda: sb.Beta(likelihood="poisson"), "goes with Bernoulli, Binomial"),
+        (lambda: sb.Beta(likelihood="poisson"), "supports the likelihoods Bernoulli, Binomial"),
         (lambda: sb.Dirichlet(3), r"write Dirichlet\(\[1, 1, 1\]\)"),
         (lambda: sb.Dirichlet(["red", "green"]), r"write Dirichlet.flat\(\['red', 'green'\]\)"),
         (lambda: sb.Dirichlet("red"), "expected concentrations by label"),

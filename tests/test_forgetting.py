@@ -219,11 +219,11 @@ def test_refused_observations_change_nothing(x, w, t):
 def test_invalid_half_lives_are_refused():
     with pytest.raises(PriorError, match="half_life"):
         Decayed(Beta(), half_life=0.0)
-    with pytest.raises(PriorError, match="'events' or 'time'"):
+    with pytest.raises(PriorError, match="by='events' or by='time'"):
         Decayed(Beta(), half_life=1.0, by="days")
-    with pytest.raises(PriorError, match="expected a state"):
+    with pytest.raises(PriorError, match="expected a State"):
         Decayed(3, half_life=1.0)
-    with pytest.raises(ObservationError, match="takes no times"):
+    with pytest.raises(ObservationError, match="does not accept a time"):
         Decayed(Beta(), half_life=1.0).learn_one(True, t=3.0)
     with pytest.raises(AttributeError):
         Decayed(Beta(), half_life=1.0).update(True)

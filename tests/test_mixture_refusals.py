@@ -42,7 +42,7 @@ EYE = [[1.0, 0.0], [0.0, 1.0]]
         (PLANE, ([0.0, math.nan], EYE), "finite"),
         (PLANE, ([0.0], EYE), "a mean of 2 numbers"),
         (LABELS, {"a": 1.0}, "shares of 'a', 'b'"),
-        (LABELS, [0.5, 0.9], "these sum to 1.40"),
+        (LABELS, [0.5, 0.9], "but they sum to 1.40"),
     ],
 )
 def test_an_invalid_start_is_refused(prior, theta, reason):

@@ -341,7 +341,7 @@ def test_vectors_are_learned_as_arrays():
     [
         ({}, "at least one field"),
         ({"colour": [1]}, "unknown field 'colour'"),
-        ({"wait": [1.0], "page": ["a", "b"]}, "one length, got {'wait': 1, 'page': 2}"),
+        ({"wait": [1.0], "page": ["a", "b"]}, "equal length, got {'wait': 1, 'page': 2}"),
         ({"wait": [1.0, math.nan]}, "field 'wait': .* got nan at position 1"),
         ({"wait": 1.0}, "expected many observations"),
         (np.ones((2, 4)), r"expected 3 columns, got shape \(2, 4\)"),
@@ -503,7 +503,7 @@ def test_names_of_any_kind_survive():
     read = through_json(state)
     assert read == state
     assert list(map(repr, read.fields)) == list(map(repr, state.fields))
-    with pytest.raises(PriorError, match="no JSON form"):
+    with pytest.raises(PriorError, match="cannot be represented as JSON"):
         Product({frozenset("a"): Beta()}).to_dict()
 
 

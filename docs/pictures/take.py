@@ -1,4 +1,4 @@
-"""Take the pictures of the page: a shop that is visited, in Debian's Chromium.
+"""Take the screenshots of the page for the documentation: visits of a shop, in Debian's Chromium.
 
 Run it with Pillow and the extras `dashboard` and `test` installed; it takes two minutes.
 """
@@ -53,18 +53,18 @@ field = "page"
 def visit(rng: random.Random) -> dict[str, object]:
     """Return what one visitor does."""
     variant = rng.choice(list(VARIANTS))
-    hurried = rng.random() < 0.6
+    quick = rng.random() < 0.6
     return {
         "variant": variant,
         "bought": rng.random() < VARIANTS[variant],
-        "seconds": round(rng.gauss(35, 9) if hurried else rng.gauss(120, 22), 1),
+        "seconds": round(rng.gauss(35, 9) if quick else rng.gauss(120, 22), 1),
         "items": sum(rng.random() < 0.3 for _ in range(9)),
         "page": rng.choices(list(PAGES), list(PAGES.values()))[0],
     }
 
 
 def feed(path: Path, done: threading.Event) -> None:
-    """Let visitors come, thirty a second, until all is done."""
+    """Append about thirty visitor events per second until `done` is set."""
     rng = random.Random(1796)
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(visit(rng)) + "\n" for _ in range(1500))
@@ -73,37 +73,37 @@ def feed(path: Path, done: threading.Event) -> None:
             file.flush()
 
 
-def shoot(page: Page, name: str) -> None:
-    """Take a picture of a page in 256 colours, and close the page."""
+def save_screenshot(page: Page, name: str) -> None:
+    """Save a screenshot of a page with 256 colours, and close the page."""
     path = HERE / f"{name}.png"
     page.screenshot(path=path)
     page.close()
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
-def take(browser: Browser, url: str) -> None:
-    """Take the pictures."""
+def take_screenshots(browser: Browser, url: str) -> None:
+    """Take the screenshots."""
     page = browser.new_page(viewport=SIZE)
     page.goto(url)
     page.wait_for_selector(".card")
-    time.sleep(60.0)  # until there is a past to be seen
-    shoot(page, "dashboard")
+    time.sleep(60.0)  # wait until there is enough history to show
+    save_screenshot(page, "dashboard")
     page = browser.new_page(viewport=SIZE, color_scheme="dark")
     page.goto(f"{url}beliefs/conversion/%5B%22video%22%5D")
     page.get_by_text("Observed").first.wait_for()
     time.sleep(3.0)
-    shoot(page, "belief")
+    save_screenshot(page, "belief")
     page = browser.new_page(viewport={**SIZE, "height": 1250})
     page.goto(f"{url}replay/mms")
     page.get_by_role("button", name="Play").click()
     time.sleep(7.0)
     page.get_by_role("button", name="Pause").click()
     time.sleep(1.0)
-    shoot(page, "candies")
+    save_screenshot(page, "candies")
 
 
 def main() -> None:
-    """Start shop, server and browser, and end them."""
+    """Start the event feeder, the server and the browser, and stop them afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "seqbayes.toml").write_text(CONFIG, encoding="utf-8")
         Path(folder, "events.jsonl").touch()
@@ -114,12 +114,14 @@ def main() -> None:
         try:
             feeder.start()
             assert server.stderr is not None
-            said = iter(server.stderr)
-            url = next(found[0] for line in said if (found := re.search(r"http://\S+/", line)))
+            stderr_lines = iter(server.stderr)
+            url = next(
+                found[0] for line in stderr_lines if (found := re.search(r"http://\S+/", line))
+            )
             with sync_playwright() as playwright:
                 launch = playwright.chromium.launch
                 browser = launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-                take(browser, url)
+                take_screenshots(browser, url)
                 browser.close()
         finally:
             done.set()

@@ -14,21 +14,20 @@ BetaHyperparameters(alpha=3.0, beta=2.0)
 
 States
     Beta, Gamma, Normal, NormalInverseGamma, NormalInverseWishart, Dirichlet, DirichletProcess and
-    Product. Each has `learn_one`, `learn_many`, `unlearn_one`, `merge`, `forget`, `predict_one`,
-    `log_predictive`, `posterior`, `interval`, `mle`, `map`, `log_evidence`, `explain` and
-    `to_dict`; see ``help(seqbayes.Beta)``.
+    Product. Every state has `learn_one`, `learn_many`, `unlearn_one`, `merge`, `forget`,
+    `predict_one`, `log_predictive`, `posterior`, `interval`, `mle`, `map`, `log_evidence`,
+    `explain` and `to_dict`; see ``help(seqbayes.Beta)``.
 Decayed
     A state that forgets old data with a half-life.
 
 Modules
-    likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))``
-    mixture      mixtures fitted by EM, learned online, and the number of their components
-    river        classifiers, regressors and anomaly detectors on feature dictionaries
-    sklearn      mixtures with the interface of scikit-learn
-    stream       durable beliefs on files, queues and databases: Pipeline, run, show, predict
-    bandit       choose between arms by their rewards
-    compare      which of several beliefs is best, and what a wrong choice costs
-    datasets     the data of the examples
+    likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))`` mixture
+    mixtures fitted by EM, learned online, and the number of their components river
+    classifiers, regressors and anomaly detectors on feature dictionaries sklearn      mixtures with
+    the interface of scikit-learn stream       durable beliefs on files, queues and databases:
+    Pipeline, run, show, predict bandit       choose between arms by their rewards compare
+    which of several beliefs is best, and the expected loss of a wrong choice datasets     the data
+    of the examples
 
 The command line has a verb for each task: ``seqbayes --help``. Errors derive from `SeqbayesError`;
 invalid observations and priors are also ValueErrors.
@@ -92,9 +91,9 @@ __all__ = [
     "stream",
 ]
 
-# Imported on first use: the command line's help and completion need none of it.
+# Imported on first use, so that the command line's help and completion start quickly.
 _MODULES = ("bandit", "compare", "datasets", "likelihoods", "mixture", "river", "sklearn", "stream")
-_HOMES = {
+_MODULE_OF = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",
     "State": "seqbayes.state",
@@ -106,7 +105,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in __all__:
-        found = getattr(import_module(_HOMES.get(name, "seqbayes.families")), name)
+        found = getattr(import_module(_MODULE_OF.get(name, "seqbayes.families")), name)
         globals()[name] = found
         return found
     from seqbayes.misplaced import missing

@@ -1,15 +1,15 @@
 """Replacements for the names of Cython's pure-Python mode, for modules that run uncompiled.
 
 Cython is needed to build seqbayes, not to run it. Modules that can be compiled import the real
-``cython`` when it is there and this module otherwise::
+``cython`` if it is installed, and this module otherwise::
 
     try:
         import cython
     except ImportError:
         from seqbayes import _cython as cython
 
-In a compiled class a declared number starts at 0. An uncompiled one has no storage for it, so
-``__init__`` sets every field.
+In a compiled class, a declared number starts at 0. In an uncompiled class it does not exist until
+it is set, so ``__init__`` sets every field.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ T = TypeVar("T")
 compiled = False
 
 
-class _Nothing:
-    """A decorator that changes nothing; also the result of a decorator's arguments."""
+class _NoOperation:
+    """A decorator that returns its argument unchanged."""
 
     def __call__(self, decorated: T) -> T:
         return decorated
 
 
-def _directive(*arguments: Any, **keywords: Any) -> _Nothing:
-    """Take the arguments of a decorator and return one that changes nothing."""
-    return _Nothing()
+def _directive(*arguments: Any, **keywords: Any) -> _NoOperation:
+    """Ignore the arguments of a decorator factory, and return a decorator that changes nothing."""
+    return _NoOperation()
 
 
-cclass = cfunc = ccall = final = inline = _Nothing()
+cclass = cfunc = ccall = final = inline = _NoOperation()
 annotation_typing = binding = boundscheck = cdivision = _directive
 exceptval = freelist = infer_types = initializedcheck = _directive
 locals = nonecheck = returns = wraparound = _directive  # noqa: A001 - Cython's name
 
 
 class _CType:
-    """A C type: a conversion when called, and itself again when indexed for an array of it."""
+    """A C type: a call converts a value; indexing (for an array type) returns the type itself."""
 
     def __init__(self, convert: Callable[..., Any]) -> None:
         self._convert = convert
@@ -60,11 +60,11 @@ int = longlong = Py_ssize_t = size_t = _CType(builtins.int)  # noqa: A001 - Cyth
 
 
 def void() -> None:
-    """Stand for the return type of a function that returns nothing."""
+    """Stand in for the C return type `void`."""
 
 
 def pointer(base: Any) -> _CType:
-    """Stand for the type of a pointer to `base`, which needs compilation to be used."""
+    """Stand in for the type of a pointer to `base`; pointers are usable only in compiled code."""
     return _CType(base)
 
 

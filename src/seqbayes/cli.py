@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv
-        Arguments without the program's name; those of the process by default.
+        Arguments without the program name; by default those of the process.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except (SeqbayesError, OSError) as error:
         streams.discard_output()
-        sys.stderr.write(f"{prefix}: {_line(error)}\n")
+        sys.stderr.write(f"{prefix}: {_one_line(error)}\n")
         return USAGE_ERROR
     return status
 
@@ -54,7 +54,7 @@ def _run(arguments: list[str], name: str) -> int:
     try:
         args = parser.parse_args(arguments)
     finally:
-        sys.stdout.flush()  # the help, while errors are still reported
+        sys.stdout.flush()  # flush the help here, so that output errors are still reported
     if args.command is None:
         parser.error("no command given; see seqbayes --help")
     module = importlib.import_module(COMMANDS[args.command].module)
@@ -66,7 +66,7 @@ def _run(arguments: list[str], name: str) -> int:
     return status
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         output = error.errno in (errno.EBADF, errno.ENOSPC)
         where = error.filename or ("standard output" if output else "")

@@ -1,4 +1,4 @@
-"""Find priors from a mean with its strength, an interval, or proportions."""
+"""Find priors from a mean and its weight, an interval, or proportions."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ def check_proportions(proportions: Mapping[Any, float]) -> dict[Any, float]:
     Raises
     ------
     PriorError
-        If a proportion is negative or not a number, or the sum is not 1; the message gives it.
+        If a proportion is negative or not a number, or the sum is not 1; the message includes the
+        sum.
 
     Examples
     --------
     >>> check_proportions({"red": 0.3, "green": 0.2, "blue": 0.25, "yellow": 0.35})
     Traceback (most recent call last):
-    seqbayes.errors.PriorError: proportions must sum to 1, these sum to 1.10
+    seqbayes.errors.PriorError: proportions must sum to 1, but they sum to 1.10
     """
     if not proportions or not hasattr(proportions, "items"):
         raise PriorError(f"expected a mapping of labels to proportions, got {proportions!r}")
@@ -51,7 +52,7 @@ def check_proportions(proportions: Mapping[Any, float]) -> dict[Any, float]:
     total = math.fsum(shares.values())
     if abs(total - 1.0) > 1e-9:
         shown = f"{total:.2f}" if abs(total - 1.0) >= 0.005 else f"{total:.12g}"
-        raise PriorError(f"proportions must sum to 1, these sum to {shown}")
+        raise PriorError(f"proportions must sum to 1, but they sum to {shown}")
     return shares
 
 
@@ -69,7 +70,7 @@ def check_tail(level: float) -> float:
 def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
     """Return shape and rate of the gamma distribution with this equal-tailed interval.
 
-    The ratio of the ends determines the shape, and their size then the rate.
+    The ratio of the ends determines the shape; their size then determines the rate.
 
     Raises
     ------
@@ -81,20 +82,22 @@ def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
     tail = check_tail(level)
     width = math.log1p((high - low) / low) if high < 2.0 * low else math.log(high) - math.log(low)
 
-    def excess(log_shape: float) -> float:
+    def log_ratio(log_shape: float) -> float:
         return math.log(_gamma_interval(math.exp(log_shape), tail)[1] / width)
 
-    shape = math.exp(brentq(excess, -16.0, 80.0, xtol=1e-14, rtol=1e-14))
+    shape = math.exp(brentq(log_ratio, -16.0, 80.0, xtol=1e-14, rtol=1e-14))
     log_rate = _gamma_interval(shape, tail)[0] - math.log(low)
     if not -_LARGEST_LOG < log_rate < _LARGEST_LOG:
-        raise PriorError(f"no gamma distribution has {level:g} between {low!r} and {high!r}")
+        raise PriorError(
+            f"no gamma distribution has probability {level:g} between {low!r} and {high!r}"
+        )
     return shape, math.exp(log_rate)
 
 
 def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
     """Return the logarithm of the lower quantile for a rate of 1, and the width of the interval.
 
-    The width is that of the logarithm.
+    The width is measured on the log scale.
     """
     if shape > _NORMAL_SHAPE:
         deviation = -float(sc.ndtri(tail)) / math.sqrt(shape)
@@ -103,7 +106,7 @@ def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
     low, high = distribution.ppf(tail), distribution.isf(tail)
     if low > _TINY:
         return math.log(low), math.log1p((high - low) / low)
-    # close to 0 the distribution function is a power
+    # close to 0, the cdf is proportional to a power of x
     lower, upper = ((math.log(p) + math.lgamma(shape + 1.0)) / shape for p in (tail, 1.0 - tail))
     return lower, (math.log(high) if high > _TINY else upper) - lower
 
@@ -111,8 +114,8 @@ def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
 def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     """Return alpha and beta of the beta distribution with this equal-tailed interval.
 
-    The log odds of its mean, in units of their spread, and the logarithm of alpha + beta are found,
-    so that the equations are well scaled for intervals of any width.
+    Solves for the log odds of the mean, scaled by their spread, and for log(alpha + beta). This
+    keeps the equations well scaled for intervals of any width.
 
     Raises
     ------
@@ -127,12 +130,12 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     spread = (high - low) / (low * (1.0 - high)) / (1.0 + (high - low) / low)
     spread = min(ends[1] - ends[0], spread) / (-2.0 * score)
 
-    def parameters(unknown: Any) -> tuple[float, float]:
-        odds, strength = centre + unknown[0] * spread, math.exp(min(unknown[1], 600.0))
+    def parameters(unknowns: Any) -> tuple[float, float]:
+        odds, strength = centre + unknowns[0] * spread, math.exp(min(unknowns[1], 600.0))
         return float(strength * sc.expit(odds)), float(strength * sc.expit(-odds))
 
-    def error_of(unknown: Any) -> Any:
-        distribution = distributions.Beta(*parameters(unknown))
+    def residuals(unknowns: Any) -> Any:
+        distribution = distributions.Beta(*parameters(unknowns))
         tails = [distribution.logcdf(low), distribution.logsf(high)]
         return sc.ndtri_exp(np.array(tails)) - score
 
@@ -140,15 +143,15 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     variance = sc.expit(centre) * sc.expit(-centre)
     strength = math.log(max(1.0 / (variance * spread**2), 0.1))
     starts = [[0.0, strength], [0.0, 0.0], [0.0, -3.0]]
-    # a distribution function that is a power close to 0, or to 1
+    # starting values for a cdf that is a power close to 0, or close to 1
     power = 2.0 * math.log(2.0 * tail) / (ends[0] - ends[1])
     for other in (0.3, 1.0, 5.0, 0.1):
         for odds in (math.log(power / other), math.log(other / power)):
             starts.append([(odds - centre) / spread, math.log(power + other)])
     for start in starts:
         with np.errstate(all="ignore"):
-            found = root(error_of, start, method="hybr", options={"xtol": 1e-13})
-            error = np.max(np.abs(error_of(found.x)))
+            found = root(residuals, start, method="hybr", options={"xtol": 1e-13})
+            error = np.max(np.abs(residuals(found.x)))
         if error < 1e-7:
             return parameters(found.x)
-    raise PriorError(f"no beta distribution has {level:g} between {low!r} and {high!r}")
+    raise PriorError(f"no beta distribution has probability {level:g} between {low!r} and {high!r}")

@@ -24,4 +24,4 @@ class MergeError(SeqbayesError):
 
 
 class SourceError(SeqbayesError):
-    """A source of events cannot be read, or not from the position where reading should resume."""
+    """A source of events cannot be read, or cannot be read from the position at which to resume."""

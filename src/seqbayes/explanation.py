@@ -1,4 +1,4 @@
-"""One step of Bayes' rule in numbers, and short texts of hyperparameters."""
+"""One application of Bayes' rule in numbers, and short descriptions of hyperparameters."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from seqbayes.typevars import E, H
 
 
 class Explanation(NamedTuple, Generic[H, E]):
-    """One step of Bayes' rule in numbers: ``posterior = prior * likelihood / evidence``.
+    """One application of Bayes' rule: ``posterior = prior * likelihood / evidence``.
 
     `prior` and `posterior` are densities of the parameter at the value `at`, `likelihood` is the
     density of `x` given that value, `evidence` the predictive density of `x`; `before` and `after`
-    are the hyperparameters. With `log` the four numbers are logarithms.
+    are the hyperparameters. If `log` is true, the four numbers are logarithms.
     """
 
     x: Any
@@ -34,7 +34,7 @@ class Explanation(NamedTuple, Generic[H, E]):
     log: bool = False
 
     def exponentiated(self) -> Explanation[H, E]:
-        """Return the step in densities, given one in logarithms."""
+        """Return the terms as densities, if they are logarithms."""
         return self._replace(
             prior=exponential(self.prior),
             likelihood=exponential(self.likelihood),
@@ -56,7 +56,7 @@ class Explanation(NamedTuple, Generic[H, E]):
 
 
 def default_value(after: Any) -> Any:
-    """Return the parameter value at which a step is explained, unless another is given.
+    """Return the default parameter value at which Bayes' rule is evaluated.
 
     At the mean after the observation, prior and posterior densities differ; at the mean before it,
     they may be equal.
@@ -66,44 +66,49 @@ def default_value(after: Any) -> Any:
 
 
 def check_value(belief: Any, at: Any) -> None:
-    """Refuse a parameter value outside the range of the parameter.
+    """Raise an error if a parameter value is outside the range of the parameter.
 
     Raises
     ------
     PriorError
-        If the value is not in the closed support, or not a number.
+        If the value is not a number in the closed support.
     """
     if isinstance(belief, Distribution):
         low, high = belief.support
         if not low <= check_parameter("at", at, -math.inf) <= high:
             raise PriorError(
-                f"expected a parameter value from {low:g} to {high:g} as at, got {at!r}"
+                f"expected at to be a parameter value from {low:g} to {high:g}, got {at!r}"
             )
     elif not belief.logpdf(at) > -math.inf:
-        raise PriorError(f"expected a value in the range of the parameters as at, got {at!r}")
+        raise PriorError(f"expected at to be in the range of the parameters, got {at!r}")
 
 
 def _is_finite(estimate: Any) -> bool:
-    """Whether an estimate, or each component of one, exists and is finite."""
+    """Whether an estimate, and each of its components, exists and is finite."""
     if isinstance(estimate, Mapping):
         estimate = tuple(estimate.values())
     values = estimate if isinstance(estimate, tuple) else (estimate,)
     return all(value is not None and bool(np.isfinite(value).all()) for value in values)
 
 
-def brief(hyperparameters: Any) -> str:
+def format_hyperparameters(hyperparameters: Any) -> str:
     """Return hyperparameters as a short text."""
     name = type(hyperparameters).__name__.removesuffix("Hyperparameters")
     values = []
     for value in hyperparameters:
         if isinstance(value, Mapping):
             if any(isinstance(item, tuple) for item in value.values()):
-                shown = ", ".join(f"{key}: {brief(item)}" for key, item in list(value.items())[:8])
+                shown = ", ".join(
+                    f"{key}: {format_hyperparameters(item)}"
+                    for key, item in list(value.items())[:8]
+                )
                 values.append(f"{shown}{', …' if len(value) > 8 else ''}")
                 continue
             value = list(value.values())
         if isinstance(value, np.ndarray) and value.ndim == 2:
-            value = value[np.tril_indices(len(value))]  # symmetric: by rows, up to the diagonal
+            value = value[
+                np.tril_indices(len(value))
+            ]  # a symmetric matrix: the lower triangle by rows
         if isinstance(value, (list, np.ndarray)):
             shown = ", ".join(f"{item:.6g}" for item in value[:8])
             values.append(f"[{shown}{', …' if len(value) > 8 else ''}]")

@@ -33,7 +33,7 @@ def missing_extra(feature: str, package: str, extra: str) -> SeqbayesError:
 def install_command(extra: str) -> str:
     """Return a shell command that installs an extra into the running environment.
 
-    It refers to where seqbayes was installed from, and works in environments without pip.
+    The command installs from the same location as seqbayes, and works in environments without pip.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def install_command(extra: str) -> str:
 
 
 class _Source:
-    """Where this distribution was installed from: a directory, a URL or a package index."""
+    """The location from which this distribution was installed: a directory or a package index."""
 
     def __init__(self, name: str = "seqbayes", editable: bool = False) -> None:
         self.name = name
@@ -69,8 +69,8 @@ def _source() -> _Source:
 
 def _pip() -> str:
     """Return the command that runs pip for this interpreter."""
-    here = os.path.relpath(sys.executable)
-    python = shlex.quote(sys.executable if here.startswith("..") else here)
+    relative = os.path.relpath(sys.executable)
+    python = shlex.quote(sys.executable if relative.startswith("..") else relative)
     if importlib.util.find_spec("pip") is not None:
         return f"{python} -m pip install"
     found = shutil.which("python3")

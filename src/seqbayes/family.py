@@ -1,4 +1,4 @@
-"""The former place of a name that pickles of earlier versions refer to."""
+"""Former location of a name, which pickles of earlier versions refer to."""
 
 from seqbayes.state import _restore
 

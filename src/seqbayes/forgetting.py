@@ -30,8 +30,8 @@ else:
     class _Answers(Model, Generic[H, E, I, X]):
         pass
 
-    # Attributes with a default in `Model` are answered by the state as of the clock, as are all
-    # that `Model` does not have (see `__getattr__`).
+    # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
+    # attributes that `Model` does not have (see `__getattr__`).
     for _name in (
         *("categories", "display_kind", "forecasts", "in_words", "log_evidence", "n_samples"),
         *("open_ended", "prior_share", "summary", "surprise", "vocabulary"),
@@ -52,9 +52,9 @@ class Decayed(_Answers[H, E, I, X]):
     state
         The prior and likelihood; it is cloned, never changed.
     half_life
-        In the unit of the event times, or in events; above zero.
+        The half-life, in the unit of the event times or in events; above zero.
     by
-        "events", or "time": then every observation is learned with its time.
+        "events" or "time". With "time", every observation is learned with its time.
 
     Raises
     ------
@@ -64,10 +64,10 @@ class Decayed(_Answers[H, E, I, X]):
 
     Notes
     -----
-    The sums are kept as of the whole half-life before the clock: observations enter with weights
-    between 1 and 2 (late ones less), and the sums are halved whenever the clock passes a whole
-    half-life. Remainders of floating-point division are exact, and so is halving, so that an
-    observation has the same weight, to the last bit, whenever it arrives.
+    The sums are stored relative to the last whole multiple of the half-life before the current
+    time: observations are added with weights between 1 and 2 (late ones less), and the sums are
+    halved whenever the clock passes a multiple of the half-life. Floating-point remainders and
+    halving are exact, so an observation has bit-for-bit the same weight no matter when it arrives.
 
     References
     ----------
@@ -81,7 +81,7 @@ class Decayed(_Answers[H, E, I, X]):
     >>> belief = Decayed(Beta(), half_life=60.0, by="time")
     >>> belief.learn_one(True, t=0.0)
     >>> belief.learn_one(False, t=120.0)
-    >>> belief.learn_one(True, t=60.0)               # late: half of it is forgotten already
+    >>> belief.learn_one(True, t=60.0)               # arrives late: it already counts only half
     >>> belief.posterior
     BetaHyperparameters(alpha=1.75, beta=2.0)
     >>> belief.as_of(240.0).posterior
@@ -92,9 +92,9 @@ class Decayed(_Answers[H, E, I, X]):
 
     def __init__(self, state: State[H, E, I, X], half_life: float, by: str = "events") -> None:
         if not isinstance(state, State):
-            raise PriorError(f"expected a state to forget by half-life, got {state!r}")
+            raise PriorError(f"expected a State, got {state!r}")
         if by not in _UNITS:
-            raise PriorError(f"expected a half-life by 'events' or 'time', got {by!r}")
+            raise PriorError(f"expected by='events' or by='time', got {by!r}")
         self.half_life = check_parameter("half_life", half_life)
         self.by = by
         self._state: State[H, E, I, X] = state.clone()
@@ -102,7 +102,7 @@ class Decayed(_Answers[H, E, I, X]):
         if reason is not None:
             raise PriorError(f"a {type(state).__name__} cannot forget by half-life: {reason}")
         self._clock = 0.0 if by == "events" else None
-        self._landmark = 0  # the whole half-lives as of which the sums are kept
+        self._landmark = 0  # the number of whole half-lives to which the sums refer
         self._now: State[H, E, I, X] | None = None
         self.likelihood = self._state.likelihood
         self.timed = by == "time"
@@ -113,31 +113,34 @@ class Decayed(_Answers[H, E, I, X]):
         return self._clock
 
     def _split(self, t: float) -> tuple[int, float]:
-        """Return the whole half-lives until `t`, and the growth of weights since then."""
+        """Return the whole half-lives before `t`, and the growth of weights since then."""
         whole, rest = divmod(t, self.half_life)
         if not abs(whole) < 2.0**52:
-            raise ObservationError(f"time {t!r} is too far from 0 for a half-life {self.half_life}")
+            raise ObservationError(
+                f"time {t!r} is too large relative to the half-life {self.half_life}"
+            )
         return int(whole), 2.0 ** (rest / self.half_life)
 
     def _time(self, t: Any) -> float:
         if self.by == "time":
             return as_real(t, "the time of the observation, a finite number")
         if t is not None:
-            raise ObservationError(f"a half-life in events takes no times, got {t!r}")
+            raise ObservationError(f"a half-life in events does not accept a time, got t={t!r}")
         assert self._clock is not None
         return self._clock + 1.0
 
     def learn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
-        """Absorb one observation.
+        """Learn one observation.
 
         Parameters
         ----------
         x
             The observation.
         w
-            Its weight when it was new, finite and >= 0.
+            Its weight before decay, finite and >= 0.
         t
-            Its time, where the half-life is one of time; it may be older than the clock.
+            Its time, if the half-life is in units of time; it may be earlier than the newest time
+            learned.
 
         Raises
         ------
@@ -155,7 +158,7 @@ class Decayed(_Answers[H, E, I, X]):
         self._tick(t)
 
     def _advance(self, whole: int, learn: Callable[[], None]) -> None:
-        """Learn in a newer half-life, after halving the earlier sums; undo that after an error."""
+        """Halve the existing sums for a later half-life, then learn; restore the sums on error."""
         before = self._state.statistics.dump()
         self._rescale(self._state, whole)
         try:
@@ -175,7 +178,7 @@ class Decayed(_Answers[H, E, I, X]):
         self._now = None
 
     def learn_many(self, xs: Iterable[Any], w: Any = None, t: Any = None) -> None:
-        """Absorb many observations at once, or none of them if one is invalid.
+        """Learn many observations at once; none of them is learned if one is invalid.
 
         Parameters
         ----------
@@ -184,7 +187,7 @@ class Decayed(_Answers[H, E, I, X]):
         w
             None, one weight for all, or n weights.
         t
-            Their n times, where the half-life is one of time.
+            Their n times, if the half-life is in units of time.
 
         Raises
         ------
@@ -203,11 +206,11 @@ class Decayed(_Answers[H, E, I, X]):
         weights = np.ldexp(
             2.0 ** (rest / self.half_life), np.maximum(whole - newest, -2000).astype(np.int64)
         )
-        own = arrays.weights(w, len(xs))
-        if own is not None:
-            weights = weights * own
-        seen = self._state.summarise(xs, weights)
-        self._advance(newest, lambda: self._state.statistics.merge(seen))
+        given_weights = arrays.weights(w, len(xs))
+        if given_weights is not None:
+            weights = weights * given_weights
+        batch = self._state.summarise(xs, weights)
+        self._advance(newest, lambda: self._state.statistics.merge(batch))
         self._tick(float(times.max()))
 
     def _times(self, t: Any, n: int) -> Any:
@@ -227,8 +230,8 @@ class Decayed(_Answers[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If it cannot have been learned, or the half-life is in events, so that the time at which
-            it was learned is not known.
+            If the observation cannot have been learned, or the half-life is in events, so that the
+            time at which it was learned is not known.
         """
         if self.by == "events" or self._clock is None:
             raise ObservationError(
@@ -245,7 +248,7 @@ class Decayed(_Answers[H, E, I, X]):
         Parameters
         ----------
         t
-            Not before the clock: forgotten data cannot be recalled.
+            The time; not before the clock, since forgotten data cannot be restored.
 
         Raises
         ------
@@ -262,24 +265,23 @@ class Decayed(_Answers[H, E, I, X]):
         state.statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
         return state
 
-    def __getattr__(self, name: str) -> Any:
-        # answered by the state as of the clock
+    def __getattr__(self, name: str) -> Any:  # delegate to the state as of the clock
         if name.startswith("_") or name in ("update", "revert"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.now, name)
 
     @property
     def now(self) -> State[H, E, I, X]:
-        """The state as of the clock; it is not to be changed."""
+        """The state as of the clock; callers must not change it."""
         if self._now is None:
             self._now = self.as_of()
         return self._now
 
     def merge(self, other: Self) -> None:
-        """Add the data of another belief; the common prior counts once.
+        """Add the data of another belief; the common prior is counted once.
 
-        Times are aligned: the result is as of the later clock. With half-lives in events, both
-        are added without decay, and so are their numbers of events.
+        The result is as of the later clock. If half-lives are in events, the data are added without
+        further decay, and the numbers of events are added.
 
         Raises
         ------
@@ -308,7 +310,7 @@ class Decayed(_Answers[H, E, I, X]):
         self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
 
     def _add(self, mine: State, theirs: State, clock: float) -> None:
-        """Become the sum of two states that are both as of the clock."""
+        """Replace the state by the sum of two states that are both as of the clock."""
         whole, growth = self._split(clock)
         mine.merge(theirs)
         mine.statistics.scale(growth)
@@ -327,7 +329,7 @@ class Decayed(_Answers[H, E, I, X]):
         self._now = None
 
     def rollover(self) -> None:
-        """Make the posterior as of the clock the new prior, and empty the statistics."""
+        """Make the posterior as of the clock the new prior, and reset the statistics."""
         state = self.as_of()
         state.rollover()
         self._state, self._now = state, None
@@ -343,7 +345,7 @@ class Decayed(_Answers[H, E, I, X]):
         return copied
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the belief as a small versioned dictionary of JSON values."""
+        """Return the belief as a compact, versioned dictionary of JSON values."""
         return {
             "seqbayes": serialization.VERSION,
             "decayed": self.by,
@@ -354,7 +356,7 @@ class Decayed(_Answers[H, E, I, X]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the belief that `to_dict` described.
+        """Create a belief from the output of `to_dict`.
 
         Raises
         ------
@@ -396,5 +398,5 @@ class Decayed(_Answers[H, E, I, X]):
 
 
 def _scaled(weight: float, power: int) -> float:
-    """Return ``weight * 2 ** power``, 0 if that is too small to count."""
+    """Return ``weight * 2 ** power``, or 0 if that is negligible."""
     return math.ldexp(weight, max(power, -2000))

@@ -1,4 +1,4 @@
-"""The formulas that a family of priors supplies, and how its states are shown."""
+"""The formulas that a family of priors supplies, and how its states are displayed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from seqbayes.typevars import E, H, I, X
 
 
 def has_large_base(statistics: Statistics) -> bool:
-    """Whether the log base measure is so large that subtracting another logarithm loses digits."""
+    """Whether subtracting another logarithm from the log base measure would lose digits."""
     return 1e4 < abs(statistics.log_base) < 1e100
 
 
 class Formulas(Model, Generic[H, E, I, X]):
     """The formulas of a family of priors.
 
-    The formulas are pure functions of hyperparameters: numbers, or arrays of them. Type variables
-    are those of the hyperparameters (H), of an estimate of the parameter (E), of its interval (I)
-    and of the predicted observation (X).
+    The formulas are pure functions of hyperparameters, which are numbers or arrays. The type
+    variables are the types of the hyperparameters (H), of an estimate of the parameter (E), of its
+    interval (I) and of the predicted observation (X).
     """
 
     likelihood: Likelihood
@@ -88,11 +88,11 @@ class Formulas(Model, Generic[H, E, I, X]):
 
     @classmethod
     def plotted(cls, hyperparameters: H) -> Any:
-        """Return the distribution whose density is shown; by default that of the parameter."""
+        """Return the distribution to plot; by default that of the parameter."""
         return cls.belief(hyperparameters)
 
     def observation_parameter(self, theta: Any) -> Any:
-        """Return the parameter of the likelihood, for a value of the unknown parameter."""
+        """Return the parameter of the likelihood for a value of the state's parameter."""
         return theta
 
     @property
@@ -104,10 +104,10 @@ class Formulas(Model, Generic[H, E, I, X]):
         """Return the statistics of one observation, without learning it."""
         raise NotImplementedError
 
-    # How other parts of the package show states. The defaults suit one number.
+    # How other parts of the package display states. The defaults are for a single number.
 
     display_kind: ClassVar[str] = "number"
-    """How the parameter is shown.
+    """How the parameter is displayed.
 
     "number" (its density; hyperparameters are numbers, or arrays of them), "labels" (the share of
     each label), "normal" (a mean, with a variance), "vector" (see `coordinates`) or "product" (see
@@ -115,10 +115,10 @@ class Formulas(Model, Generic[H, E, I, X]):
     """
 
     unit: ClassVar[str] = ""
-    """Unit of the parameter: "share" for probabilities, else empty."""
+    """Unit of the parameter: "share" for probabilities, otherwise empty."""
 
     def label_weights(self) -> tuple[dict[Any, float], float]:
-        """Return the posterior weight of every label, and that of all others together."""
+        """Return the posterior weight of every label, and the total weight of all other labels."""
         return {}, 0.0
 
     def label_counts(self) -> dict[Any, float]:
@@ -130,5 +130,5 @@ class Formulas(Model, Generic[H, E, I, X]):
         return {}
 
     def coordinates(self) -> dict[Any, Any]:
-        """Return the distribution of every named number of a vector, None while improper."""
+        """Return the distribution of every named coordinate of a vector; None while improper."""
         return {}

@@ -1,4 +1,4 @@
-"""The answers that the posterior of a state gives."""
+"""Estimates and predictions from the posterior of a state."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from seqbayes.checks import check_level
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
-from seqbayes.explanation import Explanation, brief, check_value, default_value
+from seqbayes.explanation import Explanation, check_value, default_value, format_hyperparameters
 from seqbayes.formulas import Formulas
 from seqbayes.model import Summary
 from seqbayes.typevars import E, H, I, X
 
 
 class Inference(Formulas[H, E, I, X]):
-    """Answers about the parameter and the next observation, from the formulas of a family."""
+    """Estimates and predictions that follow from the formulas of a family."""
 
-    # Answers about the parameter.
+    # Estimates of the parameter.
 
     def proper_posterior(self) -> H:
         """Return the posterior's hyperparameters.
@@ -158,7 +158,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def isf(self, q: Any, log: bool = False) -> Any: ...
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Upper posterior quantile, whose probability to be exceeded is `q`; see `ppf`.
+        """Upper posterior quantile: the parameter exceeds it with probability `q`; see `ppf`.
 
         Examples
         --------
@@ -215,7 +215,7 @@ class Inference(Formulas[H, E, I, X]):
 
     @property
     def _rng(self) -> np.random.Generator:
-        # made when first used, so that a pickle holds no generator
+        # created on first use, so that a pickle does not contain a generator
         rng: np.random.Generator | None = self.__dict__.get("_generator")
         if rng is None:
             rng = self.__dict__["_generator"] = np.random.default_rng(self.seed)
@@ -231,8 +231,9 @@ class Inference(Formulas[H, E, I, X]):
     def predict_one(self, x: Any = None) -> X | None:
         """Predict the next observation: the most probable label, or the mean of a number.
 
-        Before any data this is the prediction of the prior. None if the mean does not exist, such
-        as while the posterior is improper. `x` is part of River's interface and ignored.
+        Before any data, the prediction comes from the prior. It is None if the mean does not exist,
+        for example while the posterior is improper. `x` is part of River's interface and is
+        ignored.
         """
         if not self.is_proper(self.posterior):
             return None
@@ -250,7 +251,7 @@ class Inference(Formulas[H, E, I, X]):
         Raises
         ------
         NotImplementedError
-            If observations have no finite set of values.
+            If the observations are not labels.
         """
         return self.likelihood.labels(self.proper_posterior())
 
@@ -272,15 +273,15 @@ class Inference(Formulas[H, E, I, X]):
         return self.log_probability(prior, self.statistics) if self.is_proper(prior) else None
 
     def explain(self, x: Any, at: E | None = None, log: bool = False) -> Explanation[H, E]:
-        """Return one step of Bayes' rule in numbers, without learning.
+        """Return the terms of Bayes' rule for one observation, without learning it.
 
         Parameters
         ----------
         x
             The observation.
         at
-            The parameter value at which the densities are taken; by default the mean after `x`, or
-            the mode if that mean is not finite.
+            The parameter value at which the densities are evaluated; by default the mean after `x`,
+            or the mode if that mean is not finite.
         log
             Whether to return logarithms, which do not underflow.
 
@@ -325,10 +326,10 @@ class Inference(Formulas[H, E, I, X]):
 
     def in_words(self) -> str:
         """Return the prior as text."""
-        return brief(self.prior)
+        return format_hyperparameters(self.prior)
 
     def surprise(self, *arguments: Any) -> float:
-        """Return minus the log predictive probability of an observation."""
+        """Return the negative log predictive probability of an observation."""
         return -float(self.log_predictive(arguments[0]))
 
     # River's duck types.
@@ -339,9 +340,9 @@ class Inference(Formulas[H, E, I, X]):
         return type(self).__name__.lower()
 
     def get(self) -> Any:
-        """Return the value of the state as a River statistic: the expected next observation.
+        """Return the expected next observation, the value of the state as a River statistic.
 
-        None if it does not exist. For labels, the mean of the shares.
+        None if it does not exist. For labels, these are the mean shares.
         """
         posterior = self.posterior
         return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None
@@ -351,7 +352,7 @@ class Inference(Formulas[H, E, I, X]):
         return self.pdf(theta)
 
     def __gt__(self, other: Self) -> bool:
-        """Whether the posterior mean is higher; River ranks bandit arms by this."""
+        """Whether the posterior mean is higher; River ranks bandit arms with this comparison."""
         if not isinstance(other, Inference):
             return NotImplemented
         mine: Any = self.mean

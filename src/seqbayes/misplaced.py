@@ -17,10 +17,10 @@ _PUBLIC = (
 
 
 def missing(module: str, name: str) -> Exception:
-    """Return the error for a name that a module lacks; it names the public module that has it.
+    """Return the error for a missing name, with the public module that defines the name.
 
-    That is an ImportError, since Python replaces the message of an AttributeError when a name is
-    imported.
+    The error is an ImportError, because Python replaces the message of an AttributeError in a
+    `from` import.
 
     Examples
     --------

@@ -13,10 +13,10 @@ SUMMARY_SIZE = 12
 
 
 class Summary(NamedTuple):
-    """Mean and 95 % interval of a model: of one number, or of several by name.
+    """Mean and 95 % interval of a model, each for one number, or for several numbers by name.
 
-    Either is None if the model does not have it. Of several numbers, the first is the most
-    important.
+    A field is None if the model does not have it. If there are several numbers, the first is the
+    most important.
     """
 
     mean: Any
@@ -24,19 +24,19 @@ class Summary(NamedTuple):
 
 
 class TableForm(NamedTuple):
-    """How a table of a configuration describes a model, if not by likelihood and prior.
+    """The schema of a configuration table for models that are not a likelihood with a prior.
 
     Parameters
     ----------
     keys
-        The keys of the table besides `state`, of those that every belief has. Errors of the whole
-        are reported for the first one.
+        The keys of the table besides `state` and the keys that every belief has. Errors that
+        concern the whole table are reported for the first key.
     states
-        Those that are tables of named states.
+        The keys with tables of named states.
     state
-        The one that is the table of a state, if any.
+        The key with the table of a single state, if any.
     by_field
-        Whether the names of the states are the fields of the event that they observe.
+        Whether the name of each state is the event field that it observes.
     """
 
     keys: tuple[str, ...]
@@ -53,28 +53,28 @@ class Model:
     """
 
     display_kind: ClassVar[str] = "estimator"
-    """How the model is shown: the kind of its view on the dashboard."""
+    """How the model is displayed: the kind of its view on the dashboard."""
 
     conjugate: ClassVar[bool] = False
-    """Whether the model is a state: prior and statistics under one likelihood."""
+    """Whether the model is a state, with a prior and statistics under one likelihood."""
 
     likelihood: Any = None
     """The likelihood of an observation; None if observations are dictionaries of features."""
 
     table_form: ClassVar[TableForm | None] = None
-    """How a configuration describes the model; None for a state by likelihood and prior."""
+    """The schema of the model's configuration table; None for a state (likelihood and prior)."""
 
     timed: bool = False
     """Whether every observation needs its time, because the data decay by time."""
 
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield errors of single keys of a table in the `table_form`, each with its key.
+        """Yield the errors of single keys of a table, each as a pair of key and message.
 
         Parameters
         ----------
         values
-            The given keys with their values, in which states are not made yet.
+            The given keys with their values, before tables are converted to states.
         """
         yield from ()
 
@@ -85,7 +85,7 @@ class Model:
         Parameters
         ----------
         values
-            The given keys with their values, in which tables of states are states.
+            The given keys with their values, after tables were converted to states.
         names
             The fields of a vector, one per coordinate; None if one field holds the observation.
 
@@ -103,7 +103,7 @@ class Model:
 
     @property
     def open_ended(self) -> bool:
-        """Whether labels that are not known in advance are learned."""
+        """Whether the model learns labels that are not known in advance."""
         return False
 
     @property
@@ -128,7 +128,7 @@ class Model:
 
     @property
     def prior_share(self) -> float | None:
-        """Weight of the prior in the estimates, from 0 to 1; None if the model has no measure."""
+        """Weight of the prior in the estimates, from 0 to 1; None if it is not defined."""
         return None
 
     @property
@@ -142,11 +142,11 @@ class Model:
         return ()
 
     def as_of(self, t: float | None = None) -> Any:
-        """Return the model without decay, as of a time; the model itself if it does not decay."""
+        """Return the model with decay applied up to a time, or the model itself without decay."""
         return self
 
     def summary(self) -> Summary:
-        """Return the numbers of the model that are followed over time."""
+        """Return the estimates of the model that are recorded over time."""
         return Summary(None, None)
 
     def in_words(self) -> str:
@@ -154,7 +154,7 @@ class Model:
         return " ".join(repr(self).split())
 
     def surprise(self, *arguments: Any) -> float | None:
-        """Return how unexpected an observation is, in nats; None if the model has no measure.
+        """Return how unexpected an observation is, in nats; None if the model does not measure it.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Register and find prior families and their likelihoods.
 
 The built-in classes are registered with the same function that other packages use. An installed
-package lists the module that registers its classes as an entry point of the group
-`seqbayes.plugins`; such modules are imported when a name is not known, and by `families`.
+package declares the module that registers its classes as an entry point in the group
+`seqbayes.plugins`. These plug-ins are imported when a name is unknown, and by `families`.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def register(cls: None = None, /, *, under: Any = None) -> Callable[[_Class], _C
 def register(cls: Any = None, /, *, under: Any = None) -> Any:
     """Register a prior family, or a likelihood under the families that are its conjugate priors.
 
-    Use it as a decorator or as a function. A registered class can be read from JSON, and named in
-    options and configuration files.
+    Can be used as a decorator or as a function. A registered class can be read from JSON, and
+    referred to by name in options and configuration files.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ def register(cls: Any = None, /, *, under: Any = None) -> Any:
         A subclass of `State`, with at least one likelihood in `likelihoods`, or a subclass of
         `Likelihood`.
     under
-        The family, or several, of a likelihood. None for a family.
+        The family or families of a likelihood; None if `cls` is a family.
 
     Returns
     -------
-    the class; a decorator where no class is given
+    the class, or a decorator if no class is given
 
     Raises
     ------
@@ -90,9 +90,9 @@ def register(cls: Any = None, /, *, under: Any = None) -> Any:
 def _add_family(cls: Any) -> None:
     if not cls.likelihoods:
         raise PriorError(f"the family {cls.__name__} has no likelihoods")
-    _check_free(_families, cls, "family")
+    _check_name_is_free(_families, cls, "family")
     for kind in cls.likelihoods:
-        _check_free(_likelihoods, kind, "likelihood")
+        _check_name_is_free(_likelihoods, kind, "likelihood")
     _families[cls.__name__] = cls
     _likelihoods.update((kind.__name__, kind) for kind in cls.likelihoods)
 
@@ -103,18 +103,20 @@ def _add_likelihood(cls: type[Likelihood], family: Any) -> None:
             f"expected the family of the likelihood {cls.__name__}, such as"
             f" register({cls.__name__}, under=Gamma), got {family!r}"
         )
-    _check_free(_likelihoods, cls, "likelihood")
+    _check_name_is_free(_likelihoods, cls, "likelihood")
     _likelihoods[cls.__name__] = cls
     others: Any = family
     kept = tuple(kind for kind in others.likelihoods if kind.__name__ != cls.__name__)
     others.likelihoods = (*kept, cls)
 
 
-def _check_free(known: dict[str, Any], cls: type, what: str) -> None:
-    """Refuse a name that another class has; a class that is defined again replaces itself."""
+def _check_name_is_free(known: dict[str, Any], cls: type, what: str) -> None:
+    """Raise an error if another class has this name; a class may be redefined."""
     other = known.get(cls.__name__)
     if other is not None and _path(other) != _path(cls):
-        raise PriorError(f"the {what} {_path(cls)} has the name of another: {_path(other)}")
+        raise PriorError(
+            f"the {what} {_path(cls)} has the same name as another one: {_path(other)}"
+        )
 
 
 def _path(cls: type) -> str:
@@ -127,7 +129,7 @@ def families(plugins: bool = True) -> dict[str, Any]:
     Parameters
     ----------
     plugins
-        Whether to load installed packages first.
+        Whether to load plug-ins first.
 
     Examples
     --------
@@ -141,12 +143,12 @@ def families(plugins: bool = True) -> dict[str, Any]:
 
 
 def find_family(name: str) -> Any:
-    """Return the family of a name; installed packages are loaded if the name is not known.
+    """Return a family by name; plug-ins are loaded if the name is unknown.
 
     Raises
     ------
     PriorError
-        If there is no such family.
+        If no family has this name.
     """
     found = families(plugins=False).get(name) or families().get(name)
     if found is None:
@@ -169,19 +171,19 @@ def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likeliho
 
 
 def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
-    """Return the likelihood of a name; installed packages are loaded if the name is not known.
+    """Return a likelihood by name; plug-ins are loaded if the name is unknown.
 
     Parameters
     ----------
     name
         The name of the class.
     family
-        If given, the likelihood must be one of this family.
+        If given, the likelihood must belong to this family.
 
     Raises
     ------
     PriorError
-        If there is no such likelihood.
+        If no likelihood has this name.
     """
 
     def known(plugins: bool) -> dict[str, type[Likelihood]]:
@@ -197,7 +199,7 @@ def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
 
 
 def _load_plugins() -> None:
-    """Import the modules that installed packages list in the entry-point group, once."""
+    """Import the plug-in modules of installed packages, once."""
     global _plugins_loaded
     if _plugins_loaded:
         return
@@ -208,7 +210,7 @@ def _load_plugins() -> None:
             entry.load()
         except Exception as error:
             warnings.warn(
-                f"cannot load {entry.value!r}, a plug-in of seqbayes: {error}",
+                f"cannot load the seqbayes plug-in {entry.value!r}: {error}",
                 RuntimeWarning,
                 stacklevel=3,
             )

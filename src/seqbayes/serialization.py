@@ -1,7 +1,7 @@
 """Encode and decode the versioned dictionaries of states as plain JSON values.
 
-Infinities have names, mappings are lists of pairs (labels need not be strings), and tuples are
-lists. A document cannot name code to run.
+Infinities are encoded by name, mappings as lists of pairs (labels need not be strings), and tuples
+as lists. A document cannot refer to code to execute.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from seqbayes.errors import PriorError
 from seqbayes.statistics import Statistics, is_missing
 
 VERSION = 1
-"""Version of the JSON form; older ones are read, newer ones refused."""
+"""Version of the JSON representation; older versions are read, newer ones rejected."""
 
-_LONGEST_SUM = 60
-"""Numbers of different sizes that make up an exact sum; floats have fewer sizes."""
+_MAX_SUM_TERMS = 60
+"""Maximum number of floats that represent an exact sum."""
 
 _NAMED = {"inf": math.inf, "-inf": -math.inf}
 
@@ -47,11 +47,11 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {"pairs": [[encode(k), encode(v)] for k, v in value.items()]}
     if isinstance(value, (tuple, list)):
-        # sums are mostly plain numbers: a call for each of them would be most of the time
+        # most items are plain numbers: encoding them here avoids the cost of a call for each
         return [v if type(v) is float and -math.inf < v < math.inf else encode(v) for v in value]
     if isinstance(value, np.ndarray):
         return [encode(item) for item in value.tolist()]
-    raise PriorError(f"a {type(value).__name__} has no JSON form: {value!r}")
+    raise PriorError(f"a {type(value).__name__} cannot be represented as JSON: {value!r}")
 
 
 def decode(value: Any) -> Any:
@@ -60,7 +60,7 @@ def decode(value: Any) -> Any:
     Raises
     ------
     PriorError
-        If the value is not in the form of `encode`.
+        If the value is not an output of `encode`.
     """
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
@@ -111,9 +111,10 @@ class Document:
             raise PriorError(f"the state has no {key!r}") from None
 
     def choose(self, key: str, *choices: Callable[[], Mapping[str, Any]]) -> Any:
-        """Return what the field names.
+        """Return the object that the field names.
 
-        Every one of `choices` returns some by name; later ones are called only if needed.
+        Each of `choices` returns a mapping of names to objects; later ones are called only if
+        needed.
         """
         name = self._get(key)
         known: Mapping[str, Any] = {}
@@ -147,12 +148,12 @@ class Document:
         listed = self._get("fields")
         try:
             named = {decode(name): document for name, document in listed["pairs"]}
-            different = len(named) == len(listed["pairs"]) > 0 and len(listed) == 1
+            valid = len(named) == len(listed["pairs"]) > 0 and len(listed) == 1
         except (KeyError, TypeError, ValueError):
-            different = False
-        if not different:
+            valid = False
+        if not valid:
             shown = reprlib.repr(listed)[:200]
-            raise PriorError(f"expected fields of different names, got {shown}")
+            raise PriorError(f"expected fields with different names, got {shown}")
         try:
             return {name: read(document) for name, document in named.items()}
         except RecursionError:
@@ -161,7 +162,7 @@ class Document:
             ) from None
 
     def numbers(self, key: str, count: int) -> tuple[Any, ...]:
-        """Return that many finite numbers."""
+        """Return `count` finite numbers."""
         numbers = decode(self._get(key))
         try:
             if len(numbers) == count and all(map(_is_finite, numbers)):
@@ -191,10 +192,10 @@ class Document:
 
 
 def _same_shape(template: Any, dumped: Any) -> bool:
-    """Whether dumped statistics have the form of the template: finite numbers, and labels.
+    """Whether dumped statistics have the same structure as the template: finite numbers and labels.
 
-    Labels come first, then tuples of numbers, one per label. Where the template has labels, they
-    are the only ones.
+    The labels are followed by tuples with one number per label. If the template has labels, no
+    others are allowed.
     """
     if not isinstance(dumped, tuple) or len(dumped) != len(template):
         return False
@@ -214,9 +215,9 @@ def _same_shape(template: Any, dumped: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is finite, or a few numbers: the rounding error of a sum."""
+    """Whether a value is a finite number, or a tuple of them (the terms of an exact sum)."""
     if isinstance(value, tuple):
-        return len(value) <= _LONGEST_SUM and all(map(_is_finite, value))
+        return len(value) <= _MAX_SUM_TERMS and all(map(_is_finite, value))
     return _is_finite(value)
 
 

@@ -1,4 +1,4 @@
-"""The algebra, written once: a state is a prior and statistics, under a likelihood.
+"""The algebra of states: a prior and statistics under a likelihood.
 
 ``posterior = prior + statistics``. Learning adds one observation's statistic, merging adds two
 statistics, forgetting scales them, unlearning subtracts. A family supplies the formulas.
@@ -17,7 +17,7 @@ from river import base
 from seqbayes import registry, serialization
 from seqbayes.checks import check_seed
 from seqbayes.errors import MergeError, ObservationError, PriorError
-from seqbayes.explanation import brief
+from seqbayes.explanation import format_hyperparameters
 from seqbayes.inference import Inference
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.statistics import Learner, Statistics
@@ -29,7 +29,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     A family of priors (`Beta`, `Gamma`, …) is a subclass. It declares its likelihoods and the names
     of its hyperparameters, and supplies the formulas of `Inference`. Its constructor stores the
-    hyperparameters under their names, then calls this one.
+    hyperparameters under their names, then calls `State.__init__`.
 
     Parameters
     ----------
@@ -41,23 +41,23 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     Raises
     ------
     PriorError
-        If the likelihood is not one of the family, or the seed is invalid.
+        If the likelihood does not belong to the family, or the seed is invalid.
     """
 
     likelihoods: ClassVar[tuple[type[Likelihood], ...]] = ()
-    """The likelihoods that this family is the conjugate prior of; the first is the default."""
+    """The likelihoods for which this family is a conjugate prior; the first is the default."""
 
     parameters: ClassVar[tuple[str, ...]] = ()
     """Names of the constructor's hyperparameters."""
 
     former_priors: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    """Hyperparameters of the constructor's defaults in earlier versions, as in `to_dict`.
+    """Default hyperparameters of earlier versions, as in `to_dict`.
 
-    A belief of a store that was created with one of them keeps it.
+    A belief in a store that was created with one of these defaults keeps it.
     """
 
     component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
-    """How states become components of a mixture: a `ComponentAdapter`, or its "module:name".
+    """How a mixture uses states as components: a `ComponentAdapter`, or its "module:name".
 
     The default works if the statistic consists of numbers, and can be scaled and merged. None if
     states cannot be components.
@@ -85,7 +85,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             cls._given = attrgetter(*cls.parameters)
 
     def _explain_rejection(self, likelihood: Any) -> str:
-        """Return why an object is not a likelihood of this family, and the remedy."""
+        """Return an error message for an object that is not a likelihood of this family."""
         family = type(self).__name__
         name = likelihood.__name__ if isinstance(likelihood, type) else likelihood
         for kind in self.likelihoods:
@@ -95,14 +95,14 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
                     " seqbayes.likelihoods"
                 )
         names = ", ".join(kind.__name__ for kind in self.likelihoods)
-        return f"a {family} prior goes with {names}, not {likelihood!r}"
+        return f"a {family} prior supports the likelihoods {names}, not {likelihood!r}"
 
     def _set_prior(self, prior: Any) -> None:
         for name, value in zip(self.parameters, prior, strict=True):
             setattr(self, name, value)
 
     def as_component(self) -> Self:
-        """Return the prior that a mixture uses if this state is a component; by default itself."""
+        """Return the prior that a mixture uses for this component; by default the state itself."""
         return self
 
     @property
@@ -112,15 +112,15 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     @property
     def two_sample(self) -> str:
-        """How a sequential test compares two samples: that of the likelihood, or of the family."""
+        """The method by which a sequential test compares two samples."""
         return self.likelihood.two_sample
 
     def new_statistics(self) -> Statistics:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         return self.likelihood.statistics()
 
     def with_statistics(self, statistics: Statistics) -> Self:
-        """Return a state with the same prior, which keeps its data in these statistics."""
+        """Return a state with the same prior that stores its data in these statistics."""
         state: Self = type(self).__new__(type(self))
         state.__dict__.update(self.__dict__)
         state._statistics = statistics
@@ -132,7 +132,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If an observation or a weight is invalid; it names the first one.
+            If an observation or a weight is invalid; the message names the first one.
         """
         return self.likelihood.summarise(xs, w)
 
@@ -157,7 +157,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     # Learning. `learn_one`, `unlearn_one`, `update` and `revert` are compiled, in `Learner`.
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Absorb many observations at once; none of them if one is refused.
+        """Learn many observations at once; none of them is learned if one is invalid.
 
         Parameters
         ----------
@@ -169,12 +169,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If an observation or a weight is refused; it names the first one.
+            If an observation or a weight is invalid; the message names the first one.
         """
         self._statistics.merge(self.summarise(xs, w))
 
     def merge(self, other: Self) -> None:
-        """Add the data of another state; the common prior counts once.
+        """Add the data of another state; the common prior is counted once.
 
         Raises
         ------
@@ -186,12 +186,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         self._statistics.merge(other._statistics)
 
     def check_mergeable(self, other: Any) -> None:
-        """Refuse a state of another family, prior or likelihood.
+        """Raise an error if a state has another family, prior or likelihood.
 
         Raises
         ------
         MergeError
-            If it is one.
+            If the state cannot be merged.
         """
         if type(other) is not type(self):
             raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
@@ -210,7 +210,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         return total
 
     def __radd__(self, other: Any) -> Self:
-        """Return a copy where `other` is 0: `sum` starts with it."""
+        """Return a copy if `other` is 0, the start value of `sum`."""
         return copy.copy(self) if type(other) is int and other == 0 else NotImplemented
 
     def forget(self, factor: float) -> None:
@@ -229,7 +229,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         self._statistics.scale(share)
 
     def rollover(self) -> None:
-        """Make the posterior the new prior, and empty the statistics."""
+        """Make the posterior the new prior, and reset the statistics."""
         self._set_prior(self.posterior)
         self._statistics = self.new_statistics()
 
@@ -241,7 +241,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     @property
     def posterior(self) -> H:
         """The posterior's hyperparameters, a NamedTuple like `prior`."""
-        # the prior's numbers as a plain tuple: a third of the time of a named one
+        # a plain tuple of the prior's numbers is three times as fast as a named one
         return self.combine(self._given(self), self._statistics.value)
 
     def __eq__(self, other: object) -> bool:
@@ -263,14 +263,15 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     def __str__(self) -> str:
         n, likelihood = self.n_samples, type(self.likelihood).__name__
-        text = f"{self.in_words()} + {n:g} observed ({likelihood}) = {brief(self.posterior)}"
+        posterior = format_hyperparameters(self.posterior)
+        text = f"{self.in_words()} + {n:g} observed ({likelihood}) = {posterior}"
         share = self.prior_share
         return f"{text}, mostly prior" if n > 0.0 and share is not None and share > 0.5 else text
 
-    # Durable forms.
+    # Serialization.
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as a small versioned dictionary of JSON values."""
+        """Return the state as a compact, versioned dictionary of JSON values."""
         likelihood = self.likelihood
         return {
             "seqbayes": serialization.VERSION,
@@ -286,7 +287,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the state that `to_dict` described.
+        """Create a state from the output of `to_dict`.
 
         Raises
         ------

@@ -13,13 +13,13 @@ from seqbayes.statistics.arrays import items
 
 
 def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
-    """Return observations by field, as lists or arrays of one length; None if they are rows.
+    """Return observations by field, as lists or arrays of equal length; None if they are rows.
 
     Parameters
     ----------
     xs
         A mapping or a data frame of columns, or an array (n, number of fields); anything else is
-        taken as rows.
+        treated as rows.
     names
         The fields, keys in order.
 
@@ -32,28 +32,28 @@ def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
         if xs.shape[1] != len(names):
             raise ObservationError(f"expected {len(names)} columns, got shape {xs.shape}")
         xs = {name: xs[:, i] for i, name in enumerate(names)}
-    elif hasattr(xs, "columns") and hasattr(xs, "__getitem__"):  # a data frame, of any library
+    elif hasattr(xs, "columns") and hasattr(xs, "__getitem__"):  # a data frame of any library
         xs = {name: xs[name] for name in xs.columns}
     elif not isinstance(xs, Mapping):
         return None
     unknown = [name for name in xs if name not in names]
     if unknown:
         shown = reprlib.repr(unknown[0])
-        raise ObservationError(f"unknown field {shown}: expected some of {_shown(names)}")
-    listed: dict[Any, Any] = _listed(xs)
-    lengths = {name: length(column) for name, column in listed.items()}
+        raise ObservationError(f"unknown field {shown}: expected some of {_format_names(names)}")
+    as_lists: dict[Any, Any] = _as_list(xs)
+    lengths = {name: length(column) for name, column in as_lists.items()}
     if len(set(lengths.values())) > 1:
-        raise ObservationError(f"expected columns of one length, got {lengths}")
-    return listed
+        raise ObservationError(f"expected columns of equal length, got {lengths}")
+    return as_lists
 
 
-def _listed(column: Any) -> Any:
-    """Return a column as an array or a list, or the columns of a field that has fields."""
+def _as_list(column: Any) -> Any:
+    """Return a column as an array or a list, or the columns of a nested field."""
     if not isinstance(column, Mapping):
         return items(column)
     if not column:
         raise ObservationError("expected a column of at least one field, got none")
-    return {name: _listed(inner) for name, inner in column.items()}
+    return {name: _as_list(inner) for name, inner in column.items()}
 
 
 def length(column: Any) -> int:
@@ -66,7 +66,9 @@ def length(column: Any) -> int:
 def by_field(
     x: Any, names: Mapping[Any, Any], error: type[ValueError] = ObservationError
 ) -> Mapping[Any, Any]:
-    """Return values by field: some in a mapping, or all in a sequence or an array in their order.
+    """Return the values by field.
+
+    `x` is a mapping of some fields, or a sequence or array of the values of all fields in order.
 
     Raises
     ------
@@ -75,15 +77,17 @@ def by_field(
     """
     if isinstance(x, Mapping):
         if not x or not all(name in names for name in x):
-            raise error(f"expected some of the fields {_shown(names)}, got {reprlib.repr(x)}")
+            raise error(
+                f"expected some of the fields {_format_names(names)}, got {reprlib.repr(x)}"
+            )
         return x
     if isinstance(x, np.ndarray) and x.ndim > 0:
         x = x.tolist() if x.ndim == 1 and x.dtype.kind in "biufO" else list(x)
     if not isinstance(x, (list, tuple)) or len(x) != len(names):
-        raise error(f"expected values of the fields {_shown(names)}, got {reprlib.repr(x)}")
+        raise error(f"expected values of the fields {_format_names(names)}, got {reprlib.repr(x)}")
     return dict(zip(names, x, strict=True))
 
 
-def _shown(names: Mapping[Any, Any]) -> str:
+def _format_names(names: Mapping[Any, Any]) -> str:
     known = ", ".join(map(reprlib.repr, list(names)[:12]))
     return f"{known}, …" if len(names) > 12 else known

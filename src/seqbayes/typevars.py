@@ -1,4 +1,4 @@
-"""Type variables of states, which are Any where a state is not parametrised.
+"""Type variables of states, which default to Any if a state is not parametrised.
 
 H stands for the hyperparameters, E for an estimate of the parameter, I for its interval and X for
 a predicted observation.

@@ -95,7 +95,7 @@ def test_a_prior_that_does_not_sum_to_one_is_refused_with_its_sum(candies):
     candies.get_by_role("button", name="Start with this prior").click()
     refusal = candies.get_by_role("alert")
     refusal.wait_for()
-    assert refusal.inner_text() == "proportions must sum to 1, these sum to 1.20"
+    assert refusal.inner_text() == "proportions must sum to 1, but they sum to 1.20"
     candies.get_by_role("button", name="Scale to 1").click()
     candies.get_by_text("1.00 ✓").wait_for()
     shares = [candies.get_by_role("slider", name=colour).input_value() for colour in COLOURS]

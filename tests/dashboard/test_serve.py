@@ -222,7 +222,7 @@ def test_the_coins_are_continued_by_an_endless_stream(serve):
         (
             "mms",
             {"prior": {"red": 0.5, "green": 0.6}},
-            "proportions must sum to 1, these sum to 1.10",
+            "proportions must sum to 1, but they sum to 1.10",
         ),
         ("mms", {"prior": "none"}, "expected uniform, jeffreys, park"),
         ("mms", {"bags": 49}, "expected 1 to 48 bags"),

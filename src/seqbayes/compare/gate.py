@@ -146,7 +146,7 @@ class Gate:
         self._largest = {pair: np.full(2, -math.inf) for pair in self._pairs}
 
     def learn_one(self, arm: Hashable, x: Any) -> None:
-        """Absorb one observation of an arm.
+        """Learn one observation of an arm.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class Gate:
         self._close(arm)
 
     def learn_many(self, arm: Hashable, xs: Iterable[Any]) -> None:
-        """Absorb many observations of an arm; none of them if one is refused.
+        """Learn many observations of an arm; none of them is learned if one is invalid.
 
         Raises
         ------

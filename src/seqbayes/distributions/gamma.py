@@ -299,7 +299,7 @@ class InverseGamma(Distribution):
             information.log_gamma_entropy(self.shape)
             + logarithm(self.scale)
             - logarithm(self.shape)
-            + information.digamma_gap(self.shape)
+            + information.log_minus_digamma(self.shape)
         )
 
     def kl(self, other: Distribution) -> Real:

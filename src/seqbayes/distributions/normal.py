@@ -225,7 +225,7 @@ class StudentT(Distribution):
         True
         """
         half = 0.5 * np.minimum(self.df, _NORMAL_DF)
-        gaps = information.digamma_gap(half) - information.digamma_gap(half + 0.5)
+        gaps = information.log_minus_digamma(half) - information.log_minus_digamma(half + 0.5)
         scale = 0.5 * np.log(2.0 * math.pi * half) - log_rising(half, 0.5 + 0.0 * half)
         total = (half + 0.5) * (np.log1p(0.5 / half) + gaps) + scale + np.log(self.scale)
         return float(total) if self.scalar else total

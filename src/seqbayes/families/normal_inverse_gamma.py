@@ -152,7 +152,7 @@ class NormalInverseGammaBelief:
         """
         _, kappa, alpha, beta = self._h
         given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
-        given = given + 0.5 * information.digamma_gap(alpha)
+        given = given + 0.5 * information.log_minus_digamma(alpha)
         total = self.marginals.variance.entropy() + given
         return total if is_array(total) else float(total)
 

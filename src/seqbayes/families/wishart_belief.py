@@ -165,7 +165,7 @@ class NormalInverseWishartBelief:
         """
         d, df = self._d, self._df
         halves = 0.5 * (df - np.arange(d))
-        gaps = np.asarray(information.digamma_gap(halves))
+        gaps = np.asarray(information.log_minus_digamma(halves))
         log_scale = 2.0 * np.log(np.diagonal(self._factor)).sum() - d * math.log(2.0)
         expected = log_scale - np.log(halves).sum() + gaps.sum()
         orders = np.arange(d)

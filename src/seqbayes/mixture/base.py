@@ -41,7 +41,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Absorb one observation.
+        """Learn one observation.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class StreamClusterer(base.Clusterer, Model):
             self._learn(x, weight)
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Absorb many observations in order; none of them if one is refused.
+        """Learn many observations in order; none of them is learned if one is invalid.
 
         Parameters
         ----------

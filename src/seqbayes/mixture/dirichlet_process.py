@@ -176,7 +176,7 @@ class DirichletProcessMixture(BaseMixture):
     # Learning.
 
     def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Absorb one observation, as `Mixture.learn_one` does."""
+        """Learn one observation, as `Mixture.learn_one` does."""
         with self._lock:
             super().learn_one(x, w)
 

@@ -234,7 +234,7 @@ class Mixture(BaseMixture):
     # Learning.
 
     def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Absorb one observation.
+        """Learn one observation.
 
         Parameters
         ----------
@@ -341,7 +341,7 @@ class Mixture(BaseMixture):
             )
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Absorb many observations in order; none of them if one is refused.
+        """Learn many observations in order; none of them is learned if one is invalid.
 
         Parameters
         ----------

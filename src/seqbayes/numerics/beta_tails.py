@@ -12,12 +12,12 @@ from seqbayes.numerics.elementwise_tails import log_integral, log_tail, select
 from seqbayes.numerics.gamma_tails import gamma_cdf, gamma_logcdf, gamma_logsf, gamma_sf
 from seqbayes.numerics.special import Array, Real, beta_difference, is_array, log_beta_term
 
-# betainc and its inverse lose digits when both parameters are beyond the first, or one is beyond
-# the second and the other one below the last (3e-8 at 5 and 1e9).
-_BOTH_LARGE, _ONE_LARGE, _OTHER_SMALL = 1e6, 1e4, 200.0
+# betainc and its inverse lose digits if both parameters are above _LARGE, or if one is above
+# _LARGE_IF_OTHER_SMALL and the other one below _SMALL (3e-8 at 5 and 1e9).
+_LARGE, _LARGE_IF_OTHER_SMALL, _SMALL = 1e6, 1e4, 200.0
 
 EXTREME_SHAPE = 1e100
-"""Shape above which a gamma variable equals its shape, relative to the other one."""
+"""Shape above which a gamma variable equals its shape to double precision."""
 
 
 def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
@@ -29,7 +29,7 @@ def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     x : float or array
         In [0, 1].
     y : float or array, optional
-        1 - x, if it is known better than by subtraction.
+        1 - x, if it is known more accurately than the subtraction gives.
 
     Examples
     --------
@@ -39,18 +39,18 @@ def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     large = is_large(a, b)
     if y is None:
         y = 1.0 - x
-        usual = 0.0 if large is True else sc.betainc(*usual_parameters(large, a, b), x)
+        scipy_result = 0.0 if large is True else sc.betainc(*usual_parameters(large, a, b), x)
     else:
-        usual = 0.0 if large is True else _lower(*usual_parameters(large, a, b), x, y)
-    return select(large, _large_cdf, usual, a, b, x, y)
+        scipy_result = 0.0 if large is True else _lower(*usual_parameters(large, a, b), x, y)
+    return select(large, _large_cdf, scipy_result, a, b, x, y)
 
 
 def beta_sf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
     """P(X > x) for X ~ Beta(a, b); see `beta_cdf`."""
     if y is None:
         large = is_large(a, b)
-        usual = 0.0 if large is True else sc.betaincc(*usual_parameters(large, a, b), x)
-        return select(large, _large_cdf, usual, b, a, 1.0 - x, x)
+        scipy_result = 0.0 if large is True else sc.betaincc(*usual_parameters(large, a, b), x)
+        return select(large, _large_cdf, scipy_result, b, a, 1.0 - x, x)
     return beta_cdf(b, a, y, x)
 
 
@@ -76,20 +76,20 @@ def _sf(a: Real, b: Real, x: Real, y: Real) -> Real:
     return beta_cdf(b, a, y, x)
 
 
-def is_large(a: Real, b: Real, other_small: float = _OTHER_SMALL) -> Any:
-    """Whether tails follow from an integral instead of betainc."""
+def is_large(a: Real, b: Real, small_limit: float = _SMALL) -> Any:
+    """Whether tails are computed by numerical integration instead of betainc."""
     if not is_array(a, b):
         low, high = (a, b) if a <= b else (b, a)
-        if high < _ONE_LARGE:
+        if high < _LARGE_IF_OTHER_SMALL:
             return False
-        return 1.0 < low < other_small or low >= _BOTH_LARGE or high >= EXTREME_SHAPE
+        return 1.0 < low < small_limit or low >= _LARGE or high >= EXTREME_SHAPE
     low, high = np.minimum(a, b), np.maximum(a, b)
-    unequal = (high >= _ONE_LARGE) & (low > 1.0) & (low < other_small)
-    return unequal | (low >= _BOTH_LARGE) | (high >= EXTREME_SHAPE)
+    unequal = (high >= _LARGE_IF_OTHER_SMALL) & (low > 1.0) & (low < small_limit)
+    return unequal | (low >= _LARGE) | (high >= EXTREME_SHAPE)
 
 
 def is_extreme(a: Real, b: Real) -> Any:
-    """Whether a gamma variable of the larger shape is that shape to all digits."""
+    """Whether a gamma variable with the larger shape equals that shape to double precision."""
     return (a >= EXTREME_SHAPE) | (b >= EXTREME_SHAPE)
 
 
@@ -101,7 +101,7 @@ def usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
 
 
 def _lower(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """Lower tail from whichever of x and y is small, and so exact."""
+    """Lower tail, computed from the smaller of x and y, which is not rounded."""
     if is_array(a, b, x, y):
         a, b, x, y = np.broadcast_arrays(a, b, x, y)
         return select(x >= y, _complement, sc.betainc(a, b, np.minimum(x, 0.5)), a, b, x, y)
@@ -113,7 +113,7 @@ def _complement(a: Array, b: Array, _: Array, y: Array) -> Array:
 
 
 def _large_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """Lower tail from the smaller of both tails."""
+    """Lower tail, computed from the smaller of the two tails."""
     if is_array(a, b, x, y):
         return select(is_extreme(a, b), _extreme_cdf, _integral_cdf(a, b, x, y), a, b, x, y)
     if x <= 0.0 or y <= 0.0:
@@ -142,7 +142,7 @@ def _integral_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
 
 
 def _extreme_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """X is G / (G + H) for gamma variables G and H; the one of the larger shape is its shape."""
+    """X is G / (G + H) for gamma variables G and H; the larger shape approximates its variable."""
     if is_array(a, b, x, y):
         with np.errstate(all="ignore"):
             odds = np.asarray(x) / y
@@ -171,7 +171,7 @@ def _log_extreme(a: Real, b: Real, x: Real, y: Real) -> Real:
 def log_parts(a: Real, b: Real, x: Real, y: Real) -> tuple[Real, Real]:
     """Return two parts of the log of P(X <= x) for x below the mean.
 
-    They are the log density of logit X, and the log of the tail over that density.
+    They are the log density of logit X, and the log of the ratio of the tail to that density.
     """
     difference = beta_difference(a, b, x, y)
     term = log_beta_term(a, b, x, y, difference)

@@ -1,7 +1,8 @@
-"""Symmetric matrices in decimal arithmetic, for those that are nearly singular.
+"""Nearly singular symmetric matrices, in decimal arithmetic.
 
-The factor of a matrix with condition number c loses log10(c) digits. Decimal numbers have enough of
-them: products and sums of floats are exact in `CONTEXT`, unless their sizes differ extremely.
+The factor of a matrix with condition number c loses log10(c) digits. Decimal numbers have enough
+digits: products and sums of floats are exact in `CONTEXT`, unless their magnitudes differ
+extremely.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 CONTEXT = Context(prec=160, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
 NEGLIGIBLE = Decimal("1e-120")
-"""The share of a diagonal entry below which a pivot is what rounding leaves of 0."""
+"""Ratio to the diagonal entry below which a pivot is 0 up to rounding errors."""
 
 ZERO = Decimal(0)
 Lower = Sequence[Sequence[Decimal]]
@@ -51,15 +52,15 @@ def factorise(triangle: Lower) -> tuple[Lower, list[Decimal]] | None:
     pivots: list[Decimal] = []
     for i, row in enumerate(triangle):
         scaled: list[Decimal] = []  # row i of L D
-        mine: list[Decimal] = []
+        current: list[Decimal] = []
         for j in range(i):
             v = row[j] - sum(map(Decimal.__mul__, scaled, left[j]), ZERO)
             scaled.append(v)
-            mine.append(v / pivots[j])
-        pivot = row[i] - sum(map(Decimal.__mul__, scaled, mine), ZERO)
+            current.append(v / pivots[j])
+        pivot = row[i] - sum(map(Decimal.__mul__, scaled, current), ZERO)
         if not pivot > NEGLIGIBLE * row[i] or not row[i] > ZERO:
             return None
-        left.append(mine)
+        left.append(current)
         pivots.append(pivot)
     return left, pivots
 

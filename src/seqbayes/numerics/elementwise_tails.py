@@ -12,11 +12,11 @@ from seqbayes.numerics.special import Real, is_array
 from seqbayes.numerics.tail_integral import log_tail_integral, log_tail_integrals
 
 SMALLEST_ACCURATE = 1e-290
-"""The logarithm of a tail below this is computed directly."""
+"""Tails below this value are computed on the log scale."""
 
 
 def select(large: Any, replaced: Callable[..., Real], usual: Real, *args: Real) -> Real:
-    """Use `replaced` at those elements of `args` where `large`, and `usual` elsewhere."""
+    """Apply `replaced` to the elements of `args` where `large` is true; use `usual` elsewhere."""
     if not is_array(*args):
         return float(replaced(*args) if large else usual)
     if not np.any(large):
@@ -33,7 +33,7 @@ def log_tail(
     log_small: Callable[..., Real],
     *args: Real,
 ) -> Real:
-    """Return the log of a tail: from itself, near 1 from the other one, or where it underflows."""
+    """Return the log of a tail, from the most accurate of three formulas."""
     if not is_array(*args):
         p = tail(*args)
         if p > 0.5:

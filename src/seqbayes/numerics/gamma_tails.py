@@ -37,7 +37,8 @@ def gamma_cdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
     ----------
     shape, x : float or array
     x_low : float or array
-        The rounding error of x, to which tails of large shapes are sensitive.
+        The low-order part of x (its rounding error); tails are sensitive to it if the shape is
+        large.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def _log_upper(shape: Real, x: Real, x_low: Real) -> Real:
 def log_parts(shape: Real, x: Real, upper: Any, x_low: Real = 0.0) -> tuple[Real, Real]:
     """Return two parts of the log of the tail on the near side of the mean.
 
-    They are the log density of log X, and the log of the tail over that density.
+    They are the log density of log X, and the log of the ratio of the tail to that density.
     """
     difference = (shape - x) - x_low
     term = log_gamma_term(shape, x, difference)

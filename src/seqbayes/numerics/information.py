@@ -1,7 +1,7 @@
 """Entropies and Kullback-Leibler divergences of beta, gamma and Dirichlet distributions.
 
-They are sums of log gamma and digamma functions whose leading terms cancel. What remains after
-Stirling's leading terms is summed here, and the leading terms of divergences combine into
+They are sums of log gamma and digamma functions whose leading terms cancel. This module sums the
+remainders after Stirling's leading terms; in divergences, the leading terms are combined into
 deviances.
 """
 
@@ -24,25 +24,25 @@ from seqbayes.numerics.special import (
 
 # B(2j) / (2j): the asymptotic series of log x - digamma(x) - 1/(2x) in 1/x**2.
 _DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-_SERIES_FROM = 12.0
+_MIN_SERIES_X = 12.0
 
-# Divergences of shapes that differ relatively by less than the first come from Taylor's series with
-# that many terms, below the last.
-_CLOSE, _TAYLOR, _SERIES_TO = 0.01, 8, 1000.0
+# If the relative difference of two shapes is below _CLOSE and the shapes are below
+# _MAX_SERIES_SHAPE, divergences use a Taylor series with _TAYLOR_TERMS terms.
+_CLOSE, _TAYLOR_TERMS, _MAX_SERIES_SHAPE = 0.01, 8, 1000.0
 
 
-def digamma_gap(x: Real) -> Real:
+def log_minus_digamma(x: Real) -> Real:
     """Return log x - digamma(x), about 1/(2x), for x > 0.
 
     Examples
     --------
-    >>> round(digamma_gap(1.0), 6)  # Euler's constant
+    >>> round(log_minus_digamma(1.0), 6)  # Euler's constant
     0.577216
     """
     with np.errstate(all="ignore"):
-        w = 1.0 / np.square(np.maximum(x, _SERIES_FROM))
+        w = 1.0 / np.square(np.maximum(x, _MIN_SERIES_X))
         series = 0.5 / np.asarray(x) + w * horner(_DIGAMMA, w)
-        result = np.where(np.asarray(x) >= _SERIES_FROM, series, np.log(x) - sc.psi(x))
+        result = np.where(np.asarray(x) >= _MIN_SERIES_X, series, np.log(x) - sc.psi(x))
     return result if is_array(x) else float(result)
 
 
@@ -54,7 +54,12 @@ def gamma_entropy(shape: Real) -> Real:
     >>> round(gamma_entropy(1.0), 12)
     1.0
     """
-    return _half_log(shape) + HALF_LOG_TWO_PI + stirling_error(shape) + _weighted_gap(shape, -1.0)
+    return (
+        _half_log(shape)
+        + HALF_LOG_TWO_PI
+        + stirling_error(shape)
+        + _weighted_log_minus_digamma(shape, -1.0)
+    )
 
 
 def log_gamma_entropy(shape: Real) -> Real:
@@ -65,7 +70,7 @@ def log_gamma_entropy(shape: Real) -> Real:
     >>> round(log_gamma_entropy(1.0), 6)  # 1 + Euler's constant
     1.577216
     """
-    gap = _weighted_gap(shape, 0.0)
+    gap = _weighted_log_minus_digamma(shape, 0.0)
     return HALF_LOG_TWO_PI - _half_log(shape) + stirling_error(shape) + gap
 
 
@@ -84,7 +89,11 @@ def beta_entropy(a: Real, b: Real) -> Real:
         - 3.0 * _half_log(n)
         + HALF_LOG_TWO_PI
         + (stirling_error(a) + stirling_error(b) - stirling_error(n))
-        + (_weighted_gap(a, -1.0) + _weighted_gap(b, -1.0) - _weighted_gap(n, -2.0))
+        + (
+            _weighted_log_minus_digamma(a, -1.0)
+            + _weighted_log_minus_digamma(b, -1.0)
+            - _weighted_log_minus_digamma(n, -2.0)
+        )
     )
 
 
@@ -98,12 +107,12 @@ def dirichlet_entropy(alpha: Real) -> Real:
     """
     k = alpha.shape[-1]
     total = alpha.sum(axis=-1)
-    each = _half_log(alpha) + stirling_error(alpha) + _weighted_gap(alpha, -1.0)
+    each = _half_log(alpha) + stirling_error(alpha) + _weighted_log_minus_digamma(alpha, -1.0)
     return (
         each.sum(axis=-1)
         - (2.0 * k - 1.0) * _half_log(total)
         - stirling_error(total)
-        - _weighted_gap(total, -float(k))
+        - _weighted_log_minus_digamma(total, -float(k))
         + (k - 1.0) * HALF_LOG_TWO_PI
     )
 
@@ -155,7 +164,7 @@ def dirichlet_divergence(alpha: Real, other: Real) -> Real:
 
 
 def sums_of_others(values: Real) -> Real:
-    """Return for each value the sum of all others along the last axis, without subtraction.
+    """Return the sum of all other values along the last axis for each value, without subtraction.
 
     Examples
     --------
@@ -170,13 +179,13 @@ def sums_of_others(values: Real) -> Real:
 
 
 def bregman_remainder(other: Real, x: Real) -> Real:
-    """Return log Gamma(other) - log Gamma(x) - (other - x) digamma(x), less deviance(other, x)."""
+    """Return log Gamma(other) - log Gamma(x) - (other - x) digamma(x), minus deviance(other, x)."""
     step = other - x
-    gap = digamma_gap(x)
+    gap = log_minus_digamma(x)
     halves = 0.5 * deviance(1.0 + 0.0 * x, other / x, -step / x)
     with np.errstate(all="ignore"):
         direct = step * (gap - 0.5 / x) + (stirling_error(other) - stirling_error(x))
-        close = (np.abs(step) < _CLOSE * x) & (np.asarray(x) < _SERIES_TO)
+        close = (np.abs(step) < _CLOSE * x) & (np.asarray(x) < _MAX_SERIES_SHAPE)
         correction = np.where(close, _stirling_bregman(step, x), direct)
     total = halves + correction
     return total if is_array(total) else float(total)
@@ -185,7 +194,7 @@ def bregman_remainder(other: Real, x: Real) -> Real:
 def _stirling_bregman(step: Real, x: Real) -> Real:
     """Return Stirling's error at x + step minus its tangent at x, by Taylor's series."""
     total: Real = 0.0
-    for n in range(_TAYLOR, 1, -1):
+    for n in range(_TAYLOR_TERMS, 1, -1):
         sign = -1.0 if n % 2 else 1.0
         leading = sign * math.factorial(n - 2) * (1.0 / x + 0.5 * (n - 1.0) / x / x)
         derivative = sc.polygamma(n - 1, x) * np.power(x, n - 2.0) - leading  # times x**(n - 2)
@@ -193,8 +202,8 @@ def _stirling_bregman(step: Real, x: Real) -> Real:
     return total * step * step
 
 
-def _weighted_gap(x: Real, shift: float) -> Real:
-    return (x + shift) * digamma_gap(x)
+def _weighted_log_minus_digamma(x: Real, shift: float) -> Real:
+    return (x + shift) * log_minus_digamma(x)
 
 
 def _half_log(x: Real) -> Real:

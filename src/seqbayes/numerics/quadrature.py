@@ -1,4 +1,4 @@
-"""The probability that one beta variable is below another, right in both tails."""
+"""The probability that one beta variable is below another, accurate in both tails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.numerics.special import (
     product_difference,
 )
 
-# Integrands are cut where they fall below exp(-_DROP) of their peak.
+# The range of integration ends where the integrand is below exp(-_DROP) times its peak.
 _DROP = 40.0
 _TOLERANCE = 1e-13
 
@@ -25,8 +25,8 @@ _TOLERANCE = 1e-13
 def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
     """P(X < Y) for independent X ~ Beta(a, b) and Y ~ Beta(c, d).
 
-    P(X > Y) is ``beta_less(c, d, a, b)``: each is right relative to itself, however small. This is
-    also the cdf of the beta-binomial and of the beta negative binomial distributions.
+    P(X > Y) is ``beta_less(c, d, a, b)``: both have a small relative error, even if they are tiny.
+    This is also the cdf of the beta-binomial and of the beta negative binomial distributions.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
         return np.asarray(np.vectorize(beta_less, otypes=[float])(a, b, c, d))
     a, b, c, d = float(a), float(b), float(c), float(d)
     if 1.0 / a + 1.0 / b > 1.0 / c + 1.0 / d:
-        # 1 - Y < 1 - X: the narrower variable goes first.
+        # 1 - Y < 1 - X: make the narrower variable the first one.
         a, b, c, d = d, c, b, a
     return _Integrand(a, b, c, d).integral()
 
 
 class _Integrand:
-    """Log of the density of logit X times P(Y > X), over t = logit X - log(a / b)."""
+    """Log of (density of logit X times P(Y > X)), as a function of t = logit X - log(a / b)."""
 
     def __init__(self, a: float, b: float, c: float, d: float) -> None:
         self.a, self.b, self.c, self.d = a, b, c, d
@@ -76,7 +76,7 @@ class _Integrand:
         s = self.centre + t
         x, y = sc.expit(s), sc.expit(-s)
         with np.errstate(all="ignore"):
-            # a y - b x, from t: the logit has lost it where a and b are huge.
+            # a y - b x, computed from t, because the difference cancels if a and b are huge
             difference = -b * np.expm1(t) * x * np.exp(-t) if a > b else -a * np.expm1(t) * y
             near = log_beta_term(np.asarray(a), np.asarray(b), x, y, difference)
             far = a * sc.log_expit(s) + b * sc.log_expit(-s) - self.log_norm
@@ -88,10 +88,10 @@ class _Integrand:
         c, d = self.c, self.d
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
-        # Where y underflows, and where x does: 1 - I_x(c, d).
-        # Denormal tails have too few digits to locate the peak.
-        usual = np.where(tail < 1e-300, -np.inf, np.log(tail))
-        result = np.where(y < 1e-290, power_law, usual)
+        # A power law where y underflows; 1 - I_x(c, d) where x underflows. Denormal tails have too
+        # few digits to locate the peak.
+        log_tail = np.where(tail < 1e-300, -np.inf, np.log(tail))
+        result = np.where(y < 1e-290, power_law, log_tail)
         if c > 0.5:
             return result
         below = np.exp(c * s - math.log(c) - log_beta(c, d))
@@ -121,7 +121,7 @@ class _Integrand:
             n *= 2
             refined = total * (right - left) / n
             before, change = change, abs(refined - estimate) / refined
-            # Each step squares the error, down to the rounding error.
+            # Each halving of the step squares the error, until rounding errors dominate.
             if change <= _TOLERANCE or (change < 1e-7 and change > 0.01 * before):
                 break
             estimate = refined
@@ -129,7 +129,7 @@ class _Integrand:
         return min(1.0, math.exp(height + math.log(refined)))
 
     def _peak(self) -> tuple[float, float]:
-        """Highest of ever finer grids: the peak lies below the mode of X, at t = 0."""
+        """Find the peak by grid search with refinement; it lies below the mode of X, at t = 0."""
         low, high = -2.0 * self.width, 0.0
         while not self.slope(low) >= 0.0:
             low, high = 3.0 * low, low
@@ -145,10 +145,10 @@ class _Integrand:
 
     def _edge(self, peak: float, height: float, step: float) -> float:
         """The point at which the integrand has decreased by `_DROP`, on one side of the peak."""
-        reach = peak + step * 2.0 ** np.arange(0, 60)
-        values = self.log(reach) - height
+        distances = peak + step * 2.0 ** np.arange(0, 60)
+        values = self.log(distances) - height
         outer = int(np.argmax(values < -_DROP))
-        inner = peak if outer == 0 else float(reach[outer - 1])
-        grid = np.linspace(inner, float(reach[outer]), 9)
+        inner = peak if outer == 0 else float(distances[outer - 1])
+        grid = np.linspace(inner, float(distances[outer]), 9)
         fallen = self.log(grid) - height < -_DROP
         return float(grid[int(np.argmax(fallen))])

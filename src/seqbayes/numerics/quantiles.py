@@ -1,8 +1,9 @@
-"""Quantiles of the beta, gamma and Student t distributions, at any level or logarithm of one.
+"""Quantiles of the beta, gamma and Student t distributions, for a probability or its logarithm.
 
-These are scipy.special's, and where scipy loses digits (large or very unequal parameters, levels
-below 1e-20) Newton's method on the logarithm of the tail below 1/2. Tails are log-concave in the
-logarithm or logit of the variable, so that the method converges from anywhere.
+The functions of scipy.special are used except where they lose digits (large or very unequal
+parameters, levels below 1e-20). There, Newton's method solves for the logarithm of the tail below
+1/2. Tails are log-concave in the logarithm or logit of the variable, so the method converges from
+any starting point.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from seqbayes.numerics.student_tails import NORMAL_DF, is_usual
 
 _STEPS = 60
 _CONVERGED = 1e-13
-"""Bound of the error in the logarithm that is left after a step, which is about a square."""
+"""Bound of the remaining error in the logarithm after a step, which is about the squared step."""
 
 _LOG_HALF = -math.log(2.0)
 _LOG_SMALL = math.log(1e-20)
 """Level below which scipy's inverse functions lose digits or fail."""
 
 _SMALL_TAIL = 1e-10
-"""Between this and 1/4 scipy's quantiles of Student's t have all digits."""
+"""Between this level and 1/4, scipy's quantiles of Student's t are accurate."""
 
 _LOG_TINY = -690.0
 _SMALLEST_QUANTILE = 1e-300
 _UNEQUAL = 3e3
 _NORMAL_LIKE = 1e3
-_OTHER_SMALL = 5e3
+_SMALL = 5e3
 _LARGEST_LOG = 709.0
 
 
@@ -121,12 +122,12 @@ def _gamma_quantile(shape: Real, q: Real, upper: bool, log: bool) -> Real:
     with np.errstate(all="ignore"):
         p = np.exp(np.where(hard, -1.0, level))
         if isinstance(side, bool):
-            usual = (sc.gammainccinv if side else sc.gammaincinv)(safe, p)
+            scipy_result = (sc.gammainccinv if side else sc.gammaincinv)(safe, p)
         else:
-            usual = np.where(side, sc.gammainccinv(safe, p), sc.gammaincinv(safe, p))
-    usual = np.where(np.isneginf(level), np.where(side, np.inf, 0.0), usual)
+            scipy_result = np.where(side, sc.gammainccinv(safe, p), sc.gammaincinv(safe, p))
+    scipy_result = np.where(np.isneginf(level), np.where(side, np.inf, 0.0), scipy_result)
     hard = hard & np.isfinite(level)
-    return select(hard, _solve_gamma, usual, shape, level, np.asarray(side))
+    return select(hard, _solve_gamma, scipy_result, shape, level, np.asarray(side))
 
 
 def _solve_gamma(shape: Real, level: Real, upper: Any) -> Real:
@@ -169,7 +170,7 @@ def _newton(x: Real, level: Real, upper: Any, parts: Callable[[Any], tuple[Real,
         direction = -1.0 if upper else 1.0
         for _ in range(_STEPS):
             if not _SMALLEST_QUANTILE < x < math.inf:
-                break  # below, the power law that it started from is exact
+                break  # below, the starting point is exact: it comes from a power law
             term, integral = parts(x)
             error = level - (term + integral)
             if not error * error < 1e300:
@@ -197,7 +198,7 @@ def _beta_quantile(a: Real, b: Real, q: Real, upper: bool, log: bool, odds: bool
     if not is_array(a, b, level):
         if level == -math.inf:
             return (math.inf if odds else 1.0) if side else 0.0
-        if level >= _LOG_SMALL and not is_large(a, b, _OTHER_SMALL):
+        if level >= _LOG_SMALL and not is_large(a, b, _SMALL):
             p = math.exp(level)
             x = float((sc.betainccinv if side else sc.betaincinv)(a, b, p))
             if odds and x > 0.5:
@@ -215,14 +216,16 @@ def _beta_quantile(a: Real, b: Real, q: Real, upper: bool, log: bool, odds: bool
     a, b, level, side = np.broadcast_arrays(*(np.asarray(each) for each in (a, b, level, side)))
     with np.errstate(all="ignore"):
         first, second = np.where(side, b, a), np.where(side, a, b)
-        hard = is_large(a, b, _OTHER_SMALL) | (level < _LOG_SMALL)
-        usual = sc.betaincinv(
+        hard = is_large(a, b, _SMALL) | (level < _LOG_SMALL)
+        scipy_result = sc.betaincinv(
             np.where(hard, 1.0, first),
             np.where(hard, 1.0, second),
             np.exp(np.where(hard, -1.0, level)),
         )
-        hard = (hard | ~(usual > _SMALLEST_QUANTILE) | (usual > 0.5)) & np.isfinite(level)
-        ratio = np.where(np.isneginf(level), 0.0, usual / (1.0 - usual))
+        hard = (hard | ~(scipy_result > _SMALLEST_QUANTILE) | (scipy_result > 0.5)) & np.isfinite(
+            level
+        )
+        ratio = np.where(np.isneginf(level), 0.0, scipy_result / (1.0 - scipy_result))
         ratio = select(hard, _odds, ratio, first, second, level)
         ratio = np.where(side, 1.0 / ratio, ratio)
         if odds:
@@ -238,7 +241,7 @@ def _odds(a: Real, b: Real, level: Real) -> Real:
 
 
 def _extreme_odds(a: Real, b: Real, level: Real) -> Real:
-    """Return the odds G / H of gamma variables; the one of the larger shape is its shape."""
+    """Return the odds G / H of gamma variables; the larger shape approximates its variable."""
     if is_array(a, b, level):
         with np.errstate(all="ignore"):
             low = gamma_ppf(np.asarray(a), level, True) / b
@@ -266,7 +269,7 @@ def _odds_start(a: Real, b: Real, level: Real) -> Real:
 
 
 def _odds_start_of_one(a: float, b: float, level: float) -> float:
-    """Approximate the odds of a quantile, by a gamma variable if parameters are unequal."""
+    """Approximate the odds of a quantile, with a gamma variable for very unequal parameters."""
     low, high = min(a, b), max(a, b)
     if low <= 0.0:
         return 0.0 if a < b else math.inf
@@ -275,7 +278,7 @@ def _odds_start_of_one(a: float, b: float, level: float) -> float:
     if high >= EXTREME_SHAPE:
         return 1.0
     if high >= _UNEQUAL:
-        ratio = float(_gamma_start_or_solution(low, level, a > b)) / (high + 0.5 * (low - 1.0))
+        ratio = float(_gamma_initial_guess(low, level, a > b)) / (high + 0.5 * (low - 1.0))
         odds = math.expm1(min(ratio, _LARGEST_LOG))
         if odds > 0.0:
             return odds if a <= b else 1.0 / odds
@@ -290,7 +293,7 @@ def _odds_start_of_one(a: float, b: float, level: float) -> float:
     return math.exp(min(exponent, 0.0))
 
 
-def _gamma_start_or_solution(shape: float, level: float, upper: bool) -> Real:
+def _gamma_initial_guess(shape: float, level: float, upper: bool) -> Real:
     if level > _LOG_TINY:
         return (sc.gammainccinv if upper else sc.gammaincinv)(shape, math.exp(level))
     return _gamma_start(shape, level, upper)
@@ -312,10 +315,10 @@ def _paulson(a: float, b: float, z: float) -> float:
 
 
 def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
-    """Quantile of Student's t; its upper quantile is minus this. See `gamma_ppf`.
+    """Quantile of Student's t; the upper quantile is the negative of this. See `gamma_ppf`.
 
-    T**2 / df has the distribution of the odds of Beta(1/2, df/2): near the centre the quantile
-    comes from the probability between -x and x, and in the tails from the probability outside.
+    T**2 / df has the distribution of the odds of Beta(1/2, df/2): near the centre, the quantile is
+    computed from the probability between -x and x, and in the tails from the probability outside.
 
     Examples
     --------
@@ -327,11 +330,11 @@ def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
     df, q = np.broadcast_arrays(np.asarray(df, float), np.asarray(q, float))
     with np.errstate(all="ignore"):
         p = np.exp(q) if log else q
-        usual = sc.stdtrit(np.minimum(df, NORMAL_DF), p)
+        scipy_result = sc.stdtrit(np.minimum(df, NORMAL_DF), p)
         tail = np.minimum(p, 1.0 - p)
-        scipys = is_usual(df, 0.0) & (tail > _SMALL_TAIL) & (tail < 0.25)
+        scipy_is_accurate = is_usual(df, 0.0) & (tail > _SMALL_TAIL) & (tail < 0.25)
     rows = np.vectorize(_t_quantile, otypes=[float])
-    return select(~scipys, lambda df, q: rows(df, q, log), usual, df, q)
+    return select(~scipy_is_accurate, lambda df, q: rows(df, q, log), scipy_result, df, q)
 
 
 def _t_quantile(df: float, q: float, log: bool) -> float:

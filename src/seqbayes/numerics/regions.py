@@ -8,19 +8,19 @@ from typing import Any
 
 import scipy.special as sc
 
-# Whole numbers beyond this are no longer all floats.
+# Above this, not every whole number is a float.
 _EXACT = 2.0**53
-# Shortest intervals of smaller levels come from a series at the mode.
+# Shortest intervals with a smaller level are computed by a series at the mode.
 _SHORT = 5e-4
-_LARGEST = 1e307  # beyond, sums of two such numbers overflow
+_LARGEST = 1e307  # above this, the sum of two such numbers overflows
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
     """Shortest interval with probability `level` of a continuous distribution with one mode.
 
     If the density at an end of the support is not exceeded on the whole one-sided interval from
-    this end, that interval is the answer. Otherwise both ends have the same density; they are found
-    by Brent's method in the logit of the share of the outside mass that lies below.
+    this end, that interval is the answer. Otherwise both ends have the same density; Brent's method
+    finds them in the logit of the share of the outside mass that lies below the interval.
 
     Parameters
     ----------
@@ -64,17 +64,17 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
         above = outside * float(sc.expit(-logit))
         return distribution.ppf(below), distribution.isf(above)
 
-    def excess(logit: float) -> float:
+    def density_difference(logit: float) -> float:
         left, right = ends(logit)
         return float(distribution.logpdf(left) - distribution.logpdf(right))
 
-    return ends(_root(excess))
+    return ends(_root(density_difference))
 
 
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
     """Return a short interval by Taylor's series of the log density at the mode, if accurate.
 
-    Densities at its ends agree to more digits than floats have, so that a search finds nothing.
+    A search would fail, because the densities at both ends are equal to double precision.
     """
     found = distribution.mode_curvature()
     if found is None:
@@ -102,7 +102,7 @@ def _root(function: Callable[[float], float]) -> float:
 
 
 def _brent(function: Callable[[float], float], a: float, b: float, fa: float, fb: float) -> float:
-    """Brent's method, by inverse interpolation where that stays well inside the bracket."""
+    """Brent's method: inverse interpolation if well inside the bracket, otherwise bisection."""
     if fa >= 0.0:
         return a
     if fb <= 0.0:
@@ -138,14 +138,14 @@ def _brent(function: Callable[[float], float], a: float, b: float, fa: float, fb
 
 
 def smallest(reached: Callable[[float], bool], guess: float, start: int, step: float) -> float:
-    """Smallest whole number >= `start` where a monotone condition holds; inf if beyond floats.
+    """Smallest whole number >= `start` for which a monotone condition holds; inf on overflow.
 
     Parameters
     ----------
     reached : callable
-        False up to some whole number, True from it on.
+        The condition: False below some whole number, and True from this number.
     guess, step : float
-        Where to start looking, and how far the answer may lie from there.
+        The start of the search, and the typical distance of the answer from it.
     start : int
 
     Examples
@@ -154,7 +154,7 @@ def smallest(reached: Callable[[float], bool], guess: float, start: int, step: f
     32
     """
     high = max(float(start), math.floor(min(guess, _LARGEST))) if guess == guess else float(start)
-    # a step that moves `high`; steps grow faster and faster, for it may be far to go
+    # a step that changes `high`; steps grow superexponentially, as the answer may be far away
     step = max(1.0, math.floor(step) if math.isfinite(step) else 1.0, math.ulp(high))
     growth = 2.0
     if reached(high):
@@ -189,11 +189,11 @@ def _bisect(reached: Callable[[float], bool], low: float, high: float) -> int:
 
 
 def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
-    """Smallest run of whole numbers with probability of at least `level`.
+    """Smallest range of whole numbers with probability of at least `level`.
 
     For one mode (or none, as for the uniform) this is the highest-density set; among sets of the
-    same size it is the most probable. If the mass is U-shaped the run starts at an end of the
-    support.
+    same size it is the most probable. If the mass function is U-shaped, the range starts at an end
+    of the support.
 
     Parameters
     ----------
@@ -223,8 +223,8 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
         return first, from_first
     longest = min(high - low, from_first - first)
 
-    def best(length: float) -> float:
-        """Start of the most probable run of `length` + 1 numbers."""
+    def best_start(length: float) -> float:
+        """Start of the most probable range of `length` + 1 numbers."""
 
         def past(k: float) -> bool:
             return bool(distribution.logpmf(k) >= distribution.logpmf(k + length + 1.0))
@@ -233,13 +233,13 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
             return float(first)
         return float(_bisect(past, float(first), max(float(high), first + 1.0)))
 
-    def enough(length: float) -> bool:
-        return _between(distribution, best(length), length) >= level
+    def is_sufficient(length: float) -> bool:
+        return _between(distribution, best_start(length), length) >= level
 
     length = float(longest)
     if length > 0.0:
-        length = 0.0 if enough(0.0) else float(_bisect(enough, 0.0, length))
-    start = best(length)
+        length = 0.0 if is_sufficient(0.0) else float(_bisect(is_sufficient, 0.0, length))
+    start = best_start(length)
     return int(start), int(start + length)
 
 

@@ -1,9 +1,9 @@
 """Logarithms of gamma functions without cancellation, at small arguments and at 1e15.
 
 Densities of counts are products of factors such as ``n! / (k! m!)`` and ``x**k``; their logarithms
-grow like n log n and cancel almost completely. The functions here follow Loader's saddle-point
-form instead: what remains of a log gamma function after Stirling's leading terms
-(`log_stirling_ratio`, small), and deviances (`deviance`, small near the mode).
+grow like n log n and cancel almost completely. The functions here use Loader's saddle-point form
+instead: the remainder of a log gamma function after Stirling's leading terms (`log_stirling_ratio`,
+small), and deviances (`deviance`, small near the mode).
 
 All of them accept floats or arrays: floats in, float out; arrays broadcast.
 
@@ -29,14 +29,14 @@ Real: TypeAlias = Any
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
-# Below, gamma functions are small enough for differences of their logarithms to keep 1e-13.
+# Below this, differences of log gamma functions have errors below 1e-13.
 DIRECT = 100.0
 
 # B(2j) / (2j (2j-1)): Stirling's series in 1/x; these terms give 1e-16 from x = 10 on.
 _STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _STIRLING_FROM = 10.0
 
-# Below, n times the digamma function is the difference of log gammas to 1e-13.
+# Below this, n times the digamma function equals the difference of log gammas to 1e-13.
 _TINY_STEP = 1e-6
 
 # 1/3 + w/5 + w**2/7 + ...: (atanh(v) - v) / v**3 at w = v**2, for v below .1.
@@ -48,7 +48,7 @@ _LARGEST_FACTORIAL = 2.5e305  # its logarithm is finite
 
 def is_array(*values: object) -> bool:
     """Whether any of the values is an array."""
-    for value in values:  # noqa: SIM110 - a third of the time of any(): this is asked everywhere
+    for value in values:  # noqa: SIM110 - three times as fast as any()
         if isinstance(value, np.ndarray):
             return True
     return False
@@ -95,7 +95,7 @@ def stirling_error(x: Real) -> Real:
 
 
 def log_stirling_ratio(x: Real) -> Real:
-    """Return the rest after Stirling's leading terms: log x! - x log x + x, for x >= 0 (0 at 0).
+    """Return the remainder of Stirling's leading terms: log x! - x log x + x, x >= 0 (0 at 0).
 
     Parameters
     ----------
@@ -123,14 +123,14 @@ def log_stirling_ratio(x: Real) -> Real:
 
 
 def deviance(x: Real, mean: Real, difference: Real = None) -> Real:
-    """Half the Poisson deviance, x log(x/mean) + mean - x, exact near its zero.
+    """Half the Poisson deviance, x log(x/mean) + mean - x, accurate near its zero.
 
     Parameters
     ----------
     x, mean : float or array
         Both >= 0.
     difference : float or array, optional
-        x - mean, if it is known better than by subtraction.
+        x - mean, if it is known more accurately than the subtraction gives.
 
     References
     ----------
@@ -228,7 +228,7 @@ def log_rising(a: Real, n: Real) -> Real:
     a : float or array
         > 0.
     n : float or array
-        >= 0; not only whole numbers.
+        >= 0; need not be whole numbers.
 
     Examples
     --------
@@ -249,7 +249,8 @@ def log_rising(a: Real, n: Real) -> Real:
         leading = (a - 0.5) * math.log1p(n / a) + n * (math.log(a + n) - 1.0)
         return float(leading + (stirling_error(a + n) - stirling_error(a)))
     if n < 1.0:
-        # The recurrence leads to where Stirling's series holds, without cancellation.
+        # The recurrence shifts the argument to where Stirling's series is accurate, without
+        # cancellation.
         shift = math.fsum(math.log1p(n / (a + i)) for i in range(10))
         return float(log_rising(a + 10.0, n) - shift)
     if a + n > _LARGEST_FACTORIAL:
@@ -310,9 +311,9 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
     Parameters
     ----------
     k, m : float or array
-        >= 0; not only whole numbers.
+        >= 0; need not be whole numbers.
     p, q : float or array
-        Both given, so that neither is lost when the other is near 1.
+        Both are given, so that neither loses digits when the other is near 1.
     difference : float or array
         k q - m p, without cancellation (see `product_difference`).
 
@@ -341,15 +342,17 @@ def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
 
 
 def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
-    """Log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta), right also at 1e15.
+    """Log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta).
 
-    This is Bayes' rule read backwards: binomial times prior over posterior, each in saddle-point
-    form and at the probability where the posterior has its mean.
+    It is accurate even for values of 1e15.
+
+    By Bayes' rule, this is the binomial likelihood times the prior density divided by the posterior
+    density, each in saddle-point form and at the posterior mean.
 
     Parameters
     ----------
     k, m : float or array
-        Successes and failures, >= 0; not only whole numbers.
+        Successes and failures, >= 0; need not be whole numbers.
     alpha, beta : float or array
 
     References
@@ -422,7 +425,7 @@ def _sums_after(values: Array) -> Array:
 
 
 def log_gamma_poisson(k: Real, exposure: Real, shape: Real, rate: Real) -> Real:
-    """Log probability of a Poisson count whose rate is Gamma(shape, rate), right also at 1e15.
+    """Log probability of a Poisson count whose rate is Gamma(shape, rate), accurate even for 1e15.
 
     Parameters
     ----------
@@ -449,7 +452,7 @@ def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
     ----------
     x, step : float or array
     low : float or array, optional
-        x - abs(step), if it is known better than by subtraction.
+        x - abs(step), if it is known more accurately than the subtraction gives.
 
     Examples
     --------
@@ -461,7 +464,7 @@ def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
     if is_array(x, step, low):
         return np.asarray(np.vectorize(log_gamma_curvature, otypes=[float])(x, step, low))
     if abs(step) * 200.0 < x:
-        # Taylor's series in polygammas: the next term is below (step/x)**6.
+        # Taylor's series in polygammas: the truncation error is below (step/x)**6.
         h = step * step
         fourth = sc.polygamma(3, x) / 12.0 + h * sc.polygamma(5, x) / 360.0
         return float(h * (sc.polygamma(1, x) + h * fourth))
@@ -477,7 +480,7 @@ def beta_difference(a: Real, b: Real, x: Real, y: Real) -> Real:
     0.0
     """
     difference = product_difference(a, y, b, x)
-    # The larger of x and y is rounded; what it lost counts a or b times.
+    # The larger of x and y is rounded; its rounding error is multiplied by a or b.
     if is_array(difference):
         return difference + np.where(x < y, a * ((1.0 - y) - x), -b * ((1.0 - x) - y))
     return float(difference + (a * ((1.0 - y) - x) if x < y else -b * ((1.0 - x) - y)))
@@ -500,9 +503,11 @@ def log_gamma_term(shape: Real, x: Real, difference: Real) -> Real:
     """
     if is_array(shape, x):
         with np.errstate(all="ignore"):
-            saddle = np.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)
+            saddle_point = (
+                np.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)
+            )
             direct = sc.xlogy(shape, x) - x - sc.gammaln(shape)
-            return np.where(shape < DIRECT, direct, saddle)
+            return np.where(shape < DIRECT, direct, saddle_point)
     if shape < DIRECT:
         return (shape * math.log(x) if x > 0.0 else -math.inf) - x - math.lgamma(shape)
     return math.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)

@@ -1,8 +1,8 @@
 """The triangular square root of a sum of squares: the sufficient statistic of a regression.
 
-Plain Python source that Cython compiles; uncompiled it does the same, slower. A row of features
-with its target joins the factor by Givens rotations, which keep the digits that sums of products
-lose: their error grows with the condition number of the rows, not with its square.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. Givens
+rotations add a row of features with its target to the factor. They are more accurate than sums of
+products: their error grows with the condition number of the rows, not with its square.
 
 References
 ----------
@@ -32,8 +32,8 @@ else:
 class SquareRoot:
     """Upper triangular R and z with ``R'R = sum w x x'``, ``R'z = sum w x y``, over rows (x, y).
 
-    ``squares`` is what is left of ``sum w y**2``: the sum of squared residuals at the solution of
-    ``R theta = z``, in which every row counts, those that stand for a prior as well.
+    ``squares`` is the sum of squared residuals at the solution of ``R theta = z``, over all rows,
+    including those that represent a prior.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class SquareRoot:
         self._row = np.zeros(0)
 
     def append(self, diagonal: float) -> None:
-        """Add a feature that was zero in all rows, and the row that has only it, as `diagonal`."""
+        """Add a feature that was zero in all rows, and a row with it alone, as `diagonal`."""
         n: cython.Py_ssize_t = self.size
         if n == len(self._row):
             capacity = max(8, 2 * n)
@@ -82,7 +82,7 @@ class SquareRoot:
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         root: cython.double = sqrt(w)
-        left: cython.double = root * y
+        residual: cython.double = root * y
         for i in range(n):
             x[i] = root * cython.cast(cython.double, row[i])
         for i in range(n):
@@ -97,16 +97,16 @@ class SquareRoot:
                 t = c * r[i, j] + s * x[j]
                 x[j] = c * x[j] - s * r[i, j]
                 r[i, j] = t
-            t = c * z[i] + s * left
-            left = c * left - s * z[i]
+            t = c * z[i] + s * residual
+            residual = c * residual - s * z[i]
             z[i] = t
-        self.squares += left * left
+        self.squares += residual * residual
 
     @cython.boundscheck(False)
     @cython.wraparound(False)
     @cython.cdivision(True)
     def solve(self, target: Any = None) -> Any:
-        """Return the solution of ``R theta = z``; zero for what no row has determined.
+        """Return the solution of ``R theta = z``; components that no row determines are zero.
 
         `target` replaces z.
         """
@@ -128,7 +128,7 @@ class SquareRoot:
     @cython.wraparound(False)
     @cython.cdivision(True)
     def leverage(self, row: Sequence[float]) -> float:
-        """Return ``x' (R'R)**-1 x``; infinite where x has what no row has determined."""
+        """Return ``x' (R'R)**-1 x``; infinite if no row determines a component of x."""
         r = cython.declare("double[:, ::1]", self._factor)
         x = cython.declare("double[::1]", self._row)
         n: cython.Py_ssize_t = self.size
@@ -150,7 +150,7 @@ class SquareRoot:
         return total
 
     def whiten(self, row: Sequence[float]) -> Any:
-        """Return ``R**-T x``, whose square is the leverage, where that is finite."""
+        """Return ``R**-T x``; its squared norm is the leverage, if that is finite."""
         self.leverage(row)
         return self._row[: self.size].copy()
 
@@ -182,7 +182,7 @@ class SquareRoot:
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def load(self, factor: Any, target: Any, squares: cython.double) -> cython.int:
-        """Replace the contents; without checks."""
+        """Replace the contents without validation."""
         self.size = len(target)
         self.squares = squares
         self._factor, self._target, self._row = factor, target, np.zeros(len(target))

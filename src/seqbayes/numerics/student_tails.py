@@ -13,20 +13,20 @@ from seqbayes.numerics.elementwise_tails import select
 from seqbayes.numerics.special import Real, is_array, log_beta
 
 NORMAL_DF = 1e100
-"""Above this df, the t distribution is the normal distribution to all digits."""
+"""Above this df, the t distribution equals the normal distribution to double precision."""
 
 _FAR_RATIO = 1e280
-"""Above this x**2 / df, the tail is a power of x to all digits."""
+"""Above this x**2 / df, the tail is a power of x to double precision."""
 
-# Between these tails scipy's functions for Student's t have all digits.
+# If the tail is between these values, scipy's functions for Student's t are accurate.
 _SMALLEST, _CENTRE = 1e-250, 0.25
 
 
 def t_cdf(df: Real, x: Real) -> Real:
     """P(T <= x) for Student's t; df may be infinite.
 
-    This is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which keeps its digits near
-    the centre, where ``scipy.special.stdtr`` has nine.
+    This is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which is accurate near the
+    centre, where ``scipy.special.stdtr`` has only nine digits.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _centre(df: Real, size: Real) -> Real:
 
 
 def _far_tail(df: Real, size: Real) -> Real:
-    """Upper tail where scipy's function underflows, or cannot be used."""
+    """Upper tail where scipy's function underflows or is not accurate."""
     if is_array(df, size):
         return np.asarray(np.vectorize(_far_tail, otypes=[float])(df, size))
     if df >= NORMAL_DF:

@@ -1,9 +1,9 @@
 """Integrals for the tails of beta and gamma distributions at any depth.
 
 The logit of a beta variable and the logarithm of a gamma variable have log-concave densities. A
-tail is the density at its end times the integral of the ratio of densities beyond this end, which
-decreases monotonically from 1: Gauss-Legendre quadrature computes it to full precision for all
-parameters. Compiled; plain Python without a compiler.
+tail is the density at its end times the integral of the ratio of densities beyond this end. This
+ratio decreases monotonically from 1, so Gauss-Legendre quadrature computes the integral to full
+precision for all parameters. The module is compiled, and also runs as plain Python.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ else:
     fmin = min
 
 _NODES = cython.declare(cython.int, 32)
-# How far the logarithm of the integrand falls within the range of integration.
-_FALL = cython.declare(cython.double, 42.0)
+# Decrease of the logarithm of the integrand within the range of integration.
+_LOG_DECREASE = cython.declare(cython.double, 42.0)
 _WIDTH = cython.declare(cython.double, 8.0)
 # Number of panels after which a non-increasing integrand is a plain exponential.
-_FEW_PANELS = cython.declare(cython.int, 6)
-_MOST_PANELS = cython.declare(cython.int, 100)
+_DECAY_PANELS = cython.declare(cython.int, 6)
+_MAX_PANELS = cython.declare(cython.int, 100)
 _LARGEST = cython.declare(cython.double, 600.0)
 _LOWEST = cython.declare(cython.double, -np.inf)
 
@@ -95,10 +95,10 @@ def _log_remainder(s: cython.double) -> cython.double:
 @cython.inline
 @cython.exceptval(check=False)
 @cython.cdivision(True)
-def _fall(
+def _negative_log(
     t: cython.double, d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
 ) -> cython.double:
-    """Return minus the logarithm of the integrand."""
+    """Return the negative logarithm of the integrand."""
     e: cython.double = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
     s: cython.double = p * e
     if s > 1.0:
@@ -115,21 +115,21 @@ def _fall(
 def _length(
     d: cython.double, v: cython.double, p: cython.double, grows: cython.bint
 ) -> cython.double:
-    """Return how far to integrate: Newton's method for where the integrand is exp(-42).
+    """Return the length of the range of integration: where the integrand is exp(-42).
 
-    Divisors are checked: without a compiler a division by zero is an error.
+    Uses Newton's method. Divisors are checked, since a division by zero is an error in Python.
     """
-    divisor: cython.double = d + sqrt(d * d + 2.0 * _FALL * v)
-    t: cython.double = 2.0 * _FALL / divisor if divisor > 0.0 else -_LOWEST
+    divisor: cython.double = d + sqrt(d * d + 2.0 * _LOG_DECREASE * v)
+    t: cython.double = 2.0 * _LOG_DECREASE / divisor if divisor > 0.0 else -_LOWEST
     e: cython.double
-    fall: cython.double
+    decrease: cython.double
     slope: cython.double
     _i: cython.int
     if grows and v > 0.0:
-        t = fmin(t, log1p(_FALL / v) + 1.0)
+        t = fmin(t, log1p(_LOG_DECREASE / v) + 1.0)
     for _i in range(60):
-        fall = _fall(t, d, v, p, grows)
-        if 0.9 * _FALL <= fall <= 1.4 * _FALL:
+        decrease = _negative_log(t, d, v, p, grows)
+        if 0.9 * _LOG_DECREASE <= decrease <= 1.4 * _LOG_DECREASE:
             break
         e = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
         slope = d
@@ -137,7 +137,7 @@ def _length(
             slope += v * fabs(e) * (1.0 - p) / (1.0 + p * e)
         if slope == 0.0:
             break
-        t -= (fall - _FALL) / slope
+        t -= (decrease - _LOG_DECREASE) / slope
     return t
 
 
@@ -149,8 +149,9 @@ def log_tail_integral(
 ) -> cython.double:
     """Log of the integral over t > 0 of exp(-d t - v (e - s t) - v / p (log(1 + p e) - p e)).
 
-    Here s is 1 if it `grows`, else -1, and e = exp(s t) - 1. The tail of the gamma distribution
-    has p = 0; `d` and `v` are not both 0. The result is -inf where it cannot be computed.
+    Here s is 1 if `grows` is true, otherwise -1, and e = exp(s t) - 1. The tail of the gamma
+    distribution has p = 0; `d` and `v` are not both 0. The result is -inf where it cannot be
+    computed.
 
     Examples
     --------
@@ -162,18 +163,18 @@ def log_tail_integral(
     width: cython.double
     total: cython.double = 0.0
     sum_: cython.double
-    fall: cython.double
+    decrease: cython.double
     i: cython.int
     panel: cython.int = 0
     while start < length:
         panel += 1
         width = length - start
-        if panel < (_MOST_PANELS if grows else _FEW_PANELS):
+        if panel < (_MAX_PANELS if grows else _DECAY_PANELS):
             width = fmin(width, _WIDTH)
         sum_ = 0.0
         for i in range(_NODES):
-            fall = _fall(start + width * _POINT[i], d, v, p, grows)
-            sum_ += -_LOWEST if fall < -_LARGEST else _WEIGHT[i] * exp(-fall)
+            decrease = _negative_log(start + width * _POINT[i], d, v, p, grows)
+            sum_ += -_LOWEST if decrease < -_LARGEST else _WEIGHT[i] * exp(-decrease)
         total += sum_ * width
         if width == length - start:
             break

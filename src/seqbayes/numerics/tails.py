@@ -1,12 +1,12 @@
 """Tail probabilities, their logarithms, and quantiles of the beta, gamma and t distributions.
 
-These are scipy.special's functions, checked against mpmath, with the regions replaced where they
+These are scipy.special's functions, checked against mpmath and replaced in the regions where they
 fail (scipy 1.17):
 
 * ``gammainc`` loses all digits in the lower tail of large shapes (23 % off at shape 7e7, five
-  standard deviations below the mean), and with it ``gammaincinv``: Temme's expansion from 1e5 on.
+  standard deviations below the mean), and so does ``gammaincinv``: Temme's expansion from 1e5 on.
 * ``betainc`` loses digits when parameters are large or unequal (3e-8 at 5 and 1e9), and
-  ``betaincinv`` with it: an integral of the ratio of densities (`tail_integral`) from 3e3 on.
+  so does ``betaincinv``: an integral of the ratio of densities (`tail_integral`) from 3e3 on.
 * Inverse functions lose digits, or have no solution, at levels below 1e-20: Newton's method on the
   logarithm of the tail.
 * ``stdtr`` and ``stdtrit`` have nine digits near the centre: the beta distribution.

@@ -70,7 +70,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         self._n = 0.0
 
     def learn_one(self, x: Mapping[Any, Any], w: float = 1.0) -> None:
-        """Absorb an observation.
+        """Learn from an observation.
 
         Parameters
         ----------

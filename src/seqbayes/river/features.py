@@ -92,7 +92,7 @@ class Feature:
         self.by_class: dict[Any, Statistics] = {}
 
     def learn(self, x: Any, label: Any, w: float) -> None:
-        """Absorb a value that `kind.check` has accepted, in an observation of this class."""
+        """Learn a value that `kind.check` has accepted, in an observation of this class."""
         own = self.by_class.get(label)
         if own is None:
             own = self.by_class[label] = self.kind.statistics()

@@ -119,7 +119,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         self._mixtures: dict[Any, ClassMixture] = {}
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
-        """Absorb the features `x` of an observation of class `y`.
+        """Learn from the features `x` of an observation of class `y`.
 
         Parameters
         ----------

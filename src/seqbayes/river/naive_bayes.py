@@ -80,7 +80,7 @@ class ConjugateNB(GenerativeClassifier):
         self._kinds = kinds.kinds(features)
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
-        """Absorb the features `x` of an observation of class `y`.
+        """Learn from the features `x` of an observation of class `y`.
 
         Parameters
         ----------

@@ -108,7 +108,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self._shrinkage = Shrinkage(1 if intercept else 0) if precision is None else None
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
-        """Absorb one row.
+        """Learn one row.
 
         Parameters
         ----------

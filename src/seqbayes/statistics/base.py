@@ -364,12 +364,12 @@ class Learner:
     _statistics: Statistics
 
     def learn_unweighted(self, x: object) -> cython.int:
-        """Absorb one observation, for compiled code: `learn_one` without a call through Python."""
+        """Learn one observation, for compiled code: `learn_one` without a call through Python."""
         self._statistics.observe_unit(x)
         return 0
 
     def learn_one(self, x: Any, w: Any = ONE) -> None:
-        """Absorb one observation.
+        """Learn one observation.
 
         Parameters
         ----------
@@ -396,7 +396,7 @@ class Learner:
         self._statistics.observe_weighted(x, v)
 
     def update(self, x: Any, w: Any = 1.0) -> None:
-        """Absorb one observation: `learn_one` under the name that River's `proba` uses."""
+        """Learn one observation: `learn_one` under the name that River's `proba` uses."""
         self._statistics.observe_weighted(x, weight(w))
 
     def unlearn_one(self, x: Any, w: Any = 1.0) -> None:

@@ -43,7 +43,7 @@ class Prior:
     It does not name brown and orange: 1 imagined candy of each was added, as they can occur.
     >>> Prior.parse("red=.30,green=.20,blue=.25,yellow=.35")
     Traceback (most recent call last):
-    seqbayes.errors.PriorError: proportions must sum to 1, these sum to 1.10
+    seqbayes.errors.PriorError: proportions must sum to 1, but they sum to 1.10
     """
 
     name: str
