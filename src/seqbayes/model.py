@@ -67,6 +67,13 @@ class Model:
     timed: bool = False
     """Whether every observation needs its time, because the data decay by time."""
 
+    def former(self) -> Self:
+        """Return a new model with former defaults of parameters in place of the present ones.
+
+        Return this one if it has none of these. Stores of earlier versions continue with them.
+        """
+        return self
+
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the errors of single keys of a table, each as a pair of key and message.

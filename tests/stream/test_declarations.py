@@ -6,6 +6,7 @@ from memory import Listed, lines
 
 from seqbayes import Decayed, NormalInverseGamma, Product, cli, stream
 from seqbayes.likelihoods import LogNormal
+from seqbayes.river import ConjugateLinearRegression, ConjugateNB
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.stores import DeclarationError
@@ -137,3 +138,36 @@ def test_run_and_retry_continue_with_the_stored_prior(tmp_path, monkeypatch, cap
     (tmp_path / "c.toml").write_text(text.replace("field", "prior = { kappa = 2 }, field"))
     assert cli.main(["run", "c.toml"]) == 2
     assert "state.prior.kappa is 1.0, not 2.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("former", "present", "changed"),
+    [
+        (
+            ConjugateLinearRegression(0.01, alpha=2.0),
+            ConjugateLinearRegression(alpha=2.0),
+            ConjugateLinearRegression(0.02, alpha=2.0),
+        ),
+        (
+            ConjugateNB({"n": "count"}, temper=False),
+            ConjugateNB({"n": "count"}),
+            ConjugateNB({"n": "count"}, strength=2.0),
+        ),
+    ],
+    ids=["regression", "naive Bayes"],
+)
+def test_an_estimator_keeps_the_former_defaults_of_its_parameters(
+    former, present, changed, tmp_path
+):
+    url = str(tmp_path / "b.db")
+    declare(url, former.to_dict())
+    options = {"features": ("n",), "field": "y", "by": "k"}
+    belief = Belief("b", present, **options)
+    with Pipeline(Listed(lines({"n": 2, "y": 3, "k": "a"})), [belief], open_store(url)) as pipeline:
+        list(pipeline)
+    (notice,) = pipeline.notices
+    assert "keeps the parameters it was stored with" in notice
+    assert declared(url) == former.to_dict()
+    other = Belief("b", changed, **options)
+    with open_store(url) as store, pytest.raises(DeclarationError):
+        Pipeline(Listed([]), [other], store)

@@ -6,7 +6,7 @@ import inspect
 import math
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -26,6 +26,12 @@ class Estimator(Model):
 
     A subclass defines `learned` and `restore`.
     """
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {}
+    """Defaults of parameters in earlier versions, which their stores continue with."""
+
+    added_parameters: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that earlier versions did not have; the former default has their behaviour."""
 
     def learned(self) -> dict[str, Any]:
         """Return the data as JSON values; `restore` reads them."""
@@ -47,9 +53,25 @@ class Estimator(Model):
         return {
             "seqbayes": serialization.VERSION,
             "estimator": type(self).__name__,
-            "parameters": {name: _parameter(getattr(self, name)) for name in parameters},
+            "parameters": {
+                name: _parameter(getattr(self, name))
+                for name in parameters
+                if name not in self.added_parameters
+                or getattr(self, name) != self.former_defaults[name]
+            },
             "seen": self.learned(),
         }
+
+    def former(self) -> Self:
+        """Return a new estimator with former defaults; see `Model.former`."""
+        defaults = inspect.signature(type(self)).parameters
+        given = {name: getattr(self, name) for name in defaults}
+        changed = {
+            name: value
+            for name, value in self.former_defaults.items()
+            if given[name] == defaults[name].default
+        }
+        return type(self)(**given | changed) if changed else self
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -65,7 +87,9 @@ class Estimator(Model):
         if not isinstance(parameters, Mapping) or not isinstance(learned, Mapping):
             raise PriorError(f"expected parameters and data, got {reprlib.repr(data)}")
         try:
-            estimator = cls(**{name: _value(value) for name, value in parameters.items()})
+            given = {name: cls.former_defaults[name] for name in cls.added_parameters}
+            given |= {name: _value(value) for name, value in parameters.items()}
+            estimator = cls(**given)
         except TypeError as error:
             shown = reprlib.repr(parameters)
             raise PriorError(f"cannot read parameters {shown}: {error}") from None

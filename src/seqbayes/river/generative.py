@@ -17,6 +17,7 @@ from seqbayes.likelihoods import check_parameter
 from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.river import document
 from seqbayes.river.features import Feature, Kind
+from seqbayes.river.tempering import normalized
 
 
 class GenerativeClassifier(base.Classifier, document.Estimator):
@@ -58,10 +59,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
             If a value is missing or does not fit its feature.
         """
         joint = self.joint_log_likelihood(x)
-        best = max(joint.values(), default=0.0)
-        shares = {label: math.exp(value - best) for label, value in joint.items()}
-        whole = math.fsum(shares.values())
-        return {label: share / whole for label, share in shares.items()}
+        return dict(zip(joint, normalized(list(joint.values())), strict=True)) if joint else {}
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:

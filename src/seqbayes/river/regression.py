@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 from river import base
 
@@ -83,6 +83,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     >>> print("{:.2f} to {:.2f}".format(*model.predict_interval({"time": 1e6 + 5}, level=0.9)))
     9.78 to 11.92
     """
+
+    former_defaults: ClassVar = {"precision": 0.01}
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Beliefs of a store that were created with a default prior which has changed since."""
+"""Beliefs of a store that were created with a default which has changed since."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
     """Return beliefs with the priors with which they were stored, and a notice of each change.
 
     Only the default prior of a family is replaced, and only by a former default of this family: the
-    declaration has no arguments, and neither did the one that created the store.
+    declaration has no arguments, and neither did the one that created the store. Likewise for
+    the default parameters of an estimator.
 
     Parameters
     ----------
@@ -44,6 +45,18 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
             )
             if isinstance(earlier, dict):
                 earlier.pop("display", None)  # which can change
+            former = belief.state.former()
+            if former is not belief.state and earlier == {
+                "state": Forms(former).empty,
+                "by": declared["by"],
+            }:
+                belief = dataclasses.replace(belief, state=former)
+                notices.append(
+                    f"belief {belief.name!r} keeps the parameters it was stored with,"
+                    " which are former defaults"
+                )
+                found.append(belief)
+                continue
             kept, priors = _keep(earlier, declared)
             if priors and kept == earlier:
                 belief = dataclasses.replace(belief, state=read_state(kept["state"]))

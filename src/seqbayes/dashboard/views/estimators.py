@@ -169,6 +169,7 @@ def text(state: Any) -> str:
     ConjugateNB
     strength 2.0
     class_strength 1.0
+    temper True
     """
     lines = [type(state).__name__]
     for name in inspect.signature(type(state)).parameters:
