@@ -18,8 +18,10 @@ from seqbayes.stream.stores import (
     Place,
     SeenId,
     Store,
+    StoredAlert,
     StoredEntry,
     StoredLetter,
+    StoredMessage,
     StoreError,
     surplus_times,
 )
@@ -33,10 +35,14 @@ EMPTY = {
     "next_letter": 1,
     "points": [],
     "ids": [],
+    "alerts": [],
+    "messages": [],
 }
 
 
 class DirectoryStore(Store):
+    keeps_alerts = True
+
     def __init__(self, url, mode="create"):
         super().__init__(url, mode)
         self._directory = Path(url.partition(":")[2])
@@ -109,6 +115,16 @@ class DirectoryStore(Store):
         found = (SeenId(*row) for name, row in self._read()["ids"] if name == source)
         yield from sorted(found, key=lambda each: each.number)
 
+    def alerts(self):
+        return sorted(StoredAlert(*row) for row in self._read()["alerts"])
+
+    def messages(self):
+        found = [
+            StoredMessage(name, alert, body.encode(), *rest)
+            for name, alert, body, *rest in self._read()["messages"]
+        ]
+        return sorted(found, key=lambda each: each.created)
+
     # Writing.
 
     @contextlib.contextmanager
@@ -160,6 +176,14 @@ class DirectoryStore(Store):
         points = {tuple(row[:3]): row for row in data["points"]}
         points.update({point[:3]: point for point in changes.history})
         data["points"] = list(points.values())
+        gone = {tuple(each) for each in changes.alerts_gone}
+        alerts = {tuple(row[:2]): row for row in data["alerts"] if tuple(row[:2]) not in gone}
+        alerts.update({row[:2]: row for row in changes.alerts})
+        data["alerts"] = list(alerts.values())
+        messages = {row[0]: row for row in data["messages"]}
+        for each in changes.messages:
+            messages[each.id] = (each.id, each.alert, each.body.decode(), *each[3:])
+        data["messages"] = [m for m in messages.values() if m[0] not in changes.messages_gone]
         if changes.source is None:
             return
         ids = {(name, row[0]): row for name, row in data["ids"]}

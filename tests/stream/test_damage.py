@@ -149,6 +149,7 @@ def test_a_schema_that_was_recreated_is_noticed(postgres_url):
     store.acquire()
     store.commit(Changes("src", 1, 1))
     tables = ["lease", "meta", "beliefs", "states", "sources", "dead_letters", "history", "ids"]
+    tables += ["alerts", "messages"]
     query(postgres_url, *(f"DROP TABLE seqbayes_{table}" for table in tables))
     with pytest.raises(StoreError, match="does not exist"):
         store.commit(Changes("src", 2, 1))

@@ -21,6 +21,8 @@ from seqbayes.stream.stores import (
     Pulse,
     SeenId,
     Store,
+    StoredAlert,
+    StoredMessage,
     StoredState,
     check_url,
     database,
@@ -68,6 +70,34 @@ def test_a_commit_replaces_and_deletes_states(store):
     store.commit(Changes("src", 6, 2, again, [("b", '["0"]'), ("b", '["no"]')]))
     assert states(store) == [('["2"]', '"2"', 2), ('["3"]', '"3"', 3), ('["1"]', '"new"', 9)]
     assert (store.token("src"), store.events("src")) == (6, 6)
+
+
+def test_a_commit_stores_alerts_and_their_messages(store):
+    firing = StoredAlert("slow", '["a"]', '{"status":"firing"}', 1.0)
+    other = StoredAlert("slow", "", '{"status":"pending"}', 2.0)
+    sent = StoredMessage("m1", "slow", b'{"id":"m1"}', 1.0)
+    store.commit(Changes(None, None, alerts=[firing, other], messages=[sent]))
+    assert store.alerts() == [other, firing]
+    assert store.messages() == [sent]
+    later = firing._replace(state='{"status":"resolved"}', updated=3.0)
+    second = StoredMessage("m2", "slow", b'{"id":"m2"}', 3.0)
+    done = sent._replace(done=4.0, note="refused")
+    changes = Changes(None, None, alerts=[later], alerts_gone=[("slow", "")])
+    changes.messages = [second, done]
+    store.commit(changes)
+    assert (store.alerts(), store.messages()) == ([later], [done, second])
+    store.commit(Changes(None, None, messages_gone=["m1"]))
+    assert store.messages() == [second]
+    assert store.places() == []
+
+
+def test_a_store_of_version_6_gets_alerts(durable_url):
+    open_store(durable_url).close()
+    downgrade(durable_url, 6)
+    with open_store(durable_url) as store:
+        store.acquire()
+        store.commit(Changes(None, None, alerts=[StoredAlert("slow", "", "{}", 1.0)]))
+        assert len(store.alerts()) == 1
 
 
 def test_a_commit_stores_all_or_nothing(store):

@@ -86,6 +86,14 @@ class ClientMethods:
         query = self._query(limit=limit)
         return self.get("/api/dead-letters" + query, schema.DeadLetterList)
 
+    def alerts(
+        self,
+        limit: int | None = None,
+    ) -> schema.AlertList:
+        """Return alerts and their newest messages."""
+        query = self._query(limit=limit)
+        return self.get("/api/alerts" + query, schema.AlertList)
+
     def health(self) -> schema.Health:
         """Return the state of pipeline and server."""
         return self.get("/api/health", schema.Health)

@@ -440,6 +440,43 @@ class Session(Struct):
     reading_is_free: bool
 
 
+class AlertInfo(Struct):
+    """An alert about a key, or about a whole belief or stream: its key is then empty.
+
+    The key of the pooled rest is null; `since` is when the status began.
+    """
+
+    alert: str
+    status: str
+    key: list[str] | None
+    since: float
+    value: Number
+
+
+class AlertMessage(Struct):
+    """A message of an alert; `delivered` is when it was delivered, `abandoned` why it was not."""
+
+    id: str
+    alert: str
+    status: str
+    condition: str
+    belief: str | None
+    key: dict[str, str] | None
+    value: Number
+    since: float
+    at: float
+    delivered: Number
+    abandoned: str | None
+
+
+class AlertList(Struct):
+    """The alerts that are not at rest, the newest messages, and how many of them wait."""
+
+    alerts: list[AlertInfo]
+    messages: list[AlertMessage]
+    waiting: int
+
+
 class Ok(Struct):
     """Success."""
 
@@ -461,7 +498,7 @@ class StoryOpening(Struct):
 
 ANSWERS = (
     Error, BeliefList, Cards, Detail, Comparison, DeadLetterList, Health, Session, Ok, Steps,
-    StoryOpening, Outcome, Decisions, RewardBody,
+    AlertList, StoryOpening, Outcome, Decisions, RewardBody,
 )  # fmt: skip
 
 

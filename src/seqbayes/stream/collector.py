@@ -16,6 +16,9 @@ class Collector:
     Every method does nothing by default.
     """
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """Handle the start of reading, when the states are restored."""
+
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
         """Handle a batch after it was learned. The batch is None if nothing arrived for a while."""
 
@@ -27,3 +30,6 @@ class Collector:
 
     def committed(self, pipeline: Pipeline) -> None:
         """Handle the end of a commit."""
+
+    def closing(self, pipeline: Pipeline) -> None:
+        """Handle the end of the pipeline, whose store is still open."""

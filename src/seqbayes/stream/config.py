@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from seqbayes.stream.source import Source, load_source, source_kinds, source_par
 from seqbayes.stream.stores import check_url, open_store
 
 if TYPE_CHECKING:
+    from seqbayes.stream.alerts.alert import Alert
     from seqbayes.stream.choices import Chooser
 
 _Duration = str | int | float
@@ -65,6 +66,7 @@ class Root(msgspec.Struct):
     history: dict[str, Any] | bool = {}
     dead_letters: dict[str, Any] = {}
     choice: dict[str, dict[str, Any]] = {}
+    alert: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Config:
         Limit of the dead letters in the store.
     choices
         Choices between keys of the beliefs, by name.
+    alerts
+        Alerts about the beliefs and the stream.
     """
 
     store: str
@@ -96,14 +100,26 @@ class Config:
     history: Mapping[str, Any] | None
     most_dead_letters: int
     choices: Mapping[str, Chooser]
+    alerts: Sequence[Alert] = ()
 
     def open_source(self) -> Source:
         """Open the source."""
         kind, options = self.source
         return kind(**options)
 
-    def open(self, collectors: Sequence[Collector] = ()) -> Pipeline:
+    def open(
+        self,
+        collectors: Sequence[Collector] = (),
+        notify: Callable[[str, str, str], None] = lambda event, text, level: None,
+    ) -> Pipeline:
         """Open the pipeline: acquire the lease, and restore the beliefs and the position.
+
+        Parameters
+        ----------
+        collectors
+            Further observers of the pipeline.
+        notify
+            Logs alerts: called with the name of an event, its text and its level.
 
         Raises
         ------
@@ -112,7 +128,11 @@ class Config:
         OSError
             If the source cannot be read.
         """
-        history = [] if self.history is None else [History(**self.history)]
+        own: list[Collector] = [] if self.history is None else [History(**self.history)]
+        if self.alerts:
+            from seqbayes.stream.alerts.outbox import Alerts
+
+            own.append(Alerts(self.alerts, notify))
         with ExitStack() as opened:
             source = self.open_source()
             opened.callback(source.close)
@@ -123,7 +143,7 @@ class Config:
                 self.beliefs,
                 store,
                 self.pace,
-                (*history, *collectors),
+                (*own, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
             opened.pop_all()  # the pipeline closes both now
@@ -201,9 +221,10 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     if isinstance(given.get("store"), str):
         errors.attempt("store", lambda: check_url(given["store"]))
     choices = _choices(given.get("choice", {}), beliefs, source, errors)
+    alerts = _alerts(given, beliefs, errors)
     if root is None or source is None or pace is None or letters is None:
         return None
-    return Config(root.store, source, beliefs, pace, history, letters.most, choices)
+    return Config(root.store, source, beliefs, pace, history, letters.most, choices, alerts)
 
 
 def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
@@ -360,6 +381,16 @@ def _choices(
         if chooser is not None:
             found[name] = chooser
     return found
+
+
+def _alerts(given: Any, beliefs: Sequence[Belief], errors: ErrorList) -> Sequence[Alert]:
+    if not given.get("alert"):
+        return ()
+    from seqbayes.stream.alerts.alert import read_alerts
+
+    declared = given.get("belief")
+    complete = isinstance(declared, Mapping) and len(declared) == len(beliefs)
+    return read_alerts(given["alert"], beliefs, errors, complete)
 
 
 def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:

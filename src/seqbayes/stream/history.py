@@ -18,9 +18,12 @@ from seqbayes.stream.stores import Changes, HistoryPoint
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
+LONGEST_STATE = 2000
+"""Maximum number of characters of a state that a point of a history contains."""
+
 
 class History(Collector):
-    """Adds summaries of changed beliefs to commits at intervals.
+    """Adds summaries of changed beliefs to commits at intervals, with their states.
 
     Parameters
     ----------
@@ -57,8 +60,12 @@ class History(Collector):
                 self._keys, table.changed_keys, key=lambda key: table.state(key).n_samples
             )
             for key in chosen:
-                text = msgspec.json.encode(summarise(table.state(key))).decode()
-                changes.history.append(HistoryPoint(name, write_key(key), now, text))
+                state = table.state(key)
+                found = summarise(state)
+                if state.conjugate and len(text := table.forms.write(state)) <= LONGEST_STATE:
+                    found["state"] = text
+                point = msgspec.json.encode(found).decode()
+                changes.history.append(HistoryPoint(name, write_key(key), now, point))
         self._thin_in -= 1
 
     def committed(self, pipeline: Pipeline) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -163,6 +164,8 @@ class Pipeline:
         self._whole = True
 
     def __iter__(self) -> Iterator[Self]:
+        for collector in self.collectors:
+            collector.opened(self)
         for batch in self.source.batches(self._size):
             self.idle = batch is None and self.source.caught_up
             if batch is not None:
@@ -226,6 +229,11 @@ class Pipeline:
         """Dead letters that are not committed yet."""
         return self._dead
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether events were read that are not committed yet."""
+        return self._moved or not self._whole
+
     def _due(self) -> bool:
         pace = self.pace
         return self._moved and (
@@ -282,10 +290,11 @@ class Pipeline:
 
     def close(self) -> None:
         """Close source and store; events that were not committed will be read again."""
-        try:
-            self.source.close()
-        finally:
-            self.store.close()
+        with ExitStack() as closed:
+            closed.callback(self.store.close)
+            closed.callback(self.source.close)
+            for collector in self.collectors:
+                closed.callback(collector.closing, self)
 
     def __enter__(self) -> Self:
         return self

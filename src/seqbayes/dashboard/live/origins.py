@@ -345,7 +345,7 @@ class PipelineThread:
 
     def _follow(self) -> None:
         collectors = (self._feed, *self._collectors)
-        with self._config.open(collectors) as pipeline:
+        with self._config.open(collectors, self._notify) as pipeline:
             self._begin(pipeline)
             for _ in pipeline:
                 if self._stop.is_set():

@@ -17,6 +17,7 @@ from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
+from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.api import Reads
 from seqbayes.dashboard.server.comparisons import Comparisons
 from seqbayes.dashboard.server.decide import Decide
@@ -73,8 +74,9 @@ class Site:
 
     def _routes(self, reads: Reads, comparisons: Comparisons) -> list[Route]:
         streams, pages = Streams(self.hub), self._pages
-        stories = self.stories
+        stories, alerts = self.stories, AlertReads(self.hub)
         got = {
+            "/api/alerts": alerts.get,
             "/api/beliefs": reads.beliefs,
             "/api/beliefs/{rest:path}": reads.below,
             "/api/compare/{rest:path}": comparisons.get,
@@ -83,7 +85,7 @@ class Site:
             "/api/stream": streams.stream,
             "/api/session": pages.session,
             "/api/openapi.json": openapi.get,
-            "/metrics": Metrics(self.hub).get,
+            "/metrics": Metrics(self.hub, alerts).get,
             "/api/replay/{id}/steps": stories.steps,
             "/api/replay/{id}/stream": stories.stream,
             "/static/{name:path}": pages.static,

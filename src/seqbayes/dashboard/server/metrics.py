@@ -15,7 +15,9 @@ from starlette.responses import Response
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.about import About
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.units import Unit, unit_of
+from seqbayes.stream.stores import StoreError
 
 TOP = 20
 """Maximum number of exported keys of a belief, those with the most data."""
@@ -66,8 +68,8 @@ Sample = tuple[dict[str, str], float]
 class Metrics:
     """Export metrics; the part about beliefs is cached until they change."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, alerts: AlertReads) -> None:
+        self._hub, self._alerts = hub, alerts
         self._made = (-1, "")
 
     async def get(self, request: Request) -> Response:
@@ -81,8 +83,19 @@ class Metrics:
         version = self._hub.board.version
         if self._made[0] != version:
             self._made = (version, "".join(self._beliefs()))
-        lines = [*_server(health), self._made[1]]
+        lines = [*_server(health), *self._of_alerts(), self._made[1]]
         return "".join(lines)
+
+    def _of_alerts(self) -> Iterator[str]:
+        try:
+            counts, waiting = self._alerts.counts()
+        except StoreError:  # the other metrics do not need the store
+            return
+        samples = [({"alert": a, "status": s}, float(n)) for (a, s), n in sorted(counts.items())]
+        yield from family("seqbayes_alerts", "gauge", "Keys of an alert by status.", samples)
+        if samples or waiting:
+            name, text = "seqbayes_alert_messages_waiting", "Messages that are not delivered yet."
+            yield from family(name, "gauge", text, [({}, float(waiting))])
 
     def _beliefs(self) -> Iterator[str]:
         board = self._hub.board

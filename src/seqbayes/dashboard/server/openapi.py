@@ -13,6 +13,7 @@ import seqbayes
 from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
+from seqbayes.dashboard.server.alerts import MOST_ASKED, MOST_MESSAGES
 from seqbayes.dashboard.server.api import MOST_CARDS, MOST_LETTERS
 from seqbayes.dashboard.server.comparisons import BEST, LEVELS
 from seqbayes.dashboard.server.responses import answer
@@ -53,7 +54,7 @@ def document() -> dict[str, Any]:
     Examples
     --------
     >>> document()["openapi"], sorted(document()["paths"])[:2]
-    ('3.1.0', ['/api/beliefs', '/api/beliefs/{name}'])
+    ('3.1.0', ['/api/alerts', '/api/beliefs'])
     """
     bearer = {"type": "http", "scheme": "bearer", "description": "The token of the server."}
     return {
@@ -197,6 +198,11 @@ def _read_paths() -> dict[str, Any]:
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
             [_in_query("limit", "Letters to return.", **_whole(0, MOST_CARDS, MOST_LETTERS))],
+            422, 500,
+        ),
+        "/api/alerts": _get(
+            "alerts", "Return alerts and their newest messages.", schema.AlertList,
+            [_in_query("limit", "Messages to return.", **_whole(0, MOST_ASKED, MOST_MESSAGES))],
             422, 500,
         ),
         "/api/health": _get(

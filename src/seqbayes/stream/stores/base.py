@@ -51,6 +51,9 @@ class WritableStore(ReadableStore):
     retains: bool = True
     """Whether states, dead letters and history are kept; otherwise commits may omit them."""
 
+    keeps_alerts: bool = False
+    """Whether the states and messages of alerts in `Changes` are kept."""
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.holder = Holder.own()

@@ -18,8 +18,10 @@ from seqbayes.stream.stores.records import (
     Lease,
     Place,
     SeenId,
+    StoredAlert,
     StoredEntry,
     StoredLetter,
+    StoredMessage,
     StoredState,
     StoreError,
     surplus_times,
@@ -39,6 +41,8 @@ class _Tables:
     unretained_letters: int = 0
     points: dict[str, dict[tuple[str, float], HistoryPoint]] = field(default_factory=dict)
     ids: dict[str, dict[str, SeenId]] = field(default_factory=dict)
+    alerts: dict[tuple[str, str], StoredAlert] = field(default_factory=dict)
+    messages: dict[str, StoredMessage] = field(default_factory=dict)
 
     def copy(self) -> _Tables:
         """Return a copy that later changes do not affect."""
@@ -50,6 +54,8 @@ class _Tables:
             letters=dict(self.letters),
             points={belief: dict(known) for belief, known in self.points.items()},
             ids={source: dict(known) for source, known in self.ids.items()},
+            alerts=dict(self.alerts),
+            messages=dict(self.messages),
         )
 
 
@@ -94,6 +100,8 @@ class MemoryStore(Store):
             if mode != "create" and name not in _named:
                 raise StoreError(f"{url}: no such store")
             self._tables = _named.setdefault(name, _Tables()) if name else _Tables()
+
+    keeps_alerts = True
 
     # Reading.
 
@@ -165,6 +173,16 @@ class MemoryStore(Store):
             found = list(self._tables.ids.get(source, {}).values())
         return iter(sorted(found, key=lambda each: each.number))
 
+    def alerts(self) -> list[StoredAlert]:
+        """Return the states of all alerts, sorted."""
+        with _lock:
+            return sorted(self._tables.alerts.values())
+
+    def messages(self) -> list[StoredMessage]:
+        """Return the messages of alerts, oldest first."""
+        with _lock:
+            return sorted(self._tables.messages.values(), key=lambda each: each.created)
+
     # Writing.
 
     @contextmanager
@@ -209,6 +227,12 @@ class MemoryStore(Store):
             tables.points.setdefault(point.belief, {})[point.key, point.at] = point
         for number in changes.settled:
             tables.letters.pop(number, None)
+        for each in changes.alerts_gone:
+            tables.alerts.pop(each, None)
+        tables.alerts.update({(each.alert, each.key): each for each in changes.alerts})
+        tables.messages.update({each.id: each for each in changes.messages})
+        for name in changes.messages_gone:
+            tables.messages.pop(name, None)
         if changes.source is None:
             return
         known_ids = tables.ids.setdefault(changes.source, {})

@@ -19,8 +19,10 @@ from seqbayes.stream.stores.records import (
     Reason,
     Runner,
     SeenId,
+    StoredAlert,
     StoredEntry,
     StoredLetter,
+    StoredMessage,
     StoredState,
     StoreError,
 )
@@ -88,6 +90,14 @@ class ReadableStore:
     def ids(self, source: str) -> Iterator[SeenId]:
         """Yield the identities remembered for a source, oldest first."""
         raise NotImplementedError
+
+    def alerts(self) -> list[StoredAlert]:
+        """Return the states of all alerts, sorted; a store that `keeps_alerts` overrides this."""
+        return []
+
+    def messages(self) -> list[StoredMessage]:
+        """Return the messages of alerts, oldest first; a store that `keeps_alerts` overrides it."""
+        return []
 
     # Derived.
 

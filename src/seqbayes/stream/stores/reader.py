@@ -8,7 +8,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 
 from seqbayes.stream.stores.readable import ReadableStore
-from seqbayes.stream.stores.records import DeadLetter, Reason, Runner, StoredEntry, StoreError
+from seqbayes.stream.stores.records import (
+    DeadLetter,
+    Reason,
+    Runner,
+    StoredAlert,
+    StoredEntry,
+    StoredMessage,
+    StoreError,
+)
 from seqbayes.stream.stores.registry import open_store
 
 T = TypeVar("T")
@@ -108,6 +116,10 @@ class StoreReader:
     def reasons(self, most: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
         return self._read(lambda store: store.reasons(most))
+
+    def alerts(self) -> tuple[list[StoredAlert], list[StoredMessage]]:
+        """Return the states of all alerts, and their messages, oldest first."""
+        return self._read(lambda store: (store.alerts(), store.messages()))
 
     def dead_letter_count(self) -> int:
         """Return the number of dead letters."""

@@ -127,6 +127,30 @@ def surplus_times(times: Sequence[float], most: int) -> list[float]:
     ]
 
 
+class StoredAlert(NamedTuple):
+    """The state (JSON) of an alert about a key (JSON, or empty), and when it last changed."""
+
+    alert: str
+    key: str
+    state: str
+    updated: float
+
+
+class StoredMessage(NamedTuple):
+    """A message of an alert: its id, its body (JSON), and when it was written.
+
+    `done` is the time when it was delivered or abandoned, and 0 until then; `note` is the reason
+    why it was abandoned, or empty.
+    """
+
+    id: str
+    alert: str
+    body: bytes
+    created: float
+    done: float = 0.0
+    note: str = ""
+
+
 class Reason(NamedTuple):
     """A reason why a belief refused events, and how many it refused."""
 
@@ -225,6 +249,10 @@ class Changes:
         Numbers of the dead letters to delete.
     ids, forgotten
         New identities of events of the source, and those to delete.
+    alerts, alerts_gone
+        New and changed states of alerts, and alert and key of those to delete.
+    messages, messages_gone
+        New and changed messages of alerts, and the ids of those to delete.
     """
 
     source: str | None
@@ -237,6 +265,10 @@ class Changes:
     settled: Sequence[int] = ()
     ids: list[SeenId] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    alerts: Sequence[StoredAlert] = ()
+    alerts_gone: Sequence[tuple[str, str]] = ()
+    messages: Sequence[StoredMessage] = ()
+    messages_gone: Sequence[str] = ()
 
 
 @dataclass

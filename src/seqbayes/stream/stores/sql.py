@@ -18,8 +18,10 @@ from seqbayes.stream.stores.records import (
     Place,
     Reason,
     SeenId,
+    StoredAlert,
     StoredEntry,
     StoredLetter,
+    StoredMessage,
     surplus_times,
 )
 from seqbayes.stream.stores.tables import (
@@ -35,6 +37,8 @@ _CHUNK = 5000
 
 class SqlStore(Database):
     """A store in SQL: what it reads and writes, given a `Database`."""
+
+    keeps_alerts = True
 
     # Reading.
 
@@ -161,6 +165,29 @@ class SqlStore(Database):
                 *self._verified(row, f"the history of belief {belief!r}", str, str, NUMBER, str)
             )
 
+    def alerts(self) -> list[StoredAlert]:
+        """Return the states of all alerts, sorted."""
+        if self.version < 7:
+            return []
+        sql = "SELECT alert, key, state, updated, crc FROM seqbayes_alerts ORDER BY alert, key"
+        return [
+            StoredAlert(*self._verified(row, f"the state of alert {row[0]!r}", *_ALERT_TYPES))
+            for row in self._query(sql)
+        ]
+
+    def messages(self) -> list[StoredMessage]:
+        """Return the messages of alerts, oldest first."""
+        if self.version < 7:
+            return []
+        sql = (
+            "SELECT id, alert, body, created, done, note, crc FROM seqbayes_messages"
+            " ORDER BY created, id"
+        )
+        return [
+            StoredMessage(*self._verified(row, f"a message of alert {row[1]!r}", *_MESSAGE_TYPES))
+            for row in self._query(sql)
+        ]
+
     def _verified(self, row: Row, what: str, *types: Any) -> Row:
         """Return a row without its checksum, which must be right, as must the types of values."""
         *values, crc = row
@@ -212,6 +239,7 @@ class SqlStore(Database):
         )
         for number in changes.settled:
             self._run("DELETE FROM seqbayes_dead_letters WHERE id = ?", [number])
+        self._apply_alerts(changes)
         if changes.source is None:
             return
         for forgotten in changes.forgotten:
@@ -233,6 +261,23 @@ class SqlStore(Database):
             "(name) DO UPDATE SET token = excluded.token, crc = excluded.crc,"
             " events = excluded.events, updated = excluded.updated",
         )
+
+    def _apply_alerts(self, changes: Changes) -> None:
+        for alert, key in changes.alerts_gone:
+            self._run("DELETE FROM seqbayes_alerts WHERE alert = ? AND key = ?", [alert, key])
+        self._insert(
+            "seqbayes_alerts (alert, key, state, updated, crc)",
+            checked(changes.alerts),
+            "(alert, key) DO UPDATE SET state = excluded.state, updated = excluded.updated,"
+            " crc = excluded.crc",
+        )
+        self._insert(
+            "seqbayes_messages (id, alert, body, created, done, note, crc)",
+            checked(changes.messages),
+            "(id) DO UPDATE SET done = excluded.done, note = excluded.note, crc = excluded.crc",
+        )
+        for name in changes.messages_gone:
+            self._run("DELETE FROM seqbayes_messages WHERE id = ?", [name])
 
     def write_contents(self, contents: Contents) -> None:
         """Store the contents of other stores in this empty one."""
@@ -298,6 +343,8 @@ def _first(entry: StoredEntry) -> Row:
     return entry.belief, entry.key, entry.since
 
 
+_ALERT_TYPES = (str, str, str, NUMBER)
+_MESSAGE_TYPES = (str, str, bytes, NUMBER, NUMBER, str)
 _ENTRY_TYPES = (str, str, str, NUMBER, NUMBER, NUMBER)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-VERSION = 6
+VERSION = 7
 """Version of the tables: older ones are upgraded, newer ones are refused."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
@@ -18,6 +18,16 @@ _IDS = """CREATE TABLE seqbayes_ids (
 _NUMBERS = (
     "ALTER TABLE seqbayes_states ADD COLUMN since_crc BIGINT",
     "ALTER TABLE seqbayes_lease ADD COLUMN crc BIGINT",
+)
+
+_ALERTS = (
+    """CREATE TABLE seqbayes_alerts (
+        alert TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL,
+        updated DOUBLE PRECISION NOT NULL, crc BIGINT, PRIMARY KEY (alert, key))""",
+    """CREATE TABLE seqbayes_messages (
+        id TEXT PRIMARY KEY, alert TEXT NOT NULL, body {bytes} NOT NULL,
+        created DOUBLE PRECISION NOT NULL, done DOUBLE PRECISION NOT NULL, note TEXT NOT NULL,
+        crc BIGINT)""",
 )
 
 TABLES = (
@@ -44,6 +54,7 @@ TABLES = (
     _IDS,
     "ALTER TABLE seqbayes_ids ADD COLUMN crc BIGINT",
     *_NUMBERS,
+    *_ALERTS,
 )
 
 MIGRATIONS: dict[int, Sequence[str]] = {
@@ -55,6 +66,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {
         for table in ("beliefs", "sources", "dead_letters", "history", "ids")
     ),
     5: _NUMBERS,
+    6: _ALERTS,
 }
 """Statements that upgrade the tables of a version to the next one.
 

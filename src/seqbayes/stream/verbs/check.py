@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from seqbayes.console.log import Log
 from seqbayes.console.status import USAGE_ERROR
+from seqbayes.console.summary import name_key
+from seqbayes.console.text import count_of
+from seqbayes.events.keys import read_key
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.stores import store_path
-from seqbayes.stream.verbs.shared import add_config
+from seqbayes.stream.stores import open_store, store_path
+from seqbayes.stream.verbs.shared import add_config, attempt
+from seqbayes.stream.verbs.stored import timestamp
+
+if TYPE_CHECKING:
+    from seqbayes.stream.alerts.past import Course
 
 EXAMPLES = """\
 examples:
   seqbayes check seqbayes.toml
+  seqbayes check seqbayes.toml --alerts beliefs.db
 
-exit status: 0 if the configuration is valid, 2 if it has errors or cannot be read
+exit status: 0 if the configuration is valid, 2 if it has errors or cannot be read; with --alerts, 4
+if the store cannot be read
 """
 
 
@@ -44,10 +56,39 @@ def check(path: str | Path) -> Config:
     return config
 
 
+def past_alerts(config: Config, url: str | None = None) -> list[Course]:
+    """Return when the alerts of a configuration would have fired over the history of a store.
+
+    Parameters
+    ----------
+    config
+        The configuration, as returned by `check`.
+    url
+        URL or path of the store; by default that of the configuration.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    from seqbayes.stream.alerts.past import follow
+
+    with open_store(url or config.store, "read") as store, store.snapshot():
+        return [follow(alert, store) for alert in config.alerts]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLES
     add_config(parser)
+    parser.add_argument(
+        "--alerts",
+        nargs="?",
+        const="",
+        metavar="STORE",
+        help="report when each alert would have fired over the history in a store, by default that"
+        " of the configuration",
+    )
 
 
 def command(args: argparse.Namespace) -> int:
@@ -59,4 +100,29 @@ def command(args: argparse.Namespace) -> int:
         return USAGE_ERROR
     names = ", ".join(belief.name for belief in config.beliefs)
     sys.stdout.write(f"{args.config} is valid: {names}, stored in {config.store}\n")
-    return 0
+    if args.alerts is None:
+        return 0
+
+    def report() -> int:
+        for course in past_alerts(config, args.alerts):
+            sys.stdout.writelines(f"{line}\n" for line in _lines(course))
+        return 0
+
+    return attempt(Log("text", "check"), report)
+
+
+def _lines(course: Course) -> Iterator[str]:
+    """Yield the report of an alert."""
+    if course.reason:
+        yield f"alert {course.alert.name}: not evaluated, because {course.reason}"
+        return
+    fired = sum(change.status == "firing" for change in course.changes)
+    missing = f" ({course.stateless:,} points have no state)" if course.stateless else ""
+    yield (
+        f"alert {course.alert.name}: would have fired {count_of(fired, 'time')} in"
+        f" {count_of(course.points, 'point')} of the history{missing}"
+    )
+    for change in course.changes:
+        key = f"  {name_key(read_key(change.key))}" if change.key else ""
+        value = "" if change.value is None else f"  {change.value:.6g}"
+        yield f"  {timestamp(change.at)}  {change.status:8}{key}{value}"

@@ -94,7 +94,7 @@ def command(args: argparse.Namespace) -> int:
         return fail(log, ConfigError(args.config, [SERVED]), USAGE_ERROR)
     with interruptible() as interruption:
         try:
-            with config.open([Progress(log)]) as pipeline:
+            with config.open([Progress(log)], log.event) as pipeline:
                 _log_start(log, pipeline)
                 for step in pipeline:
                     if interruption or (args.once and step.idle):

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from seqbayes.checks import check_level
 from seqbayes.console.log import Log, Tracker
 from seqbayes.console.options import add_intervals, add_top
 from seqbayes.console.plain import plain
-from seqbayes.console.summary import View
+from seqbayes.console.summary import View, name_key
 from seqbayes.console.text import count_of
 from seqbayes.events.durations import spell_duration
+from seqbayes.events.keys import read_key
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
@@ -237,10 +240,15 @@ def _prior(stored: StoredBelief) -> Text:
 
 
 def _footer(store: Store) -> Iterator[str]:
-    """Yield the progress of each source and the number of dead letters."""
+    """Yield the progress of each source, the alerts, and the number of dead letters."""
     for place in store.places():
         when = timestamp(place.updated)[:16].replace("T", " ")
         yield f"{place.source}: {count_of(place.events, 'event')}, last commit at {when} UTC"
+    for alert in store.alerts():
+        instance = msgspec.json.decode(alert.state)
+        key = f" for {name_key(read_key(alert.key))}" if alert.key else ""
+        since = timestamp(instance["since"])[:16].replace("T", " ")
+        yield f"alert {alert.alert} is {instance['status']}{key} since {since} UTC"
     letters = store.dead_letter_count()
     if letters:
         yield (

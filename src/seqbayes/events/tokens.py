@@ -1,0 +1,155 @@
+"""Tokens of the small languages of configurations: conditions of alerts, and expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
+
+from seqbayes.errors import PriorError
+
+LONGEST = 2000
+"""Maximum number of characters of a text."""
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
+      | (?P<name>[^\W\d]\w*)
+      | (?P<text>'[^']*'|"[^"]*")
+      | (?P<sign>>=|<=|==|!=|\*\*|[-+*/%()\[\],=<>~])
+    )""",
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """A token: its kind ("number", "name", "text", "sign" or "end"), its text and its place."""
+
+    kind: str
+    text: str
+    at: int
+
+
+class Tokens:
+    """The tokens of a text, read one after the other.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Raises
+    ------
+    PriorError
+        If it has a character that begins no token, or is too long.
+
+    Examples
+    --------
+    >>> tokens = Tokens("P(mean > 2)")
+    >>> tokens.take("P"), tokens.take("("), tokens.next().text
+    (True, True, 'mean')
+    >>> tokens.expect("<")
+    Traceback (most recent call last):
+    seqbayes.errors.PriorError: expected '<' at column 8, got '>' in "P(mean > 2)"
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if len(text) > LONGEST:
+            raise PriorError(f"expected at most {LONGEST} characters, got {len(text)}")
+        self._tokens = list(self._split())
+        self._place = 0
+
+    def _split(self) -> Iterator[Token]:
+        at, end = 0, len(self.text.rstrip())
+        while at < end:
+            found = _TOKEN.match(self.text, at)
+            if found is None:
+                at += len(self.text[at:]) - len(self.text[at:].lstrip())
+                self._refuse("expected a name, a number or an operator", self.text[at], at)
+            kind = str(found.lastgroup)
+            yield Token(kind, found[kind], found.start(kind))
+            at = found.end()
+        yield Token("end", "", end)
+
+    @property
+    def current(self) -> Token:
+        """The token that is read next."""
+        return self._tokens[self._place]
+
+    def next(self) -> Token:
+        """Read a token."""
+        token = self.current
+        self._place = min(self._place + 1, len(self._tokens) - 1)
+        return token
+
+    def take(self, *texts: str) -> bool:
+        """Read these names or signs if they follow, and return whether they do."""
+        found = self._tokens[self._place : self._place + len(texts)]
+        if [each.text for each in found if each.kind in ("name", "sign")] != list(texts):
+            return False
+        self._place += len(texts)
+        return True
+
+    def take_one_of(self, *texts: str) -> str | None:
+        """Read one of these names or signs if it follows; return it, or None."""
+        return next((text for text in texts if self.take(text)), None)
+
+    def expect(self, text: str) -> None:
+        """Read this name or sign.
+
+        Raises
+        ------
+        PriorError
+            If another token follows.
+        """
+        if not self.take(text):
+            self.refuse(f"expected {text!r}")
+
+    def refuse(self, expected: str, token: Token | None = None, hint: str = "") -> NoReturn:
+        """Raise the error for a token, by default the one that is read next.
+
+        Parameters
+        ----------
+        expected
+            What was expected.
+        token
+            The token.
+        hint
+            The end of the message, such as a suggestion.
+        """
+        token = self.current if token is None else token
+        if token.kind == "end":
+            raise PriorError(f'{expected} at its end, after "{self.text}"{hint}')
+        self._refuse(expected, token.text, token.at, hint)
+
+    def _refuse(self, expected: str, got: str, at: int, hint: str = "") -> NoReturn:
+        raise PriorError(f'{expected} at column {at + 1}, got {got!r} in "{self.text}"{hint}')
+
+    def end(self, expected: str) -> None:
+        """Check that no token is left.
+
+        Raises
+        ------
+        PriorError
+            If one is.
+        """
+        if self.current.kind != "end":
+            self.refuse(expected)
+
+    def number(self, expected: str = "expected a number") -> float:
+        """Read a number with an optional sign; ``%`` after it divides it by 100.
+
+        Raises
+        ------
+        PriorError
+            If something else follows, or the number is too large.
+        """
+        sign = -1.0 if self.take_one_of("-", "+") == "-" else 1.0
+        token = self.current
+        if token.kind != "number":
+            self.refuse(expected)
+        value = float(self.next().text)
+        if value == float("inf"):
+            self.refuse("expected a number up to 1.8e308", token)
+        return sign * (value / 100.0 if self.take("%") else value)

@@ -1,0 +1,357 @@
+"""Alerts of a configuration: what each one is about, when it fires, and its receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from seqbayes.compare import decide, number_of
+from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.events.belief import Belief
+from seqbayes.events.durations import parse_duration, spell_duration
+from seqbayes.events.keys import write_key
+from seqbayes.stream.alerts.grammar import (
+    PER_KEY,
+    Best,
+    Comparison,
+    Loss,
+    Measure,
+    Silence,
+    Surprise,
+    Tail,
+    parse_condition,
+)
+from seqbayes.stream.schema import ErrorList, guess, join
+from seqbayes.stream.urls import expand
+
+_Duration = str | int | float
+
+RECEIVERS = ("log", "webhook", "alertmanager", "command")
+
+WHOLE = ""
+"""The key of an alert about a whole belief, or about the stream."""
+
+
+class AlertTable(msgspec.Struct):
+    """An alert in a configuration."""
+
+    when: str | None = None
+    quiet: _Duration | None = None
+    belief: str | None = None
+    key: str | list[str] | None = None
+    label: str | None = None
+    for_: _Duration = msgspec.field(default=0, name="for")
+    cooldown: _Duration = 0
+    recovery: str | None = None
+    over: _Duration = "5 minutes"
+    anytime: bool = True
+    alpha: float = 0.05
+    effect: float = 0.2
+    to: Literal["log", "webhook", "alertmanager", "command"] = "log"
+    url: str | None = None
+    secret: str | None = None
+    command: list[str] = []
+    summary: str = ""
+    labels: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where messages are delivered; the strings may contain ``${NAME}``."""
+
+    kind: str = "log"
+    url: str = ""
+    secret: str = field(default="", repr=False)
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A statement about a belief or the stream, which is followed while events are learned.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    condition
+        Comparisons that must all hold.
+    text
+        The condition as it was written.
+    belief
+        The belief; None for an alert about the stream.
+    key
+        The JSON of the only key; None for all.
+    label
+        The label whose share is meant, for a belief about labels.
+    lasting
+        Seconds for which the condition must hold.
+    cooldown
+        Seconds after the end of an alert in which it does not fire again.
+    recovery
+        Comparisons that end it; without them it ends when its condition does not hold.
+    over
+        Seconds of the window in which dead letters are counted.
+    alpha, effect
+        Of the sequential test that must agree, see `seqbayes.compare.decide`; None for alpha
+        requires no test.
+    receiver
+        Where its messages are delivered.
+    summary, labels
+        Added to its messages.
+    """
+
+    name: str
+    condition: Sequence[Comparison]
+    text: str
+    belief: Belief | None = None
+    key: str | None = None
+    label: str | None = None
+    lasting: float = 0.0
+    cooldown: float = 0.0
+    recovery: Sequence[Comparison] = ()
+    over: float = 300.0
+    alpha: float | None = 0.05
+    effect: float = 0.2
+    receiver: Receiver = Receiver()
+    summary: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def per_key(self) -> bool:
+        """Whether each key has its own alert."""
+        return self.belief is not None and isinstance(
+            self.condition[0].quantity, (*PER_KEY, Silence)
+        )
+
+
+def read_alerts(
+    tables: Any, beliefs: Sequence[Belief], errors: ErrorList, complete: bool = True
+) -> list[Alert]:
+    """Return the alerts of a configuration; errors are noted.
+
+    Parameters
+    ----------
+    tables
+        The tables by name.
+    beliefs
+        The beliefs of the configuration that have no errors.
+    errors
+        Collects the errors.
+    complete
+        Whether no other belief is declared; otherwise an unknown belief is no error.
+    """
+    if not isinstance(tables, Mapping):
+        return []
+    named = {belief.name: belief for belief in beliefs}
+    found = []
+    for name, given in tables.items():
+        path = join("alert", name)
+        table = errors.read(path, given, AlertTable)
+        if table is None:
+            continue
+        before = len(errors.found)
+        for key, text in _find_plain_errors(name, table):
+            errors.note(join(path, key) if key else path, text)
+        belief = None if table.belief is None else named.get(table.belief)
+        if table.belief is not None and belief is None:
+            if complete:
+                errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
+            continue
+        alert = _alert(path, name, table, belief, errors)
+        if alert is not None and len(errors.found) == before:
+            for key, text in _find_errors(alert, table):
+                errors.note(join(path, key), text)
+        if alert is not None and len(errors.found) == before:
+            found.append(alert)
+    return found
+
+
+def _find_plain_errors(name: str, table: AlertTable) -> Iterator[tuple[str, str]]:
+    """Yield the errors of single keys."""
+    if not (name and name.isprintable()):
+        yield "", f"expected a printable name, got {name!r}"
+    if (table.when is None) == (table.quiet is None):
+        yield "", "expected either when, a condition, or quiet, a duration"
+    if table.quiet is not None and table.recovery is not None:
+        yield "recovery", "an alert about silence ends with the next event"
+    if not 0.0 < table.alpha < 0.5:
+        yield "alpha", f"expected a number between 0 and 0.5, got {table.alpha}"
+    if not 0.0 < table.effect < 10.0:
+        yield "effect", f"expected a number between 0 and 10, got {table.effect}"
+    if table.key is not None and table.belief is None:
+        yield "key", "it needs belief, the name of a belief"
+    yield from _find_errors_of_receiver(table)
+
+
+_OPTIONS = {
+    "log": (),
+    "webhook": ("url", "secret"),
+    "alertmanager": ("url",),
+    "command": ("command",),
+}
+
+
+def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
+    known = _OPTIONS[table.to]
+    for option in ("url", "secret", "command"):
+        given = getattr(table, option)
+        if given and option not in known:
+            yield option, f"it cannot be combined with to = {table.to!r}"
+        if not given and option in known and option != "secret":
+            yield option, f"it is missing: to = {table.to!r} needs it"
+    if table.url:
+        try:
+            parts = urlsplit(expand(table.url, quoted=True))
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except PriorError as error:
+            yield "url", str(error)
+            return
+        except ValueError:
+            valid = False
+        if not valid:
+            yield "url", "expected a URL that begins with http:// or https://"
+    if table.secret:
+        try:
+            expand(table.secret)
+        except PriorError as error:
+            yield "secret", str(error)
+    if any("\0" in word for word in table.command):
+        yield "command", "it contains a NUL character"
+
+
+def _alert(
+    path: str, name: str, table: AlertTable, belief: Belief | None, errors: ErrorList
+) -> Alert | None:
+    def condition(key: str, text: str) -> tuple[Comparison, ...]:
+        return errors.attempt(join(path, key), lambda: parse_condition(text)) or ()
+
+    def duration(key: str, given: _Duration) -> float:
+        if given == 0:
+            return 0.0
+        return errors.attempt(join(path, key), lambda: parse_duration(given)) or 0.0
+
+    if table.quiet is not None:
+        quiet = duration("quiet", table.quiet)
+        text = f"quiet for {spell_duration(quiet)}"
+        when: tuple[Comparison, ...] = (Comparison(Silence(), ">=", quiet),)
+    else:
+        text = " ".join((table.when or "").split())
+        when = () if table.when is None else condition("when", table.when)
+    recovery = () if table.recovery is None else condition("recovery", table.recovery)
+    if not when or (table.recovery is not None and not recovery):
+        return None
+    return Alert(
+        name,
+        when,
+        text,
+        belief,
+        None if table.key is None else write_key(_as_key(table.key)),
+        table.label,
+        duration("for", table.for_),
+        duration("cooldown", table.cooldown),
+        recovery,
+        duration("over", table.over) or 300.0,
+        table.alpha if table.anytime else None,
+        table.effect,
+        Receiver(table.to, table.url or "", table.secret or "", tuple(table.command)),
+        table.summary,
+        table.labels,
+    )
+
+
+def _as_key(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
+    """Yield the errors of an alert with its belief."""
+    belief, quantities = alert.belief, [each.quantity for each in alert.condition]
+    kinds = {_scope(quantity) for quantity in quantities}
+    if len(kinds) > 1:
+        yield "when", f"a condition about {' and '.join(sorted(kinds))} cannot be checked together"
+        return
+    (kind,) = kinds
+    for each in alert.recovery:
+        if _scope(each.quantity) != kind:
+            yield "recovery", f"expected a condition about {kind}, as when is"
+            return
+    if kind == "the stream":
+        if table.key is not None and not isinstance(quantities[0], Silence):
+            yield "key", "dead letters are counted by belief, not by key"
+    elif belief is None:
+        yield "belief", "it is missing: the condition is about a belief"
+        return
+    if belief is not None:
+        yield from _find_errors_of_key(belief, table, kind)
+        for place, given in (("when", alert.condition), ("recovery", alert.recovery)):
+            for each in given:
+                for text in _unsuitable(each, alert, belief):
+                    yield place, text
+
+
+def _scope(quantity: Any) -> str:
+    if isinstance(quantity, (Best, Loss)):
+        return "a choice between keys"
+    return "each key" if isinstance(quantity, PER_KEY) else "the stream"
+
+
+def _find_errors_of_key(belief: Belief, table: AlertTable, kind: str) -> Iterator[tuple[str, str]]:
+    if table.key is not None:
+        values = _as_key(table.key)
+        if kind == "a choice between keys":
+            yield "key", "the condition compares all keys"
+        elif len(values) != len(belief.by):
+            fields = ", ".join(belief.by) or "no fields"
+            yield "key", f"belief {belief.name!r} is keyed by {fields}, got {list(values)}"
+    if kind == "a choice between keys" and not belief.by:
+        yield "belief", f"{belief.name!r} has no keys to compare"
+
+
+def _unsuitable(each: Comparison, alert: Alert, belief: Belief) -> Iterator[str]:
+    """Yield the reasons why a comparison cannot be made for a belief."""
+    quantity, state = each.quantity, belief.state
+    if isinstance(quantity, (Tail, Best, Loss)) or quantity == Measure("mean"):
+        yield from _without_number(quantity, alert, state)
+    if isinstance(quantity, Tail) and quantity.unit not in ("", belief.display.unit):
+        unit = belief.display.unit
+        wanted = f"the unit of the belief is {unit!r}" if unit else "the belief has no unit"
+        yield f"unknown unit {quantity.unit!r}: {wanted}"
+    if isinstance(quantity, Surprise) and (
+        state.clock is not None or state.timed or state.log_evidence is None
+    ):
+        yield "surprise needs a proper prior, and a belief without a half-life"
+    if isinstance(quantity, Best) and alert.alpha is not None and belief.by:
+        decision = decide({"a": state, "b": state}, label=alert.label)
+        if decision.guarantee == "none":
+            yield f"no sequential test is available ({decision.reason}): set anytime = false"
+
+
+def _without_number(quantity: Any, alert: Alert, state: Any) -> Iterator[str]:
+    now = state.as_of()
+    if not now.conjugate or now.display_kind not in ("number", "normal", "labels"):
+        yield f"a {type(now).__name__} is not about one number"
+        return
+    if now.display_kind == "labels":
+        if alert.label is None:
+            yield "a belief about labels needs label, the label whose share is meant"
+        elif isinstance(quantity, Tail) and quantity.of == "next":
+            yield "the next observation is a label: use mean, its share"
+        return
+    if alert.label is not None:
+        yield "only a belief about labels has a label"
+    if (
+        isinstance(quantity, Tail)
+        and quantity.of == "mean"
+        and now.likelihood.of_logarithm
+        and quantity.limit <= 0.0
+    ):
+        yield f"expected a limit above 0, got {quantity.limit:g}"
+    try:
+        if now.is_proper(now.posterior):
+            number_of(now, alert.label)
+    except SeqbayesError as error:
+        yield str(error)

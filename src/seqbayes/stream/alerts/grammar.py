@@ -1,0 +1,189 @@
+"""The conditions of alerts: a closed grammar, parsed once, in which nothing is executed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seqbayes.events.tokens import Tokens
+from seqbayes.stream.schema import guess
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+_QUANTITIES = ("P", "mean", "n", "expected", "dead", "surprise")
+_EXPECTED = "expected P(…), mean, n, expected loss, dead letters or surprise"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The probability that the number of a belief, or the next observation, is beyond a limit.
+
+    Parameters
+    ----------
+    of
+        "mean" for the number that the belief is about, or "next" for the next observation.
+    op, limit
+        The comparison.
+    unit
+        The unit that was given with the limit; empty without one.
+    """
+
+    of: str
+    op: str
+    limit: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The probability that a key is the best of its belief."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The expected loss of choosing a key; None for the best one."""
+
+    key: str | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The posterior "mean" of a belief, or the weight "n" of its data."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """The mean of minus the log predictive probability of the observations since the last look."""
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """The share of events that became dead letters."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Seconds without events."""
+
+
+Quantity = Tail | Best | Loss | Measure | Surprise | DeadLetters | Silence
+
+PER_KEY = (Tail, Measure, Surprise)
+"""Quantities of each key; `Silence` is one if the alert names a belief."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A quantity, an operator and a limit."""
+
+    quantity: Quantity
+    op: str
+    limit: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a value of the quantity fulfils the comparison."""
+        return OPERATORS[self.op](value, self.limit)
+
+
+def parse_condition(text: str) -> tuple[Comparison, ...]:
+    """Return the comparisons that must all hold.
+
+    Parameters
+    ----------
+    text
+        Comparisons, joined by ``and``.
+
+    Raises
+    ------
+    PriorError
+        If the text is invalid; the message names the column.
+
+    Examples
+    --------
+    >>> parse_condition("P(mean > 200 ms) > 0.99")
+    (Comparison(quantity=Tail(of='mean', op='>', limit=200.0, unit='ms'), op='>', limit=0.99),)
+    >>> parse_condition("dead letters > 1 %")
+    (Comparison(quantity=DeadLetters(), op='>', limit=0.01),)
+    >>> parse_condition("P(mean > ) > 0.99")
+    Traceback (most recent call last):
+    seqbayes.errors.PriorError: expected a number at column 10, got ')' in "P(mean > ) > 0.99"
+    """
+    tokens = Tokens(text)
+    found = [_comparison(tokens)]
+    while tokens.take("and"):
+        found.append(_comparison(tokens))
+    tokens.end("expected 'and' or the end")
+    return tuple(found)
+
+
+def _comparison(tokens: Tokens) -> Comparison:
+    quantity = _quantity(tokens)
+    op = tokens.take_one_of(*OPERATORS)
+    if op is None:
+        tokens.refuse("expected >, >=, < or <=")
+    start = tokens.current
+    limit = tokens.number()
+    if isinstance(quantity, (Tail, Best)) and not 0.0 <= limit <= 1.0:
+        tokens.refuse("expected a probability from 0 to 1", start)
+    return Comparison(quantity, op, limit)
+
+
+def _quantity(tokens: Tokens) -> Quantity:
+    if tokens.take("P"):
+        tokens.expect("(")
+        found = _event(tokens)
+        tokens.expect(")")
+        return found
+    if tokens.take("expected", "loss"):
+        return Loss(_key(tokens) if tokens.take("of") else None)
+    if tokens.take("dead", "letters"):
+        return DeadLetters()
+    if tokens.take("surprise"):
+        return Surprise()
+    name = tokens.take_one_of("mean", "n")
+    if name is None:
+        tokens.refuse(_EXPECTED, hint=guess(tokens.current.text, _QUANTITIES))
+    return Measure(name)
+
+
+def _event(tokens: Tokens) -> Tail | Best:
+    if tokens.take("best"):
+        tokens.expect("=")
+        return Best(_key(tokens))
+    of = tokens.take_one_of("mean", "next")
+    if of is None:
+        tokens.refuse(
+            "expected mean, next or best",
+            hint=guess(tokens.current.text, ("best", "mean", "next")),
+        )
+    op = tokens.take_one_of(*OPERATORS)
+    if op is None:
+        tokens.refuse("expected >, >=, < or <=")
+    limit = tokens.number()
+    unit = tokens.next().text if tokens.current.kind in ("name", "text") else ""
+    return Tail(of, op, limit, unit.strip("'\""))
+
+
+def _key(tokens: Tokens) -> str:
+    token = tokens.current
+    if token.kind == "text":
+        return tokens.next().text[1:-1]
+    if token.kind not in ("name", "number"):
+        tokens.refuse("expected a key")
+    end = token.at
+    while tokens.current.kind in ("name", "number", "sign"):  # such as green-button, or 2.0
+        each = tokens.current
+        if each.at != end or each.text in (")", *OPERATORS):
+            break
+        end = each.at + len(tokens.next().text)
+    return tokens.text[token.at : end]

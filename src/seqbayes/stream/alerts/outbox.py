@@ -1,0 +1,281 @@
+"""Alerts as part of a pipeline: their states and messages are stored with its commits."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seqbayes.events.keys import read_key, write_key
+from seqbayes.stream.alerts.alert import WHOLE, Alert
+from seqbayes.stream.alerts.delivery import Delivery, Notify
+from seqbayes.stream.alerts.evaluation import UNKNOWN, Evidence, Look, look_at_choice, look_at_key
+from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
+from seqbayes.stream.alerts.state import Instance, advance
+from seqbayes.stream.alerts.traffic import Arrivals, Refusals
+from seqbayes.stream.collector import Collector
+from seqbayes.stream.stores import Changes, StoredAlert, StoredMessage, StoreError
+
+if TYPE_CHECKING:
+    from seqbayes.stream.pipeline import Pipeline
+    from seqbayes.stream.source import Batch
+    from seqbayes.stream.stores import DeadLetter
+
+MOST_DONE = 1000
+"""Messages that are kept after their delivery."""
+
+LOOK_SECONDS = 0.5
+"""Time between two looks while no events arrive."""
+
+
+class Alerts(Collector):
+    """A collector that evaluates alerts at every commit, and delivers their messages.
+
+    The states of alerts and the messages about their changes are stored in the transaction that
+    stores the beliefs. A message is delivered after that transaction, with the same id however
+    often it is tried, until the store knows that it was delivered.
+
+    Parameters
+    ----------
+    alerts
+        The alerts.
+    notify
+        Logs messages and failures of their delivery.
+    now
+        Returns the time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        alerts: Sequence[Alert],
+        notify: Notify = lambda event, text, level: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._alerts, self._notify, self._now = alerts, notify, now
+        self._delivery: Delivery | None = None
+        self._instances: dict[tuple[str, str], Instance] = {}
+        self._evidence: dict[str, dict[Any, Evidence]] = {}
+        self._new: list[StoredMessage] = []
+        self._kept: list[str] = []
+        self._next_look = 0.0
+
+    # What happens in the pipeline.
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """Restore the states of alerts, and deliver the messages that wait."""
+        if self._delivery is None:
+            self._begin(pipeline)
+
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """Note what arrived; look at the alerts if nothing has arrived for a while."""
+        now = self._now()
+        if batch is not None:
+            self._refusals.count(now, len(batch.records) + len(batch.refused))
+        self._arrivals.step(pipeline, now)
+        if pipeline.uncommitted or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        changes = Changes(None, None)
+        self._evaluate(pipeline, changes, now, {})
+        if changes.messages or changes.alerts or changes.alerts_gone:
+            pipeline.store.commit(changes)
+            self._send()
+
+    def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
+        """Count an event that could not be used."""
+        self._refusals.refuse(letter)
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """Add the states of alerts, and messages about their changes, to a commit."""
+        now = self._now()
+        changed = {name: table.changed_keys for name, table in pipeline.tables.items()}
+        self._arrivals.note(changed, changes.gone, now)
+        self._evaluate(pipeline, changes, now, changed)
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Deliver the messages that are stored now."""
+        self._send()
+
+    def closing(self, pipeline: Pipeline) -> None:
+        """Wait for deliveries, and store which messages were delivered."""
+        if self._delivery is None:
+            return
+        self._delivery.close()
+        changes = Changes(None, None)
+        self._note_done(changes, self._now())
+        if changes.messages:
+            try:
+                pipeline.store.commit(changes)
+            except StoreError as error:  # the messages are delivered again, with the same ids
+                self._notify("alerts", str(error), "warning")
+
+    # Starting.
+
+    def _begin(self, pipeline: Pipeline) -> None:
+        store, names = pipeline.store, {alert.name: alert for alert in self._alerts}
+        if not store.keeps_alerts:
+            raise StoreError(f"{store.url} is a kind of store that does not keep alerts")
+        self._delivery = Delivery(self._alerts, self._notify)
+        self._refusals = Refusals(max((alert.over for alert in self._alerts), default=300.0))
+        self._arrivals = Arrivals(self._alerts, pipeline, self._now())
+        self._unknown = []
+        for stored in store.alerts():
+            if stored.alert in names:
+                instance = msgspec.json.decode(stored.state, type=Instance)
+                self._instances[stored.alert, stored.key] = instance
+            else:
+                self._unknown.append((stored.alert, stored.key))
+        for (name, key), instance in self._instances.items():
+            if instance.status == "firing":
+                body = self._body(pipeline, names[name], key, instance, instance.since)
+                self._delivery.renew(name, body)
+        for alert in self._alerts:
+            if alert.belief and any(isinstance(e.quantity, Surprise) for e in _all(alert)):
+                states = pipeline.tables[alert.belief.name].states
+                known = {key: Evidence.of(state) for key, state in states.items()}
+                self._evidence[alert.belief.name] = known
+        messages = store.messages()
+        self._kept = [each.id for each in messages if each.done]
+        self._delivery.send(each for each in messages if not each.done)
+
+    # Evaluation.
+
+    def _evaluate(
+        self,
+        pipeline: Pipeline,
+        changes: Changes,
+        now: float,
+        changed: Mapping[str, Sequence[Any]],
+    ) -> None:
+        before = dict(self._instances)
+        self._new = []
+        for alert in self._alerts:
+            for key, found in self._looks(pipeline, alert, now, changed):
+                self._advance(pipeline, alert, key, found, now)
+        for name, known in self._evidence.items():
+            table = pipeline.tables[name]
+            known.update({key: Evidence.of(table.state(key)) for key in changed.get(name, ())})
+        changes.alerts = [
+            StoredAlert(*place, msgspec.json.encode(instance).decode(), now)
+            for place, instance in self._instances.items()
+            if before.get(place) != instance
+        ]
+        gone = [place for place in before if place not in self._instances]
+        changes.alerts_gone = [*self._unknown, *gone]
+        self._unknown = []
+        changes.messages = self._new
+        self._note_done(changes, now)
+
+    def _looks(
+        self,
+        pipeline: Pipeline,
+        alert: Alert,
+        now: float,
+        changed: Mapping[str, Sequence[Any]],
+    ) -> Iterable[tuple[str, Look]]:
+        """Yield the keys of an alert that can have changed, each with a look at it."""
+        quantity = alert.condition[0].quantity
+        if isinstance(quantity, DeadLetters):
+            by = None if alert.belief is None else alert.belief.name
+            share = self._refusals.share(now, alert.over, by)
+            yield WHOLE, _look_at_share(alert, share)
+            return
+        with_instance = [key for name, key in self._instances if name == alert.name]
+        if isinstance(quantity, Silence):
+            yield from self._arrivals.looks(alert, now, with_instance)
+            return
+        assert alert.belief is not None
+        table, keys = pipeline.tables[alert.belief.name], changed.get(alert.belief.name, ())
+        if not alert.per_key:
+            if keys or with_instance:
+                yield WHOLE, look_at_choice(alert, table.states)
+            return
+        evidence = self._evidence.get(alert.belief.name, {})
+        for text in dict.fromkeys([*map(write_key, keys), *with_instance]):
+            if alert.key in (None, text):
+                key = read_key(text)
+                state = table.state(key)
+                if state is None:  # its key was dropped or reset
+                    yield text, Look(None, False, True)
+                else:
+                    yield text, look_at_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+
+    def _advance(self, pipeline: Pipeline, alert: Alert, key: str, found: Look, now: float) -> None:
+        place = alert.name, key
+        before = self._instances.get(place)
+        after, report = advance(
+            before,
+            found.holds,
+            found.recovers,
+            found.value,
+            now,
+            alert.lasting,
+            alert.cooldown,
+        )
+        if after is None:
+            self._instances.pop(place, None)
+        else:
+            self._instances[place] = after
+        if report is not None:
+            shown = after if report == "firing" else before
+            assert shown is not None
+            instance = Instance(report, shown.since, found.value)
+            body = self._body(pipeline, alert, key, instance, now)
+            name = msgspec.json.decode(body)["id"]
+            self._new.append(StoredMessage(name, alert.name, body, now))
+
+    @staticmethod
+    def _body(pipeline: Pipeline, alert: Alert, key: str, instance: Instance, now: float) -> bytes:
+        """Return the body of a message."""
+        fields = None
+        if key != WHOLE and alert.belief is not None:
+            names = read_key(key)
+            values = names if isinstance(names, tuple) else (names,)
+            fields = dict(zip(alert.belief.by, values, strict=True)) if names is not None else None
+        return msgspec.json.encode(
+            {
+                "id": uuid.uuid4().hex,
+                "alert": alert.name,
+                "status": instance.status,
+                "condition": alert.text,
+                "belief": None if alert.belief is None else alert.belief.name,
+                "key": fields,
+                "value": instance.value,
+                "since": instance.since,
+                "at": now,
+                "summary": alert.summary,
+                "labels": alert.labels,
+                "store": pipeline.store.url,
+            }
+        )
+
+    # Messages.
+
+    def _note_done(self, changes: Changes, now: float) -> None:
+        """Add the messages that were delivered or abandoned, and forget the oldest."""
+        assert self._delivery is not None
+        done = [m._replace(done=now, note=note) for m, note in self._delivery.done()]
+        changes.messages = [*changes.messages, *done]
+        self._kept += [each.id for each in done]
+        surplus = max(len(self._kept) - MOST_DONE, 0)
+        changes.messages_gone, self._kept = self._kept[:surplus], self._kept[surplus:]
+
+    def _send(self) -> None:
+        assert self._delivery is not None
+        self._delivery.send(self._new)
+        self._new = []
+
+
+def _all(alert: Alert) -> list[Any]:
+    return [*alert.condition, *alert.recovery]
+
+
+def _look_at_share(alert: Alert, share: float | None) -> Look:
+    if share is None:
+        return UNKNOWN
+    holds = all(each.holds(share) for each in alert.condition)
+    recovers = all(e.holds(share) for e in alert.recovery) if alert.recovery else not holds
+    return Look(share, holds, recovers)

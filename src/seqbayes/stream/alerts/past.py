@@ -1,0 +1,135 @@
+"""When alerts would have fired over the history that a store keeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import read_key
+from seqbayes.stream.alerts.alert import WHOLE, Alert
+from seqbayes.stream.alerts.evaluation import Evidence, Look, look_at_choice, look_at_key
+from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
+from seqbayes.stream.alerts.state import Instance, advance
+from seqbayes.stream.forms import Forms
+from seqbayes.stream.stores import HistoryPoint, ReadableStore
+
+
+class Change(NamedTuple):
+    """A change of an alert: its key, the time, "firing" or "resolved", and the value."""
+
+    key: str
+    at: float
+    status: str
+    value: float | None
+
+
+@dataclass
+class Course:
+    """The course of an alert over a history.
+
+    Attributes
+    ----------
+    alert
+        The alert.
+    changes
+        Its changes in the order of time.
+    points
+        Number of points of the history that were evaluated.
+    stateless
+        Number of points without a state, which earlier versions stored.
+    reason
+        Why the alert cannot be evaluated over a history; empty if it can.
+    """
+
+    alert: Alert
+    changes: list[Change] = field(default_factory=list)
+    points: int = 0
+    stateless: int = 0
+    reason: str = ""
+
+
+def follow(alert: Alert, store: ReadableStore) -> Course:
+    """Evaluate an alert over the history of a store.
+
+    Parameters
+    ----------
+    alert
+        The alert.
+    store
+        The store.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    course = Course(alert)
+    if isinstance(alert.condition[0].quantity, (DeadLetters, Silence)):
+        course.reason = "the history does not contain when events arrived"
+        return course
+    assert alert.belief is not None
+    forms, states = Forms(alert.belief.state), dict[Any, Any]()
+    evidence: dict[Any, Evidence] = {}
+    instances: dict[str, Instance] = {}
+    points = sorted(store.points(alert.belief.name), key=attrgetter("at"))
+    for at, group in itertools.groupby(points, key=attrgetter("at")):
+        known = dict(_states(group, forms, course))
+        states |= {read_key(key): state for key, state in known.items()}
+        for key, look in _looks(alert, known, states, evidence):
+            before = instances.get(key)
+            after, report = advance(
+                before,
+                look.holds,
+                look.recovers,
+                look.value,
+                at,
+                alert.lasting,
+                alert.cooldown,
+            )
+            if after is None:
+                instances.pop(key, None)
+            else:
+                instances[key] = after
+            if report is not None:
+                course.changes.append(Change(key, at, report, look.value))
+    return course
+
+
+def _states(
+    points: Iterable[HistoryPoint], forms: Forms, course: Course
+) -> Iterator[tuple[str, Any]]:
+    """Yield the key and the state of each point."""
+    for point in points:
+        text = msgspec.json.decode(point.summary).get("state")
+        try:
+            if text is not None:
+                yield point.key, forms.read(text)
+                course.points += 1
+                continue
+        except (SeqbayesError, msgspec.MsgspecError):  # of another declaration
+            pass
+        course.stateless += 1
+
+
+def _looks(
+    alert: Alert,
+    known: Mapping[str, Any],
+    states: Mapping[Any, Any],
+    evidence: dict[Any, Evidence],
+) -> Iterator[tuple[str, Look]]:
+    if not alert.per_key:
+        if known:
+            yield WHOLE, look_at_choice(alert, states)
+        return
+    surprise = any(isinstance(e.quantity, Surprise) for e in (*alert.condition, *alert.recovery))
+    for key, state in known.items():
+        if alert.key in (None, key):
+            yield key, look_at_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+            if surprise:
+                evidence[key] = Evidence.of(state)
