@@ -36,6 +36,7 @@ HOSTILE = {
     "NegativeBinomial": COUNTS,
     "Geometric": COUNTS[1:],
 }
+SIZES = [-30, -20, -9, -3, 0, 0, 0, 3, 6, 9, 12, 15, 20, 30, 36, 40, 60, 100]
 WEIGHTS = [1.0, 1.0, 1.0, 0.5, 0.1, 0.3, 1e-12, 1e9, 7.25]
 
 
@@ -199,6 +200,117 @@ def test_many_observations_are_learned_like_each(case):
         exact = [(x, Fraction(1.0 if weights is None else weights[i])) for i, x in enumerate(some)]
         check(each.statistics.value, exact, case.new(), "each")
         check(many.statistics.value, exact, case.new(), "many")
+
+
+HISTORIES = {
+    "a weight after the parts of a sum have cancelled": [
+        ("learn", -2.6474929637930844e19, 1.0),
+        ("learn", 8.973381138855392e-21, 0.001),
+        ("unlearn", -2.6474929637930844e19, 1.0),
+        ("forget", 0.9),
+    ],
+    "parts of a sum that lie far apart": [
+        ("learn", -3.0238496693766628, 0.13458040880762456),
+        ("learn", 4.7306421460272016e-30, 1.0),
+        ("unlearn", -3.0238496693766628, 0.13458040880762456),
+    ],
+    "small values that are merged into large ones": [
+        ("learn", 4.909162124229102e60, 72.96697105181687),
+        ("many", (5.798888767275966e36, 1.9054841026087164, 0.9523553734790743), (1e9, 1e9, 1.0)),
+        ("unlearn", 5.798888767275966e36, 1e9),
+        ("unlearn", 4.909162124229102e60, 72.96697105181687),
+        ("unlearn", 1.9054841026087164, 1e9),
+    ],
+    "a negligible weight of equal values": [
+        ("learn", 0.5816632237473123, 0.75),
+        ("learn", 0.5816632237473123, 1.0),
+        ("learn", 0.5816632237473123, 1e-20),
+        ("forget", 0.9),
+        ("unlearn", 0.5816632237473123, 0.9),
+    ],
+    "squares near the largest float": [
+        ("learn", 9.99999999998862e151, 1.0),
+        ("merge", 1.0000000000009166e152, 1.0),
+        ("learn", 1.0000000000016705e152, 0.1),
+        ("merge", 9.999999999991909e151, 0.25),
+        ("unlearn", 1.0000000000009166e152, 1.0),
+        ("forget", 0.9),
+        ("learn", 1.25, 3.0),
+    ],
+    "a spike beyond the square root of the largest float over the count": [
+        *[("learn", float(i % 7), 1.0) for i in range(1500)],
+        ("learn", 1e153, 1.0),
+        ("unlearn", 3.0, 1.0),
+        ("unlearn", 1e153, 1.0),
+    ],
+}
+
+
+def play(state, history, read=lambda x: x):
+    """Apply steps, and return the observations that remain with their exact weights."""
+    data = []
+    for verb, *given in history:
+        if verb == "forget":
+            state.forget(given[0])
+            data = [(x, v * Fraction(given[0])) for x, v in data]
+            continue
+        if verb == "many":
+            state.learn_many(list(map(read, given[0])), given[1])
+            data += [(read(x), Fraction(w)) for x, w in zip(*given, strict=True)]
+            continue
+        x, w = read(given[0]), given[1]
+        if verb == "merge":
+            other = state.clone()
+            other.learn_one(x, w)
+            state.merge(other)
+        elif verb == "learn":
+            state.learn_one(x, w)
+        else:
+            state.unlearn_one(x, w)
+            i = next(i for i, (v, _) in enumerate(data) if v == x and data[i][1] >= w * 0.8)
+            data[i] = (x, data[i][1] - Fraction(w))
+        if verb != "unlearn":
+            data.append((x, Fraction(w)))
+    return [(x, v) for x, v in data if v]
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_histories_of_extreme_values_leave_no_trace(name):
+    history = HISTORIES[name]
+    state = sb.NormalInverseGamma()
+    data = play(state, history)
+    check(state.statistics.value, data, state.clone(), "one number")
+    if "largest" not in name:
+        vectors = sb.NormalInverseWishart([0.0, 0.0])
+        data = play(vectors, history, lambda x: [x, 1.5])
+        check(vectors.statistics.value, data, vectors.clone(), "a vector")
+    if "merged" in name:
+        rates = sb.Gamma(2.0, 1.0, likelihood=likelihoods.Rayleigh())
+        data = play(rates, history)
+        exact = sum(v * Fraction(x * x / 2.0) for x, v in data)
+        assert rates.statistics.value.b == pytest.approx(float(exact), rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "case", [case for case in FIRST if case in CAN_UNLEARN], ids=lambda case: case.id
+)
+def test_only_what_remains_counts_at_any_size(case, seed, monkeypatch):
+    rng = np.random.default_rng([seed, 17])
+    signs, sizes = rng.choice([-1.0, 1.0], 8), rng.choice(SIZES, 8)
+    fills = [0.0, *(signs * rng.uniform(1.0, 10.0, 8) * 10.0**sizes).tolist()]
+    positive = [abs(x) for x in fills if x]
+    monkeypatch.setattr(f"{__name__}.FILLS", fills)
+    for name in HOSTILE:
+        if name in ("Normal", "NormalPrecision", "Laplace"):
+            monkeypatch.setitem(HOSTILE, name, fills)
+        elif name == "Pareto":
+            monkeypatch.setitem(HOSTILE, name, [x for x in positive if 1e9 <= x < 1e60])
+        elif isinstance(HOSTILE[name][0], float):
+            monkeypatch.setitem(HOSTILE, name, positive)
+    weights = [1.0, 1.0, 0.1, float(rng.uniform()), float(10.0 ** rng.uniform(-20.0, 12.0))]
+    monkeypatch.setattr(f"{__name__}.WEIGHTS", weights)
+    walk(case, [seed, 5], scales=case in CAN_SCALE)
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e7, 1e8, 1e9, 1.7e12, 1e15])

@@ -63,6 +63,19 @@ def collinear(dimension, gap, centre):
 @pytest.mark.parametrize("gap", [1e-8, 1e-12, 1e-16, 0.0])
 @pytest.mark.parametrize("dimension", [2, 3, 5])
 def test_nearly_collinear_coordinates_keep_all_digits(dimension, gap, size, centre):
+    check_digits(dimension, gap, size, centre)
+
+
+@pytest.mark.parametrize(
+    ("gap", "size", "centre"),
+    [(1e-12, 1e-13, 1e6), (0.0, 1e-20, 0.0), (3e-6, 1e-13, 1e6), (1e-3, 1e-20, 0.0)],
+)
+def test_many_nearly_collinear_coordinates_keep_all_digits(gap, size, centre):
+    check_digits(28, gap, size, centre)
+
+
+def check_digits(dimension, gap, size, centre):
+    """Compare evidence and predictive after collinear vectors."""
     *xs, x = collinear(dimension, gap, centre)
     scale = (size * np.eye(dimension)).tolist()
     one_by_one = NormalInverseWishart([0.0] * dimension, 1.0, dimension + 2.0, scale)

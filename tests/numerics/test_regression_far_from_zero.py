@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from seqbayes.river import ConjugateLinearRegression
 
@@ -59,8 +60,9 @@ def test_features_far_from_zero_keep_all_digits(centres, intercept_precision, sl
     named = [dict(enumerate(row)) for row in xs.tolist()]
     for row, y in zip(named, ys.tolist(), strict=True):
         model.learn_one(row, y)
-    at = [[1.0, *xs[7].tolist()], [1.0, *[0.0] * len(centres)]]
-    beta, (mean, intercept), (leverage, intercept_leverage) = exact(
+    units = np.eye(len(centres) + 1)[1:].tolist()
+    at = [[1.0, *xs[7].tolist()], [1.0, *[0.0] * len(centres)], *units]
+    beta, (mean, intercept, *weights), (leverage, intercept_leverage, *leverages) = exact(
         xs, ys, 0.01, intercept_precision, at
     )
     noise = float(beta) / 16.0
@@ -71,6 +73,13 @@ def test_features_far_from_zero_keep_all_digits(centres, intercept_precision, sl
     assert found.loc == pytest.approx(float(mean), rel=1e-15, abs=1e-12 * spread)
     spread = math.sqrt(noise * intercept_leverage)
     assert model.intercept_mean == pytest.approx(float(intercept), rel=1e-12, abs=1e-11 * spread)
+    for name, weight in enumerate(weights):
+        spread = math.sqrt(noise * leverages[name])
+        assert model.weights[name] == pytest.approx(float(weight), rel=1e-15, abs=1e-10 * spread)
+        low, high = model.weight_intervals()[name]
+        half = scipy.stats.t.ppf(0.975, 32) * spread
+        assert high - float(weight) == pytest.approx(half, abs=1e-8 * half + 1e-15 * abs(high))
+        assert float(weight) - low == pytest.approx(half, abs=1e-8 * half + 1e-15 * abs(low))
     restored = ConjugateLinearRegression.from_dict(json.loads(json.dumps(model.to_dict())))
     assert restored.predictive(named[7]).scale == found.scale
 

@@ -11,7 +11,7 @@ import numpy as np
 from seqbayes.numerics import decimals, special
 from seqbayes.statistics import ScatterStatistic
 
-LARGEST_DIMENSION = 24
+LARGEST_DIMENSION = 100
 """Of matrices for which decimal arithmetic is fast enough."""
 
 

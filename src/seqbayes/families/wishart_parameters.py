@@ -19,6 +19,11 @@ ROUNDING = 4e-15
 SMALLEST_PIVOT = 1e-4
 """The smallest unexplained share of a variance that a matrix represents accurately."""
 
+SMALLEST_PIVOT_OF_MANY = 1e-5
+"""The same for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
+
+FEW = 24
+
 
 class _Fields(NamedTuple):
     mean: Array
@@ -119,9 +124,8 @@ def is_well_conditioned(factor: Any) -> bool:
     if factor is None:
         return False
     pivots = np.diagonal(factor, axis1=-2, axis2=-1)
-    return bool(
-        (pivots * pivots > SMALLEST_PIVOT * np.einsum("...ij,...ij->...i", factor, factor)).all()
-    )
+    smallest = SMALLEST_PIVOT if pivots.shape[-1] <= FEW else SMALLEST_PIVOT_OF_MANY
+    return bool((pivots * pivots > smallest * np.einsum("...ij,...ij->...i", factor, factor)).all())
 
 
 def with_vector(factor: Any, vector: Any) -> Any:

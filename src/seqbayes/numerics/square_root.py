@@ -154,6 +154,10 @@ class SquareRoot:
         self.leverage(row)
         return self._row[: self.size].copy()
 
+    def column_lengths(self) -> Any:
+        """Return the lengths of the columns of R: the size of each feature in all rows."""
+        return np.sqrt(np.square(self._factor[: self.size, : self.size]).sum(axis=0))
+
     @property
     def factor(self) -> Any:
         """The matrix R."""

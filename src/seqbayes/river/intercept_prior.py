@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqbayes.numerics.square_root import SquareRoot
 
 
@@ -15,7 +17,8 @@ class InterceptPrior:
     The row is as long as the features' distance from 0, relative to their spread, and rotated into
     the factor it would cost all other rows that many digits. With ``u = R**-T row`` and
     ``v = R**-T x``, the part of v that is orthogonal to u does not depend on the prior, and the
-    part along u has a closed form.
+    part along u has a closed form. A multiple of the prior's row is first taken from x, so that its
+    farthest feature becomes 0: the orthogonal part of the rest has no cancellation.
 
     Parameters
     ----------
@@ -24,15 +27,21 @@ class InterceptPrior:
     row
         The features of the prior's row.
     target
-        Its target.
+        Its target, minus the origin of targets, which targets in the factor are relative to.
     precision
         Its weight.
+
+    Attributes
+    ----------
+    intercept
+        The expected target of the prior's row.
     """
 
     def __init__(
         self, root: SquareRoot, row: Sequence[float], target: float, precision: float
     ) -> None:
         self._root = root
+        self._row = np.array(row)
         self._target = root.target
         self._along = root.whiten(row)
         self._length = float(self._along @ self._along)
@@ -40,18 +49,22 @@ class InterceptPrior:
         self._weight = precision * self._length
         self._precision = precision
         self._y = target
+        self.intercept = (self._expected - target) / (1.0 + self._weight)
+        self._farthest = int(np.abs(self._row / root.column_lengths()).argmax())
 
     def _split(self, row: Sequence[float]) -> tuple[float, Any]:
         """Return the share of the prior's row in another, and the rest of that."""
-        whitened = self._root.whiten(row)
+        multiple = row[self._farthest] / self._row[self._farthest]
+        left = np.array(row) - multiple * self._row
+        left[self._farthest] = 0.0
+        whitened = self._root.whiten(left)
         share = float(whitened @ self._along) / self._length
-        return share, whitened - share * self._along
+        return multiple + share, whitened - share * self._along
 
     def mean(self, row: Sequence[float]) -> float:
         """Return the expected target of a row."""
         share, rest = self._split(row)
-        along = (self._expected + self._weight * self._y) / (1.0 + self._weight)
-        return float(rest @ self._target) + share * along
+        return share * self.intercept + float(rest @ self._target) - (1.0 - share) * self._y
 
     def leverage(self, row: Sequence[float]) -> float:
         """Return the variance of a row's expected target, in units of the noise."""
@@ -61,7 +74,13 @@ class InterceptPrior:
     def solve(self) -> Any:
         """Return the parameters."""
         gap = self._precision * (self._y - self._expected) / (1.0 + self._weight)
-        return self._root.solve(self._target + gap * self._along)
+        theta = self._root.solve(self._target + gap * self._along)
+        # the prior's row determines the parameter of its farthest feature best
+        theta[self._farthest] = 0.0
+        expected = (self._expected + self._weight * self._y) / (1.0 + self._weight)
+        rest = math.fsum((expected, *(-self._row * theta).tolist()))
+        theta[self._farthest] = rest / self._row[self._farthest]
+        return theta
 
     @property
     def squares(self) -> float:

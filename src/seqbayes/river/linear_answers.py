@@ -89,7 +89,7 @@ class LinearAnswers(document.Estimator):
 
     def _mean(self, row: list[float], fitted: SquareRoot | InterceptPrior) -> float:
         if isinstance(fitted, InterceptPrior):
-            return self._target_origin + fitted.mean(row)
+            return fitted.mean(row)
         theta = self._theta() if fitted is self._root else fitted.solve().tolist()
         return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
 

@@ -11,5 +11,5 @@ cdef class Moments(Statistics):
     cdef double _y
     cdef double _shift(self, double origin) noexcept
     cdef double _squares(self, double origin, double shift) noexcept
-    cdef int _move(self, Moments other, double origin) except -1
+    cdef double _move(self, Moments other, double origin) except -1.0
     cdef int set_sums(self, Sum n, Sum s1, Sum s2, double y) except -1

@@ -54,6 +54,9 @@ CANCELLED = cython.declare(cython.double, 2.0**-56)
 NEAR = cython.declare(cython.double, 1e-5)
 # Below this share, they are what rounding leaves of equal values.
 EQUAL = cython.declare(cython.double, 2.0**-160)
+# Values beyond `FAR` are moved in units of `UNIT`, so that their squares do not overflow.
+FAR = cython.declare(cython.double, 2.0**400)
+UNIT = cython.declare(cython.double, 2.0**300)
 
 
 class MomentStatistic(NamedTuple):
@@ -122,25 +125,36 @@ class Moments(Statistics):
         """Return an origin, the mean minus the origin, and the squares about the mean."""
         moved: Moments = Moments()
         for _ in range(3):
-            moved._move(self, origin)
+            unit: cython.double = moved._move(self, origin)
             shift = moved._s1.total() / moved._n.total()
             squares: cython.double = moved._s2.total() - shift * moved._s1.high
-            if squares > NEAR * moved._s2.high and squares > EQUAL * self._s2.high:
-                return origin, shift, squares
+            shift *= unit
+            if squares > NEAR * moved._s2.high and squares > EQUAL * (self._s2.high / unit / unit):
+                return origin, shift, squares * unit * unit
             origin, shift = origin + shift, 0.0
         return origin, shift, 0.0
 
-    def _move(self, other: Moments, origin: cython.double) -> cython.int:
-        """Take the sums of the values of another accumulator, less `origin`."""
-        p: cython.double = origin * origin
+    def _move(self, other: Moments, origin: cython.double) -> cython.double:
+        """Take the sums of the values of another accumulator, less `origin`.
+
+        The values are taken in the unit that is returned.
+        """
+        unit: cython.double = 1.0
         self._n.copy(other._n)
         self._s1.copy(other._s1)
-        self._s1.add_scaled(other._n, -origin)
         self._s2.copy(other._s2)
-        self._s2.add_scaled(other._s1, -2.0 * origin)
-        self._s2.add_scaled(other._n, p)
-        self._s2.add_scaled(other._n, lost_product(origin, origin, p))
-        return 0
+        if fabs(origin) > FAR:
+            unit = UNIT
+            self._s1.change_unit(unit)
+            self._s2.change_unit(unit)
+            self._s2.change_unit(unit)
+            origin /= unit
+        p: cython.double = origin * origin
+        self._s2.add_scaled(self._s1, -2.0 * origin)
+        self._s2.add_scaled(self._n, p)
+        self._s2.add_scaled(self._n, lost_product(origin, origin, p))
+        self._s1.add_scaled(self._n, -origin)
+        return unit
 
     def read_terms(self, x: object) -> cython.int:
         """Read one observation."""
@@ -271,13 +285,14 @@ class Moments(Statistics):
         if not last and s2 > NEAR * self._s2.high and s1 * s1 < left * s2:
             return 0
         moved: Moments = Moments()
-        moved._move(self, y)
+        unit: cython.double = moved._move(self, y)
         s1 = moved._s1.total()
         s2 = moved._s2.total()
         if last:
-            possible = fabs(s1) <= SLACK * n * fabs(y)
+            possible = fabs(s1) <= SLACK * n * (fabs(y) / unit)
         else:
-            possible = s1 / left * s1 <= s2 + SLACK * s2
+            rounded: cython.double = EQUAL * (self._s2.high / unit / unit)
+            possible = s1 / left * s1 <= s2 + SLACK * s2 + rounded
         if not possible:
             raise ObservationError("cannot unlearn what was not learned")
         return 0
@@ -307,5 +322,8 @@ class Moments(Statistics):
         Statistics.load(self, (n, n_low, *others))
         if origin != 0.0:
             about: Moments = Moments()
-            about._move(self, -origin)
+            unit: cython.double = about._move(self, -origin)
+            about._s1.change_unit(1.0 / unit)
+            about._s2.change_unit(1.0 / unit)
+            about._s2.change_unit(1.0 / unit)
             self._s1, self._s2 = about._s1, about._s2

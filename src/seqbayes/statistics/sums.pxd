@@ -17,6 +17,7 @@ cdef class Sum:
     cdef int copy(self, Sum other) except -1
     cdef int clear(self) except -1
     cdef int scale(self, double factor) except -1
+    cdef int change_unit(self, double unit) except -1
     cdef int add_scaled(self, Sum other, double factor) except -1
     cdef double total(self) except? -1.0
     cpdef bint fits(self, double v) noexcept

@@ -168,7 +168,11 @@ class Sum:
             s = self.high + self.low
             self.low = lost(self.high, self.low, s)
             self.high = s
-            if self.low + self.third == self.low and self.third + self.fourth == self.third:
+            if (
+                self.low + self.third == self.low
+                and self.third + self.fourth == self.third
+                and self.fourth + self.fifth == self.fourth
+            ):
                 break
         return 0
 
@@ -232,6 +236,7 @@ class Sum:
         rest = [other.low, other.third, other.fourth, other.fifth]
         if other.more is not None:
             rest += other.more
+        self.least = least
         self.add_product(other.high, factor)
         for v in rest:
             if v != 0.0:
@@ -250,6 +255,7 @@ class Sum:
         if factor == 0.0:
             self.clear()
             return 0
+        self.settle()  # after terms that cancel, the first parts are 0
         if cython.compiled:
             fraction = frexp(factor, cython.address(exponent))
         else:
@@ -260,7 +266,7 @@ class Sum:
             self.third *= factor
             self.fourth *= factor
             self.fifth *= factor
-        elif self.high != 0.0 or self.low != 0.0:
+        elif self.high != 0.0:
             before = Sum()
             before.copy(self)
             before.least = math.inf
@@ -269,6 +275,14 @@ class Sum:
             self.add_scaled(before, factor)
         if fabs(self.high) < 2.0**-100 * least and self.high != 0.0:
             self.least = fabs(self.high)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def change_unit(self, unit: cython.double) -> cython.int:
+        """Divide the sum, and what is known of its terms, by a power of 2."""
+        self.scale(1.0 / unit)
+        self.least /= unit
         return 0
 
     def add_array(self, values: Any, weights: Any = None) -> None:
