@@ -19,7 +19,7 @@ from seqbayes import (
 )
 from seqbayes import distributions as d
 from seqbayes.compare import compare
-from seqbayes.compare.grid import LogitCoordinate
+from seqbayes.compare.coordinates import LogitCoordinate
 from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 

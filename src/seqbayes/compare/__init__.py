@@ -2,18 +2,23 @@
 
 from typing import Any
 
-from seqbayes.compare.comparison import Comparison, Difference, compare, number_of, p_best
+from seqbayes.compare.comparison import Comparison, Difference, compare, p_best
 from seqbayes.compare.gate import Decision, Gate, decide
+from seqbayes.compare.many import Comparisons, Differences, compare_many
+from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER, plan
 from seqbayes.misplaced import missing
 
 __all__ = [
     "BETTER",
     "Comparison",
+    "Comparisons",
     "Decision",
     "Difference",
+    "Differences",
     "Gate",
     "compare",
+    "compare_many",
     "decide",
     "number_of",
     "p_best",

@@ -7,14 +7,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from seqbayes.checks import check_level
-from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.gate import Decision, decide
-from seqbayes.compare.grid import Array, Grid
+from seqbayes.compare.integrals import Quantities, probabilities_of_best, quantities
+from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
-from seqbayes.distributions import Beta, Distribution
+from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
@@ -195,42 +193,56 @@ def compare(
     (0.0495, [-0.0163, 0.116])
     """
     check_level(level, "equal-tailed")
-    named = _named(beliefs, better)
-    names = tuple(named)
-    if control is not None and control not in named:
-        raise PriorError(f"expected control to be one of {list(names)}, got {control!r}")
-    if equivalence is not None and not 0.0 < equivalence < math.inf:
-        raise PriorError(f"expected an equivalence above 0, got {equivalence!r}")
+    named = _named(beliefs)
+    names = checked(named, better, control, equivalence)
     numbers = [number_of(each, label) for each in named.values()]
-    grid = Grid(numbers)
-    p_best = _probabilities_of_best(grid, better)
-    reference = names.index(control) if control is not None else int(np.argmax(p_best))
-    p_better = _probabilities_of_pairs(grid, better)
+    if not all(each.scalar for each in numbers):
+        raise PriorError("expected one number each; use compare_many for arrays")
+    index = None if control is None else names.index(control)
+    found = quantities(numbers, better, level, index, equivalence)
     means = [_finite(each.mean) for each in numbers]
-    positive = numbers[0].support[0] >= 0.0
+    losses = [None] * len(names) if None in means else found.loss[0].tolist()
     return Comparison(
         names,
         better,
         level,
-        dict(zip(names, p_best.tolist(), strict=True)),
+        dict(zip(names, found.p_best[0].tolist(), strict=True)),
         {
-            a: {b: float(p_better[i, j]) for j, b in enumerate(names) if j != i}
-            for i, a in enumerate(names)
+            a: {b: p for b, p in zip(names, row, strict=True) if b != a}
+            for a, row in zip(names, found.p_better[0].tolist(), strict=True)
         },
-        dict(zip(names, _losses(grid, better, means), strict=True)),
+        dict(zip(names, losses, strict=True)),
         dict(zip(names, means, strict=True)),
         {name: each.interval(level) for name, each in zip(names, numbers, strict=True)},
-        dict(
-            zip(
-                (name for k, name in enumerate(names) if k != reference),
-                _differences(grid, names, reference, p_better, means, positive, equivalence, level),
-                strict=True,
-            )
-        ),
+        _differences(found, names, means),
         None
         if alpha is None
         else decide(named, alpha=alpha, effect=effect, better=better, label=label),
     )
+
+
+def _differences(
+    found: Quantities, names: Sequence[Hashable], means: Sequence[float | None]
+) -> dict[Hashable, Difference]:
+    reference = int(found.reference[0])
+    differences: dict[Hashable, Difference] = {}
+    for k, name in enumerate(names):
+        if k == reference:
+            continue
+        mine, theirs = means[k], means[reference]
+        (low, high), (lift, *lifts) = found.ends[0, k].tolist(), found.lifts[0, k].tolist()
+        equivalent = float(found.equivalent[0, k])
+        differences[name] = Difference(
+            name,
+            names[reference],
+            float(found.p_better[0, k, reference]),
+            None if mine is None or theirs is None else mine - theirs,
+            (low, high),
+            None if math.isnan(lift) else lift,
+            None if math.isnan(lift) else (lifts[0], lifts[1]),
+            None if math.isnan(equivalent) else equivalent,
+        )
+    return differences
 
 
 def p_best(
@@ -257,155 +269,41 @@ def p_best(
     >>> round(p_best({"blue": Beta(22, 180), "green": Beta(32, 170)})["green"], 6)
     0.930062
     """
-    named = _named(beliefs, better)
-    grid = Grid([number_of(each, label) for each in named.values()])
-    return dict(zip(named, _probabilities_of_best(grid, better).tolist(), strict=True))
+    named = _named(beliefs)
+    checked(named, better)
+    found = probabilities_of_best([number_of(each, label) for each in named.values()], better)
+    return dict(zip(named, found[0].tolist(), strict=True))
 
 
 def _named(
-    beliefs: Mapping[Any, Model | Distribution] | Sequence[Model | Distribution], better: str
+    beliefs: Mapping[Any, Model | Distribution] | Sequence[Model | Distribution],
 ) -> Mapping[Any, Model | Distribution]:
-    if better not in BETTER:
-        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
-    named = beliefs if isinstance(beliefs, Mapping) else dict(enumerate(beliefs))
-    if len(named) < 2:
-        raise PriorError(f"expected two or more beliefs to compare, got {len(named)}")
-    return named
+    return beliefs if isinstance(beliefs, Mapping) else dict(enumerate(beliefs))
 
 
-def number_of(belief: Model | Distribution, label: Any = None) -> Distribution:
-    """Return the distribution of the number that a belief is about.
-
-    Parameters
-    ----------
-    belief
-        A state with a proper posterior, or a distribution.
-    label
-        The label whose share is compared, for a belief about labels.
+def checked(
+    named: Mapping[Any, Any],
+    better: str,
+    control: Hashable = None,
+    equivalence: float | None = None,
+) -> tuple[Hashable, ...]:
+    """Return the names of beliefs to compare.
 
     Raises
     ------
     PriorError
-        If the belief is improper, or not about one number.
-
-    Examples
-    --------
-    >>> from seqbayes import Dirichlet
-    >>> number_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red")
-    Beta(alpha=2.0, beta=2.0)
+        If there are fewer than two, or a parameter of the comparison is invalid.
     """
-    if isinstance(belief, Distribution):
-        return belief
-    if not isinstance(belief, Model):
-        raise PriorError(f"expected beliefs to compare, got {belief!r}")
-    state = belief.as_of()
-    if not state.conjugate or state.display_kind not in ("number", "normal", "labels"):
-        raise PriorError(f"expected a belief about one number to compare, got {belief}")
-    if state.display_kind == "labels":
-        return _share(state, label)
-    if not state.is_proper(state.posterior):
-        raise PriorError(f"{state.posterior} is improper: it cannot be compared before more data")
-    number: Distribution = state.plotted(state.posterior)
-    return number
-
-
-def _share(state: Any, label: Any) -> Distribution:
-    weights, unknown = state.label_weights()
-    if label is None:
-        raise PriorError(f"a belief about labels is compared by the share of one: {list(weights)}")
-    # a label may be given as its text, as on the command line
-    mine = {name for name in weights if name == label or str(name) == label}
-    weight = math.fsum(weights[name] for name in mine)
-    rest = math.fsum([unknown, *(each for name, each in weights.items() if name not in mine)])
-    if not (weight > 0.0 and rest > 0.0):
-        raise PriorError(f"a belief has no information about the share of {label!r}")
-    return Beta(weight, rest)
+    if better not in BETTER:
+        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+    if len(named) < 2:
+        raise PriorError(f"expected two or more beliefs to compare, got {len(named)}")
+    if control is not None and control not in named:
+        raise PriorError(f"expected control to be one of {list(named)}, got {control!r}")
+    if equivalence is not None and not 0.0 < equivalence < math.inf:
+        raise PriorError(f"expected an equivalence above 0, got {equivalence!r}")
+    return tuple(named)
 
 
 def _finite(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _products_of_others(tails: Array) -> Array:
-    """Return the product of all other rows, for each row."""
-    ones = np.ones((1, tails.shape[1]))
-    before = np.concatenate([ones, np.cumprod(tails[:-1], axis=0)])
-    after = np.concatenate([np.cumprod(tails[:0:-1], axis=0)[::-1], ones])
-    products: Array = before * after
-    return products
-
-
-def _probabilities_of_best(grid: Grid, better: str) -> Array:
-    tails = grid.below if better == "higher" else grid.above
-    raw = (grid.density * grid.weights * _products_of_others(tails)).sum(axis=1)
-    probabilities: Array = raw / raw.sum()
-    return probabilities
-
-
-def _probabilities_of_pairs(grid: Grid, better: str) -> Array:
-    tails = grid.below if better == "higher" else grid.above
-    raw = (grid.density * grid.weights) @ tails.T
-    probabilities: Array = raw / (raw + raw.T)
-    return probabilities
-
-
-def _losses(grid: Grid, better: str, means: Sequence[float | None]) -> list[float | None]:
-    if None in means:
-        return [None] * len(means)
-    worse, other = (grid.below, grid.above) if better == "higher" else (grid.above, grid.below)
-    masses = worse * _any_of_others(other) * grid.weights * grid.slope
-    losses: list[float | None] = masses.sum(axis=1).tolist()
-    return losses
-
-
-def _any_of_others(tails: Array) -> Array:
-    """Return, for each row, the probability that at least one event of the other rows occurs."""
-
-    def accumulate(rows: Array) -> list[Array]:
-        found = [np.zeros(rows.shape[1])]
-        for row in rows:
-            found.append(found[-1] + row * (1.0 - found[-1]))
-        return found
-
-    before, after = accumulate(tails[:-1]), accumulate(tails[:0:-1])[::-1]
-    return np.stack([b + a * (1.0 - b) for b, a in zip(before, after, strict=True)])
-
-
-def _differences(
-    grid: Grid,
-    names: Sequence[Hashable],
-    reference: int,
-    p_better: Array,
-    means: Sequence[float | None],
-    positive: bool,
-    equivalence: float | None,
-    level: float,
-) -> list[Difference]:
-    tail = (1.0 - level) / 2.0
-    others = [k for k in range(len(names)) if k != reference]
-    contrasts = Contrasts(grid, others, [reference] * len(others))
-    ends = contrasts.quantiles([tail, 1.0 - tail]).tolist()
-    lifts: list[list[float]] = []
-    if positive:
-        ratios = Contrasts(grid, others, [reference] * len(others), ratio=True)
-        with np.errstate(over="ignore"):
-            lifts = np.expm1(ratios.quantiles([0.5, tail, 1.0 - tail])).tolist()
-    within: list[float] = []
-    if equivalence is not None:
-        within = contrasts.probabilities(-equivalence, equivalence).tolist()
-    found = []
-    for i, k in enumerate(others):
-        mine, theirs = means[k], means[reference]
-        found.append(
-            Difference(
-                names[k],
-                names[reference],
-                float(p_better[k, reference]),
-                None if mine is None or theirs is None else mine - theirs,
-                (ends[i][0], ends[i][1]),
-                lifts[i][0] if positive else None,
-                (lifts[i][1], lifts[i][2]) if positive else None,
-                within[i] if within else None,
-            )
-        )
-    return found

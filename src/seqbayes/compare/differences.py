@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.compare.grid import Array, Grid
+from seqbayes.compare.coordinates import Array
+from seqbayes.compare.grid import FEW, NODES, WEIGHTS, Grid
 
-_NEGLIGIBLE = 1e-15
+_NEGLIGIBLE = 1e-14
 """Share of the largest mass of a node below which a node is omitted."""
 
 _STEPS = 80
@@ -18,89 +19,189 @@ _STEPS = 80
 _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
 
+_SMALL = 1e-3
+"""Probability below which rounding errors of the usual tails are not negligible."""
+
+_SKEWNESS, _KURTOSIS = 1.0, 2.0
+"""Largest skewness and excess kurtosis at which quantiles are approximated by moments."""
+
 
 class Contrasts:
     """Differences between numbers, or logarithms of their ratios.
 
     Probabilities are integrals over the narrower number of the two, on whose scale the tails of the
-    other one are smooth.
+    other one are smooth, unless the other one ends there.
 
     Parameters
     ----------
     grid
         A grid of all numbers.
     first, second
-        Rows of the grid: the numbers, and those that they are compared to; of length m.
+        Rows of the grid: the numbers, and those that they are compared to; of length r.
     ratio
         Whether to compare by the logarithm of the ratio. All numbers must then be positive.
     """
 
-    def __init__(
-        self, grid: Grid, first: Sequence[int], second: Sequence[int], *, ratio: bool = False
-    ) -> None:
+    def __init__(self, grid: Grid, first: Any, second: Any, *, ratio: bool = False) -> None:
         self._grid, self._ratio = grid, ratio
-        values = grid.log_x if ratio else grid.x
-        masses = grid.density * grid.weights
-        centres, spreads = _moments(values, masses)
-        a, b = np.array(first), np.array(second)
-        swapped = spreads[a] < spreads[b]
+        u, masses = grid.few()
+        point = grid.coordinate.log_point if ratio else grid.coordinate.point
+        values = np.repeat(point(u), grid.numbers, axis=0)
+        moments = _moments(values, masses)
+        spreads = moments[3]
+        swapped = spreads[first] < spreads[second]
         # the contrast is the sign times (wide - narrow)
         self._sign = np.where(swapped, -1.0, 1.0)
-        self._wide, narrow = np.where(swapped, b, a), np.where(swapped, a, b)
-        nodes = _windows(masses)[narrow]
-        mass = np.take_along_axis(masses[narrow], nodes, axis=1)
+        self._wide, self._narrow = (
+            np.where(swapped, second, first),
+            np.where(swapped, first, second),
+        )
+        nodes = _windows(masses)[self._narrow]
+        mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
         self._mass = mass / mass.sum(axis=1, keepdims=True)
-        self._values = values[nodes]
-        self._centre = centres[self._wide] - centres[narrow]
-        self._spread = np.hypot(spreads[a], spreads[b])
+        self._values = np.take_along_axis(values[self._narrow], nodes, axis=1)
+        self._start(moments)
 
-    def _tails(self, by: Array) -> tuple[Array, Array, Array]:
-        """Return P(wide - narrow <= by), P(> by) and the density at `by`, each of shape (m, q)."""
-        values = self._values[:, None, :] + by[..., None]
+    def _start(self, moments: tuple[Array, ...]) -> None:
+        mean, cumulants, median, spread = moments
+        wide, narrow = self._wide, self._narrow
+        signs = np.array([1.0, -1.0, 1.0])[:, None]
+        sums = cumulants[:, wide] + signs * cumulants[:, narrow]
+        with np.errstate(all="ignore"):
+            skewness, kurtosis = sums[1] / sums[0] ** 1.5, sums[2] / sums[0] ** 2
+        usual = (np.abs(skewness) < _SKEWNESS) & (np.abs(kurtosis) < _KURTOSIS)
+        self._skewness = np.where(usual, skewness, 0.0)
+        self._kurtosis = np.where(usual, kurtosis, 0.0)
+        self._spread = np.where(
+            usual, np.sqrt(np.maximum(sums[0], 0.0)), np.hypot(spread[wide], spread[narrow])
+        )
+        self._centre = np.where(usual, mean[wide] - mean[narrow], median[wide] - median[narrow])
+
+    def _tails(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
+        """Return P(wide - narrow <= by), P(> by) and the density at `by` of some contrasts."""
+        values = self._values[pairs] + by[:, None]
         u, slope = self._grid.locate(values, log=self._ratio)
-        below, above, density = self._grid.tails(self._wide[:, None, None], u)
-        parts = (below, above, density / slope)
-        below, above, density = (np.einsum("mn,mqn->mq", self._mass, part) for part in parts)
+        wide = self._wide[pairs]
+        below, above, density = self._grid.tails(wide, u)
+        mass = self._mass[pairs]
+        parts = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
+        if (outside := np.isinf(u)).any():
+            # where the wide number ends among the values, its tails may not be smooth
+            near = np.zeros_like(outside)
+            near[:, FEW:] = outside[:, :-FEW]
+            near[:, :-FEW] |= outside[:, FEW:]
+            error = mass * np.minimum(below, above) * (near & ~outside)
+            for row in np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE).tolist():
+                found = self._merged(int(wide[row]), int(self._narrow[pairs[row]]), float(by[row]))
+                for part, number in zip(parts, found, strict=True):
+                    part[row] = number
+        below, above, density = parts
         return below, above, density
+
+    def _merged(self, wide: int, narrow: int, by: float) -> tuple[float, float, float]:
+        """Return the same by panels that end where a panel of either number ends.
+
+        The integral is over the wide number, in its coordinate, so that its end is at the end of
+        the panels.
+        """
+        grid = self._grid
+        edges = grid.edges[wide // grid.numbers]
+        coordinate = grid.coordinate
+        point = coordinate.log_point if self._ratio else coordinate.point
+        moved, _ = grid.locate(point(edges) + by, log=self._ratio)
+        ends = np.union1d(edges, moved[np.isfinite(moved)])
+        ends = ends[(edges[0] <= ends) & (ends <= edges[-1])]
+        half = np.diff(ends) / 2.0
+        nodes = (((ends[1:] + ends[:-1]) / 2.0)[:, None] + half[:, None] * NODES).ravel()
+        weights = (half[:, None] * WEIGHTS).ravel()
+        density = grid.tails(np.array([wide]), nodes[None])[2][0] * weights
+        u, slope = grid.locate(point(nodes) - by, log=self._ratio)
+        below, above, other = (each[0] for each in grid.tails(np.array([narrow]), u[None]))
+        total = density.sum()
+        # wide - narrow <= by where narrow >= wide - by
+        return (
+            float(density @ above / total),
+            float(density @ below / total),
+            float(density @ (other / slope) / total),
+        )
 
     def probabilities(self, low: float, high: float) -> Array:
         """Return the probability that each contrast is between two numbers."""
         flipped = self._sign < 0.0
-        ends = np.where(flipped, -high, low), np.where(flipped, -low, high)
-        below, above, _ = self._tails(np.stack(ends, axis=1))
-        low_side = below[:, 0] < above[:, 0]
-        found: Array = np.where(low_side, below[:, 1] - below[:, 0], above[:, 0] - above[:, 1])
+        low_ends, high_ends = np.where(flipped, -high, low), np.where(flipped, -low, high)
+        pairs = np.arange(len(flipped))
+        below, above = (self._tails(pairs, ends)[:2] for ends in (low_ends, high_ends))
+        found: Array = _between(*below, *above)
+        for pair in np.flatnonzero(found < _SMALL).tolist():
+            found[pair] = self._small(pair, float(low_ends[pair]), float(high_ends[pair]))
         return found
+
+    def _small(self, pair: int, low: float, high: float) -> float:
+        """Return a small probability, with a small relative error."""
+
+        def tails(by: float) -> tuple[float, float, float]:
+            return self._merged(int(self._wide[pair]), int(self._narrow[pair]), by)
+
+        start, end = tails(low)[:2], tails(high)[:2]
+        found = float(_between(*start, *end))
+        if found > 0.1 * min(max(start[0], end[0]), max(start[1], end[1])):
+            return found
+        # the difference of two nearly equal tails has no digits
+        half = (high - low) / 2.0
+        points = low + half * (1.0 + NODES)
+        return half * float(WEIGHTS @ [tails(point)[2] for point in points.tolist()])
 
     def quantiles(self, q: Sequence[float]) -> Array:
-        """Return the quantiles of each contrast, of shape (m, q).
+        """Return the quantiles of each contrast, of shape (r, q).
 
-        They are found by Newton's method on the scale of normal scores. Every step stays within the
-        interval known to contain the quantile.
+        They are found by Newton's method on the scale of normal scores, from an expansion by
+        moments. Every step stays within the interval known to contain the quantile.
         """
-        sign, spread = self._sign[:, None], self._spread[:, None]
-        target = sign * sc.ndtri(np.array(q))
-        at = self._centre[:, None] + target * spread
+        shape = len(self._sign), len(q)
+        pairs = np.repeat(np.arange(shape[0]), len(q))
+        target = (self._sign[:, None] * sc.ndtri(np.array(q))).ravel()
+        spread, centre = self._spread[pairs], self._centre[pairs]
+        at = centre + spread * _expanded(target, self._skewness[pairs], self._kurtosis[pairs])
         low, high = np.full_like(at, -np.inf), np.full_like(at, np.inf)
+        left = np.arange(len(at))
         for _ in range(_STEPS):
-            below, above, density = self._tails(at)
+            here, wanted = at[left], target[left]
+            below, above, density = self._tails(pairs[left], here)
             with np.errstate(all="ignore"):
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
-                low, high = np.where(score < target, at, low), np.where(score < target, high, at)
+                low[left] = np.where(score < wanted, here, low[left])
+                high[left] = np.where(score < wanted, high[left], here)
                 slope = density * np.exp(0.5 * score * score) * np.sqrt(2.0 * np.pi)
                 # where the density is almost 0, Newton's step is limited
-                reach = 4.0 * (spread + np.abs(at - self._centre[:, None]))
-                following = at + np.clip((target - score) / slope, -reach, reach)
-                beyond = ~((low <= following) & (following <= high))
-                middle = low + (high - low) / 2.0
-            middle = np.where(np.isinf(low), high - spread, middle)
-            middle = np.where(np.isinf(high), low + spread, middle)
-            error = np.abs(np.where(beyond, middle, following) - at)
-            at = np.where(beyond, middle, following)
-            if np.all(error <= _PRECISION * np.maximum(spread, np.abs(at))):
+                reach = 4.0 * (spread[left] + np.abs(here - centre[left]))
+                following = here + np.clip((wanted - score) / slope, -reach, reach)
+                beyond = ~((low[left] <= following) & (following <= high[left]))
+                middle = low[left] + (high[left] - low[left]) / 2.0
+            middle = np.where(np.isinf(low[left]), high[left] - spread[left], middle)
+            middle = np.where(np.isinf(high[left]), low[left] + spread[left], middle)
+            at[left] = np.where(beyond, middle, following)
+            error = np.abs(at[left] - here)
+            left = left[error > _PRECISION * np.maximum(spread[left], np.abs(here))]
+            if not len(left):
                 break
-        found: Array = sign * at
+        found: Array = self._sign[:, None] * at.reshape(shape)
         return found
+
+
+def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -> Any:
+    """Return the probability between two points, from the smaller tails."""
+    return np.where(low_below < low_above, high_below - low_below, low_above - high_above)
+
+
+def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
+    """Return standardised quantiles at normal scores, by the Cornish-Fisher expansion."""
+    found: Array = (
+        z
+        + skewness * (z * z - 1.0) / 6.0
+        + kurtosis * z * (z * z - 3.0) / 24.0
+        - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
+    )
+    return found
 
 
 def _windows(masses: Array) -> Any:
@@ -113,9 +214,20 @@ def _windows(masses: Array) -> Any:
     return starts[:, None] + np.arange(length)
 
 
-def _moments(values: Array, masses: Array) -> tuple[Array, Array]:
-    """Return the median of each number, and half of the width of its central 68 %."""
-    below = np.cumsum(masses, axis=1)
-    below /= below[:, -1:]
-    found = np.array([np.interp([0.16, 0.5, 0.84], row, values) for row in below])
-    return found[:, 1], (found[:, 2] - found[:, 0]) / 2.0
+def _moments(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
+    """Return mean, second to fourth cumulant, median, and half of the central 68 %, of each row."""
+    total = masses.sum(axis=1)
+    with np.errstate(all="ignore"):
+        mean = np.einsum("rn,rn->r", masses, values) / total
+        off = values - mean[:, None]
+        squares = off * off
+        second, third, fourth = (
+            np.einsum("rn,rn->r", masses, power) / total
+            for power in (squares, squares * off, squares * squares)
+        )
+    rows = np.arange(len(masses))[:, None]
+    shares = np.cumsum(masses, axis=1) / total[:, None] + 2.0 * rows
+    wanted = np.array([0.16, 0.5, 0.84]) + 2.0 * rows
+    found = np.interp(wanted, shares.ravel(), values.ravel())
+    cumulants = np.stack([second, third, fourth - 3.0 * second**2])
+    return mean, cumulants, found[:, 1], (found[:, 2] - found[:, 0]) / 2.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, overload
 
 import numpy as np
+import scipy.special as sc
 
 from seqbayes.errors import UnsupportedError
 from seqbayes.numerics import regions
@@ -144,7 +145,7 @@ class Distribution:
             raise UnsupportedError(f"expected another {name} to compare with, got {other!r}")
         raise UnsupportedError(f"{name} has no closed form of the Kullback-Leibler divergence")
 
-    def shift(self, by: float) -> Distribution | None:
+    def shift(self, by: Real) -> Distribution | None:
         """Return the distribution of the number plus `by`; None if there is no closed form."""
         return None
 
@@ -152,12 +153,14 @@ class Distribution:
     def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
         """Return distributions of this class as one, with hyperparameters of shape (k, 1).
 
-        None if their classes differ.
+        Of k distributions with arrays of length m, the shape is (m * k, 1), and the first elements
+        come first. None if their classes differ, or they have no hyperparameters.
         """
-        if any(type(each) is not cls for each in distributions):
+        if not cls._names or any(type(each) is not cls for each in distributions):
             return None
-        rows = [each.hyperparameters() for each in distributions]
-        return cls(*(np.array(column, dtype=float)[:, None] for column in zip(*rows, strict=True)))
+        rows = [np.broadcast_arrays(*each.hyperparameters()) for each in distributions]
+        columns = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+        return cls(*(column.T.reshape(-1, 1) for column in columns))
 
     def reciprocal(self) -> Distribution | None:
         """Return the distribution of one divided by the number; None without a closed form."""
@@ -267,6 +270,28 @@ class Distribution:
     def logpdf(self, x: Real) -> Real:
         """Log density at x; -inf outside the support."""
         return self.logp(x)
+
+    def logpdf_of_log_odds(self, u: Any) -> Any:
+        """Log density of the log odds of a share, at an array of log odds.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqbayes.distributions import Beta
+        >>> Beta(1, 1).logpdf_of_log_odds(np.array([0.0, 40.0])).round(4)
+        array([ -1.3863, -40.    ])
+        """
+        size = np.abs(u)
+        slopes = -size - 2.0 * np.log1p(np.exp(-size))
+        above, complement = np.greater(u, 0.0), self.complement()
+        if complement is None or not above.any():
+            return slopes + np.asarray(self.logpdf(sc.expit(u)))
+        # for a share above 1/2, 1 - share is small, and is held to full precision
+        small = sc.expit(-size)
+        found = complement.logpdf(small)
+        if not above.all():
+            found = np.where(above, found, self.logpdf(small))
+        return slopes + np.asarray(found)
 
     @overload
     def cdf(self, x: float) -> float: ...

@@ -17,6 +17,12 @@ from seqbayes.numerics.special import (
     log_beta_term,
 )
 
+_PRECISE = 1e7
+"""Hyperparameter below which rounding of its product with log odds is negligible."""
+
+_LARGEST = 690.0
+"""Distance from the mode of log odds at which an exponential does not overflow."""
+
 
 class Beta(Distribution):
     """Beta distribution on [0, 1].
@@ -42,6 +48,7 @@ class Beta(Distribution):
 
     _names = ("alpha", "beta")
     support = (0.0, 1.0)
+    _at_mode: tuple[Any, ...] | None = None
 
     def __init__(self, alpha: Real, beta: Real) -> None:
         self.alpha, self.beta = alpha, beta = parameters(alpha, beta)
@@ -62,6 +69,33 @@ class Beta(Distribution):
 
     def _log_density_at_ends(self) -> tuple[Real, Real]:
         return _end(self.alpha, self.beta), _end(self.beta, self.alpha)
+
+    def logpdf_of_log_odds(self, u: Any) -> Any:
+        """Log density of the log odds of the share, at an array of log odds.
+
+        With w, the distance from the mode, and p, the share there, it decreases from the mode by
+        ``n log(1 + p (exp(w) - 1)) - alpha w``, here with p up to 1/2.
+        """
+        if self._at_mode is None:
+            self._at_mode = self._log_odds_at_mode()
+        size, centre, sign, share, top = self._at_mode
+        if size is None:
+            return super().logpdf_of_log_odds(u)
+        w = sign * (u - centre)
+        near = np.minimum(w, _LARGEST)
+        rise = np.log1p(share * np.expm1(near)) + (w - near)
+        return top + size * w - (self.alpha + self.beta) * rise
+
+    def _log_odds_at_mode(self) -> tuple[Any, ...]:
+        a, b = np.asarray(self.alpha), np.asarray(self.beta)
+        size = np.minimum(a, b)
+        if not (size.max() < _PRECISE):
+            return (None,) * 5
+        share = size / (a + b)
+        centre, sign = np.log(a) - np.log(b), np.where(a <= b, 1.0, -1.0)
+        with np.errstate(all="ignore"):
+            top = log_beta_term(a, b, a / (a + b), b / (a + b), 0.0 * a)
+        return size, centre, sign, share, top
 
     def complement(self) -> Beta:
         """Return the distribution of 1 minus the number."""

@@ -109,7 +109,7 @@ class Normal(Distribution):
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)
 
-    def shift(self, by: float) -> Normal:
+    def shift(self, by: Real) -> Normal:
         """Return the distribution of the number plus `by`."""
         return Normal(self.mean + by, self.var)
 
@@ -233,7 +233,7 @@ class StudentT(Distribution):
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)
 
-    def shift(self, by: float) -> StudentT:
+    def shift(self, by: Real) -> StudentT:
         """Return the distribution of the number plus `by`."""
         return StudentT(self.df, self.loc + by, self.scale)
 

@@ -1,0 +1,188 @@
+"""All quantities of comparisons, as arrays: deterministic integrals over common grids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.compare.coordinates import Array
+from seqbayes.compare.differences import Contrasts
+from seqbayes.compare.grid import Grid
+from seqbayes.compare.panels import Densities, edges_of
+from seqbayes.distributions import Distribution
+
+_MOST_NODES = 50_000
+"""Number of nodes, of all numbers, that are computed at once."""
+
+
+class Quantities(NamedTuple):
+    """The quantities of m comparisons of k numbers.
+
+    Attributes
+    ----------
+    p_best
+        Probability that each is the best, of shape (m, k).
+    p_better
+        Probability that each is better than each other one, of shape (m, k, k); 1/2 of itself.
+    loss
+        Expected loss of choosing each, if the means exist, of shape (m, k).
+    reference
+        Index of the number to which the others are compared, of shape (m,).
+    ends, lifts
+        Interval of the difference of each to the reference, of shape (m, k, 2), and median and
+        interval of the ratio minus 1, of shape (m, k, 3); nan of the reference, and of ratios of
+        numbers that are not positive.
+    equivalent
+        Probability that each difference is within the region of equivalence, of shape (m, k).
+    """
+
+    p_best: Array
+    p_better: Array
+    loss: Array
+    reference: Any
+    ends: Array
+    lifts: Array
+    equivalent: Array
+
+
+def quantities(
+    numbers: Sequence[Distribution],
+    better: str,
+    level: float,
+    control: int | None,
+    equivalence: float | None,
+) -> Quantities:
+    """Compute all quantities.
+
+    Parameters
+    ----------
+    numbers
+        The numbers, whose hyperparameters are floats or arrays of one length.
+    better, level, equivalence
+        As for `compare`.
+    control
+        Index of the control; by default the reference is the best one.
+
+    Raises
+    ------
+    PriorError
+        If the numbers are not of one kind.
+    """
+    positive = bool(np.all(np.asarray(numbers[0].support[0]) >= 0.0))
+    parts = [
+        _quantities(grid, better, level, control, equivalence, positive) for grid in _grids(numbers)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Quantities(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array:
+    """Return the probability that each is the best, of shape (m, k).
+
+    Raises
+    ------
+    PriorError
+        If the numbers are not of one kind.
+    """
+    return np.concatenate([_p_best(grid, better) for grid in _grids(numbers)])
+
+
+def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
+    """Yield the grids of successive comparisons."""
+    densities = Densities(numbers)
+    edges = edges_of(densities)
+    start, k = 0, len(numbers)
+    while start < len(edges):
+        stop, most = start, 0
+        while stop < len(edges):
+            most = max(most, len(edges[stop]))
+            if stop > start and (stop + 1 - start) * k * most * 16 > _MOST_NODES:
+                break
+            stop += 1
+        yield Grid(densities.some(start, stop), edges[start:stop])
+        start = stop
+
+
+def _quantities(
+    grid: Grid,
+    better: str,
+    level: float,
+    control: int | None,
+    equivalence: float | None,
+    positive: bool,
+) -> Quantities:
+    p_best = _p_best(grid, better)
+    m, k = p_best.shape
+    reference = p_best.argmax(axis=1) if control is None else np.full(m, control)
+    others = np.arange(k)[None] != reference[:, None]
+    start = k * np.arange(m)
+    rows = np.flatnonzero(others)
+    references = np.repeat(start + reference, k - 1)
+    tail = (1.0 - level) / 2.0
+    contrasts = Contrasts(grid, rows, references)
+    ends, lifts = np.full((m * k, 2), np.nan), np.full((m * k, 3), np.nan)
+    equivalent = np.full(m * k, np.nan)
+    ends[rows] = contrasts.quantiles([tail, 1.0 - tail])
+    if positive:
+        ratios = Contrasts(grid, rows, references, ratio=True)
+        with np.errstate(over="ignore"):
+            lifts[rows] = np.expm1(ratios.quantiles([0.5, tail, 1.0 - tail]))
+    if equivalence is not None:
+        equivalent[rows] = contrasts.probabilities(-equivalence, equivalence)
+    return Quantities(
+        p_best,
+        _p_better(grid, better),
+        _loss(grid, better),
+        reference,
+        ends.reshape(m, k, 2),
+        lifts.reshape(m, k, 3),
+        equivalent.reshape(m, k),
+    )
+
+
+def _p_best(grid: Grid, better: str) -> Array:
+    tails = grid.below if better == "higher" else grid.above
+    masses = grid.density * grid.weights[:, None]
+    raw = np.einsum("mkn,mkn->mk", masses, _products_of_others(tails))
+    probabilities: Array = raw / raw.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _products_of_others(tails: Array) -> Array:
+    """Return the product over all other numbers, for each number."""
+    ones = np.ones_like(tails[:, :1])
+    before = np.concatenate([ones, np.cumprod(tails[:, :-1], axis=1)], axis=1)
+    after = np.concatenate([np.cumprod(tails[:, :0:-1], axis=1)[:, ::-1], ones], axis=1)
+    products: Array = before * after
+    return products
+
+
+def _p_better(grid: Grid, better: str) -> Array:
+    tails = grid.below if better == "higher" else grid.above
+    raw = (grid.density * grid.weights[:, None]) @ tails.transpose(0, 2, 1)
+    probabilities: Array = raw / (raw + raw.transpose(0, 2, 1))
+    return probabilities
+
+
+def _loss(grid: Grid, better: str) -> Array:
+    worse, other = (grid.below, grid.above) if better == "higher" else (grid.above, grid.below)
+    losses: Array = np.einsum(
+        "mkn,mkn,mn->mk", worse, _any_of_others(other), grid.weights * grid.slope
+    )
+    return losses
+
+
+def _any_of_others(tails: Array) -> Array:
+    """Return, for each number, the probability of at least one of the other numbers' events."""
+
+    def accumulate(rows: Array) -> list[Array]:
+        found = [np.zeros_like(tails[:, 0])]
+        for k in range(rows.shape[1]):
+            found.append(found[-1] + rows[:, k] * (1.0 - found[-1]))
+        return found
+
+    before, after = accumulate(tails[:, :-1]), accumulate(tails[:, :0:-1])[::-1]
+    return np.stack([b + a * (1.0 - b) for b, a in zip(before, after, strict=True)], axis=1)
