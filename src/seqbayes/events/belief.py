@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from river import base
 
 from seqbayes.errors import PriorError
+from seqbayes.events.derived import Slot, derive, raw_slots
 from seqbayes.events.display import Display
-from seqbayes.events.fields import Slot
+from seqbayes.events.expressions import Expression
+from seqbayes.events.fields import Layout
 from seqbayes.model import Model
 
 POLICIES = ("refuse", "drop", "pool")
@@ -66,7 +68,8 @@ class Belief:
     times
         How event times are used.
     where
-        Values that fields must have for the event to be learned; a sequence lists alternatives.
+        Values that fields must have for the event to be learned; a sequence lists alternatives. Or
+        an `Expression`, as text, that must be true.
     features
         Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
     max_keys
@@ -77,6 +80,9 @@ class Belief:
         about the rest.
     display
         How it is presented, and what is decided by it.
+    derive
+        Expressions of fields that are computed from others, by the names of these fields. A name of
+        a field that is itself written as an expression needs none.
 
     Raises
     ------
@@ -98,11 +104,12 @@ class Belief:
     weight: str | None = None
     time: str | None = None
     times: Times = Times()
-    where: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    where: Mapping[str, Any] | str = dataclasses.field(default_factory=dict)
     features: Sequence[str] = ()
     max_keys: int = 100_000
     over: str = "refuse"
     display: Display = dataclasses.field(default_factory=Display)
+    derive: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("field", "by", "features"):
@@ -117,7 +124,9 @@ class Belief:
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
             raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
-        for key, text in find_errors(self.field, self.by, self.features, self.where, self.max_keys):
+        for key, text in find_errors(
+            self.field, self.by, self.features, self.where, self.max_keys, self.derive
+        ):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
         for key, text in self.display.find_errors(self.by, self.state):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
@@ -137,7 +146,7 @@ class Belief:
                 f"belief {self.name!r}: a {type(self.state).__name__} learns one field from its"
                 f" features, got field {list(self.field)} and features {list(self.features)}"
             )
-        for name, _ in self.slots:
+        for name, _ in (*raw_slots(self.derived), *self._read_slots):
             if any(c in '"\\' or c < " " for c in name):
                 raise PriorError(
                     f"expected fields without quotes, backslashes and control characters, got"
@@ -208,15 +217,63 @@ class Belief:
             slots.append((self.weight, "number"))
         if self.time is not None:
             slots.append((self.time, "time"))
-        return [*slots, *((name, "any") for name in self.where)]
+        names = self.where if self.condition is None else self.condition.names
+        return [*slots, *((name, "any") for name in names)]
+
+    @property
+    def _read_slots(self) -> list[Slot]:
+        derived = self.derived
+        return [slot for slot in self.slots if slot[0] not in derived]
+
+    @property
+    def condition(self) -> Expression | None:
+        """The expression of `where`; None if it is a mapping."""
+        return Expression(self.where) if isinstance(self.where, str) else None
+
+    @property
+    def derived(self) -> dict[str, Expression]:
+        """The expressions of the fields that are computed from others, by name."""
+        return derive((name for name, _ in self.slots), self.derive)
+
+
+def layout_of(beliefs: Iterable[Belief], text: bool = False) -> Layout:
+    """Return the layout that decodes events for beliefs.
+
+    Parameters
+    ----------
+    beliefs
+        The beliefs.
+    text
+        As of `Layout`.
+
+    Raises
+    ------
+    PriorError
+        If two beliefs derive a field by different expressions.
+    """
+    slots: list[Slot] = []
+    derived: dict[str, Expression] = {}
+    for belief in beliefs:
+        slots += belief.slots
+        for name, expression in belief.derived.items():
+            if derived.setdefault(name, expression) != expression:
+                raise PriorError(f"two beliefs derive the field {name!r} differently")
+    if any(
+        name in derived and name not in belief.derived
+        for belief in beliefs
+        for name, _ in belief.slots
+    ):
+        raise PriorError("a field is derived for one belief, and read from the event by another")
+    return Layout(slots, text, derived)
 
 
 def find_errors(
     field: str | Sequence[str],
     by: str | Sequence[str],
     features: Sequence[str],
-    where: Mapping[str, Any],
+    where: Mapping[str, Any] | str,
     max_keys: int,
+    derived: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Yield the errors of a declaration that do not concern its state, each with its key.
 
@@ -229,6 +286,17 @@ def find_errors(
         for name, times in Counter([names] if isinstance(names, str) else names).items():
             if times > 1:
                 yield key, f"expected every field once, got {name!r} again"
+    for key, names in (("field", field), ("by", by), ("features", features)):
+        try:
+            derive([names] if isinstance(names, str) else names, derived or {})
+        except PriorError as error:
+            yield key, str(error)
+    if isinstance(where, str):
+        try:
+            derive(Expression(where).names, derived or {})
+        except PriorError as error:
+            yield "where", str(error)
+        where = {}
     for name, wanted in where.items():
         if isinstance(wanted, (list, tuple)) and not wanted:
             yield "where", f"expected a value of {name!r}: an empty list matches no event"

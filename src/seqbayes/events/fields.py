@@ -10,6 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from seqbayes.console.text import printable
+from seqbayes.events.derived import Derivation, Slot, raw_slots
+from seqbayes.events.expressions import Expression
 from seqbayes.events.records import Block, Cells, replace_surrogates
 from seqbayes.events.values import (
     LONE_SURROGATE,
@@ -32,9 +34,6 @@ _STRICT: dict[str, Any] = {
 }
 """The JSON type of each kind of field; a record that does not match is decoded again, slowly."""
 
-Slot = tuple[str, str]
-"""A field: its name and its kind."""
-
 Refuse = Callable[[int, str], None]
 
 
@@ -50,6 +49,8 @@ class Layout:
         The fields that all beliefs read.
     text
         Whether mappings hold cells of text that must be parsed, as rows of CSV always do.
+    derived
+        Expressions of the fields that are computed from others, by name.
 
     Examples
     --------
@@ -61,15 +62,30 @@ class Layout:
     ((True, 'north'), [0])
     """
 
-    def __init__(self, slots: Iterable[Slot], text: bool = False) -> None:
-        self.slots = list(dict.fromkeys(slots))
+    def __init__(
+        self,
+        slots: Iterable[Slot],
+        text: bool = False,
+        derived: Mapping[str, Expression] | None = None,
+    ) -> None:
+        derived = derived or {}
+        wanted = list(dict.fromkeys(slots))
+        computed = [slot for slot in wanted if slot[0] in derived]
+        read = [slot for slot in wanted if slot[0] not in derived]
+        self.slots = list(dict.fromkeys([*read, *raw_slots(derived)]))
         self.text = text
         names = list(dict.fromkeys(name for name, _ in self.slots))
+        self._computed = {slot: f"d{i}" for i, slot in enumerate(computed)}
         event = msgspec.defstruct(
             "Event",
             [
                 (f"c{i}", _STRICT[kind] | None | UnsetType, _field(name, f"c{i}", self.slots))
                 for i, (name, kind) in enumerate(self.slots)
+            ]
+            + [
+                # overwritten if an event has such a field
+                (each, Any, msgspec.field(default=UNSET, name=f"seqbayes.derived.{each}"))
+                for each in self._computed.values()
             ],
             gc=False,
         )
@@ -85,16 +101,28 @@ class Layout:
         self._strict = len(names) == len(self.slots)
         decoder = msgspec.json.Decoder(event)
         self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
+        self._derivation = Derivation(derived, computed, self._place_of) if computed else None
 
     def attribute(self, slot: Slot) -> str:
         """Return the attribute of an event that holds the slot."""
-        return f"c{self.slots.index(slot)}"
+        return self._place_of(slot, slot in self._computed)
+
+    def _place_of(self, slot: Slot, computed: bool) -> str:
+        return self._computed[slot] if computed else f"c{self.slots.index(slot)}"
 
     def decode(self, records: Sequence[Any], refuse: Refuse) -> tuple[list[Any], Sequence[int]]:
         """Return the events that records hold, and the index of the record of each.
 
         A record that cannot be decoded is refused, with its index and the reason.
         """
+        events, index = self._decode_records(records, refuse)
+        if self._derivation is not None:
+            self._derivation.compute(events, self.text or isinstance(records, Cells))
+        return events, index
+
+    def _decode_records(
+        self, records: Sequence[Any], refuse: Refuse
+    ) -> tuple[list[Any], Sequence[int]]:
         if isinstance(records, Cells):
             return self._parse(records), range(len(records))
         if self._strict and records:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from seqbayes.errors import ObservationError
 from seqbayes.events.belief import Belief
+from seqbayes.events.expressions import Expression
 from seqbayes.events.fields import Layout
 from seqbayes.events.keys import LONGEST_NAME
 from seqbayes.events.loops import as_texts
@@ -45,10 +46,12 @@ class Reader:
         self._flat = (*belief.by, *self._names, *self._more)
         self._weight = _getter(layout, belief.weight, "number")
         self._time = _getter(layout, belief.time, "time")
-        self._where = [
+        self._where: list[tuple[Callable[[Any], Any], Callable[[Any], bool]]] = [
             (attrgetter(layout.attribute((name, "any"))), _matcher(wanted, layout.text))
-            for name, wanted in belief.where.items()
+            for name, wanted in ({} if isinstance(belief.where, str) else belief.where).items()
         ]
+        if (condition := belief.condition) is not None:
+            self._where = [_condition(condition, layout)]
         self._counted = belief.counted
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
@@ -206,6 +209,19 @@ def _spell(value: Any) -> Any:
     if type(value) is int:
         return str(value)
     return value if isinstance(value, InvalidValue) else _NULL if value is None else _MISSING
+
+
+def _condition(
+    condition: Expression, layout: Layout
+) -> tuple[Callable[[Any], Any], Callable[[Any], bool]]:
+    """Return functions for the values of a condition, and for whether it is true of them."""
+    names = [layout.attribute((name, "any")) for name in condition.names]
+    get = attrgetter(*names) if len(names) > 1 else _single(names)
+    return get, lambda values: condition.evaluate(values, layout.text) is True
+
+
+def _single(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda event: tuple(getattr(event, name) for name in names)
 
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:

@@ -16,6 +16,7 @@ _TOKEN = re.compile(
         (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
       | (?P<name>[^\W\d]\w*)
       | (?P<text>'[^']*'|"[^"]*")
+      | (?P<quoted>`[^`]+`)
       | (?P<sign>>=|<=|==|!=|\*\*|[-+*/%()\[\],=<>~])
     )""",
     re.VERBOSE,
@@ -23,7 +24,10 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A token: its kind ("number", "name", "text", "sign" or "end"), its text and its place."""
+    """A token: its kind, its text and its place.
+
+    Kinds are "number", "name", "text", "quoted" (a name in backticks), "sign" and "end".
+    """
 
     kind: str
     text: str

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.events.belief import Belief, Times, find_errors
+from seqbayes.events.derived import derive
 from seqbayes.events.display import Display
 from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
@@ -67,6 +68,7 @@ class Root(msgspec.Struct):
     dead_letters: dict[str, Any] = {}
     choice: dict[str, dict[str, Any]] = {}
     alert: dict[str, dict[str, Any]] = {}
+    derive: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,8 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     # the other tables are checked even if one is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
     source = _source(given.get("source"), errors)
-    beliefs = _beliefs(given.get("belief"), errors)
+    derived = _derived(given.get("derive", {}), errors)
+    beliefs = _beliefs(given.get("belief"), derived, errors)
     pace = _pace(given.get("commit", {}), errors)
     history = _history(given.get("history", {}), errors)
     letters = errors.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
@@ -288,7 +291,19 @@ def _history(table: Any, errors: ErrorList) -> dict[str, Any] | None:
     return {"every": every, "keys": history.keys, "points": history.points}
 
 
-def _beliefs(tables: Any, errors: ErrorList) -> list[Belief]:
+def _derived(given: Any, errors: ErrorList) -> dict[str, str]:
+    """Return the expressions of derived fields that are valid."""
+    found = errors.convert("derive", given, dict[str, str], {}) if given else {}
+    valid = {}
+    for name, text in found.items():
+        before = len(errors.found)
+        errors.attempt(join("derive", name), partial(derive, [name], found))
+        if len(errors.found) == before:
+            valid[name] = text
+    return valid
+
+
+def _beliefs(tables: Any, derived: Mapping[str, str], errors: ErrorList) -> list[Belief]:
     if not isinstance(tables, Mapping):
         return []
     if not tables:
@@ -300,7 +315,7 @@ def _beliefs(tables: Any, errors: ErrorList) -> list[Belief]:
         table = errors.read(path, given, BeliefTable)
         if table is None:
             continue
-        belief = _belief(path, name, table, given, errors, before)
+        belief = _belief(path, name, table, given, derived, errors, before)
         if belief is not None:
             beliefs.append(belief)
     return beliefs
@@ -311,13 +326,14 @@ def _belief(
     name: str,
     table: BeliefTable,
     given: Mapping[str, Any],
+    derived: Mapping[str, str],
     errors: ErrorList,
     before: int,
 ) -> Belief | None:
     times = _times(path, table, errors)
     state = make_state(path, table, given, errors)
     for key, text in find_errors(
-        table.field, table.by, table.features, table.where, table.max_keys
+        table.field, table.by, table.features, table.where, table.max_keys, derived
     ):
         errors.note(join(path, key), text)
     if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
@@ -348,6 +364,7 @@ def _belief(
             table.max_keys,
             table.over,
             display,
+            derived,
         ),
     )
 
@@ -374,6 +391,8 @@ def _choices(
             if not errors.within(join("belief", table.belief)):
                 errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
             continue
+        if named[table.belief].derived:
+            errors.note(join(path, "belief"), f"{table.belief!r} has fields that are derived")
         used = {*named[table.belief].by, *named[table.belief].field}
         if source is not None and source[1].get("id") in used:
             errors.note("source.id", f"belief {table.belief!r} uses it as another field")

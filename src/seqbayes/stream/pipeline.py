@@ -13,8 +13,8 @@ import msgspec
 
 from seqbayes.console.text import printable
 from seqbayes.errors import PriorError, SeqbayesError
-from seqbayes.events.belief import Belief
-from seqbayes.events.fields import Layout, write_record
+from seqbayes.events.belief import Belief, layout_of
+from seqbayes.events.fields import write_record
 from seqbayes.stream.collector import Collector as Collector
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.source import Batch, Source
@@ -122,8 +122,7 @@ class Pipeline:
         self.unused_events = 0
         self._selective = all(belief.where for belief in beliefs)
         beliefs, self.notices = continue_stored(beliefs, store)
-        slots = [slot for belief in beliefs for slot in belief.slots]
-        self._layout = Layout(slots, source.text)
+        self._layout = layout_of(beliefs, source.text)
         self.tables: Mapping[str, Table] = {
             belief.name: Table(belief, self._layout, store.retains) for belief in beliefs
         }

@@ -68,7 +68,7 @@ class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
     features: list[str] = []
     by: str | list[str] = []
     weight: str | None = None
-    where: dict[str, _Value | list[_Value]] = {}
+    where: str | dict[str, _Value | list[_Value]] = {}
     half_life: str | int | float | None = None
     time: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] = "s"

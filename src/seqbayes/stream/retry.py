@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.console.text import printable
-from seqbayes.events.fields import Layout
+from seqbayes.events.belief import layout_of
 from seqbayes.stream.config import Config
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.pipeline import LONGEST_RAW
@@ -55,8 +55,7 @@ class Retry:
         self._source = source
         text = source.text
         beliefs, _ = continue_stored(config.beliefs, store)
-        slots = [slot for belief in beliefs for slot in belief.slots]
-        self._layout = Layout(slots, text)
+        self._layout = layout_of(beliefs, text)
         self._tables = {belief.name: Table(belief, self._layout) for belief in beliefs}
         store.acquire()
         for name, table in self._tables.items():

@@ -46,8 +46,9 @@ class ErrorList:
             known = " or ".join(map(repr, get_args(kind)))
             self.note(path, f"expected {known}, got {value!r}{guess(value, get_args(kind))}")
             return otherwise
-        if get_origin(kind) is dict and isinstance(value, Mapping):
-            return self._convert_each(path, value, get_args(kind)[1])
+        tables = [each for each in (kind, *get_args(kind)) if get_origin(each) is dict]
+        if tables and isinstance(value, Mapping):
+            return self._convert_each(path, value, get_args(tables[0])[1])
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:

@@ -22,6 +22,7 @@ from seqbayes.console.summary import View
 from seqbayes.console.text import count_of, printable
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.belief import Belief
+from seqbayes.events.derived import raw_slots
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import Cells
 from seqbayes.stream.pipeline import Collector, Pipeline
@@ -184,8 +185,10 @@ class _Watch(Collector):
             self._recent.clear()
 
     def _check_header(self, header: Sequence[str]) -> None:
-        for name, kind in self._belief.slots:
-            if kind not in ("number", "boolean", "text"):
+        derived = self._belief.derived
+        read = [slot for slot in self._belief.slots if slot[0] not in derived]
+        for name, kind in (*read, *raw_slots(derived)):
+            if kind not in ("number", "boolean", "text", "any"):
                 raise SeqbayesError(
                     f"a CSV cell cannot hold a {kind}: name the columns, each with its own --value"
                 )
@@ -199,7 +202,10 @@ class _Watch(Collector):
             return ""
         for name, times in table.absent.items():
             if times == table.incomplete:
-                return _unknown(name, list(self._fields), "field")
+                parts = self._belief.derived.get(name)
+                names = (name,) if parts is None else parts.names
+                unknown = next((each for each in names if each not in self._fields), name)
+                return _unknown(unknown, list(self._fields), "field")
         return ""
 
     def _check_fields(self) -> None:

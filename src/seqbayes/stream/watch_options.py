@@ -73,7 +73,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         action="append",
         required=True,
         metavar="COLUMN",
-        help="the observation; twice for a pair, such as successes and trials",
+        help="the observation; twice for a pair, such as successes and trials; also an expression"
+        " such as 'bytes / seconds'",
     )
     group.add_argument(
         "--by",
@@ -81,6 +82,9 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="COLUMN",
         help="one belief for each value; repeatable",
+    )
+    group.add_argument(
+        "--where", metavar="CONDITION", help='use only events such as "status in [200, 204]"'
     )
     group.add_argument("--weight", metavar="COLUMN", help="the weight of the event, >= 0")
     group.add_argument(
@@ -138,7 +142,15 @@ def declare(args: argparse.Namespace) -> Belief:
         categories = args.value
     state = spec.make_prior(family, args.prior, likelihood, categories)
     try:
-        return Belief("watch", state, args.value, args.by, args.weight, max_keys=args.max_keys)
+        return Belief(
+            "watch",
+            state,
+            args.value,
+            args.by,
+            args.weight,
+            where=args.where or {},
+            max_keys=args.max_keys,
+        )
     except PriorError as error:
         text = str(error).removeprefix("belief 'watch': ").removeprefix("belief 'watch', ")
         text = text.replace("one field", "one --value column")

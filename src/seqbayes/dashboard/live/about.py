@@ -9,6 +9,7 @@ import msgspec
 
 from seqbayes.dashboard import views
 from seqbayes.events.belief import Belief
+from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.forms import Forms, read_state
@@ -47,14 +48,18 @@ def example(belief: Belief) -> dict[str, Any]:
     labels = plain.categories or (_EXAMPLES["label"],)
     event = {
         name: value[0] if isinstance(value, (list, tuple)) else value
-        for name, value in belief.where.items()
+        for name, value in ({} if isinstance(belief.where, str) else belief.where).items()
     }
     event |= {name: _EXAMPLES["text"] for name in belief.by if name not in event}
     observed = dict(belief.values)
+    derived = belief.derived
+    for name, _ in raw_slots(derived):
+        event.setdefault(name, _EXAMPLES["number"])
     for name, kind in belief.slots:
         is_label = name in observed and kind in ("text", "label")
         event.setdefault(name, labels[0] if is_label else _EXAMPLES.get(kind))
-    return event
+    raw = dict(raw_slots(derived))
+    return {name: value for name, value in event.items() if name in raw or name not in derived}
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:

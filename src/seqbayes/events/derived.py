@@ -1,0 +1,147 @@
+"""Fields that are computed from others, after an event was decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from seqbayes.errors import PriorError
+from seqbayes.events.expressions import Expression, is_expression
+from seqbayes.events.values import InvalidValue, coerce
+
+Slot = tuple[str, str]
+"""A field: its name and its kind."""
+
+
+def derive(names: Iterable[str], given: Mapping[str, str]) -> dict[str, Expression]:
+    """Return the derived fields among these names, and those that they need.
+
+    Parameters
+    ----------
+    names
+        Names of fields. One that is written as an expression is derived by it.
+    given
+        Expressions by the names of fields.
+
+    Raises
+    ------
+    PriorError
+        If an expression is invalid, or a field depends on itself through others.
+
+    Examples
+    --------
+    >>> derive(["bytes / seconds", "shop"], {"seconds": "ms / 1000"})
+    {'bytes / seconds': Expression('bytes / seconds'), 'seconds': Expression('ms / 1000')}
+    """
+    found: dict[str, Expression] = {}
+    for name in names:
+        if name in given:
+            found[name] = Expression(given[name])
+        elif is_expression(name):
+            found[name] = Expression(name)
+    waiting = list(found)
+    while waiting:
+        current = waiting.pop()
+        for each in found[current].names:
+            if each in given and each not in found:
+                found[each] = Expression(given[each])
+                waiting.append(each)
+    in_order(found)
+    return found
+
+
+def in_order(derived: Mapping[str, Expression]) -> list[str]:
+    """Return the names of derived fields, each after those that it needs.
+
+    A field that is derived from one of the same name reads that field of the event.
+
+    Raises
+    ------
+    PriorError
+        If a field depends on itself through others.
+
+    Examples
+    --------
+    >>> in_order({"a": Expression("b + 1"), "b": Expression("b / 2")})
+    ['b', 'a']
+    """
+    found: dict[str, None] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise PriorError(f"a derived field needs itself: {', '.join([*path, name])}")
+        for each in derived[name].names:
+            if each != name and each in derived and each not in found:
+                visit(each, (*path, name))
+        found[name] = None
+
+    for name in derived:
+        visit(name, ())
+    return list(found)
+
+
+class Derivation:
+    """Computes the derived fields of events.
+
+    Parameters
+    ----------
+    derived
+        Expressions by name.
+    wanted
+        The slots of derived fields that are needed.
+    attribute
+        Returns the attribute of an event that holds a field as it was read, or a derived slot.
+    """
+
+    def __init__(
+        self,
+        derived: Mapping[str, Expression],
+        wanted: Sequence[Slot],
+        attribute: Callable[[Slot, bool], str],
+    ) -> None:
+        self._steps = [
+            (
+                name,
+                derived[name],
+                [
+                    (each, None)
+                    if each in derived and each != name
+                    else ("", attrgetter(attribute((each, "any"), False)))
+                    for each in derived[name].names
+                ],
+            )
+            for name in in_order(derived)
+        ]
+        self._wanted = [(name, kind, attribute((name, kind), True)) for name, kind in wanted]
+
+    def compute(self, events: Sequence[Any], text: bool) -> None:
+        """Set the derived fields of events.
+
+        Parameters
+        ----------
+        events
+            The events.
+        text
+            Whether strings are cells of text.
+        """
+        for event in events:
+            known: dict[str, Any] = {}
+            for name, expression, parts in self._steps:
+                values = [known[each] if get is None else get(event) for each, get in parts]
+                known[name] = expression.evaluate(values, text)
+            for name, kind, attribute in self._wanted:
+                value = known[name]
+                if type(value) is not InvalidValue:
+                    value = coerce(value, kind, text)
+                setattr(event, attribute, value)
+
+
+def raw_slots(derived: Mapping[str, Expression]) -> list[Slot]:
+    """Return the slots of the fields that derived fields read from an event."""
+    return [
+        (each, "any")
+        for name, expression in derived.items()
+        for each in expression.names
+        if each == name or each not in derived
+    ]
