@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from river.base import AnomalyDetector
 
@@ -13,6 +13,7 @@ from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import Feature, bounded_weight
+from seqbayes.river.joint_surprise import JointSurprise
 from seqbayes.state import State
 
 
@@ -21,7 +22,12 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
 
     The surprise of a feature is ``log p(most probable value) - log p(x)`` under its posterior
     predictive: 0 for the most probable value, in any unit, and larger for less probable
-    values. The score is the sum over the features, which are assumed to be independent.
+    values. Their sum is the surprise of features that are independent.
+
+    The score is the larger of this sum and of the surprise of the numbers together, under a mixture
+    of one, two or four Normal components: it detects values in a gap between clusters, and values
+    that contradict the correlation of their features. The mixture starts after 40 observations, or
+    ten for each feature, and the number of components is that with the best predictions.
 
     Parameters
     ----------
@@ -30,6 +36,8 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         (Gamma-Poisson), "categorical" (open to new labels), or a state of any family with a proper
         prior. Other features are modelled by their first value: numbers are Gaussian; strings,
         booleans and everything else are categorical.
+    joint
+        Whether to model numbers together as well. This is not done for more than 40 numbers.
 
     Notes
     -----
@@ -63,8 +71,15 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     {'weight': 3.54, 'colour': 1.79}
     """
 
-    def __init__(self, features: Mapping[Any, str | State] | None = None) -> None:
+    former_defaults: ClassVar = {"joint": False}
+    added_parameters: ClassVar = frozenset({"joint"})
+
+    def __init__(
+        self, features: Mapping[Any, str | State] | None = None, joint: bool = True
+    ) -> None:
         self.features = features
+        self.joint = joint
+        self._joint = JointSurprise() if joint else None
         self._kinds = kinds.kinds(features)
         self._features: dict[Any, Feature] = {}
         self._n = 0.0
@@ -87,6 +102,8 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         weight = bounded_weight(w)
         found = kinds.checked(x, self._features, self._kinds)
         if weight > 0.0:
+            if self._joint is not None:
+                self._joint.learn(self._numbers(x, found), weight)
             self._n += weight
             self._features.update(found)
             for name, feature in found.items():
@@ -110,15 +127,51 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
                 raise kinds.named(name, error) from None
         return found
 
+    def joint_surprise(self, x: Mapping[Any, Any]) -> float:
+        """Return the surprise of the numbers of an observation together.
+
+        It is 0 without `joint`, and until the mixture has started.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+
+        Examples
+        --------
+        >>> import random
+        >>> from seqbayes.river import PredictiveSurprise
+        >>> detector, rng = PredictiveSurprise(), random.Random(1)
+        >>> for _ in range(500):
+        ...     a = rng.gauss(0, 1)
+        ...     detector.learn_one({"a": a, "b": a + rng.gauss(0, 0.1)})
+        >>> x = {"a": 1.0, "b": -1.0}
+        >>> alone, together = sum(detector.surprises(x).values()), detector.joint_surprise(x)
+        >>> print(f"{alone:.0f}, together {together:.0f}")
+        1, together 11
+        """
+        self.surprises(x)  # which checks the values
+        return self._together(x)
+
+    def _together(self, x: Mapping[Any, Any]) -> float:
+        if self._joint is None:
+            return 0.0
+        known = self._features
+        return self._joint.surprise(self._numbers(x, {n: known[n] for n in x if n in known}))
+
+    def _numbers(self, x: Mapping[Any, Any], known: Mapping[Any, Feature]) -> dict[Any, float]:
+        number = kinds.KINDS["gaussian"]
+        return {name: float(x[name]) for name, each in known.items() if each.kind is number}
+
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation, the sum over its features.
+        """Return the surprise of an observation: the sum over features, or that of all numbers.
 
         Raises
         ------
         ObservationError
             If a value is missing or does not fit its feature.
         """
-        return math.fsum(self.surprises(x).values())
+        return max(math.fsum(self.surprises(x).values()), self._together(x))
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:
@@ -191,7 +244,9 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
 
     def learned(self) -> dict[str, Any]:
         """Return the weight of the observations, and the statistics of the features."""
-        return {"sums": [self._n], "features": document.write_features(self._features)}
+        joint = {} if self._joint is None else {"joint": self._joint.dump()}
+        features = document.write_features(self._features)
+        return {"sums": [self._n], "features": features, **joint}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Restore the data that `learned` returned."""
@@ -200,3 +255,5 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
             (self._n,) = document.read_numbers(learned["sums"], 1)
         else:  # written before events were counted: at least as many as the most frequent feature
             self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)
+        if self._joint is not None:
+            self._joint.load(learned.get("joint"))
