@@ -9,8 +9,11 @@ import subprocess
 import threading
 import time
 import urllib.request
+from contextlib import closing
+from urllib.parse import quote
 
 from programs import command, environment
+from seqbayes.stream.stores import StoreReader
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -135,6 +138,29 @@ class Site:
                     return
             assert time.monotonic() < end, "the events were not learned"
             time.sleep(0.05)
+
+    def until_committed(self, n):
+        """Wait until a number of events is stored."""
+        end = time.monotonic() + 60
+        while True:
+            with closing(StoreReader(str(self.store))) as reader:
+                if sum(source.events for source in reader.sources()) >= n:
+                    return
+            assert time.monotonic() < end, "the events were not committed"
+            time.sleep(0.05)
+
+    def feed_history(self, n, event, belief, key):
+        """Add equal events until a number of points of the history of a key is stored."""
+        end = time.monotonic() + 60
+        path = f"{self.url}/api/beliefs/{belief}/{quote(key, safe='')}"
+        while True:
+            with urllib.request.urlopen(path) as answer:
+                told = json.load(answer)
+            if sum(each is not None for each in told["history"]["n"]) >= n:  # stored
+                return
+            assert time.monotonic() < end, "the history has no new points"
+            self.feed(event)
+            time.sleep(0.2)
 
     def kill(self):
         self.program.kill()

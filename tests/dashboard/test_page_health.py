@@ -45,9 +45,9 @@ def test_dead_letters_are_one_click_away(shop, open_page, shoot):
 def test_a_stream_that_falls_silent_is_called_quiet_and_rates_fade(shop, open_page):
     page = open_page(at=shop)
     page.wait_for_selector("body[data-connection=live]")
-    for k in range(50):
+    for k in range(50):  # a regular stream
         shop.feed(visit("control", k % 9 == 0))
-        page.wait_for_timeout(100)
+        page.wait_for_selector(f".card[data-belief=conversion] footer b:text-is('{31 + k}')")
     expect(page.locator(".state")).to_have_text("Live")
     rate = page.locator(".card[data-belief=conversion] .rate").first
     expect(rate).to_contain_text("/s")

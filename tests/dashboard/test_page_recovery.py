@@ -50,7 +50,7 @@ def test_a_restarted_server_publishes_new_events(mortal, open_page):
     page.watch.forgiven = BROKEN
     page.get_by_text("n 30").wait_for()
     expect(page.locator(".surprise i")).to_have_count(30)
-    page.wait_for_timeout(500)  # until the event is committed
+    mortal.until_committed(30)
     mortal.kill()
     mortal.start()
     expect(page.get_by_text("No event arrived since the server started")).to_have_count(3)

@@ -42,7 +42,8 @@ def test_candies_are_eaten_and_counted(candies, shoot):
     candies.get_by_role("button", name="Pause").click()
     paused = eaten(candies)
     shoot(candies, "candies")
-    candies.wait_for_timeout(300)
+    # a later timer than that of the next step, 40 ms after the previous one
+    candies.evaluate("() => new Promise((done) => setTimeout(done, 100))")
     assert eaten(candies) == paused == in_jars(candies)
     candies.keyboard.press("ArrowRight")
     candies.wait_for_function(
