@@ -120,7 +120,7 @@ def learned_from(xs):
 
 RNG = np.random.default_rng(5)
 NUMBERS = RNG.normal(size=60)
-FEW = NUMBERS[:10]
+SMALL_SIZE = NUMBERS[:10]
 PAIRS = RNG.normal(size=(60, 2))
 NAMED = [{"x": a, "y": b} for a, b in PAIRS.tolist()]
 OTHERS = [{"p": a, "q": b} for a, b in PAIRS.tolist()]
@@ -132,9 +132,9 @@ OTHERS = [{"p": a, "q": b} for a, b in PAIRS.tolist()]
         (NAMED, OTHERS),
         (NAMED, PAIRS),
         (NUMBERS, PAIRS),
-        (FEW, PAIRS),
-        (PAIRS, FEW),
-        (FEW, PAIRS[:10]),
+        (SMALL_SIZE, PAIRS),
+        (PAIRS, SMALL_SIZE),
+        (SMALL_SIZE, PAIRS[:10]),
     ],
 )
 def test_mixtures_of_different_observations_are_not_merged(mine, theirs):

@@ -601,13 +601,13 @@ def test_an_accumulator_filled_field_by_field():
     state = visits()
     statistics = state.statistics
     assert isinstance(statistics, FieldSums)
-    statistics.parts["clicks"].absorb(3.0, 10.0, 3.0, learned().marginal("clicks").observe(0).n)
-    statistics.absorb(3.0)
+    statistics.parts["clicks"].add_sums(3.0, 10.0, 3.0, learned().marginal("clicks").observe(0).n)
+    statistics.add_sums(3.0)
     assert state.n_samples == 3.0
     assert state.posterior.fields["clicks"] == (11.0, 4.0)
     assert statistics.is_possible()
     with pytest.raises(ObservationError, match="overflows"):
-        statistics.absorb(math.inf)
+        statistics.add_sums(math.inf)
 
 
 def test_products_in_river_windows():

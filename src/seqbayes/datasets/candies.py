@@ -1,4 +1,4 @@
-"""M&M's: counted bags, the mixes published by the factories, and a guess."""
+"""M&M's: counts of bags, mixes published by the factories, and a guess."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ class Count:
         return sum(self.counts.values())
 
     def deal(self, seed: int | None = None) -> tuple[tuple[str, ...], ...]:
-        """Deal all candies, without replacement, into the published number of bags.
+        """Distribute all candies at random over the published number of bags.
 
-        Only the totals are published. The order and the size of each bag, between the smallest
-        and the largest, are random: each free place in a bag is filled with the same probability.
+        Only the totals are published. The order and the bag sizes, between the smallest and the
+        largest, are random: each free position in a bag is filled with the same probability.
 
         Parameters
         ----------
         seed
-            Seed of the draw; the same seed deals the same bags.
+            Seed of the random generator; the same seed returns the same bags.
 
         Returns
         -------
@@ -180,7 +180,7 @@ def factory_mixes() -> Mapping[str, Mix]:
 
 @cache
 def walk_in_the_park() -> Mix:
-    """Return the guess made in the story on Cross Validated; it names only four colours.
+    """Return the guess from the story on Cross Validated, which includes only four colours.
 
     Examples
     --------

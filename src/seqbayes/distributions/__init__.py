@@ -1,8 +1,8 @@
 """The distributions of parameters: beta, gamma, inverse gamma, normal and Student's t.
 
-Each is a set of pure functions of hyperparameters that may be floats or arrays, so that one belief,
-a table of keys and the run lengths of a change-point model all call the same formulas. Floats in,
-float out; arrays broadcast against each other and against the argument.
+Each is a set of pure functions of hyperparameters, which may be floats or arrays, so that a single
+belief and a table of many keys call the same formulas. Floats in, float out; arrays broadcast
+against each other and against the argument.
 """
 
 from seqbayes.distributions.base import Distribution

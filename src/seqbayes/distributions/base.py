@@ -47,14 +47,14 @@ def logarithm(x: Real) -> Real:
 
 
 def choose(condition: Any, value: Real, otherwise: Real) -> Real:
-    """Choose elementwise; for one bool, choose."""
+    """Choose elementwise, like `numpy.where`; a scalar condition returns one of the arguments."""
     if is_array(condition, value, otherwise):
         return np.where(condition, value, otherwise)
     return value if condition else otherwise
 
 
 def _log_of(p: Real, other: Real) -> Real:
-    """Log of a probability, from the complement near 1."""
+    """Log of a probability; close to 1, it is computed from the complement."""
     if is_array(p, other):
         with np.errstate(all="ignore"):
             return np.where(np.less(p, 0.5), np.log(p), np.log1p(-np.asarray(other)))
@@ -62,7 +62,7 @@ def _log_of(p: Real, other: Real) -> Real:
 
 
 def or_none(exists: Any, value: Real) -> Real:
-    """Return a value that may not exist: then None, or nan in arrays."""
+    """Return a value where it exists, otherwise None (nan in arrays)."""
     if is_array(exists, value):
         return np.where(exists, value, np.nan)
     return value if exists else None
@@ -74,10 +74,10 @@ class Distribution:
     Attributes
     ----------
     discrete : bool
-        Whether its values are whole numbers; it then has `pmf` and `logpmf`, otherwise `pdf` and
-        `logpdf`.
+        Whether the values are whole numbers. A discrete distribution has `pmf` and `logpmf` instead
+        of `pdf` and `logpdf`.
     scalar : bool
-        Whether all hyperparameters are floats; then answers to floats are floats.
+        Whether all hyperparameters are floats, so that results for floats are floats.
     mean, var, std, mode : float, array or None
         None (nan within arrays) if they do not exist, inf if they are infinite.
     """
@@ -106,7 +106,7 @@ class Distribution:
     def _isf(self, q: Real) -> Real:
         raise NotImplementedError
 
-    # The same with logarithms of probabilities, for those whose probability underflows.
+    # The same functions on the log scale, for probabilities that underflow.
 
     def _logcdf(self, x: Real) -> Real:
         return _log_of(self._cdf(x), self._sf(x))
@@ -121,14 +121,14 @@ class Distribution:
         return self._isf(exponential(log_q))
 
     def entropy(self) -> Real:
-        """Differential entropy in nats, minus the expected log density.
+        """Differential entropy in nats: the negative expected log density.
 
         Raises
         ------
         UnsupportedError
             If there is no closed form.
         """
-        raise UnsupportedError(f"{type(self).__name__} has no closed form of the entropy")
+        raise UnsupportedError(f"{type(self).__name__} has no closed form for the entropy")
 
     def kl(self, other: Distribution) -> Real:
         """Kullback-Leibler divergence from `other`, a distribution of the same class, in nats.
@@ -143,18 +143,18 @@ class Distribution:
         name = type(self).__name__
         if type(other) is not type(self):
             raise UnsupportedError(f"expected another {name} to compare with, got {other!r}")
-        raise UnsupportedError(f"{name} has no closed form of the Kullback-Leibler divergence")
+        raise UnsupportedError(f"{name} has no closed form for the Kullback-Leibler divergence")
 
     def shift(self, by: Real) -> Distribution | None:
-        """Return the distribution of the number plus `by`; None if there is no closed form."""
+        """Return the distribution of the variable plus `by`; None if there is no closed form."""
         return None
 
     @classmethod
     def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
-        """Return distributions of this class as one, with hyperparameters of shape (k, 1).
+        """Combine distributions of this class into one, with hyperparameters of shape (k, 1).
 
-        Of k distributions with arrays of length m, the shape is (m * k, 1), and the first elements
-        come first. None if their classes differ, or they have no hyperparameters.
+        For k distributions with arrays of length m, the shape is (m * k, 1); the first elements
+        come first. None if the classes differ or have no hyperparameters.
         """
         if not cls._names or any(type(each) is not cls for each in distributions):
             return None
@@ -163,22 +163,22 @@ class Distribution:
         return cls(*(column.T.reshape(-1, 1) for column in columns))
 
     def reciprocal(self) -> Distribution | None:
-        """Return the distribution of one divided by the number; None without a closed form."""
+        """Return the distribution of the reciprocal; None if there is no closed form."""
         return None
 
     def complement(self) -> Distribution | None:
-        """Return the distribution of 1 minus the number; None without a closed form."""
+        """Return the distribution of 1 minus the variable; None if there is no closed form."""
         return None
 
     def mode_curvature(self) -> tuple[float, float] | None:
-        """Return minus the second, and the third derivative of the log density at the mode.
+        """Return the negative second and the third derivative of the log density at the mode.
 
         None if there is no mode inside the support, or no closed form.
         """
         return None
 
     def inner_point(self) -> Real:
-        """Any point inside the support."""
+        """An arbitrary point inside the support."""
         return 0.5
 
     @property
@@ -306,7 +306,7 @@ class Distribution:
     @overload
     def sf(self, x: Any) -> Any: ...
     def sf(self, x: Real) -> Real:
-        """P(X > x), exact in the upper tail."""
+        """P(X > x), accurate in the upper tail."""
         return self._tail(self._sf, x, 1.0, 0.0)
 
     @overload
@@ -346,7 +346,7 @@ class Distribution:
     @overload
     def ppf(self, q: Any, log: bool = False) -> Any: ...
     def ppf(self, q: Real, log: bool = False) -> Real:
-        """Quantile: the x with P(X <= x) = q, or the smallest with at least that.
+        """Quantile: the x with P(X <= x) = q, or the smallest x with at least this probability.
 
         With `log`, `q` is the logarithm of the probability.
         """
@@ -357,7 +357,7 @@ class Distribution:
     @overload
     def isf(self, q: Any, log: bool = False) -> Any: ...
     def isf(self, q: Real, log: bool = False) -> Real:
-        """Upper quantile: the x with P(X > x) = q, or the smallest with at most that.
+        """Upper quantile: the x with P(X > x) = q, or the smallest x with at most this probability.
 
         With `log`, `q` is the logarithm of the probability.
         """
@@ -381,16 +381,16 @@ class Distribution:
         return result if result.ndim else float(result)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[float, float]:
-        """Interval that holds at least `level` of the probability.
+        """Interval with a probability of at least `level`.
 
         Parameters
         ----------
         level : float
             Between 0 and 1.
         kind : {"equal-tailed", "hdi"}
-            Equal probability in both tails, or the shortest interval (highest density if
-            the density is unimodal; one-sided if it is monotone). If several are shortest, as for
-            the uniform distribution, the equal-tailed one.
+            Equal probability in both tails, or the shortest interval (highest density if the
+            density is unimodal; one-sided if it is monotone). If several intervals are shortest, as
+            for the uniform distribution, the equal-tailed one is returned.
 
         Returns
         -------

@@ -30,7 +30,7 @@ class Beta(Distribution):
     Parameters
     ----------
     alpha, beta : float or array
-        > 0; a belief after as many successes and failures.
+        > 0; they act as numbers of successes and failures.
 
     References
     ----------
@@ -68,7 +68,9 @@ class Beta(Distribution):
         return log_beta_term(a, b, x, y, beta_difference(a, b, x, y)) - log_x - log_y
 
     def _log_density_at_ends(self) -> tuple[Real, Real]:
-        return _end(self.alpha, self.beta), _end(self.beta, self.alpha)
+        return _log_density_at_endpoint(self.alpha, self.beta), _log_density_at_endpoint(
+            self.beta, self.alpha
+        )
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
         """Log density of the log odds of the share, at an array of log odds.
@@ -98,7 +100,7 @@ class Beta(Distribution):
         return size, centre, sign, share, top
 
     def complement(self) -> Beta:
-        """Return the distribution of 1 minus the number."""
+        """Return the distribution of 1 minus the variable."""
         return Beta(self.beta, self.alpha)
 
     def _cdf(self, x: Real) -> Real:
@@ -126,7 +128,7 @@ class Beta(Distribution):
         return tails.beta_isf(self.alpha, self.beta, log_q, True)
 
     def mode_curvature(self) -> tuple[float, float] | None:
-        """Return minus the second, and the third derivative of the log density at the mode."""
+        """Return the negative second and the third derivative of the log density at the mode."""
         a, b = self.alpha - 1.0, self.beta - 1.0
         if not (a > 0.0 and b > 0.0):
             return None
@@ -170,7 +172,7 @@ class Beta(Distribution):
         return or_none(n > 0.0, (a / safe) * (b / safe) / (safe + 1.0))
 
     def _scaled(self) -> tuple[Real, Real, Real]:
-        """Return alpha, beta and their sum; a quarter of them if the sum overflows."""
+        """Return alpha, beta and their sum, all divided by 4 if the sum overflows."""
         if self.scalar:
             n = self.alpha + self.beta
             if n < math.inf:
@@ -193,16 +195,16 @@ class Beta(Distribution):
             return 0.0 if a < b else 1.0
         with np.errstate(all="ignore"):
             inner = (a - 1.0) / ((a - 1.0) + (b - 1.0))
-        none = ((a < 1.0) & (b < 1.0)) | ((a == 1.0) & (b == 1.0))
-        at_end = np.where(none, np.nan, np.where(a < b, 0.0, 1.0))
+        no_mode = ((a < 1.0) & (b < 1.0)) | ((a == 1.0) & (b == 1.0))
+        at_end = np.where(no_mode, np.nan, np.where(a < b, 0.0, 1.0))
         return np.where((a > 1.0) & (b > 1.0), inner, at_end)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.beta(self.alpha, self.beta, size)
 
 
-def _end(exponent: Real, other: Real) -> Real:
-    """Log density where x**(exponent - 1) vanishes, stays or diverges."""
+def _log_density_at_endpoint(exponent: Real, other: Real) -> Real:
+    """Log density at an endpoint, where x**(exponent - 1) is zero, one or infinite."""
     if is_array(exponent, other):
         constant = logarithm(np.asarray(other))
         inner = np.where(exponent == 1.0, constant, -np.inf)

@@ -18,7 +18,7 @@ from seqbayes.numerics.special import (
     product_difference,
 )
 
-# Above this shape, tails depend on more digits of their argument than a float has.
+# Above this shape, tails depend on the rounding error of their argument.
 _LARGE_SHAPE = 1e3
 
 
@@ -58,7 +58,7 @@ class Gamma(Distribution):
         return choose(self.shape < 1.0, math.inf, inner), -math.inf
 
     def reciprocal(self) -> InverseGamma:
-        """Return the distribution of one divided by the number."""
+        """Return the distribution of the reciprocal."""
         return InverseGamma(self.shape, self.rate)
 
     def _scaled(self, x: Real) -> tuple[Real, Real]:
@@ -93,7 +93,7 @@ class Gamma(Distribution):
         return tails.gamma_isf(self.shape, log_q, True) / self.rate
 
     def mode_curvature(self) -> tuple[float, float] | None:
-        """Return minus the second, and the third derivative of the log density at the mode."""
+        """Return the negative second and the third derivative of the log density at the mode."""
         mode = self.mode
         if not mode > 0.0:
             return None
@@ -197,7 +197,7 @@ def power_limit(exponent: Real, log_constant: Real) -> Real:
 
 
 def log_gamma_moment(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + exponent) / Gamma(shape); inf if that diverges.
+    """Log of Gamma(shape + exponent) / Gamma(shape); inf if it diverges.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def log_gamma_moment(shape: Real, exponent: float) -> Real:
 
 
 def log_gamma_spread(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf if that diverges.
+    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf if it diverges.
 
     Examples
     --------
@@ -283,7 +283,7 @@ class InverseGamma(Distribution):
         return _ratio(self.scale, tails.gamma_ppf(self.shape, log_q, True))
 
     def mode_curvature(self) -> tuple[float, float] | None:
-        """Return minus the second, and the third derivative of the log density at the mode."""
+        """Return the negative second and the third derivative of the log density at the mode."""
         mode = self.mode
         return (self.shape + 1.0) / mode / mode, 4.0 * (self.shape + 1.0) / mode / mode / mode
 
@@ -303,7 +303,7 @@ class InverseGamma(Distribution):
         )
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, a InverseGamma distribution, in nats."""
+        """Kullback-Leibler divergence from `other`, an InverseGamma distribution, in nats."""
         if not isinstance(other, InverseGamma):
             return super().kl(other)
         return information.gamma_divergence(self.shape, self.scale, other.shape, other.scale)

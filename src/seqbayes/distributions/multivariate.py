@@ -28,7 +28,7 @@ class MultivariateT(Distribution):
     scale
         Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
     factor
-        Its lower triangular factor, if it is known more precisely than the matrix.
+        Its lower triangular factor, if it is known more accurately than the matrix.
 
     Notes
     -----
@@ -42,7 +42,8 @@ class MultivariateT(Distribution):
         self.loc = np.asarray(loc, float)
         self.scale = np.asarray(scale, float)
         self._size = np.sqrt(np.diagonal(self.scale))
-        # of correlations, so that the result does not depend on the units of the coordinates
+        # factorise the correlation matrix, so that the result is independent of the coordinates'
+        # units
         if factor is None:
             self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
         else:
@@ -55,12 +56,12 @@ class MultivariateT(Distribution):
         return tuple(StudentT(self.df, loc, size) for loc, size in pairs)
 
     def marginal(self, indices: Sequence[int]) -> MultivariateT:
-        """Return the distribution of some of the coordinates."""
-        places = np.asarray(indices, int)
-        _, upper = np.linalg.qr((self._factor * self._size[:, None])[places].T)
+        """Return the joint distribution of the coordinates with these indices."""
+        columns = np.asarray(indices, int)
+        _, upper = np.linalg.qr((self._factor * self._size[:, None])[columns].T)
         factor = upper.T * np.sign(np.diagonal(upper))
-        scale = self.scale[np.ix_(places, places)]
-        return MultivariateT(self.df, self.loc[places], scale, factor)
+        scale = self.scale[np.ix_(columns, columns)]
+        return MultivariateT(self.df, self.loc[columns], scale, factor)
 
     @property
     def mean(self) -> Any:
@@ -87,19 +88,19 @@ class MultivariateT(Distribution):
         """Log density of a vector (d,), or of many (..., d)."""
         x = np.asarray(x, float)
         d = len(self.loc)
-        gap = ((x - self.loc) / self._size).reshape(-1, d)
+        standardized = ((x - self.loc) / self._size).reshape(-1, d)
         if d == 1:
-            z = gap
+            z = standardized
         else:
             from scipy.linalg import solve_triangular
 
-            z = solve_triangular(self._factor, gap.T, lower=True, check_finite=False).T
+            z = solve_triangular(self._factor, standardized.T, lower=True, check_finite=False).T
         squares = np.einsum("ij,ij->i", z, z).reshape(x.shape[:-1])
-        logs = self._log_height - (self.df + d) / 2.0 * np.log1p(squares / self.df)
+        logs = self._log_peak_density - (self.df + d) / 2.0 * np.log1p(squares / self.df)
         return float(logs) if np.ndim(logs) == 0 else logs
 
     @functools.cached_property
-    def _log_height(self) -> float:
+    def _log_peak_density(self) -> float:
         """Log density at the location."""
         d = len(self.loc)
         log_determinant = np.log(np.diagonal(self._factor)).sum() + np.log(self._size).sum()
@@ -110,13 +111,21 @@ class MultivariateT(Distribution):
         )
 
     def scorer(self) -> Callable[[list[float]], float]:
-        """Return the log density of one vector as a function, faster for repeated calls."""
-        loc, df, half, height = self.loc, self.df, (self.df + len(self.loc)) / 2.0, self._log_height
+        """Return a function that computes the log density of one vector.
+
+        It is faster than `logp` for repeated calls.
+        """
+        loc, df, half, log_peak_density = (
+            self.loc,
+            self.df,
+            (self.df + len(self.loc)) / 2.0,
+            self._log_peak_density,
+        )
         whitening = np.linalg.inv(self._factor) / self._size
 
         def log_density(x: list[float]) -> float:
             z = whitening @ (np.array(x) - loc)
-            return height - half * math.log1p(float(z @ z) / df)
+            return log_peak_density - half * math.log1p(float(z @ z) / df)
 
         return log_density
 
@@ -163,7 +172,7 @@ class MultivariateT(Distribution):
         return self._each("logsf", x)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Any, Any]:
-        """Interval of every coordinate, as arrays (d,) of lower and of upper ends."""
+        """Interval of every coordinate, as two arrays (d,) with lower and upper ends."""
         ends = np.array([marginal.interval(level, kind) for marginal in self.marginals])
         return ends[:, 0], ends[:, 1]
 
@@ -176,7 +185,7 @@ class MultivariateT(Distribution):
         return self.loc + self._size * z / np.sqrt(chi2 / self.df)[..., None]
 
 
-# Nodes of u = P(variance below its value), dense at both ends, where quantiles diverge.
+# Nodes of u = P(variance below its quantile), dense at both ends, where quantiles diverge.
 _NODES, _LOG_STEP = np.linspace(-4.2, 4.2, 241), 8.4 / 240
 _U = 0.5 * (1.0 + np.tanh(0.5 * np.pi * np.sinh(_NODES)))
 _U_TAIL = 1.0 / (1.0 + np.exp(np.pi * np.sinh(_NODES)))
@@ -184,20 +193,20 @@ _W = 0.25 * np.pi * np.cosh(_NODES) / np.cosh(0.5 * np.pi * np.sinh(_NODES)) ** 
 
 
 class Covariance(Distribution):
-    """One entry off the diagonal of an inverse-Wishart matrix.
+    """An off-diagonal entry of an inverse-Wishart matrix.
 
-    It is the product of two independent variables: a variance, inverse gamma, and the coefficient
-    of the regression on it, Student's t.
+    It is the product of two independent variables: a variance (inverse gamma) and a regression
+    coefficient (Student's t).
 
     Parameters
     ----------
     df
-        Degrees of freedom of the 2 x 2 matrix that holds the entry.
+        Degrees of freedom of the 2 x 2 matrix that contains the entry.
     scale
         Its scale matrix (2, 2).
     rest
-        The part of the second variance that the first does not explain, if it is known more
-        precisely than from the matrix.
+        The residual variance of the second coordinate given the first, if it is known more
+        accurately than the matrix gives.
 
     References
     ----------
@@ -278,7 +287,7 @@ class Covariance(Distribution):
 
     @property
     def mode(self) -> Any:
-        """The mode, found by search."""
+        """The mode, computed by numerical search."""
         from scipy.optimize import minimize_scalar
 
         low, high = self.ppf(0.01), self.ppf(0.99)

@@ -12,7 +12,7 @@ from seqbayes.distributions.base import Distribution, choose, logarithm, or_none
 from seqbayes.numerics import information, tails
 from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
 
-# Above this df, the distribution is normal to all digits.
+# Above this df, the distribution equals the normal distribution to double precision.
 _NORMAL_DF = 1e300
 
 
@@ -110,7 +110,7 @@ class Normal(Distribution):
         return self.interval(level)
 
     def shift(self, by: Real) -> Normal:
-        """Return the distribution of the number plus `by`."""
+        """Return the distribution of the variable plus `by`."""
         return Normal(self.mean + by, self.var)
 
     @property
@@ -155,7 +155,7 @@ class StudentT(Distribution):
     Parameters
     ----------
     df, loc, scale : float or array
-        df > 0 (it may be infinite: the normal distribution) and scale > 0.
+        df > 0 (infinite for the normal distribution) and scale > 0.
 
     References
     ----------
@@ -182,7 +182,7 @@ class StudentT(Distribution):
         t = (x - self.loc) / self.scale
         df = np.minimum(self.df, _NORMAL_DF) if xp is np else min(self.df, _NORMAL_DF)
         size = abs(t)
-        # if t**2 / df overflows, its logarithm is sufficient
+        # if t**2 / df overflows, use its logarithm
         far = size > 1e150
         ratio = choose(far, 1.0, t) ** 2 / df
         log_far = 2.0 * xp.log(choose(far, size, 1.0)) - xp.log(df)
@@ -234,7 +234,7 @@ class StudentT(Distribution):
         return self.interval(level)
 
     def shift(self, by: Real) -> StudentT:
-        """Return the distribution of the number plus `by`."""
+        """Return the distribution of the variable plus `by`."""
         return StudentT(self.df, self.loc + by, self.scale)
 
     @property
@@ -258,7 +258,7 @@ class StudentT(Distribution):
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
             size = np.broadcast_shapes(*(np.shape(v) for v in self.hyperparameters()))
-        # From its definition, as numpy's does not take an infinite df.
+        # sampled by definition, since numpy does not accept an infinite df
         square = rng.standard_gamma(0.5 * np.minimum(self.df, 1e18), size)
         z = rng.standard_normal(size)
         with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""The joint distribution of the parameters of named fields that are independent of each other."""
+"""The joint distribution of the independent parameters of named fields."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seqbayes.tables import by_field
 class Product:
     """The joint distribution of independent parameters, a mapping from field to parameter.
 
-    The density is that of all fields, or of those that a mapping contains; other answers are per
-    field.
+    The density is the joint density of all fields, or of the fields that a mapping contains. Other
+    methods return one result per field.
     """
 
     def __init__(self, marginals: Mapping[Any, Any]) -> None:
@@ -24,21 +24,21 @@ class Product:
 
     @property
     def mean(self) -> dict[Any, Any] | None:
-        """Mean of every field's parameter."""
-        return some({name: belief.mean for name, belief in self.marginals.items()})
+        """Mean of each field's parameter."""
+        return none_if_all_none({name: belief.mean for name, belief in self.marginals.items()})
 
     @property
     def var(self) -> dict[Any, Any] | None:
-        """Variance of every field's parameter."""
-        return some({name: belief.var for name, belief in self.marginals.items()})
+        """Variance of each field's parameter."""
+        return none_if_all_none({name: belief.var for name, belief in self.marginals.items()})
 
     @property
     def mode(self) -> dict[Any, Any] | None:
-        """Mode of every field's parameter."""
-        return some({name: belief.mode for name, belief in self.marginals.items()})
+        """Mode of each field's parameter."""
+        return none_if_all_none({name: belief.mode for name, belief in self.marginals.items()})
 
     def interval(self, level: float, kind: str) -> dict[Any, Any]:
-        """Intervals of every field's parameter."""
+        """Interval of each field's parameter."""
         return {name: belief.interval(level, kind) for name, belief in self.marginals.items()}
 
     def logpdf(self, theta: Any) -> Any:
@@ -50,11 +50,11 @@ class Product:
         return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
 
     def cdf(self, theta: Any) -> dict[Any, Any]:
-        """Probability that the parameter of every field is at most its value."""
+        """For each field, the probability that its parameter is at most the given value."""
         return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
 
     def sf(self, theta: Any) -> dict[Any, Any]:
-        """Probability that the parameter of every field is above its value."""
+        """For each field, the probability that its parameter is above the given value."""
         return {name: belief.sf(value) for name, belief, value in self._given(theta)}
 
     def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
@@ -62,19 +62,19 @@ class Product:
         return [(name, self.marginals[name], value) for name, value in named.items()]
 
     def ppf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Quantile of every field's parameter."""
+        """Quantile of each field's parameter."""
         return {name: belief.ppf(q, log) for name, belief in self.marginals.items()}
 
     def isf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Upper quantile of every field's parameter."""
+        """Upper quantile of each field's parameter."""
         return {name: belief.isf(q, log) for name, belief in self.marginals.items()}
 
     def logcdf(self, theta: Any) -> dict[Any, Any]:
-        """Log of the probability that every field's parameter is at most its value."""
+        """For each field, the log probability that its parameter is at most the given value."""
         return {name: belief.logcdf(value) for name, belief, value in self._given(theta)}
 
     def logsf(self, theta: Any) -> dict[Any, Any]:
-        """Log of the probability that every field's parameter is above its value."""
+        """For each field, the log probability that its parameter is above the given value."""
         return {name: belief.logsf(value) for name, belief, value in self._given(theta)}
 
     def entropy(self) -> Any:
@@ -90,7 +90,7 @@ class Product:
             If the fields differ.
         """
         if set(other.marginals) != set(self.marginals):
-            raise UnsupportedError(f"expected fields {list(self.marginals)}")
+            raise UnsupportedError(f"expected the fields {list(self.marginals)}")
         return sum(each.kl(other.marginals[name]) for name, each in self.marginals.items())
 
     def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
@@ -98,6 +98,6 @@ class Product:
         return {name: belief.sample(size, rng) for name, belief in self.marginals.items()}
 
 
-def some(answers: dict[Any, Any]) -> dict[Any, Any] | None:
-    """Return answers by field; None if no field has one."""
-    return None if all(answer is None for answer in answers.values()) else answers
+def none_if_all_none(values: dict[Any, Any]) -> dict[Any, Any] | None:
+    """Return the values by field, or None if all are None."""
+    return None if all(value is None for value in values.values()) else values

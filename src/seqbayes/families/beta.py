@@ -42,7 +42,8 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     Raises
     ------
     PriorError
-        If a hyperparameter is negative or not finite, or the likelihood is of another family.
+        If a hyperparameter is negative or not finite, or the likelihood does not belong to this
+        family.
 
     References
     ----------
@@ -91,7 +92,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @classmethod
     def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
-        """Return Jeffreys' prior: Beta(1/2, 1/2); Beta(0, 1/2) for numbers of failed trials."""
+        """Return Jeffreys' prior: Beta(1/2, 1/2); Beta(0, 1/2) for waiting times."""
         waiting = isinstance(likelihood, (likelihoods.Geometric, likelihoods.NegativeBinomial))
         return cls(0.0 if waiting else 0.5, 0.5, likelihood, seed)
 
@@ -146,7 +147,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: BetaHyperparameters, statistic: PairStatistic) -> BetaHyperparameters:
-        """Return the hyperparameters after these successes and failures."""
+        """Return the hyperparameters after learning these successes and failures."""
         return BetaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
     @property

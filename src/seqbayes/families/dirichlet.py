@@ -40,7 +40,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
     Raises
     ------
     PriorError
-        If they are neither a mapping nor a sequence, or a label is a missing value.
+        If the values are neither a mapping nor a sequence, or a label is a missing value.
     """
     if isinstance(values, Mapping):
         named = dict(values)
@@ -57,7 +57,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
 
 
 def _check_concentrations(alpha: Any) -> None:
-    """Refuse input that was probably meant for another constructor, which the message names."""
+    """Raise an error for input that was probably meant for another constructor."""
     if isinstance(alpha, int) and 1 < alpha < 1000:
         equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
         raise PriorError(
@@ -74,7 +74,7 @@ def _check_concentrations(alpha: Any) -> None:
 
 
 class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]):
-    """Base class of states over labels; the categories belong to the prior."""
+    """Base class of states of labels, whose categories are part of the prior."""
 
     display_kind = "labels"
     unit = "share"
@@ -95,7 +95,7 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
         return self.combine(self.prior, self._statistics.value)
 
     def new_statistics(self) -> Statistics:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         return self.likelihood.statistics(self._categories())
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
@@ -103,7 +103,7 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
         return self.likelihood.summarise(xs, w, self._categories())
 
     def get(self) -> dict[Any, float] | None:
-        """Return the value of the state as a River statistic: the mean share of every label."""
+        """Return the mean share of every label, the value of the state as a River statistic."""
         shares: dict[Any, float] | None = self.mean
         return shares
 
@@ -256,7 +256,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
 
     @staticmethod
     def combine(prior: DirichletHyperparameters, statistic: Any) -> DirichletHyperparameters:
-        """Return the hyperparameters after these counts."""
+        """Return the hyperparameters after learning these counts."""
         return DirichletHyperparameters(prior[0] + statistic, prior[1])
 
     @property
@@ -315,10 +315,11 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         """Return the Dirichlet distribution."""
         return DirichletBelief(*hyperparameters)
 
-    # Answers by label are computed in floats: for a few labels, arrays cost ten times as much.
+    # Results by label are computed with floats, which are ten times as fast as arrays for few
+    # labels.
 
     def label_weights(self) -> tuple[dict[Any, float], float]:
-        """Return the posterior concentration of every category; there are no others."""
+        """Return the posterior concentration of every category; no other labels are possible."""
         return self._concentrations(), 0.0
 
     def _concentrations(self) -> dict[Any, float]:
@@ -328,7 +329,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
     def _proper_concentrations(self) -> dict[Any, float]:
         concentrations = self._concentrations()
         if not min(concentrations.values()) > 0.0:
-            self.proper_posterior()  # refuses
+            self.proper_posterior()  # raises the error
         return concentrations
 
     @property

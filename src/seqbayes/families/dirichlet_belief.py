@@ -23,10 +23,10 @@ def log_multivariate_beta(alpha: Any) -> Any:
 
 
 class DirichletBelief:
-    """The distribution of the shares; cdf, sf, ppf and intervals are of the Beta marginals.
+    """The distribution of shares; cdf, sf, ppf and intervals are those of the Beta marginals.
 
-    A vector of shares is a dict from label to share, or an array in the order of the labels. With
-    `rest`, the last concentration is that of all other labels together, and not shown.
+    A vector of shares is a dict from label to share, or an array in the order of the labels. If
+    `rest` is true, the last concentration is the total of all other labels, which are not reported.
     """
 
     def __init__(self, alpha: Any, categories: tuple[Any, ...], rest: bool = False) -> None:
@@ -39,8 +39,8 @@ class DirichletBelief:
         """The marginal Beta distribution of every share."""
         return distributions.Beta(self._alpha, information.sums_of_others(self._alpha))
 
-    def largest(self, most: int) -> DirichletBelief:
-        """Return the distribution of the `most` largest shares; all others are the rest.
+    def largest(self, count: int) -> DirichletBelief:
+        """Return the distribution of the `count` largest shares, with all others combined.
 
         Examples
         --------
@@ -49,7 +49,7 @@ class DirichletBelief:
         {'red': 0.5, 'blue': 0.4}
         """
         alphas = self._alpha.tolist()
-        top = heapq.nlargest(most, range(len(self._categories)), key=alphas.__getitem__)
+        top = heapq.nlargest(count, range(len(self._categories)), key=alphas.__getitem__)
         kept = [alphas[k] for k in top]
         places = set(top)
         rest = math.fsum(v for k, v in enumerate(alphas) if k not in places)
@@ -84,13 +84,13 @@ class DirichletBelief:
 
     @property
     def mode(self) -> dict[Any, float] | None:
-        """The joint mode, if there is one."""
+        """The joint mode; None if it does not exist."""
         if self._rest or self._alpha.ndim != 1:
             return None
         return joint_mode(dict(zip(self._categories, self._alpha.tolist(), strict=True)))
 
     def interval(self, level: float, kind: str) -> dict[Any, tuple[float, float]]:
-        """Interval of every label's share."""
+        """Interval of each label's share."""
         if self._alpha.ndim == 1:
             alphas = self._alpha.tolist()
             others = information.sums_of_others(self._alpha).tolist()
@@ -107,23 +107,23 @@ class DirichletBelief:
     def logpdf(self, theta: Any) -> Any:
         """Log joint density; minus infinity outside the simplex."""
         shares = self._shares(theta)
-        on = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
+        in_simplex = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
         with np.errstate(all="ignore"):
             total = self._broken_sticks(shares)
-            # a piece is infinite where a share is zero, or too small beside the others
+            # a factor is infinite if a share is zero or negligible relative to the others
             if not np.all(np.isfinite(total)):
                 direct = sc.xlogy(self._alpha - 1.0, shares).sum(axis=-1)
                 direct = direct - log_multivariate_beta(self._alpha)
                 total = np.where(np.isfinite(total), total, direct)
-        total = np.where(on, total, -np.inf)
+        total = np.where(in_simplex, total, -np.inf)
         return float(total) if total.ndim == 0 else total
 
     def _broken_sticks(self, shares: Any) -> Any:
-        """Log density as a product of Beta densities, without cancellation."""
-        left = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
-        alpha_left = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
-        pieces = distributions.Beta(self._alpha[..., :-1], alpha_left[..., 1:])
-        logs = pieces.logpdf(shares[..., :-1] / left[..., :-1]) - np.log(left[..., :-1])
+        """Log density as a product of Beta densities (stick-breaking), without cancellation."""
+        remaining = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        alpha_remaining = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        pieces = distributions.Beta(self._alpha[..., :-1], alpha_remaining[..., 1:])
+        logs = pieces.logpdf(shares[..., :-1] / remaining[..., :-1]) - np.log(remaining[..., :-1])
         return logs.sum(axis=-1)
 
     def pdf(self, theta: Any) -> Any:
@@ -131,11 +131,11 @@ class DirichletBelief:
         return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> dict[Any, float]:
-        """Probability that every share is at most its value."""
+        """For each share, the probability that it is at most the given value."""
         return self._named(self.marginals.cdf(self._shares(theta)))
 
     def sf(self, theta: Any) -> dict[Any, float]:
-        """Probability that every share is above its value."""
+        """For each share, the probability that it is above the given value."""
         return self._named(self.marginals.sf(self._shares(theta)))
 
     def ppf(self, q: float, log: bool = False) -> dict[Any, float]:
@@ -147,11 +147,11 @@ class DirichletBelief:
         return self._named(self.marginals.isf(q, log))
 
     def logcdf(self, theta: Any) -> dict[Any, float]:
-        """Log of the probability that each share is at most its value."""
+        """For each share, the log probability that it is at most the given value."""
         return self._named(self.marginals.logcdf(self._shares(theta)))
 
     def logsf(self, theta: Any) -> dict[Any, float]:
-        """Log of the probability that every share is above its value."""
+        """For each share, the log probability that it is above the given value."""
         return self._named(self.marginals.logsf(self._shares(theta)))
 
     def entropy(self) -> Any:

@@ -45,9 +45,9 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     Notes
     -----
-    The evidence is the exchangeable partition probability: it covers when labels repeat and when a
-    new label appears, but not the name of the new label. The random measure has no density over all
-    labels, so there is no mode; `pdf` is the density of the known labels' shares.
+    The evidence is the exchangeable partition probability: the probability of the pattern of
+    repeated and new labels, without the names of new labels. The random measure has no density over
+    all labels, so there is no mode; `pdf` is the density of the known labels' shares.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior in which these labels are known, worth `strength` observations."""
+        """Return the prior with these known labels, worth `strength` observations."""
         strength = check_parameter("strength", strength)
         shares = check_proportions(proportions)
         return cls(concentration, {k: strength * p for k, p in shares.items()}, likelihood, seed)
@@ -123,7 +123,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         return cells
 
     def label_weights(self) -> tuple[dict[Any, float], float]:
-        """Return the weight of every known label, and that of all others together."""
+        """Return the weight of every known label, and the total weight of all others."""
         concentration, atoms = self.posterior
         return atoms, concentration
 
@@ -145,7 +145,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
 
     @staticmethod
     def is_proper(hyperparameters: DirichletProcessHyperparameters) -> bool:
-        """Whether the prior is a probability; it always is."""
+        """Return True: the prior is always proper."""
         return True
 
     @staticmethod
@@ -180,7 +180,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
             terms.append(
                 special.log_rising(weight, n) if weight else log_concentration + math.lgamma(n)
             )
-        else:  # from the small part, where one label dominates
+        else:  # computed from the small part if one label dominates
             terms.append(-special.log_rising(weight + n, rest + others))
             terms.append(
                 special.log_rising(weight, rest)
@@ -210,7 +210,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         return DirichletBelief([*atoms.values(), concentration], tuple(atoms), rest=True)
 
     def explain(self, x: Any, at: Any = None, log: bool = False) -> Explanation:
-        """Return one step of Bayes' rule in numbers, without learning.
+        """Return the terms of Bayes' rule for one observation, without learning it.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
             The label. The likelihood of a new label is the total share of all unknown labels; the
             densities are those of the known labels' shares.
         at
-            The shares at which the densities are taken; the posterior mean by default.
+            The shares at which the densities are evaluated; by default the posterior mean.
         log
             Whether to return logarithms.
 
@@ -262,7 +262,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         return self.likelihood.predictive(atoms, concentration)
 
     def predict_proba_one(self, x: Any = None) -> dict[Any, float]:
-        """Return the predictive probability of every known label; the rest is `unseen`."""
+        """Return the predictive probability of every known label; `unseen` is the remainder."""
         concentration, atoms = self.posterior
         whole = concentration + math.fsum(atoms.values())
         return {label: weight / whole for label, weight in atoms.items()}

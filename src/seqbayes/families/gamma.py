@@ -1,4 +1,4 @@
-"""The Gamma prior of a rate: counts, waiting times, and all data of one unknown rate."""
+"""The Gamma prior of a rate: for counts, waiting times, and other data with an unknown rate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     Raises
     ------
     PriorError
-        If a hyperparameter is negative or not finite, or the likelihood is of another family.
+        If a hyperparameter is negative or not finite, or the likelihood does not belong to this
+        family.
 
     References
     ----------
@@ -146,7 +147,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: GammaHyperparameters, statistic: PairStatistic) -> GammaHyperparameters:
-        """Return the hyperparameters with the statistic added to shape and rate."""
+        """Return the hyperparameters after adding the statistic to shape and rate."""
         return GammaHyperparameters(prior[0] + statistic[0], prior[1] + statistic[1])
 
     @property

@@ -1,4 +1,4 @@
-"""The Normal prior of a mean whose data have a known variance."""
+"""The Normal prior of the mean of data with a known variance."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     Raises
     ------
     PriorError
-        If a parameter is out of range, or the likelihood is of another family.
+        If a parameter is out of range, or the likelihood does not belong to this family.
 
     References
     ----------
@@ -161,7 +161,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     @property
     def two_sample(self) -> str:
-        """How a sequential test compares two samples: by their means, of known variance."""
+        """The method of a sequential test: it compares means with known variance."""
         return "normal"
 
     @property
@@ -171,7 +171,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def combine(prior: NormalHyperparameters, statistic: MomentStatistic) -> NormalHyperparameters:
-        """Return the hyperparameters after data with this weight and mean."""
+        """Return the hyperparameters after learning data with this weight and mean."""
         mean, variance, known = prior
         n, origin, shift, _ = statistic
         # the weight of the prior in observations; 0 if it is flat
@@ -232,7 +232,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """Return the mean of the data."""
         return statistic.mean if statistic.n > 0.0 else None
 
-    # A Normal belief is its own summary: no distribution needs to be made.
+    # The mode and the mean are hyperparameters: no distribution is created.
 
     @property
     def map(self) -> float | None:
@@ -252,9 +252,9 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data's, computed from the nearer end.
+    """Return the mean moved by `share` of the gap to the data mean, from the nearer of the two.
 
-    `rest` is 1 - share without a rounding error, which may be far below the rounding of 1.
+    `rest` is 1 - share without cancellation; it may be much smaller than the rounding error of 1.
     """
     if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
         return data_mean - rest * gap if share > 0.5 else mean + share * gap

@@ -21,7 +21,7 @@ from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
-"""Default `kappa` and `beta`: negligible for data whose mean is up to 1e12 deviations from 0."""
+"""Default `kappa` and `beta`: negligible if the mean is within 1e12 deviations of 0."""
 
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class NormalInverseGammaHyperparameters(NamedTuple):
 
 
 class NormalInverseGammaBelief:
-    """The joint distribution of (mean, variance); cdf, ppf and intervals are of the marginals."""
+    """The joint distribution of (mean, variance); cdf, ppf and intervals are marginal."""
 
     def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
         self._h = hyperparameters
@@ -84,24 +84,24 @@ class NormalInverseGammaBelief:
 
     @property
     def mean(self) -> NormalParameters[Any]:
-        """Mean of either parameter."""
+        """Mean of each parameter."""
         return NormalParameters(*(marginal.mean for marginal in self.marginals))
 
     @property
     def var(self) -> NormalParameters[Any]:
-        """Variance of either parameter."""
+        """Variance of each parameter."""
         return NormalParameters(*(marginal.var for marginal in self.marginals))
 
     @property
     def mode(self) -> NormalParameters[Any] | None:
-        """The joint mode, if there is one."""
+        """The joint mode; None if it does not exist."""
         mean, kappa, alpha, beta = self._h
         if not all_positive(kappa, beta, alpha + 1.5):
             return None
         return NormalParameters(mean, beta / (alpha + 1.5))
 
     def interval(self, level: float, kind: str) -> NormalParameters[Any]:
-        """Intervals of either parameter."""
+        """Intervals of each parameter."""
         return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
 
     def logpdf(self, theta: Any) -> Any:
@@ -122,33 +122,34 @@ class NormalInverseGammaBelief:
         return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> NormalParameters[Any]:
-        """Probability that either parameter is at most its value."""
+        """For each parameter, the probability that it is at most the given value."""
         return NormalParameters(*(d.cdf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def sf(self, theta: Any) -> NormalParameters[Any]:
-        """Probability that either parameter is above its value."""
+        """For each parameter, the probability that it is above the given value."""
         return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def ppf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Quantile of either parameter."""
+        """Quantile of each parameter."""
         return NormalParameters(*(marginal.ppf(q, log) for marginal in self.marginals))
 
     def isf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Upper quantile of either parameter."""
+        """Upper quantile of each parameter."""
         return NormalParameters(*(marginal.isf(q, log) for marginal in self.marginals))
 
     def logcdf(self, theta: Any) -> NormalParameters[Any]:
-        """Log of the probability that either parameter is at most its value."""
+        """For each parameter, the log probability that it is at most the given value."""
         return NormalParameters(*(d.logcdf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def logsf(self, theta: Any) -> NormalParameters[Any]:
-        """Log of the probability that either parameter is above its value."""
+        """For each parameter, the log probability that it is above the given value."""
         return NormalParameters(*(d.logsf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def entropy(self) -> Any:
         """Joint differential entropy, with the digamma function psi.
 
-        It is that of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) / 2.
+        It is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) /
+        2.
         """
         _, kappa, alpha, beta = self._h
         given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
@@ -159,8 +160,8 @@ class NormalInverseGammaBelief:
     def kl(self, other: NormalInverseGammaBelief) -> Any:
         """Joint Kullback-Leibler divergence.
 
-        It is that of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta) / 2, with
-        the ratio r = kappa' / kappa; the other distribution's numbers have a prime.
+        It is the divergence of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta)
+        / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
         """
         m, kappa, alpha, beta = self._h
         other_m, other_kappa, _, _ = other._h
@@ -196,7 +197,7 @@ class NormalInverseGamma(
     prior_mean
         Prior mean of the mean.
     kappa
-        How many observations the prior mean is worth, >= 0.
+        Number of observations that the prior mean is worth, >= 0.
     alpha, beta
         Shape and scale of the variance's inverse gamma prior, >= -3/2 and >= 0. A prior with
         ``kappa``, ``alpha`` or ``beta`` not above zero is improper. The default prior is weak at
@@ -209,16 +210,16 @@ class NormalInverseGamma(
     Raises
     ------
     PriorError
-        If a parameter is out of range, or the likelihood is of another family.
+        If a parameter is out of range, or the likelihood does not belong to this family.
 
     Notes
     -----
     The default ``kappa`` and ``beta`` have no effect on data with a spread: the posterior mean of
-    the mean is the mean of the data, and that of the variance is their sum of squares divided by
-    n - 1. Before any data the mean does not exist, and predictions are None. A single observation
-    gives no spread: until the second one, the variance comes from the prior alone, and intervals
-    have almost no width. If you know the scale of the data, use `from_mean`. In a mixture, a
-    component with the default prior has that of `as_component` instead.
+    the mean is the mean of the data, and that of the variance is their sum of squares divided by n
+    - 1. Before any data the mean does not exist, and predictions are None. A single observation has
+    no spread: until the second one, the variance is determined by the prior alone, and intervals
+    have almost no width. If you know the scale of the data, use `from_mean`. In a mixture, the
+    default prior is replaced by that of `as_component`.
 
     References
     ----------
@@ -266,7 +267,7 @@ class NormalInverseGamma(
 
     @classmethod
     def jeffreys(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
-        """Return the independence Jeffreys prior 1 / variance: intervals as of Student's test."""
+        """Return the independence Jeffreys prior 1 / variance, as in Student's t-test."""
         return cls(0.0, 0.0, -0.5, 0.0, likelihood, seed)
 
     @classmethod
@@ -305,7 +306,7 @@ class NormalInverseGamma(
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean, and expected variance, worth `strength` observations.
+        """Return the prior with this mean and expected variance, worth `strength` observations.
 
         Examples
         --------
@@ -319,7 +320,7 @@ class NormalInverseGamma(
 
     @property
     def two_sample(self) -> str:
-        """How a sequential test compares two samples: by their means, of unknown variance."""
+        """The method of a sequential test: it compares means with unknown variance."""
         return "student"
 
     @property
@@ -328,9 +329,10 @@ class NormalInverseGamma(
         return NormalInverseGammaHyperparameters(self.prior_mean, self.kappa, self.alpha, self.beta)
 
     def as_component(self) -> Self:
-        """Return the prior of a component: the default one is worth one observation at scale 1.
+        """Return the prior of a component; the default prior is replaced by one with scale 1.
 
-        With the default prior, a component could shrink to a single observation.
+        The replacement is worth one observation. With the default prior, a component could shrink
+        to a single observation.
         """
         if not self._has_default_weights():
             return self
@@ -343,7 +345,7 @@ class NormalInverseGamma(
     def combine(
         prior: NormalInverseGammaHyperparameters, statistic: MomentStatistic
     ) -> NormalInverseGammaHyperparameters:
-        """Return the hyperparameters after data with these moments."""
+        """Return the hyperparameters after learning data with these moments."""
         mean, kappa, alpha, beta = prior
         n, origin, shift, squares = statistic
         total = kappa + n
@@ -358,7 +360,7 @@ class NormalInverseGamma(
         )
 
     def in_words(self) -> str:
-        """Return the prior as text, without `kappa`, `alpha` and `beta` if they are the default."""
+        """Return the prior as text, omitting default values of `kappa`, `alpha` and `beta`."""
         if not self._has_default_weights():
             return super().in_words()
         return f"NormalInverseGamma({f'{self.prior_mean:.6g}' if self.prior_mean else ''})"
@@ -367,7 +369,8 @@ class NormalInverseGamma(
     def prior_share(self) -> float:
         """Weight of the prior in the mean or in the variance, whichever is larger.
 
-        In the variance, it is the part of `beta` that does not come from the spread of the data.
+        For the variance, this is the part of `beta` that is not determined by the spread of the
+        data.
         """
         posterior, squares = self.posterior, self.statistics.value.squares
         if not (posterior.kappa > 0.0 and posterior.beta > 0.0):
@@ -423,7 +426,7 @@ class NormalInverseGamma(
         posterior = self.posterior
         if not self.is_proper(posterior):
             return None
-        mean, _, alpha, beta = posterior  # the means of `marginals`, without making them
+        mean, _, alpha, beta = posterior  # the means of `marginals`, without creating them
         variance = beta / (alpha - 1.0) if alpha > 1.0 else math.inf
         centre: Any = mean if alpha > 0.5 else None
         return NormalParameters(centre, variance)

@@ -40,8 +40,8 @@ from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
 
-FARTHEST = 1e14
-"""The squared distance of data from the prior mean from which on floats lose too many digits."""
+MAX_SQUARED_DISTANCE = 1e14
+"""Squared distance of data from the prior mean above which floats lose too many digits."""
 
 
 @register
@@ -53,23 +53,23 @@ class NormalInverseWishart(
         Any,
     ]
 ):
-    """Belief about the mean and the covariance of vectors that are jointly Normal.
+    """Belief about the mean and the covariance of multivariate Normal vectors.
 
     Parameters
     ----------
     prior_mean
         Prior mean of the mean, a vector (d,).
     kappa
-        How many observations the prior mean is worth, >= 0.
+        Number of observations that the prior mean is worth, >= 0.
     df
         Degrees of freedom of the covariance's inverse Wishart prior, >= -d - 2; by default d + 2,
         the smallest whole number for which the expected covariance exists.
     scale
-        Its scale matrix (d, d), positive semidefinite; by default the identity. Where df > d + 1,
-        the expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not above 0,
-        ``df`` not above d - 1 or a singular ``scale`` is improper.
+        Its scale matrix (d, d), positive semidefinite; by default the identity. If df > d + 1, the
+        expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not above 0, ``df``
+        not above d - 1 or a singular ``scale`` is improper.
     likelihood
-        `likelihoods.MultivariateNormal`; with names of features it takes mappings.
+        `likelihoods.MultivariateNormal`; with names of features, observations are mappings.
     seed
         Seed of `sample`.
 
@@ -80,7 +80,8 @@ class NormalInverseWishart(
     Raises
     ------
     PriorError
-        If a parameter is out of range or of the wrong shape, or the likelihood of another family.
+        If a parameter is out of range or has the wrong shape, or the likelihood does not belong to
+        this family.
 
     References
     ----------
@@ -136,7 +137,7 @@ class NormalInverseWishart(
         super().__init__(likelihood=likelihood, seed=seed)
         names = self.likelihood.features
         if names is not None and len(names) != d:
-            raise PriorError(f"expected {d} names of features, got {names!r}")
+            raise PriorError(f"expected {d} feature names, got {names!r}")
 
     @classmethod
     def flat(
@@ -163,7 +164,7 @@ class NormalInverseWishart(
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean, and expected covariance, worth `strength` observations.
+        """Return the prior with this mean and expected covariance, worth `strength` observations.
 
         Examples
         --------
@@ -179,7 +180,7 @@ class NormalInverseWishart(
         return cls(vector, strength, d + 1.0 + strength, scale, likelihood, seed)
 
     def new_statistics(self) -> Scatter:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         return self.likelihood.accumulator(len(self.prior_mean))
 
     def summarise(self, xs: Any, w: Any = None) -> Scatter:
@@ -192,7 +193,7 @@ class NormalInverseWishart(
         self.scale = tuple(tuple(row) for row in np.asarray(prior.scale).tolist())
 
     def check_mergeable(self, other: Any) -> None:
-        """Refuse a state of another family, dimension, prior or likelihood."""
+        """Raise an error if the family, dimension, prior or likelihood differs."""
         if type(other) is type(self) and len(other.prior_mean) != len(self.prior_mean):
             raise MergeError(
                 f"dimensions differ: {len(self.prior_mean)} and {len(other.prior_mean)}"
@@ -200,7 +201,7 @@ class NormalInverseWishart(
         super().check_mergeable(other)
 
     def __gt__(self, other: Self) -> bool:
-        """Whether the posterior mean is higher, in the first coordinate that differs."""
+        """Whether the posterior mean is higher in the first coordinate that differs."""
         if not isinstance(other, NormalInverseWishart):
             return NotImplemented
         means: list[Any] = [None if each is None else each.mean for each in (self.mean, other.mean)]
@@ -208,7 +209,7 @@ class NormalInverseWishart(
         return mine is not None and (theirs is None or tuple(mine) > tuple(theirs))
 
     def coordinates(self) -> dict[Any, Any]:
-        """Return Student's t distribution of the mean of every coordinate, None while improper."""
+        """Return Student's t distribution of each coordinate's mean; None while improper."""
         names = self.likelihood.features or range(len(self.prior_mean))
         posterior = self.posterior
         if not self.is_proper(posterior):
@@ -230,7 +231,7 @@ class NormalInverseWishart(
     def combine(
         prior: NormalInverseWishartHyperparameters, statistic: ScatterStatistic
     ) -> NormalInverseWishartHyperparameters:
-        """Return the hyperparameters after data with these moments."""
+        """Return the hyperparameters after learning data with these moments."""
         mean, kappa, df, scale = (np.asarray(v, float) for v in prior)
         n, origin, shift, squares = statistic
         n = np.asarray(n)
@@ -238,7 +239,7 @@ class NormalInverseWishart(
         near = mean + share[..., None] * gap
         far = (origin + shift) - rest[..., None] * gap
         weight = (kappa * share)[..., None]
-        # the outer product first, which is symmetric to the last bit
+        # the outer product first, which is exactly symmetric
         spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
         combined = NormalInverseWishartHyperparameters(
             np.where(share[..., None] < 0.5, near, far),
@@ -250,8 +251,10 @@ class NormalInverseWishart(
         if is_well_conditioned(factor):
             combined.factor = factor
         elif (within := _within(prior, squares)) is not None:
-            # the prior mean's distance, in standard deviations, costs as many digits
-            far = np.sum(np.square(within), axis=-1) * FARTHEST < weight * np.square(gap)
+            # the loss of digits is proportional to the prior mean's distance in standard deviations
+            far = np.sum(np.square(within), axis=-1) * MAX_SQUARED_DISTANCE < weight * np.square(
+                gap
+            )
             precise = not n.ndim and (far.any() or not is_well_conditioned(within))
             exact = exact_of(prior) if precise else None
             if exact is not None:
@@ -361,7 +364,7 @@ def _plain(value: Any) -> Any:
 
 
 def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:
-    """Return the mean's gap to the data, and the shares of the data and of the prior."""
+    """Return the difference of the data mean and the prior mean, and the weights of both."""
     n = np.asarray(statistic.n, float)
     total = kappa + n
     share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
@@ -370,7 +373,7 @@ def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, 
 
 
 def _within(hyperparameters: Any, squares: Any) -> Any:
-    """Return the factor of the scale and the scatter together, None if it is not definite."""
+    """Return the factor of the sum of scale and scatter; None if it is not positive definite."""
     if not np.any(squares):
         return factor_of(hyperparameters)
     within = triangular(np.asarray(hyperparameters[3]) + squares)
@@ -381,7 +384,7 @@ def _within(hyperparameters: Any, squares: Any) -> Any:
 
 
 def _log_growth(factor: Any, within: Any, squares: Any) -> Any:
-    """Return ``log |F F' + S| - log |F F'|``, without its cancellation where it is small."""
+    """Return ``log |F F' + S| - log |F F'|``, without cancellation if it is small."""
     if not np.any(squares):
         return 0.0
     ratio = solve(factor, np.swapaxes(solve(factor, squares), -1, -2))

@@ -1,4 +1,4 @@
-"""Beliefs about several named fields, independent of each other."""
+"""Independent beliefs about several named fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from seqbayes import distributions, serialization, tables
 from seqbayes.checks import check_level
-from seqbayes.distributions.product import some
+from seqbayes.distributions.product import none_if_all_none
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
@@ -24,7 +24,7 @@ from seqbayes.tables import by_field
 
 
 class ProductHyperparameters(NamedTuple):
-    """Hyperparameters of every field by name, and the families that they belong to, in order."""
+    """Hyperparameters by field, and the families of the fields in order."""
 
     fields: dict[Any, Any]
     families: tuple[type[State], ...]
@@ -39,32 +39,33 @@ class ProductHyperparameters(NamedTuple):
 
 @register
 class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
-    """Belief about several named fields at once, independent of each other.
+    """Joint belief about several named fields, which are independent of each other.
 
     An observation is a mapping from field to value, or a sequence or an array of one value per
-    field, in order. A field that a mapping omits is marginalised out. An observation is
-    learned completely or, if a field is invalid, not at all.
+    field, in order. A field that is missing in a mapping is marginalised out. If a field is
+    invalid, nothing is learned.
 
     Parameters
     ----------
     fields
-        Name to prior, states of any families without data (roll a state over to make its
-        posterior a prior), products included; or a sequence of states, whose names are 0, 1, ….
+        Name to prior: a state of any family without data (use `rollover` to turn a posterior into a
+        prior), which may be a product. A sequence of states has the names 0, 1, ….
     seed
         Seed of `sample`.
 
     Notes
     -----
     Estimates, intervals, tails and quantiles are mappings from field to the value of the field's
-    state, or None for a field without one; they are None if no field has one. Densities and
-    predictive probabilities are joint over the given fields.
+    state, which may be None. They are None if all values are None. Densities and predictive
+    probabilities are joint over the given fields.
 
-    `n_samples` is the weight of the observations; that of a field is ``marginal(name).n_samples``.
+    `n_samples` is the total weight of the observations; ``marginal(name).n_samples`` is the weight
+    of a single field.
 
     Raises
     ------
     PriorError
-        If there is no field, or a value is not a state, or has data.
+        If there are no fields, a value is not a state, or a state has data.
 
     References
     ----------
@@ -116,8 +117,8 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
                 raise PriorError(f"expected a state as field {name!r}, got {state!r}")
             if state.n_samples > 0.0:
                 raise PriorError(
-                    f"expected a prior as field {name!r}, but it has data of weight"
-                    f" {state.n_samples:g}: roll it over, or clone it"
+                    f"expected a prior as field {name!r}, got a state with data "
+                    f"of weight {state.n_samples:g}: call rollover() or clone()"
                 )
         if not named:
             raise PriorError(f"expected at least one field, got {fields!r}")
@@ -128,12 +129,12 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         )
 
     def new_statistics(self) -> FieldSums:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         parts = {name: state.new_statistics() for name, state in self.fields.items()}
         return FieldSums(parts, tuple(map(type, self.fields.values())))
 
     def summarise(self, xs: Any, w: Any = None) -> Statistics:
-        """Return the statistics of rows, or of columns by field, without learning them."""
+        """Return the statistics of rows or of columns by field, without learning them."""
         columns = tables.columns(xs, self.fields)
         if columns is None:
             rows: FieldSums = observe_all(self.new_statistics(), xs, w)
@@ -141,7 +142,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         total = self.new_statistics()
         n = tables.length(columns)
         weights = arrays.weights(w, n)
-        total.absorb(arrays.total(1.0, weights, n))
+        total.add_sums(arrays.total(1.0, weights, n))
         for name, column in columns.items():
             try:
                 part = self.fields[name].summarise(column, weights)
@@ -151,7 +152,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return total
 
     def _states(self) -> dict[Any, State]:
-        """Return a state for every field, which shares its statistics with this one."""
+        """Return a state for every field; it shares its statistics with this state."""
         parts = self._statistics.parts
         return {name: state.with_statistics(parts[name]) for name, state in self.fields.items()}
 
@@ -166,7 +167,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return max((s.prior_share for s in states if s.prior_share is not None), default=None)
 
     def as_component(self) -> Self:
-        """Return the product of the priors that the fields have as components."""
+        """Return the product of the fields' priors as components."""
         fields = {name: state.as_component() for name, state in self.fields.items()}
         same = all(fields[name] is state for name, state in self.fields.items())
         return self if same else type(self)(fields, self.seed)
@@ -177,13 +178,13 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         Raises
         ------
         PriorError
-            If there is no such field.
+            If the field does not exist.
         """
         if name not in self.fields:
             raise PriorError(f"expected a field of {tuple(self.fields)}, got {name!r}")
         return copy.copy(self._states()[name])
 
-    # The formulas, each a sum or a mapping over the fields.
+    # The formulas: sums over the fields, or mappings.
 
     @property
     def prior(self) -> ProductHyperparameters:
@@ -253,10 +254,10 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         named = by_field(theta, self.fields, PriorError)
         return {name: self.fields[name].observation_parameter(v) for name, v in named.items()}
 
-    # Answers per field are those of its state.
+    # Results per field are those of its state.
 
     def _each(self, answer: Callable[[State], Any]) -> dict[Any, Any] | None:
-        return some({name: answer(state) for name, state in self._states().items()})
+        return none_if_all_none({name: answer(state) for name, state in self._states().items()})
 
     @property
     def mle(self) -> dict[Any, Any] | None:
@@ -284,7 +285,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return self._each(lambda state: state.interval(level, kind))
 
     def proper_posterior(self) -> ProductHyperparameters:
-        """Return the posterior's hyperparameters; refuse the first field that is improper."""
+        """Return the posterior's hyperparameters; raise PriorError for an improper field."""
         for name, state in self._states().items():
             try:
                 state.proper_posterior()
@@ -308,7 +309,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return {name: state.predict_proba_one() for name, state in self._states().items()}
 
     def get(self) -> dict[Any, Any] | None:
-        """Return the value of the state as a River statistic: that of every field."""
+        """Return the value as a River statistic, by field."""
         return self._each(lambda state: state.get())
 
     def log_predictive(self, x: Any) -> float:
@@ -317,7 +318,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         Raises
         ------
         ObservationError
-            If `x` is outside the support, or has no field.
+            If `x` is outside the support or contains none of the fields.
         """
         self.observe(x)
         states = self._states()
@@ -325,7 +326,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return math.fsum(states[name].log_predictive(value) for name, value in values.items())
 
     def explain(self, x: Any, at: Any = None, log: bool = False) -> Explanation:
-        """Return one step of Bayes' rule in numbers, for the fields of an observation.
+        """Return the terms of Bayes' rule for the fields of an observation.
 
         Examples
         --------
@@ -354,7 +355,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return step if log else step.exponentiated()
 
     def rollover(self) -> None:
-        """Make the posterior the new prior, and empty the statistics."""
+        """Make the posterior the new prior, and reset the statistics."""
         rolled = {name: copy.copy(state) for name, state in self._states().items()}
         for state in rolled.values():
             state.rollover()
@@ -362,7 +363,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         self._statistics = self.new_statistics()
 
     def check_mergeable(self, other: Any) -> None:
-        """Refuse a state of another family, with other fields, or with a field that differs."""
+        """Raise an error if the family or the fields differ, or a field cannot be merged."""
         if type(other) is not type(self):
             raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
         if tuple(other.fields) != tuple(self.fields):
@@ -373,10 +374,10 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
             except MergeError as error:
                 raise MergeError(f"field {name!r}: {error}") from None
 
-    # Stored forms, with the data of every field.
+    # Serialization, including every field's data.
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as a versioned dictionary of JSON values, with one for every field."""
+        """Return the state as a versioned dictionary of JSON values, nested by field."""
         named = [
             [serialization.encode(name), state.to_dict()] for name, state in self._states().items()
         ]
@@ -395,7 +396,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         n = document.numbers("statistics", 2)
         product: Self = _restore(cls, by_label(states, "states"), n, document.seed())
         if not product.statistics.is_possible():
-            raise PriorError(f"cannot read statistics {n!r}: they are not those of the fields")
+            raise PriorError(f"cannot read statistics {n!r}: they do not match the fields")
         return product
 
     def __reduce__(self) -> tuple[Any, ...]:

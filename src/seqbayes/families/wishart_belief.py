@@ -1,4 +1,4 @@
-"""The joint distribution of a mean vector and a covariance matrix, and those of the entries."""
+"""The joint distribution of a mean vector and a covariance matrix, and their marginals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MultivariateParameters(NamedTuple, Generic[T]):
 
 
 class NormalInverseWishartBelief:
-    """The joint distribution of (mean, covariance); cdf, ppf and intervals are of the entries."""
+    """The joint distribution of (mean, covariance); cdf, ppf and intervals are per entry."""
 
     def __init__(self, hyperparameters: Any) -> None:
         self._mean, self._kappa, self._df, self._scale = hyperparameters
@@ -51,7 +51,7 @@ class NormalInverseWishartBelief:
 
     @property
     def mean(self) -> MultivariateParameters[Any]:
-        """Mean of either parameter, None if it does not exist."""
+        """Mean of each parameter; None if it does not exist."""
         left = np.asarray(self._df - self._d - 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             covariance = self._scale / left[..., None, None]
@@ -73,7 +73,7 @@ class NormalInverseWishartBelief:
 
     @property
     def mode(self) -> MultivariateParameters[Any] | None:
-        """The joint mode, if there is one."""
+        """The joint mode; None if it does not exist."""
         divisor = self._df + self._d + 2.0
         if not (self._kappa > 0.0 and divisor > 0.0 and self._factor is not None):
             return None
@@ -84,7 +84,7 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
 
     def logpdf(self, theta: Any) -> float:
-        """Log joint density at (mean, covariance); -inf if that is not positive definite."""
+        """Log joint density at (mean, covariance); -inf if the latter is not positive definite."""
         mean, covariance = (np.asarray(v, float) for v in theta)
         d, df = self._d, self._df
         size = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
@@ -134,11 +134,11 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(*found)
 
     def cdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Probability that every entry is at most its value."""
+        """For each entry, the probability that it is at most the given value."""
         return self._entries("cdf", theta)
 
     def sf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Probability that every entry is above its value."""
+        """For each entry, the probability that it is above the given value."""
         return self._entries("sf", theta)
 
     def ppf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
@@ -150,17 +150,17 @@ class NormalInverseWishartBelief:
         return self._entries("isf", (q, q), log)
 
     def logcdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Log of the probability that every entry is at most its value."""
+        """For each entry, the log probability that it is at most the given value."""
         return self._entries("logcdf", theta)
 
     def logsf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Log of the probability that every entry is above its value."""
+        """For each entry, the log probability that it is above the given value."""
         return self._entries("logsf", theta)
 
     def entropy(self) -> float:
         """Joint differential entropy of the mean and the covariance's lower triangle.
 
-        With the Wishart's log determinant L = E log |covariance|, it is that of the
+        With the Wishart's log determinant L = E log |covariance|, the entropy is that of the
         inverse-Wishart distribution plus (d log(2 pi e / kappa) + L) / 2.
         """
         d, df = self._d, self._df
@@ -178,7 +178,7 @@ class NormalInverseWishartBelief:
     def kl(self, other: NormalInverseWishartBelief) -> float:
         """Joint Kullback-Leibler divergence.
 
-        It is that of the inverse-Wishart distributions plus half of
+        It is the divergence of the inverse-Wishart distributions plus half of
         d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.
         """
         if other._d != self._d:
@@ -187,7 +187,7 @@ class NormalInverseWishartBelief:
         ratio = np.linalg.svd(np.linalg.solve(self._factor, other._factor), compute_uv=False) ** 2
         halves, others = 0.5 * (df - np.arange(d)), 0.5 * (other_df - np.arange(d))
         matrix = special.deviance(np.full(d, 0.5 * other_df), 0.5 * df * ratio)
-        # the Bregman divergences of log gamma, less those of its leading terms at df / 2
+        # the Bregman divergences of log gamma minus those of its leading terms at df / 2
         orders = np.arange(d)
         shifted = 0.5 * other_df * (np.log1p(-orders / other_df) - np.log1p(-orders / df))
         shifted = shifted - 0.5 * orders * np.log(others / halves)
@@ -216,7 +216,7 @@ class NormalInverseWishartBelief:
 
 
 def _where(exists: Any, values: Any) -> Any:
-    """Return the values that exist: None, or NaN among many, for one that does not."""
+    """Replace values that do not exist by None, or by NaN in an array."""
     if exists.ndim == 0:
         return values if exists else None
     return np.where(

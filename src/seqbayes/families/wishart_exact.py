@@ -1,4 +1,4 @@
-"""Normal-inverse-Wishart formulas in decimal arithmetic, for scales that are nearly singular."""
+"""Normal-inverse-Wishart formulas in decimal arithmetic, for nearly singular scale matrices."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from seqbayes.numerics import decimals, special
 from seqbayes.statistics import ScatterStatistic
 
-LARGEST_DIMENSION = 100
-"""Of matrices for which decimal arithmetic is fast enough."""
+MAX_DIMENSION = 100
+"""Largest dimension of matrices for which decimal arithmetic is fast enough."""
 
 
 def log_rising(df: Any, n: Any, d: int) -> Any:
@@ -25,7 +25,7 @@ def log_rising(df: Any, n: Any, d: int) -> Any:
 
 
 class Exact(NamedTuple):
-    """Hyperparameters whose scale is its lower triangle, and their number of dimensions."""
+    """Exact hyperparameters; the scale is given by its lower triangle."""
 
     mean: list[Decimal]
     kappa: Decimal
@@ -40,7 +40,7 @@ class Exact(NamedTuple):
         return cls(list(numbers), Decimal(float(kappa)), float(df), decimals.lower(scale))
 
     def combine(self, statistic: ScatterStatistic) -> Exact:
-        """Return the hyperparameters after data with these moments."""
+        """Return the hyperparameters after learning data with these moments."""
         with localcontext(decimals.CONTEXT):
             n, mean, squares = statistic.exact()
             gap = [v - m for v, m in zip(mean, self.mean, strict=True)]
@@ -63,7 +63,7 @@ class Exact(NamedTuple):
 
     @property
     def factor(self) -> Any:
-        """The lower triangular factor of the scale, as floats; None if it is not definite."""
+        """The lower triangular factor of the scale, as floats; None if not positive definite."""
         with localcontext(decimals.CONTEXT):
             found = decimals.factorise(self.scale)
             return None if found is None else decimals.triangular(*found)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqbayes.distributions import MultivariateT
-from seqbayes.families.wishart_exact import LARGEST_DIMENSION, Exact
+from seqbayes.families.wishart_exact import MAX_DIMENSION, Exact
 from seqbayes.numerics import decimals
 from seqbayes.numerics.special import Array
 
@@ -17,7 +17,7 @@ ROUNDING = 4e-15
 """Share of a variance, per dimension, that may be a rounding error."""
 
 SMALLEST_PIVOT = 1e-4
-"""The smallest unexplained share of a variance that a matrix represents accurately."""
+"""The smallest residual share of a variance that a matrix represents accurately."""
 
 SMALLEST_PIVOT_OF_MANY = 1e-5
 """The same for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
@@ -41,17 +41,17 @@ class NormalInverseWishartHyperparameters(_Fields):
 
     @cached_property
     def factor(self) -> Any:
-        """The lower triangular F with ``scale = F F'``, None if the scale is not definite.
+        """The lower triangular F with ``scale = F F'``, None if the scale is not positive definite.
 
-        After data far from the prior mean it has digits that the scale, rounded, has lost.
+        After learning data far from the prior mean, it is more accurate than the rounded scale.
         """
         return precise_triangular(self.scale)
 
     exact: Exact | None = None
-    """More digits of the hyperparameters, after data whose scatter is nearly singular."""
+    """Hyperparameters with extended precision, if the scatter of the data is nearly singular."""
 
     far: tuple[Any, Any] | None = None
-    """Prior and statistic, if the scale is nearly singular only because their means are far."""
+    """Prior and statistic, if the scale is nearly singular because their means are far apart."""
 
     @cached_property
     def mean_low(self) -> Any:
@@ -70,16 +70,16 @@ class NormalInverseWishartHyperparameters(_Fields):
 
 
 def factor_of(hyperparameters: Any) -> Any:
-    """Return the factor of the scale, if there is one, of hyperparameters in any tuple."""
+    """Return the factor of the scale for hyperparameters in any tuple; None without one."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
         return hyperparameters.factor
     return precise_triangular(hyperparameters[3])
 
 
 def triangular(matrix: Any) -> Any:
-    """Return the lower triangular factor of a matrix (d, d), or of many, in any units.
+    """Return the lower triangular factor of a matrix (d, d), or of many, independent of units.
 
-    None if one is not positive definite beyond its rounding error.
+    None if a matrix is not positive definite, allowing for its rounding error.
     """
     matrix = np.asarray(matrix, float)
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
@@ -97,11 +97,11 @@ def triangular(matrix: Any) -> Any:
 
 
 def precise_triangular(matrix: Any) -> Any:
-    """Return what `triangular` does, of one nearly singular matrix with more digits."""
+    """Return the result of `triangular` for a nearly singular matrix, in extended precision."""
     factor = triangular(matrix)
     if factor is None or np.ndim(matrix) > 2 or is_well_conditioned(factor):
         return factor
-    if len(matrix) > LARGEST_DIMENSION:
+    if len(matrix) > MAX_DIMENSION:
         return factor
     with localcontext(decimals.CONTEXT):
         found = decimals.factorise(decimals.lower(matrix))
@@ -109,18 +109,18 @@ def precise_triangular(matrix: Any) -> Any:
 
 
 def exact_of(hyperparameters: Any) -> Exact | None:
-    """Return hyperparameters in decimal arithmetic, if it can be used for them."""
+    """Return the hyperparameters for decimal arithmetic; None if it is not supported."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters) and (
         hyperparameters.exact is not None or hyperparameters.far is not None
     ):
         return hyperparameters.exact
     single = np.ndim(hyperparameters[1]) == 0 and np.ndim(hyperparameters[0]) == 1
-    small = len(hyperparameters[0]) <= LARGEST_DIMENSION
+    small = len(hyperparameters[0]) <= MAX_DIMENSION
     return Exact.read(hyperparameters) if single and small else None
 
 
 def is_well_conditioned(factor: Any) -> bool:
-    """Whether determinant and inverse of the matrix F F' keep most digits."""
+    """Whether the determinant and the inverse of the matrix F F' are accurate."""
     if factor is None:
         return False
     pivots = np.diagonal(factor, axis1=-2, axis2=-1)
@@ -131,7 +131,7 @@ def is_well_conditioned(factor: Any) -> bool:
 def with_vector(factor: Any, vector: Any) -> Any:
     """Return the factor of ``F F' + v v'``, by Givens rotations.
 
-    Directions orthogonal to a long vector keep their digits, which the sum would lose.
+    Directions orthogonal to a long vector stay accurate, unlike in the sum.
     """
     d = np.shape(factor)[-1]
     shape = np.broadcast_shapes(np.shape(factor)[:-1], np.shape(vector))

@@ -1,7 +1,7 @@
 """The likelihoods: distributions of observations, each with its support and statistic.
 
-A likelihood is a small immutable value. It makes the accumulators of `seqbayes.statistics`, sums up
-whole arrays, gives the predictive distribution under its conjugate prior, and draws observations.
+A likelihood is a small immutable value. It creates the accumulators of `seqbayes.statistics`, sums
+arrays, returns the predictive distribution under its conjugate prior, and samples observations.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 def check_parameter(
     name: str, value: Any, low: float = 0.0, *, open_low: bool = True, high: float = math.inf
 ) -> float:
-    """Return a fixed parameter as a float after checking that it is finite and in range.
+    """Validate a parameter, which must be finite and in range, and return it as a float.
 
     Raises
     ------
@@ -40,45 +40,45 @@ class Likelihood:
     """The distribution of one observation, given the parameter.
 
     A subclass is a frozen dataclass of fixed parameters. It defines `statistics`, `predictive` and
-    `sample`; the rest has defaults.
+    `sample`; the other attributes have defaults.
     """
 
     __slots__ = ()
 
     labelled: ClassVar[bool] = False
-    """Whether observations are labels, predicted by the mode, not by the mean."""
+    """Whether observations are labels, which are predicted by the mode instead of the mean."""
 
     columnar: ClassVar[bool] = True
-    """Whether an observation can be read from one column of a table, or from several of them."""
+    """Whether an observation can be read from one or several columns of a table."""
 
     varying: ClassVar[str | None] = None
-    """The fixed parameter that may differ from one observation to the next.
+    """Name of the fixed parameter that may differ between observations.
 
-    If its value is None, every observation is a pair of a number and this parameter.
+    If the parameter is None, every observation is a pair of a number and this parameter.
     """
 
     of_logarithm: ClassVar[bool] = False
-    """Whether the parameter describes the logarithm of observations, such as its mean."""
+    """Whether the parameter is that of the logarithm of the observations."""
 
     parameter_meaning: ClassVar[str] = ""
-    """What a value of the parameter means, if it has a unit: "events per unit of time"."""
+    """Meaning of the parameter's value, if it has a unit: "events per unit of time"."""
 
     two_sample: ClassVar[str] = ""
     """How a sequential test compares two samples; empty if there is no such test.
 
-    "trials" (successes and failures), "labels" (the counts of one label), "events" (counts in known
-    exposures) or "scale" (sums of Gamma variables of known shapes).
+    "trials" (successes and failures), "labels" (the counts of one label), "events" (counts with
+    known exposures) or "scale" (sums of Gamma variables with known shapes).
     """
 
     reciprocal_meaning: ClassVar[str] = ""
-    """What one divided by the parameter means, such as a duration; empty if it means nothing."""
+    """Meaning of the parameter's reciprocal, such as a duration; empty if it has no meaning."""
 
     @property
     def observation_kind(self) -> str:
         """How an observation is read from one field of a record.
 
         "number", "boolean", "text" (a label), "counts" (a mapping from label to count), "pair" (two
-        numbers) or "any" (what JSON holds, such as a list).
+        numbers) or "any" (any JSON value, such as a list).
         """
         if self.varying is not None and getattr(self, self.varying) is None:
             return "pair"
@@ -86,7 +86,7 @@ class Likelihood:
 
     @property
     def observation_fields(self) -> Mapping[Any, str]:
-        """The kinds of the named values of an observation that is a mapping; otherwise empty."""
+        """The kinds of the values by name, if an observation is a mapping; otherwise empty."""
         return {}
 
     def statistics(self) -> Statistics:
@@ -94,7 +94,7 @@ class Likelihood:
         raise NotImplementedError
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
-        """Return the accumulator of many observations, checked as a whole."""
+        """Return the accumulator of many observations, after validating all of them."""
         total: Statistics = observe_all(self.statistics(), xs, w)
         return total
 
@@ -105,7 +105,7 @@ class Likelihood:
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations.
 
-        None if it is not available under this likelihood.
+        None if it is not available for this likelihood.
 
         Examples
         --------
@@ -123,7 +123,7 @@ class Likelihood:
         raise NotImplementedError
 
     def labels(self, posterior: Any) -> dict[Any, float]:
-        """Return the predictive probability of every label, if there are finitely many."""
+        """Return the predictive probability of every label, if the observations are labels."""
         raise NotImplementedError(
             f"{type(self).__name__} observations are not labels: use predictive.p(x)"
         )
@@ -133,19 +133,19 @@ class Likelihood:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Likelihood:
-        return self  # immutable: a million clones share one
+        return self  # immutable, so that clones can share one object
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
 
 def observe_all(total: Any, xs: Iterable[Any], w: Any) -> Any:
-    """Return an accumulator after it has observed many observations, one at a time.
+    """Add many observations to an accumulator, one at a time, and return the accumulator.
 
     Raises
     ------
     ObservationError
-        If an observation is refused; the message gives its position.
+        If an observation is invalid; the message gives its position.
     """
     items = list(arrays.items(xs))
     weights = arrays.weights(w, len(items))
@@ -168,14 +168,14 @@ class PairLikelihood(Likelihood):
         raise NotImplementedError
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> PairSums:
-        """Return the accumulator of many observations, checked as a whole."""
+        """Return the accumulator of many observations, after validating all of them."""
         total = self.statistics()
-        self._absorb(total, xs, w)
+        self._add_many(total, xs, w)
         return total
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         """Add many observations to an empty accumulator."""
-        total.absorb(*self._sums(xs, w))
+        total.add_sums(*self._sums(xs, w))
 
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         """Return (n, a, b, log base measure) of many observations."""

@@ -1,4 +1,4 @@
-"""Several named fields at once, independent of each other given their parameters."""
+"""Observations with several named fields, which are independent given their parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.predictive.product import rows
 
 @dataclass(frozen=True, slots=True)
 class Fields(Likelihood):
-    """One value for each of several fields; what `Product` states learn from.
+    """One value for each of several fields: the likelihood of `Product` states.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Fields(Likelihood):
     Raises
     ------
     PriorError
-        If these are no likelihoods by name.
+        If `fields` is not a mapping of names to likelihoods.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Fields(Likelihood):
         return hash(frozenset(self.fields.items()))
 
     def predictive(self, posterior: Mapping[Any, Distribution]) -> Distribution:
-        """Return the joint distribution of the next values, given those of every field."""
+        """Return the joint predictive distribution of the next values of all fields."""
         return predictive.Product(posterior)
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Labels and counts of labels: the likelihoods with a Dirichlet prior."""
+"""Labels and counts of labels: likelihoods with a Dirichlet prior."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
 class LabelLikelihood(Likelihood):
-    """A likelihood over labels; the categories belong to the prior, which passes them."""
+    """A likelihood of labels; the prior has the categories and passes them."""
 
     __slots__ = ()
 
@@ -30,20 +30,21 @@ class LabelLikelihood(Likelihood):
         return "text" if self.labelled else "counts"
 
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
-        """Return a new accumulator: closed over the categories, or open without."""
+        """Return a new accumulator with these categories, or with an open vocabulary."""
         raise NotImplementedError
 
     def summarise(
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
     ) -> LabelCounts:
-        """Return the accumulator of many observations, checked as a whole."""
+        """Return the accumulator of many observations, after validating all of them."""
         counts: LabelCounts = observe_all(self.statistics(categories), xs, w)
         return counts
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
         """Return the distribution of the next observation.
 
-        `posterior` maps labels to concentrations; `unseen` is that of all other labels together.
+        `posterior` maps labels to concentrations; `unseen` is the total concentration of all other
+        labels.
         """
         raise NotImplementedError
 
@@ -62,13 +63,13 @@ class Categorical(LabelLikelihood):
     """
 
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
-        """Return a new accumulator: closed over the categories, or open without."""
+        """Return a new accumulator with these categories, or with an open vocabulary."""
         return LabelCounts(categories)
 
     def summarise(
         self, xs: Iterable[Any], w: Any = None, categories: tuple[Any, ...] | None = None
     ) -> LabelCounts:
-        """Return the accumulator of many labels, checked as a whole."""
+        """Return the accumulator of many labels, after validating all of them."""
         total = self.statistics(categories)
         for label, weight in arrays.tally(xs, w):
             total.observe_label(label, weight)
@@ -98,7 +99,7 @@ class Multinomial(LabelLikelihood):
     Parameters
     ----------
     trials
-        The sum of the counts of every observation; None for any sum.
+        The sum of the counts in every observation; None if the sum varies.
 
     Examples
     --------
@@ -123,7 +124,7 @@ class Multinomial(LabelLikelihood):
             self._set("trials", int(trials))
 
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
-        """Return a new accumulator: closed over the categories, or open without."""
+        """Return a new accumulator with these categories, or with an open vocabulary."""
         return MultinomialCounts(categories, self.trials)
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:

@@ -1,4 +1,4 @@
-"""Vectors of Normal data."""
+"""Normal vectors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seqbayes.statistics import Scatter, arrays, is_missing
 
 @dataclass(frozen=True, slots=True)
 class MultivariateNormal(Likelihood):
-    """Vectors that are jointly Normal, of unknown mean and covariance.
+    """Multivariate Normal vectors with unknown mean and covariance.
 
     Parameters
     ----------
     features
-        Names of the coordinates in their order, for observations that are mappings. Without them,
+        Names of the coordinates in order, for observations that are mappings. Without names,
         observations are sequences or arrays of numbers.
 
     Raises
@@ -57,25 +57,25 @@ class MultivariateNormal(Likelihood):
         except TypeError:
             distinct = False
         if not distinct:
-            raise PriorError(f"expected names of features, all different, got {self.features!r}")
+            raise PriorError(f"expected distinct names of features, got {self.features!r}")
         self._set("features", names)
 
     def accumulator(self, dimension: int) -> Scatter:
-        """Return a new, empty accumulator of vectors of that length."""
+        """Return a new, empty accumulator of vectors with this dimension."""
         return Scatter(dimension, self.features)
 
     def total(self, xs: Iterable[Any], w: Any, dimension: int) -> Scatter:
-        """Return the accumulator of many observations, checked as a whole.
+        """Return the accumulator of many observations, after validating all of them.
 
         Raises
         ------
         ObservationError
-            If one is invalid; the message gives its position.
+            If an observation is invalid; the message gives its position.
         """
         values = self._table(xs, dimension)
         weights = arrays.weights(w, len(values))
         total = self.accumulator(dimension)
-        total.absorb_array(values, np.ones(len(values)) if weights is None else weights)
+        total.observe_array(values, np.ones(len(values)) if weights is None else weights)
         return total
 
     def _table(self, xs: Iterable[Any], dimension: int) -> arrays.Array:
@@ -127,7 +127,7 @@ def check_vector(name: str, value: Any) -> tuple[float, ...]:
 
 
 def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]:
-    """Return a symmetric matrix (d, d) that is positive semidefinite, as a tuple of rows.
+    """Validate a symmetric, positive semidefinite matrix (d, d); return it as a tuple of rows.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from seqbayes.statistics import Moments, Statistics, arrays
 
 @dataclass(frozen=True, slots=True)
 class Normal(Likelihood):
-    """Normal observations of unknown mean; whether the variance is known depends on the prior.
+    """Normal observations with unknown mean; the prior determines whether the variance is known.
 
     Examples
     --------
@@ -35,10 +35,10 @@ class Normal(Likelihood):
         return Moments()
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
-        """Return the accumulator of many observations, checked as a whole."""
+        """Return the accumulator of many observations, after validating all of them."""
         values = arrays.reals(xs)
         total = self.statistics()
-        _absorb(total, values, arrays.weights(w, len(values)), logarithm=False)
+        _add_values(total, values, arrays.weights(w, len(values)), logarithm=False)
         return total
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -76,10 +76,10 @@ class LogNormal(Likelihood):
         return Moments(logarithm=True)
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
-        """Return the accumulator of many observations, checked as a whole."""
+        """Return the accumulator of many observations, after validating all of them."""
         values = arrays.reals(xs, "a finite number > 0")
         total = self.statistics()
-        _absorb(total, values, arrays.weights(w, len(values)), logarithm=True)
+        _add_values(total, values, arrays.weights(w, len(values)), logarithm=True)
         return total
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -97,19 +97,19 @@ class LogNormal(Likelihood):
         return np.exp(Normal().sample(theta, rng, size))
 
 
-def _absorb(
+def _add_values(
     total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
 ) -> None:
-    """Absorb values block by block; an error names the position in the whole array."""
+    """Add values to the statistics by blocks; errors report the position in the whole array."""
     try:
         for block, weights in arrays.blocks(values, w):
-            _absorb_block(total, block, weights, logarithm=logarithm)
+            _add_block(total, block, weights, logarithm=logarithm)
     except ObservationError:
-        _absorb_block(Moments(), values, w, logarithm=logarithm)
+        _add_block(Moments(), values, w, logarithm=logarithm)
         raise
 
 
-def _absorb_block(
+def _add_block(
     total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
 ) -> None:
     if len(values) == 0:
@@ -117,16 +117,19 @@ def _absorb_block(
     values = values.astype(float, copy=False)
     if logarithm:
         arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
-    if not (len(values) > arrays.FEW and _absorb_similar(total, values, w, logarithm)):
+    if not (len(values) > arrays.SMALL_SIZE and _add_values_fast(total, values, w, logarithm)):
         arrays.check(values, np.isfinite(values), "a finite number")
         weights = None if w is None else arrays.contiguous(w)
         total.observe_array(arrays.contiguous(values), weights)
 
 
-def _absorb_similar(
+def _add_values_fast(
     total: Moments, values: arrays.Array, w: arrays.Array | None, logarithm: bool
 ) -> bool:
-    """Absorb values faster, if rounding errors are small compared with each of them."""
+    """Use a faster method if rounding errors are small relative to every value.
+
+    Returns whether the values were added.
+    """
     if w is not None and w.max() * len(w) > 1e3 * w.sum():
         return False
     n = arrays.rounded_total(1.0, w, len(values))
@@ -142,5 +145,5 @@ def _absorb_similar(
         squares = arrays.rounded_total(deviations, w, len(values))
     similar = bool(deviations.max() * n < 1e3 * squares < math.inf)
     if similar:
-        total.absorb(n, mean, shift, max(squares - n * shift * shift, 0.0), log_base)
+        total.add_sums(n, mean, shift, max(squares - n * shift * shift, 0.0), log_base)
     return similar

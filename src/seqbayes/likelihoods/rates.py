@@ -1,4 +1,4 @@
-"""Counts, waiting times and other data of one unknown rate: the likelihoods with a Gamma prior."""
+"""Counts, waiting times and other data with an unknown rate: likelihoods with a Gamma prior."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Poisson(PairLikelihood):
         """Return a new, empty accumulator."""
         return PoissonSums(self.exposure)
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         if self.exposure is None:
             exposures: Any
             counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
@@ -71,7 +71,7 @@ class Poisson(PairLikelihood):
         else:
             log_base += a * math.log(self.exposure)
         n = arrays.total(1.0, weights, len(counts))
-        total.absorb(n, a, arrays.total(exposures, weights, len(counts)), log_base)
+        total.add_sums(n, a, arrays.total(exposures, weights, len(counts)), log_base)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the negative binomial distribution (of unit exposure if it varies)."""
@@ -88,19 +88,19 @@ class Poisson(PairLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class PowerLikelihood(PairLikelihood):
-    """Observations x for which scale |x - origin|**power is Gamma of known shape, rate theta."""
+    """Observations x with scale |x - origin|**power ~ Gamma(known shape, rate theta)."""
 
     two_sample = "scale"
 
     def _form(self) -> tuple[float, float, float, float, bool]:
-        """Return (shape, scale, power, origin, two-sided)."""
+        """Return (shape, scale, power, origin, whether two-sided)."""
         raise NotImplementedError
 
     def statistics(self) -> PowerSums:
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs)
         weights = arrays.weights(w, len(values))
         shape, _, power, _, two_sided = self._form()
@@ -112,12 +112,12 @@ class PowerLikelihood(PairLikelihood):
         if sums is None:
             total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
         else:
-            total.absorb(*sums)
+            total.add_sums(*sums)
 
     def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
         """Return the sums if the statistic is x itself.
 
-        None if a value is refused, or rounding errors could be large compared with a value.
+        None if a value is invalid, or rounding errors could be large compared with a value.
         """
         _, scale, _, _, _ = self._form()
         n = float(len(values))
@@ -128,7 +128,7 @@ class PowerLikelihood(PairLikelihood):
             largest = max(largest, float(block.max(initial=0.0)))
             if not least >= 0.0:
                 return None
-        if n <= arrays.FEW or not largest * n < 1e3 * total < math.inf:
+        if n <= arrays.SMALL_SIZE or not largest * n < 1e3 * total < math.inf:
             return None
         if not math.isfinite(scale * total):
             return None
@@ -148,7 +148,7 @@ class PowerLikelihood(PairLikelihood):
             zero_allowed = slope == 0.0
             if not (zero_allowed and smallest >= 0.0):
                 bad = ~(values >= 0.0) if zero_allowed else ~(values > 0.0)
-                arrays.refuse_item(
+                arrays.raise_invalid_item(
                     values, bad, f"a finite number {'>=' if zero_allowed else '>'} 0"
                 )
         n = arrays.total(1.0, weights, len(values))
@@ -163,7 +163,7 @@ class PowerLikelihood(PairLikelihood):
         return n, n * shape, b, log_base
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the distribution of the next observation: a compound gamma, transformed."""
+        """Return the distribution of the next observation: a transformed compound gamma."""
         shape, scale, power, origin, two_sided = self._form()
         base = predictive.CompoundGamma(shape, *posterior)
         if two_sided:
@@ -211,7 +211,7 @@ class Exponential(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class GammaShape(PowerLikelihood):
-    """Gamma observations of known shape, rate theta.
+    """Gamma observations with known shape and rate theta.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ class GammaShape(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class Weibull(PowerLikelihood):
-    """Weibull observations of known shape: x**shape is exponential at rate theta.
+    """Weibull observations with known shape: x**shape is exponential at rate theta.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ class Weibull(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class InverseGamma(PowerLikelihood):
-    """Inverse gamma observations of known shape, scale theta: 1/x is Gamma with rate theta.
+    """Inverse gamma observations with known shape and scale theta: 1/x is Gamma with rate theta.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ class InverseGamma(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class NormalPrecision(PowerLikelihood):
-    """Normal observations of known mean, precision theta (variance 1/theta).
+    """Normal observations with known mean and precision theta (variance 1/theta).
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ class NormalPrecision(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class Laplace(PowerLikelihood):
-    """Laplace observations of known location, rate theta (scale 1/theta).
+    """Laplace observations with known location and rate theta (scale 1/theta).
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ class Rayleigh(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class Maxwell(PowerLikelihood):
-    """Maxwell observations, theta = 1/a**2: x**2 / 2 is Gamma of shape 3/2, rate theta."""
+    """Maxwell observations, theta = 1/a**2: x**2 / 2 is Gamma with shape 3/2 and rate theta."""
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         return 1.5, 0.5, 2.0, 0.0, False
@@ -327,7 +327,7 @@ class Maxwell(PowerLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class Pareto(PairLikelihood):
-    """Pareto observations of known scale (the minimum), shape theta.
+    """Pareto observations with known scale (the minimum) and shape theta.
 
     Parameters
     ----------
@@ -346,14 +346,14 @@ class Pareto(PairLikelihood):
         """Return a new, empty accumulator."""
         return ParetoSums(self.scale)
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs, f"a finite number >= {self.scale:g}")
         weights = arrays.weights(w, len(values))
         sums = arrays.blockwise(self._block_sums, values, weights)
         if sums is None:
             total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
         else:
-            total.absorb(*sums)
+            total.add_sums(*sums)
 
     def _block_sums(
         self, values: arrays.Array, weights: arrays.Array | None
@@ -363,7 +363,7 @@ class Pareto(PairLikelihood):
         arrays.check(values, values >= scale, f"a finite number >= {scale:g}")
         n = arrays.total(1.0, weights, len(values))
         with np.errstate(over="ignore", invalid="ignore"):
-            # log1p, from the faster log and the rounding error of its argument
+            # log1p, computed from the faster log and the rounding error of its argument
             excess = (values - scale) / scale
             ratio = 1.0 + excess
             logs = np.log(ratio) - ((ratio - 1.0) - excess) / ratio

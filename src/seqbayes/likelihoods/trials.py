@@ -1,4 +1,4 @@
-"""Trials that succeed or fail: the likelihoods with a Beta prior."""
+"""Trials with success or failure: likelihoods with a Beta prior."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bernoulli(PairLikelihood):
         if weights is None:
             successes = _successes(values)
             if successes is None:
-                arrays.refuse_item(values, (values != 0) & (values != 1), expected)
+                arrays.raise_invalid_item(values, (values != 0) & (values != 1), expected)
             return float(len(values)), float(successes), float(len(values) - successes), 0.0
         arrays.check(values, (values == 0) | (values == 1), expected)
         n, ones = len(values), arrays.total(values, weights, len(values))
@@ -93,7 +93,7 @@ def _successes(values: arrays.Array) -> int | None:
                 return None
             ones += found
         return ones
-    # zeros and ones set no bit above the lowest
+    # zeros and ones have no bit set above the lowest
     whole = arrays.sum_integers(values, 0)
     if whole is None:
         whole = int(values.sum()), int(np.bitwise_or.reduce(values))
@@ -143,7 +143,7 @@ class Binomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return BinomialSums(self.trials)
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         if self.trials is None:
             successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
         else:
@@ -157,13 +157,13 @@ class Binomial(PairLikelihood):
             a, log_base = arrays.counted(
                 successes, None, lambda k: log_choose(self.trials, k), _WITHIN, high=self.trials
             )
-            total.absorb(float(n), a, n * self.trials - a, log_base)
+            total.add_sums(float(n), a, n * self.trials - a, log_base)
         else:
             sums = arrays.blockwise(self._pair_sums, successes, trials, weights)
             if sums is None:
                 total.observe_arrays(*arrays.floats(n, successes, trials, weights))
             else:
-                total.absorb(*sums)
+                total.add_sums(*sums)
 
     @staticmethod
     def _check(successes: arrays.Array, trials: arrays.Array) -> None:
@@ -227,7 +227,7 @@ class NegativeBinomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(self.successes)
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs, "a whole number >= 0")
         weights = arrays.weights(w, len(values))
         r = self.successes
@@ -239,7 +239,7 @@ class NegativeBinomial(PairLikelihood):
             values, weights, lambda k: log_choose(k + r - 1.0, k), "a whole number >= 0"
         )
         n = arrays.total(1.0, weights, len(values))
-        total.absorb(n, n * r, b, log_base)
+        total.add_sums(n, n * r, b, log_base)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta negative binomial distribution."""
@@ -279,17 +279,17 @@ class Geometric(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(1.0, self.start)
 
-    def _absorb(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
+    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         expected = f"a whole number >= {self.start}"
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
         b, _ = arrays.counted(values, weights, None, expected, float(self.start))
-        if arrays.has_large(values):  # for which rounding matters
+        if arrays.has_large(values):  # rounding errors matter
             failures = values.astype(float) - self.start
             total.observe_arrays(*arrays.floats(len(values), failures, 0.0, weights))
             return
         n = arrays.total(1.0, weights, len(values))
-        total.absorb(n, n, b - n * self.start, 0.0)
+        total.add_sums(n, n, b - n * self.start, 0.0)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta-geometric distribution."""

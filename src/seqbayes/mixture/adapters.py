@@ -342,7 +342,7 @@ class FieldsAdapter(ComponentAdapter):
     def add_statistics(self, kernel: Any, state: Any, n: float) -> None:
         """Add the statistics of all fields to a product."""
         statistics = state.statistics
-        statistics.absorb(n * float(kernel.live[0]))
+        statistics.add_sums(n * float(kernel.live[0]))
         for part, (name, field, adapter) in zip(kernel.parts, self._fields(state), strict=True):
             learned = field.clone()
             adapter.add_statistics(part, learned, n)

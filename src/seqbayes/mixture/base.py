@@ -16,7 +16,7 @@ from seqbayes.mixture.background import NAME as BACKGROUND
 from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.bulk import BulkAnswers
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.rows import HEAVIEST, as_observations, as_weight
+from seqbayes.mixture.rows import MAX_WEIGHT, as_observations, as_weight
 from seqbayes.mixture.settings import STEPS, Settings, as_count
 from seqbayes.model import Model, Summary
 from seqbayes.state import State
@@ -79,7 +79,7 @@ class StreamClusterer(base.Clusterer, Model):
             If an observation or a weight is invalid.
         """
         xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs), HEAVIEST)
+        weights = arrays.weights(w, len(xs), MAX_WEIGHT)
         self.check_many(xs)
         for i, x in enumerate(as_observations(xs)):
             weight = 1.0 if weights is None else float(weights[i])

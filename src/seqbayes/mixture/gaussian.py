@@ -681,12 +681,12 @@ class Gaussian(Kernel):
         weight, mean = float(n * live[0]), live[1 : 1 + d].copy()
         if isinstance(statistics, Moments):
             log_base = -weight * float(mean[0]) if self._logarithm else 0.0
-            statistics.absorb(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
+            statistics.add_sums(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
             return
         squares = np.zeros((d, d))
         squares[np.tril_indices(d)] = n * live[1 + d :]
         squares += np.tril(squares, -1).T
-        statistics.absorb(weight, mean, np.zeros(d), squares, 0.0)
+        statistics.add_sums(weight, mean, np.zeros(d), squares, 0.0)
 
 
 @cython.cclass

@@ -282,4 +282,4 @@ class Independent(Kernel):
         """Add the live statistic, counted `n` times, to the statistics of a state."""
         d, live = self._d, np.asarray(self._live)
         scatter = np.diag(n * live[1 + d :])
-        statistics.absorb(float(n * live[0]), live[1 : 1 + d].copy(), np.zeros(d), scatter, 0.0)
+        statistics.add_sums(float(n * live[0]), live[1 : 1 + d].copy(), np.zeros(d), scatter, 0.0)

@@ -288,7 +288,7 @@ class Pair(Kernel):
     def add_to(self, statistics: Any, n: float) -> None:
         """Add the live statistic, counted `n` times, to the statistics of a state."""
         share, a, b, log_base = (n * float(v) for v in self._live)
-        statistics.absorb(share, a, b, log_base)
+        statistics.add_sums(share, a, b, log_base)
 
 
 @cython.cclass
@@ -399,7 +399,7 @@ class Labels(Kernel):
         """Add the live statistic, counted `n` times, to the statistics of a state."""
         share, *counts, log_base = (n * float(v) for v in self._live)
         labels = statistics.cells
-        statistics.absorb(dict(zip(labels, counts, strict=True)), share, log_base)
+        statistics.add_sums(dict(zip(labels, counts, strict=True)), share, log_base)
 
 
 @cython.cclass

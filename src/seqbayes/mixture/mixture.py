@@ -23,7 +23,7 @@ from seqbayes.mixture.default_prior import (
 )
 from seqbayes.mixture.em import EMModel, finite
 from seqbayes.mixture.refit import Refitter, has_constant, has_wide_priors, is_ordered
-from seqbayes.mixture.rows import HEAVIEST, as_observation, as_weight
+from seqbayes.mixture.rows import MAX_WEIGHT, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
     check_background,
@@ -356,7 +356,7 @@ class Mixture(BaseMixture):
             If an observation or a weight is invalid; the message gives the first position.
         """
         xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs), HEAVIEST)
+        weights = arrays.weights(w, len(xs), MAX_WEIGHT)
         weights = np.ones(len(xs)) if weights is None else weights
         if self._model is None:
             self._buffer.check(xs)

@@ -33,13 +33,13 @@ else:
 
     NAN = math.nan
 
-from seqbayes.statistics.reading import read_weight, refuse
+from seqbayes.statistics.reading import raise_invalid, read_weight
 
 # Largest absolute value of a number, so that squares stay finite.
 LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
 # Largest weight, so that a statistic times the total weight stays finite.
-HEAVIEST = 1e100
+MAX_WEIGHT = 1e100
 
 
 def as_observation(x: Any) -> Any:
@@ -99,7 +99,7 @@ def number(x: object) -> cython.double:
             return v
     v = real(x, "a finite number")
     if fabs(v) > _LARGEST:
-        refuse(x, "a finite number of at most 1e150 in size")
+        raise_invalid(x, "a finite number of at most 1e150 in size")
     return v
 
 
@@ -123,8 +123,8 @@ def as_weight(w: Any) -> float:
         If `w` is invalid.
     """
     v = read_weight(w)
-    if v > HEAVIEST:
-        refuse(w, "a weight of at most 1e100")
+    if v > MAX_WEIGHT:
+        raise_invalid(w, "a weight of at most 1e100")
     return v
 
 
@@ -216,7 +216,7 @@ class Number(Reader):
         if self._logarithm:
             v = real(x, "a finite number > 0")
             if v <= 0.0:
-                refuse(x, "a finite number > 0")
+                raise_invalid(x, "a finite number > 0")
             v = log(v)
         else:
             v = number(x)
@@ -309,11 +309,11 @@ class Counts(Reader):
         i: cython.Py_ssize_t = self.at
         if isinstance(x, (list, tuple, np.ndarray)):
             if len(x) != self.size - 1:
-                refuse(x, f"a mapping of counts, or {self.size - 1} counts")
+                raise_invalid(x, f"a mapping of counts, or {self.size - 1} counts")
             if not self._whole:
                 table = np.array([[number(v) for v in x]])
                 if table.min() < 0.0:
-                    refuse(x, "counts >= 0")
+                    raise_invalid(x, "counts >= 0")
                 for v in self.read_all(table, self.size)[0]:
                     row.values[i] = v
                     i += 1
@@ -385,7 +385,7 @@ class Vector(Reader):
             if isinstance(x, np.ndarray):
                 x = as_observation(x)
         if not isinstance(x, (list, tuple)) or len(x) != self.size:
-            refuse(x, f"{self.size} numbers")
+            raise_invalid(x, f"{self.size} numbers")
         for i in range(self.size):
             if x[i] is None:
                 row.values[at + i] = NAN
@@ -393,7 +393,7 @@ class Vector(Reader):
             else:
                 row.values[at + i] = number(x[i])
         if missing == self.size:
-            refuse(x, "at least one value")
+            raise_invalid(x, "at least one value")
         return 0
 
     def ignore_unknown(self, ignore: bool) -> None:
@@ -423,7 +423,9 @@ class Vector(Reader):
         name: object = None
         places: dict[Any, int] = self._places
         if not places:
-            refuse(x, f"{self.size} numbers (name the features of a likelihood to use mappings)")
+            raise_invalid(
+                x, f"{self.size} numbers (name the features of a likelihood to use mappings)"
+            )
         for i in range(self.size):
             row.values[at + i] = NAN
         try:
@@ -444,7 +446,7 @@ class Vector(Reader):
             known = ", ".join(map(repr, places))
             raise ObservationError(f"unknown feature {name!r}: expected {known}")
         if count == 0 and not self._lenient:
-            refuse(x, "a value of at least one feature")
+            raise_invalid(x, "a value of at least one feature")
         return 0
 
 
@@ -467,7 +469,7 @@ class Fields(Reader):
             x = as_observation(x)
         if not isinstance(x, (dict, Mapping)):
             if not isinstance(x, (list, tuple)) or len(x) != len(self.parts):
-                refuse(x, f"a mapping of features, or {len(self.parts)} values")
+                raise_invalid(x, f"a mapping of features, or {len(self.parts)} values")
             x = {name: v for name, v in zip(self.parts, x, strict=True) if v is not None}
         given: Any = x
         for name, part in self.parts.items():
@@ -480,7 +482,7 @@ class Fields(Reader):
                 part.skip(row)
         if len(given) == 0 or not given.keys() <= self.parts.keys():
             known = ", ".join(map(repr, self.parts))
-            refuse(x, f"a mapping with features among {known}")
+            raise_invalid(x, f"a mapping with features among {known}")
         return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:

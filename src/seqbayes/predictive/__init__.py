@@ -1,4 +1,4 @@
-"""Predictive distributions: observations averaged over a belief about their parameter."""
+"""Predictive distributions: distributions of observations, averaged over the parameter."""
 
 from seqbayes.distributions import Normal, StudentT
 from seqbayes.predictive.base import DiscreteDistribution

@@ -13,7 +13,7 @@ from seqbayes.numerics.special import Real, normal_quantile
 
 
 class DiscreteDistribution(Distribution):
-    """A distribution on whole numbers: `pmf` and `logpmf` take the place of `pdf` and `logpdf`."""
+    """A distribution on whole numbers, with `pmf` and `logpmf` instead of `pdf` and `logpdf`."""
 
     discrete: ClassVar[bool] = True
     convex: bool = False  # whether the pmf is largest at both ends of a finite support
@@ -23,7 +23,7 @@ class DiscreteDistribution(Distribution):
         raise NotImplementedError
 
     def inner_point(self) -> Real:
-        """Return any point inside the support."""
+        """Return an arbitrary point inside the support."""
         return self.support[0]
 
     def pdf(self, x: Real) -> Real:

@@ -1,4 +1,4 @@
-"""Predictive distributions of positive numbers, and of transformed and signed ones."""
+"""Predictive distributions of positive numbers, and of their transformations."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from seqbayes.predictive.transforms import Power, Transform
 
 
 class CompoundGamma(Distribution):
-    """Gamma(k, rate) variable whose rate is Gamma(alpha, beta).
+    """Gamma(k, rate) variable with a Gamma(alpha, beta) distributed rate.
 
-    It is beta times the odds of a Beta(k, alpha) variable; with k = 1 it is the Lomax distribution
-    of shape alpha and scale beta.
+    It is beta times the odds of a Beta(k, alpha) variable; with k = 1, it is the Lomax distribution
+    with shape alpha and scale beta.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class CompoundGamma(Distribution):
 
     def _log_density(self, x: Real) -> Real:
         p, q = self._shares(x)
-        # In units of beta + x, which may overflow.
+        # in units of beta + x, which could overflow
         difference = product_difference(self.k, self.beta, self.alpha, x) / (self.beta + x)
         return log_beta_term(self.k, self.alpha, p, q, difference) - logarithm(x)
 
@@ -100,7 +100,7 @@ class CompoundGamma(Distribution):
 
     @property
     def mode(self) -> Real:
-        """Where the density is largest: 0 for k up to 1."""
+        """The mode: 0 for k up to 1."""
         return self.tilted_mode(0.0)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
@@ -128,7 +128,7 @@ class CompoundGamma(Distribution):
         )
 
     def tilted_mode_exponential(self) -> Real:
-        """Where density * exp(-x) is largest: a root of a quadratic."""
+        """The point at which density * exp(-x) has its maximum: the root of a quadratic."""
         up = self.beta * choose(self.k > 1.0, self.k - 1.0, 0.0)
         half = 0.5 * (self.beta + self.alpha + 1.0)
         root = half * half + up
@@ -178,7 +178,7 @@ class Transformed(Distribution):
         self.support = (ends[0], ends[1]) if transform.increasing else (ends[1], ends[0])
 
     def inner_point(self) -> Real:
-        """Return any point inside the support."""
+        """Return an arbitrary point inside the support."""
         return self.transform.forward(self.base.inner_point())
 
     def _log_density(self, x: Real) -> Real:
@@ -235,7 +235,9 @@ class Transformed(Distribution):
     def elements(self) -> list[Any]:
         """Return the distributions of the elements of arrays, in row-major order."""
         if is_array(*vars(self.transform).values()):
-            raise NotImplementedError("a transform of arrays has no elementwise intervals")
+            raise NotImplementedError(
+                "elementwise intervals of a transform of arrays are not supported"
+            )
         return [Transformed(element, self.transform) for element in self.base.elements()]
 
     def __repr__(self) -> str:
@@ -243,7 +245,7 @@ class Transformed(Distribution):
 
 
 class Symmetric(Distribution):
-    """A variable on either side of a centre with equal probability, at distance (scale y)**power.
+    """A variable at distance (scale y)**power from a centre, symmetric about the centre.
 
     Parameters
     ----------
@@ -268,7 +270,7 @@ class Symmetric(Distribution):
         self.scalar = base.scalar
 
     def inner_point(self) -> Real:
-        """Return any point inside the support."""
+        """Return an arbitrary point inside the support."""
         return self.centre + 1.0
 
     def _log_density(self, x: Real) -> Real:
@@ -306,7 +308,7 @@ class Symmetric(Distribution):
 
     @property
     def mode(self) -> Real:
-        """The centre, if the distance is most probable there; None if there is one on each side."""
+        """The centre if the density has its maximum there; None if there is a mode on each side."""
         return or_none(self.distance.mode == 0.0, self.centre)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Predictive distributions of counts: (beta-)Bernoulli, -binomial and negative binomials."""
+"""Predictive distributions of counts: Bernoulli, beta-binomial and (beta) negative binomial."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqbayes.numerics.special import (
 )
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.predictive.mixed import (
-    SUMMED,
+    MAX_SUMMED_TERMS,
     beta_binomial_cdf,
     beta_negative_binomial_cdf,
     beta_negative_binomial_sf,
@@ -36,7 +36,7 @@ class Bernoulli(DiscreteDistribution):
     ----------
     p : float or array
     q : float or array, optional
-        1 - p, if it is known better than by subtraction.
+        1 - p, if it is known more accurately than the subtraction gives.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Bernoulli(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """The more probable outcome; 0 of two equally likely ones."""
+        """The more probable outcome; 0 if both are equally probable."""
         if self.scalar:
             return int(self.p_one > self.p_zero)
         return np.where(self.p_one > self.p_zero, 1, 0)
@@ -110,7 +110,7 @@ class Bernoulli(DiscreteDistribution):
 
 
 class BetaBinomial(DiscreteDistribution):
-    """Successes in `trials` trials whose probability is Beta(alpha, beta).
+    """Successes in `trials` trials, with a Beta(alpha, beta) distributed success probability.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class BetaBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are sums of up to 2000 probabilities, or else an integral (`beta_less`; about 0.5 ms).
+    Tails are sums of up to 2000 probabilities, otherwise an integral (`beta_less`; about 0.5 ms).
 
     Examples
     --------
@@ -142,8 +142,8 @@ class BetaBinomial(DiscreteDistribution):
 
     @cached_property
     def _tails(self) -> tuple[Array, Array] | None:
-        """P(X <= x) and P(X > x) of all x, where they are few."""
-        if not self.scalar or self.trials > SUMMED:
+        """P(X <= x) and P(X > x) for all x; None if there are too many."""
+        if not self.scalar or self.trials > MAX_SUMMED_TERMS:
             return None
         masses = exponential(self._log_mass(np.arange(self.trials + 1.0)))
         above = np.cumsum(masses[:0:-1])[::-1]
@@ -184,7 +184,7 @@ class BetaBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Most probable number, the smallest of several; None if all are, or both ends."""
+        """The mode (the smallest of several); None if the distribution is uniform or U-shaped."""
         if not self.scalar:
             return _modes(self)
         a, b, trials = self.alpha, self.beta, self.trials
@@ -196,9 +196,9 @@ class BetaBinomial(DiscreteDistribution):
             return 0
         if b <= 1.0:
             return int(trials)
-        # pmf(k + 1) > pmf(k) up to here
-        edge = ((trials + 1.0) * (a - 1.0)) / ((a - 1.0) + (b - 1.0)) - 1.0
-        return max(0, math.ceil(edge))
+        # pmf(k + 1) > pmf(k) below this bound
+        bound = ((trials + 1.0) * (a - 1.0)) / ((a - 1.0) + (b - 1.0)) - 1.0
+        return max(0, math.ceil(bound))
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
@@ -208,14 +208,15 @@ class BetaBinomial(DiscreteDistribution):
 
 
 class BetaNegativeBinomial(DiscreteDistribution):
-    """Failures before r successes whose probability is Beta(alpha, beta), counted from `start`.
+    """Failures before r successes, with a Beta(alpha, beta) distributed success probability.
 
-    With r = 1 this is the predictive of geometric waiting times.
+    Values start at `start`. With r = 1, this is the predictive distribution of geometric waiting
+    times.
 
     Parameters
     ----------
     r : float or array
-        > 0; not only whole numbers.
+        > 0; need not be a whole number.
     alpha, beta : float or array
         > 0.
     start : int
@@ -223,9 +224,9 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are closed forms for r = 1, sums of up to 2000 probabilities, or else an integral
-    (`beta_less`; about 0.5 ms). The tail is heavy: P(X > x) falls like x**-alpha. Draws saturate
-    at 2**62.
+    Tails are closed forms for r = 1, sums of up to 2000 probabilities, otherwise an integral
+    (`beta_less`; about 0.5 ms). The tail is heavy: P(X > x) decreases like x**-alpha. Draws
+    saturate at 2**62.
 
     Examples
     --------
@@ -248,13 +249,13 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     def _cdf(self, x: Real) -> Real:
         k = x - self.start
-        if self.scalar and is_array(k) and np.max(k) <= SUMMED:
+        if self.scalar and is_array(k) and np.max(k) <= MAX_SUMMED_TERMS:
             return _pick(self._table(np.max(k))[0], k)
         return _elementwise(beta_negative_binomial_cdf, k, self.r, self.alpha, self.beta)
 
     def _sf(self, x: Real) -> Real:
         k = x - self.start
-        if self.scalar and is_array(k) and np.max(k) <= SUMMED:
+        if self.scalar and is_array(k) and np.max(k) <= MAX_SUMMED_TERMS:
             return _pick(self._table(np.max(k))[1], k)
         return _elementwise(beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
 
@@ -284,18 +285,18 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Most probable number, the smallest of several."""
+        """The mode; the smallest one if there are several."""
         if not self.scalar:
             return _modes(self)
         # pmf(k + 1) > pmf(k) while (r + k) (beta + k) > (k + 1) (alpha + beta + r + k)
-        edge = ((self.r - 1.0) * (self.beta - 1.0) - (self.alpha + 1.0)) / (self.alpha + 1.0)
-        return self.start + max(0, math.ceil(edge))
+        bound = ((self.r - 1.0) * (self.beta - 1.0) - (self.alpha + 1.0)) / (self.alpha + 1.0)
+        return self.start + max(0, math.ceil(bound))
 
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
         if self.alpha > 4.0:
             return super()._guess(q, sign)
         upper = 1.0 - q if sign > 0.0 else q
-        # X is about r times the odds of failure, of heavy upper tail.
+        # X is about r times the odds of failure, which have a heavy upper tail.
         odds = tails.beta_odds_isf(self.beta, self.alpha, min(upper, 0.5))
         guess = min(self.start + self.r * odds, 1e300)
         return guess, 0.1 * (1.0 + guess)
@@ -310,7 +311,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
 
 class NegativeBinomial(DiscreteDistribution):
-    """Poisson counts over an exposure, whose rate is Gamma(shape, rate).
+    """A Poisson count over an exposure, with a Gamma(shape, rate) distributed rate.
 
     Parameters
     ----------
@@ -371,7 +372,7 @@ class NegativeBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """Most probable number, the smallest of several."""
+        """The mode; the smallest one if there are several."""
         if not self.scalar:
             return _modes(self)
         return max(0, math.ceil((self.shape - 1.0) * (self.exposure / self.rate) - 1.0))
@@ -383,7 +384,7 @@ class NegativeBinomial(DiscreteDistribution):
 
 
 def _pick(table: Array, x: Real) -> Real:
-    """Items of a table at whole numbers given as floats."""
+    """Return the items of a table at indices given as floats."""
     if is_array(x):
         return table[x.astype(np.intp)]
     return float(table[int(x)])
@@ -402,7 +403,7 @@ def _modes(distribution: DiscreteDistribution) -> Array:
 
 
 def _poisson(rng: np.random.Generator, mean: Any) -> Any:
-    """Poisson draws; normal draws for means above 1e15, where the difference is not visible."""
+    """Poisson draws; normal draws for means above 1e15, where the difference is negligible."""
     huge = mean > 1e15
     draws = rng.poisson(np.where(huge, 0.0, mean))
     if not np.any(huge):

@@ -64,7 +64,7 @@ class Categorical(_Labelled):
     probabilities : dict
         Label to probability.
     unseen : float
-        Probability of all labels that are not listed, together; `pmf` of any one of them.
+        Total probability of all labels that are not listed; also the `pmf` of each of them.
 
     Examples
     --------
@@ -93,11 +93,11 @@ class Categorical(_Labelled):
 
     @property
     def mode(self) -> Any:
-        """The most probable label, the first of equal ones; None without labels."""
+        """The most probable label; the first one of several; None if there are no labels."""
         return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
     def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
-        """Draw labels; None stands for one that is not listed.
+        """Draw labels; None represents a label that is not listed.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Categorical(_Labelled):
 
 
 class DirichletMultinomial(_Labelled):
-    """Counts of labels in `trials` draws whose probabilities are Dirichlet(alpha).
+    """Counts of labels in `trials` draws, with Dirichlet(alpha) distributed probabilities.
 
     Parameters
     ----------
@@ -180,10 +180,10 @@ class DirichletMultinomial(_Labelled):
 
     @property
     def mode(self) -> dict[Hashable, int] | None:
-        """The most probable counts, found by adding one draw after another; None if alpha < 1.
+        """The most probable counts; None if a weight is below 1.
 
-        Each draw is added where it increases the probability most, which is optimal for weights of
-        at least 1, because the terms of a label are then log-concave.
+        Draws are added one by one to the label where they increase the probability most. This is
+        optimal for weights of at least 1, because the terms of a label are then log-concave.
         """
         if any(a < 1.0 for a in self.alpha.values()) or all(a == 1.0 for a in self.alpha.values()):
             return None
@@ -213,9 +213,9 @@ class DirichletMultinomial(_Labelled):
 
 
 def _largest_terms(trials: int, alpha: Any) -> list[int]:
-    """Split `trials` so that the product of Gamma(alpha + n) / n! is largest."""
+    """Split `trials` into counts n that maximise the product of Gamma(alpha + n) / n!."""
     excess = alpha - 1.0
-    # One draw more multiplies by (alpha + n) / (n + 1): equal terms are at n + 1 = trials' share.
+    # One more draw multiplies the product by (alpha + n) / (n + 1).
     n = np.floor(trials * excess / excess.sum())
     n = np.maximum(n - 1.0, 0.0)
     while n.sum() < trials:

@@ -1,4 +1,4 @@
-"""The joint predictive distribution of named fields that are independent of each other."""
+"""The joint predictive distribution of independent named fields."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from seqbayes.tables import by_field
 
 
 class Product(Distribution):
-    """One value of every field, each from a separate distribution.
+    """Independent values of named fields, each with its distribution.
 
-    A mapping may omit fields: `p` and `logp` are then those of the given fields.
+    A mapping may omit fields; `p` and `logp` are then computed from the given fields.
 
     Parameters
     ----------
@@ -43,17 +43,17 @@ class Product(Distribution):
 
     @property
     def mean(self) -> dict[Any, Any]:
-        """Mean of every field; None of labels, which have none."""
+        """Mean of each field; None if the values of a field are labels."""
         return self._each("mean")
 
     @property
     def var(self) -> dict[Any, Any]:
-        """Variance of every field; None of labels, which have none."""
+        """Variance of each field; None if the values of a field are labels."""
         return self._each("var")
 
     @property
     def std(self) -> dict[Any, Any]:
-        """Standard deviation of every field; None of labels, which have none."""
+        """Standard deviation of each field; None if the values of a field are labels."""
         return self._each("std")
 
     def _each(self, name: str) -> dict[Any, Any]:
@@ -64,16 +64,16 @@ class Product(Distribution):
 
     @property
     def mode(self) -> dict[Any, Any]:
-        """The most probable value of every field."""
+        """The most probable value of each field."""
         return {name: distribution.mode for name, distribution in self.fields.items()}
 
     def marginal(self, names: Any) -> Any:
-        """Return the distribution of one field by its name, or of a list of fields together.
+        """Return the distribution of one field, or the joint distribution of a list of fields.
 
         Raises
         ------
         ObservationError
-            If there is no such field.
+            If a field does not exist.
         """
         wanted = names if isinstance(names, list) else [names]
         for name in wanted:
@@ -96,26 +96,26 @@ class Product(Distribution):
         return columns if size is None else rows(columns)
 
     def _per_field(self, what: str) -> NoReturn:
-        raise NotImplementedError(f"several fields have no {what} together: use marginal(name)")
+        raise NotImplementedError(f"several fields have no joint {what}: use marginal(name)")
 
     def cdf(self, x: Any) -> Any:
-        """Raise an error: it is defined for each field."""
+        """Raise an error: it is defined only for single fields."""
         self._per_field("cdf")
 
     def sf(self, x: Any) -> Any:
-        """Raise an error: it is defined for each field."""
+        """Raise an error: it is defined only for single fields."""
         self._per_field("sf")
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: it is defined for each field."""
+        """Raise an error: it is defined only for single fields."""
         self._per_field("ppf")
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: it is defined for each field."""
+        """Raise an error: it is defined only for single fields."""
         self._per_field("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Raise an error: it is defined for each field."""
+        """Raise an error: it is defined only for single fields."""
         self._per_field("interval")
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class Product(Distribution):
 
 
 def rows(columns: Mapping[Any, Any]) -> list[dict[Any, Any]]:
-    """Return columns by name as mappings, one per row, of plain Python values."""
+    """Convert columns by name to one mapping per row, with plain Python values."""
     plain = (
         column.tolist() if isinstance(column, np.ndarray) and column.ndim == 1 else column
         for column in columns.values()

@@ -1,4 +1,4 @@
-"""Strictly monotone functions x of a variable y, with the moments and modes of x."""
+"""Strictly monotone transformations of a variable y to x, with the moments and modes of x."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Transform(Protocol):
 
     @property
     def increasing(self) -> bool:
-        """Whether x grows with y."""
+        """Whether x increases with y."""
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""
 
     def inverse(self, x: Real) -> Real:
-        """Return the transformed value y of x."""
+        """Return y for x."""
 
     def log_derivative(self, x: Real) -> Real:
         """Return log |dy / dx| at x."""
@@ -43,8 +43,8 @@ class Transform(Protocol):
 class Power:
     """x = (scale y)**exponent of y > 0.
 
-    The Weibull distribution has exponent 1 / shape, the inverse gamma exponent -1,
-    Rayleigh's and Maxwell's exponent 1/2 and scale 2.
+    The Weibull distribution has exponent 1 / shape, the inverse gamma distribution exponent -1, and
+    the Rayleigh and Maxwell distributions exponent 1/2 and scale 2.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Power:
 
     @property
     def increasing(self) -> bool:
-        """Whether x grows with y."""
+        """Whether x increases with y."""
         return self.exponent > 0.0
 
     def forward(self, y: Real) -> Real:
@@ -73,7 +73,7 @@ class Power:
         return _power(self.scale * y, self.exponent)
 
     def inverse(self, x: Real) -> Real:
-        """Return the transformed value y of x."""
+        """Return y for x."""
         return _power(x, 1.0 / self.exponent) / self.scale
 
     def log_derivative(self, x: Real) -> Real:
@@ -106,8 +106,8 @@ class Power:
 class Exponential:
     """x = scale exp(y).
 
-    Pareto's distribution has an exponential y, the log-normal and log-t have a y on the whole
-    line.
+    Pareto's distribution has an exponential y, the log-normal and log-t distributions have a real
+    y.
 
     Parameters
     ----------
@@ -130,9 +130,9 @@ class Exponential:
         return self.scale * exponential(y)
 
     def inverse(self, x: Real) -> Real:
-        """Return the transformed value y of x."""
+        """Return y for x."""
         ratio = x / self.scale
-        # The logarithm of 1 + d keeps the digits of d = x / scale - 1.
+        # log1p(d) is accurate for small d = x / scale - 1.
         if is_array(ratio):
             near = np.abs(ratio - 1.0) < 0.5
             with np.errstate(all="ignore"):
@@ -146,7 +146,7 @@ class Exponential:
         return -logarithm(x)
 
     def log_density_at_ends(self, base: Any) -> tuple[Real, Real]:
-        """Return the log density of x where y is least, and at infinity."""
+        """Return the log density of x at the minimum of y, and at infinity."""
         low = base.support[0]
         if low > -math.inf:
             return base.logpdf(low) - low - logarithm(self.scale), -math.inf

@@ -1,4 +1,4 @@
-"""Mixtures with the interface of scikit-learn; the extra `sklearn` installs what they need."""
+"""Mixtures with the interface of scikit-learn; they need the extra `sklearn`."""
 
 from typing import TYPE_CHECKING, Any
 

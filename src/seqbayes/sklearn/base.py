@@ -23,7 +23,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
     Attributes
     ----------
     mixture_ : Mixture
-        The mixture that was learned.
+        The learned mixture.
     n_features_in_ : int
         Number of features.
     weights_ : array (n_components,)
@@ -49,11 +49,11 @@ class SequentialMixture(DensityMixin, BaseEstimator):
     _options: tuple[str, ...] = ()
 
     def _components(self, X: Array) -> Any:
-        """Return the components of a new mixture: their priors, or their number."""
+        """Return the components of a new mixture: their priors or their number."""
         raise NotImplementedError
 
     def _prepare(self, X: Array) -> Array:
-        """Return a table in the form that the components learn."""
+        """Convert a table to the observations of the components."""
         return X
 
     def _covariance(self) -> str:
@@ -81,7 +81,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         )
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a table by EM, from a new start; discard everything learned before.
+        """Fit the mixture to a table by EM, from a new start; discard everything learned before.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the rows of a table in order, in addition to the rows learned before.
 
-        Until `buffer` rows have been learned, answers are those of a fit to these rows.
+        Until `buffer` rows have been learned, predictions come from a fit to these rows.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the table or a weight is invalid. Nothing is learned then.
+            If the table or a weight is invalid. In this case, nothing is learned.
         """
         first = not hasattr(self, "mixture_")
         X = self._read(X, reset=first)
@@ -144,13 +144,13 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         """Learn from a table, and return the most probable component of every row."""
         return self.fit(X, y).predict(X)
 
-    def _ask(self, X: Any) -> tuple[Mixture, Array]:
+    def _predict_with(self, X: Any) -> tuple[Mixture, Array]:
         check_is_fitted(self, "mixture_")
         return self.mixture_, self._read(X)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every component (n, n_components) for every row."""
-        mixture, X = self._ask(X)
+        mixture, X = self._predict_with(X)
         return mixture.predict_proba_many(X)
 
     def predict(self, X: Any) -> Array:
@@ -160,7 +160,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
 
     def score_samples(self, X: Any) -> Array:
         """Return the log density of every row."""
-        mixture, X = self._ask(X)
+        mixture, X = self._predict_with(X)
         return mixture.log_density_many(X)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -168,12 +168,12 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         return float(self.score_samples(X).mean())
 
     def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion of a table; the lower the better."""
+        """Return the Bayesian information criterion of a table; lower is better."""
         logs = self.score_samples(X)
         return float(self._n_parameters() * np.log(len(logs)) - 2.0 * logs.sum())
 
     def aic(self, X: Any) -> float:
-        """Return Akaike's information criterion of a table; the lower the better."""
+        """Return Akaike's information criterion of a table; lower is better."""
         return float(2.0 * (self._n_parameters() - self.score_samples(X).sum()))
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Array]:
@@ -205,10 +205,10 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         return np.array([[each[j] for j in features] for each in parameters])
 
     def _learned(self) -> Mixture:
-        """Return the mixture; an AttributeError, as sklearn expects, before it exists."""
-        mixture: Mixture = self.__dict__.get("mixture_") or _refuse(self)
+        """Return the mixture; raise AttributeError if it is not fitted, as scikit-learn expects."""
+        mixture: Mixture = self.__dict__.get("mixture_") or _raise_not_fitted(self)
         return mixture
 
 
-def _refuse(estimator: Any) -> Any:
+def _raise_not_fitted(estimator: Any) -> Any:
     raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")

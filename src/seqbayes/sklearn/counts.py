@@ -19,10 +19,10 @@ from seqbayes.statistics import PairSums, as_real
 
 
 class _CountSums(PairSums):
-    """Sums of numbers >= 0, which need not be whole, and of their number."""
+    """Sums of numbers >= 0, which need not be whole, and the number of terms."""
 
     def terms(self, x: Any) -> tuple[float, float, float]:
-        """Return a number, 1, and the log base measure of a count, continued to real numbers."""
+        """Return the number, 1, and the log base measure of a count, extended to real numbers."""
         value = as_real(x, "a number >= 0")
         if value < 0.0:
             raise ObservationError(f"expected a number >= 0, got {x!r}")
@@ -46,16 +46,16 @@ class _Bags(likelihoods.Multinomial):
 
 
 class _Discrete(SequentialMixture):
-    """A mixture of features whose priors are worth `alpha` observations.
+    """Base class of mixtures of features with priors worth `alpha` observations.
 
     Parameters
     ----------
     n_components
         Number of components.
     alpha
-        Additive smoothing: how many observations the prior of a feature adds.
+        Additive smoothing: the number of observations that the prior of a feature adds.
     tol, max_iter, n_init, random_state, buffer, step
-        As of `SequentialGaussianMixture`.
+        See `SequentialGaussianMixture`.
     """
 
     def __init__(
@@ -95,11 +95,11 @@ class SequentialBernoulliMixture(_Discrete):
     n_components
         Number of components.
     alpha
-        Additive smoothing: how many zeros and how many ones the prior of a feature adds.
+        Additive smoothing: the number of zeros and of ones that the prior of a feature adds.
     binarize
-        Values above it are ones, others zeros; with None the table has only zeros and ones.
+        Threshold: larger values are ones, others zeros. None if the table has only zeros and ones.
     tol, max_iter, n_init, random_state, buffer, step
-        As of `SequentialGaussianMixture`.
+        See `SequentialGaussianMixture`.
 
     Examples
     --------
@@ -144,7 +144,7 @@ class SequentialBernoulliMixture(_Discrete):
 
 
 class _NonNegative(_Discrete):
-    """A mixture of tables of counts."""
+    """Base class of mixtures of counts."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -167,9 +167,10 @@ class SequentialPoissonMixture(_NonNegative):
     n_components
         Number of components.
     alpha
-        Additive smoothing: how many observations with the overall mean the prior of a feature adds.
+        Additive smoothing: the number of observations with the overall mean that the prior of a
+        feature adds.
     tol, max_iter, n_init, random_state, buffer, step
-        As of `SequentialGaussianMixture`.
+        See `SequentialGaussianMixture`.
 
     Examples
     --------
@@ -198,12 +199,12 @@ class SequentialMultinomialMixture(_NonNegative):
     alpha
         Additive smoothing: the count that the prior adds to every feature.
     tol, max_iter, n_init, random_state, buffer, step
-        As of `SequentialGaussianMixture`.
+        See `SequentialGaussianMixture`.
 
     Notes
     -----
-    `means_` has the shares of the features. `sample` draws rows with the mean sum of the rows of
-    the first table.
+    `means_` contains the shares of the features. `sample` draws rows with the mean row sum of the
+    first table.
 
     Examples
     --------

@@ -12,8 +12,9 @@ from seqbayes.sklearn.base import Array, SequentialMixture
 class SequentialGaussianMixture(SequentialMixture):
     """A Gaussian mixture that is fitted to a table, learned in batches, or both.
 
-    It has the parameters and answers of scikit-learn's `GaussianMixture`, and `partial_fit`. A
-    missing value, NaN, is integrated out. Priors at the scale of the data keep covariances regular.
+    It has the parameters and methods of scikit-learn's `GaussianMixture`, and `partial_fit`.
+    Missing values (NaN) are marginalised out. Priors at the scale of the data keep covariances
+    nonsingular.
 
     Parameters
     ----------
@@ -24,15 +25,16 @@ class SequentialGaussianMixture(SequentialMixture):
     tol
         Stop when the log posterior changes by less than this per row.
     max_iter
-        The largest number of iterations of `fit`.
+        Maximum number of iterations of `fit`.
     n_init
         Number of starts of `fit`.
     random_state
         Seed, generator or None.
     buffer
-        How many rows `partial_fit` collects for its start; by default 400 per component.
+        Number of rows that `partial_fit` collects before the first fit; by default 400 per
+        component.
     step
-        Step size of `partial_fit`, as of `Mixture`. A number is a constant step, for streams that
+        Step size of `partial_fit`; see `Mixture`. A number is a constant step, for streams with
         drift.
 
     Examples
@@ -94,10 +96,10 @@ class SequentialGaussianMixture(SequentialMixture):
 
     @property
     def covariances_(self) -> Array:
-        """Covariances of the components, in the shape that scikit-learn gives them.
+        """Covariances of the components, with the same shape as in scikit-learn.
 
-        The shape is (n_components, d, d) of "full" covariances, (d, d) of "tied" ones,
-        (n_components, d) of "diag" ones and (n_components,) of "spherical" ones.
+        The shape is (n_components, d, d) for "full", (d, d) for "tied", (n_components, d) for
+        "diag" and (n_components,) for "spherical" covariances.
         """
         found: Array = np.array([each.covariance for each in self._learned().parameters or ()])
         if self.covariance_type == "tied":

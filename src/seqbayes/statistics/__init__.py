@@ -1,9 +1,9 @@
 """Sums of sufficient statistics, compiled.
 
-The source is plain Python that Cython compiles; uncompiled it works too, but slower. An accumulator
-reads one observation (checks it against the support, takes its sufficient statistic and log base
-measure), and adds, removes, merges and scales. Sums are exact, so that what leaves a window leaves
-no trace, and merges and long streams keep all digits.
+The source is plain Python that Cython compiles; it also runs uncompiled, but slower. An accumulator
+reads one observation (checks that it is in the support, and computes its sufficient statistic and
+log base measure). It can add, remove, merge and scale. Sums are exact, so removed observations
+leave no rounding error, and merges and long streams are fully accurate.
 """
 
 from seqbayes.statistics.base import Learner, PythonStatistics, Statistics
@@ -17,8 +17,8 @@ from seqbayes.statistics.reading import (
     as_real,
     is_missing,
     plain_label,
+    raise_invalid,
     read_weight,
-    refuse,
 )
 from seqbayes.statistics.scan import count_ones, scan, scan_floats
 from seqbayes.statistics.scatter import Scatter
@@ -51,8 +51,8 @@ __all__ = [
     "is_missing",
     "log_choose",
     "plain_label",
+    "raise_invalid",
     "read_weight",
-    "refuse",
     "scan",
     "scan_floats",
 ]

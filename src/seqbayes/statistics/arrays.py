@@ -1,4 +1,4 @@
-"""Bulk input: arrays of observations and weights, checked as a whole before anything is learned."""
+"""Bulk input: arrays of observations and weights, validated completely before learning."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ from seqbayes.statistics.sums import Sum
 Array = npt.NDArray[Any]
 
 BLOCK = 1 << 16
-"""Observations that are summed up at a time where that makes temporary arrays."""
+"""Number of observations per block, if summing them needs temporary arrays."""
 
-FEW = 1 << 10
-"""Up to this number, exact sums take no longer than sums of arrays."""
+SMALL_SIZE = 1 << 10
+"""Up to this number of observations, exact sums are as fast as sums of arrays."""
 
 
-def refuse_item(xs: Array, bad: Array, expected: str) -> NoReturn:
+def raise_invalid_item(xs: Array, bad: Array, expected: str) -> NoReturn:
     """Raise an `ObservationError` that names the first of `xs` where `bad` is true."""
     i = int(np.argmax(bad))
     raise ObservationError(f"expected {expected}, got {xs[i].item()!r} at position {i}")
 
 
 def items(xs: Iterable[Any]) -> Array | list[Any]:
-    """Return many observations as an array if they are one, and as a list if not.
+    """Return many observations as an array if they are an array, otherwise as a list.
 
     Raises
     ------
     ObservationError
-        If they cannot be iterated over, or some are masked.
+        If the observations are not iterable, or some are masked.
     """
     if not isinstance(xs, np.ndarray) and hasattr(xs, "__array__"):
         xs = np.asarray(xs)
     if isinstance(xs, np.ndarray):
         if hasattr(xs, "mask") and np.any(xs.mask):
-            raise ObservationError(f"expected observations, some are masked: {reprlib.repr(xs)}")
+            raise ObservationError(
+                f"expected observations that are not masked, got {reprlib.repr(xs)}"
+            )
         if xs.ndim == 0:
             raise ObservationError(f"expected many observations, got {xs!r}")
         return xs
@@ -56,12 +58,12 @@ def items(xs: Iterable[Any]) -> Array | list[Any]:
 
 
 def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
-    """Return observations as a one-dimensional numeric array; NaN and infinity pass.
+    """Return observations as a one-dimensional numeric array; NaN and infinity are accepted.
 
     Raises
     ------
     ObservationError
-        If an item is no real number or the shape is wrong.
+        If an item is not a real number, or the shape is wrong.
     """
     if isinstance(xs, (str, bytes)):
         raise ObservationError(f"expected {expected}, got {reprlib.repr(xs)}, which is text")
@@ -80,7 +82,7 @@ def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
 
 
 def _numeric(listed: Array | list[Any]) -> Array | None:
-    """Return an array of integers or 64-bit floats, None if items differ in type, shape or size."""
+    """Return an array of integers or 64-bit floats; None if items differ in type, shape or size."""
     try:
         array = np.asarray(listed)
     except (TypeError, ValueError, OverflowError):
@@ -98,13 +100,13 @@ def _real_item(item: Any, i: int, expected: str) -> float:
 
 
 def pairs(xs: Iterable[Any], expected: str) -> tuple[Array, Array]:
-    """Return observations that are pairs as two arrays."""
+    """Return pairs of numbers as two arrays."""
     listed = items(xs)
     if len(listed) == 0:
         return np.zeros(0), np.zeros(0)
     array = _numeric(listed)
     if array is not None and array.ndim == 2 and array.shape[1] == 2:
-        array = array.astype(float, copy=False)  # differences of narrow integers overflow
+        array = array.astype(float, copy=False)  # differences of narrow integers would overflow
         return array[:, 0], array[:, 1]
     values = np.empty((len(listed), 2))
     for i, pair in enumerate(listed):
@@ -118,13 +120,13 @@ def _length(pair: Any) -> int:
     return 0 if isinstance(pair, np.ndarray) and pair.ndim == 0 else len(pair)
 
 
-def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
+def weights(w: Any, n: int, maximum: float = np.inf) -> Array | None:
     """Return weights as an array of length `n`, or None if all are 1.
 
     Raises
     ------
     ObservationError
-        If a weight is negative, not finite or above `most`, or there are not `n` of them.
+        If a weight is negative, not finite or above `maximum`, or the number of weights is not `n`.
     """
     if w is None:
         return None
@@ -137,8 +139,8 @@ def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
         raise ObservationError(f"expected {n} weights, got {len(array)}")
     if n and not (array.min() >= 0.0 and array.max() < np.inf):
         check(array, (array >= 0.0) & (array < np.inf), "a finite weight >= 0")
-    if n and array.max() > most:
-        check(array, array <= most, f"a weight of at most {most:g}")
+    if n and array.max() > maximum:
+        check(array, array <= maximum, f"a weight of at most {maximum:g}")
     with np.errstate(over="ignore"):
         if not math.isfinite(array.sum()):
             raise ObservationError("the weights are too large: their sum overflows")
@@ -146,9 +148,9 @@ def weights(w: Any, n: int, most: float = np.inf) -> Array | None:
 
 
 def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
-    """Iterate over columns of one length, about `BLOCK` rows at a time; None stays None."""
+    """Iterate over columns of equal length in blocks of about `BLOCK` rows; None stays None."""
     n = next(len(column) for column in columns if column is not None)
-    starts = [*range(0, max(n - FEW, 1), BLOCK), n]  # the last one is not much shorter
+    starts = [*range(0, max(n - SMALL_SIZE, 1), BLOCK), n]  # avoids a very short last block
     for start, stop in pairwise(starts):
         yield tuple(None if c is None else c[start:stop] for c in columns)
 
@@ -156,11 +158,11 @@ def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
 def blockwise(
     function: Callable[..., tuple[Any, Any, Any, Any]], *columns: Array | None
 ) -> tuple[Any, Any, Any, Any] | None:
-    """Sum up what a function returns for blocks of columns (n, a, b and the log base).
+    """Sum the results of a function for blocks of columns (n, a, b and the log base).
 
-    Its temporary arrays stay in the cache. If it refuses a block, it is called with all rows, so
-    that the error gives the position among all of them. The result is None if b is an exact sum of
-    some block: rounding errors could be large compared with an observation.
+    Its temporary arrays then fit into the CPU cache. If a block is invalid, the function is called
+    with all rows, so that the error gives the position among all rows. The result is None if b is
+    an exact sum for some block: rounding errors could be large compared with an observation.
     """
     try:
         parts = [function(*block) for block in blocks(*columns)]
@@ -174,13 +176,13 @@ def blockwise(
 
 
 def check(xs: Array, good: Array, expected: str) -> None:
-    """Refuse the first of `xs` that is not `good`."""
+    """Raise an error for the first element of `xs` that is not `good`."""
     if not good.all():
-        refuse_item(xs, ~good, expected)
+        raise_invalid_item(xs, ~good, expected)
 
 
 def check_finite(xs: Array, total: float, expected: str = "a finite number") -> None:
-    """Refuse what is not finite; `total` is a sum over `xs` that would show it."""
+    """Raise an error if an element is not finite, given a sum over `xs` that is then not finite."""
     if not math.isfinite(total):
         check(xs, np.isfinite(xs), expected)
         raise ObservationError("the observations are too large: their sum overflows")
@@ -189,10 +191,11 @@ def check_finite(xs: Array, total: float, expected: str = "a finite number") -> 
 def total(values: Array | float, w: Array | None, n: int) -> Any:
     """Weighted sum of values, one per observation or the same for all.
 
-    It is a number, or an exact `Sum` if rounding errors could be large compared with a term.
+    The result is a number, or an exact `Sum` if rounding errors could be large compared with a
+    term.
     """
     if isinstance(values, np.ndarray):
-        if len(values) > FEW:
+        if len(values) > SMALL_SIZE:
             with np.errstate(over="ignore", invalid="ignore"):
                 terms = values if w is None else values * w
                 rounded = float(terms.sum())
@@ -207,7 +210,7 @@ def total(values: Array | float, w: Array | None, n: int) -> Any:
 def rounded_total(values: Array | float, w: Array | None, n: int) -> float:
     """Weighted sum of values as a number."""
     if isinstance(values, np.ndarray):
-        with np.errstate(over="ignore", invalid="ignore"):  # for the accumulator to refuse
+        with np.errstate(over="ignore", invalid="ignore"):  # the accumulator raises the error
             return float(values.sum() if w is None else (values * w).sum())
     return values * (n if w is None else float(w.sum()))
 
@@ -222,8 +225,7 @@ def counted(
 ) -> tuple[Any, Any]:
     """Check whole numbers in [low, high]; return the weighted sums of x and of ``function(x)``.
 
-    Counts without weights are tallied first where they are small, so that `function` sees each
-    number once.
+    Small counts without weights are tallied first, so that `function` is called once per number.
     """
     n = len(xs)
     if n == 0:
@@ -236,7 +238,7 @@ def counted(
     if counts is not None:
         smallest, largest = int(counts.min()), int(counts.max())
         if smallest < low or largest > high:
-            refuse_item(xs, (xs < low) | (xs > high), expected)
+            raise_invalid_item(xs, (xs < low) | (xs > high), expected)
         if function is None and largest * n < 2**63:
             return float(counts.sum()), 0.0
         if function is not None and largest < max(1024, n):
@@ -251,22 +253,22 @@ def counted(
 
 
 def has_large(counts: Array) -> bool:
-    """Whether log factorials of these counts need their rounding errors."""
+    """Whether the rounding errors of these counts' log factorials matter."""
     return bool(len(counts) and counts.max() >= LARGE_COUNT)
 
 
 def floats(n: int, *columns: Array | float | None) -> list[Array]:
-    """Return columns of n rows as floats; a number is the same in every row, None is 1."""
+    """Return columns of n rows as floats; a number is repeated in every row, None means 1."""
     return [np.broadcast_to(np.asarray(1.0 if c is None else c, float), n) for c in columns]
 
 
 def contiguous(xs: Array) -> Any:
-    """Return an array that compiled loops can read: the array itself, or a copy."""
+    """Return a contiguous array for compiled loops: the array itself, or a copy."""
     return np.require(xs, float, ["C", "W"])
 
 
 def sum_integers(xs: Array, low: int) -> tuple[int, int] | None:
-    """Return what `scan` finds in 64-bit integers; None of other arrays, or where it overflows."""
+    """Return the result of `scan` for 64-bit integers; None for other arrays, and on overflow."""
     if xs.dtype != np.int64 or not (xs.flags.c_contiguous and xs.flags.writeable):
         return None
     contiguous: Any = xs
@@ -275,7 +277,7 @@ def sum_integers(xs: Array, low: int) -> tuple[int, int] | None:
 
 
 def _integers(xs: Array) -> Array | None:
-    """Return whole numbers as integers, or None if they do not fit or are not whole."""
+    """Return whole numbers as integers; None if they do not fit or are not whole."""
     if xs.dtype.kind in "iub":
         return xs
     with np.errstate(invalid="ignore"):
@@ -286,7 +288,7 @@ def _integers(xs: Array) -> Array | None:
 def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, Any]]:
     """Return every distinct label with its total weight, in order of first appearance.
 
-    Labels that cannot be hashed come last, one by one, for the accumulator to refuse.
+    Unhashable labels are appended one by one; the accumulator raises an error for them.
     """
     if w is None and isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "iu":
         low, high = (int(xs.min()), int(xs.max())) if len(xs) else (0, 0)
@@ -298,7 +300,7 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, Any]]:
     try:
         if weight is None:
             counter: Counter[Any] = Counter()
-            step = BLOCK // 4  # made into Python objects, they too should stay in the cache
+            step = BLOCK // 4  # blocks of Python objects should also fit into the cache
             for start in range(0, len(listed), step):
                 counter.update(_plain(listed[start : start + step]))
             return [(label, float(count)) for label, count in counter.items()]

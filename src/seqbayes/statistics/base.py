@@ -1,4 +1,4 @@
-"""Base classes of statistics, and the methods of a state that learn."""
+"""Base classes of statistics, and the learning methods of states."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from seqbayes.statistics.reading import read_weight
 
 # The default weight of an observation.
 ONE = cython.declare(object, 1.0)
-# What remains after unlearning is the rounding of fractional weights if it is below both of these
-# shares, of the weight before and of the smallest weight learned.
-ROUNDED_SHARE = cython.declare(cython.double, 4.5e-16)
+# A weight that remains after unlearning is a rounding error if it is below both of these shares: of
+# the weight before unlearning, and of the smallest weight learned.
+MAX_ROUNDING_SHARE = cython.declare(cython.double, 4.5e-16)
 NEGLIGIBLE_SHARE = cython.declare(cython.double, 1e-3)
 # Largest relative difference of an unlearned value from the learned one.
-SLACK = 1e-9
+UNLEARN_TOLERANCE = 1e-9
 
 
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
-    A subclass reads an observation (`read_terms`) and adds its terms (`add_terms`). The latter
-    may refuse a value that overflows, but not if `fits` returns true. All sums are exact, so that
-    unlearning leaves no trace.
+    A subclass reads an observation (`read_terms`) and adds its terms (`add_terms`). The latter may
+    raise an error on overflow, but not if `fits` returns true. All sums are exact, so that
+    unlearning is the exact inverse of learning.
     """
 
     @property
     def unsupported(self) -> Mapping[str, str]:
-        """Reasons by operation ("unlearn", "scale" or "merge"), for those not supported."""
+        """The unsupported operations ("unlearn", "scale" or "merge"), each with the reason."""
         return {}
 
     def __init__(self) -> None:
@@ -66,12 +66,12 @@ class Statistics:
         return self._h.total()
 
     def check_supports(self, operation: str) -> None:
-        """Refuse an operation that is not supported.
+        """Raise an error if an operation is not supported.
 
         Raises
         ------
         UnsupportedError
-            If it is in `unsupported`; the message gives the reason.
+            If the operation is in `unsupported`; the message gives the reason.
         """
         reason = self.unsupported.get(operation)
         if reason is not None:
@@ -82,7 +82,7 @@ class Statistics:
         raise NotImplementedError
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add the observation that was read, times a weight."""
+        """Add the last observation read, times a weight."""
         raise NotImplementedError
 
     def _count(self, w: cython.double) -> cython.int:
@@ -115,31 +115,33 @@ class Statistics:
         return 0
 
     def fits(self, w: cython.double) -> cython.bint:
-        """Whether the observation that was read can be added without overflow."""
+        """Whether the last observation read can be added without overflow."""
         return False
 
     def observe(self, x: Any, w: Any = 1.0) -> None:
-        """Add one observation with weight `w`; refused input changes nothing."""
+        """Add one observation with weight `w`; invalid input changes nothing."""
         self.observe_weighted(x, weight(w))
 
     def remove(self, x: Any, w: Any = 1.0) -> None:
-        """Remove one observation; removing more than was added is refused."""
+        """Remove one observation; raise an error if more would be removed than was added."""
         v: cython.double = weight(w)
         self.read_terms(x)
         self.check_remove(v)
         self.subtract(v)
 
     def _is_last(self, weights: Sum, v: cython.double) -> cython.bint:
-        """Whether removing a weight from a sum of weights leaves nothing but rounding."""
+        """Whether removing a weight from a sum of weights leaves only a rounding error."""
         left: cython.double
-        weights.settle()
+        weights.renormalise()
         left = (weights.high - v) + weights.low
-        return left <= ROUNDED_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
+        return (
+            left <= MAX_ROUNDING_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
+        )
 
     def check_remove(self, v: cython.double) -> cython.int:
-        """Refuse to remove more than was added."""
+        """Raise an error if more would be removed than was added."""
         n: cython.double = self._n.total()
-        if v > n * (1.0 + SLACK):
+        if v > n * (1.0 + UNLEARN_TOLERANCE):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         if v != 0.0:
             last: cython.bint = self._is_last(self._n, v)
@@ -147,7 +149,7 @@ class Statistics:
         return 0
 
     def subtract(self, v: cython.double) -> cython.int:
-        """Remove the observation that was read, times a weight."""
+        """Remove the last observation read, times a weight."""
         if v != 0.0:
             if self._is_last(self._n, v):
                 self.clear()
@@ -156,7 +158,7 @@ class Statistics:
         return 0
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Refuse to remove what `read_terms` holds if it cannot have been added."""
+        """Raise an error if the last observation read cannot have been added."""
         return 0
 
     def is_possible(self) -> bool:
@@ -165,7 +167,7 @@ class Statistics:
         return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
 
     def all_sums(self) -> tuple[Sum, ...]:
-        """Return all sums; what is common to all kinds of statistics works on these."""
+        """Return all sums; the methods that are common to all kinds of statistics use them."""
         return self._n, self._h
 
     def clear(self) -> None:
@@ -186,16 +188,16 @@ class Statistics:
         self._lightest *= factor
 
     def merge(self, other: Statistics) -> None:
-        """Add the data of another accumulator of the same kind; all of it, or nothing.
+        """Add the data of another accumulator of the same kind; on error, nothing changes.
 
         Raises
         ------
         ObservationError
             If a sum overflows.
         """
-        self.join_sums(other.all_sums(), other.lightest)
+        self.join_sums(other.all_sums(), other.smallest_weight)
 
-    def join_sums(self, others: tuple[Sum, ...], lightest: float) -> None:
+    def join_sums(self, others: tuple[Sum, ...], smallest_weight: float) -> None:
         """Add sums, in the order of `all_sums`, if none overflows."""
         mine: Sum
         theirs: Sum
@@ -205,10 +207,10 @@ class Statistics:
                 raise ObservationError("the data are too large: a sum over them overflows")
         for mine, theirs in sums:
             mine.merge(theirs)
-        self._lightest = min(self._lightest, lightest)
+        self._lightest = min(self._lightest, smallest_weight)
 
     @property
-    def lightest(self) -> float:
+    def smallest_weight(self) -> float:
         """The smallest weight of an observation, scaled like the data."""
         return self._lightest
 
@@ -220,13 +222,13 @@ class Statistics:
     def dump(self) -> tuple[Any, ...]:
         """Return all sums as plain numbers and containers; `load` reads them back.
 
-        A sum is a number and its rounding error: a number, or a tuple of numbers.
+        Each sum is followed by its rounding error: a number, or a tuple of numbers.
         """
         n, n_low, *others = (part for each in self.all_sums() for part in each.dump())
         return n, n_low, *others[2:], *others[:2]
 
     def numbers(self) -> tuple[float, ...]:
-        """Return what `dump` does, with at most one rounding error for each sum."""
+        """Return the result of `dump` with at most one rounding error per sum."""
         return tuple(v[0] if isinstance(v, tuple) else v for v in self.dump())
 
     def load(self, dumped: Any) -> None:
@@ -249,8 +251,8 @@ class Statistics:
 class PythonStatistics(Statistics):
     """Base class of statistics that are written in plain Python.
 
-    A subclass declares `initial`, the sums of no observations, and defines `read`, `add`, `join`
-    and `value`. If an operation cannot be supported, `unsupported` gives the reason.
+    A subclass declares `initial`, the sums before any observation, and defines `read`, `add`,
+    `join` and `value`. If an operation cannot be supported, `unsupported` gives the reason.
 
     Examples
     --------
@@ -274,7 +276,7 @@ class PythonStatistics(Statistics):
 
     @property
     def initial(self) -> tuple[float, ...]:
-        """The sums of no observations; a subclass may declare an attribute."""
+        """The sums before any observation; a subclass may declare this as an attribute."""
         raise NotImplementedError
 
     def __init__(self) -> None:
@@ -293,11 +295,11 @@ class PythonStatistics(Statistics):
         raise NotImplementedError
 
     def add(self, sums: tuple[float, ...], term: Any, w: float) -> tuple[float, ...]:
-        """Return the sums after one more observation; a negative weight takes it away."""
+        """Return the sums after one more observation; a negative weight removes it."""
         raise NotImplementedError
 
     def join(self, sums: tuple[float, ...], others: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the sums of two sets of observations together; by default they are added."""
+        """Return the sums of two sets of observations combined; by default they are added."""
         return tuple(mine + theirs for mine, theirs in zip(sums, others, strict=True))
 
     def read_terms(self, x: object) -> cython.int:
@@ -306,7 +308,7 @@ class PythonStatistics(Statistics):
         return 0
 
     def add_terms(self, w: cython.double) -> cython.int:
-        """Add the observation that was read, times a weight."""
+        """Add the last observation read, times a weight."""
         if not (self._n.fits(w) and self._h.fits(w * self._log_base)):
             raise ObservationError("the weight is too large: its sum overflows")
         self._set_sums(self.add(self.sums, self._term, w))
@@ -320,7 +322,7 @@ class PythonStatistics(Statistics):
         self.sums = sums
 
     def check_remove(self, v: cython.double) -> cython.int:
-        """Refuse to remove more than was added."""
+        """Raise an error if more would be removed than was added."""
         self.check_supports("unlearn")
         Statistics.check_remove(self, v)
         return 0
@@ -337,7 +339,7 @@ class PythonStatistics(Statistics):
         self.sums = tuple(factor * each for each in self.sums)
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same kind; all of it, or nothing."""
+        """Add the data of another accumulator of the same kind; on error, nothing changes."""
         self.check_supports("merge")
         before = self.sums
         self._set_sums(self.join(self.sums, other.sums))
@@ -349,7 +351,7 @@ class PythonStatistics(Statistics):
 
     def dump(self) -> tuple[float, ...]:
         """Return weight and log base measure, each with its rounding error, and the sums."""
-        # numbers only, so that a mixture can average them
+        # plain numbers, so that a mixture can average them
         return (*self._n.pair(), *self._h.pair(), *self.sums)
 
     def load(self, dumped: Any) -> None:
@@ -359,12 +361,12 @@ class PythonStatistics(Statistics):
 
 
 class Learner:
-    """The methods of a state that learn, compiled so that they reach the statistics directly."""
+    """The learning methods of a state, compiled so that they access the statistics directly."""
 
     _statistics: Statistics
 
     def learn_unweighted(self, x: object) -> cython.int:
-        """Learn one observation, for compiled code: `learn_one` without a call through Python."""
+        """Learn one observation, from compiled code, without the overhead of a Python call."""
         self._statistics.observe_unit(x)
         return 0
 
@@ -374,9 +376,9 @@ class Learner:
         Parameters
         ----------
         x
-            The observation; its type is the likelihood's.
+            The observation, of the type that the likelihood expects.
         w
-            Weight, finite and >= 0; may be fractional. Weight 2 is the same as learning twice.
+            Weight, finite and >= 0; may be fractional. Weight 2 is equivalent to learning twice.
 
         Raises
         ------
@@ -384,7 +386,7 @@ class Learner:
             If `x` is outside the support or `w` is invalid. The state is then unchanged.
         """
         v: cython.double
-        if w is ONE:  # the most frequent case, and the cheapest to recognise
+        if w is ONE:  # the most frequent case, recognised by identity
             self._statistics.observe_unit(x)
             return
         if type(w) is float:

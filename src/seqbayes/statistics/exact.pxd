@@ -1,11 +1,11 @@
 from libc.math cimport INFINITY, fabs
 from seqbayes.statistics.sums cimport Sum
 
-cdef inline double lost(double high, double v, double s) noexcept:
+cdef inline double rounding_error(double high, double v, double s) noexcept:
     cdef double t = s - high
     return (high - (s - t)) + (v - t)
 
-cdef inline double lost_product(double x, double y, double p) noexcept:
+cdef inline double product_error(double x, double y, double p) noexcept:
     cdef double t = 134217729.0 * x
     cdef double xh = t - (t - x)
     cdef double xl = x - xh
@@ -14,7 +14,7 @@ cdef inline double lost_product(double x, double y, double p) noexcept:
     cdef double yl = y - yh
     return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
 
-cdef inline double lost_square(double y, double p) noexcept:
+cdef inline double square_error(double y, double p) noexcept:
     cdef double t = 134217729.0 * y
     cdef double yh = t - (t - y)
     cdef double yl = y - yh
@@ -22,16 +22,16 @@ cdef inline double lost_square(double y, double p) noexcept:
 
 cdef inline Sum new_sum():
     cdef Sum total = Sum.__new__(Sum)
-    total.least = INFINITY
+    total.smallest_term = INFINITY
     return total
 
 cdef inline int add_third(Sum total, double v) except -1:
     cdef double s = total.third + v
-    cdef double e = lost(total.third, v, s)
+    cdef double e = rounding_error(total.third, v, s)
     total.third = s
     if e != 0.0:
         s = total.fourth + e
-        v = lost(total.fourth, e, s)
+        v = rounding_error(total.fourth, e, s)
         total.fourth = s
         if v != 0.0:
             return total._add_fifth(v)
@@ -39,7 +39,7 @@ cdef inline int add_third(Sum total, double v) except -1:
 
 cdef inline int add_low(Sum total, double v) except -1:
     cdef double s = total.low + v
-    cdef double e = lost(total.low, v, s)
+    cdef double e = rounding_error(total.low, v, s)
     total.low = s
     if e != 0.0:
         return add_third(total, e)
@@ -47,11 +47,11 @@ cdef inline int add_low(Sum total, double v) except -1:
 
 cdef inline int add(Sum total, double v) except -1:
     cdef double s = total.high + v
-    cdef double e = lost(total.high, v, s)
+    cdef double e = rounding_error(total.high, v, s)
     total.high = s
     v = fabs(v)
-    if v < total.least and v != 0.0:
-        total.least = v
+    if v < total.smallest_term and v != 0.0:
+        total.smallest_term = v
     if e != 0.0:
         return add_low(total, e)
     return 0
@@ -61,8 +61,8 @@ cdef inline int add_one(Sum total) except -1:
     if s - 1.0 != total.high or s > 9e15:
         return add(total, 1.0)
     total.high = s
-    if total.least > 1.0:
-        total.least = 1.0
+    if total.smallest_term > 1.0:
+        total.smallest_term = 1.0
     return 0
 
 cdef inline int add_product(Sum total, double x, double y) except -1:
@@ -75,4 +75,4 @@ cdef inline int add_product(Sum total, double x, double y) except -1:
         return total.add_product(x, y)
     p = x * y
     add(total, p)
-    return add_low(total, lost_product(x, y, p))
+    return add_low(total, product_error(x, y, p))

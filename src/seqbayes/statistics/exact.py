@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 SPLITTER = 134217729.0  # 2**27 + 1
 
 
-def lost(high: float, v: float, s: float) -> float:
+def rounding_error(high: float, v: float, s: float) -> float:
     """Return the rounding error of ``s = high + v``."""
     t: float = s - high
     return (high - (s - t)) + (v - t)
 
 
-def lost_product(x: float, y: float, p: float) -> float:
+def product_error(x: float, y: float, p: float) -> float:
     """Return the rounding error of ``p = x * y``."""
     t: float = SPLITTER * x
     xh: float = t - (t - x)
@@ -35,9 +35,9 @@ def lost_product(x: float, y: float, p: float) -> float:
     return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
 
 
-def lost_square(y: float, p: float) -> float:
+def square_error(y: float, p: float) -> float:
     """Return the rounding error of ``p = y * y``."""
-    return lost_product(y, y, p)
+    return product_error(y, y, p)
 
 
 def add(total: Sum, v: float) -> int:

@@ -9,28 +9,28 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import floor, fma, frexp, lgamma, log, log1p
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import rounding_error
 else:
     from math import floor, frexp, lgamma, log, log1p
 
-    from seqbayes.statistics.exact import lost, lost_product
+    from seqbayes.statistics.exact import product_error, rounding_error
 
     def fma(x: float, y: float, z: float) -> float:
-        """Return x y + z, rounded once where p + z is exact for p = x y rounded."""
+        """Return x y + z with one rounding, if p + z is exact for p = x y rounded."""
         p = x * y
-        return (p + z) + lost_product(x, y, p)
+        return (p + z) + product_error(x, y, p)
 
 
 _HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
-# log 2 in two parts, of which the first times a binary exponent is exact
+# log 2 in two parts; the product of the first part and a binary exponent is exact
 _LOG_2 = cython.declare(cython.double, 0.6931471805598903)
 _LOG_2_LOW = cython.declare(cython.double, 5.497923018708371e-14)
 
-# Above this, log factorials and log binomial coefficients are kept with their rounding errors:
-# they cancel nearly completely when they are subtracted from each other.
+# Above this, log factorials and log binomial coefficients are stored with their rounding errors,
+# because they cancel almost completely when they are subtracted from each other.
 LARGE = cython.declare(cython.double, 65536.0)
 
-# Beyond, exact products overflow.
+# Above this, exact products overflow.
 HUGE = cython.declare(cython.double, 1e100)
 
 LARGE_COUNT: float = LARGE
@@ -39,10 +39,10 @@ _LOG_FACTORIALS = cython.declare(list, [lgamma(i + 1.0) for i in range(256)])
 
 
 def log_factorial(k: cython.double) -> cython.double:
-    """Return log k!, k whole."""
+    """Return log k! for whole k."""
     if k < 256.0:
         return cython.cast(cython.double, _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)])
-    # Python's lgamma raises where C's is infinite
+    # Python's lgamma raises an error where C's returns infinity
     return (k + 0.5) * log(k) - k + _HALF_LOG_TAU + stirling_error(k)
 
 
@@ -54,7 +54,7 @@ def stirling_error(n: cython.double) -> cython.double:
 
 
 def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
-    """Log of the binomial coefficient, real n > k - 1, whole k; no difference of large terms."""
+    """Log of the binomial coefficient, real n > k - 1, whole k, without cancellation."""
     d: cython.double = n - k
     product: cython.double = 1.0
     total: cython.double = 0.0
@@ -83,7 +83,7 @@ def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
 
 
 def _reciprocal_logs(n: int = 512, bits: int = 140) -> list[float]:
-    """Return for i = n ... 2n the logarithm of 2n / i and its rounding error, one after the other.
+    """Return the logarithms of 2n / i for i = n ... 2n, each followed by its rounding error.
 
     They are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), in integers.
     """
@@ -128,7 +128,7 @@ _fill_table()
 
 @cython.cdivision(True)
 def log_pair(x: cython.double) -> tuple[float, float]:
-    """Return log(x) and its rounding error, about 26 digits together, for a normal x > 0."""
+    """Return log(x) and its rounding error, together about 26 digits, for a normal float x > 0."""
     e: cython.int = 0
     if cython.compiled:
         m: cython.double = 2.0 * frexp(x, cython.address(e))
@@ -158,7 +158,7 @@ def log_pair(x: cython.double) -> tuple[float, float]:
     part = q + _LOG[j]
     low += _LOG[j] - (part - q)
     t = part + r
-    low += lost(part, r, t)
+    low += rounding_error(part, r, t)
     part = t - square
     low += (t - part) - square
     t = part + third
@@ -171,7 +171,7 @@ def log_pair(x: cython.double) -> tuple[float, float]:
 def times_log(
     a: cython.double, a_low: cython.double, x: cython.double, x_low: cython.double
 ) -> tuple[float, float]:
-    """Return a log(x) and its rounding error, a and x with theirs."""
+    """Return a log(x) and its rounding error; a and x are given with theirs."""
     if a == 0.0:
         return 0.0, 0.0
     c: cython.double
@@ -183,7 +183,7 @@ def times_log(
 
 @cython.cdivision(True)
 def shifted_log_factorial(k: cython.double, k_low: cython.double) -> tuple[float, float]:
-    """Return log k! + k and its rounding error, for k >= 0, not only whole, with its own."""
+    """Return log k! + k and its rounding error, for real k >= 0 with its rounding error."""
     if k < 16.0:
         return (lgamma(k + 1.0) + k if k > 0.0 else 0.0), 0.0
     c: cython.double
@@ -196,12 +196,12 @@ def shifted_log_factorial(k: cython.double, k_low: cython.double) -> tuple[float
 
 
 def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, float]:
-    """Return log k! and its rounding error, k with its own."""
+    """Return log k! and its rounding error, for k with its rounding error."""
     p: cython.double
     low: cython.double
     p, low = shifted_log_factorial(k, k_low)
     s: cython.double = p - k
-    low += lost(p, -k, s) - k_low
+    low += rounding_error(p, -k, s) - k_low
     p = s + low
     return p, low - (p - s)
 
@@ -209,25 +209,25 @@ def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, f
 def log_choose_pair(
     k: cython.double, k_low: cython.double, m: cython.double, m_low: cython.double
 ) -> tuple[float, float]:
-    """Return log((k + m)! / (k! m!)) and its rounding error, k and m with theirs."""
+    """Return log((k + m)! / (k! m!)) and its rounding error; k and m are given with theirs."""
     n: cython.double = k + m
     p: cython.double
     q: cython.double
     low: cython.double
     q_low: cython.double
-    p, low = shifted_log_factorial(n, lost(k, m, n) + k_low + m_low)
+    p, low = shifted_log_factorial(n, rounding_error(k, m, n) + k_low + m_low)
     q, q_low = shifted_log_factorial(k, k_low)
     s: cython.double = p - q
-    low += lost(p, -q, s) - q_low
+    low += rounding_error(p, -q, s) - q_low
     q, q_low = shifted_log_factorial(m, m_low)
     p = s - q
-    low += lost(s, -q, p) - q_low
+    low += rounding_error(s, -q, p) - q_low
     s = p + low
     return s, low - (s - p)
 
 
 def log_choose(n: float, k: float) -> float:
-    """Log binomial coefficient of real n > k - 1 and whole k >= 0, right where n is huge.
+    """Log binomial coefficient of real n > k - 1 and whole k >= 0, accurate for huge n.
 
     Examples
     --------

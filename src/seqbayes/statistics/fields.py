@@ -1,4 +1,4 @@
-"""What observations of several named fields add: an accumulator for every field."""
+"""Statistics of observations with several named fields: one accumulator per field."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
 else:
-    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
 
-from seqbayes.statistics.reading import is_missing, refuse
+from seqbayes.statistics.reading import is_missing, raise_invalid
 from seqbayes.statistics.sums import as_sum
 
 
 class FieldStatistic(NamedTuple):
-    """The sufficient statistic of every field by name, and the families that know what it says."""
+    """The sufficient statistics by field, and the families that interpret them."""
 
     fields: dict[Any, Any]
     families: tuple[Any, ...]
@@ -34,18 +34,18 @@ class FieldStatistic(NamedTuple):
 
 @cython.cclass
 class FieldSums(Statistics):
-    """The accumulators of named fields, which learn an observation together or not at all.
+    """The accumulators of named fields, which learn an observation together; on error, none does.
 
     An observation is a mapping from name to value, or a sequence of one value per field, in order.
-    A field that a mapping leaves out learns nothing, so every field has a separate weight.
+    A field that is missing in a mapping learns nothing, so every field has a separate weight.
 
     Parameters
     ----------
     parts
-        Name to accumulator. Bulk learning may add to `parts` directly, and then says with `absorb`
-        how many observations that were.
+        Name to accumulator. Bulk learning may add to `parts` directly, and then adds the number of
+        observations with `add_sums`.
     families
-        What interprets the statistics, one per field; handed on by `value`.
+        The family of each field; `value` returns them with the statistics.
     """
 
     parts = cython.declare(dict, visibility="readonly")
@@ -56,11 +56,11 @@ class FieldSums(Statistics):
         Statistics.__init__(self)
         self.parts = dict(parts)
         self.families = families
-        self._reading = []  # the accumulators whose fields are in the observation
+        self._reading = []  # the accumulators of the fields in the observation
 
     @property
     def unsupported(self) -> dict[str, str]:
-        """Reasons by operation, for those that some field does not support."""
+        """The operations that some field does not support, each with the reason."""
         return {
             operation: f"field {reprlib.repr(name)}: {reason}"
             for name, part in self.parts.items()
@@ -106,7 +106,7 @@ class FieldSums(Statistics):
             part = found
             self._read_field(part, name, value)
         if not x:
-            refuse(x, "a value of at least one field")
+            raise_invalid(x, "a value of at least one field")
         return 0
 
     @cython.cfunc
@@ -116,7 +116,7 @@ class FieldSums(Statistics):
         if isinstance(x, np.ndarray) and x.ndim > 0:
             x = x.tolist() if x.ndim == 1 and x.dtype.kind in "biufO" else list(x)
         if not isinstance(x, (list, tuple)) or len(x) != len(self.parts):
-            refuse(x, f"a mapping from field to value, or {len(self.parts)} values in order")
+            raise_invalid(x, f"a mapping from field to value, or {len(self.parts)} values in order")
         values: list[Any] = list(x)
         i: cython.Py_ssize_t
         for i, name in enumerate(self.parts):
@@ -130,7 +130,7 @@ class FieldSums(Statistics):
         try:
             part.read_terms(value)
         except ObservationError as error:
-            one = not isinstance(value, np.ndarray)  # of an array, `is_missing` cannot tell
+            one = not isinstance(value, np.ndarray)  # `is_missing` does not accept arrays
             hint = " (leave a missing field out)" if one and is_missing(value) else ""
             raise ObservationError(f"field {reprlib.repr(name)}: {error}{hint}") from None
         self._reading.append(part)
@@ -179,8 +179,8 @@ class FieldSums(Statistics):
         """Refuse to remove more than was added."""
         part: Statistics
         n: cython.double = self._n.total()
-        left: cython.double = n - v + SLACK * n
-        if v > n * (1.0 + SLACK):
+        left: cython.double = n - v + UNLEARN_TOLERANCE * n
+        if v > n * (1.0 + UNLEARN_TOLERANCE):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         kept: cython.double = -v * len(self._reading)
         for found in self._reading:
@@ -196,7 +196,7 @@ class FieldSums(Statistics):
             kept += part.n
             if id(found) not in read and part.n > left:
                 raise ObservationError("cannot unlearn what was not learned: it had more fields")
-        if kept < left - 2.0 * SLACK * n:
+        if kept < left - 2.0 * UNLEARN_TOLERANCE * n:
             raise ObservationError("cannot unlearn what was not learned: it had fewer fields")
         return 0
 
@@ -216,8 +216,8 @@ class FieldSums(Statistics):
             self._count(-v)
         return 0
 
-    def absorb(self, n: Any) -> None:
-        """Add the weight of many observations, whose fields `parts` absorbed one by one."""
+    def add_sums(self, n: Any) -> None:
+        """Add the weight of many observations that were already added to `parts`."""
         weights = as_sum(n)
         self.join_sums((weights, as_sum(0.0)), weights.smallest)
 
@@ -228,8 +228,8 @@ class FieldSums(Statistics):
         return (
             Statistics.is_possible(self)
             and all(part.is_possible() for part in self.parts.values())
-            and max(weights) <= n * (1.0 + SLACK)
-            and n <= sum(weights) * (1.0 + SLACK)
+            and max(weights) <= n * (1.0 + UNLEARN_TOLERANCE)
+            and n <= sum(weights) * (1.0 + UNLEARN_TOLERANCE)
         )
 
     def clear(self) -> None:
@@ -256,7 +256,7 @@ class FieldSums(Statistics):
             raise
 
     def dump(self) -> tuple[Any, ...]:
-        """Return n, its rounding error, and what every field dumps, in order."""
+        """Return n, its rounding error, and the dump of every field, in order."""
         return (*self._n.pair(), tuple(part.dump() for part in self.parts.values()))
 
     def load(self, dumped: Any) -> None:

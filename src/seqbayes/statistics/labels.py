@@ -1,4 +1,4 @@
-"""Counts of labels, of a closed or an open vocabulary."""
+"""Counts of labels, with a closed or an open vocabulary."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
     from cython.cimports.seqbayes.statistics.base import (
+        MAX_ROUNDING_SHARE,
         NEGLIGIBLE_SHARE,
-        ROUNDED_SHARE,
-        SLACK,
+        UNLEARN_TOLERANCE,
         Statistics,
     )
-    from cython.cimports.seqbayes.statistics.exact import add, lost, new_sum
+    from cython.cimports.seqbayes.statistics.exact import add, new_sum, rounding_error
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -36,12 +36,12 @@ else:
     from math import isfinite
 
     from seqbayes.statistics.base import (
+        MAX_ROUNDING_SHARE,
         NEGLIGIBLE_SHARE,
-        ROUNDED_SHARE,
-        SLACK,
+        UNLEARN_TOLERANCE,
         Statistics,
     )
-    from seqbayes.statistics.exact import add, lost, new_sum
+    from seqbayes.statistics.exact import add, new_sum, rounding_error
     from seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -52,15 +52,15 @@ else:
     from seqbayes.statistics.reading import count
     from seqbayes.statistics.sums import Sum
 
-from seqbayes.statistics.reading import is_missing, plain_label, refuse
+from seqbayes.statistics.reading import is_missing, plain_label, raise_invalid
 from seqbayes.statistics.sums import as_sum
 
 
 @cython.cclass
 class LabelCounts(Statistics):
-    """Weight of every label; a closed vocabulary is given, an open one grows."""
+    """Weight of every label. A closed vocabulary is given; an open one grows with the data."""
 
-    # sums by label, in order; other modules use the labels only
+    # sums by label, in order; other modules use only the keys
     cells = cython.declare(dict, visibility="readonly")
     _closed: cython.bint
     _label: object
@@ -82,7 +82,7 @@ class LabelCounts(Statistics):
 
     @property
     def value(self) -> Any:
-        """The weights: by label, or of a closed vocabulary as an array in its order."""
+        """The weights: a dictionary, or for a closed vocabulary an array in its order."""
         counts = self.counts
         return np.fromiter(counts.values(), float, len(counts)) if self._closed else counts
 
@@ -90,7 +90,7 @@ class LabelCounts(Statistics):
     @cython.exceptval(-1, check=False)
     def observe_weighted(self, x: object, w: cython.double) -> cython.int:
         """Add one observation, times a weight."""
-        # the most frequent observations, looked up once: a known label that is surely hashable
+        # fast path for a known label of a type that is always hashable
         if (type(x) is str or type(x) is int) and w > 0.0 and isfinite(self._n.high + w):
             found = self.cells.get(x)
             if found is not None:
@@ -110,12 +110,12 @@ class LabelCounts(Statistics):
         try:
             known = x in self.cells
         except TypeError:
-            refuse(x, "a hashable label")
+            raise_invalid(x, "a hashable label")
         self._label = x if known else self._new(x)
         return 0
 
     def _new(self, x: Any) -> Any:
-        """Return a new label in the form that is kept, if the vocabulary is open."""
+        """Return the form in which a new label is stored, if the vocabulary is open."""
         if self._closed:
             known = ", ".join(repr(label) for label in list(self.cells)[:12])
             more = ", …" if len(self.cells) > 12 else ""
@@ -124,7 +124,7 @@ class LabelCounts(Statistics):
                 " (an open vocabulary needs a DirichletProcess)"
             )
         if is_missing(x):
-            refuse(x, "a label, not a missing value")
+            raise_invalid(x, "a label, not a missing value")
         return plain_label(x)
 
     @cython.cfunc
@@ -144,7 +144,7 @@ class LabelCounts(Statistics):
 
     @cython.cfunc
     def _cell(self, label: object) -> Sum:
-        """Return the weight of a label, which is added if it is new."""
+        """Return the sum for a label; a new label is added."""
         cell = self.cells.get(label)
         if cell is None:
             cell = self.cells[label] = new_sum()
@@ -171,7 +171,7 @@ class LabelCounts(Statistics):
     def check_remove(self, v: cython.double) -> cython.int:
         """Refuse to remove more than was added."""
         learned: cython.double = self._weight(self._label)
-        if v > learned * (1.0 + SLACK):
+        if v > learned * (1.0 + UNLEARN_TOLERANCE):
             x = reprlib.repr(self._label)
             raise ObservationError(
                 f"cannot unlearn weight {v:g} of {x}: only {learned:g} was learned"
@@ -208,27 +208,31 @@ class LabelCounts(Statistics):
         if w.total() != 0.0:
             self._join_labels({self._label: w}, (w, as_sum(0.0)), w.smallest)
 
-    def absorb(self, counts: dict[Any, float], n: float, log_base: float) -> None:
+    def add_sums(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
         weights: Sum = as_sum(n)
         added = {label: as_sum(w) for label, w in counts.items()}
         self._join_labels(added, (weights, as_sum(log_base)), weights.smallest)
 
-    def _join_labels(self, added: dict[Any, Sum], others: tuple[Sum, ...], lightest: float) -> None:
+    def _join_labels(
+        self, added: dict[Any, Sum], others: tuple[Sum, ...], smallest_weight: float
+    ) -> None:
         mine: Sum
         theirs: Sum
         for label, theirs in added.items():
             mine = self.cells.get(label) or theirs
             if not mine.fits(theirs.total()):
                 raise ObservationError("the observation is too large: its count overflows")
-        self.join_sums(others, lightest)
+        self.join_sums(others, smallest_weight)
         for label, theirs in added.items():
             self._cell(label).merge(theirs)
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        least: cython.double = -SLACK * self._n.total()
-        return Statistics.is_possible(self) and all(w >= least for w in self.counts.values())
+        smallest_term: cython.double = -UNLEARN_TOLERANCE * self._n.total()
+        return Statistics.is_possible(self) and all(
+            w >= smallest_term for w in self.counts.values()
+        )
 
     def clear(self) -> None:
         """Remove all data."""
@@ -244,7 +248,7 @@ class LabelCounts(Statistics):
 
     def merge(self, other: Any) -> None:
         """Add the data of another accumulator of the same kind; all of it, or nothing."""
-        self._join_labels(dict(other.cells), other.all_sums(), other.lightest)
+        self._join_labels(dict(other.cells), other.all_sums(), other.smallest_weight)
 
     def dump(self) -> tuple[Any, ...]:
         """Return labels, their weights, n and the log base.
@@ -285,7 +289,7 @@ class MultinomialCounts(LabelCounts):
 
     @property
     def log_base_beyond_multinomial(self) -> float:
-        """The log base measure less the log multinomial coefficient of all counts.
+        """The log base measure minus the log multinomial coefficient of all counts.
 
         They nearly cancel when counts are large.
         """
@@ -296,8 +300,8 @@ class MultinomialCounts(LabelCounts):
         total: Sum = new_sum()
         total.merge(self._h)
         for cell in self.cells.values():
-            cell.settle()
-            rest.settle()
+            cell.renormalise()
+            rest.renormalise()
             c, c_low = log_choose_pair(cell.high, cell.low, rest.high, rest.low)
             total.add(-c)
             total.add(-c_low)
@@ -319,7 +323,7 @@ class MultinomialCounts(LabelCounts):
         k: cython.double
         h: cython.double = 0.0
         if not isinstance(x, dict):
-            refuse(x, "a dict of counts, one per category")
+            raise_invalid(x, "a dict of counts, one per category")
         reading = {}
         for label, number in x.items():
             if label not in self.cells:
@@ -328,7 +332,7 @@ class MultinomialCounts(LabelCounts):
             reading[label] = k
             n += k
         if self._trials >= 0.0 and n != self._trials:
-            refuse(x, f"counts that sum to {self._trials:g}")
+            raise_invalid(x, f"counts that sum to {self._trials:g}")
         self._reading = reading
         self._log_base_low = 0.0
         if LARGE <= n < HUGE:
@@ -353,7 +357,7 @@ class MultinomialCounts(LabelCounts):
         for k in self._reading.values():
             c, c_low = shifted_log_factorial(k, 0.0)
             s = high - c
-            low += lost(high, -c, s) - c_low
+            low += rounding_error(high, -c, s) - c_low
             high = s
         self._log_base = high + low
         self._log_base_low = low - (self._log_base - high)
@@ -388,12 +392,14 @@ class MultinomialCounts(LabelCounts):
         n: cython.double = self._n.total()
         k: cython.double
         learned: cython.double
-        if v > n * (1.0 + SLACK):
+        if v > n * (1.0 + UNLEARN_TOLERANCE):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
         last: cython.bint = self._is_last(self._n, v)
         for label, learned in self.counts.items():
             k = self._reading.get(label, 0.0)
-            if v * k > learned * (1.0 + SLACK) or (last and n * k < learned * (1.0 - SLACK)):
+            if v * k > learned * (1.0 + UNLEARN_TOLERANCE) or (
+                last and n * k < learned * (1.0 - UNLEARN_TOLERANCE)
+            ):
                 raise ObservationError(f"cannot unlearn what was not learned of {label!r}")
         return 0
 
@@ -410,6 +416,6 @@ class MultinomialCounts(LabelCounts):
         self.add_terms(-v)
         for label, k in self._reading.items():
             left: cython.double = self._weight(label)
-            if left <= ROUNDED_SHARE * v * k and left <= NEGLIGIBLE_SHARE * self._lightest:
+            if left <= MAX_ROUNDING_SHARE * v * k and left <= NEGLIGIBLE_SHARE * self._lightest:
                 self._drop(label)
         return 0

@@ -2,7 +2,7 @@ cimport cython
 from seqbayes.statistics.base cimport Statistics
 from seqbayes.statistics.sums cimport Sum
 
-cdef double CANCELLED
+cdef double CANCELLATION_SHARE
 
 @cython.final
 cdef class Moments(Statistics):

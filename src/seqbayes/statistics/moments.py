@@ -13,48 +13,49 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, log
-    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
+    from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
     from cython.cimports.seqbayes.statistics.exact import (
         add,
         add_low,
         add_one,
         add_third,
-        lost_product,
-        lost_square,
         new_sum,
+        product_error,
+        square_error,
     )
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
 else:
     from math import fabs, log
 
-    from seqbayes.statistics.base import SLACK, Statistics
+    from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
     from seqbayes.statistics.exact import (
         add,
         add_low,
         add_one,
         add_third,
-        lost_product,
-        lost_square,
         new_sum,
+        product_error,
+        square_error,
     )
     from seqbayes.statistics.reading import real
     from seqbayes.statistics.sums import LARGE, Sum
 
-from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.reading import raise_invalid
 from seqbayes.statistics.sums import as_sum
 
-# Sums of squares are kept below this, so that what is computed from them is finite.
+# Maximum sum of squares, so that results computed from it are finite.
 LARGEST_SQUARES = cython.declare(cython.double, 1e307)
-# Exact products with heavier weights overflow.
-HEAVIEST = cython.declare(cython.double, 1e290)
-# Below this share of the sum of squares, squares about the mean are computed more precisely.
-CANCELLED = cython.declare(cython.double, 2.0**-56)
-# The same, where the origin is the mean as nearly as can be represented.
-NEAR = cython.declare(cython.double, 1e-5)
-# Below this share, they are what rounding leaves of equal values.
-EQUAL = cython.declare(cython.double, 2.0**-160)
-# Values beyond `FAR` are moved in units of `UNIT`, so that their squares do not overflow.
+# Maximum total weight: exact products with larger weights overflow.
+MAX_WEIGHT = cython.declare(cython.double, 1e290)
+# If the squares about the mean are below this share of the sum of squares, they are computed more
+# accurately.
+CANCELLATION_SHARE = cython.declare(cython.double, 2.0**-56)
+# The same limit if the origin is the mean rounded to a float.
+ORIGIN_IS_MEAN_SHARE = cython.declare(cython.double, 1e-5)
+# Below this share, the squares about the mean are rounding errors of equal values.
+ROUNDING_SHARE = cython.declare(cython.double, 2.0**-160)
+# Values above `FAR` are divided by `UNIT`, so that their squares do not overflow.
 FAR = cython.declare(cython.double, 2.0**400)
 UNIT = cython.declare(cython.double, 2.0**300)
 
@@ -74,9 +75,9 @@ class MomentStatistic(NamedTuple):
 
 
 class Moments(Statistics):
-    """Sums of values and of their squares, exact, and hence free of the choice of an origin.
+    """Exact sums of values and of their squares, which therefore need no origin.
 
-    With `logarithm` the values are log x.
+    If `logarithm` is true, the values are log x.
     """
 
     def __init__(self, logarithm: bool = False) -> None:
@@ -92,32 +93,32 @@ class Moments(Statistics):
         n: cython.double = self._n.total()
         if n <= 0.0:
             return MomentStatistic(0.0, 0.0, 0.0, 0.0)
-        self._s1.settle()
-        self._s2.settle()
+        self._s1.renormalise()
+        self._s2.renormalise()
         origin: cython.double = self._s1.high / n
         shift: cython.double = self._shift(origin)
         squares: cython.double = self._squares(origin, shift)
         if squares == 0.0 == shift and self._s1.low == self._s2.third == self._n.low == 0.0:
-            pass  # n equal values, and nothing was rounded
-        elif squares < CANCELLED * self._s2.high:
+            pass  # n equal values, without rounding errors
+        elif squares < CANCELLATION_SHARE * self._s2.high:
             origin, shift, squares = self._about(origin, shift)
         return MomentStatistic(n, origin, shift, squares)
 
     def _shift(self, origin: cython.double) -> cython.double:
-        """Return the mean minus the origin, which is close to it."""
+        """Return the mean minus an origin close to the mean."""
         p: cython.double = origin * self._n.high
-        p_low: cython.double = lost_product(origin, self._n.high, p) + origin * self._n.low
+        p_low: cython.double = product_error(origin, self._n.high, p) + origin * self._n.low
         return ((self._s1.high - p) + (self._s1.low - p_low)) / self._n.high
 
     def _squares(self, origin: cython.double, shift: cython.double) -> cython.double:
         """Return the squares about the mean, S2 - origin (S1 + n shift) - n shift**2."""
         p: cython.double = origin * self._s1.high
-        p_low: cython.double = lost_product(origin, self._s1.high, p) + origin * self._s1.low
+        p_low: cython.double = product_error(origin, self._s1.high, p) + origin * self._s1.low
         rest: cython.double = (self._s2.low - p_low) - shift * self._n.high * (origin + shift)
         return (self._s2.high - p) + rest
 
     def set_sums(self, n: Sum, s1: Sum, s2: Sum, y: cython.double) -> cython.int:
-        """Take sums that belong to another accumulator, and an observation that it has read."""
+        """Use the sums of another accumulator, and the observation that it has read."""
         self._n, self._s1, self._s2, self._y = n, s1, s2, y
         return 0
 
@@ -129,15 +130,17 @@ class Moments(Statistics):
             shift = moved._s1.total() / moved._n.total()
             squares: cython.double = moved._s2.total() - shift * moved._s1.high
             shift *= unit
-            if squares > NEAR * moved._s2.high and squares > EQUAL * (self._s2.high / unit / unit):
+            if squares > ORIGIN_IS_MEAN_SHARE * moved._s2.high and squares > ROUNDING_SHARE * (
+                self._s2.high / unit / unit
+            ):
                 return origin, shift, squares * unit * unit
             origin, shift = origin + shift, 0.0
         return origin, shift, 0.0
 
     def _move(self, other: Moments, origin: cython.double) -> cython.double:
-        """Take the sums of the values of another accumulator, less `origin`.
+        """Set the sums to those of another accumulator's values minus `origin`.
 
-        The values are taken in the unit that is returned.
+        Returns the unit by which the values were divided.
         """
         unit: cython.double = 1.0
         self._n.copy(other._n)
@@ -152,7 +155,7 @@ class Moments(Statistics):
         p: cython.double = origin * origin
         self._s2.add_scaled(self._s1, -2.0 * origin)
         self._s2.add_scaled(self._n, p)
-        self._s2.add_scaled(self._n, lost_product(origin, origin, p))
+        self._s2.add_scaled(self._n, product_error(origin, origin, p))
         self._s1.add_scaled(self._n, -origin)
         return unit
 
@@ -162,7 +165,7 @@ class Moments(Statistics):
         if self._logarithm:
             v = real(x, "a finite number > 0")
             if v <= 0.0:
-                refuse(x, "a finite number > 0")
+                raise_invalid(x, "a finite number > 0")
             self._y = log(v)
             self._log_base = -self._y
         else:
@@ -179,9 +182,9 @@ class Moments(Statistics):
         """Add the observation that was read, times a weight."""
         y: cython.double = self._y
         p: cython.double = y * y
-        if not (self._s2.high + w * p <= LARGEST_SQUARES and self._n.high + w <= HEAVIEST):
-            self._refuse_sums(w)
-        p_low: cython.double = lost_square(y, p)
+        if not (self._s2.high + w * p <= LARGEST_SQUARES and self._n.high + w <= MAX_WEIGHT):
+            self._raise_overflow(w)
+        p_low: cython.double = square_error(y, p)
         if w == 1.0:
             add(self._s1, y)
             add(self._s2, p)
@@ -194,16 +197,16 @@ class Moments(Statistics):
         else:
             q: cython.double = y * w
             add(self._s1, q)
-            add_low(self._s1, lost_product(y, w, q))
+            add_low(self._s1, product_error(y, w, q))
             q = p * w
             if p > LARGE or fabs(w) > LARGE:
                 self._s2.add_product(p, w)
             else:
                 add(self._s2, q)
-                add_low(self._s2, lost_product(p, w, q))
+                add_low(self._s2, product_error(p, w, q))
             q = p_low * w
             add_low(self._s2, q)
-            add_third(self._s2, lost_product(p_low, w, q))
+            add_third(self._s2, product_error(p_low, w, q))
         self._count(w)
         return 0
 
@@ -211,15 +214,17 @@ class Moments(Statistics):
         """Whether the observation that was read can be added without overflow."""
         return bool(
             self._s2.high + w * (self._y * self._y) <= LARGEST_SQUARES
-            and self._n.high + w <= HEAVIEST
+            and self._n.high + w <= MAX_WEIGHT
         )
 
-    def _refuse_sums(self, n: float) -> None:
-        if self._n.total() + n > HEAVIEST:
-            raise ObservationError(f"the weight is too large: expected at most {HEAVIEST:g} in all")
+    def _raise_overflow(self, n: float) -> None:
+        if self._n.total() + n > MAX_WEIGHT:
+            raise ObservationError(
+                f"the weight is too large: expected at most {MAX_WEIGHT:g} in all"
+            )
         raise ObservationError("the observation is too large: its square overflows")
 
-    def absorb(
+    def add_sums(
         self, n: float, origin: float, shift: float, squares: float, log_base: float
     ) -> None:
         """Add `n` observations with mean ``origin + shift`` and squares about that mean."""
@@ -233,7 +238,7 @@ class Moments(Statistics):
         self.join_sums((weights, as_sum(log_base), s1, s2), weights.smallest)
 
     def observe_array(self, values: Any, weights: Any) -> None:
-        """Add checked values, a contiguous array of floats, each with its weight or all with 1.
+        """Add validated values (a contiguous array of floats) with their weights, by default 1.
 
         Raises
         ------
@@ -258,15 +263,15 @@ class Moments(Statistics):
             if w != 0.0:
                 self.add_terms(w)
 
-    def join_sums(self, others: tuple[Sum, ...], lightest: float) -> None:
+    def join_sums(self, others: tuple[Sum, ...], smallest_weight: float) -> None:
         """Add sums, in the order of `all_sums`, if none overflows."""
         n: Sum = others[0]
         s2: Sum = others[3]
         if not (
-            self._s2.high + s2.total() <= LARGEST_SQUARES and self._n.high + n.total() <= HEAVIEST
+            self._s2.high + s2.total() <= LARGEST_SQUARES and self._n.high + n.total() <= MAX_WEIGHT
         ):
-            self._refuse_sums(n.total())
-        Statistics.join_sums(self, others, lightest)
+            self._raise_overflow(n.total())
+        Statistics.join_sums(self, others, smallest_weight)
 
     def all_sums(self) -> tuple[Sum, ...]:
         """Return all sums."""
@@ -274,25 +279,25 @@ class Moments(Statistics):
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
         """Raise an error if the observation that was read cannot have been added."""
-        # about the value itself, its removal changes the weight only
+        # relative to the value itself, its removal changes only the weight
         y: cython.double = self._y
         n: cython.double = self._n.total()
         left: cython.double = (self._n.high - w) + self._n.low
-        self._s1.settle()
-        self._s2.settle()
+        self._s1.renormalise()
+        self._s2.renormalise()
         s1: cython.double = n * self._shift(y)
         s2: cython.double = self._s2.high - y * (self._s1.high + s1)
-        if not last and s2 > NEAR * self._s2.high and s1 * s1 < left * s2:
+        if not last and s2 > ORIGIN_IS_MEAN_SHARE * self._s2.high and s1 * s1 < left * s2:
             return 0
         moved: Moments = Moments()
         unit: cython.double = moved._move(self, y)
         s1 = moved._s1.total()
         s2 = moved._s2.total()
         if last:
-            possible = fabs(s1) <= SLACK * n * (fabs(y) / unit)
+            possible = fabs(s1) <= UNLEARN_TOLERANCE * n * (fabs(y) / unit)
         else:
-            rounded: cython.double = EQUAL * (self._s2.high / unit / unit)
-            possible = s1 / left * s1 <= s2 + SLACK * s2 + rounded
+            rounded: cython.double = ROUNDING_SHARE * (self._s2.high / unit / unit)
+            possible = s1 / left * s1 <= s2 + UNLEARN_TOLERANCE * s2 + rounded
         if not possible:
             raise ObservationError("cannot unlearn what was not learned")
         return 0
@@ -306,10 +311,10 @@ class Moments(Statistics):
         s2: cython.double = self._s2.total()
         if n == 0.0:
             return s1 == 0.0 and s2 == 0.0
-        return s1 / n * s1 <= s2 + SLACK * s2
+        return s1 / n * s1 <= s2 + UNLEARN_TOLERANCE * s2
 
     def dump(self) -> tuple[Any, ...]:
-        """Return n, an origin, which is 0, and S1, S2 and the log base.
+        """Return n, the origin (always 0), S1, S2 and the log base.
 
         Every sum is followed by its rounding error.
         """

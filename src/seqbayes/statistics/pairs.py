@@ -1,4 +1,4 @@
-"""Sums of two-part statistics: what Beta and Gamma priors learn from."""
+"""Sums of two-part statistics, as used by Beta and Gamma priors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.base import SLACK, Statistics
-    from cython.cimports.seqbayes.statistics.exact import add, add_product, lost, new_sum
+    from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
+    from cython.cimports.seqbayes.statistics.exact import add, add_product, new_sum, rounding_error
     from cython.cimports.seqbayes.statistics.factorials import (
         log_choose_pair,
         log_factorial_pair,
@@ -24,8 +24,8 @@ if cython.compiled:
 else:
     from math import isfinite
 
-    from seqbayes.statistics.base import SLACK, Statistics
-    from seqbayes.statistics.exact import add, add_product, lost, new_sum
+    from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
+    from seqbayes.statistics.exact import add, add_product, new_sum, rounding_error
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
     from seqbayes.statistics.sums import Sum
 
@@ -40,7 +40,7 @@ class PairStatistic(NamedTuple):
 
 
 class PairSums(Statistics):
-    """Sums of a two-part statistic (a, b): what a Beta or a Gamma prior learns from."""
+    """Sums of a two-part statistic (a, b), as used by Beta and Gamma priors."""
 
     def __init__(self) -> None:
         Statistics.__init__(self)
@@ -53,37 +53,37 @@ class PairSums(Statistics):
         """The sums (a, b)."""
         a: cython.double = self._a.total()
         b: cython.double = self._b.total()
-        # what unlearning fractional weights leaves may be below zero
+        # unlearning fractional weights may leave a rounding error below zero
         return PairStatistic(a if a > 0.0 else 0.0, b if b > 0.0 else 0.0)
 
     @property
     def log_base_beyond_binomial(self) -> float:
-        """The log base measure less log C(a + b, a), which nearly cancel when both are large."""
+        """The log base measure minus log C(a + b, a), which nearly cancel if both are large."""
         c: cython.double
         low: cython.double
-        self._a.settle()
-        self._b.settle()
-        self._h.settle()
+        self._a.renormalise()
+        self._b.renormalise()
+        self._h.renormalise()
         c, low = log_choose_pair(self._a.high, self._a.low, self._b.high, self._b.low)
         total: cython.double = self._h.high - c
-        return total + (lost(self._h.high, -c, total) + self._h.low - low)
+        return total + (rounding_error(self._h.high, -c, total) + self._h.low - low)
 
     @property
     def log_base_beyond_poisson(self) -> float:
-        """The log base measure plus log a! - a log b, which nearly cancel when all are large."""
+        """The log base measure plus log a! - a log b, which nearly cancel if all are large."""
         p: cython.double
         q: cython.double
         low: cython.double
         q_low: cython.double
-        self._a.settle()
-        self._b.settle()
-        self._h.settle()
+        self._a.renormalise()
+        self._b.renormalise()
+        self._h.renormalise()
         p, low = log_factorial_pair(self._a.high, self._a.low)
         q, q_low = times_log(self._a.high, self._a.low, self._b.high, self._b.low)
         s: cython.double = p - q
-        low += lost(p, -q, s) - q_low + self._h.low
+        low += rounding_error(p, -q, s) - q_low + self._h.low
         total: cython.double = s + self._h.high
-        return total + (lost(s, self._h.high, total) + low)
+        return total + (rounding_error(s, self._h.high, total) + low)
 
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
@@ -111,11 +111,11 @@ class PairSums(Statistics):
         return 0
 
     def _set_terms(self, x: cython.double, y: cython.double) -> cython.void:
-        """Set the statistic and the log base measure of an observation that is known to be good."""
+        """Set the statistic and the log base measure of a validated observation."""
         raise NotImplementedError
 
     def observe_arrays(self, xs: Any, ys: Any, w: Any) -> None:
-        """Add checked observations, each in two parts, with their weights: arrays of floats."""
+        """Add validated observations, given as arrays of first parts, second parts and weights."""
         i: cython.Py_ssize_t
         if cython.compiled:
             x = cython.declare("const double[:]", xs)
@@ -136,7 +136,7 @@ class PairSums(Statistics):
 
     def add_terms(self, w: cython.double) -> cython.int:
         """Add the observation that was read, times a weight."""
-        # together, since an infinite sum stays infinite, or becomes NaN
+        # checked together, since an infinite sum stays infinite or becomes NaN
         if not isfinite(
             (self._a.high + w * self._read_a)
             + (self._b.high + w * self._read_b)
@@ -166,8 +166,8 @@ class PairSums(Statistics):
         """Return all sums."""
         return self._n, self._h, self._a, self._b
 
-    def absorb(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
-        """Add the sums over many observations; each is a number, or a `Sum`."""
+    def add_sums(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
+        """Add the sums over many observations; each is a number or a `Sum`."""
         weights: Sum = as_sum(n)
         self.join_sums((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
 
@@ -178,16 +178,18 @@ class PairSums(Statistics):
         a_left: cython.double = a - w * self._read_a
         b_left: cython.double = b - w * self._read_b
         if (
-            a_left < -SLACK * a
-            or b_left < -SLACK * b
-            or (last and (a_left > SLACK * a or b_left > SLACK * b))
+            a_left < -UNLEARN_TOLERANCE * a
+            or b_left < -UNLEARN_TOLERANCE * b
+            or (last and (a_left > UNLEARN_TOLERANCE * a or b_left > UNLEARN_TOLERANCE * b))
         ):
             raise ObservationError("cannot unlearn what was not learned")
         return 0
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        least: cython.double = -SLACK * self._n.total()
+        smallest_term: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return (
-            Statistics.is_possible(self) and least <= self._a.total() and least <= self._b.total()
+            Statistics.is_possible(self)
+            and smallest_term <= self._a.total()
+            and smallest_term <= self._b.total()
         )

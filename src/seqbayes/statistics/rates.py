@@ -1,4 +1,4 @@
-"""Counts, times and other data of one unknown rate: sums for a Gamma prior."""
+"""Counts, times and other data with one unknown rate: sums for a Gamma prior."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, lgamma, log, log1p, pow
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import rounding_error
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -24,7 +24,7 @@ if cython.compiled:
 else:
     from math import fabs, lgamma, log, log1p, pow
 
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.exact import rounding_error
     from seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -35,7 +35,7 @@ else:
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
 
-from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.reading import raise_invalid
 
 EVENTS = "a whole number of events >= 0 (for positive numbers: likelihood=Exponential())"
 
@@ -43,7 +43,7 @@ EVENTS = "a whole number of events >= 0 (for positive numbers: likelihood=Expone
 @cython.final
 @cython.cclass
 class PoissonSums(PairSums):
-    """Events and exposure, the same exposure for all or given with each observation."""
+    """Events and exposure; the exposure is fixed, or given with each observation."""
 
     _exposure: cython.double
 
@@ -59,10 +59,10 @@ class PoissonSums(PairSums):
         k: cython.double
         if e < 0.0:
             if not isinstance(x, (tuple, list)) or len(x) != 2:
-                refuse(x, "a pair (count, exposure)")
+                raise_invalid(x, "a pair (count, exposure)")
             e = real(x[1], "an exposure > 0")
             if e <= 0.0:
-                refuse(x, "a pair (count, exposure) with exposure > 0")
+                raise_invalid(x, "a pair (count, exposure) with exposure > 0")
             k = count(x[0], EVENTS)
         else:
             k = count(x, EVENTS)
@@ -87,7 +87,7 @@ class PoissonSums(PairSums):
         if e != 1.0:
             c, c_low = times_log(k, 0.0, e, 0.0)
             self._log_base = c - h
-            self._log_base_low = lost(c, -h, self._log_base) + c_low - low
+            self._log_base_low = rounding_error(c, -h, self._log_base) + c_low - low
         else:
             self._log_base, self._log_base_low = -h, -low
 
@@ -95,10 +95,10 @@ class PoissonSums(PairSums):
 @cython.final
 @cython.cclass
 class PowerSums(PairSums):
-    """Shape and rate of y = scale |x - origin|**power, where y is Gamma of known shape.
+    """Shape and rate of y = scale |x - origin|**power, where y is Gamma with known shape.
 
-    Exponential, gamma, Weibull, inverse gamma, Rayleigh, Maxwell, Laplace and the Normal of known
-    mean are all of this form (Stacy's generalised gamma, one- or two-sided).
+    Exponential, gamma, Weibull, inverse gamma, Rayleigh, Maxwell, Laplace and Normal data with
+    known mean all have this form (Stacy's generalised gamma, one- or two-sided).
     """
 
     _shape: cython.double
@@ -136,11 +136,11 @@ class PowerSums(PairSums):
         elif self._zero_allowed:
             v = real(x, "a finite number >= 0")
             if v < 0.0:
-                refuse(x, "a finite number >= 0")
+                raise_invalid(x, "a finite number >= 0")
         else:
             v = real(x, "a finite number > 0")
             if v <= 0.0:
-                refuse(x, "a finite number > 0")
+                raise_invalid(x, "a finite number > 0")
         self._set_terms(v, 0.0)
         return 0
 
@@ -169,13 +169,13 @@ class PowerSums(PairSums):
         try:
             return pow(v, self._power)
         except OverflowError:
-            return float("inf")  # as in C; `add_terms` refuses it
+            return float("inf")  # as in C; `add_terms` raises the error
 
 
 @cython.final
 @cython.cclass
 class ParetoSums(PairSums):
-    """Shape and rate of log(x / scale), where x is Pareto of known scale."""
+    """Shape and rate of log(x / scale), where x is Pareto with known scale."""
 
     _scale: cython.double
 
@@ -190,7 +190,7 @@ class ParetoSums(PairSums):
         """Read one observation."""
         v: cython.double = real(x, f"a finite number >= {self._scale:.17g}")
         if v < self._scale:
-            refuse(x, f"a finite number >= {self._scale:.17g}")
+            raise_invalid(x, f"a finite number >= {self._scale:.17g}")
         self._set_terms(v, 0.0)
         return 0
 

@@ -1,4 +1,4 @@
-"""Reading observations and weights: numbers are checked, text is never parsed."""
+"""Read observations and weights: numbers are validated, text is never parsed."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ else:
     from math import floor, isfinite
 
 
-def refuse(x: object, expected: str) -> None:
+def raise_invalid(x: object, expected: str) -> None:
     """Raise an `ObservationError` that names the value and what was expected."""
     raise ObservationError(f"expected {expected}, got {reprlib.repr(x)} ({type(x).__name__})")
 
 
 def as_real(x: Any, expected: str) -> float:
-    """Return `x` as a float where it is a finite real number; text is never parsed."""
-    if isinstance(x, np.timedelta64):  # an integer, numpy says
-        refuse(x, expected)
+    """Return `x` as a float if it is a finite real number; text is never parsed."""
+    if isinstance(x, np.timedelta64):  # numpy treats it as an integer
+        raise_invalid(x, expected)
     if isinstance(x, (numbers.Real, decimal.Decimal, np.bool_)) or (
         isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "biuf"
     ):
         try:
             value = float(x)
         except (OverflowError, ValueError):  # an integer over 1e308; a signalling decimal
-            refuse(x, expected)
+            raise_invalid(x, expected)
         if isfinite(value):
             return value
-    refuse(x, expected)
+    raise_invalid(x, expected)
     raise AssertionError("unreachable")
 
 
 def read_weight(w: Any) -> float:
-    """Return the weight `w` as a float, refusing what is negative or not finite."""
+    """Return the weight `w` as a float; raise an error if it is negative or not finite."""
     value = as_real(w, "a finite weight >= 0")
     if value < 0.0:
-        refuse(w, "a finite weight >= 0")
+        raise_invalid(w, "a finite weight >= 0")
     return value
 
 
 def is_missing(label: Any) -> bool:
-    """Whether a label stands for a missing value: None, NaN, or what pandas has."""
+    """Whether a label represents a missing value: None, NaN, or a missing value of pandas."""
     try:
         return label is None or bool(label != label)
-    except (ArithmeticError, TypeError, ValueError):  # comparing it has no answer
+    except (ArithmeticError, TypeError, ValueError):  # the label cannot be compared
         return True
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label without numpy's type, where Python has an equal one."""
+    """Convert a label of a numpy type to the equal Python object, if there is one."""
     known = isinstance(label, (np.bool_, np.number, np.str_, np.bytes_))
     return label.item() if known else label
 
 
 def weight(w: object) -> cython.double:
-    """Return a weight, refusing what is negative or not finite."""
+    """Return a weight; raise an error if it is negative or not finite."""
     v: cython.double
     if type(w) is float:
         v = w
@@ -77,7 +77,7 @@ def weight(w: object) -> cython.double:
 
 
 def real(x: object, expected: str) -> cython.double:
-    """Return a finite real number, refusing all else."""
+    """Return a finite real number; raise an error for other objects."""
     v: cython.double
     if isinstance(x, float):
         v = x
@@ -87,14 +87,14 @@ def real(x: object, expected: str) -> cython.double:
         try:
             v = float(x)
         except OverflowError:
-            refuse(x, expected)
+            raise_invalid(x, expected)
         return v
     return as_real(x, expected)
 
 
 def count(x: object, expected: str) -> cython.double:
-    """Return a whole number >= 0, refusing all else."""
+    """Return a whole number >= 0; raise an error for other objects."""
     v: cython.double = real(x, expected)
     if v < 0.0 or v != floor(v):
-        refuse(x, expected)
+        raise_invalid(x, expected)
     return v

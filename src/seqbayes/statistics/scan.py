@@ -1,4 +1,4 @@
-"""One pass over an array, where numpy takes several."""
+"""Functions that need one pass over an array where numpy needs several."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ except ImportError:  # without a compiler, this file runs as plain Python
 import numpy as np
 
 if cython.compiled:
-    from cython.cimports.seqbayes.statistics.exact import lost
+    from cython.cimports.seqbayes.statistics.exact import rounding_error
 else:
-    from seqbayes.statistics.exact import lost
+    from seqbayes.statistics.exact import rounding_error
 
-# The number of partial sums that compilers vectorise without reordering additions.
+# Number of partial sums, which lets compilers vectorise without reordering additions.
 LANES = 32
 CHUNK = cython.declare(cython.Py_ssize_t, 1024)
 
@@ -27,17 +27,17 @@ def scan(
     values: cython.longlong[::1],  # type: ignore[type-arg, valid-type]
     low: cython.longlong,
 ) -> tuple[int, int]:
-    """Return the sum of the values, and the bitwise or of ``value - low`` over all of them.
+    """Return the sum of the values, and the bitwise OR of all ``value - low``.
 
-    The second is negative where a value is below `low`; else it is at least the largest
-    ``value - low``, and less than twice that, plus one. The sum wraps around beyond 64 bits.
+    The second result is negative if a value is below `low`. Otherwise it is at least the largest
+    ``value - low``, and at most twice that. The sum wraps around on overflow of 64 bits.
 
     Parameters
     ----------
     values
         A contiguous, writeable array of 64-bit integers.
     low
-        What the values are compared with.
+        The lower bound of the values.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def scan(
         return 0, 0
     first = cython.declare(cython.pointer(cython.longlong), cython.address(values[0]))
     second = cython.declare(cython.pointer(cython.longlong), cython.address(values[half]))
-    for i in range(half):  # both halves at once: memory then gives nearly twice as much
+    for i in range(half):  # read both halves at once, which nearly doubles memory throughput
         v = first[i]
         total = total + v
         bits = bits | (v - low)
@@ -76,10 +76,10 @@ def scan(
 @cython.boundscheck(False)
 @cython.wraparound(False)
 def scan_floats(values: Any) -> tuple[float, float]:
-    """Return the sum of the values, and the least of them.
+    """Return the sum of the values and their minimum.
 
-    Partial sums run side by side through every 1024 values, and what rounding takes from the sum
-    over those is given back. Where a value is NaN the sum is, and the least may be any.
+    Each chunk of 1024 values is summed in 32 parallel lanes; the chunk sums are added with
+    compensated summation. If a value is NaN, the sum is NaN and the minimum is unspecified.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def scan_floats(values: Any) -> tuple[float, float]:
     n: cython.Py_ssize_t = len(values)
     total: cython.double = 0.0
     low: cython.double = 0.0
-    least: cython.double = float("inf")
+    smallest_term: cython.double = float("inf")
     s: cython.double
     v: cython.double
     i: cython.Py_ssize_t = 0
@@ -108,7 +108,7 @@ def scan_floats(values: Any) -> tuple[float, float]:
     k: cython.Py_ssize_t
     half: cython.Py_ssize_t
     for k in range(32):
-        m[k] = least
+        m[k] = smallest_term
     while n - i >= CHUNK:
         end = i + CHUNK
         for k in range(32):
@@ -127,19 +127,19 @@ def scan_floats(values: Any) -> tuple[float, float]:
             half //= 2
         v = a[0]
         s = total + v
-        low += lost(total, v, s)
+        low += rounding_error(total, v, s)
         total = s
     while i < n:
         v = view[i]
         s = total + v
-        low += lost(total, v, s)
+        low += rounding_error(total, v, s)
         total = s
-        least = v if v < least else least
+        smallest_term = v if v < smallest_term else smallest_term
         i += 1
     for k in range(32):
-        least = m[k] if m[k] < least else least
-    # the error of an infinite sum is not a number
-    return (total + low if total - total == 0.0 else total), least
+        smallest_term = m[k] if m[k] < smallest_term else smallest_term
+    # the rounding error of an infinite sum is NaN
+    return (total + low if total - total == 0.0 else total), smallest_term
 
 
 def _scan_floats(values: Any) -> tuple[float, float]:
@@ -154,16 +154,16 @@ def _scan_floats(values: Any) -> tuple[float, float]:
     total = low = 0.0
     for v in [*chunks, *values[whole:].tolist()]:
         s = total + v
-        low += lost(total, v, s)
+        low += rounding_error(total, v, s)
         total = s
-    least = float(values.min(initial=np.inf))
-    return (total + low if total - total == 0.0 else total), least
+    smallest_term = float(values.min(initial=np.inf))
+    return (total + low if total - total == 0.0 else total), smallest_term
 
 
 @cython.boundscheck(False)
 @cython.wraparound(False)
 def count_ones(values: Any) -> int:
-    """Return how many of the values are 1, or -1 where one is neither 0 nor 1.
+    """Return the number of values equal to 1; -1 if a value is neither 0 nor 1.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def count_ones(values: Any) -> int:
     i: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     a = cython.declare("double[32]")
-    # v (v - 1), which is 0 of 0 and 1 only
+    # v (v - 1), which is 0 only if v is 0 or 1
     bad = cython.declare("double[32]")
     for k in range(32):
         a[k] = bad[k] = 0.0

@@ -20,40 +20,40 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import fabs, sqrt
     from cython.cimports.seqbayes.statistics.base import Statistics
-    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
-    from cython.cimports.seqbayes.statistics.moments import CANCELLED, Moments
+    from cython.cimports.seqbayes.statistics.exact import product_error, rounding_error
+    from cython.cimports.seqbayes.statistics.moments import CANCELLATION_SHARE, Moments
     from cython.cimports.seqbayes.statistics.reading import real
-    from cython.cimports.seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
+    from cython.cimports.seqbayes.statistics.sums import ASSUMED_SMALLEST, NEGLIGIBLE, Sum
 else:
     from math import fabs, sqrt
 
     from seqbayes.statistics.base import Statistics
-    from seqbayes.statistics.exact import lost, lost_product
-    from seqbayes.statistics.moments import CANCELLED, Moments
+    from seqbayes.statistics.exact import product_error, rounding_error
+    from seqbayes.statistics.moments import CANCELLATION_SHARE, Moments
     from seqbayes.statistics.reading import real
-    from seqbayes.statistics.sums import NEGLIGIBLE, USUAL_LEAST, Sum
+    from seqbayes.statistics.sums import ASSUMED_SMALLEST, NEGLIGIBLE, Sum
 
-from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.reading import raise_invalid
 from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
 from seqbayes.statistics.sums import as_sum
 
 # Splits a float into halves: 2**27 + 1.
 SPLITTER = cython.declare(cython.double, 134217729.0)
 
-# Below this share of a variance, what other coordinates do not explain has lost digits.
+# Below this share of a variance, the residual variance given other coordinates is inaccurate.
 SMALL_PIVOT = cython.declare(cython.double, 1e-4)
 
-# Sums are kept below this, so that the covariance and its factors are finite.
-ROOM = cython.declare(cython.double, 1e300)
+# Maximum of the sums, so that the covariance and its factors are finite.
+MAX_SUM = cython.declare(cython.double, 1e300)
 
 
 @cython.cclass
 class Scatter(Statistics):
-    """Sums of vectors and of the products of their coordinates, exact like `sums.Sum`.
+    """Exact sums (see `sums.Sum`) of vectors and of the products of their coordinates.
 
-    There is a sum per coordinate, then one per pair of coordinates (the lower triangle, by rows).
-    `_high` holds the sums, `_low` their rounding errors, `_third` those of `_low`, and `_more`
-    further ones, if they are needed.
+    There is one sum per coordinate, followed by one sum per pair of coordinates (the lower
+    triangle, by rows). `_high` contains the sums, `_low` their rounding errors, `_third` the
+    rounding errors of `_low`, and `_more` further ones if needed.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Scatter(Statistics):
         squares = np.zeros((d, d))
         if n <= 0.0:
             return ScatterStatistic(0.0, origins, shifts, squares)
-        self._settle()
+        self._renormalise()
         origin = cython.declare("double[::1]", origins)
         shift = cython.declare("double[::1]", shifts)
         table = cython.declare("double[:, ::1]", squares)
@@ -111,22 +111,24 @@ class Scatter(Statistics):
         for i in range(d):
             origin[i] = self._high[i] / n
             p = origin[i] * n
-            p_low = lost_product(origin[i], n, p) + origin[i] * self._n.low
+            p_low = product_error(origin[i], n, p) + origin[i] * self._n.low
             shift[i] = ((self._high[i] - p) + (self._low[i] - p_low)) / n
         for i in range(d):
             for j in range(i + 1):
-                # S2 - mean S1', the product with the origin in twice the precision
+                # S2 - mean S1', with the origin's product in double-double precision
                 p = origin[i] * self._high[j]
-                p_low = lost_product(origin[i], self._high[j], p)
+                p_low = product_error(origin[i], self._high[j], p)
                 p_low += origin[i] * self._low[j] + shift[i] * self._high[j]
                 v = (self._high[k] - p) + (self._low[k] - p_low)
                 table[i, j] = v
                 table[j, i] = v
                 k += 1
-            if v < CANCELLED * self._high[k - 1] and not (v == 0.0 and n == self._lightest):
+            if v < CANCELLATION_SHARE * self._high[k - 1] and not (
+                v == 0.0 and n == self._lightest
+            ):
                 return from_sums(self._n.parts(), [row.copy() for row in self._rows()], d)
         for i in range(d):
-            if table[i, i] == 0.0:  # of equal values
+            if table[i, i] == 0.0:  # all values are equal
                 table[i, :] = 0.0
                 table[:, i] = 0.0
         found = ScatterStatistic(n, origins, shifts, squares)
@@ -156,10 +158,10 @@ class Scatter(Statistics):
     def _column(self, k: cython.Py_ssize_t) -> Sum:
         """Return one of the sums."""
         total = Sum()
-        total.least = self._least
+        total.smallest_term = self._least
         for row in self._rows():
             total.add_low(row[k])
-        total.settle()
+        total.renormalise()
         return total
 
     @cython.cfunc
@@ -172,8 +174,8 @@ class Scatter(Statistics):
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def _settle(self) -> cython.int:
-        """Move digits up: `_high` becomes the sums, rounded, and `_low` the rest, rounded."""
+    def _renormalise(self) -> cython.int:
+        """Renormalise: `_high` becomes the rounded sums, and `_low` the rounded remainders."""
         k: cython.Py_ssize_t
         s: cython.double
         low: cython.double
@@ -182,10 +184,10 @@ class Scatter(Statistics):
         for k in range(self._high.shape[0]):
             while True:
                 s = self._low[k] + self._third[k]
-                self._third[k] = lost(self._low[k], self._third[k], s)
+                self._third[k] = rounding_error(self._low[k], self._third[k], s)
                 low = s
                 s = self._high[k] + low
-                self._low[k] = lost(self._high[k], low, s)
+                self._low[k] = rounding_error(self._high[k], low, s)
                 self._high[k] = s
                 if self._low[k] + self._third[k] == self._low[k]:
                     break
@@ -202,16 +204,18 @@ class Scatter(Statistics):
         elif isinstance(x, (dict, Mapping)):
             values = self._by_name(x)
         if not isinstance(values, (list, tuple)) or len(values) != self.dimension:
-            refuse(x, f"{self.dimension} numbers")
+            raise_invalid(x, f"{self.dimension} numbers")
         for i in range(self.dimension):
             self._y[i] = real(values[i], "a finite number in every coordinate")
         return 0
 
     def _by_name(self, x: Any) -> list[Any]:
         if not self._features:
-            refuse(x, "numbers in their order (name the features of a likelihood to use mappings)")
+            raise_invalid(
+                x, "numbers in their order (name the features of a likelihood to use mappings)"
+            )
         if len(x) != len(self._features) or not all(name in x for name in self._features):
-            refuse(x, f"a mapping with the features {', '.join(map(repr, self._features))}")
+            raise_invalid(x, f"a mapping with the features {', '.join(map(repr, self._features))}")
         return [x[name] for name in self._features]
 
     @cython.cfunc
@@ -245,7 +249,7 @@ class Scatter(Statistics):
             if w != 1.0:
                 y = q
                 q = w * y
-                error = lost_product(w, y, q)
+                error = product_error(w, y, q)
                 p = SPLITTER * q
                 q_high = p - (p - q)
                 q_low = q - q_high
@@ -273,12 +277,12 @@ class Scatter(Statistics):
         error: cython.double
         p: cython.double
         for i in range(self.dimension):
-            error = lost_product(w, self._y[i], w * self._y[i])
+            error = product_error(w, self._y[i], w * self._y[i])
             self._term[i] = self._term_low[i] = 0.0
             for j in range(i + 1):
                 p = error * self._y[j]
                 self._term[k + j] = p
-                self._term_low[k + j] = lost_product(error, self._y[j], p)
+                self._term_low[k + j] = product_error(error, self._y[j], p)
             k += i + 1
         for k in range(self._high.shape[0]):
             if self._term[k] != 0.0:
@@ -301,7 +305,7 @@ class Scatter(Statistics):
                 self._put(k, self._term[k])
                 self._put_rest(k, self._term_low[k])
             return 0
-        # pointers, of which compilers can tell that nothing else is read: the loop is vectorised
+        # pointers let the compiler prove that the arrays do not overlap, and vectorise the loop
         high = cython.declare(cython.pointer(cython.double), cython.address(self._high[0]))
         low = cython.declare(cython.pointer(cython.double), cython.address(self._low[0]))
         third = cython.declare(cython.pointer(cython.double), cython.address(self._third[0]))
@@ -310,17 +314,17 @@ class Scatter(Statistics):
         for k in range(n):
             v = term[k]
             s = high[k] + v
-            e = lost(high[k], v, s)
+            e = rounding_error(high[k], v, s)
             high[k] = s
             s = low[k] + e
-            e = lost(low[k], e, s)
+            e = rounding_error(low[k], e, s)
             v = s + rest[k]
             low[k] = v
-            v = lost(s, rest[k], v)
+            v = rounding_error(s, rest[k], v)
             s = third[k] + e
-            e = lost(third[k], e, s)
+            e = rounding_error(third[k], e, s)
             third[k] = s + v
-            v = lost(s, v, third[k])
+            v = rounding_error(s, v, third[k])
             term[k] = e
             rest[k] = v
             left += fabs(e) + fabs(v)
@@ -336,7 +340,7 @@ class Scatter(Statistics):
     def _put(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
         """Add a number to a sum."""
         s: cython.double = self._high[k] + v
-        e: cython.double = lost(self._high[k], v, s)
+        e: cython.double = rounding_error(self._high[k], v, s)
         self._high[k] = s
         return self._put_rest(k, e)
 
@@ -346,10 +350,10 @@ class Scatter(Statistics):
     def _put_rest(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
         """Add a rounding error to a sum."""
         s: cython.double = self._low[k] + v
-        e: cython.double = lost(self._low[k], v, s)
+        e: cython.double = rounding_error(self._low[k], v, s)
         self._low[k] = s
         s = self._third[k] + e
-        e = lost(self._third[k], e, s)
+        e = rounding_error(self._third[k], e, s)
         self._third[k] = s
         return self._put_low(k, e)
 
@@ -364,11 +368,11 @@ class Scatter(Statistics):
         if self._fourth.shape[0] == 0:
             self._fourth, self._fifth = np.zeros((2, self._high.shape[0]))
         s = self._fourth[k] + v
-        e = lost(self._fourth[k], v, s)
+        e = rounding_error(self._fourth[k], v, s)
         self._fourth[k] = s
         if e != 0.0:
             s = self._fifth[k] + e
-            v = lost(self._fifth[k], e, s)
+            v = rounding_error(self._fifth[k], e, s)
             self._fifth[k] = s
             if v != 0.0 and fabs(v) >= NEGLIGIBLE * self._least:
                 self._put_more(k, v)
@@ -381,7 +385,7 @@ class Scatter(Statistics):
         for row in self._more:
             part = row[k]
             s = part + e
-            e = lost(part, e, s)
+            e = rounding_error(part, e, s)
             row[k] = s
             if e == 0.0:
                 return
@@ -403,9 +407,9 @@ class Scatter(Statistics):
                 most = fabs(self._high[k])
             if fabs(self._y[i]) > largest:
                 largest = fabs(self._y[i])
-        return most + fabs(w) * (largest * largest) < ROOM and fabs(self._n.high + w) < ROOM
+        return most + fabs(w) * (largest * largest) < MAX_SUM and fabs(self._n.high + w) < MAX_SUM
 
-    def absorb(self, n: float, origin: Any, shift: Any, squares: Any, log_base: float) -> None:
+    def add_sums(self, n: float, origin: Any, shift: Any, squares: Any, log_base: float) -> None:
         """Add `n` vectors with mean ``origin + shift`` and scatter `squares` about that mean."""
         d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
@@ -432,8 +436,8 @@ class Scatter(Statistics):
         other._set_columns([total.dump() for total in sums])
         self.merge(other)
 
-    def absorb_array(self, values: Any, weights: Any) -> None:
-        """Add many vectors, the rows of an array, each with its weight or all with 1."""
+    def observe_array(self, values: Any, weights: Any) -> None:
+        """Add many vectors, the rows of an array, with their weights."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         other: Scatter = Scatter(self.dimension)
@@ -447,7 +451,7 @@ class Scatter(Statistics):
         self.merge(other)
 
     def _set_columns(self, columns: Any) -> None:
-        """Set the sums from what `Sum.dump` returned."""
+        """Set the sums from results of `Sum.dump`."""
         dumped = [
             (first, *(rest if isinstance(rest, tuple) else (rest,))) for first, rest in columns
         ]
@@ -505,10 +509,10 @@ class Scatter(Statistics):
         i: cython.Py_ssize_t
         k: cython.Py_ssize_t
         theirs: Scatter = other
-        theirs._settle()
+        theirs._renormalise()
         rows = [row.copy() for row in theirs._rows()]
         sums = np.abs(np.asarray(self._high)) + np.abs(rows[0])
-        if not (sums.max() < ROOM and self._n.high + theirs._n.total() < ROOM):
+        if not (sums.max() < MAX_SUM and self._n.high + theirs._n.total() < MAX_SUM):
             raise ObservationError("the data are too large: their squares overflow")
         self.join_sums(theirs.all_sums(), theirs._lightest)
         self._least = min(self._least, theirs._least)
@@ -522,13 +526,13 @@ class Scatter(Statistics):
                     self._put_rest(k, high[k])
 
     def dump(self) -> tuple[Any, ...]:
-        """Return n, the log base, an origin, which is 0, S1 and S2.
+        """Return n, the log base, the origin (always 0), S1 and S2.
 
-        Every sum is followed by its rounding error; the sums of coordinates, and of pairs of
-        them, by the rounding errors of all.
+        n and the log base are each followed by their rounding error; S1 and S2 are followed by the
+        rounding errors of all their sums.
         """
         d: cython.Py_ssize_t = self.dimension
-        self._settle()
+        self._renormalise()
         first, *others = (row.tolist() for row in self._rows())
         if any(map(any, others[1:])):
             rest = [_rest(each) for each in zip(*others, strict=True)]
@@ -553,14 +557,14 @@ class Scatter(Statistics):
         first = (*numbers[:d], *numbers[2 * d : 2 * d + packed])
         rest = (*numbers[d : 2 * d], *numbers[2 * d + packed :])
         self._set_columns(zip(first, rest, strict=True))
-        # the terms are not known: assume some that are usual
+        # the terms are unknown: assume an ordinary range
         sizes = np.abs(np.asarray(self._high))
-        self._least = USUAL_LEAST * float(np.min(sizes, where=sizes > 0.0, initial=np.inf))
+        self._least = ASSUMED_SMALLEST * float(np.min(sizes, where=sizes > 0.0, initial=np.inf))
         if any(origin):
             self._move_from(origin)
 
     def _move_from(self, origin: Any) -> None:
-        """Replace sums about an origin by those about 0."""
+        """Replace sums relative to an origin by sums relative to 0."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         k: cython.Py_ssize_t = self.dimension
@@ -585,7 +589,7 @@ class Scatter(Statistics):
 
 @cython.wraparound(True)
 def _rest(parts: Any) -> Any:
-    """Return the parts of a sum after the first, as `Sum.dump` does."""
+    """Return the parts of a sum after the first, in the form of `Sum.dump`."""
     while len(parts) > 1 and parts[-1] == 0.0:
         parts = parts[:-1]
     return parts if len(parts) > 1 else parts[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes.numerics import decimals
 
-EQUAL = Decimal(2) ** -160
+ROUNDING_SHARE = Decimal(2) ** -160
 """The share of a sum of squares below which the squares about the mean are rounding errors."""
 
 
@@ -24,7 +24,7 @@ class ScatterStatistic(_Fields):
     """Total weight, mean = origin + shift (d,), and the scatter (d, d) about that mean."""
 
     sums: tuple[Any, Any] | None = None
-    """Parts of the weight, and rows of parts of all sums, where the scatter is nearly singular."""
+    """The parts of the weight and of all sums, if the scatter is nearly singular."""
 
     @property
     def mean(self) -> Any:
@@ -32,7 +32,7 @@ class ScatterStatistic(_Fields):
         return self.origin + self.shift
 
     def exact_mean(self) -> tuple[Decimal, list[Decimal]]:
-        """Return weight and mean of one set of data, with more digits."""
+        """Return the weight and the mean with extended precision."""
         if self.sums is None:
             pairs = zip(self.origin.tolist(), self.shift.tolist(), strict=True)
             return Decimal(float(self.n)), [decimals.total(pair) for pair in pairs]
@@ -42,7 +42,7 @@ class ScatterStatistic(_Fields):
         return n, [decimals.total(column) / n for column in columns]
 
     def exact(self) -> tuple[Decimal, list[Decimal], decimals.Lower]:
-        """Return weight, mean and the scatter's lower triangle, with more digits."""
+        """Return the weight, the mean and the scatter's lower triangle with extended precision."""
         n, mean = self.exact_mean()
         if self.sums is None:
             return n, mean, decimals.lower(self.squares)
@@ -52,16 +52,17 @@ class ScatterStatistic(_Fields):
         for i, v in enumerate(mean):
             sums = [decimals.total(next(columns)) for _ in range(i + 1)]
             row = [s - n * v * u for s, u in zip(sums, mean, strict=False)]
-            if row[i] <= EQUAL * sums[i]:
+            if row[i] <= ROUNDING_SHARE * sums[i]:
                 equal.add(i)
             squares.append([decimals.ZERO if {i, j} & equal else s for j, s in enumerate(row)])
         return n, mean, squares
 
 
 def from_sums(n: Any, rows: Any, dimension: int) -> ScatterStatistic:
-    """Return the statistic of data with these sums: the parts of the weight, and rows of parts.
+    """Return the statistic with these sums: the parts of the weight, and rows of parts.
 
-    The rows hold the sums of coordinates, then those of their products (the lower triangle).
+    The rows contain the sums of the coordinates, followed by those of their products (the lower
+    triangle).
     """
     blank = np.zeros(dimension)
     empty = ScatterStatistic(n[0], blank, blank, np.zeros((dimension, dimension)))

@@ -1,10 +1,10 @@
 cimport cython
 
-cdef double LARGE, NEGLIGIBLE, USUAL_LEAST
+cdef double LARGE, NEGLIGIBLE, ASSUMED_SMALLEST
 
 @cython.final
 cdef class Sum:
-    cdef double high, low, third, fourth, fifth, least
+    cdef double high, low, third, fourth, fifth, smallest_term
     cdef list more
     cdef int add(self, double v) except -1
     cdef int add_low(self, double v) except -1
@@ -12,7 +12,7 @@ cdef class Sum:
     cdef int _add_fifth(self, double v) except -1
     cdef int _add_more(self, double v) except -1
     cdef int add_product(self, double x, double y) except -1
-    cdef int settle(self) except -1
+    cdef int renormalise(self) except -1
     cdef int merge(self, Sum other) except -1
     cdef int copy(self, Sum other) except -1
     cdef int clear(self) except -1

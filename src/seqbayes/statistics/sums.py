@@ -22,19 +22,20 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, frexp, isfinite
-    from cython.cimports.seqbayes.statistics.exact import lost, lost_product
+    from cython.cimports.seqbayes.statistics.exact import product_error, rounding_error
 else:
     from math import fabs, frexp, isfinite
 
-    from seqbayes.statistics.exact import lost, lost_product
+    from seqbayes.statistics.exact import product_error, rounding_error
 
-# Rounding errors below this share of the smallest term are dropped: they matter to no term.
+# Rounding errors below this share of the smallest term are dropped.
 NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
 # Products of numbers above this are rescaled, so that their rounding error does not overflow.
 LARGE = cython.declare(cython.double, 1e280)
-# Terms far below the total are unlikely in a sum of so few bits, whose terms are not known.
-USUAL_SPAN = 2.0**-300
-USUAL_LEAST = cython.declare(cython.double, 2.0**-60)
+# Assumptions about a sum that was restored without its terms: terms far below the total are
+# unlikely.
+ASSUMED_SPAN = 2.0**-300
+ASSUMED_SMALLEST = cython.declare(cython.double, 2.0**-60)
 
 
 @cython.final
@@ -42,26 +43,26 @@ USUAL_LEAST = cython.declare(cython.double, 2.0**-60)
 class Sum:
     """A sum of floats, without rounding errors.
 
-    Every part is the running sum of the rounding errors of the part before it. Five parts are
-    enough for ordinary data; `more` grows only when a term is very far from the others, such as
-    1e36 next to 1.
+    Every part is the running sum of the rounding errors of the preceding part. Five parts are
+    enough for ordinary data; `more` grows only if the magnitudes of terms differ extremely, such as
+    1e36 and 1.
     """
 
     def __init__(self) -> None:
         self.high = self.low = self.third = self.fourth = self.fifth = 0.0
-        self.least = math.inf
+        self.smallest_term = math.inf
         self.more: list[float] | None = None
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def add(self, v: cython.double) -> cython.int:
-        """Add a term (exact.pxd has the same code, to be inlined)."""
+        """Add a term (exact.pxd contains the same code for inlining)."""
         s: cython.double = self.high + v
-        e: cython.double = lost(self.high, v, s)
+        e: cython.double = rounding_error(self.high, v, s)
         self.high = s
         v = fabs(v)
-        if v < self.least and v != 0.0:
-            self.least = v
+        if v < self.smallest_term and v != 0.0:
+            self.smallest_term = v
         if e != 0.0:
             self.add_low(e)
         return 0
@@ -71,7 +72,7 @@ class Sum:
     def add_low(self, v: cython.double) -> cython.int:
         """Add the rounding error of a term."""
         s: cython.double = self.low + v
-        e: cython.double = lost(self.low, v, s)
+        e: cython.double = rounding_error(self.low, v, s)
         self.low = s
         if e != 0.0:
             self.add_third(e)
@@ -82,11 +83,11 @@ class Sum:
     def add_third(self, v: cython.double) -> cython.int:
         """Add the rounding error of a rounding error."""
         s: cython.double = self.third + v
-        e: cython.double = lost(self.third, v, s)
+        e: cython.double = rounding_error(self.third, v, s)
         self.third = s
         if e != 0.0:
             s = self.fourth + e
-            v = lost(self.fourth, e, s)
+            v = rounding_error(self.fourth, e, s)
             self.fourth = s
             if v != 0.0:
                 self._add_fifth(v)
@@ -96,9 +97,9 @@ class Sum:
     @cython.exceptval(-1, check=False)
     def _add_fifth(self, v: cython.double) -> cython.int:
         s: cython.double = self.fifth + v
-        e: cython.double = lost(self.fifth, v, s)
+        e: cython.double = rounding_error(self.fifth, v, s)
         self.fifth = s
-        if e != 0.0 and fabs(e) >= NEGLIGIBLE * self.least:
+        if e != 0.0 and fabs(e) >= NEGLIGIBLE * self.smallest_term:
             self._add_more(e)
         return 0
 
@@ -114,7 +115,7 @@ class Sum:
         for i in range(len(self.more)):
             part = self.more[i]
             s = part + e
-            e = lost(part, e, s)
+            e = rounding_error(part, e, s)
             self.more[i] = s
             if e == 0.0:
                 return 0
@@ -128,11 +129,11 @@ class Sum:
         p: cython.double = x * y
         self.add(p)
         if fabs(x) > LARGE:
-            self.add_low(2.0**100 * lost_product(2.0**-100 * x, y, 2.0**-100 * p))
+            self.add_low(2.0**100 * product_error(2.0**-100 * x, y, 2.0**-100 * p))
         elif fabs(y) > LARGE:
-            self.add_low(2.0**100 * lost_product(x, 2.0**-100 * y, 2.0**-100 * p))
+            self.add_low(2.0**100 * product_error(x, 2.0**-100 * y, 2.0**-100 * p))
         else:
-            self.add_low(lost_product(x, y, p))
+            self.add_low(product_error(x, y, p))
         return 0
 
     @cython.ccall
@@ -143,8 +144,8 @@ class Sum:
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def settle(self) -> cython.int:
-        """Move digits up: `high` becomes the sum, rounded, and `low` the rest of it, rounded."""
+    def renormalise(self) -> cython.int:
+        """Renormalise: `high` becomes the rounded sum, and `low` the rounded remainder."""
         s: cython.double
         if self.more is not None:
             self._distribute(self.parts())
@@ -152,21 +153,21 @@ class Sum:
         if self.third == 0.0 and self.fourth == 0.0 and self.fifth == 0.0:
             if self.low != 0.0:
                 s = self.high + self.low
-                self.low = lost(self.high, self.low, s)
+                self.low = rounding_error(self.high, self.low, s)
                 self.high = s
             return 0
         for _ in range(6):
             s = self.fourth + self.fifth
-            self.fifth = lost(self.fourth, self.fifth, s)
+            self.fifth = rounding_error(self.fourth, self.fifth, s)
             self.fourth = s
             s = self.third + self.fourth
-            self.fourth = lost(self.third, self.fourth, s)
+            self.fourth = rounding_error(self.third, self.fourth, s)
             self.third = s
             s = self.low + self.third
-            self.third = lost(self.low, self.third, s)
+            self.third = rounding_error(self.low, self.third, s)
             self.low = s
             s = self.high + self.low
-            self.low = lost(self.high, self.low, s)
+            self.low = rounding_error(self.high, self.low, s)
             self.high = s
             if (
                 self.low + self.third == self.low
@@ -177,7 +178,7 @@ class Sum:
         return 0
 
     def _distribute(self, parts: Sequence[float]) -> None:
-        """Keep parts that are in order of size."""
+        """Store parts that are in order of magnitude."""
         padded = [*parts, 0.0, 0.0, 0.0, 0.0, 0.0]
         self.high, self.low, self.third, self.fourth, self.fifth = padded[:5]
         self.more = list(parts[5:]) or None
@@ -185,35 +186,35 @@ class Sum:
     @cython.cfunc
     @cython.exceptval(-1.0, check=True)
     def total(self) -> cython.double:
-        """Return the sum, rounded once."""
-        self.settle()
+        """Return the correctly rounded sum."""
+        self.renormalise()
         return self.high
 
     @property
     def value(self) -> float:
-        """The sum, rounded once."""
+        """The correctly rounded sum."""
         return self.total()
 
     @property
     def smallest(self) -> float:
         """The smallest absolute value of a term, at most 1; not scaled with the sum."""
-        return min(self.least, 1.0)
+        return min(self.smallest_term, 1.0)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def clear(self) -> cython.int:
         """Remove all terms."""
         self.high = self.low = self.third = self.fourth = self.fifth = 0.0
-        self.least = float("inf")
+        self.smallest_term = float("inf")
         self.more = None
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def copy(self, other: Sum) -> cython.int:
-        """Become equal to another sum."""
+        """Copy the value of another sum."""
         self.high, self.low, self.third = other.high, other.low, other.third
-        self.fourth, self.fifth, self.least = other.fourth, other.fifth, other.least
+        self.fourth, self.fifth, self.smallest_term = other.fourth, other.fifth, other.smallest_term
         self.more = None if other.more is None else other.more[:]
         return 0
 
@@ -229,20 +230,20 @@ class Sum:
     def add_scaled(self, other: Sum, factor: cython.double) -> cython.int:
         """Add the terms of another sum, times a factor."""
         v: cython.double
-        other.settle()
-        least: cython.double = fabs(factor) * other.least
-        if not 0.0 < least < self.least:
-            least = self.least
+        other.renormalise()
+        smallest_term: cython.double = fabs(factor) * other.smallest_term
+        if not 0.0 < smallest_term < self.smallest_term:
+            smallest_term = self.smallest_term
         rest = [other.low, other.third, other.fourth, other.fifth]
         if other.more is not None:
             rest += other.more
-        self.least = least
+        self.smallest_term = smallest_term
         self.add_product(other.high, factor)
         for v in rest:
             if v != 0.0:
                 self.add_low(v * factor)
-                self.add_low(lost_product(v, factor, v * factor))
-        self.least = least  # the parts are not terms
+                self.add_low(product_error(v, factor, v * factor))
+        self.smallest_term = smallest_term  # the parts are not terms
         return 0
 
     @cython.cfunc
@@ -251,11 +252,11 @@ class Sum:
         """Multiply the sum by a factor."""
         exponent: cython.int = 0
         fraction: cython.double
-        least: cython.double = self.least
+        smallest_term: cython.double = self.smallest_term
         if factor == 0.0:
             self.clear()
             return 0
-        self.settle()  # after terms that cancel, the first parts are 0
+        self.renormalise()  # after terms that cancel, the first parts are 0
         if cython.compiled:
             fraction = frexp(factor, cython.address(exponent))
         else:
@@ -269,12 +270,12 @@ class Sum:
         elif self.high != 0.0:
             before = Sum()
             before.copy(self)
-            before.least = math.inf
+            before.smallest_term = math.inf
             self.clear()
-            self.least = least
+            self.smallest_term = smallest_term
             self.add_scaled(before, factor)
-        if fabs(self.high) < 2.0**-100 * least and self.high != 0.0:
-            self.least = fabs(self.high)
+        if fabs(self.high) < 2.0**-100 * smallest_term and self.high != 0.0:
+            self.smallest_term = fabs(self.high)
         return 0
 
     @cython.cfunc
@@ -282,7 +283,7 @@ class Sum:
     def change_unit(self, unit: cython.double) -> cython.int:
         """Divide the sum, and what is known of its terms, by a power of 2."""
         self.scale(1.0 / unit)
-        self.least /= unit
+        self.smallest_term /= unit
         return 0
 
     def add_array(self, values: Any, weights: Any = None) -> None:
@@ -307,7 +308,7 @@ class Sum:
             self.more = None
 
     def parts(self) -> list[float]:
-        """Return the sum as floats, each what the next ones add to, rounded; none of them is 0."""
+        """Return the sum as nonzero floats in decreasing order, which do not overlap."""
         rest = [self.high, self.low, self.third, self.fourth, self.fifth]
         if self.more is not None:
             rest += self.more
@@ -318,13 +319,13 @@ class Sum:
         return parts
 
     def pair(self) -> tuple[float, float]:
-        """Return the sum, rounded, and its rounding error, rounded."""
-        self.settle()
+        """Return the rounded sum, and its rounded rounding error."""
+        self.renormalise()
         return self.high, self.low
 
     def dump(self) -> tuple[float, Any]:
-        """Return the sum, rounded, and the rest of it: a number, or several as a tuple."""
-        self.settle()
+        """Return the rounded sum, and the remainder: a number, or a tuple of several numbers."""
+        self.renormalise()
         if self.third == 0.0 and self.more is None:
             return self.high, self.low
         rest = [self.low, self.third, self.fourth, self.fifth]
@@ -340,16 +341,16 @@ class Sum:
         self.clear()
         self.add(first)
         if rest == 0.0:
-            self.least *= USUAL_LEAST
+            self.smallest_term *= ASSUMED_SMALLEST
             return
         for v in rest if isinstance(rest, tuple) else (rest,):
             self.add(v)
-        # the terms are not known: assume some that are usual
+        # the terms are unknown: assume an ordinary range
         parts = self.parts()
         if parts:
-            self.least = USUAL_LEAST * fabs(parts[0])
-            if fabs(parts[-1]) < USUAL_SPAN * fabs(parts[0]):
-                self.least = fabs(parts[-1])
+            self.smallest_term = ASSUMED_SMALLEST * fabs(parts[0])
+            if fabs(parts[-1]) < ASSUMED_SPAN * fabs(parts[0]):
+                self.smallest_term = fabs(parts[-1])
 
     def __add__(self, other: Any) -> Sum:
         total = Sum()
@@ -379,7 +380,7 @@ class Sum:
 
 
 def as_sum(value: Any) -> Sum:
-    """Return a sum as it is, and a number as a sum of one term."""
+    """Convert a number to a sum of one term; return a sum unchanged."""
     if isinstance(value, Sum):
         return value
     total = Sum()

@@ -1,4 +1,4 @@
-"""Trials that succeed or fail: sums for a Beta prior."""
+"""Trials with success or failure: sums for a Beta prior."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ else:
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real
 
-from seqbayes.statistics.reading import refuse
+from seqbayes.statistics.reading import raise_invalid
 
 
 @cython.final
@@ -40,7 +40,7 @@ class BernoulliSums(PairSums):
     @cython.exceptval(-1, check=False)
     def observe_unit(self, x: object) -> cython.int:
         """Add one observation."""
-        # the most frequent observations, without reading them
+        # fast path for the most frequent observations
         if x is True:
             add_one(self._a)
         elif x is False:
@@ -65,7 +65,7 @@ class BernoulliSums(PairSums):
         else:
             v = real(x, "True, False, 1 or 0")
             if v != 0.0 and v != 1.0:
-                refuse(x, "True, False, 1 or 0")
+                raise_invalid(x, "True, False, 1 or 0")
         self._read_a = v
         self._read_b = 1.0 - v
         return 0
@@ -74,7 +74,7 @@ class BernoulliSums(PairSums):
 @cython.final
 @cython.cclass
 class BinomialSums(PairSums):
-    """Successes of a number of trials, the same for all or given with each observation."""
+    """Successes in a number of trials, which is fixed or given with each observation."""
 
     _trials: cython.double
 
@@ -90,13 +90,13 @@ class BinomialSums(PairSums):
         k: cython.double
         if n < 0.0:
             if not isinstance(x, (tuple, list)) or len(x) != 2:
-                refuse(x, "a pair (successes, trials)")
+                raise_invalid(x, "a pair (successes, trials)")
             n = count(x[1], "a whole number of trials >= 0")
             k = count(x[0], f"a whole number of successes from 0 to {n:.17g}")
         else:
             k = count(x, f"a whole number of successes from 0 to {n:.17g}")
         if k > n:
-            refuse(x, f"a whole number of successes from 0 to {n:.17g}")
+            raise_invalid(x, f"a whole number of successes from 0 to {n:.17g}")
         self._set_terms(k, n)
         return 0
 
@@ -130,7 +130,7 @@ class NegativeBinomialSums(PairSums):
         """Read one observation."""
         k: cython.double = count(x, "a whole number >= 0") - self._start
         if k < 0.0:
-            refuse(x, f"a whole number >= {self._start:g}")
+            raise_invalid(x, f"a whole number >= {self._start:g}")
         self._set_terms(k, 0.0)
         return 0
 

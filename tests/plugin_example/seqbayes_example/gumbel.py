@@ -108,7 +108,7 @@ class Gumbel(Likelihood):
         check_parameter("scale", self.scale)
 
     def statistics(self) -> GumbelSums:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         return GumbelSums(self.scale)
 
     def predictive(self, posterior: Any) -> GumbelGamma:

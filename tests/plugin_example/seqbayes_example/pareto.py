@@ -185,7 +185,7 @@ class Uniform(Likelihood):
     """Observations that are uniform between 0 and an unknown limit theta."""
 
     def statistics(self) -> Maximum:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         return Maximum()
 
     def predictive(self, posterior: Any) -> UniformPareto:
