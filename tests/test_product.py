@@ -96,7 +96,9 @@ def test_fields_are_checked(fields):
 def test_a_state_with_data_is_refused_as_a_prior():
     seen = Beta()
     seen.learn_one(True)
-    with pytest.raises(PriorError, match="field 'a', got a state with data of weight 1: call rollover"):
+    with pytest.raises(
+        PriorError, match="field 'a', got a state with data of weight 1: call rollover"
+    ):
         Product({"a": seen})
     seen.rollover()
     assert Product({"a": seen}).mean == {"a": 2 / 3}
