@@ -226,6 +226,10 @@ class DirectoryStore(Store):
             self._add_letter(letter, at)
         data["points"] = list({point[:3]: point for point in contents.history}.values())
         data["ids"] = list(contents.ids)
+        data["alerts"] = list(contents.alerts)
+        data["messages"] = [
+            (each.id, each.alert, each.body.decode(), *each[3:]) for each in contents.messages
+        ]
 
     def remove_belief(self, belief, key=None):
         with self.fenced():

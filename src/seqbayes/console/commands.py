@@ -24,6 +24,11 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "backup": Command(
+        "seqbayes.stream.verbs.backup",
+        "write a consistent copy of a store that may be in use, and verify it",
+        "seqbayes backup beliefs.db monday.db",
+    ),
     "check": Command(
         "seqbayes.stream.verbs.check",
         "list every error in a configuration file",

@@ -271,6 +271,8 @@ class MemoryStore(Store):
             self._add_letter(filled, letter, at)
         for point in contents.history:
             filled.points.setdefault(point.belief, {}).setdefault((point.key, point.at), point)
+        filled.alerts.update({(each.alert, each.key): each for each in contents.alerts})
+        filled.messages.update({each.id: each for each in contents.messages})
         for source, each in contents.ids:
             filled.ids.setdefault(source, {})[each.id] = each
         vars(self._tables).update(vars(filled))

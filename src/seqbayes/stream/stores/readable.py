@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.records import (
+    Contents,
     HistoryPoint,
     Lease,
     Place,
@@ -195,6 +197,35 @@ class ReadableStore:
     def history(self, belief: str, key: str) -> list[HistoryPoint]:
         """Return the history of one key of a belief."""
         return list(self.points(belief, key))
+
+    def contents(self) -> Contents:
+        """Return everything that the store contains; read it within one `snapshot`."""
+        names, places = self.declarations(), self.places()
+        return Contents(
+            names,
+            (entry for name in names for entry in self.entries(name)),
+            places,
+            self.letters(),
+            (point for name in names for point in self.points(name)),
+            ((place.source, each) for place in places for each in self.ids(place.source)),
+            self.alerts(),
+            self.messages(),
+        )
+
+    def copy_file(self, path: Path) -> bool:
+        """Write a consistent copy to a new file, without a runner, if the store is a file.
+
+        Parameters
+        ----------
+        path
+            The new file.
+
+        Returns
+        -------
+        bool
+            Whether that is possible; otherwise `contents` have to be copied.
+        """
+        return False
 
     def runner(self) -> Runner:
         """Return the process that holds the lease."""

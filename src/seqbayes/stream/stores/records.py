@@ -275,7 +275,8 @@ class Changes:
 class Contents:
     """Everything that a store contains.
 
-    `declarations` maps belief names to JSON; `ids` are pairs of source name and identity.
+    `declarations` maps belief names to JSON; `ids` are pairs of source name and identity. `alerts`
+    and `messages` are those of alerts.
     """
 
     declarations: Mapping[str, str]
@@ -284,3 +285,5 @@ class Contents:
     letters: Iterable[StoredLetter]
     history: Iterable[HistoryPoint]
     ids: Iterable[tuple[str, SeenId]]
+    alerts: Sequence[StoredAlert] = ()
+    messages: Sequence[StoredMessage] = ()

@@ -292,6 +292,8 @@ class SqlStore(Database):
             "ids (source, id, number, note, crc)",
             ((source, *each) for source, each in contents.ids),
         )
+        self._fill("alerts (alert, key, state, updated, crc)", contents.alerts)
+        self._fill("messages (id, alert, body, created, done, note, crc)", contents.messages)
         entries = iter(contents.entries)
         while chunk := list(itertools.islice(entries, _CHUNK)):
             self._insert(_STATES, list(map(_state_row, chunk)))

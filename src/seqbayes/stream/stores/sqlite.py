@@ -212,6 +212,15 @@ class SqliteStore(SqlStore):
         finally:
             self._connection.execute("ROLLBACK")
 
+    def copy_file(self, path: Path) -> bool:
+        """Write a consistent copy to a new file, without a runner; see `ReadableStore`."""
+        self._check_in_place()
+        with self._translated(), closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            self._connection.backup(copy)
+        with SqliteStore(str(path), "open") as opened, opened.transaction() as lease:
+            opened.write_lease(lease._replace(holder=None, pulse=None))
+        return True
+
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(sql, parameters).fetchall()
 

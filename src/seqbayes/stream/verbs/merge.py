@@ -6,7 +6,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -29,7 +29,7 @@ from seqbayes.stream.stores import (
     open_store,
     store_path,
 )
-from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt
+from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt, created_store
 from seqbayes.stream.verbs.stored import StoredBelief
 
 EXAMPLES = f"""\
@@ -94,7 +94,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
         declared = _declarations(stores)
         shared = {name for name, owners in declared.items() if len(owners) > 1}
         places = list(_places(stores, bool(shared), merged))
-        with _created(target) as store:
+        with created_store(target) as store:
             store.fill(
                 Contents(
                     {name: store.declarations()[name] for name, (store, *_) in declared.items()},
@@ -116,22 +116,6 @@ def _identity(url: str) -> object:
         return url
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def _created(url: str) -> Iterator[Store]:
-    """Open a new store; delete its file if filling it fails."""
-    path = store_path(url)
-    new = path is not None and not path.exists()
-    store = open_store(url)
-    try:
-        with store:
-            store.acquire()
-            yield store
-    except BaseException:
-        if path is not None and new:
-            path.unlink(missing_ok=True)
-        raise
 
 
 def _declarations(stores: Sequence[Store]) -> dict[str, list[Store]]:

@@ -6,7 +6,8 @@ import argparse
 import datetime
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.source import SourceError
-from seqbayes.stream.stores import LeaseError, StoreError
+from seqbayes.stream.stores import LeaseError, Store, StoreError, open_store, store_path
 
 STORE_HELP = "the file of a store, or postgresql://user@host/database"
 
@@ -58,6 +59,22 @@ def load_or_report(path: str) -> Config | None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return None
+
+
+@contextmanager
+def created_store(url: str) -> Iterator[Store]:
+    """Open a new store with its lease; delete its file if filling it fails."""
+    path = store_path(url)
+    new = path is not None and not path.exists()
+    store = open_store(url)
+    try:
+        with store:
+            store.acquire()
+            yield store
+    except BaseException:
+        if path is not None and new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

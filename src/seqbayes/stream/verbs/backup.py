@@ -1,0 +1,178 @@
+"""``backup``: a consistent copy of a store that may be in use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from seqbayes.console.log import Log, Tracker, add_format
+from seqbayes.console.text import count_of
+from seqbayes.stream.stores import Store, StoreError, open_store, store_path
+from seqbayes.stream.verbs.shared import EPILOG, add_store, attempt, created_store
+
+EXAMPLES = f"""\
+examples:
+  seqbayes backup beliefs.db monday.db
+  seqbayes backup postgresql://user@host/database monday.db
+  seqbayes backup monday.db postgresql://user@host/empty     restores it in an empty database
+
+The store may be in use. The target must not exist, or be an empty database. When the copy is
+complete, all of it is read again and compared with its checksums.
+
+{EPILOG}"""
+
+
+class Saved(NamedTuple):
+    """Numbers of what a backup contains; points are those of the history."""
+
+    beliefs: int
+    keys: int
+    events: int
+    dead_letters: int
+    points: int
+
+
+def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
+    """Write a consistent copy of a store, which may be in use, and verify it.
+
+    An SQLite file is copied page by page, into another one; all other copies are made row by row,
+    so that dead letters can get other numbers. The copy has no runner.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    target
+        Path of the new file, or URL of an empty database.
+    tracker
+        Reports the progress.
+
+    Returns
+    -------
+    Saved
+        What the copy contains.
+
+    Raises
+    ------
+    StoreError
+        If the target exists and is not empty, or the store or the copy is damaged. A new file is
+        then deleted.
+
+    Examples
+    --------
+    >>> import seqbayes, seqbayes.stream as stream, tempfile
+    >>> from seqbayes.stream.sources import Iterated
+    >>> folder = tempfile.mkdtemp()
+    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
+    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
+    >>> with stream.Pipeline(source, [belief], stream.open_store(f"{folder}/a.db")) as pipeline:
+    ...     _ = list(pipeline)
+    >>> backup(f"{folder}/a.db", f"{folder}/b.db")
+    Saved(beliefs=1, keys=1, events=1, dead_letters=0, points=0)
+    """
+    path = store_path(target)
+    if path is None:
+        return _copy_rows(url, target, tracker)
+    if os.path.lexists(path):
+        raise StoreError(f"{path} exists: choose another name for the backup")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with open_store(url, "read") as store:
+            copied = store.copy_file(part)
+        saved = _verify(str(part)) if copied else _copy_rows(url, str(part), tracker)
+        _publish(part, path)
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{part}{suffix}").unlink(missing_ok=True)
+    return saved
+
+
+def _copy_rows(url: str, target: str, tracker: Tracker | None) -> Saved:
+    """Copy the contents of a store into an empty one, and compare their numbers."""
+    with open_store(url, "read") as store, store.snapshot():
+        expected = _count(store, tracker or Tracker())
+        with created_store(target) as copy:
+            copy.fill(store.contents())
+    saved = _verify(target)
+    if saved != expected:
+        raise StoreError(f"{target} is not a complete copy: it has {saved} instead of {expected}")
+    return saved
+
+
+def _verify(target: str) -> Saved:
+    """Read all contents of a copy, each row with its checksum, and count them."""
+    with open_store(target, "read") as store, store.snapshot():
+        return _count(store, Tracker())
+
+
+def _count(store: Store, tracker: Tracker) -> Saved:
+    contents = store.contents()
+    tracker.total = sum(map(store.entry_count, contents.declarations))
+    entries = sum(1 for _ in tracker.track(contents.entries))
+    for _ in (*contents.ids, *contents.alerts, *contents.messages):
+        pass
+    return Saved(
+        len(contents.declarations),
+        entries,
+        sum(place.events for place in contents.places),
+        sum(1 for _ in contents.letters),
+        sum(1 for _ in contents.history),
+    )
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give a complete file its name, unless another file has it by now."""
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(part, path)  # does not replace a file
+    except FileExistsError:
+        raise StoreError(f"{path} exists: choose another name for the backup") from None
+    except OSError:  # the file system has no links
+        if os.path.lexists(path):
+            raise StoreError(f"{path} exists: choose another name for the backup") from None
+        os.replace(part, path)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    add_store(parser)
+    parser.add_argument("target", metavar="TARGET", help="the new file, or an empty database")
+    add_format(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Write the backup and return the exit status."""
+    log = Log(args.log_format, "backup")
+    return attempt(log, lambda: _backup(args, log))
+
+
+def _backup(args: argparse.Namespace, log: Log) -> int:
+    tracker = Tracker(log)
+    try:
+        saved = backup(args.store, args.target, tracker)
+    finally:
+        tracker.done()
+    if args.log_format == "json":
+        log.event("saved", **saved._asdict(), target=args.target)
+    else:
+        counts = ", ".join(
+            count_of(number, name)
+            for number, name in (
+                (saved.beliefs, "belief"),
+                (saved.keys, "key"),
+                (saved.events, "event"),
+                (saved.dead_letters, "dead letter"),
+                (saved.points, "point"),
+            )
+        )
+        sys.stdout.write(f"{args.target}: {counts}; verified\n")
+    return 0
