@@ -12,12 +12,18 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 COMPILED = [
-    "seqbayes.mixture.background",
+    "seqbayes.mixture.components.background",
+    "seqbayes.mixture.components.conditioning",
+    "seqbayes.mixture.components.discrete",
+    "seqbayes.mixture.components.factor",
+    "seqbayes.mixture.components.gaussian",
+    "seqbayes.mixture.components.independent",
+    "seqbayes.mixture.components.kernel",
+    "seqbayes.mixture.components.normal",
+    "seqbayes.mixture.components.readers",
+    "seqbayes.mixture.components.rows",
     "seqbayes.mixture.engine",
-    "seqbayes.mixture.gaussian",
-    "seqbayes.mixture.independent",
-    "seqbayes.mixture.kernels",
-    "seqbayes.mixture.rows",
+    "seqbayes.mixture.steps",
     "seqbayes.numerics.square_root",
     "seqbayes.numerics.tail_integral",
     "seqbayes.statistics.base",

@@ -17,72 +17,21 @@ from typing import Any
 import numpy as np
 
 from seqbayes.elicit import check_proportions
-from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.errors import PriorError
 from seqbayes.families import MultivariateParameters, NormalParameters
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture import gaussian, kernels, rows
-from seqbayes.mixture.independent import Independent
-from seqbayes.mixture.kernels import Kernel
+from seqbayes.mixture.components import discrete, gaussian, readers
+from seqbayes.mixture.components.adapter import ComponentAdapter
+from seqbayes.mixture.components.generic import GenericAdapter, check_generic
+from seqbayes.mixture.components.independent import Independent
+from seqbayes.mixture.components.kernel import Fields, Kernel
+from seqbayes.mixture.components.rows import Reader
 from seqbayes.mixture.predictive import (
     ComponentPredictive,
     FieldsPredictive,
     KernelPredictive,
 )
 from seqbayes.state import State
-
-
-class ComponentAdapter:
-    """How the states of a family become components of a mixture.
-
-    A subclass defines `size`, `reading`, `reader` and `kernel`, and `to_kernel` and `parameter` if
-    the kernel's parameter has another form than the state's.
-    """
-
-    def size(self, state: State) -> int:
-        """Return how many numbers of a row the kernel of a state reads."""
-        raise NotImplementedError
-
-    def reading(self, state: State) -> Hashable:
-        """Return a key of how observations are read: states with the same key share a reader."""
-        raise NotImplementedError
-
-    def reader(self, state: State, at: int) -> rows.Reader:
-        """Return a reader of observations that writes from position `at` of a row."""
-        raise NotImplementedError
-
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return the kernel of a component with a state as its prior.
-
-        Parameters
-        ----------
-        at
-            Where in a row the kernel's numbers begin.
-        covariance
-            The shape of covariances; ignored by other than Normal components.
-        """
-        raise NotImplementedError
-
-    def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a parameter in the form that `Kernel.set_parameter` takes.
-
-        Raises
-        ------
-        PriorError
-            If the parameter is invalid.
-        """
-        return theta
-
-    def parameter(self, state: State, raw: Any) -> Any:
-        """Return the parameter for `Kernel.parameter`."""
-        return raw
-
-    def add_statistics(self, kernel: Any, state: State, n: float) -> None:
-        """Add the statistic of a kernel, counted for `n` observations, to a state."""
-        kernel.add_to(state.statistics, n)
-
-    def predictive(self, state: State) -> ComponentPredictive:
-        """Return the predictive density of a component; by default that of its state."""
-        return ComponentPredictive(state, self)
 
 
 def adapter_of(state: State) -> ComponentAdapter:
@@ -129,14 +78,14 @@ class PairAdapter(ComponentAdapter):
         """Return the likelihood."""
         return state.likelihood
 
-    def reader(self, state: State, at: int) -> rows.Reader:
+    def reader(self, state: State, at: int) -> Reader:
         """Return a reader of the sums."""
-        return rows.Pair(at, state.new_statistics())
+        return readers.Pair(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernel of a probability or a rate."""
         first, second = state.prior
-        return kernels.Pair(at, (first, second), self._beta)
+        return discrete.Pair(at, (first, second), self._beta)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Validate a probability or rate, and return it."""
@@ -159,9 +108,9 @@ class NumberAdapter(ComponentAdapter):
         """Return whether logarithms are taken."""
         return ("number", state.likelihood.of_logarithm)
 
-    def reader(self, state: State, at: int) -> rows.Reader:
+    def reader(self, state: State, at: int) -> Reader:
         """Return a reader of numbers."""
-        return rows.Number(at, state.likelihood.of_logarithm)
+        return readers.Number(at, state.likelihood.of_logarithm)
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
@@ -222,9 +171,9 @@ class VectorAdapter(NumberAdapter):
         """Return dimension and feature names."""
         return ("vector", self.size(state), self._features(state))
 
-    def reader(self, state: State, at: int) -> rows.Reader:
+    def reader(self, state: State, at: int) -> Reader:
         """Return a reader of vectors."""
-        return rows.Vector(at, self.size(state), self._features(state))
+        return readers.Vector(at, self.size(state), self._features(state))
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a Normal kernel."""
@@ -271,15 +220,15 @@ class LabelsAdapter(ComponentAdapter):
         """Return the categories and the likelihood."""
         return ("labels", tuple(state.categories), state.likelihood)
 
-    def reader(self, state: Any, at: int) -> rows.Reader:
+    def reader(self, state: Any, at: int) -> Reader:
         """Return a reader of categories or counts."""
         if self._is_count(state):
-            return rows.Counts(at, state)
-        return rows.Label(at, state.new_statistics())
+            return readers.Counts(at, state)
+        return readers.Label(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernel of the shares of the categories."""
-        return kernels.Labels(at, state.prior.alpha, self._is_count(state))
+        return discrete.Labels(at, state.prior.alpha, self._is_count(state))
 
     def to_kernel(self, state: Any, theta: Any) -> list[float]:
         """Return shares in the order of the categories."""
@@ -310,13 +259,13 @@ class FieldsAdapter(ComponentAdapter):
         """Return how every field is read."""
         return tuple((name, adapter.reading(field)) for name, field, adapter in self._fields(state))
 
-    def reader(self, state: State, at: int) -> rows.Reader:
+    def reader(self, state: State, at: int) -> Reader:
         """Return a reader of mappings of fields."""
         parts, place = {}, at
         for name, field, adapter in self._fields(state):
             parts[name] = adapter.reader(field, place)
             place += parts[name].size
-        return rows.Fields(at, parts)
+        return readers.Fields(at, parts)
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernels of the fields."""
@@ -324,7 +273,7 @@ class FieldsAdapter(ComponentAdapter):
         for _, field, adapter in self._fields(state):
             parts.append(adapter.kernel(field, at, covariance))
             at += adapter.size(field)
-        return kernels.Fields(parts[0].at, parts)
+        return Fields(parts[0].at, parts)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return the parameters of the fields in order."""
@@ -354,187 +303,6 @@ class FieldsAdapter(ComponentAdapter):
         if all(isinstance(part, KernelPredictive) for part in parts.values()):
             return KernelPredictive(state, self)
         return FieldsPredictive(state, self, parts)
-
-
-# Every other family.
-
-
-class GenericReader(rows.Reader):
-    """Reads an observation as the sums that its statistic consists of.
-
-    Parameters
-    ----------
-    at
-        Where in a row its numbers begin.
-    state
-        A state of the family.
-    """
-
-    def __init__(self, at: int, state: State) -> None:
-        super().__init__(at, len(state.new_statistics().dump()) + 1)
-        self._state = state
-
-    def read(self, x: Any, row: rows.Row) -> int:
-        """Write the log base measure and the sums of one observation into a row."""
-        one = self._state.observe(x)
-        row.array[self.at : self.at + self.size] = (one.log_base, *one.numbers())
-        return 0
-
-    def vectors(self, rows: Any) -> Any:
-        """Return the sums."""
-        return rows[:, self.at + 1 : self.at + self.size]
-
-
-class GenericKernel(Kernel):
-    """A component of any family, by the formulas and the statistics of its states.
-
-    The statistic is the expected share, and the sums of the family's statistic. The parameter is
-    the posterior mode, or the mean if there is no mode.
-
-    Parameters
-    ----------
-    at
-        Where in a row its numbers begin.
-    state
-        The component's prior.
-    """
-
-    def __init__(self, at: int, state: Any) -> None:
-        self._one, self._sums = state.new_statistics(), state.new_statistics()
-        super().__init__(at, len(self._one.dump()) + 1)
-        self._state, self._prior = state, state.prior
-        self._theta: Any = None
-        self.m_step(0.0)
-
-    def _load(self, numbers: Any) -> Any:
-        self._sums.load(tuple(numbers[1:].tolist()))
-        return self._sums
-
-    def _add(self, numbers: Any, keep: float, others: Any, gain: float, share: float) -> None:
-        """Scale the sums in `numbers` by `keep`, and add other sums times `gain`."""
-        sums = self._load(numbers)
-        sums.scale(keep)
-        self._one.load(tuple(others.tolist()))
-        self._one.scale(gain)
-        sums.merge(self._one)
-        numbers[0] = keep * numbers[0] + gain * share
-        numbers[1:] = sums.numbers()
-
-    def _term(self, row: rows.Row) -> Any:
-        return row.array[self.at : self.at + len(self.live)]
-
-    def log_density(self, row: rows.Row) -> float:
-        """Return the log density of a row."""
-        log_base, *sums = self._term(row).tolist()
-        if log_base != log_base:
-            return 0.0
-        if self._theta is None:
-            return -1e300
-        self._one.load(tuple(sums))
-        theta = self._state.observation_parameter(self._theta)
-        found = float(self._state.log_likelihood(theta, self._one.value)) + log_base
-        return found if found > -1e300 else -1e300
-
-    def learn(self, row: rows.Row, keep: float, gain: float) -> int:
-        """Move the statistic toward that of a row."""
-        term = self._term(row)
-        if term[0] != term[0]:
-            self._add(self.live, keep, np.zeros(len(term) - 1), 0.0, 0.0)
-        else:
-            self._add(self.live, keep, term[1:], gain, 1.0)
-        return 0
-
-    def average(self, step: float) -> int:
-        """Move the average of the path toward the live statistic."""
-        self._add(self.averaged, 1.0 - step, self.live[1:], step, float(self.live[0]))
-        return 0
-
-    def m_step(self, n: float) -> int:
-        """Set the parameter to the posterior mode."""
-        sums = self._load(self.live)
-        sums.scale(n)
-        hyperparameters = self._state.combine(self._prior, sums.value)
-        self._theta = None
-        if self._state.is_proper(hyperparameters):
-            belief = self._state.belief(hyperparameters)
-            self._theta = belief.mode if belief.mode is not None else belief.mean
-        return 0
-
-    def set_parameter(self, parameter: Any) -> None:
-        """Set the parameter."""
-        self._theta = parameter
-
-    @property
-    def parameter(self) -> Any:
-        """The parameter."""
-        return self._theta
-
-    @property
-    def parameter_vector(self) -> list[float]:
-        """The numbers of the parameter."""
-        return [float(v) for v in np.ravel(self._theta)]
-
-    def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Restore the parameter."""
-        multiple = isinstance(self._theta, tuple)
-        self._theta = type(self._theta)(*numbers) if multiple else numbers[0]
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the posterior has neither a mode nor a mean."""
-        return self._theta is None
-
-    def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
-        sums = self._load(self.live)
-        sums.scale(n)
-        statistics.merge(sums)
-
-
-class GenericAdapter(ComponentAdapter):
-    """Any family with a scalar parameter and a statistic that can be scaled and merged."""
-
-    def size(self, state: State) -> int:
-        """Return the number of sums, and one for the log base measure."""
-        return len(state.new_statistics().dump()) + 1
-
-    def reading(self, state: State) -> Hashable:
-        """Return the family and the likelihood."""
-        return (type(state).__name__, state.likelihood)
-
-    def reader(self, state: State, at: int) -> rows.Reader:
-        """Return a reader of the sums."""
-        return GenericReader(at, state)
-
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a kernel that uses the formulas of the state."""
-        return GenericKernel(at, state)
-
-    def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a parameter that has a density."""
-        if not math.isfinite(float(state.belief(state.prior).logpdf(theta))):
-            raise PriorError(f"expected a value of the parameter, got {theta!r}")
-        return theta
-
-
-def check_generic(state: Any) -> None:
-    """Refuse a state whose statistic online EM cannot move.
-
-    Raises
-    ------
-    PriorError
-        If the statistic cannot be scaled or merged, or does not consist of numbers.
-    """
-    statistics = state.new_statistics()
-    try:
-        statistics.scale(0.5)
-        statistics.merge(state.new_statistics())
-        valid = np.array(statistics.dump(), float).ndim == 1
-        reason = "its statistic is not a list of numbers"
-    except (SeqbayesError, NotImplementedError, TypeError, ValueError) as error:
-        valid, reason = False, str(error)
-    if not valid:
-        raise PriorError(f"a {type(state).__name__} cannot be a component of a mixture: {reason}")
 
 
 BETA, GAMMA = PairAdapter(beta=True), PairAdapter(beta=False)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.background import FIRST_SHARE
+from seqbayes.mixture.components.background import FIRST_SHARE
+from seqbayes.mixture.components.rows import as_observation
 from seqbayes.mixture.default_prior import check_numbers, scaled_to
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.rows import as_observation
 from seqbayes.mixture.settings import Settings, check_proper
 from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State

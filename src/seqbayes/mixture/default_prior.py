@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from seqbayes import families, likelihoods, serialization
 from seqbayes.errors import ObservationError, PriorError
-from seqbayes.mixture.rows import LARGEST, as_number, as_observation
+from seqbayes.mixture.components.rows import LARGEST, as_number, as_observation
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.components.rows import as_observations
 from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
-from seqbayes.mixture.rows import as_observations
 from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts

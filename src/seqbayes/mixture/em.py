@@ -12,11 +12,12 @@ import numpy.typing as npt
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import VectorAdapter, adapters_of
-from seqbayes.mixture.background import FIRST_SHARE, Background
+from seqbayes.mixture.components.background import FIRST_SHARE, Background
+from seqbayes.mixture.components.readers import Several
+from seqbayes.mixture.components.rows import Reader, Row
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.log_prior import LogPrior
 from seqbayes.mixture.predictive import KernelPredictive, Predictive
-from seqbayes.mixture.rows import Reader, Row, Several
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State

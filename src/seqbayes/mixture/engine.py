@@ -1,12 +1,11 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The compiled steps of EM: E-step, M-step, and the update of online EM for one observation.
+"""Online EM: the compiled update of the components for one observation.
 
 Plain Python source that Cython compiles; it also runs uncompiled, slower.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.rows import as_weight
+from seqbayes.mixture.components.rows import as_weight
 
 try:
     import cython
@@ -22,18 +21,18 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import INFINITY, exp, log, pow, sqrt
-    from cython.cimports.seqbayes.mixture.kernels import Kernel
-    from cython.cimports.seqbayes.mixture.rows import Reader, Row
+    from cython.cimports.libc.math import pow, sqrt
+    from cython.cimports.seqbayes.mixture.components.kernel import Kernel
+    from cython.cimports.seqbayes.mixture.components.rows import Reader, Row
+    from cython.cimports.seqbayes.mixture.steps import Steps
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
-    from math import exp, log, pow, sqrt
+    from math import pow, sqrt
 
-    from seqbayes.mixture.kernels import Kernel
-    from seqbayes.mixture.rows import Reader, Row
+    from seqbayes.mixture.components.kernel import Kernel
+    from seqbayes.mixture.components.rows import Reader, Row
+    from seqbayes.mixture.steps import Steps
     from seqbayes.statistics.reading import weight
-
-    INFINITY = math.inf
 
 # Online EM takes an M-step when the statistics have moved by this share since the last one.
 MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
@@ -58,30 +57,16 @@ LEAST_PAST = cython.declare(cython.Py_ssize_t, 24)
 CHECK_AFTER = cython.declare(cython.double, 1.25)
 FORGOTTEN_LOSS = cython.declare(cython.double, 0.5)
 LARGEST_LOSS = cython.declare(cython.double, 20.0)
-# A component with a smaller weight has probability zero.
-SMALLEST_WEIGHT = cython.declare(cython.double, 1e-290)
-# A log density this far below the largest changes no digit of a responsibility.
-NEGLIGIBLE_LOG_RATIO = cython.declare(cython.double, 46.0)
-# No component can produce an observation whose log densities are all at most this.
-IMPOSSIBLE = cython.declare(cython.double, -1e299)
 
 
 @cython.cclass
-class Engine:
-    """Expected sufficient statistics of the components, and the steps of EM that move them.
+class Engine(Steps):
+    """Steps of EM, and of online EM, which moves the statistics with every observation.
 
     Parameters
     ----------
-    reader
-        Reads observations into rows.
-    kernels
-        One kernel per component.
-    width
-        Length of a row.
-    weights
-        Initial weights of the components.
-    concentration
-        Dirichlet hyperparameters of the weights; None if the weights are fixed.
+    reader, kernels, width, weights, concentration
+        Those of the steps.
     step
         The step size of observation n, a callable.
     exponent
@@ -100,10 +85,6 @@ class Engine:
 
     Attributes
     ----------
-    n : float
-        Total weight of the observations.
-    memory : float
-        Total weight that is remembered.
     averaged, moved, pending : float
         Weight in the average of the path; how far the statistics have moved since the last M-step,
         and the weight of the observations since.
@@ -119,11 +100,7 @@ class Engine:
         Whether a component explained past observations, and none of the recent ones.
     """
 
-    kernels = cython.declare(list, visibility="readonly")
-    reader = cython.declare(Reader, visibility="readonly")
     step = cython.declare("object", visibility="readonly")
-    n = cython.declare(cython.double, visibility="public")
-    memory = cython.declare(cython.double, visibility="public")
     averaged = cython.declare(cython.double, visibility="public")
     moved = cython.declare(cython.double, visibility="public")
     pending = cython.declare(cython.double, visibility="public")
@@ -132,7 +109,6 @@ class Engine:
     starved = cython.declare(cython.bint, visibility="public")
     burn_in = cython.declare(cython.double, visibility="readonly")
     step_memory = cython.declare(cython.double, visibility="readonly")
-    _row = cython.declare(Row)
     _first_memory: cython.double
     forgets = cython.declare(cython.bint, visibility="public")
     rescaled = cython.declare(cython.bint, visibility="public")
@@ -148,15 +124,9 @@ class Engine:
     _fading: cython.bint
     _busy: cython.bint
     _limiting: cython.bint
-    _learns_weights: cython.bint
     _background: cython.bint
     _m_step_rows: cython.double
-    _weights = cython.declare("double[::1]")
-    _prior = cython.declare("double[::1]")
-    _live = cython.declare("double[::1]")
     _average = cython.declare("double[::1]")
-    _explained = cython.declare("double[::1]")
-    _r = cython.declare("double[::1]")
 
     def __init__(
         self,
@@ -173,12 +143,11 @@ class Engine:
         background: bool,
         first_memory: float,
     ) -> None:
-        k = len(kernels)
+        Steps.__init__(self, reader, kernels, width, weights, concentration)
         self._background, self._first_memory = background, first_memory
-        self.kernels, self.reader, self._row = kernels, reader, Row(width)
         self.step, self._exponent, self._offset = step, exponent, 0.0
         self._fading, self.averaging, self._busy = fading, averaging, False
-        self.n = self.memory = self.averaged = self.moved = self.pending = 0.0
+        self.averaged = self.moved = self.pending = 0.0
         self.unexplained = 0.0
         self._limiting = self.starved = False
         self.forgets = self.rescaled = False
@@ -186,127 +155,9 @@ class Engine:
         self._past, self._arrival = np.zeros((PAST_ROWS, width)), np.zeros(PAST_ROWS)
         self._scratch = Row(width)
         self._stride, self._next_kept, self._next_check = 1.0, 0.0, 0.0
-        self._weights = np.array(weights, float)
-        self._learns_weights = concentration is not None
-        self._prior = np.array(concentration if self._learns_weights else np.ones(k), float)
-        self._live, self._average = np.zeros(k), np.zeros(k)
-        self._explained, self._r = np.zeros(k), np.zeros(k)
+        self._average = np.zeros(len(kernels))
         self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
-
-    # E-step and M-step.
-
-    @cython.cfunc
-    @cython.exceptval(-1.0, check=True)
-    def _e_step(self, row: Row, exact: cython.bint) -> cython.double:
-        """Compute the responsibilities for a row; if `exact`, return its log density.
-
-        It is IMPOSSIBLE if no component can produce the row.
-        """
-        count: cython.Py_ssize_t = self._r.shape[0]
-        k: cython.Py_ssize_t
-        top: cython.double = IMPOSSIBLE
-        total: cython.double = 0.0
-        v: cython.double
-        kernel: Kernel
-        for k in range(count):
-            kernel = cython.cast(Kernel, self.kernels[k])
-            v = kernel.log_density(row)
-            self._r[k] = v
-            if v > top and self._weights[k] > SMALLEST_WEIGHT:
-                top = v
-        if top <= IMPOSSIBLE:
-            for k in range(count):
-                self._r[k] = self._weights[k]
-            return IMPOSSIBLE
-        for k in range(count):
-            v = self._weights[k]
-            if v <= SMALLEST_WEIGHT or (self._r[k] < top - NEGLIGIBLE_LOG_RATIO and not exact):
-                v = 0.0
-            elif self._r[k] != top:
-                v *= exp(self._r[k] - top)
-            self._r[k] = v
-            total += v
-        v = 1.0 / total
-        for k in range(count):
-            self._r[k] *= v
-        return top + log(total) if exact else top
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _m_step(self, streaming: cython.bint) -> cython.int:
-        """Set parameters and weights; while streaming, weights are means, so that none is 0."""
-        count: cython.Py_ssize_t = self._r.shape[0]
-        k: cython.Py_ssize_t
-        kernel: Kernel
-        n: cython.double = self.memory
-        for k in range(count):
-            kernel = cython.cast(Kernel, self.kernels[k])
-            kernel.m_step(n)
-        if not self._learns_weights:
-            return 0
-        v: cython.double
-        total: cython.double = 0.0
-        least: cython.double = 1.0
-        for k in range(count):
-            v = self._prior[k] + n * self._live[k]
-            self._weights[k] = v
-            total += v
-            if v < least:
-                least = v
-        # the mode if it exists, otherwise the mean
-        if least >= 1.0 and total > count and not streaming:
-            total -= count
-            for k in range(count):
-                self._weights[k] -= 1.0
-        for k in range(count):
-            self._weights[k] /= total
-        return 0
-
-    def m_step(self) -> None:
-        """Set the parameters and the weights to the posterior mode."""
-        self._m_step(False)
-
-    def responsibilities(self, x: Any) -> tuple[list[float], float]:
-        """Return the responsibilities for an observation, and its log density.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component.
-        """
-        self.reader.read(x, self._row)
-        log_density: cython.double = self._e_step(self._row, True)
-        return np.asarray(self._r).tolist(), log_density
-
-    def log_predictive(self, x: Any) -> float:
-        """Return the log density of an observation with the components' parameters integrated out.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component.
-        """
-        k: cython.Py_ssize_t
-        kernel: Kernel
-        v: cython.double
-        top: cython.double = -INFINITY
-        total: cython.double = 0.0
-        self.reader.read(x, self._row)
-        for k in range(self._r.shape[0]):
-            self._r[k] = -INFINITY
-            if self._weights[k] > 0.0:
-                kernel = cython.cast(Kernel, self.kernels[k])
-                self._r[k] = log(self._weights[k]) + kernel.log_predictive(self._row)
-            if self._r[k] > top:
-                top = self._r[k]
-        if top == -INFINITY:
-            return top
-        for k in range(self._r.shape[0]):
-            v = self._r[k] - top
-            if v > -NEGLIGIBLE_LOG_RATIO:
-                total += exp(v)
-        return top + log(total)
 
     def take(self, other: Engine) -> None:
         """Copy the statistics for predictions of another engine: the average of its path, if any.
@@ -323,92 +174,6 @@ class Engine:
             mine.take(theirs, averaged)
             self._live[k] = other._average[k] if averaged else other._live[k]
         self.n, self.memory = other.n, other.memory
-
-    def e_step(self, rows: Any, w: Any, responsibilities: Any, given: bool) -> float:
-        """Take the E-step of rows, and set the statistics to their weighted expectation.
-
-        Parameters
-        ----------
-        rows, w
-            Rows (n, width) and their weights (n,), not all zero.
-        responsibilities
-            An array (n, K): read if `given`, written otherwise.
-
-        Returns
-        -------
-        float
-            Log likelihood of the rows.
-        """
-        table = cython.declare("double[:, ::1]", rows)
-        weights = cython.declare("double[::1]", w)
-        shares = cython.declare("double[:, ::1]", responsibilities)
-        count: cython.Py_ssize_t = self._r.shape[0]
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        row: Row = self._row
-        kernel: Kernel
-        logs: cython.double = 0.0
-        low: cython.double = 0.0
-        seen: cython.double = 0.0
-        for kernel in self.kernels:
-            for leaf in kernel.leaves():
-                leaf.live[:] = 0.0
-        self._live[:] = 0.0
-        for i in range(table.shape[0]):
-            for j in range(table.shape[1]):
-                row.values[j] = table[i, j]
-            v: cython.double = weights[i] * self._e_step(row, True)
-            total: cython.double = logs + v  # Neumaier's sum
-            low += (logs - total) + v if abs(logs) >= abs(v) else (v - total) + logs
-            logs = total
-            seen += weights[i]
-            gain: cython.double = weights[i] / seen if seen > 0.0 else 0.0
-            for k in range(count):
-                if given:
-                    self._r[k] = shares[i, k]
-                else:
-                    shares[i, k] = self._r[k]
-                self._live[k] = (1.0 - gain) * self._live[k] + gain * self._r[k]
-                kernel = cython.cast(Kernel, self.kernels[k])
-                kernel.learn(row, 1.0 - gain, gain * self._r[k])
-        self.n = self.memory = seen
-        for k in range(count):
-            self._explained[k] = seen * self._live[k]
-        return logs + low
-
-    def responsibilities_of(self, rows: Any) -> Any:
-        """Return the responsibilities (n, K) for rows (n, width)."""
-        shares = np.zeros((len(rows), len(self.kernels)))
-        table = cython.declare("double[:, ::1]", rows)
-        found = cython.declare("double[:, ::1]", shares)
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        for i in range(table.shape[0]):
-            for j in range(table.shape[1]):
-                self._row.values[j] = table[i, j]
-            self._e_step(self._row, True)
-            for k in range(self._r.shape[0]):
-                found[i, k] = self._r[k]
-        return shares
-
-    def log_densities_of(self, rows: Any, predictive: bool = False) -> Any:
-        """Return the log densities (n, K) of rows (n, width) under every component.
-
-        Parameters
-        ----------
-        predictive
-            Whether the components' parameters are integrated out.
-        """
-        return np.transpose(
-            [
-                kernel.log_predictives(rows) if predictive else kernel.log_densities(rows)
-                for kernel in self.kernels
-            ]
-        )
-
-    # Online EM.
 
     def limit_influence(self, limit: bool) -> None:
         """Set whether observations far from all components are counted without their values."""
@@ -646,28 +411,7 @@ class Engine:
             self._offset = memory ** (1.0 / self._exponent) - n
         self.moved = self.pending = 0.0
 
-    # Arrays of the components, which may be read or written.
-
-    @property
-    def weights(self) -> Any:
-        """Weights of the components."""
-        return np.asarray(self._weights)
-
-    @property
-    def live(self) -> Any:
-        """The live expected share of every component."""
-        return np.asarray(self._live)
-
     @property
     def average(self) -> Any:
         """The average of the path of the shares."""
         return np.asarray(self._average)
-
-    @property
-    def explained(self) -> Any:
-        """Total responsibility of every component for all observations, without forgetting."""
-        return np.asarray(self._explained)
-
-    def leaves(self) -> list[Any]:
-        """Return all kernels that hold statistics, in order."""
-        return [leaf for kernel in self.kernels for leaf in kernel.leaves()]

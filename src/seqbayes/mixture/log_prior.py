@@ -9,7 +9,8 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import ComponentAdapter, NumberAdapter, VectorAdapter
+from seqbayes.mixture.adapters import NumberAdapter, VectorAdapter
+from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.state import State
 
 

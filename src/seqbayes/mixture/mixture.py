@@ -15,6 +15,7 @@ from seqbayes.families import Dirichlet
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observation, as_weight
 from seqbayes.mixture.default_prior import (
     check_numbers,
     dump_default_prior,
@@ -23,7 +24,6 @@ from seqbayes.mixture.default_prior import (
 )
 from seqbayes.mixture.em import EMModel, finite
 from seqbayes.mixture.refit import Refitter, has_constant, has_wide_priors, is_ordered
-from seqbayes.mixture.rows import MAX_WEIGHT, as_observation, as_weight
 from seqbayes.mixture.settings import (
     BUFFER,
     check_background,

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from seqbayes.mixture.rows import Row
+from seqbayes.mixture.components.rows import Row
 from seqbayes.state import State
 from seqbayes.tables import by_field
 
 if TYPE_CHECKING:
-    from seqbayes.mixture.adapters import ComponentAdapter
+    from seqbayes.mixture.components.adapter import ComponentAdapter
     from seqbayes.mixture.engine import Engine
 
 

@@ -11,7 +11,7 @@ from seqbayes import serialization
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.base import StreamClusterer
+from seqbayes.mixture.clusterer import StreamClusterer
 from seqbayes.mixture.em import finite
 from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture

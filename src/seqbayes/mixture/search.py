@@ -12,9 +12,9 @@ import numpy as np
 from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.mixture import split_merge
+from seqbayes.mixture.components.rows import as_observation
 from seqbayes.mixture.em import EMModel, finite
 from seqbayes.mixture.forecast import Forecast
-from seqbayes.mixture.rows import as_observation
 from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.statistics import read_weight
 

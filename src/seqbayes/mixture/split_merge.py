@@ -11,8 +11,8 @@ import numpy.typing as npt
 import scipy.special as sc
 
 from seqbayes.families import Dirichlet
+from seqbayes.mixture.components.kernel import Kernel
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.kernels import Kernel
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State

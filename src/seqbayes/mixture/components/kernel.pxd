@@ -1,4 +1,6 @@
-from seqbayes.mixture.rows cimport Row
+from seqbayes.mixture.components.rows cimport Row
+
+cdef double IMPOSSIBLE, SMALLEST_SHARE, NEGLIGIBLE_GAIN
 
 cdef class Kernel:
     cdef double[::1] _live

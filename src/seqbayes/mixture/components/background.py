@@ -20,13 +20,13 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, lgamma, log, log1p
-    from cython.cimports.seqbayes.mixture.kernels import Kernel
-    from cython.cimports.seqbayes.mixture.rows import Row
+    from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
     from math import fabs, lgamma, log, log1p
 
-    from seqbayes.mixture.kernels import Kernel
-    from seqbayes.mixture.rows import Row
+    from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from seqbayes.mixture.components.rows import Row
 
 NAME = "background"
 """The label of the background among those of the components."""
@@ -40,8 +40,6 @@ WIDTH = 3.0
 LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 # Distances above this are taken by their logarithm.
 FARTHEST = cython.declare(cython.double, 1e150)
-# The log density of an observation that a component cannot produce.
-IMPOSSIBLE = cython.declare(cython.double, -1e300)
 
 
 @cython.cclass

@@ -6,7 +6,6 @@ Plain Python source that Cython compiles; it also runs uncompiled, slower.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -18,58 +17,39 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite, log
-    from cython.cimports.seqbayes.mixture.kernels import Kernel
-    from cython.cimports.seqbayes.mixture.rows import Row
+    from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from cython.cimports.seqbayes.mixture.components.normal import Normal
+    from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
     from math import isfinite, log
 
-    from seqbayes.mixture.kernels import Kernel
-    from seqbayes.mixture.rows import Row
+    from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from seqbayes.mixture.components.normal import Normal
+    from seqbayes.mixture.components.rows import Row
 
 LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
-# A component with a smaller share of the observations is empty; further products are denormal.
-SMALLEST_SHARE = cython.declare(cython.double, 1e-280)
-# Relative to the share of a component, a smaller gain changes no digit of its mean and scatter.
-NEGLIGIBLE_GAIN = cython.declare(cython.double, 1e-20)
-# A component has moved if a variance differs from that of its averaged path by this factor;
-# components with a smaller share are not compared.
-MOVED_RATIO = cython.declare(cython.double, 30.0)
-LEAST_SHARE = cython.declare(cython.double, 0.01)
-# The log density of an observation that a component cannot produce.
-IMPOSSIBLE = cython.declare(cython.double, -1e300)
 
 
 @cython.cclass
-class Independent(Kernel):
+class Independent(Normal):
     """A Normal component with a diagonal covariance and a Normal-inverse-Wishart prior.
 
     The statistic is (share, mean, squared deviations from the mean) by feature. The variances are
     those of the posterior mode among diagonal covariances, or among spherical ones.
     """
 
-    _d: cython.Py_ssize_t
     _spherical: cython.bint
-    _kappa: cython.double
-    _df: cython.double
-    _limit: cython.double
-    _constant: cython.double
-    _prior_mean = cython.declare("double[::1]")
     _prior_scale = cython.declare("double[::1]")
-    _mean = cython.declare("double[::1]")
     _variance = cython.declare("double[::1]")
     _inverse = cython.declare("double[::1]")
 
     def __init__(
         self, at: int, prior: tuple[Any, float, float, Any], spherical: bool = False
     ) -> None:
-        mean, self._kappa, self._df, scale = prior
-        d = len(mean)
-        Kernel.__init__(self, at, 1 + 2 * d)
-        self._d, self._spherical = d, spherical
-        self._limit, self._constant = math.inf, 0.0
-        self._prior_mean = np.array(mean, float)
-        self._prior_scale = np.array(scale, float).diagonal().copy()
-        self._mean = np.array(mean, float)
+        Normal.__init__(self, at, prior, False)
+        d = self._d
+        self._spherical = spherical
+        self._prior_scale = np.array(prior[3], float).diagonal().copy()
         self._variance = np.ones(d)
         self._inverse = np.ones(d)
         self.m_step(0.0)
@@ -94,10 +74,7 @@ class Independent(Kernel):
         if self._constant <= IMPOSSIBLE:
             self.far = False
             return IMPOSSIBLE
-        self.far = squares > self._limit
-        if self.far:
-            squares = self._limit + (self._d + 1.0) * log(min(squares, 1e300) / self._limit)
-        return self._constant + 0.5 * (missing - squares)
+        return self._constant + 0.5 * (missing - self._bounded(squares))
 
     def log_densities(self, rows: Any) -> Any:
         """Return the log densities of many rows, whatever the limit of influence."""
@@ -117,25 +94,14 @@ class Independent(Kernel):
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Move the statistic toward that of a row, with expectations for missing values."""
+        if self._leaves_values(keep, gain):
+            return 0
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         v: cython.double
         extra: cython.double
         old: cython.double = keep * self._live[0]
         total: cython.double = old + gain
-        if total < SMALLEST_SHARE or self.far or gain < NEGLIGIBLE_GAIN * old:
-            if total < SMALLEST_SHARE:
-                total = 0.0
-            elif not self.far:
-                total = old
-            elif self._live[0] > SMALLEST_SHARE:  # as if the values were missing
-                keep = total / self._live[0]
-            else:
-                total = old
-            self._live[0] = total
-            for i in range(d):
-                self._live[1 + d + i] *= keep
-            return 0
         share: cython.double = gain / total
         self._live[0] = total
         for i in range(d):
@@ -147,43 +113,6 @@ class Independent(Kernel):
             self._live[1 + i] += share * v
             self._live[1 + d + i] = keep * self._live[1 + d + i] + old * share * v * v + extra
         return 0
-
-    @cython.ccall
-    @cython.exceptval(-1, check=False)
-    def average(self, step: cython.double) -> cython.int:
-        """Move the average of the path toward the live statistic."""
-        d: cython.Py_ssize_t = self._d
-        i: cython.Py_ssize_t
-        v: cython.double
-        keep: cython.double = 1.0 - step
-        old: cython.double = keep * self._averaged[0]
-        total: cython.double = old + step * self._live[0]
-        share: cython.double = step * self._live[0] / total if total > SMALLEST_SHARE else 0.0
-        self._averaged[0] = total
-        for i in range(d):
-            v = self._live[1 + i] - self._averaged[1 + i]
-            self._averaged[1 + i] += share * v
-            v *= old * share * v
-            v += keep * self._averaged[1 + d + i] + step * self._live[1 + d + i]
-            self._averaged[1 + d + i] = v
-        return 0
-
-    @cython.ccall
-    @cython.exceptval(-1, check=False)
-    def has_moved(self) -> cython.bint:
-        """Return whether a variance differs from that of the averaged path by a large factor."""
-        i: cython.Py_ssize_t
-        d: cython.Py_ssize_t = self._d
-        live: cython.double
-        mean: cython.double
-        if not (self._live[0] > LEAST_SHARE and self._averaged[0] > LEAST_SHARE):
-            return False
-        for i in range(d):
-            live = self._live[1 + d + i] * self._averaged[0]
-            mean = self._averaged[1 + d + i] * self._live[0]
-            if live > MOVED_RATIO * mean or mean > MOVED_RATIO * live:
-                return True
-        return False
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
@@ -265,18 +194,9 @@ class Independent(Kernel):
         return [*numbers[:d], *diagonal]
 
     @property
-    def collapsed(self) -> bool:
-        """Whether a variance is 0."""
-        return bool(self._constant <= IMPOSSIBLE)
-
-    @property
     def parameter(self) -> Any:
         """Mean (d,) and covariance (d, d)."""
         return np.array(self._mean), np.diag(np.asarray(self._variance))
-
-    def limit_influence(self, limit: bool) -> None:
-        """Set whether values 8 standard deviations beyond the typical distance are missing."""
-        self._limit = (8.0 + math.sqrt(self._d)) ** 2 if limit else math.inf
 
     def add_to(self, statistics: Any, n: float) -> None:
         """Add the live statistic, counted `n` times, to the statistics of a state."""

@@ -1,0 +1,1 @@
+"""Components of mixtures: readers of observations, and kernels with their statistics."""

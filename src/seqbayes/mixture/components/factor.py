@@ -1,0 +1,199 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Cholesky factors of covariances, and distances by them.
+
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import fabs, isfinite, lgamma, log
+    from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE
+else:
+    from math import fabs, isfinite, lgamma, log
+
+    from seqbayes.mixture.components.kernel import IMPOSSIBLE
+
+HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
+# Products of fewer numbers are subtracted one by one.
+SHORT = cython.declare(cython.Py_ssize_t, 8)
+
+
+def log_gamma_ratio(a: cython.double, d: cython.Py_ssize_t) -> cython.double:
+    """Return log Gamma(a + d / 2) - log Gamma(a) without subtracting large logarithms."""
+    total: cython.double = 0.0
+    i: cython.Py_ssize_t
+    for i in range(d // 2):
+        total += log(a + i)
+    if d % 2 == 0:
+        return total
+    a += d // 2
+    if a < 12.0:
+        return total + lgamma(a + 0.5) - lgamma(a)
+    b: cython.double = a - 0.25
+    v: cython.double = 1.0 / (b * b)
+    # coefficients -E(2k) / (k 4 ** (2k + 1)), with Euler numbers E
+    series: cython.double = -1385.0 / 1048576.0 + v * (50521.0 / 20971520.0)
+    series = v * (1.0 / 64.0 + v * (-5.0 / 2048.0 + v * (61.0 / 49152.0 + v * series)))
+    return total + 0.5 * log(b) + series
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+@cython.locals(a="double[::1]", b="double[::1]")
+def product(
+    a: Any, i: cython.Py_ssize_t, b: Any, j: cython.Py_ssize_t, n: cython.Py_ssize_t
+) -> cython.double:
+    """Return the inner product of n numbers of `a` from i on and of `b` from j on.
+
+    Four sums at a time do not wait for each other.
+    """
+    m: cython.Py_ssize_t = 0
+    s0: cython.double = 0.0
+    s1: cython.double = 0.0
+    s2: cython.double = 0.0
+    s3: cython.double = 0.0
+    while m + 3 < n:
+        s0 += a[i + m] * b[j + m]
+        s1 += a[i + m + 1] * b[j + m + 1]
+        s2 += a[i + m + 2] * b[j + m + 2]
+        s3 += a[i + m + 3] * b[j + m + 3]
+        m += 4
+    while m < n:
+        s0 += a[i + m] * b[j + m]
+        m += 1
+    return (s0 + s1) + (s2 + s3)
+
+
+class Factor:
+    """A covariance = scale / divisor, where scale = L D L' with ones on the diagonal of L.
+
+    Parameters
+    ----------
+    d
+        Number of features. The lower triangles of scale and L are stored by rows; L has D on its
+        diagonal.
+    """
+
+    def __init__(self, d: int) -> None:
+        self._d = d
+        self._lower = np.zeros(d * (d + 1) // 2)
+        self._inverse = np.ones(d)
+
+    @cython.locals(scale="double[::1]")
+    def factorise(self, scale: Any, divisor: cython.double) -> cython.double:
+        """Factorise a scale; return the log density in the centre, IMPOSSIBLE if it is singular."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0  # of (i, j)
+        q: cython.Py_ssize_t  # of (j, 0)
+        r: cython.Py_ssize_t = 0  # of (i, 0)
+        u: cython.double
+        v: cython.double
+        part: cython.double = 1.0
+        logs: cython.double = 0.0
+        for i in range(d):
+            v = scale[r + i]
+            q = 0
+            for j in range(i):
+                u = scale[p]  # the row holds L D until its pivot is known
+                if j < SHORT:
+                    for m in range(j):
+                        u -= self._lower[r + m] * self._lower[q + m]
+                else:
+                    u -= product(self._lower, r, self._lower, q, j)
+                self._lower[p] = u
+                q += j + 1
+                p += 1
+            for j in range(i):
+                u = self._lower[r + j]
+                self._lower[r + j] = u * self._inverse[j]
+                v -= u * self._lower[r + j]
+            if not (v > 0.0 and isfinite(v) and divisor > 0.0):
+                return IMPOSSIBLE  # a singular covariance has no density
+            self._lower[p] = v
+            self._inverse[i] = 1.0 / v
+            part *= v / divisor
+            if not 1e-140 < part < 1e140:
+                logs += log(part)
+                part = 1.0
+            p += 1
+            r = p
+        return -HALF_LOG_TAU * d - 0.5 * (logs + log(part))
+
+    @cython.locals(values="double[::1]", mean="double[::1]", x="double[::1]", z="double[::1]")
+    def whiten(
+        self, values: Any, at: cython.Py_ssize_t, mean: Any, x: Any, z: Any
+    ) -> cython.double:
+        """Return the squared distance of a vector from the mean, times the divisor's inverse.
+
+        The vector is read from `values` and copied to `x`; its deviation times the inverse of L is
+        written to `z`.
+        """
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        v: cython.double
+        squares: cython.double = 0.0
+        for i in range(self._d):
+            v = values[at + i]
+            x[i] = v
+            v -= mean[i]
+            if i < SHORT:
+                for j in range(i):
+                    v -= self._lower[p + j] * z[j]
+            else:
+                v -= product(self._lower, p, z, 0, i)
+            p += i + 1
+            z[i] = v
+            squares += v * v * self._inverse[i]
+        return squares
+
+    def log_det(self) -> cython.double:
+        """Return the log determinant of the scale."""
+        i: cython.Py_ssize_t
+        p: cython.Py_ssize_t = -1
+        total: cython.double = 0.0
+        for i in range(self._d):
+            p += i + 1
+            total += log(self._lower[p])
+        return total
+
+    @cython.locals(z="double[::1]")
+    def log_largest(self, z: Any) -> cython.double:
+        """Return the log of the largest term of a squared distance, which may overflow."""
+        i: cython.Py_ssize_t
+        v: cython.double
+        largest: cython.double = 0.0
+        for i in range(self._d):
+            if z[i] != 0.0:
+                v = 2.0 * log(fabs(z[i])) + log(self._inverse[i])
+                largest = v if v > largest else largest
+        return largest
+
+    def take(self, other: Factor) -> cython.void:
+        """Copy another factor."""
+        self._lower[:] = other._lower
+        self._inverse[:] = other._inverse
+
+    def squares_of(self, deviations: Any, divisor: float) -> Any:
+        """Return the squared distances of many vectors (n, d) of deviations from the mean."""
+        lower = np.zeros((self._d, self._d))
+        lower[np.tril_indices(self._d)] = self._lower
+        np.fill_diagonal(lower, 1.0)
+        whitening = np.linalg.inv(lower) * np.sqrt(np.array(self._inverse) * divisor)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = deviations @ whitening.T
+            return np.einsum("ij,ij->i", z, z)

@@ -1,0 +1,364 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Kernels of Normal components, in one dimension or several, also with missing values.
+
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import INFINITY, log, log1p
+    from cython.cimports.seqbayes.mixture.components.conditioning import Conditioning
+    from cython.cimports.seqbayes.mixture.components.factor import Factor, log_gamma_ratio
+    from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from cython.cimports.seqbayes.mixture.components.normal import Normal
+    from cython.cimports.seqbayes.mixture.components.rows import Row
+else:
+    from math import log, log1p
+
+    from seqbayes.mixture.components.conditioning import Conditioning
+    from seqbayes.mixture.components.factor import Factor, log_gamma_ratio
+    from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
+    from seqbayes.mixture.components.normal import Normal
+    from seqbayes.mixture.components.rows import Row
+
+    INFINITY = math.inf
+from seqbayes.statistics.moments import Moments
+
+LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
+LOG_PI = cython.declare(cython.double, 1.1447298858494002)
+
+
+@cython.cclass
+class Gaussian(Normal):
+    """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
+
+    The M-step finds the posterior mode; if `tied`, with one covariance for all components. The
+    covariance is the scale divided by the divisor.
+    """
+
+    _tied: cython.bint
+    _logarithm: cython.bint
+    _partial: cython.bint
+    _divisor: cython.double
+    _strength: cython.double
+    _squares: cython.double
+    _student: cython.double
+    _has_student: cython.bint
+    _prior_scale = cython.declare("double[::1]")
+    _scale = cython.declare("double[::1]")
+    _x = cython.declare("double[::1]")
+    _factor: Factor
+    _conditioning: Conditioning
+    group = cython.declare(list, visibility="public")
+
+    def __init__(
+        self,
+        at: int,
+        prior: tuple[Any, float, float, Any],
+        tied: bool = False,
+        logarithm: bool = False,
+    ) -> None:
+        Normal.__init__(self, at, prior, True)
+        d = self._d
+        self.m_step_rows = d / 8.0  # d ** 3 / 6 multiplications, against d ** 2
+        self._tied, self._logarithm, self._partial = tied, logarithm, False
+        self._prior_scale = np.array(prior[3], float)[np.tril_indices(d)]
+        self._scale = np.zeros(d * (d + 1) // 2)
+        self._x, self._factor = np.zeros(d), Factor(d)
+        self._conditioning = Conditioning(self._x, self._mean, self._scale)
+        self._divisor = self._strength = self._squares = self._student = 0.0
+        self._has_student, self.group = False, []
+        self.m_step(0.0)
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_density(self, row: Row) -> cython.double:
+        """Return the log density of a row."""
+        v: cython.double
+        squares: cython.double
+        squares = self._factor.whiten(row.values, self.at, self._mean, self._x, self._z)
+        squares *= self._divisor
+        self._squares = squares
+        self._partial = squares != squares
+        if self._partial:
+            if not self._conditioning.complete(self._divisor):
+                return IMPOSSIBLE
+            squares = self._squares = self._conditioning.squares
+            v = LOG_TAU * self._conditioning.present + self._conditioning.log_det
+            return -0.5 * (v + self._bounded(squares))
+        squares = self._bounded(squares)
+        if self._logarithm:
+            squares += 2.0 * self._x[0]
+        return self._constant - 0.5 * squares
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row under Student's t, which integrates the parameter out.
+
+        The degrees of freedom of the posterior are `divisor` - d - 2; its scale times 1 + 1 / kappa
+        is that of the values present times their number of degrees of freedom.
+        """
+        if self.log_density(row) <= IMPOSSIBLE and (self._partial or self._constant <= IMPOSSIBLE):
+            return IMPOSSIBLE
+        d: cython.Py_ssize_t = self._d
+        height: cython.double
+        freedom: cython.double = self._divisor - 2.0 * d - 1.0
+        spread: cython.double = 1.0 + 1.0 / self._strength
+        if self._partial:
+            d = self._conditioning.present
+            height = self._height(d, freedom, self._conditioning.log_det + d * log(self._divisor))
+        else:
+            if not self._has_student:
+                self._student = self._height(d, freedom, self._factor.log_det())
+                self._has_student = True
+            height = self._student
+        ratio: cython.double = self._squares / self._divisor / spread
+        log_ratio: cython.double
+        if ratio < INFINITY:
+            log_ratio = log1p(ratio)
+        else:
+            log_ratio = self._factor.log_largest(self._z) - log(spread)
+        v: cython.double = height - 0.5 * (freedom + d) * log_ratio
+        return v - self._x[0] if self._logarithm and not self._partial else v
+
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities of many rows, whatever the limit of influence."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_densities(self, rows)
+        return self._complete(rows, self._constant - 0.5 * self._squares_of(rows), False)
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities of many rows under Student's t."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_predictives(self, rows)
+        freedom = self._divisor - 2.0 * self._d - 1.0
+        height = self._height(self._d, freedom, self._factor.log_det())
+        ratio = self._squares_of(rows) / (self._divisor * (1.0 + 1.0 / self._strength))
+        found = height - 0.5 * (freedom + self._d) * np.log1p(ratio)
+        return self._complete(rows, found, True)
+
+    def _squares_of(self, rows: Any) -> Any:
+        """Return the squared distances of many rows; NaN where a value is missing."""
+        deviations = rows[:, self.at : self.at + self._d] - np.asarray(self._mean)
+        return self._factor.squares_of(deviations, self._divisor)
+
+    def _complete(self, rows: Any, logs: Any, predictive: bool) -> Any:
+        """Return log densities with those of rows with missing or extreme values, one by one."""
+        if self._logarithm:
+            logs = logs - rows[:, self.at]
+        odd = ~np.isfinite(logs)
+        if odd.any():
+            logs[odd] = self._of_rows(np.ascontiguousarray(rows[odd]), predictive)
+        return logs
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _height(
+        self, d: cython.Py_ssize_t, freedom: cython.double, log_det: cython.double
+    ) -> cython.double:
+        """Return the log density of Student's t in its centre; `log_det` is of the scale."""
+        v: cython.double = d * (LOG_PI + log1p(1.0 / self._strength)) + log_det
+        return log_gamma_ratio(0.5 * freedom, d) - 0.5 * v
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
+        """Move the statistic toward that of a row."""
+        if self._leaves_values(keep, gain):
+            return 0
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 1 + d
+        old: cython.double = keep * self._live[0]
+        total: cython.double = old + gain
+        share: cython.double = gain / total
+        moved: cython.double = old * share
+        v: cython.double
+        self._live[0] = total
+        for i in range(d):
+            v = self._x[i] - self._live[1 + i]
+            self._z[i] = v
+            self._live[1 + i] += share * v
+            v *= moved
+            for j in range(i + 1):
+                self._live[p] = keep * self._live[p] + v * self._z[j]
+                p += 1
+        if self._partial:
+            self._conditioning.add_spread(self._live, gain)
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def m_step(self, n: cython.double) -> cython.int:
+        """Set the parameter to the posterior mode."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        weight: cython.double = n * self._live[0]
+        total: cython.double = self._kappa + weight
+        share: cython.double = weight / total if total > 0.0 else 0.0
+        v: cython.double
+        for i in range(d):
+            v = self._live[1 + i] - self._prior_mean[i]
+            self._z[i] = v
+            self._mean[i] = self._prior_mean[i] + share * v
+            v *= self._kappa * share
+            for j in range(i + 1):
+                self._scale[p] = self._prior_scale[p] + n * self._live[1 + d + p] + v * self._z[j]
+                p += 1
+        self._strength = total
+        self._divisor = self._df + weight + d + 2.0
+        if not self._tied:
+            self._factorise()
+        elif len(self.group) > 0 and self.group[len(self.group) - 1] is self:
+            self._tie()
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _tie(self) -> cython.void:
+        """Set the pooled covariance in all kernels of the group."""
+        each: Gaussian
+        for each in self.group:
+            if each is not self:
+                each.pool(self)
+        self._factorise()
+        for each in self.group:
+            if each is not self:
+                each.share(self)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def pool(self, other: Gaussian) -> cython.void:
+        """Add the scale and its divisor to those of another kernel."""
+        p: cython.Py_ssize_t
+        other._divisor += self._divisor
+        for p in range(self._scale.shape[0]):
+            other._scale[p] += self._scale[p]
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def share(self, other: Gaussian) -> cython.void:
+        """Use the covariance of another kernel."""
+        self._factor.take(other._factor)
+        self._scale[:] = other._scale
+        self._divisor = other._divisor
+        self._constant = other._constant
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _factorise(self) -> cython.void:
+        self._has_student = False
+        self._constant = self._factor.factorise(self._scale, self._divisor)
+
+    def set_parameter(self, parameter: Any) -> None:
+        """Set the mean and the covariance."""
+        mean, covariance = parameter
+        d = self._d
+        np.asarray(self._mean)[:] = np.array(mean, float).reshape(d)
+        np.asarray(self._scale)[:] = np.array(covariance, float).reshape(d, d)[np.tril_indices(d)]
+        self._divisor = 1.0
+        self._factorise()
+
+    @property
+    def parameter_vector(self) -> list[float]:
+        """Mean, scale and divisor."""
+        return list(self._mean) + list(self._scale) + [self._divisor]
+
+    def load_parameter_vector(self, numbers: list[float]) -> None:
+        """Restore mean, scale and divisor."""
+        d = self._d
+        last = len(numbers) - 1
+        np.asarray(self._mean)[:] = numbers[:d]
+        np.asarray(self._scale)[:] = numbers[d:last]
+        self._divisor = numbers[last]
+        self._factorise()
+
+    def tie(self, kernels: list[Any]) -> None:
+        """Share one covariance with the kernels of the other components."""
+        if all(isinstance(kernel, Gaussian) for kernel in kernels):
+            for kernel in kernels:
+                kernel.group = list(kernels)
+
+    @property
+    def parameter(self) -> Any:
+        """Mean (d,) and covariance (d, d)."""
+        d = self._d
+        covariance = np.zeros((d, d))
+        covariance[np.tril_indices(d)] = np.asarray(self._scale) / self._divisor
+        lower = np.tril(covariance, -1)
+        return np.array(self._mean), covariance + lower.T
+
+    def add_to(self, statistics: Any, n: float) -> None:
+        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        d = self._d
+        live = np.asarray(self._live)
+        weight, mean = float(n * live[0]), live[1 : 1 + d].copy()
+        if isinstance(statistics, Moments):
+            log_base = -weight * float(mean[0]) if self._logarithm else 0.0
+            statistics.add_sums(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
+            return
+        squares = np.zeros((d, d))
+        squares[np.tril_indices(d)] = n * live[1 + d :]
+        squares += np.tril(squares, -1).T
+        statistics.add_sums(weight, mean, np.zeros(d), squares, 0.0)
+
+
+@cython.cclass
+class KnownVariance(Gaussian):
+    """A Normal component of unknown mean and known variance, with a Normal prior."""
+
+    _precision: cython.double
+    _variance: cython.double
+    _excess: cython.double
+
+    def __init__(
+        self,
+        at: int,
+        prior: tuple[float, float],
+        variance: float,
+        logarithm: bool = False,
+    ) -> None:
+        mean, spread = prior
+        self._precision, self._variance, self._excess = variance / spread, variance, 1.0
+        Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), False, logarithm)
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def m_step(self, n: cython.double) -> cython.int:
+        """Set the parameter to the posterior mode."""
+        weight: cython.double = n * self._live[0]
+        share: cython.double = weight / (self._precision + weight)
+        self._excess = 1.0 + 1.0 / (self._precision + weight)
+        self._mean[0] = self._prior_mean[0] + share * (self._live[1] - self._prior_mean[0])
+        self._scale[0] = self._variance
+        self._divisor = 1.0
+        self._factorise()
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log density of a row with the mean integrated out."""
+        v: cython.double = self.log_density(row)
+        if self._partial:
+            return v
+        return v + 0.5 * (self._squares * (1.0 - 1.0 / self._excess) - log(self._excess))
+
+    def log_predictives(self, rows: Any) -> Any:
+        """Return the log densities of many rows with the mean integrated out."""
+        return Kernel.log_predictives(self, rows)

@@ -1,0 +1,195 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Rows of numbers, the form of observations that the kernels use, and checks of values.
+
+Plain Python source that Cython compiles; it also runs uncompiled, slower. A missing value is
+NaN in its row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import ObservationError
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import NAN, fabs
+    from cython.cimports.seqbayes.statistics.reading import real
+else:
+    from math import fabs
+
+    from seqbayes.statistics.reading import real
+
+    NAN = math.nan
+
+from seqbayes.statistics.reading import raise_invalid, read_weight
+
+# Largest absolute value of a number, so that squares stay finite.
+LARGEST = 1e150
+_LARGEST = cython.declare(cython.double, LARGEST)
+# Largest weight, so that a statistic times the total weight stays finite.
+MAX_WEIGHT = 1e100
+
+
+def as_observation(x: Any) -> Any:
+    """Return an observation as a plain value that later changes of `x` do not affect.
+
+    NaN in an array is a missing value, and becomes None.
+    """
+    if isinstance(x, Mapping):
+        return dict(x)
+    if isinstance(x, (np.ndarray, np.generic)):
+        values = x.tolist()
+        if isinstance(values, list):
+            return tuple([None if v != v else v for v in values])
+        return values
+    return tuple(x) if isinstance(x, list) else x
+
+
+def as_observations(xs: Any) -> Any:
+    """Return many observations as plain values, if they are an array; otherwise as they are."""
+    if not isinstance(xs, np.ndarray):
+        return xs
+    return map(as_observation, xs) if xs.ndim > 1 else xs.tolist()
+
+
+class Row:
+    """One observation as numbers.
+
+    Parameters
+    ----------
+    size
+        How many numbers.
+
+    Attributes
+    ----------
+    array : array (size,)
+        The numbers; compiled code uses the same memory as `values`.
+    """
+
+    array: Any
+
+    def __init__(self, size: int) -> None:
+        self.array = np.zeros(size)
+        self.values = self.array
+
+    def tolist(self) -> list[float]:
+        """Return the numbers."""
+        numbers: list[float] = self.array.tolist()
+        return numbers
+
+
+def number(x: object) -> cython.double:
+    """Return a finite real number of at most 1e150 in size; refuse all other values."""
+    v: cython.double
+    if isinstance(x, float):
+        v = x
+        if fabs(v) <= _LARGEST:
+            return v
+    v = real(x, "a finite number")
+    if fabs(v) > _LARGEST:
+        raise_invalid(x, "a finite number of at most 1e150 in size")
+    return v
+
+
+def as_number(x: Any) -> float:
+    """Return a finite real number of at most 1e150 in size.
+
+    Raises
+    ------
+    ObservationError
+        If `x` is invalid.
+    """
+    return number(x)
+
+
+def as_weight(w: Any) -> float:
+    """Return a weight from 0 to 1e100.
+
+    Raises
+    ------
+    ObservationError
+        If `w` is invalid.
+    """
+    v = read_weight(w)
+    if v > MAX_WEIGHT:
+        raise_invalid(w, "a weight of at most 1e100")
+    return v
+
+
+class Reader:
+    """Read one observation, or one feature of it, into its place in a row.
+
+    Parameters
+    ----------
+    at
+        Where in the row its numbers begin.
+    size
+        How many numbers it writes.
+    """
+
+    def __init__(self, at: int, size: int) -> None:
+        self.at, self.size = at, size
+
+    def read(self, x: object, row: Row) -> cython.int:
+        """Write an observation into a row, and return 0.
+
+        Raises
+        ------
+        ObservationError
+            If it is outside the support.
+        """
+        raise NotImplementedError
+
+    def skip(self, row: Row) -> cython.int:
+        """Mark the values as missing, and return 0."""
+        i: cython.Py_ssize_t
+        for i in range(self.size):
+            row.values[self.at + i] = NAN
+        return 0
+
+    def read_all(self, xs: Iterable[Any], width: int) -> Any:
+        """Return many observations as an array (n, width).
+
+        Raises
+        ------
+        ObservationError
+            If one is outside the support; the message gives its position.
+        """
+        row = Row(width)
+        rows = []
+        for i, x in enumerate(as_observations(xs)):
+            try:
+                self.read(x, row)
+            except ObservationError as error:
+                raise ObservationError(f"observation {i}: {error}") from None
+            rows.append(row.tolist())
+        return np.array(rows, float).reshape(len(rows), width)
+
+    def read_column(self, values: Any, table: Any) -> None:
+        """Write the values (n,) of one feature into their places in rows; NaN is missing."""
+        row = Row(table.shape[1])
+        for i, x in enumerate(values.tolist()):
+            if x is None or x != x:
+                self.skip(row)
+            else:
+                try:
+                    self.read(x, row)
+                except ObservationError as error:
+                    raise ObservationError(f"observation {i}: {error}") from None
+            table[i, self.at : self.at + self.size] = row.array[self.at : self.at + self.size]
+
+    def vectors(self, rows: Any) -> Any:
+        """Return rows as vectors (n, m) to cluster by; NaN is a missing value."""
+        return rows[:, self.at : self.at + self.size]
+
+    def ignore_unknown(self, ignore: bool) -> None:
+        """Set whether features of other names are ignored; readers without names do nothing."""
