@@ -173,6 +173,10 @@ class DirectoryStore(Store):
         data["letters"] = [row for row in data["letters"] if row[0] not in settled]
         for letter in changes.dead_letters:
             self._add_letter(letter, at)
+        lost = {tuple(each) for each in changes.points_gone}
+        data["points"] = [row for row in data["points"] if tuple(row[:2]) not in lost]
+        before = changes.letters_before or 0.0
+        data["letters"] = [row for row in data["letters"] if row[2] >= before]
         points = {tuple(row[:3]): row for row in data["points"]}
         points.update({point[:3]: point for point in changes.history})
         data["points"] = list(points.values())

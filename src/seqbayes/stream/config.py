@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,13 @@ class DeadLetterTable(msgspec.Struct):
     most: int = 1_000_000
 
 
+class RetentionTable(msgspec.Struct):
+    """How long unused keys and dead letters are kept."""
+
+    keys: _Duration | None = None
+    dead_letters: _Duration | None = None
+
+
 class Root(msgspec.Struct):
     """The top level of a configuration."""
 
@@ -69,6 +76,7 @@ class Root(msgspec.Struct):
     choice: dict[str, dict[str, Any]] = {}
     alert: dict[str, dict[str, Any]] = {}
     derive: dict[str, str] = {}
+    retention: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,8 @@ class Config:
         Choices between keys of the beliefs, by name.
     alerts
         Alerts about the beliefs and the stream.
+    retention
+        Parameters of `Retention` that are set.
     """
 
     store: str
@@ -103,6 +113,7 @@ class Config:
     most_dead_letters: int
     choices: Mapping[str, Chooser]
     alerts: Sequence[Alert] = ()
+    retention: Mapping[str, float] = field(default_factory=dict)
 
     def open_source(self) -> Source:
         """Open the source."""
@@ -135,6 +146,11 @@ class Config:
             from seqbayes.stream.alerts.outbox import Alerts
 
             own.append(Alerts(self.alerts, notify))
+        if self.retention:
+            from seqbayes.stream.retention import Retention
+
+            kept = self.retention
+            own.append(Retention(kept.get("keys"), kept.get("dead_letters")))
         with ExitStack() as opened:
             source = self.open_source()
             opened.callback(source.close)
@@ -225,9 +241,12 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
         errors.attempt("store", lambda: check_url(given["store"]))
     choices = _choices(given.get("choice", {}), beliefs, source, errors)
     alerts = _alerts(given, beliefs, errors)
+    retention = _retention(given.get("retention", {}), errors)
     if root is None or source is None or pace is None or letters is None:
         return None
-    return Config(root.store, source, beliefs, pace, history, letters.most, choices, alerts)
+    return Config(
+        root.store, source, beliefs, pace, history, letters.most, choices, alerts, retention
+    )
 
 
 def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
@@ -400,6 +419,16 @@ def _choices(
         if chooser is not None:
             found[name] = chooser
     return found
+
+
+def _retention(given: Any, errors: ErrorList) -> dict[str, float]:
+    table = errors.read("retention", given, RetentionTable)
+    found = {} if table is None else msgspec.structs.asdict(table)
+    return {
+        name: _duration(join("retention", name), each, errors)
+        for name, each in found.items()
+        if each is not None
+    }
 
 
 def _alerts(given: Any, beliefs: Sequence[Belief], errors: ErrorList) -> Sequence[Alert]:

@@ -128,6 +128,7 @@ class Pipeline:
         }
         self._size = size
         self._open()
+        self._most_dead_letters = most_dead_letters
         self._room = most_dead_letters - store.dead_letter_count()
 
     def _open(self) -> None:
@@ -244,8 +245,13 @@ class Pipeline:
             or sum(table.dirty for table in self.tables.values()) >= pace.keys
         )
 
-    def commit(self) -> None:
+    def commit(self, force: bool = False) -> None:
         """Store what has changed since the last commit, in one transaction.
+
+        Parameters
+        ----------
+        force
+            Whether to commit even if no events were read, for collectors that change the store.
 
         Raises
         ------
@@ -255,7 +261,7 @@ class Pipeline:
         """
         if not self._whole:
             raise StoreError("a batch was learned only in part; resume from the last commit")
-        if not self._moved:
+        if not (self._moved or force):
             return
         if len(self._dead) > self._room:
             raise StoreError(
@@ -263,7 +269,7 @@ class Pipeline:
                 f" {self._dead[-1].reason!r}"
             )
         changes = Changes(
-            self.source.name,
+            self.source.name if self._moved else None,
             self._token,
             self._read,
             [
@@ -279,9 +285,12 @@ class Pipeline:
             collector.committing(self, changes)
         self.store.commit(changes)
         self._room -= len(self._dead)
+        if changes.letters_before is not None:
+            self._room = self._most_dead_letters - self.store.dead_letter_count()
         for table in self.tables.values():
             table.committed()
-        self.source.committed(self._token)
+        if self._moved:
+            self.source.committed(self._token)
         self.commits += 1
         self._start_interval()
         for collector in self.collectors:

@@ -304,14 +304,17 @@ class Table:
         """Keep a state as the most recently used one, and drop the least recently used."""
         self._states.pop(key, None)
         if len(self._states) >= self.belief.max_keys:
-            oldest = next(iter(self._states))
-            if self._labels_of is not None:
-                self._labels -= len(self._labels_of(self.state(oldest)))
-            del self._states[oldest]
-            self._dirty.discard(oldest)
-            self._gone.add(oldest)
+            self.drop(next(iter(self._states)))
         self._gone.discard(key)
         self._states[key] = state
+
+    def drop(self, key: Any) -> None:
+        """Drop a state; its key is `gone` until the next commit."""
+        if self._labels_of is not None:
+            self._labels -= len(self._labels_of(self.state(key)))
+        del self._states[key]
+        self._dirty.discard(key)
+        self._gone.add(key)
 
     def _is_beyond(self, state: Any) -> bool:
         """Whether an event with a new key or label of a state is beyond a limit, and counted."""

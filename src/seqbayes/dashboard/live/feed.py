@@ -209,9 +209,15 @@ class StateFeed(Collector):
         return opened, pending
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Count dead letters."""
+        """Count dead letters, and pass on the keys that are removed."""
         self.alive = time.monotonic()
         self.dead_letters += len(changes.dead_letters)
+        if changes.gone:
+            at = self._now()
+            with self._lock:
+                for name, key in changes.gone:
+                    self._pending.setdefault(name, {})[key] = Update(None, at)
+            self.ready.set()
 
     def committed(self, pipeline: Pipeline) -> None:
         """Record the time of the commit."""

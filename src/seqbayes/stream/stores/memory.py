@@ -216,6 +216,10 @@ class MemoryStore(Store):
         tables = self._tables
         for belief, key in changes.gone:
             tables.entries.get(belief, {}).pop(key, None)
+        for belief, key in changes.points_gone:
+            self._forget_points(belief, key)
+        if (oldest := changes.letters_before) is not None:
+            tables.letters = {n: each for n, each in tables.letters.items() if each.at >= oldest}
         for belief, key, state, used in states:
             known = tables.entries.setdefault(belief, {})
             since = known[key].since if key in known else at
@@ -285,10 +289,13 @@ class MemoryStore(Store):
                 tables.declarations.pop(belief, None)
                 tables.points.pop(belief, None)
                 return len(tables.entries.pop(belief, {}))
-            points = tables.points.get(belief, {})
-            for point in [point for point in points if point[0] == key]:
-                del points[point]
+            self._forget_points(belief, key)
             return tables.entries.get(belief, {}).pop(key, None) is not None
+
+    def _forget_points(self, belief: str, key: str) -> None:
+        points = self._tables.points.get(belief, {})
+        for point in [point for point in points if point[0] == key]:
+            del points[point]
 
     def remove_place(self, source: str) -> int:
         """Remove the position and the identities of a source."""

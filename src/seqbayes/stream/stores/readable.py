@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -130,6 +131,11 @@ class ReadableStore:
     def entry_count(self, belief: str) -> int:
         """Return the number of states of a belief."""
         return sum(1 for _ in self.entries(belief))
+
+    def stale_keys(self, belief: str, before: float, most: int) -> list[str]:
+        """Return up to `most` keys of a belief that were last updated before a time."""
+        stale = (each.key for each in self.entries(belief) if each.updated < before)
+        return list(itertools.islice(stale, most))
 
     def events(self, source: str) -> int:
         """Return the number of committed events of a source."""

@@ -241,8 +241,12 @@ class Changes:
         New and changed states.
     gone
         Belief and key of the states to delete.
+    points_gone
+        Belief and key of the histories to delete.
     dead_letters
         New dead letters.
+    letters_before
+        Time before which dead letters are deleted, in seconds since 1970; None deletes none.
     history
         New points of histories.
     settled
@@ -269,6 +273,8 @@ class Changes:
     alerts_gone: Sequence[tuple[str, str]] = ()
     messages: Sequence[StoredMessage] = ()
     messages_gone: Sequence[str] = ()
+    points_gone: Sequence[tuple[str, str]] = ()
+    letters_before: float | None = None
 
 
 @dataclass

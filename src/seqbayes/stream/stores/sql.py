@@ -91,6 +91,11 @@ class SqlStore(Database):
         ((count,),) = self._query(sql, [belief])
         return int(count)
 
+    def stale_keys(self, belief: str, before: float, most: int) -> list[str]:
+        """Return up to `most` keys of a belief that were last updated before a time."""
+        sql = "SELECT key FROM seqbayes_states WHERE belief = ? AND updated < ? LIMIT ?"
+        return [str(key) for (key,) in self._query(sql, [belief, before, most])]
+
     def places(self) -> list[Place]:
         """Return the position of every source, sorted by name."""
         sql = (
@@ -222,6 +227,10 @@ class SqlStore(Database):
         """Store changes; see `WritableStore`."""
         for belief, key in changes.gone:
             self._run("DELETE FROM seqbayes_states WHERE belief = ? AND key = ?", [belief, key])
+        for belief, key in changes.points_gone:
+            self._run("DELETE FROM seqbayes_history WHERE belief = ? AND key = ?", [belief, key])
+        if changes.letters_before is not None:
+            self._run("DELETE FROM seqbayes_dead_letters WHERE at < ?", [changes.letters_before])
         self._insert(
             _STATES,
             [_state_row(StoredEntry(*row, at, at)) for row in changes.states],
