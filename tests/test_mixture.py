@@ -227,7 +227,7 @@ def test_fixed_weights_stay_fixed() -> None:
 def test_invalid_input_is_refused() -> None:
     coin = Beta(likelihood=Binomial(trials=10))
     for components in ([], [5], 0, True, "AB", [coin, None]):
-        with pytest.raises(PriorError, match="expected states, or their number"):
+        with pytest.raises(PriorError, match="expected components to be states or their number"):
             Mixture(components)
     with pytest.raises(PriorError, match=r"sum to 1\.10"):
         Mixture([coin, coin], weights=(0.5, 0.6))

@@ -520,7 +520,7 @@ def test_unknown_features():
 
 def test_invalid_parameters_are_refused():
     for given, match in (
-        ({"component": "normal"}, "expected a state"),
+        ({"component": "normal"}, "expected component to be a State"),
         ({"component": NormalInverseGamma.flat()}, "proper"),
         ({"component": DirichletProcess()}, "cannot be a component"),
         ({"concentration": 0.0}, "concentration"),

@@ -96,7 +96,7 @@ def test_weights_that_would_overflow_are_refused(model):
 
 @pytest.mark.parametrize("model", [Mixture(2), DirichletProcessMixture()])
 def test_none_is_refused_as_an_observation(model):
-    with pytest.raises(ObservationError, match="expected a feature or more"):
+    with pytest.raises(ObservationError, match="expected at least one feature"):
         model.clone().learn_one({})
 
 
@@ -120,7 +120,7 @@ def learned_from(xs):
 
 RNG = np.random.default_rng(5)
 NUMBERS = RNG.normal(size=60)
-SMALL_SIZE = NUMBERS[:10]
+FEW_NUMBERS = NUMBERS[:10]
 PAIRS = RNG.normal(size=(60, 2))
 NAMED = [{"x": a, "y": b} for a, b in PAIRS.tolist()]
 OTHERS = [{"p": a, "q": b} for a, b in PAIRS.tolist()]
@@ -132,9 +132,9 @@ OTHERS = [{"p": a, "q": b} for a, b in PAIRS.tolist()]
         (NAMED, OTHERS),
         (NAMED, PAIRS),
         (NUMBERS, PAIRS),
-        (SMALL_SIZE, PAIRS),
-        (PAIRS, SMALL_SIZE),
-        (SMALL_SIZE, PAIRS[:10]),
+        (FEW_NUMBERS, PAIRS),
+        (PAIRS, FEW_NUMBERS),
+        (FEW_NUMBERS, PAIRS[:10]),
     ],
 )
 def test_mixtures_of_different_observations_are_not_merged(mine, theirs):

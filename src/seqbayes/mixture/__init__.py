@@ -1,4 +1,4 @@
-"""Mixtures of states: what the components are, and which one an observation comes from."""
+"""Mixtures of states: estimate the components, and the component of each observation."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""Adapters: how the states of a family become components of a mixture.
+"""Adapters, which let a mixture use the states of a family as components.
 
 A family class declares its adapter as `component_adapter`: an instance of `ComponentAdapter`, the
-name of one as ``"module:object"`` (imported when it is first used), or None if its states cannot be
-components. The default, `GENERIC`, works for every family whose observations are scalars and whose
-statistic can be scaled and merged; a special adapter makes a family faster.
+name of an instance as ``"module:object"`` (imported on first use), or None if its states cannot be
+components. The default, `GENERIC`, works for every family with scalar observations and a statistic
+that can be scaled and merged; a specialised adapter is faster.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def adapter_of(state: State) -> ComponentAdapter:
     Raises
     ------
     PriorError
-        If states of its family cannot be components.
+        If states of this family cannot be components.
     """
     declared = type(state).component_adapter
     if declared is None:
@@ -56,7 +56,7 @@ def adapter_of(state: State) -> ComponentAdapter:
 
 @cache
 def _load(name: str) -> Any:
-    """Return the adapter called ``module:object``."""
+    """Import and return the adapter with the name ``module:object``."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -65,7 +65,7 @@ def _load(name: str) -> Any:
 
 
 class PairAdapter(ComponentAdapter):
-    """A Beta or a Gamma prior, whose statistic is a pair of sums."""
+    """Adapter of Beta and Gamma priors; the statistic is a pair of sums."""
 
     def __init__(self, beta: bool) -> None:
         self._beta = beta
@@ -98,7 +98,7 @@ class PairAdapter(ComponentAdapter):
 
 
 class NumberAdapter(ComponentAdapter):
-    """A Normal-inverse-gamma prior of numbers, or of their logarithms."""
+    """Adapter of Normal-inverse-gamma priors for numbers or their logarithms."""
 
     def size(self, state: State) -> int:
         """Return 1."""
@@ -140,7 +140,7 @@ class NumberAdapter(ComponentAdapter):
 
 
 class KnownVarianceAdapter(NumberAdapter):
-    """A Normal prior of the mean of numbers, or of their logarithms, with known variance."""
+    """Adapter of Normal priors for the mean of numbers or their logarithms, with known variance."""
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a Normal kernel with known variance."""
@@ -158,7 +158,7 @@ class KnownVarianceAdapter(NumberAdapter):
 
 
 class VectorAdapter(NumberAdapter):
-    """A Normal-inverse-Wishart prior of vectors, or of mappings of features."""
+    """Adapter of Normal-inverse-Wishart priors for vectors or mappings of features."""
 
     def size(self, state: State) -> int:
         """Return the number of features."""
@@ -187,7 +187,7 @@ class VectorAdapter(NumberAdapter):
         return mean, kappa, df, scale
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a valid mean and covariance as arrays."""
+        """Validate a mean and a covariance, and return them as arrays."""
         mean, covariance = (np.array(part, float) for part in theta)
         d = self.size(state)
         if mean.shape != (d,) or covariance.shape != (d, d):
@@ -207,7 +207,7 @@ class VectorAdapter(NumberAdapter):
 
 
 class LabelsAdapter(ComponentAdapter):
-    """A Dirichlet prior of categories, or of counts of categories."""
+    """Adapter of Dirichlet priors for categories or counts of categories."""
 
     def _is_count(self, state: Any) -> bool:
         return not state.likelihood.labelled
@@ -246,7 +246,7 @@ class LabelsAdapter(ComponentAdapter):
 
 
 class FieldsAdapter(ComponentAdapter):
-    """A product of states: every field has the adapter of its family."""
+    """Adapter of products; each field uses the adapter of its family."""
 
     def _fields(self, state: Any) -> list[tuple[Any, State, ComponentAdapter]]:
         return [(name, field, adapter_of(field)) for name, field in state.fields.items()]
@@ -315,5 +315,5 @@ GENERIC = GenericAdapter()
 
 
 def adapters_of(states: Sequence[State]) -> list[tuple[State, ComponentAdapter]]:
-    """Return every state with its adapter."""
+    """Return pairs of each state and its adapter."""
     return [(state, adapter_of(state)) for state in states]

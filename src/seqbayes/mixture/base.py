@@ -10,7 +10,7 @@ import numpy as np
 
 from seqbayes.errors import PriorError
 from seqbayes.mixture.buffer import Buffer
-from seqbayes.mixture.bulk import BulkAnswers
+from seqbayes.mixture.bulk import BulkPredictions
 from seqbayes.mixture.clusterer import StreamClusterer
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.components.background import NAME as BACKGROUND
@@ -20,28 +20,28 @@ from seqbayes.model import Summary
 from seqbayes.state import State
 
 
-class BaseMixture(BulkAnswers, StreamClusterer):
-    """A mixture: its model after the start, and a fit to the buffer before."""
+class BaseMixture(BulkPredictions, StreamClusterer):
+    """Base class of mixtures, which start with a fit to a buffer of observations."""
 
     _names: tuple[Any, ...]
     _settings: Settings
     _buffer: Buffer
     _model: EMModel | None
 
-    def present(self) -> EMModel:
-        """Return the model after the start, or a fit to the buffer before."""
+    def current_model(self) -> EMModel:
+        """Return the current model; before the start, a fit to the buffer."""
         return self._model or self._buffer.provisional()
 
     def _is_blank(self) -> bool:
-        """Whether nothing was learned, and no start was given."""
+        """Whether nothing was learned and no start was given."""
         return self._model is None and not len(self._buffer)
 
     def _has_no_scale(self) -> bool:
-        """Whether default priors need a first observation for their scale."""
+        """Whether default priors need an observation to determine their scale."""
         return self._buffer.priors is None and self._is_blank()
 
     def check(self, x: Any) -> None:
-        """Refuse an observation that is outside the support of a component."""
+        """Raise an error if an observation is outside the support of a component."""
         if self._model is None:
             self._buffer.check([x])
         else:
@@ -55,18 +55,18 @@ class BaseMixture(BulkAnswers, StreamClusterer):
             self._model.rows(xs)
 
     def _model_for(self, x: Any) -> EMModel:
-        """Return the model for the density of an observation; refuse if there is no scale yet."""
+        """Return the model for the density of an observation; raise an error without a scale."""
         if self._model is not None:
             return self._model
         self.check(x)
-        return self.present_or_refuse()
+        return self.scaled_model()
 
-    def present_or_refuse(self) -> EMModel:
-        """Return the present model; refuse if default priors have no scale yet."""
+    def scaled_model(self) -> EMModel:
+        """Return the current model; raise an error if default priors have no scale yet."""
         if self._has_no_scale():
             kind = type(self).__name__
             raise PriorError(f"a {kind} without priors has no density before the first observation")
-        return self.present()
+        return self.current_model()
 
     @property
     def has_predictive(self) -> bool:
@@ -76,7 +76,7 @@ class BaseMixture(BulkAnswers, StreamClusterer):
     display_kind = "mixture"
 
     def summary(self) -> Summary:
-        """Return the weights of the components, once they do not change names."""
+        """Return the weights of the components; empty until their names are final."""
         if not self.started:
             return Summary(None, None)
         weights = zip(self.names, self.weights, strict=True)
@@ -86,7 +86,7 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         return Summary(shares, None)
 
     def surprise(self, *arguments: Any) -> float | None:
-        """Return minus the log predictive density of an observation; None before any data."""
+        """Return the negative log predictive density of an observation; None before any data."""
         return -float(self.log_predictive(arguments[0])) if self.n_samples else None
 
     def forecasts(self, x: Any) -> dict[str, Any]:
@@ -105,9 +105,9 @@ class BaseMixture(BulkAnswers, StreamClusterer):
 
     @property
     def names(self) -> tuple[Any, ...]:
-        """The components' names, which do not change once the mixture has `started`.
+        """The components' names; they do not change after the mixture has `started`.
 
-        Before that, components may exchange their names. `ranking` orders them for display.
+        Before that, the names of components may be swapped. `ranking` orders them for display.
         """
         return self._names
 
@@ -120,7 +120,8 @@ class BaseMixture(BulkAnswers, StreamClusterer):
     def started(self) -> bool:
         """Whether the components learn one observation at a time.
 
-        Before, predictions use a fit to the buffer, which is repeated as the buffer grows.
+        Before the start, predictions use a fit to the buffer, which is repeated as the buffer
+        grows.
 
         Examples
         --------
@@ -144,12 +145,12 @@ class BaseMixture(BulkAnswers, StreamClusterer):
 
     @property
     def n_buffered(self) -> int:
-        """How many observations are in the buffer; 0 once the mixture has `started`."""
+        """Number of observations in the buffer; 0 after the mixture has `started`."""
         return len(self._buffer)
 
     @property
     def buffer_size(self) -> int:
-        """How many observations the buffer collects before the mixture starts."""
+        """Number of observations that the buffer collects before the mixture starts."""
         return self._buffer.size
 
     @property
@@ -161,10 +162,10 @@ class BaseMixture(BulkAnswers, StreamClusterer):
 
     @property
     def components(self) -> tuple[State, ...]:
-        """The components as states, with the statistics that EM expects."""
+        """The components as states, with the expected statistics of EM."""
         if self._is_blank():
             return self._buffer.priors or ()
-        model = self.present()
+        model = self.current_model()
         return model.states(model.predicting())
 
     @property
@@ -172,34 +173,38 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         """Weights of the components."""
         if self._is_blank():
             return self._buffer.first_weights()
-        return tuple(self.present().predicting().weights[: len(self.names)].tolist())
+        return tuple(self.current_model().predicting().weights[: len(self.names)].tolist())
 
     @property
     def background_weight(self) -> float:
         """Weight of the background; 0 without one."""
         if not self._settings.background:
             return 0.0
-        return FIRST_SHARE if self._is_blank() else float(self.present().predicting().weights[-1])
+        return (
+            FIRST_SHARE
+            if self._is_blank()
+            else float(self.current_model().predicting().weights[-1])
+        )
 
     @property
     def parameters(self) -> tuple[Any, ...] | None:
         """Parameter of every component; None if nothing was learned and no start was given."""
         if self._is_blank():
             return None
-        model = self.present()
+        model = self.current_model()
         return model.parameters(model.predicting())
 
     @property
     def ranking(self) -> tuple[int, ...]:
-        """Positions of the components for display: by decreasing weight, ties in order."""
+        """Indices of the components for display: by decreasing weight; ties keep their order."""
         weights = self.weights
         return tuple(sorted(range(len(weights)), key=lambda k: -weights[k]))
 
     def predict_proba_one(self, x: Any) -> dict[Any, float]:
         """Return the probability that the observation comes from each component or the background.
 
-        While the buffer fills, it is that of a fit to the buffer; before the first observation, of
-        the priors.
+        While the buffer fills, a fit to the buffer is used; before the first observation, the
+        priors are used.
 
         Raises
         ------
@@ -211,7 +216,7 @@ class BaseMixture(BulkAnswers, StreamClusterer):
             shares = list(self._buffer.first_weights())
             shares += [FIRST_SHARE] * self._settings.background
         else:
-            shares, _ = self.present().predicting().responsibilities(x)
+            shares, _ = self.current_model().predicting().responsibilities(x)
         return dict(zip(self.labels, shares, strict=True))
 
     def predict_one(self, x: Any) -> Any:
@@ -220,29 +225,29 @@ class BaseMixture(BulkAnswers, StreamClusterer):
         return max(shares, key=shares.__getitem__)
 
     def log_density(self, x: Any) -> float:
-        """Return the log density of an observation under the present parameters.
+        """Return the log density of an observation under the current parameters.
 
         Raises
         ------
         ObservationError
             If `x` is outside a component's support.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         return float(self._model_for(x).predicting().responsibilities(x)[1])
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | data), with the components' parameters integrated out.
+        """Return log p(x | data), with the components' parameters marginalised.
 
         If the shape of covariances is restricted, the integral has no closed form, and the density
-        under the present parameters is returned.
+        under the current parameters is returned.
 
         Raises
         ------
         ObservationError
             If `x` is outside a component's support.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         if not self.has_predictive:
             return self.log_density(x)
@@ -251,7 +256,7 @@ class BaseMixture(BulkAnswers, StreamClusterer):
     def score_one(self, x: Any) -> float:
         """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.
 
-        It is 0 while default priors have no first observation for their scale.
+        It is 0 while default priors have no scale.
 
         Raises
         ------

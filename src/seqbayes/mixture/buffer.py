@@ -19,7 +19,7 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-# Number of starts, and iterations of EM from the best: for the start itself, and for predictions
+# Number of starts, and of EM iterations from the best start: for the final fit, and for predictions
 # while the buffer fills.
 FINAL_EFFORT = (10, 100)
 PROVISIONAL_EFFORT = (4, 20)
@@ -33,15 +33,15 @@ class Buffer:
     names
         The components' names.
     priors
-        Their priors; None if they are derived from the data.
+        The components' priors; None if they are derived from the data.
     settings, seed
-        How the mixture learns, and the seed of its start.
+        The settings of the mixture, and the seed of its start.
     size
-        How many observations to keep.
+        Number of observations to keep.
     """
 
     growth = 1.25
-    """Predictions while the buffer fills use a new fit when it has grown by this factor."""
+    """Growth of the buffer after which predictions use a new fit."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Buffer:
         self._provisional = self._read = None
 
     def first_weights(self) -> tuple[float, ...]:
-        """Return the weights of the components without observations."""
+        """Return the weights of the components before any observation."""
         weights, left = self._settings.weights, 1.0 - FIRST_SHARE * self._settings.background
         given = (1.0 / self._k,) * self._k if isinstance(weights, Dirichlet) else tuple(weights)
         return tuple(left * w for w in given)
@@ -90,7 +90,7 @@ class Buffer:
         Raises
         ------
         ObservationError
-            If it is outside the support of a component.
+            If the observation is outside the support of a component.
         PriorError
             If a prior is improper.
         """
@@ -102,18 +102,18 @@ class Buffer:
             return
         x = as_observation(x)
         if self.priors is None and self._kept and self._kept[-1][0] == x:
-            # equal values have no scale: they are kept as one with their total weight
+            # equal values have no scale: they are stored once with their total weight
             w += self._kept.pop()[1]
             self._provisional = None
         self._kept.append((x, w))
 
     def check(self, xs: Any) -> None:
-        """Refuse observations that are outside the support of a component.
+        """Raise an error if an observation is outside the support of a component.
 
         Raises
         ------
         ObservationError
-            If there is such an observation.
+            If an observation is invalid.
         """
         if self.priors is not None:
             if self._checker is None:
@@ -123,12 +123,12 @@ class Buffer:
         check_numbers(xs, self._kept[0][0] if self._kept else None)
 
     def new_model(self, data: Any = None) -> EMModel:
-        """Return a model without observations; `data` gives the scale of what is not given."""
+        """Return a model without observations; `data` determines the scale of default priors."""
         priors = self.priors
         if priors is None:
             assert data is not None
             priors = (scaled_to([as_observation(x) for x in data], self._k),) * self._k
-        model = EMModel(priors, self._settings, lenient=self.priors is None)
+        model = EMModel(priors, self._settings, ignore_unknown=self.priors is None)
         if data is not None and self._settings.background:
             model.place_background(model.rows(data))
         return model
@@ -149,9 +149,9 @@ class Buffer:
         return [x for x, _ in self._kept]
 
     def provisional(self) -> EMModel:
-        """Return a model fitted to most of the buffer, which has learned the rest.
+        """Return a model that was fitted to most of the buffer and then learned the rest.
 
-        Predictions depend on the observations only, not on when they were requested.
+        Predictions depend only on the observations, not on when they were requested.
         """
         grid = n = len(self._kept)
         if n > 10:

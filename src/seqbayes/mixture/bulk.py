@@ -1,4 +1,4 @@
-"""Answers about many observations at once, and draws from a mixture."""
+"""Bulk predictions for many observations, and samples from a mixture."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seqbayes.statistics import arrays
 Array = npt.NDArray[np.float64]
 
 BLOCK_NUMBERS = 1 << 17
-"""About how many numbers of rows are processed at once, so that temporary arrays stay small."""
+"""Approximate number of values per block of rows, which keeps temporary arrays small."""
 
 
-class BulkAnswers:
-    """What a mixture answers about many observations; each equals that of its one-by-one form."""
+class BulkPredictions:
+    """Bulk predictions of a mixture, with the same results as the methods for one observation."""
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -34,19 +34,19 @@ class BulkAnswers:
         """The names of the components, and of the background if there is one."""
         raise NotImplementedError
 
-    def present_or_refuse(self) -> EMModel:
-        """Return the present model; refuse if default priors have no scale yet."""
+    def scaled_model(self) -> EMModel:
+        """Return the current model; raise an error if default priors have no scale yet."""
         raise NotImplementedError
 
     @property
     def has_predictive(self) -> bool:
-        """Whether there is a density with the components' parameters integrated out."""
+        """Whether a density with marginalised component parameters is available."""
         raise NotImplementedError
 
     def predict_proba_many(self, xs: Iterable[Any]) -> Array:
         """Return the probability of every component (n, K) for many observations.
 
-        With a background, its probability is in a last column.
+        If there is a background, its probability is in the last column.
 
         Parameters
         ----------
@@ -58,20 +58,20 @@ class BulkAnswers:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         model, rows = self._read(xs)
         return np.vstack([shares(*model.log_densities(block)) for block in _blocks(rows)])
 
     def predict_many(self, xs: Iterable[Any]) -> list[Any]:
-        """Return the names of the components that many observations most probably come from.
+        """Return the names of the most probable components of many observations.
 
         Raises
         ------
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
 
         Examples
         --------
@@ -95,14 +95,14 @@ class BulkAnswers:
         return [self.labels[k] for k in np.concatenate(best)]
 
     def log_density_many(self, xs: Iterable[Any]) -> Array:
-        """Return the log densities (n,) of many observations under the present parameters.
+        """Return the log densities (n,) of many observations under the current parameters.
 
         Raises
         ------
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         model, rows = self._read(xs)
         return np.concatenate([log_average(*model.log_densities(block)) for block in _blocks(rows)])
@@ -115,7 +115,7 @@ class BulkAnswers:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         xs = arrays.items(xs)
         if not self.has_predictive:
@@ -128,15 +128,13 @@ class BulkAnswers:
         )
 
     def sample(self, n: int = 1, seed: int | None = None) -> tuple[Any, list[Any]]:
-        """Draw observations under the present parameters, with the names of their components.
+        """Draw observations under the current parameters, with the names of their components.
 
-        None comes from the background.
+        No observation is drawn from the background.
 
         Parameters
         ----------
-        n
-            How many, >= 1.
-        seed
+        n            Number of observations, >= 1. seed
             Seed of the draws.
 
         Returns
@@ -152,7 +150,7 @@ class BulkAnswers:
             If nothing was learned and default priors have no scale, or a parameter is invalid.
         """
         count, rng = check_count("n", n), np.random.default_rng(check_seed(seed))
-        model = self.present_or_refuse()
+        model = self.scaled_model()
         engine = model.predicting()
         parameters = model.parameters(engine)
         weights = np.asarray(engine.weights)[: len(parameters)]
@@ -167,7 +165,7 @@ class BulkAnswers:
         return np.array(drawn) if plain else drawn, [self.names[k] for k in chosen]
 
     def _read(self, xs: Iterable[Any]) -> tuple[EMModel, Array]:
-        model = self.present_or_refuse()
+        model = self.scaled_model()
         return model, model.rows(arrays.items(xs))
 
 
@@ -183,7 +181,7 @@ def _draw(state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
 
 
 def _blocks(rows: Array) -> list[Array]:
-    """Return the rows in blocks that stay in the cache."""
+    """Return the rows in blocks that fit into the CPU cache."""
     size = max(1, BLOCK_NUMBERS // (rows.shape[1] + 8))
     return [rows[i : i + size] for i in range(0, max(1, len(rows)), size)]
 
@@ -204,6 +202,6 @@ def shares(logs: Array, weights: Array) -> Array:
 
 
 def _relative(logs: Array, weights: Array) -> tuple[Array, Array]:
-    """Return weights times densities of every row, divided by the largest, and its logarithm."""
+    """Return weights times densities of every row, divided by their maximum, and its logarithm."""
     top = logs[:, weights > 0.0].max(axis=1)
     return weights * np.exp(np.minimum(logs - top[:, None], 0.0)), top

@@ -23,7 +23,7 @@ class StreamClusterer(base.Clusterer, Model):
     _given: dict[str, Any]
 
     def check(self, x: Any) -> None:
-        """Refuse an observation that is outside the support."""
+        """Raise an error if an observation is outside the support."""
         raise NotImplementedError
 
     def check_many(self, xs: Any) -> None:
@@ -31,7 +31,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def _learn(self, x: Any, w: float) -> None:
-        """Learn an observation that was checked, with a weight above 0."""
+        """Learn a validated observation with a weight above 0."""
         raise NotImplementedError
 
     def learn_one(self, x: Any, w: float = 1.0) -> None:
@@ -40,7 +40,7 @@ class StreamClusterer(base.Clusterer, Model):
         Parameters
         ----------
         x
-            The observation, in the form that the components' states take. A mapping of features
+            The observation, in the form that the components' states expect. A mapping of features
             may lack some of them; None in a sequence, or NaN in an array, is a missing value.
         w
             Weight, finite and >= 0.
@@ -48,7 +48,8 @@ class StreamClusterer(base.Clusterer, Model):
         Raises
         ------
         ObservationError
-            If `x` is outside the support of a component, or `w` is invalid. Nothing changes then.
+            If `x` is outside the support of a component, or `w` is invalid. In this case, nothing
+            changes.
         PriorError
             If a component's prior is improper.
         """
@@ -89,15 +90,15 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def is_like(self, other: Self) -> bool:
-        """Whether both have the same priors and settings."""
+        """Whether another clusterer has the same priors and settings."""
         raise NotImplementedError
 
     def merge(self, other: Self) -> None:
-        """Add what another clusterer has learned."""
+        """Add the data that another clusterer has learned."""
         raise NotImplementedError
 
     def _check_like(self, other: Any) -> None:
-        """Refuse to merge clusterers with different priors or settings.
+        """Raise an error if the priors or settings of another clusterer differ.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class StreamClusterer(base.Clusterer, Model):
         return dict(self._given)
 
     def __repr__(self) -> str:
-        """Return the constructor call; attributes of these names may have learned values."""
+        """Return the constructor call; learned values do not appear in it."""
         given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None and v is not False)
         return f"{type(self).__name__}({', '.join(given)})"
 
@@ -157,7 +158,7 @@ class StreamClusterer(base.Clusterer, Model):
             if isinstance(value, (int, float)):
                 return float(value)
             if type(value) not in STEPS.values():
-                raise PriorError(f"a step has a JSON form if it is one of {', '.join(STEPS)}")
+                raise PriorError(f"only the steps {', '.join(STEPS)} can be represented as JSON")
             fields = {field: getattr(value, field) for field in value.__slots__}
             return [type(value).__name__, fields]
         if isinstance(value, State):
@@ -186,7 +187,7 @@ class StreamClusterer(base.Clusterer, Model):
         return serialization.decode(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as a versioned dictionary of JSON values.
+        """Return the clusterer as a versioned dictionary of JSON values.
 
         Raises
         ------
@@ -203,7 +204,7 @@ class StreamClusterer(base.Clusterer, Model):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the clusterer that a document of `to_dict` describes.
+        """Create a clusterer from the output of `to_dict`.
 
         Raises
         ------

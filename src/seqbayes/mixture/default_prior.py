@@ -1,4 +1,4 @@
-"""Default priors of Normal components, at the robust location and scale of the data."""
+"""Default priors of Normal components, from a robust location and scale of the data."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 RARE_SHARE = 0.015
-"""Outliers are at most this share of the values of a feature."""
+"""Maximum share of outliers among the values of a feature."""
 
 LONG_TAIL, LONGEST_TAIL = 10.0, 30.0
-"""Values further than this from the median, in median absolute deviations, give no scale.
-
-The first applies to values that are rare."""
+"""Values farther than this from the median, in median absolute deviations, do not contribute to the
+scale. The first limit applies to rare values, the second one to all values."""
 
 
 def location_and_spread(values: Array) -> tuple[float, float]:
     """Return mean and standard deviation of values without outliers; NaN is a missing value.
 
-    The spread is 0 if all values are equal, but for a few that may be outliers.
+    The spread is 0 if all values except a few possible outliers are equal.
     """
     values = values[~np.isnan(values)]
     if len(values) == 0:
@@ -39,7 +38,7 @@ def location_and_spread(values: Array) -> tuple[float, float]:
         return centre, 0.0
     typical = np.median(distance) or np.median(varying)
     tail = distance > LONG_TAIL * typical
-    # few values beyond a long tail are outliers, many are a cluster
+    # a few values beyond a long tail are outliers; many values are a cluster
     rare = tail.mean() <= RARE_SHARE
     usual = values[~tail if rare else distance <= LONGEST_TAIL * typical]
     return centre + float((usual - centre).mean()), float((usual - centre).std())
@@ -51,17 +50,17 @@ def location_and_scale(table: Array) -> tuple[Array, Array]:
     mean = np.array([location for location, _ in moments])
     spread = np.array([spread for _, spread in moments])
     size = np.where(mean == 0.0, 1.0, np.abs(mean))
-    # a constant coordinate has no other scale than its absolute value
+    # the scale of a constant coordinate is its absolute value
     return mean, np.where(spread > 1e-12 * size, spread, 1e-3 * size)
 
 
 def standardise(vectors: Array) -> Array:
-    """Return the vectors with mean 0 and variance 1 in every coordinate, but for outliers."""
+    """Standardise every coordinate to mean 0 and variance 1, ignoring outliers."""
     points = np.empty_like(vectors, dtype=float)
     for i, column in enumerate(vectors.T):
         location, spread = location_and_spread(column)
         points[:, i] = (column - location) / (spread or 1.0)
-    # clipped so that no square overflows; a missing value is replaced by the mean
+    # clipped so that squares do not overflow; a missing value is replaced by the mean
     standard: Array = np.nan_to_num(np.clip(points, -1e100, 1e100))
     return standard
 
@@ -69,8 +68,8 @@ def standardise(vectors: Array) -> Array:
 def scaled_to(data: Sequence[Any], k: int) -> State:
     """Return a vague Normal prior at the scale of the data: numbers, vectors or mappings.
 
-    Its mean is that of the data without outliers, with the weight of a hundredth of an observation.
-    Its expected covariance is diagonal, such that `k` clusters fill the volume of the data.
+    Its mean is the mean of the data without outliers, with a weight of 0.01 observations. Its
+    expected covariance is diagonal, and scaled such that `k` clusters fill the volume of the data.
 
     References
     ----------
@@ -85,7 +84,7 @@ def scaled_to(data: Sequence[Any], k: int) -> State:
 
 
 def _default_prior(mean: list[float], scale: list[float], names: Any, is_number: bool) -> State:
-    """Return the default prior at a location and a scale by feature."""
+    """Return the default prior with this location and scale of the features."""
     if is_number:
         return families.NormalInverseGamma(mean[0], 0.01, 1.5, scale[0] / 2.0)
     likelihood = likelihoods.MultivariateNormal(features=names)
@@ -104,7 +103,7 @@ def dump_default_prior(prior: State) -> list[Any]:
 
 
 def load_default_prior(dumped: Any) -> State:
-    """Return the prior that `dump_default_prior` described.
+    """Create a prior from the output of `dump_default_prior`.
 
     Raises
     ------
@@ -121,7 +120,7 @@ def load_default_prior(dumped: Any) -> State:
 def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
     """Return the names of the features, if they have names, and a table (n, d) of the data."""
     if isinstance(data[0], dict):
-        # sorted, so that the order of a mapping does not matter
+        # sorted, so that the result does not depend on the order of a mapping
         names = tuple(sorted({name for x in data for name in x}, key=repr))
         table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
         return names, table
@@ -129,18 +128,18 @@ def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
 
 
 def _all_valid(xs: Any) -> bool:
-    """Whether all values of an array are valid numbers, without looking at each in Python."""
+    """Whether all values of an array are valid numbers, checked with vectorised operations."""
     plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
     return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
 
 
 def check_numbers(xs: Any, like: Any = None) -> None:
-    """Refuse observations other than numbers, vectors or mappings of numbers, all of one form.
+    """Raise an error unless all observations are numbers, vectors or mappings of one form.
 
     Raises
     ------
     ObservationError
-        If there is such an observation.
+        If an observation is invalid, or differs from the others in form.
     """
     if _all_valid(xs):
         xs = xs[:1]  # the others have the same form
@@ -150,11 +149,11 @@ def check_numbers(xs: Any, like: Any = None) -> None:
 
 
 def _check_numbers(x: Any, like: Any) -> None:
-    """Refuse other values than numbers, vectors or mappings of numbers like the first one."""
+    """Raise an error unless a value is a number, vector or mapping like the first one."""
     x, like = as_observation(x), as_observation(like)
     if isinstance(x, Mapping):
         if not x:
-            raise ObservationError("expected a feature or more, got {}")
+            raise ObservationError("expected at least one feature, got {}")
         for name, value in x.items():
             try:
                 as_number(value)

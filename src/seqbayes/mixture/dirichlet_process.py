@@ -1,4 +1,4 @@
-"""A mixture that finds its number of components while it learns from a stream."""
+"""A mixture that adapts its number of components while it learns from a stream."""
 
 from __future__ import annotations
 
@@ -27,53 +27,53 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 BUFFER = 300
-"""Default number of observations for a start, and of the latest ones kept for splits."""
+"""Default number of buffered observations for the start, and of recent ones kept for splits."""
 
 TYPICAL = 3
-"""Number of components that the scale of a default prior assumes."""
+"""Number of components that is assumed for the scale of a default prior."""
 
 COUNT_SHARE = 2.0 / 3.0
-"""The number of components of the start is found by this share of the buffer, while it fills."""
+"""Share of the buffer that is used to find the initial number of components while it fills."""
 
 STARTS, ITERATIONS = 4, 25
-"""Number of starts for each number of components, and iterations of EM from the best."""
+"""Number of starts for each number of components, and of EM iterations from the best start."""
 
 ROWS_PER_COUNT = 5
-"""Fits to few observations try at most one more component for this many of them."""
+"""A fit tries at most one component per this number of observations."""
 
 PATIENCE = 2
-"""The start tries larger numbers of components until this many have less evidence than the best."""
+"""The start stops after this many larger numbers of components with less evidence than the best."""
 
 
 class DirichletProcessMixture(BaseMixture):
     """A mixture that adds and removes components as a stream requires.
 
-    The weights have a Dirichlet process prior, truncated at `most` components: there is always some
-    probability that the next observation comes from a new component. The first observations are
-    buffered, and the number of components with the most evidence is the start. After that the
-    components learn by online EM, as those of a `Mixture`.
+    The weights have a Dirichlet process prior, truncated at `most` components: the next observation
+    always has a positive probability to come from a new component. The first observations are
+    buffered, and the mixture starts with the number of components that has the most evidence. After
+    that, the components learn by online EM, as in a `Mixture`.
 
-    As a trial, a component that explains its observations badly is split, or two components of one
-    cluster are merged, in a copy that learns in parallel to the current model. Both forecast every
-    observation before they learn it, and log scores decide. A component that has become empty is
+    In a trial, a component that explains its observations badly is split, or two components of one
+    cluster are merged, in a copy that learns in parallel to the current model. Both models forecast
+    every observation before they learn it, and the better log score wins. Empty components are
     removed.
 
     Parameters
     ----------
     component
-        Prior of every component, a state of any family that a `Mixture` can have. By default
-        Normal, vague, and at the scale of the first observations.
+        Prior of every component: a state of any family that is supported by `Mixture`. By default,
+        a vague Normal prior at the scale of the first observations.
     concentration
-        Concentration of the Dirichlet process, > 0; larger values expect more components.
+        Concentration of the Dirichlet process, > 0; larger values favour more components.
     most
-        The largest number of components.
+        Maximum number of components.
     seed
         Seed of the starts.
     buffer
-        How many observations the start uses; after it, as many of the latest observations are kept
-        to find splits.
+        Number of observations for the start. After the start, the same number of recent
+        observations is kept to find splits.
     step, average
-        As those of a `Mixture`.
+        See `Mixture`.
 
     Raises
     ------
@@ -154,7 +154,7 @@ class DirichletProcessMixture(BaseMixture):
         self._settings = check_settings({**given, "step": step, "average": average}, (0,))
         size = check_buffer(buffer, 1, BUFFER)
         self._prior = ProcessPrior(
-            self.concentration, self.most, self._settings, lenient=component is None
+            self.concentration, self.most, self._settings, ignore_unknown=component is None
         )
         self._buffer: CountingBuffer = CountingBuffer(self._prior, self.component, seed, size)
         self._search = ComponentSearch(self._prior, size, seed)
@@ -167,10 +167,10 @@ class DirichletProcessMixture(BaseMixture):
         """The components' names: numbers in the order in which they were added, never reused.
 
         The larger part of a split component keeps its name, and merged components keep the older
-        name. Before the start, components may exchange their names.
+        name. Before the start, the names of components may be swapped.
         """
         if self._model is None and len(self._buffer):
-            return tuple(range(len(self.present().priors)))
+            return tuple(range(len(self.current_model().priors)))
         return self._search.names
 
     # Learning.
@@ -192,17 +192,17 @@ class DirichletProcessMixture(BaseMixture):
 
     def _log_density_if_new(self, x: Any) -> float:
         """Return the log density of an observation under a new component."""
-        component = self.present().priors[0]
+        component = self.current_model().priors[0]
         if self._new_component is None or self._new_component.component is not component:
             self._new_component = Forecast(self._prior.new_model(component, 1))
         return self._new_component.log_density(x)
 
     def merge(self, other: Self) -> None:
-        """Add the data of another mixture; the common prior counts once.
+        """Add the data of another mixture; the common prior is counted once.
 
-        A component of this mixture and one of the other are merged if there is evidence that
-        they are the same, and keep the name in this mixture; the others get new names.
-        Observations in a buffer are learned.
+        A component of this mixture and a component of the other mixture are merged if there is
+        evidence that they are the same; they keep the name from this mixture. The other components
+        get new names. Observations in a buffer are learned.
 
         Raises
         ------
@@ -229,7 +229,7 @@ class DirichletProcessMixture(BaseMixture):
         """Probability that the next observation comes from a new component."""
         if self._is_blank():
             return 1.0
-        return self._prior.unseen(self.present())
+        return self._prior.unseen(self.current_model())
 
     def log_predictive(self, x: Any) -> float:
         """Return log p(x | data), including new components.
@@ -239,13 +239,13 @@ class DirichletProcessMixture(BaseMixture):
         ObservationError
             If `x` is outside the component's support.
         PriorError
-            If a default prior has no first observation for its scale yet.
+            If a default prior has no scale before the first observation.
         """
         model = self._model_for(x)
         return self._prior.log_density(model.log_predictive(x), self._log_density_if_new(x), model)
 
     def score_many(self, xs: Iterable[Any]) -> Any:
-        """Return the surprise (n,) of many observations, as `score_one` does.
+        """Return the results of `score_one` for many observations (n,).
 
         Raises
         ------
@@ -293,7 +293,7 @@ class DirichletProcessMixture(BaseMixture):
 
 
 class CountingBuffer(Buffer):
-    """A buffer that is fitted with the number of components that has the most evidence.
+    """A buffer that is fitted with the number of components with the most evidence.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ class CountingBuffer(Buffer):
     seed
         The seed of the start.
     size
-        How many observations to keep.
+        Number of observations to keep.
     """
 
     def __init__(
@@ -317,7 +317,9 @@ class CountingBuffer(Buffer):
         self._counts: list[EMModel] = []
         self._evidence: list[float] = []
 
-    growth = 1.5  # every fit compares several numbers of components
+    growth = (
+        1.5  # larger than the default, because every fit compares several numbers of components
+    )
 
     def clear(self) -> None:
         """Discard all observations."""
@@ -325,7 +327,7 @@ class CountingBuffer(Buffer):
         self._counts, self._evidence = [], []
 
     def add(self, x: Any, w: float) -> None:
-        """Keep an observation; near the end, also fit one more number of components."""
+        """Keep an observation; when the buffer is nearly full, also try one more component."""
         before = len(self)
         super().add(x, w)
         first = int(COUNT_SHARE * self.size)
@@ -336,7 +338,7 @@ class CountingBuffer(Buffer):
 
     @property
     def _is_decided(self) -> bool:
-        """Whether the latest numbers of components have less evidence than a smaller one."""
+        """Whether the latest numbers of components had less evidence than a smaller one."""
         tried = len(self._evidence)
         best = int(np.argmax(self._evidence)) + 1 if tried else 0
         return tried == self._prior.most or tried - best >= PATIENCE
@@ -351,7 +353,7 @@ class CountingBuffer(Buffer):
         self._fit_count(component, xs, w, STARTS, ITERATIONS)
 
     def _assemble(self, found: EMModel) -> EMModel:
-        """Return a model with the statistics of a fitted one, and the prior of the process."""
+        """Return a model with the statistics of a fitted model and the prior of the process."""
         found.engine.end_burn_in(found.engine.n)
         return assemble(self._prior, found, [[part] for part in parts(found)], 0.0)
 
@@ -403,11 +405,11 @@ class CountingBuffer(Buffer):
 
 
 def _check_component(component: Any) -> State | None:
-    """Return a copy of the prior of a component that can learn from a stream."""
+    """Validate the prior of a component, and return a copy that can learn from a stream."""
     if component is None:
         return None
     if not isinstance(component, State):
-        raise PriorError(f"expected a state as component, got {component!r}")
+        raise PriorError(f"expected component to be a State, got {component!r}")
     adapter_of(component)
     check_proper(component)
     return component.clone()

@@ -1,4 +1,4 @@
-"""EM over given rows, and the components of a mixture that online EM continues from."""
+"""EM on given rows, and the component model that online EM continues from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import VectorAdapter, adapters_of
 from seqbayes.mixture.components.background import FIRST_SHARE, Background
-from seqbayes.mixture.components.readers import Several
+from seqbayes.mixture.components.readers import ReaderGroup
 from seqbayes.mixture.components.rows import Reader, Row
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.log_prior import LogPrior
@@ -25,7 +25,7 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 BURN_IN_MEMORY, MEMORY_PER_FEATURE = 20.0, 4.0
-"""After a burn-in, the step size remembers this many observations per component, or feature."""
+"""Number of observations per component or feature that the first online step remembers."""
 
 BACKGROUND_CONCENTRATION = 2.0
 """Dirichlet hyperparameter of the weight of a background, as if one observation came from it."""
@@ -39,17 +39,19 @@ class EMModel:
     priors
         The components' priors.
     settings
-        How the mixture learns.
-    lenient
-        Whether features that the priors do not name are ignored instead of refused.
+        The settings of the mixture.
+    ignore_unknown
+        Whether features that the priors do not name are ignored instead of raising an error.
     """
 
-    def __init__(self, priors: Sequence[State], settings: Settings, lenient: bool = False) -> None:
+    def __init__(
+        self, priors: Sequence[State], settings: Settings, ignore_unknown: bool = False
+    ) -> None:
         as_components = tuple(state.as_component() for state in priors)
         same = all(mine is given for mine, given in zip(as_components, priors, strict=True))
         self.priors = tuple(priors) if same else as_components
         self.settings = settings
-        self.lenient = lenient
+        self.ignore_unknown = ignore_unknown
         self._adapters = adapters_of(self.priors)
         self.reader, self._offsets, self.width = self._make_reader()
         self.engine = self._make_engine()
@@ -62,7 +64,7 @@ class EMModel:
     def _make_reader(self) -> tuple[Reader, list[int], int]:
         """Return a reader for all components, their offsets in a row, and its width.
 
-        Components that read observations in the same way share numbers of the row.
+        Components that read observations in the same way share positions of the row.
         """
         readers: dict[Any, Reader] = {}
         width = 0
@@ -72,8 +74,8 @@ class EMModel:
                 readers[key] = adapter.reader(state, width)
                 width += adapter.size(state)
         several = list(readers.values())
-        reader = several[0] if len(several) == 1 else Several(several, width)
-        reader.ignore_unknown(self.lenient)
+        reader = several[0] if len(several) == 1 else ReaderGroup(several, width)
+        reader.ignore_unknown(self.ignore_unknown)
         return reader, [readers[a.reading(state)].at for state, a in self._adapters], width
 
     def _make_engine(self) -> Engine:
@@ -120,7 +122,7 @@ class EMModel:
         return Background(self._offsets[0], size, state.likelihood.of_logarithm)
 
     def place_background(self, rows: Array) -> None:
-        """Take the location and the scale of the background, if there is one, from rows."""
+        """Set the location and the scale of the background, if there is one, from rows."""
         if self.settings.background:
             self.engine.kernels[-1].place(self.reader.vectors(rows))
             self.invalidate()
@@ -138,7 +140,7 @@ class EMModel:
         Raises
         ------
         ObservationError
-            If it is outside the support of a component.
+            If the observation is outside the support of a component.
         """
         row = Row(self.width)
         self.reader.read(x, row)
@@ -165,9 +167,9 @@ class EMModel:
         tol: float,
         keep_responsibilities: bool,
     ) -> Trace:
-        """Alternate E-steps and M-steps, from the present parameters, until convergence.
+        """Alternate E-steps and M-steps, from the current parameters, until convergence.
 
-        The last step is an E-step, so that parameters, weights and the last iteration agree.
+        The last step is an E-step, so that parameters and weights agree with the last iteration.
 
         Raises
         ------
@@ -186,15 +188,15 @@ class EMModel:
             steps.append(self._step(*self.e_step(rows, w)))
             before, last = steps[-2:]
             gain = last.log_likelihood + last.log_prior - before.log_likelihood - before.log_prior
-            # it can fall if a posterior has no mode, and its mean is used instead
+            # it can decrease if a posterior has no mode, so that its mean is used instead
             converged = tol > 0.0 and abs(gain) < tol * len(rows)
         self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
         self.engine.limit_influence(self.settings.robust)
-        reader = EMModel(self.priors, self.settings, self.lenient)
+        reader = EMModel(self.priors, self.settings, self.ignore_unknown)
         return Trace(tuple(names), Iterations(steps, reader), converged)
 
     def _step(self, shares: Array, log_likelihood: float) -> Step:
-        """Return the numbers of an iteration."""
+        """Return the raw values of an iteration."""
         engine = self.engine
         leaves = [(leaf.live.copy(), leaf.parameter_vector) for leaf in engine.leaves()]
         numbers = engine.memory, engine.weights.tolist(), engine.live.copy(), leaves
@@ -212,14 +214,14 @@ class EMModel:
         return self.parameters(engine), tuple(weights), counts
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
-        """Take the E-step, or use given responsibilities; return them and the log likelihood.
+        """Run the E-step, or use given responsibilities; return them and the log likelihood.
 
-        The statistics are then their expectations; parameters do not change.
+        It sets the statistics to their expectations; the parameters do not change.
         """
         shares: Array
         if given is None:
             shares = np.zeros((len(rows), len(self.engine.kernels)))
-        elif given.shape[1] < len(self.engine.kernels):  # not those of the background
+        elif given.shape[1] < len(self.engine.kernels):  # without a column for the background
             rest = np.full((len(rows), 1), FIRST_SHARE)
             shares = np.hstack([(1.0 - FIRST_SHARE) * given, rest])
         else:
@@ -234,18 +236,18 @@ class EMModel:
         self.invalidate()
 
     def check_collapsed(self, names: Sequence[Any]) -> None:
-        """Refuse a component that has collapsed.
+        """Raise an error if a component has collapsed.
 
         Raises
         ------
         PriorError
-            If a component has; the message names it.
+            If a component has collapsed; the message names it.
         """
         for state, kernel, name in zip(self.priors, self.learning(self.engine), names, strict=True):
             if kernel.collapsed:
                 raise PriorError(
-                    f"component {name!r} collapsed: {state.prior} has neither mode nor mean after"
-                    " these observations; a proper prior prevents this"
+                    f"component {name!r} collapsed: {state.prior} has neither a mode nor a mean"
+                    " after these observations; use a proper prior"
                 )
 
     def log_prior(self) -> float:
@@ -278,11 +280,11 @@ class EMModel:
                 ) from None
 
     def snapshot(self) -> list[Array]:
-        """Return a copy of all live statistics."""
+        """Return a copy of all current statistics."""
         return [self.engine.live.copy()] + [leaf.live.copy() for leaf in self.engine.leaves()]
 
     def restore(self, snapshot: Sequence[Any]) -> None:
-        """Restore live statistics."""
+        """Restore current statistics."""
         self.engine.live[:] = snapshot[0]
         for leaf, kept in zip(self.engine.leaves(), snapshot[1:], strict=True):
             leaf.live[:] = kept
@@ -291,17 +293,17 @@ class EMModel:
     # Predictions.
 
     def predicting(self) -> Engine:
-        """Return an engine with the parameters for predictions: of the averaged path, if kept."""
+        """Return the engine for predictions, with the averaged parameters if averaging is on."""
         if self._predicting is None:
             self._predicting = self._make_engine()
         found, engine = self._predicting, self.engine
         at = engine.last_change
         if self._predicting_at != at:
-            found.take(engine)
+            found.copy_statistics(engine)
             found.memory = min(at, engine.memory)
             if engine.n > engine.burn_in:
                 found.m_step()
-            else:  # no M-step yet: the parameters of the start, or of `fit`
+            else:  # no M-step yet: use the parameters of the start or of `fit`
                 copy_parameters(engine, found)
             self._predicting_at, self._predictive_at = at, -1.0
         return found
@@ -321,9 +323,9 @@ class EMModel:
         Parameters
         ----------
         predictive
-            Whether the parameters are integrated out; only if `predictive_is_compiled`.
+            Whether the parameters are marginalised; only if `predictive_is_compiled`.
         """
-        engine = self._present_predictive().engine if predictive else self.predicting()
+        engine = self._current_predictive().engine if predictive else self.predicting()
         return engine.log_densities_of(rows, predictive), engine.weights
 
     def log_predictive(self, x: Any) -> float:
@@ -334,13 +336,13 @@ class EMModel:
         ObservationError
             If `x` is outside the support of a component.
         """
-        return self._present_predictive().log_density(x)
+        return self._current_predictive().log_density(x)
 
     def predictive_is_compiled(self) -> bool:
         """Whether all components compute their predictive densities from rows."""
-        return self._present_predictive().compiled
+        return self._current_predictive().compiled
 
-    def _present_predictive(self) -> Predictive:
+    def _current_predictive(self) -> Predictive:
         engine = self.predicting()
         if self._predictive is None:
             self._predictive = self.make_predictive()
@@ -369,7 +371,8 @@ class EMModel:
         Parameters
         ----------
         weights
-            Total weight of every component's observations; by default what the engine remembers.
+            Total weight of every component's observations; by default the weight that the engine
+            remembers.
         """
         learned = []
         for k, (state, adapter) in enumerate(self._adapters):
@@ -382,14 +385,14 @@ class EMModel:
         return tuple(learned)
 
     def reads_like(self, other: EMModel) -> bool:
-        """Whether another model reads observations in the same way."""
+        """Whether another model has the same features and reads observations in the same way."""
         pairs = zip(self._adapters, other._adapters, strict=True)
         return all(mine.reading(a) == theirs.reading(b) for (a, mine), (b, theirs) in pairs)
 
     # Pickles and JSON.
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (self.priors, self.settings, self.lenient, self.to_dict())
+        return _unpickle, (self.priors, self.settings, self.ignore_unknown, self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything learned as plain numbers and lists."""
@@ -418,11 +421,11 @@ class EMModel:
         Raises
         ------
         PriorError
-            If it does not fit this model.
+            If the values do not match this model.
         """
         engine = self.engine
         try:
-            memory = learned.get("step_memory")  # not in documents before version 0.2
+            memory = learned.get("step_memory")  # missing in documents before version 0.2
             engine.end_burn_in(
                 finite([learned["burn_in"]])[0], None if memory is None else finite([memory])[0]
             )
@@ -452,8 +455,8 @@ class EMModel:
         self.invalidate()
 
 
-def _unpickle(priors: Any, settings: Settings, lenient: bool, learned: Any) -> EMModel:
-    model = EMModel(priors, settings, lenient)
+def _unpickle(priors: Any, settings: Settings, ignore_unknown: bool, learned: Any) -> EMModel:
+    model = EMModel(priors, settings, ignore_unknown)
     model.load(learned)
     return model
 
@@ -485,7 +488,7 @@ def assign(array: Any, values: Any) -> None:
     Raises
     ------
     ValueError
-        If a value is not a finite number, or the shape is another.
+        If a value is not a finite number, or the shape differs.
     """
     numbers = finite(values)
     if numbers.shape != array.shape:

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Online EM: the compiled update of the components for one observation.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -34,29 +34,31 @@ else:
     from seqbayes.mixture.steps import Steps
     from seqbayes.statistics.reading import weight
 
-# Online EM takes an M-step when the statistics have moved by this share since the last one.
+# Online EM runs an M-step when the statistics have changed by this share since the last M-step.
 MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
-# It is taken later if it would cost more than the observations since, but not later than this.
-MOST_PER_M_STEP = cython.declare(cython.double, 0.25)
-# The average of the path weights observation n in proportion to ``n ** AVERAGE_EXPONENT``, so that
-# the first ones lose their influence (Shamir and Zhang 2013).
+# If an M-step would cost more than the observations since the last one, it is postponed, up to this
+# share.
+MAX_MOVE_PER_M_STEP = cython.declare(cython.double, 0.25)
+# The average of the path gives observation n a weight proportional to ``n ** AVERAGE_EXPONENT``, so
+# that the first observations lose their influence (Shamir and Zhang 2013).
 AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
-# A mixture fits badly if more than this share of recent observations is far from all components,
-# by an exponential average of this rate.
+# A mixture fits badly if more than this share of recent observations is far from all components.
+# The share is an exponential average with this rate.
 UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
 UNEXPLAINED_RATE = cython.declare(cython.double, 1.0 / 500.0)
-# A component is starved if its recent share is less than this part of its share of all data.
+# A component is starved if its recent share is below this fraction of its share of all data.
 STARVED_SHARE = cython.declare(cython.double, 1e-3)
-# Components can move far from the average of their path after this many observations for each.
+# Number of observations per component after which components are checked for having moved far from
+# the average of their path.
 MOVED_AFTER = cython.declare(cython.double, 200.0)
-# Rows of the past are kept with their log densities on arrival. They are compared with those now
-# when there are enough of them and the number of observations has grown by a factor; the components
-# have forgotten them if the mean loss is larger than that, and significant.
+# Past rows are kept with their log densities on arrival. If there are enough of them and the number
+# of observations has grown by a factor, these are compared with the current log densities. The
+# components have forgotten the rows if the mean loss is significant and larger than a limit.
 PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
-LEAST_PAST = cython.declare(cython.Py_ssize_t, 24)
+MIN_PAST_ROWS = cython.declare(cython.Py_ssize_t, 24)
 CHECK_AFTER = cython.declare(cython.double, 1.25)
 FORGOTTEN_LOSS = cython.declare(cython.double, 0.5)
-LARGEST_LOSS = cython.declare(cython.double, 20.0)
+MAX_LOSS = cython.declare(cython.double, 20.0)
 
 
 @cython.cclass
@@ -73,31 +75,31 @@ class Engine(Steps):
         If the step size is a power of n, steps are ``(n + offset) ** -exponent``, where the offset
         continues the plain average of the burn-in; otherwise 0.
     fading
-        Whether old observations lose their weight, so that fewer than `n` are remembered.
+        Whether old observations lose weight, so that fewer than `n` observations are remembered.
     averaging
-        Whether to keep the average of the statistics' path.
+        Whether to average the statistics over their path.
     burn_in
         Number of observations before the first M-step.
     background
         Whether the last kernel is a background.
     first_memory
-        The largest number of observations that the first step after a burn-in remembers.
+        Maximum number of observations that the first step after a burn-in remembers.
 
     Attributes
     ----------
     averaged, moved, pending : float
-        Weight in the average of the path; how far the statistics have moved since the last M-step,
-        and the weight of the observations since.
+        Total weight of the averaged path; change of the statistics since the last M-step; and
+        weight of the observations since the last M-step.
     step_memory : float
         Number of observations that the first step after the burn-in remembers.
     unexplained : float
         Share of recent observations that were far from all components.
     forgets : bool
-        Whether observations of the past were found to be explained worse than on their arrival.
+        Whether past observations are explained worse than on their arrival.
     rescaled : bool
         Whether the variance of a component has changed by a large factor.
     starved : bool
-        Whether a component explained past observations, and none of the recent ones.
+        Whether a component explained past observations but none of the recent ones.
     """
 
     step = cython.declare("object", visibility="readonly")
@@ -159,10 +161,12 @@ class Engine(Steps):
         self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
 
-    def take(self, other: Engine) -> None:
-        """Copy the statistics for predictions of another engine: the average of its path, if any.
+    def copy_statistics(self, other: Engine) -> None:
+        """Copy the statistics that another engine uses for predictions.
 
-        The parameters do not change.
+        These are its averaged statistics if it averages, otherwise its current ones. These are its
+        averaged statistics if it averages, otherwise its current ones. The parameters do not
+        change.
         """
         k: cython.Py_ssize_t
         mine: Kernel
@@ -171,12 +175,12 @@ class Engine(Steps):
         for k in range(self._r.shape[0]):
             mine = cython.cast(Kernel, self.kernels[k])
             theirs = cython.cast(Kernel, other.kernels[k])
-            mine.take(theirs, averaged)
+            mine.copy_statistics(theirs, averaged)
             self._live[k] = other._average[k] if averaged else other._live[k]
         self.n, self.memory = other.n, other.memory
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether observations far from all components are counted without their values."""
+        """Set whether only the weight of observations far from all components is counted."""
         self._limiting = limit
         for kernel in self.kernels:
             for leaf in kernel.leaves():
@@ -188,7 +192,7 @@ class Engine(Steps):
         Returns
         -------
         bool
-            Whether the components explain recent observations badly.
+            Whether the components fit recent observations badly.
         """
         v: cython.double = weight(w)
         if v > 1e100:
@@ -214,25 +218,24 @@ class Engine(Steps):
 
     @property
     def fits_badly(self) -> bool:
-        """Whether many recent observations are unexplained, or a component has none of them."""
+        """Whether many recent observations are unexplained, or a component has no recent ones."""
         return bool(self._fits_badly())
 
     def _wait(self) -> None:
         """Wait while another thread learns an observation.
 
-        A thread loses the interpreter lock only while it runs Python code, such as a step of the
-        user: a flag is enough, and costs nothing with a single thread.
+        A thread releases the interpreter lock only while it runs Python code, such as a step size
+        of the user. A flag is therefore sufficient, and costs nothing with a single thread.
         """
         while self._busy:
             time.sleep(0.0)
 
     def learn_rows(self, rows: Any, w: Any) -> int:
-        """Learn rows (n, width) in order, with weights (n,), until the components fit badly.
+        """Learn rows (n, width) with weights (n,) in order, until the components fit badly.
 
         Returns
         -------
-        int
-            How many rows were learned.
+        int        Number of learned rows.
         """
         table = cython.declare("double[:, ::1]", rows)
         weights = cython.declare("double[::1]", w)
@@ -257,7 +260,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _learn_row(self, row: Row, w: cython.double) -> cython.int:
-        """Take the E-step of a row, move the statistics, and take an M-step if it is due."""
+        """Run the E-step on a row, update the statistics, and run an M-step if it is due."""
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         kernel: Kernel
@@ -273,7 +276,7 @@ class Engine(Steps):
         if w != 1.0:
             keep = pow(keep, w) if keep > 0.0 else 0.0
             gain = 1.0 - keep
-        if self._fading:  # the gain is the share of this observation in what is remembered
+        if self._fading:  # the gain is this observation's share of the remembered weight
             self.memory = keep * self.memory + w
             gain = w / self.memory
             keep = 1.0 - gain
@@ -297,7 +300,7 @@ class Engine(Steps):
             self.moved += gain
             self.pending += w
             if self.moved >= MOVE_PER_M_STEP and (
-                self.pending >= self._m_step_rows or self.moved >= MOST_PER_M_STEP
+                self.pending >= self._m_step_rows or self.moved >= MAX_MOVE_PER_M_STEP
             ):
                 self._online_m_step()
         if kept:
@@ -307,7 +310,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _keep(self, row: Row, log_density: cython.double) -> cython.int:
-        """Keep a row with its log density on arrival; check whether kept rows are forgotten."""
+        """Keep a row with its log density on arrival, and check whether kept rows are forgotten."""
         i: cython.Py_ssize_t
         if self.kept == PAST_ROWS:  # keep every other one
             for i in range(PAST_ROWS // 2):
@@ -321,7 +324,7 @@ class Engine(Steps):
         self._arrival[self.kept] = log_density
         self.kept += 1
         self._next_kept = self.n + self._stride
-        if self.n >= self._next_check and self.kept >= LEAST_PAST:
+        if self.n >= self._next_check and self.kept >= MIN_PAST_ROWS:
             self._next_check = CHECK_AFTER * self.n
             self.forgets = self._has_forgotten()
         return 0
@@ -338,7 +341,7 @@ class Engine(Steps):
         for i in range(self.kept):
             self._scratch.values[:] = self._past[i, :]
             v = self._arrival[i] - self._e_step(self._scratch, True)
-            v = min(max(v, -LARGEST_LOSS), LARGEST_LOSS)
+            v = min(max(v, -MAX_LOSS), MAX_LOSS)
             total += v
             squares += v * v
         v = total / n
@@ -347,7 +350,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _online_m_step(self) -> cython.int:
-        """Take the M-step, and add the live statistics to the average of the path."""
+        """Run the M-step, and add the current statistics to the average of the path."""
         k: cython.Py_ssize_t
         kernel: Kernel
         v: cython.double
@@ -373,7 +376,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _restart_path(self) -> cython.int:
-        """Begin a new path if a component has moved far from the average of the present one."""
+        """Start a new path if a component has moved far from the average of the current path."""
         kernel: Kernel
         for kernel in self.kernels:
             if kernel.has_moved():
@@ -383,7 +386,7 @@ class Engine(Steps):
 
     @property
     def last_change(self) -> float:
-        """The number of observations when the statistics for predictions changed last."""
+        """The number of observations at the last change of the statistics for predictions."""
         if self.averaging and self.averaged > 0.0 and not self._fading:
             return self.n - self.pending
         return self.n

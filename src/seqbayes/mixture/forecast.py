@@ -1,4 +1,4 @@
-"""Forecasts: the predictive density of a mixture, fixed at one moment of the stream."""
+"""Forecasts: the predictive density of a mixture, fixed at one point of the stream."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from seqbayes.mixture.em import EMModel, assign, copy_parameters, load_parameter
 from seqbayes.state import State
 
 RENEW_AFTER = 1.01
-"""A forecast is renewed when the number of observations has grown by this factor."""
+"""Growth of the number of observations after which a forecast is renewed."""
 
 
 class Forecast:
-    """The predictive density of a model as it was when the forecast was made or renewed.
+    """The predictive density of a model at the time when the forecast was created or renewed.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Forecast:
         self.renew(source)
 
     def _copy_priors(self, source: EMModel) -> None:
-        self._model = EMModel(source.priors, source.settings, source.lenient)
+        self._model = EMModel(source.priors, source.settings, source.ignore_unknown)
         full = source.settings.covariance == "full"
         self._predictive = self._model.make_predictive() if full else None
 
@@ -37,11 +37,11 @@ class Forecast:
         return self._model.priors[0]
 
     def renew(self, source: EMModel) -> None:
-        """Use the present parameters and statistics of a model."""
+        """Use the current parameters and statistics of a model."""
         if source.priors is not self._model.priors:
             self._copy_priors(source)
         latest, engine = source.predicting(), self._model.engine
-        engine.take(latest)
+        engine.copy_statistics(latest)
         copy_parameters(latest, engine)
         self._update()
 
@@ -83,7 +83,7 @@ class Forecast:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], like: EMModel) -> Forecast:
-        """Return the forecast that `to_dict` described, with the settings of a model.
+        """Create a forecast from the output of `to_dict`, with the settings of a model.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Forecast:
         """
         try:
             priors = tuple(State.from_dict(each) for each in data["priors"])
-            forecast = cls(EMModel(priors, like.settings, like.lenient))
+            forecast = cls(EMModel(priors, like.settings, like.ignore_unknown))
             engine = forecast._model.engine
             assign(engine.weights, data["weights"])
             engine.memory = float(data["memory"])

@@ -1,4 +1,4 @@
-"""The log prior density of the parameters of a mixture, which MAP-EM needs in every iteration."""
+"""The log prior density of a mixture's parameters, which MAP-EM computes in every iteration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LogPrior:
     Parameters
     ----------
     components
-        The components' priors with their adapters.
+        The components' states, whose priors are used, with their adapters.
     weights
         Fixed weights, or the prior of learned weights.
     """
@@ -28,8 +28,10 @@ class LogPrior:
     def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
         beliefs = {id(state): state.belief(state.prior) for state, _ in components}
         proper = {id(state): state.is_proper(state.prior) for state, _ in components}
-        self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
-        self._components = [(beliefs[id(components[k][0])], *components[k]) for k in self._places]
+        self._proper_indices = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
+        self._components = [
+            (beliefs[id(components[k][0])], *components[k]) for k in self._proper_indices
+        ]
         wisharts = [
             (belief, state, adapter)
             for belief, state, adapter in self._components
@@ -37,12 +39,12 @@ class LogPrior:
         ]
         self._wishart = Wisharts(wisharts) if len(wisharts) == len(components) else None
         self._powers: Any = None
-        self._log_height = 0.0
+        self._log_constant = 0.0
         if isinstance(weights, Dirichlet):
             self._powers = np.array(weights.prior.alpha) - 1.0
             share = np.full(len(self._powers), 1.0 / len(self._powers))
-            self._log_height = weights.belief(weights.prior).logpdf(share)
-            self._log_height -= float(sc.xlogy(self._powers, share).sum())
+            self._log_constant = weights.belief(weights.prior).logpdf(share)
+            self._log_constant -= float(sc.xlogy(self._powers, share).sum())
 
     def log_density(self, raw: Sequence[Any], weights: Any) -> float:
         """Return the log density of the kernels' parameters and the weights."""
@@ -50,15 +52,17 @@ class LogPrior:
         if self._wishart is not None:
             total = self._wishart.log_density(raw)
         else:
-            for k, (belief, state, adapter) in zip(self._places, self._components, strict=True):
+            for k, (belief, state, adapter) in zip(
+                self._proper_indices, self._components, strict=True
+            ):
                 total += belief.logpdf(adapter.parameter(state, raw[k]))
         if self._powers is not None:
-            total += self._log_height + float(sc.xlogy(self._powers, weights).sum())
+            total += self._log_constant + float(sc.xlogy(self._powers, weights).sum())
         return float(total)
 
 
 class Wisharts:
-    """Normal-inverse-Wishart priors of all components, evaluated at once."""
+    """Normal-inverse-Wishart priors of all components, evaluated in one vectorised step."""
 
     def __init__(self, components: Sequence[tuple[Any, State, Any]]) -> None:
         priors = [adapter.wishart(state) for _, state, adapter in components]
@@ -67,11 +71,13 @@ class Wisharts:
         )
         self._power = self._df + self._mean.shape[1] + 2.0
         modes = self._scale / self._power[:, None, None]
-        heights: dict[int, float] = {}  # most components have the same prior
+        log_densities_at_mode: dict[int, float] = {}  # most components have the same prior
         for (belief, state, adapter), mean, mode in zip(components, self._mean, modes, strict=True):
-            if id(state) not in heights:
-                heights[id(state)] = belief.logpdf(adapter.parameter(state, (mean, mode)))
-        at_mode = sum(heights[id(state)] for _, state, _ in components)
+            if id(state) not in log_densities_at_mode:
+                log_densities_at_mode[id(state)] = belief.logpdf(
+                    adapter.parameter(state, (mean, mode))
+                )
+        at_mode = sum(log_densities_at_mode[id(state)] for _, state, _ in components)
         self._constant = 0.0
         self._constant = at_mode - self.log_density(list(zip(self._mean, modes, strict=True)))
 
@@ -79,8 +85,8 @@ class Wisharts:
         """Return the sum of the log densities of means and covariances."""
         means, covariances = (np.array([each[i] for each in parameters]) for i in range(2))
         inverse = np.linalg.inv(covariances)
-        away = means - self._mean
-        squares = np.einsum("ki,kij,kj->k", away, inverse, away)
+        deviations = means - self._mean
+        squares = np.einsum("ki,kij,kj->k", deviations, inverse, deviations)
         traces = np.einsum("kij,kij->k", inverse, self._scale)
         log_det = np.linalg.slogdet(covariances)[1]
         return self._constant - 0.5 * float(

@@ -1,4 +1,4 @@
-"""A mixture over any conjugate states, learned by EM: from given data, or from a stream."""
+"""A mixture of conjugate states, learned by EM from given data or from a stream."""
 
 from __future__ import annotations
 
@@ -40,35 +40,35 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 N_INIT = 30
-"""Number of starts to which the default search of `Mixture.fit` corresponds."""
+"""Number of starts that corresponds to the default search of `Mixture.fit`."""
 
 REFIT_AFTER = 1.1
-"""Ratio by which the number of observations must grow before the mixture is fitted again."""
+"""Growth of the number of observations after which the mixture is fitted again."""
 
-UNLIKE_SHARE = 0.1
-"""A stream is ordered if components for this share of the data explain no recent ones."""
+UNMATCHED_SHARE = 0.1
+"""A stream is ordered if components with at least this share of the data explain no recent data."""
 
 
 class Mixture(BaseMixture):
-    """Observations from one of several components, with unknown labels.
+    """A mixture model: each observation comes from one of several components.
 
-    The E-step gives every component its responsibility for an observation; the M-step is the
-    weighted learning of the components, whose priors make it MAP-EM. `fit` iterates over given
-    data; `learn_one` uses every observation of a stream once, by stochastic approximation of the
-    statistics that EM expects.
+    The E-step computes the responsibility of every component for an observation; in the M-step, the
+    components learn with these weights. The components' priors make this MAP-EM. `fit` iterates
+    over given data; `learn_one` uses every observation of a stream once, by stochastic
+    approximation of the expected statistics.
 
     Parameters
     ----------
     components
-        The components' priors: states of any families over the same observations, as a sequence or
-        a mapping from name to state. They are cloned, never changed. Or a number: this many Normal
-        components over numbers, vectors or mappings of numbers, with vague priors at the scale of
-        the first observations.
+        The components' priors: states of any families with the same observations, as a sequence or
+        a mapping from name to state. They are cloned, never changed. Alternatively the number of
+        Normal components of numbers, vectors or mappings of numbers, with vague priors at the scale
+        of the first observations.
     weights
-        Weights of the components: a sequence that sums to 1 is fixed; a `Dirichlet` over the names
-        is the prior of learned weights. By default a flat one.
+        Weights of the components: a sequence that sums to 1 for fixed weights, or a `Dirichlet`
+        over the names as the prior of learned weights. By default, a flat Dirichlet prior.
     start
-        Parameter of every component to start from; by default derived from the data.
+        Initial parameter of every component; by default derived from the data.
     seed
         Seed of the start from the data.
     covariance
@@ -76,27 +76,26 @@ class Mixture(BaseMixture):
         or "tied" (full, and common to all).
     step
         Step size of online EM, a callable of the number of observations; by default
-        ``Power(0.6)``. A number is a constant step size, for streams that drift, as is `HalfLife`.
+        ``Power(0.6)``. A number is a constant step size, for streams with drift, like `HalfLife`.
     average
-        Whether predictions use the average of the statistics' path (Polyak and Ruppert); by
-        default unless the step size is constant.
+        Whether predictions use the average of the statistics' path (Polyak and Ruppert); by default
+        true unless the step size is constant.
     buffer
-        How many observations to collect for a start from the data; by default 400 per component.
+        Number of observations to collect for a start from the data; by default 400 per component.
     burn_in
         Number of observations before the first M-step if `start` is given; by default ten per
         component.
     background
-        Whether a background explains observations that no component does, such as errors of
-        measurement. It is not one of the components, and has the label "background" in
+        Whether to add a background density for observations that fit no component, such as
+        measurement errors. The background is not a component, and has the label "background" in
         predictions.
 
     Attributes
     ----------
     names : tuple
-        The components' names, which learning does not change. `ranking` orders them for display.
+        The components' names; learning does not change them. `ranking` orders them for display.
     is_ordered : bool
-        Whether the order of the stream matters: it was found to be sorted, or in blocks. A warning
-        was given then.
+        Whether the stream was found to be sorted or in blocks, in which case a warning is issued.
 
     Raises
     ------
@@ -106,16 +105,16 @@ class Mixture(BaseMixture):
     Notes
     -----
     A feature that is absent from a mapping is a missing value, as are None in a sequence and NaN in
-    an array. Missing values are integrated out in the E-step, and replaced by their expectations
+    an array. Missing values are marginalised out in the E-step, and replaced by their expectations
     in the M-step. An observation outside the support of a component changes nothing.
 
     Several threads may learn at the same time.
 
     The background is a multivariate Cauchy density at the mean of the data without outliers. Its
-    scale is three standard deviations of every feature, without outliers; neither changes after the
-    start, only its weight. With z the distances from the mean in these scales, the density of d
-    features decreases as ``(1 + |z|**2) ** (-(d + 1) / 2)``. Observations that it explains do not
-    influence the components.
+    scale is three standard deviations of every feature, without outliers. After the start, only its
+    weight changes. If z is the vector of distances from the mean in units of these scales, the
+    density of d features decreases as ``(1 + |z|**2) ** (-(d + 1) / 2)``. Observations that it
+    explains do not influence the components.
 
     References
     ----------
@@ -207,10 +206,15 @@ class Mixture(BaseMixture):
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
-            raise PriorError("a start needs the components' priors: give states, not their number")
+            raise PriorError(
+                "start needs the components' priors: pass states instead of their number"
+            )
         self._settings = check_settings(self._given, self.names)._replace(robust=start is None)
         if background and start is not None:
-            raise PriorError("a background takes its scale from the first observations: no start")
+            raise PriorError(
+                "background cannot be combined with start: its scale comes from the first"
+                " observations"
+            )
         if background:
             check_background(priors or ())
         self.likelihood = None if priors is None else priors[0].likelihood
@@ -239,7 +243,7 @@ class Mixture(BaseMixture):
         Parameters
         ----------
         x
-            The observation, in the form that the components' states take. A mapping of features
+            The observation, in the form that the components' states expect. A mapping of features
             may lack some of them; None in a sequence, or NaN in an array, is a missing value.
         w
             Weight, finite and >= 0.
@@ -247,19 +251,20 @@ class Mixture(BaseMixture):
         Raises
         ------
         ObservationError
-            If `x` is outside the support of a component, or `w` is invalid. Nothing changes then.
+            If `x` is outside the support of a component, or `w` is invalid. In this case, nothing
+            changes.
         PriorError
             If a component's prior is improper: online EM needs proper priors.
         """
         learn = self._learn_started
         if learn is None:
             with self._lock:
-                self._learn_slowly(x, w)
+                self._learn_and_keep(x, w)
         elif learn(x, w):
             self._collect()
 
-    def _learn_slowly(self, x: Any, w: Any) -> None:
-        """Learn an observation and also keep it, for a start or for a new fit."""
+    def _learn_and_keep(self, x: Any, w: Any) -> None:
+        """Learn an observation and keep it for a start or a new fit."""
         model = self._model
         if model is None:
             self._fill(x, w)
@@ -277,7 +282,7 @@ class Mixture(BaseMixture):
             check_proper(state)
 
     def _start(self, model: EMModel) -> None:
-        """Learn one observation at a time from now on, if the priors are proper."""
+        """Switch to online learning, if the priors are proper."""
         self._model = model
         self._learn_started = None if self._improper else model.engine.learn
         self._is_collecting = False
@@ -296,7 +301,7 @@ class Mixture(BaseMixture):
             self._start(model)
 
     def _collect(self) -> None:
-        """Collect the next observations, because the components explain recent ones badly."""
+        """Collect the next observations, because the components fit recent observations badly."""
         with self._lock:
             if self._model is None:
                 return
@@ -317,16 +322,16 @@ class Mixture(BaseMixture):
             model.engine.forgets = False
 
     def _refit(self, model: EMModel) -> None:
-        """Fit the components again to the observations collected."""
+        """Fit the components again to the collected observations."""
         buffer = self._buffer
         priors = buffer.priors or (scaled_to(buffer.observations, len(self.names)),)
         priors = priors if len(priors) > 1 else priors * len(self.names)
-        lenient = buffer.priors is None
-        refitter = Refitter(priors, self._settings, self.seed, lenient)
+        ignore_unknown = buffer.priors is None
+        refitter = Refitter(priors, self._settings, self.seed, ignore_unknown)
         fit = refitter.refit(model, buffer, keep=not self._started_constant)
         self._started_constant = False
-        if fit.past_share > UNLIKE_SHARE:
-            self._warn("recent observations are unlike earlier ones")
+        if fit.past_share > UNMATCHED_SHARE:
+            self._warn("recent observations differ from earlier ones")
         self._refit_from = REFIT_AFTER * model.engine.n
         self._start(fit.model)
 
@@ -335,8 +340,8 @@ class Mixture(BaseMixture):
         if not self.is_ordered:
             self.is_ordered = True
             warnings.warn(
-                f"the stream is ordered: {reason}. Shuffle it if you can; if it drifts, use a step"
-                " such as HalfLife(1000)",
+                f"the stream is ordered: {reason}. Shuffle it if possible; if the data drift, "
+                "use a step such as HalfLife(1000)",
                 stacklevel=4,
             )
 
@@ -366,7 +371,7 @@ class Mixture(BaseMixture):
             model = self._model
             if model is None or self._learn_started is None:
                 with self._lock:
-                    self._learn_slowly(as_observation(xs[first]), weights[first])
+                    self._learn_and_keep(as_observation(xs[first]), weights[first])
                 first += 1
                 continue
             if read_by is not model:
@@ -384,25 +389,25 @@ class Mixture(BaseMixture):
         n_init: int | None = None,
         keep_responsibilities: bool = False,
     ) -> Trace:
-        """Learn from given data by EM, from a new start; discard everything learned before.
+        """Fit the mixture to given data by EM, from a new start; discard everything learned before.
 
         Parameters
         ----------
         data
             Observations in the support of every component.
         iterations
-            The largest number of M-steps. With 0, parameters are those of the start.
+            Maximum number of M-steps. With 0, the initial parameters are returned.
         tol
-            Stop when the log posterior changes by less than this per observation. With 0 all
-            iterations are taken. The log posterior never falls, unless a component's posterior has
-            no mode inside, as with Beta(½, ½), and its mean is used instead.
+            Stop when the log posterior changes by less than this per observation. With 0, all
+            iterations are run. The log posterior never decreases, except if a component's posterior
+            has no interior mode, as with Beta(½, ½), so that its mean is used instead.
         n_init
-            Number of starts from the data that are drawn with `seed`; the one with the greatest log
-            posterior after EM and some changes is used. By default as many as 30, in a search that
-            depends on the data only, not on `seed` or the order of the data.
+            Number of random starts drawn with `seed`. After EM and a local search, the result with
+            the highest log posterior is used. The default is a search equivalent to 30 starts,
+            which depends only on the data, not on `seed` or the order of the data.
         keep_responsibilities
-            Whether the trace has the responsibilities of every iteration, and not only of the last:
-            n × K numbers each.
+            Whether the trace contains the responsibilities of every iteration (n × K numbers each),
+            instead of only the last.
 
         Returns
         -------
@@ -438,17 +443,16 @@ class Mixture(BaseMixture):
         return trace
 
     def merge(self, other: Self) -> None:
-        """Add the data of another mixture; the common priors count once.
+        """Add the data of another mixture; the common priors are counted once.
 
-        Components are paired so that the evidence for equal components within pairs is largest,
-        and keep the names in this mixture. Statistics are added; observations in a buffer are
-        learned.
+        Components are paired such that the evidence for equal components is maximal; they keep the
+        names of this mixture. Statistics are added; observations in a buffer are learned.
 
         Raises
         ------
         MergeError
-            If the other mixture has other priors or settings, or has learned from observations of
-            another kind.
+            If the other mixture has other priors or settings, or has learned from a different kind
+            of observations.
         """
         self._check_like(other)
         self._check_same_kind(other)
@@ -464,12 +468,12 @@ class Mixture(BaseMixture):
             split_merge.merge(self._model, other._model)
 
     def _check_same_kind(self, other: Self) -> None:
-        """Refuse to merge a mixture that has learned from another kind of observations.
+        """Raise an error if another mixture has learned from a different kind of observations.
 
         Raises
         ------
         MergeError
-            If it has.
+            If the kinds of observations differ.
         """
         mine, theirs = self._model, other._model
         if mine is not None and theirs is not None:
@@ -525,7 +529,7 @@ class Mixture(BaseMixture):
             self._fill(serialization.decode(x), read_weight(w))
 
     def _read_priors(self, written: Any) -> tuple[State, ...]:
-        """Return default priors from a document; earlier versions wrote one for each component."""
+        """Return default priors from a document; earlier versions stored one per component."""
         if isinstance(written[0], Mapping):
             return tuple(State.from_dict(each) for each in written)
         return (load_default_prior(written),) * len(self.names)
@@ -533,7 +537,7 @@ class Mixture(BaseMixture):
     def _load_model(self, learned: Mapping[str, Any], priors: Sequence[State] | None) -> None:
         if priors is None or len(priors) != len(self.names):
             raise PriorError("the document has no priors for the components")
-        model = EMModel(priors, self._settings, lenient=self._buffer.priors is None)
+        model = EMModel(priors, self._settings, ignore_unknown=self._buffer.priors is None)
         model.load(learned)
         numbers = finite(learned.get("refit", [0.0, 0.0, 0.0])).tolist()
         self._refit_from, self.is_ordered = numbers[0], bool(numbers[1])

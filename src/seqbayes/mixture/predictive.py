@@ -1,4 +1,4 @@
-"""The predictive density of a mixture: that of its components, weighted."""
+"""The predictive density of a mixture: the weighted average of the components' densities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ComponentPredictive:
-    """The predictive density of a component of any family, by `State.log_predictive`.
+    """The predictive density of a component of any family, computed by `State.log_predictive`.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ class ComponentPredictive:
         self._learned = state
 
     def update(self, kernel: Any, n: float) -> None:
-        """Use the statistic of a kernel, counted for `n` observations."""
+        """Use the statistic of a kernel, multiplied by `n` observations."""
         self._at, self._learned = kernel.at, self._state.clone()
         if n > 0.0:
             self._adapter.add_statistics(kernel, self._learned, n)
 
     def log_density(self, row: Row, x: Any) -> float:
-        """Return the log density of an observation `x` that was read into a row; 0 if missing."""
+        """Return the log density of an observation `x`, given with its row; 0 if it is missing."""
         if math.isnan(row.array[self._at]):
             return 0.0
         return float(self._learned.log_predictive(x))
 
 
 class FieldsPredictive(ComponentPredictive):
-    """A product of fields: the sum over the fields that are present."""
+    """The predictive density of independent fields: the product over the present fields."""
 
     def __init__(
         self, state: Any, adapter: ComponentAdapter, parts: Mapping[Any, ComponentPredictive]
@@ -72,7 +72,7 @@ class KernelPredictive(ComponentPredictive):
     """The predictive density of a component, as computed by its kernel after an M-step."""
 
     def update(self, kernel: Any, n: float) -> None:
-        """Use a kernel."""
+        """Use the statistic of a kernel."""
         self._kernel = kernel
 
     def log_density(self, row: Row, x: Any) -> float:
@@ -95,9 +95,9 @@ class Predictive:
     Attributes
     ----------
     engine
-        The engine with the statistics that are used.
+        The engine with the statistics for predictions.
     compiled
-        Whether all components compute their densities from rows.
+        Whether all components can compute their densities from rows.
     """
 
     def __init__(self, parts: Sequence[ComponentPredictive], engine: Engine, width: int) -> None:
@@ -112,12 +112,12 @@ class Predictive:
         Parameters
         ----------
         after_m_step
-            Whether its parameters are those of an M-step with these statistics.
+            Whether the parameters come from an M-step with these statistics.
         """
         self.engine = engine
         if not after_m_step:
             self.engine = self._own
-            self._own.take(engine)
+            self._own.copy_statistics(engine)
             self._own.m_step()
             self._own.weights[:] = engine.weights
         if self.compiled:

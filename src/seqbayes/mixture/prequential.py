@@ -1,4 +1,4 @@
-"""Compare mixtures on one stream by their forecasts, for example to choose K."""
+"""Compare mixtures by their forecasts of one stream, for example to choose K."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.predictive import log_sum_exp
 from seqbayes.mixture.settings import as_count, check_proper
 
-UNSCORED = 10
-"""Number of first observations that are not scored if default priors take their scale from them."""
+N_UNSCORED = 10
+"""Number of initial observations that determine the scale of default priors, and are not scored."""
 
 RENEW_ALL = 30
-"""From this many observations on, forecasts are renewed one after the other."""
+"""Number of observations above which forecasts are renewed one after the other."""
 
 BUFFER = 50
-"""Buffered observations per component of the largest mixture, used for every mixture."""
+"""Number of buffered observations per component of the largest mixture, for every mixture."""
 
 
 class Prequential(StreamClusterer):
-    """Several mixtures that forecast the same stream, and the evidence for each.
+    """Several mixtures that forecast the same stream, with the evidence for each.
 
     Before an observation is learned, every mixture forecasts it from all earlier observations. The
     sum of the log predictive densities is its log score: the log evidence of the data in their
-    order. Mixtures with too few or too many components have lower scores, so no penalty for the
-    number of parameters is needed.
+    order of arrival. Mixtures with too few or too many components have lower scores, so no penalty
+    for the number of parameters is needed.
 
     Parameters
     ----------
     mixtures
-        Mixtures by name: clones without data are used. They may differ in their components, the
-        shape of covariances, or any other parameter. Or a number K: mixtures of 1, 2, …, K Normal
-        components, named by their number.
+        Mixtures by name, of which clones without data are used. They may differ in their
+        components, the shape of covariances, or any other parameter. Alternatively a number K:
+        mixtures of 1, 2, …, K Normal components, named by their number.
     prior
         Prior probability of every mixture; by default all are equal.
     half_life
-        Number of observations after which the weight of a log score has halved, to follow a stream
-        that changes; by default the weight does not decrease.
+        Number of observations after which the weight of a log score is halved, for streams with
+        drift; by default the weight does not decrease.
     seed
         Seed of the starts, if `mixtures` is a number.
 
     Notes
     -----
-    If default priors take their scale from the data, the first ten observations set the scale and
-    are not scored, nor are others while all are equal. Forecasts are renewed when the number of
-    observations has grown by 1 %, and one after the other if this takes long. While the buffer of a
-    mixture fills, it forecasts with a fit to the buffer.
+    If default priors derive their scale from the data, the first ten observations determine the
+    scale and are not scored; further observations are not scored while all are equal. Forecasts are
+    renewed when the number of observations has grown by 1 %, one after the other if this takes
+    long. While the buffer of a mixture fills, forecasts use a fit to the buffer.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class Prequential(StreamClusterer):
     # Learning.
 
     def check(self, x: Any) -> None:
-        """Refuse an observation that is outside the support of a mixture."""
+        """Raise an error if an observation is outside the support of a mixture."""
         for mixture in self._mixtures.values():
             mixture.check(x)
 
@@ -126,12 +126,12 @@ class Prequential(StreamClusterer):
             pass
         elif self._renewing:
             self._renew(self._renewing.pop(0))
-        elif self._n >= self._due and self._n >= (UNSCORED if self._waits else 0.0):
+        elif self._n >= self._due and self._n >= (N_UNSCORED if self._waits else 0.0):
             self._due = RENEW_AFTER * self._n
             if self._n < (RENEW_ALL if self._waits else 100.0) or not self._forecasts:
                 for name in self._mixtures:
                     self._renew(name)
-            else:  # one forecast at a time: it may need a new fit to a buffer
+            else:  # one forecast at a time, since it may need a new fit to a buffer
                 self._renewing = list(self._mixtures)
         logs = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
         keep = self._keep**w
@@ -148,7 +148,7 @@ class Prequential(StreamClusterer):
 
     def _renew(self, name: Any) -> None:
         """Renew the forecast of a mixture."""
-        model = self._mixtures[name].present()
+        model = self._mixtures[name].current_model()
         if name in self._forecasts:
             self._forecasts[name].renew(model)
         else:
@@ -157,7 +157,8 @@ class Prequential(StreamClusterer):
     def merge(self, other: Self) -> None:
         """Add the data of the same mixtures from another shard of the stream.
 
-        Mixtures are merged and log scores added; each shard was forecast from its own data only.
+        Mixtures are merged and log scores are added; each shard was forecast only from its own
+        data.
 
         Raises
         ------
@@ -172,7 +173,7 @@ class Prequential(StreamClusterer):
         self._due, self._renewing = 0.0, []
 
     def is_like(self, other: Self) -> bool:
-        """Whether both compare the same mixtures with the same prior and half-life."""
+        """Whether another object compares the same mixtures with the same prior and half-life."""
         same = self._log_prior == other._log_prior and self._keep == other._keep
         if not same or list(self._mixtures) != list(other._mixtures):
             return False
@@ -193,7 +194,7 @@ class Prequential(StreamClusterer):
 
     @property
     def log_scores(self) -> dict[Any, float]:
-        """Log probability of the observations by the forecasts of every mixture."""
+        """Log probability of the observations according to the forecasts of every mixture."""
         return dict(self._scores)
 
     @property
@@ -213,7 +214,7 @@ class Prequential(StreamClusterer):
 
     @property
     def mixture(self) -> Mixture:
-        """The most probable mixture, a copy."""
+        """A copy of the most probable mixture."""
         return self._mixtures[self.best].clone(include_attributes=True)
 
     # Predictions.
@@ -229,7 +230,7 @@ class Prequential(StreamClusterer):
         return self._mixtures[self.best].predict_proba_one(x)
 
     def predict_one(self, x: Any) -> Any:
-        """Return the component of the best mixture that `x` most probably comes from."""
+        """Return the most probable component of `x` in the best mixture."""
         return self._mixtures[self.best].predict_one(x)
 
     def log_predictive(self, x: Any) -> float:
@@ -240,7 +241,7 @@ class Prequential(StreamClusterer):
         ObservationError
             If `x` is outside a component's support.
         PriorError
-            If default priors have no first observation for their scale yet.
+            If default priors have no scale before the first observation.
         """
         logs = [
             math.log(p) + self._mixtures[name].log_predictive(x)
@@ -252,7 +253,7 @@ class Prequential(StreamClusterer):
     def score_one(self, x: Any) -> float:
         """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.
 
-        It is 0 while default priors have no first observation for their scale.
+        It is 0 while default priors have no scale.
 
         Raises
         ------
@@ -305,12 +306,12 @@ class Prequential(StreamClusterer):
         self._scores = dict(zip(names, scores, strict=True))
         for mixture, own in zip(self._mixtures.values(), learned["mixtures"], strict=True):
             mixture.load_learned(own)
-        left = learned.get("renewing", 0)  # not before version 0.2
+        left = learned.get("renewing", 0)  # missing before version 0.2
         self._renewing = names[len(names) - int(left) :] if left else []
         self._forecasts = {}
         if learned["forecasts"]:
             for name, written in zip(names, learned["forecasts"], strict=True):
-                like = self._mixtures[name].present()
+                like = self._mixtures[name].current_model()
                 self._forecasts[name] = Forecast.from_dict(written, like)
 
     def __str__(self) -> str:
@@ -325,10 +326,12 @@ def _mixtures(given: Any, seed: int | None) -> dict[Any, Mixture]:
     """Return the mixtures to compare, by name."""
     count = as_count(given)
     if count is not None:
-        last = BUFFER * count  # they start one after the other
+        last = BUFFER * count  # staggered starts
         return {k: Mixture(k, seed=seed, buffer=last - count + k) for k in range(1, count + 1)}
     if not isinstance(given, Mapping) or not given:
-        raise PriorError(f"expected mixtures by name, or the most components, got {given!r}")
+        raise PriorError(
+            f"expected mixtures by name, or the maximum number of components, got {given!r}"
+        )
     for name, mixture in given.items():
         if not isinstance(mixture, Mixture):
             raise PriorError(f"expected a Mixture as {name!r}, got {mixture!r}")

@@ -1,4 +1,4 @@
-"""Refit a mixture that explains recent observations badly, while keeping what it has learned."""
+"""Refit a mixture that fits recent observations badly, while keeping components for past data."""
 
 from __future__ import annotations
 
@@ -18,60 +18,59 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-LEAST_ROWS, LEAST_PAIRS = 60, 200
-"""Numbers of observations from which order is judged by their values, and by their components."""
+MIN_ROWS, MIN_PAIRS = 60, 200
+"""Minimum numbers of observations for detecting order by their values, and by their components."""
 
-PAIRS = 500
-"""At most this many pairs of successive observations are compared by their components."""
+MAX_PAIRS = 500
+"""Maximum number of pairs of successive observations whose components are compared."""
 
-LARGEST_VALUE = 10.0
-"""Outliers count as this many standard deviations in correlations."""
+CLIP_AT = 10.0
+"""Outliers are clipped to this many standard deviations when correlations are computed."""
 
 SERIAL_CORRELATION = 0.9
-"""A stream is ordered if successive values of a feature are correlated more than this."""
+"""A stream is ordered if the correlation of successive values of a feature exceeds this value."""
 
 SERIAL_AGREEMENT = 0.5
-"""A stream is ordered if successive observations agree on their component by this more than
-chance, on a scale where complete agreement is 1."""
+"""Cohen's kappa of the components of successive observations above which a stream is ordered."""
 
 
 WIDE_RATIO = 100.0
-"""Default priors are wide if their scale is this many times the variance within components."""
+"""Default priors are wide if their scale exceeds the variance within components by this factor."""
 
-LARGEST_SCALE_RATIO = 1e3
-"""Data with another ratio of variances than this are not compared."""
+MAX_SCALE_RATIO = 1e3
+"""Data whose variances differ by more than this ratio are not compared."""
 
 
 class Refit(NamedTuple):
-    """A model fitted to recent observations, and the share of past ones that are unlike them."""
+    """A model fitted to recent observations, and the share of dissimilar past observations."""
 
     model: EMModel
     past_share: float
 
 
 class Refitter:
-    """Fits components to recent observations, and keeps components for the past ones.
+    """Fits components to recent observations while keeping old components that explain past ones.
 
-    The evidence of the recent observations determines their number of components. The others are
-    components of the old model that are unlike the new ones.
+    The evidence of the recent observations determines their number of components. The remaining
+    components are taken from the old model: those that match no new component.
 
     Parameters
     ----------
     priors
         The components' priors.
     settings
-        How the mixture learns.
+        The settings of the mixture.
     seed
-        The seed of the starts.
-    lenient
-        Whether features of other names are ignored.
+        The seed for the random starting points.
+    ignore_unknown
+        Whether unknown features are ignored.
     """
 
     def __init__(
-        self, priors: tuple[State, ...], settings: Settings, seed: int | None, lenient: bool
+        self, priors: tuple[State, ...], settings: Settings, seed: int | None, ignore_unknown: bool
     ) -> None:
         self._priors, self._settings = priors, settings
-        self._seed, self._lenient = seed, lenient
+        self._seed, self._lenient = seed, ignore_unknown
 
     def new_model(self, k: int) -> EMModel:
         """Return a model of `k` components without observations."""
@@ -83,10 +82,10 @@ class Refitter:
         return EMModel(priors, settings, self._lenient)
 
     def refit(self, old: EMModel, buffer: Buffer, keep: bool) -> Refit:
-        """Return a model fitted to the observations of a buffer that keeps components of another.
+        """Fit a model to the buffer's observations, keeping unmatched components of the old model.
 
-        No component is kept without `keep`, if the components are not exchangeable, or if features
-        or their scales have changed.
+        No component is kept if `keep` is false, if the components are not exchangeable, or if
+        features or their scales have changed.
         """
         count = len(old.priors)
         whole = self.new_model(count)
@@ -95,10 +94,10 @@ class Refitter:
         same = same and all(prior == self._priors[0] for prior in self._priors)
         if (
             not (same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole))
-            or _scale_ratio(old.priors[0], self._priors[0]) > LARGEST_SCALE_RATIO
+            or _scale_ratio(old.priors[0], self._priors[0]) > MAX_SCALE_RATIO
         ):
             return self._continue(self._fit(rows, w, count), old, 0.0)
-        fresh = self._fit_most_evident(rows, w, count)
+        fresh = self._fit_by_evidence(rows, w, count)
         groups = _without_counterpart(self._pool(old, fresh, w), count, count - len(fresh.priors))
         if len(groups) < count - len(fresh.priors):
             fresh = self._fit(rows, w, count - len(groups))
@@ -134,8 +133,8 @@ class Refitter:
         fit_best_start(model, rows, w, np.random.default_rng(self._seed), *FINAL_EFFORT)
         return model
 
-    def _fit_most_evident(self, rows: Array, w: Array, most: int) -> EMModel:
-        """Return the fit with the number of components that has the most evidence."""
+    def _fit_by_evidence(self, rows: Array, w: Array, most: int) -> EMModel:
+        """Return the fit with the number of components with the most evidence."""
         fits = [self._fit(rows, w, k) for k in range(1, most + 1)]
         if self._settings.fading:  # without the past observations
             return fits[-1]
@@ -157,7 +156,7 @@ class Refitter:
 
 
 class Pool(NamedTuple):
-    """Components of an old model, then those of a new one: their parts and states."""
+    """The components of an old model, followed by those of a new model: their parts and states."""
 
     parts: list[Part]
     states: tuple[State, ...]
@@ -177,7 +176,7 @@ def _scale_ratio(old: State, new: State) -> float:
 
 
 def _counterparts(pool: Pool, count: int) -> dict[int, int]:
-    """Return, for the old components that have a counterpart among the new ones, its position."""
+    """Return the positions of the new counterparts of old components, if they exist."""
     found = {}
     for k in range(count):
         gains = [pool.gain([k], [c]) for c in range(count, len(pool.parts))]
@@ -187,7 +186,7 @@ def _counterparts(pool: Pool, count: int) -> dict[int, int]:
 
 
 def _without_counterpart(pool: Pool, count: int, most: int) -> list[list[int]]:
-    """Return at most `most` groups of old components that are unlike the new ones."""
+    """Return at most `most` groups of old components that match no new component."""
     counterparts = _counterparts(pool, count)
     groups = [[k] for k in range(count) if k not in counterparts]
     while len(groups) > most:
@@ -214,20 +213,20 @@ def has_wide_priors(model: EMModel) -> bool:
 
 
 def has_constant(model: EMModel, rows: Array) -> bool:
-    """Whether a feature has the same value in all rows, or none."""
+    """Whether a feature has the same value, or no value, in all rows."""
     return bool((standardise(model.reader.vectors(rows)) == 0.0).all(axis=0).any())
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:
     """Whether successive observations are much more similar than by chance."""
-    if len(rows) < LEAST_ROWS or len(model.priors) == 1:
+    if len(rows) < MIN_ROWS or len(model.priors) == 1:
         return False
-    points = np.clip(standardise(model.reader.vectors(rows)), -LARGEST_VALUE, LARGEST_VALUE)
+    points = np.clip(standardise(model.reader.vectors(rows)), -CLIP_AT, CLIP_AT)
     if ((points[1:] * points[:-1]).mean(axis=0) > SERIAL_CORRELATION).any():
         return True
-    if len(rows) < LEAST_PAIRS:
+    if len(rows) < MIN_PAIRS:
         return False
-    first = np.unique(np.linspace(0, len(rows) - 2, PAIRS).astype(int))
+    first = np.unique(np.linspace(0, len(rows) - 2, MAX_PAIRS).astype(int))
     shares = model.responsibilities(np.concatenate([rows[first], rows[first + 1]]))
     chance = float((shares.mean(axis=0) ** 2).sum())
     agreement = float((shares[: len(first)] * shares[len(first) :]).sum(axis=1).mean())

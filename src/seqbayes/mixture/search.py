@@ -19,52 +19,52 @@ from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.statistics import read_weight
 
 DECISIVE_LEAD = 5.0
-"""Lead in log score that decides a trial: 150 to 1."""
+"""Lead in log score that decides a trial: a Bayes factor of about 150."""
 
 TOLERATED_LOSS = 2.0
-"""Loss in log score up to which fewer components win when the time of a trial is over."""
+"""Maximum loss in log score with which fewer components win at the end of a trial."""
 
 TRIAL_RENEW_AFTER = 1.05
-"""Forecasts of a trial are renewed when its age has grown by this factor."""
+"""Growth of a trial's age after which its forecasts are renewed."""
 
 URGENT_COUNT = 5.0
-"""This many observations that no component explains start a trial of a split at once."""
+"""Number of unexplained observations that starts a trial of a split immediately."""
 
 RECENT_LAG = 0.05
-"""Observations are compared with the components as they were this share of their age ago."""
+"""Lag, as a share of the age, of the components with which observations are compared."""
 
 HOPELESS_LOSS = 20.0
-"""There is no trial of joining components if the expected loss during a trial is larger."""
+"""Expected loss during a trial above which components are not merged in a trial."""
 
 RETRY_AFTER = 1.15
-"""A lost trial is repeated when the number of observations has grown by this factor."""
+"""Growth of the number of observations after which a lost trial is repeated."""
 
-PATIENCE = 1.5
-"""A hopeless join is examined again when the number of observations has grown by this factor."""
+REEXAMINE_AFTER = 1.5
+"""Growth of the number of observations after which a hopeless merge is examined again."""
 
 SMALL_SHARE = 0.5
-"""A component is small if its share is less than this part of an equal share."""
+"""A component is small if its share is below this fraction of an equal share."""
 
 
 class Trial:
-    """A challenger with another number of components, in parallel to the current model.
+    """A challenger with a different number of components, in parallel to the current model.
 
-    Both forecast every observation before they learn it, and log scores are compared.
+    Both models forecast every observation before they learn it, and their log scores are compared.
 
     Parameters
     ----------
     prior
-        The prior of both.
+        The prior of both models.
     current, challenger
         The models.
     names
         Names of the challenger's components.
     key
-        What is changed: the name of a component that is split, the two names of components that
-        are joined, or twice the name of a component that is removed.
+        The change: the name of a component to split, the names of two components to merge, or the
+        name of a component to remove, twice.
     least, length
-        Number of observations before a challenger with fewer components can win, and after which
-        the trial ends.
+        Minimum number of observations before a challenger with fewer components can win, and number
+        of observations at which the trial ends.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Trial:
         x, w
             The observation and its weight.
         new
-            Its log density under a new component.
+            The log density of the observation under a new component.
         """
         models = current, self.challenger
         if self.age >= self.due:
@@ -117,8 +117,8 @@ class Trial:
     def outcome(self) -> bool | None:
         """Whether the challenger has won; None while the trial continues.
 
-        With more components, it must lead clearly, at any time. With fewer, it must not be clearly
-        behind for some time: the component that it lacks may be rare.
+        With more components, it wins as soon as it leads clearly. With fewer components, it must
+        not be clearly behind after a minimum time, because the missing component may be rare.
         """
         if self.lead >= DECISIVE_LEAD and (self.grows or self.age >= self.least):
             return True
@@ -140,7 +140,7 @@ class Trial:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, current: EMModel) -> Trial:
-        """Return the trial that `to_dict` described.
+        """Create a trial from the output of `to_dict`.
 
         Raises
         ------
@@ -165,14 +165,14 @@ class Trial:
 
 
 class ComponentSearch:
-    """Keeps the latest observations; proposes splits, joins and removals; and tests each of them.
+    """Keeps recent observations, proposes splits, merges and removals, and tests each of them.
 
     Parameters
     ----------
     prior
         The truncated Dirichlet process.
     size
-        How many observations to keep, and the least number that a trial lasts.
+        Number of observations to keep, and minimum length of a trial.
     seed
         The seed of the splits.
 
@@ -196,14 +196,14 @@ class ComponentSearch:
         self._urgent = False
 
     def start(self, model: EMModel, kept: Iterable[tuple[Any, float]]) -> None:
-        """Start with a model that has learned the observations kept."""
+        """Start with a model that has learned the observations in `kept`."""
         self._window.extend(kept)
         self._next_name = len(model.priors)
         self.names = tuple(range(self._next_name))
         self._due = model.engine.n + self._size / 4.0
 
     def learn(self, model: EMModel, x: Any, w: float, new: float) -> EMModel:
-        """Let the current model learn an observation; return the model that is current then.
+        """Let the current model learn an observation; return the current model after that.
 
         Parameters
         ----------
@@ -212,7 +212,7 @@ class ComponentSearch:
         x, w
             The observation and its weight.
         new
-            Its log density under a new component.
+            The log density of the observation under a new component.
         """
         if self._prior.is_new(self._recent_log_density(model, x), new, model):
             self._unexplained += w
@@ -223,7 +223,9 @@ class ComponentSearch:
         model = self._end_trials(model)
         if model.engine.n >= self._due or self._unexplained >= URGENT_COUNT:
             model = self._propose(model)
-        elif self._untested or self._gains:  # one at a time, so that no observation waits for all
+        elif (
+            self._untested or self._gains
+        ):  # one split per observation, to bound the time per observation
             self._examine(model)
         return model
 
@@ -299,8 +301,9 @@ class ComponentSearch:
     def _kept(self, model: EMModel) -> set[int]:
         """Return the positions of components that must not be removed or joined.
 
-        While step sizes decrease, past data count in full: a component that explained them stays,
-        although recent observations do not need it, and no trial can show that they did.
+        While step sizes decrease, past data have full weight. A component that explained them is
+        kept even if recent observations do not need it, because no trial can show that it was
+        needed.
         """
         if self._prior.settings.fading:
             return set()
@@ -312,7 +315,7 @@ class ComponentSearch:
     def _examine(self, model: EMModel) -> None:
         """Examine the split of the next component; after the last one, try the best split.
 
-        If urgent, every component may be split, and a running trial may be replaced.
+        If a split is urgent, every component may be split, and a running trial may be replaced.
         """
         running = any(trial.grows for trial in self._trials)
         if (running and not self._urgent) or len(self.names) >= self._prior.most:
@@ -342,7 +345,7 @@ class ComponentSearch:
         self._untested, self._gains = [], {}
 
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
-        """Start a trial without a small component, or with the two most similar ones merged.
+        """Start a trial without a small component, or with the two most similar components merged.
 
         Changes that have lost a trial recently, and components to be kept, are skipped.
         """
@@ -360,12 +363,12 @@ class ComponentSearch:
         skip |= {(a, b) for a, b in pairs if (names[a], names[b]) in self._failed}
         found = None
         if len(skip) < len(pairs):
-            found = split_merge.most_alike(self._prior, model, skip)
+            found = split_merge.most_similar(self._prior, model, skip)
         if found is None:
             return
         a, b, gain = found
         if gain * self._trial_length(model) < -HOPELESS_LOSS * model.engine.memory:
-            self._failed[names[a], names[b]] = model.engine.n * PATIENCE
+            self._failed[names[a], names[b]] = model.engine.n * REEXAMINE_AFTER
             return
         smaller = split_merge.joined(self._prior, model, a, b)
         after = [min(names[a], names[b]) if k == a else name for k, name in enumerate(names)]
@@ -401,7 +404,7 @@ class ComponentSearch:
         }
 
     def load(self, data: Mapping[str, Any], model: EMModel) -> None:
-        """Restore what `to_dict` returned, for the current model."""
+        """Restore the output of `to_dict` for the current model."""
         self.names = tuple(map(int, data["names"]))
         numbers = finite(data["numbers"]).tolist()
         following, self._due, self._unexplained, self._since, self._recent_until = numbers
@@ -412,9 +415,9 @@ class ComponentSearch:
         self._window.clear()
         for each, w in data["window"]:
             x = serialization.decode(each)
-            model.row(x)  # refuses an invalid observation
+            model.row(x)  # raises an error for an invalid observation
             self._window.append((as_observation(x), read_weight(w)))
-        self._urgent, *untested = data.get("untested", [False])  # not before version 0.2
+        self._urgent, *untested = data.get("untested", [False])  # missing before version 0.2
         self._untested = [name for name in map(int, untested) if name in self.names]
         gains = {int(name): float(gain) for name, gain in data.get("gains", [])}
         self._gains = {name: gain for name, gain in gains.items() if name in self.names}

@@ -1,4 +1,4 @@
-"""Step sizes of online EM, and the checked settings of a mixture."""
+"""Step sizes of online EM, and the validated settings of a mixture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.mixture.adapters import NumberAdapter, adapter_of
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal", "spherical", "tied")
-"""Shapes of a covariance; tied is one full covariance for all components."""
+"""Shapes of covariances; "tied" is one full covariance for all components."""
 
 BURN_IN = 10
 """Default number of observations per component before the first M-step, if a start is given."""
@@ -28,12 +28,12 @@ BUFFER = 400
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Step sizes ``n ** -exponent``: they decrease slowly enough to forget the start.
+    """Step sizes ``n ** -exponent``, which decrease slowly enough to forget the initial values.
 
     Parameters
     ----------
     exponent
-        Above 1/2 and at most 1. Near 1 the statistics hardly move after a while, and averaging
+        Above 1/2 and at most 1. Near 1, the statistics hardly change after some time, and averaging
         does not help.
 
     References
@@ -103,11 +103,11 @@ class HalfLife:
 
 
 STEPS = {kind.__name__: kind for kind in (Power, Constant, HalfLife)}
-"""Step sizes that have a JSON form, by name."""
+"""Step sizes that can be represented as JSON, by name."""
 
 
 class Settings(NamedTuple):
-    """How a mixture learns.
+    """The settings of a mixture.
 
     Attributes
     ----------
@@ -122,9 +122,9 @@ class Settings(NamedTuple):
     burn_in : float
         Number of observations before the first M-step.
     robust : bool
-        Whether observations far from all components are counted without their values, on a stream.
+        Whether only the weight of observations far from all components is counted, on a stream.
     background : bool
-        Whether there is a background for observations that no component explains.
+        Whether there is a background for observations that fit no component.
     """
 
     covariance: str
@@ -147,7 +147,7 @@ class Settings(NamedTuple):
 
 
 def as_count(value: Any) -> int | None:
-    """Return a whole number >= 1 (NumPy integers included), or None for all other values."""
+    """Return a whole number >= 1 (including NumPy integers); None for all other values."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         return None
     return int(value)
@@ -159,7 +159,7 @@ def check_count(name: str, value: Any) -> int:
     Raises
     ------
     PriorError
-        If it is not; the message names the parameter.
+        If the value is invalid; the message names the parameter.
     """
     count = as_count(value)
     if count is None:
@@ -185,7 +185,7 @@ def name_components(components: Any) -> dict[Any, Any]:
     else:
         named = {}
     if not named or not all(isinstance(state, State) for state in named.values()):
-        raise PriorError(f"expected states, or their number, as components, got {components!r}")
+        raise PriorError(f"expected components to be states or their number, got {components!r}")
     for state in named.values():
         adapter_of(state)  # raises PriorError if the state cannot be a component
     return named
@@ -237,12 +237,12 @@ def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
 
 
 def check_background(states: Sequence[State]) -> None:
-    """Refuse components with which there can be no background.
+    """Raise an error if the components do not support a background.
 
     Raises
     ------
     PriorError
-        If they are not all of numbers, or all of vectors.
+        If the components are not all for numbers, or all for vectors.
     """
     adapters = [adapter_of(state) for state in states]
     readings = {adapter.reading(s) for adapter, s in zip(adapters, states, strict=True)}
@@ -256,7 +256,7 @@ def check_buffer(buffer: Any, k: int, default: int) -> int:
     Raises
     ------
     PriorError
-        If it is less than the number of components, or not a whole number.
+        If `buffer` is less than the number of components, or not a whole number.
     """
     if buffer is None:
         return default
@@ -267,7 +267,7 @@ def check_buffer(buffer: Any, k: int, default: int) -> int:
 
 
 def check_proper(state: State, what: str = "online EM") -> None:
-    """Refuse an improper prior, with which a component can collapse onto a point.
+    """Raise an error for an improper prior, since its component could collapse onto a point.
 
     Raises
     ------

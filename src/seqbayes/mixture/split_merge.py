@@ -1,4 +1,4 @@
-"""Models made from others: components split, joined, removed, or merged from two shards."""
+"""Derive models from other models: split, join or remove components, or merge two shards."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-# Number of starts of a split, and iterations of EM from the best.
+# Number of starts of a split, and of EM iterations from the best start.
 STARTS, ITERATIONS = 3, 12
 
-# A component is dormant if its share of recent observations is less than this part of its share of
+# A component is dormant if its share of recent observations is below this fraction of its share of
 # all observations.
 DORMANT_SHARE = 0.5
 
@@ -35,24 +35,24 @@ class ProcessPrior(NamedTuple):
     concentration : float
         Concentration of the process.
     most : int
-        The largest number of components.
+        Maximum number of components.
     settings : Settings
-        How components learn.
-    lenient : bool
-        Whether features of other names are ignored.
+        The settings of the components.
+    ignore_unknown : bool
+        Whether unknown features are ignored.
     """
 
     concentration: float
     most: int
     settings: Settings
-    lenient: bool
+    ignore_unknown: bool
 
     def new_model(self, component: State, k: int, flat: bool = False) -> EMModel:
         """Return a model of `k` components; if `flat`, with a flat prior of the weights."""
         each = 1.0 if flat else self.concentration / self.most
         weights: Any = Dirichlet(dict.fromkeys(range(k), each)) if k > 1 else (1.0,)
         settings = self.settings._replace(weights=weights)
-        return EMModel((component,) * k, settings, self.lenient)
+        return EMModel((component,) * k, settings, self.ignore_unknown)
 
     def unseen(self, model: EMModel) -> float:
         """Return the probability that an observation comes from a new component."""
@@ -60,7 +60,7 @@ class ProcessPrior(NamedTuple):
         return rest / (self.concentration + model.engine.memory)
 
     def log_density(self, known: float, new: float, model: EMModel) -> float:
-        """Return the log density, given those under the components and under a new one."""
+        """Combine the log densities under the known components and under a new component."""
         rest = self.unseen(model)
         if rest == 0.0:
             return known
@@ -78,17 +78,17 @@ class ProcessPrior(NamedTuple):
 def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
     """Return the log evidence of rows for a model that EM has fitted to them.
 
-    It is the evidence of the completed data, which is in closed form, corrected by the difference
-    between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
+    It is the closed-form evidence of the completed data, corrected by the difference between the
+    likelihoods of the rows and of the completed data (Cheeseman and Stutz).
 
     Parameters
     ----------
     model
-        The fitted model; its statistics become those of the rows.
+        The fitted model; its statistics are replaced by those of the rows.
     rows, w
         The rows (n, width) and their weights (n,).
     concentration, most
-        Those of the truncated Dirichlet process, the prior of the weights.
+        The parameters of the truncated Dirichlet process, the prior of the weights.
 
     References
     ----------
@@ -113,8 +113,8 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
 def log_partition(counts: Array, concentration: float, most: int) -> float:
     """Return the log probability of a partition of observations with these counts.
 
-    Components are not labelled: any of the `most` may have any of the counts. A component with
-    fewer than half an observation is empty.
+    Components are not labelled: the counts may belong to any of the `most` components. A component
+    with a count below 1/2 is empty.
     """
     each = concentration / most
     n = float(counts.sum())
@@ -125,7 +125,7 @@ def log_partition(counts: Array, concentration: float, most: int) -> float:
 
 
 def log_marginal(*states: State) -> float:
-    """Return the log marginal likelihood of the data of states with the same prior, together."""
+    """Return the log marginal likelihood of the combined data of states with the same prior."""
     first, *others = states
     statistics = first.statistics
     if others:
@@ -142,7 +142,7 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
     """Add the data of another model."""
     latest, other = mine.predicting(), theirs.predicting()
     order = match(mine.states(latest), theirs.states(other))
-    order = [*order, *range(len(order), len(latest.kernels))]  # a background is the last
+    order = [*order, *range(len(order), len(latest.kernels))]  # the background is last
     total = mine.engine.memory + theirs.engine.memory
     share = theirs.engine.memory / total if total > 0.0 else 0.0
     engine = mine.engine
@@ -162,10 +162,10 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
 
 
 def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
-    """Return, for every component of mine, the position of its counterpart.
+    """Return the position of the counterpart of every component in `mine`.
 
-    The pairing has the greatest evidence for one parameter per pair against two: the log marginal
-    likelihood of the data of a pair together, minus those of each.
+    The pairing maximises the evidence for one parameter per pair against two: the log marginal
+    likelihood of the combined data of a pair, minus those of its members.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -191,7 +191,7 @@ def _gain(a: State, b: State, apart: float) -> float:
 
 
 class Part(NamedTuple):
-    """The statistics of one component: a kernel, its share, a scale, and what it has explained."""
+    """The statistics of one component: kernel, share, scale, and total responsibility."""
 
     kernel: Kernel
     share: float
@@ -199,7 +199,7 @@ class Part(NamedTuple):
     explained: float
 
     def scaled(self, factor: float) -> Part:
-        """Return the part of a factor of the observations."""
+        """Return the part with its scale multiplied by a factor."""
         return Part(self.kernel, *(factor * v for v in self[1:]))
 
 
@@ -218,18 +218,18 @@ def assemble(
     path: float = math.inf,
     other: EMModel | None = None,
 ) -> EMModel:
-    """Return a model, each of whose components has the statistics of its parts.
+    """Return a model whose components combine the statistics of their parts.
 
     Parameters
     ----------
     source
-        The model that the parts come from.
+        The model from which the parts are taken.
     composition
         The parts of every new component.
     path
-        Largest weight of the averages of the path; it is limited because new components move.
+        Maximum weight of the averages of the path; it is limited because new components still move.
     other
-        The model of another shard that parts come from as well.
+        The model of another shard from which parts are also taken.
     """
     model = prior.new_model(source.priors[0], len(composition))
     compose(model, composition)
@@ -243,7 +243,7 @@ def assemble(
 
 
 def compose(model: EMModel, composition: Sequence[Sequence[Part]]) -> None:
-    """Give every component of a new model the statistics of its parts."""
+    """Set the statistics of every component of a new model to those of its parts."""
     engine = model.engine
     for kernel, taken in zip(engine.kernels, composition, strict=True):
         for i, leaf in enumerate(kernel.leaves()):
@@ -258,7 +258,7 @@ def compose(model: EMModel, composition: Sequence[Sequence[Part]]) -> None:
 def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
     """Add a share of a statistic to the average of a kernel.
 
-    Statistics are centred, so they are added by `average`: with half of each, taken twice.
+    Statistics are centred, so they are added by `average`: half of each, multiplied by two.
     """
     so_far = leaf.averaged.copy()
     leaf.averaged[:] = 0.0
@@ -273,7 +273,7 @@ def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
 
 
 class Split(NamedTuple):
-    """Two halves of the component at a position, and the log evidence for them."""
+    """Two halves of the component at a position, and the log evidence for the split."""
 
     at: int
     halves: EMModel
@@ -285,7 +285,7 @@ def propose_split(
 ) -> Split | None:
     """Return the best split of the component at a position; None if it has too few observations.
 
-    It is fitted by one and by two components, to the rows it is responsible for.
+    One and two components are fitted to the rows for which the component is responsible.
     """
     mine = w * model.responsibilities(rows)[:, k]
     chosen = mine > 1e-3
@@ -317,14 +317,14 @@ def split(prior: ProcessPrior, model: EMModel, found: Split, path: float) -> EMM
     return assemble(prior, model, [*composition, last], path)
 
 
-def most_alike(
+def most_similar(
     prior: ProcessPrior, model: EMModel, skip: set[Any]
 ) -> tuple[int, int, float] | None:
     """Return the positions of the two most similar components, and the log evidence to join them.
 
-    It is the log marginal likelihood of the data of both together, minus those of each, and the
-    same for their weights. The uncertainty about which of them produced an observation is not
-    counted, so this is an upper bound.
+    It is the log marginal likelihood of the combined data of both, minus those of each, and the
+    same for their weights. The uncertainty about the component of each observation is ignored, so
+    this is an upper bound.
     """
     states = model.states(model.predicting())
     counts = np.array([part.share for part in parts(model)]) * model.engine.memory
@@ -346,8 +346,8 @@ def most_alike(
 def dormant(model: EMModel, least: float) -> set[int]:
     """Return the positions of components that explained past data but few of the recent ones.
 
-    Only components count that explained at least `least` observations, which no other component
-    explains: there is evidence against joining them to any other.
+    Only components are returned that explained at least `least` observations which no other
+    component explains, so that there is evidence against joining them to any other component.
     """
     latest, explained = model.predicting(), model.engine.explained
     shares = explained / max(float(explained.sum()), 1.0)
@@ -380,17 +380,17 @@ def joined(prior: ProcessPrior, model: EMModel, a: int, b: int) -> EMModel:
 
 
 def without(prior: ProcessPrior, model: EMModel, k: int, path: float) -> EMModel:
-    """Return the model without the component at `k`, and the others scaled up to the whole."""
+    """Return the model without the component at `k`, with the others scaled to the total weight."""
     learned = model.predicting().live
     rest = parts(model, 1.0 / (1.0 - float(learned[k] / learned.sum())))
     return assemble(prior, model, [[part] for i, part in enumerate(rest) if i != k], path)
 
 
 def united(prior: ProcessPrior, mine: EMModel, theirs: EMModel) -> tuple[EMModel, list[int]]:
-    """Return the model of two shards, and the position of each component in mine and theirs.
+    """Return the model of two shards, and the new position of each component of both.
 
-    A component of mine and one of theirs are joined while there is evidence that they are the
-    same, or while there are more components than the prior allows.
+    A component of `mine` and a component of `theirs` are joined if there is evidence that they are
+    the same, or if there are more components than the prior allows.
     """
     total = mine.engine.memory + theirs.engine.memory
     scales = mine.engine.memory / total, theirs.engine.memory / total
@@ -407,7 +407,7 @@ def united(prior: ProcessPrior, mine: EMModel, theirs: EMModel) -> tuple[EMModel
             for b in range(a + 1, len(composition))
             if sides[a] & sides[b] and not too_many
         }
-        found = most_alike(prior, model, skip)
+        found = most_similar(prior, model, skip)
         if found is None or (found[2] <= 0.0 and not too_many):
             return model, positions
         a, b, _ = found

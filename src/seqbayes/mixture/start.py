@@ -1,4 +1,4 @@
-"""Starts of a mixture: k-means++ clusters, and searches for the best one by short runs of EM."""
+"""Starts of a mixture: k-means++ clusters, and a search for the best start by short EM runs."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from seqbayes.mixture.em import EMModel
 
 Array = npt.NDArray[np.float64]
 
-# Iterations of EM after which starts are compared, and how many of the best continue.
+# Number of EM iterations after which starts are compared, and number of the best that continue.
 COMPARE_AFTER, CONTINUED = 8, 2
 
 SEED_ROWS = 2000
-"""Starts of a batch use a sample of at most this many rows."""
+"""Maximum sample size for the starts of a batch fit."""
 
-TRIES_PER_START, LEAST_TRIES = 6, 10
-"""How often EM is run per start of a batch, if that is fast, and at least."""
+TRIES_PER_START, MIN_TRIES = 6, 10
+"""Number of EM runs per start of a batch fit if they are fast, and the minimum number."""
 
 COST_PER_START, USUAL_ITERATIONS = 3.5e7, 30
-"""About how many multiplications a start of a batch takes, and iterations of EM from it."""
+"""Approximate number of multiplications per start of a batch fit, and of EM iterations from it."""
 
 FRESH_SHARE = 8
-"""One in this many runs of EM is from new clusters, the others from changes to the best one."""
+"""One in this many EM runs starts from new clusters; the others change the best result."""
 
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
-"""Iterations of EM from every start of a batch, until one gains less than this per row."""
+"""Maximum number of EM iterations from every start of a batch fit, and the tolerance per row."""
 
 START_COST, FIT_COST = 2.5e7, 2.5e7
-"""About how many multiplications the starts take, and the iterations that continue the best."""
+"""Approximate number of multiplications for all starts, and for continuing the best ones."""
 
 COMPARE_ROWS, ROWS_PER_FEATURE = 60, 3
-"""Starts are compared on a sample of this many rows per component, and at least per feature."""
+"""Sample size for comparing starts: number of rows per component, and minimum per feature."""
 
 MANY = 10
-"""Clusters are sought among more candidates if there are more clusters than this."""
+"""Number of clusters above which k-means++ tries more candidates."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
-"""Largest share of outliers among rows, and how much farther their neighbours are than others'."""
+"""Maximum share of outliers among rows, and minimum ratio of their neighbour distance."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
 """The same if there is a background."""
 
 REFERENCE_ROWS, CHUNK = 600, 256
-"""Neighbours are sought among at most this many rows, and for this many rows at once."""
+"""Maximum number of rows to search for neighbours, and the number of rows per block."""
 
 
 class Sample(NamedTuple):
-    """Rows for starts: their weights, without outliers, and points on a common scale."""
+    """Rows for starts, with their weights (0 for outliers), and points on a common scale."""
 
     rows: Array
     w: Array
@@ -69,10 +69,10 @@ def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
 
 
 def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None:
-    """Start from k-means++ clusters of the rows, each with the prior that suits it best."""
+    """Start from k-means++ clusters of the rows, each assigned to the prior that fits best."""
     rows, w, points = sample
     given = cluster(points, w, len(model.priors), rng)
-    model.engine.limit_influence(False)  # the parameters do not fit the rows yet
+    model.engine.limit_influence(False)  # the initial parameters do not fit the rows yet
     if any(prior != model.priors[0] for prior in model.priors):
         given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
     model.e_step(rows, w, given)
@@ -81,7 +81,7 @@ def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None
 
 
 def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
-    """Return the cluster for every component that has the most evidence under its prior."""
+    """Return the cluster with the most evidence under the prior of each component."""
     from scipy.optimize import linear_sum_assignment
 
     k = len(model.priors)
@@ -100,10 +100,10 @@ def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
 def seed_best(
     model: EMModel, rows: Array, w: Array, rng: np.random.Generator | None, starts: int
 ) -> None:
-    """Start from the best of several starts after EM from each, and of changes to the best one.
+    """Start from the best result of EM from several starts, and from changes to the best result.
 
-    Starts from many rows use a sample of them. Without `rng`, the result depends on the rows only,
-    and not on their order.
+    Starts from many rows use a sample. Without `rng`, the result depends only on the rows, not on
+    their order.
 
     References
     ----------
@@ -133,7 +133,7 @@ def seed_best(
         statistics = model.snapshot()
         model.m_step()
         goal = best + least if i > 0 else -math.inf
-        reached = _climb(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE, goal)
+        reached = _run_em(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE, goal)
         if reached > goal or i == 0:
             best, seeded = reached, statistics
             shares, _ = model.e_step(rows, w)
@@ -143,12 +143,12 @@ def seed_best(
 
 
 def _tries(model: EMModel, n: int, starts: int) -> int:
-    """Return how many times EM is run on `n` rows: several times per start, if that is fast."""
+    """Return how many times EM is run on `n` rows: several times per start if EM is fast."""
     if len(model.priors) == 1 or starts == 1:
         return 1
     per_start = min(TRIES_PER_START, 2 * len(model.priors) - 1)
     affordable = _affordable(model, n, starts * COST_PER_START) // USUAL_ITERATIONS
-    return max(min(starts, LEAST_TRIES), min(per_start * starts, affordable))
+    return max(min(starts, MIN_TRIES), min(per_start * starts, affordable))
 
 
 def _join_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
@@ -177,8 +177,8 @@ def _move_component(sample: Sample, shares: Array, rng: np.random.Generator) -> 
     return np.ascontiguousarray(changed)
 
 
-def _hand_over_half(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
-    """Return responsibilities with a random half of one component given to another."""
+def _reassign_half(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+    """Return responsibilities with a random half of one component assigned to another."""
     k = shares.shape[1]
     giver, taker = rng.choice(k, 2, replace=False)
     projected = sample.points @ rng.normal(size=sample.points.shape[1])
@@ -189,8 +189,8 @@ def _hand_over_half(sample: Sample, shares: Array, rng: np.random.Generator) -> 
     return np.ascontiguousarray(0.98 * changed + 0.02 / k)
 
 
-CHANGES = (_join_and_split, _move_component, _hand_over_half)
-"""Changes to a local optimum from which EM may reach a better one."""
+CHANGES = (_join_and_split, _move_component, _reassign_half)
+"""Changes to a local optimum, from which EM may reach a better one."""
 
 
 def fit_best_start(
@@ -203,10 +203,10 @@ def fit_best_start(
 ) -> None:
     """Fit by EM from the best of several starts.
 
-    All starts take a few iterations on a sample; the best continue until they gain no more. There
-    are fewer starts and iterations where they would take long; online EM continues from there.
+    All starts run a few iterations on a sample; the best ones continue until convergence. If this
+    would take long, there are fewer starts and iterations; online EM continues from the result.
     """
-    # fewer rows would give covariances that are too small for others
+    # fewer rows would result in covariances that are too small for the other rows
     each = max(COMPARE_ROWS, ROWS_PER_FEATURE * model.width)
     some = _spread_out(len(rows), each * len(model.priors))
     sample = make_sample(model, rows[some], w[some])
@@ -215,29 +215,29 @@ def fit_best_start(
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
         seed_model(model, sample, rng)
-        found.append((_climb(model, sample.rows, w[some], COMPARE_AFTER), model.snapshot()))
+        found.append((_run_em(model, sample.rows, w[some], COMPARE_AFTER), model.snapshot()))
     found.sort(key=lambda each: -each[0])
     ends = []
     for _, snapshot in found[: CONTINUED if iterations > COMPARE_AFTER else 1]:
         model.restore(snapshot)
         model.m_step()
-        ends.append((_climb(model, rows, w, iterations), model.snapshot()))
+        ends.append((_run_em(model, rows, w, iterations), model.snapshot()))
     model.restore(max(ends, key=lambda each: each[0])[1])
     model.m_step()
 
 
 def _affordable(model: EMModel, n: int, cost: float) -> int:
-    """Return the number of iterations over `n` rows whose multiplications are at most `cost`."""
+    """Return the number of iterations over `n` rows that need at most `cost` multiplications."""
     d = model.width
     return int(cost / (n * len(model.priors) * (d * d + 10 * d + 40)))
 
 
 def _spread_out(n: int, most: int) -> Any:
-    """Return at most `most` of `n` positions, evenly spread."""
+    """Return at most `most` evenly spaced positions out of `n`."""
     return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
-def _climb(
+def _run_em(
     model: EMModel,
     rows: Array,
     w: Array,
@@ -245,9 +245,9 @@ def _climb(
     tolerance: float = 1e-6,
     goal: float = -math.inf,
 ) -> float:
-    """Take iterations of EM until they gain no more; return the log posterior.
+    """Run EM until convergence; return the log posterior.
 
-    It is minus infinity if it is not expected to reach the goal, by extrapolation of the gains.
+    It is minus infinity if, by extrapolation of the gains, it is not expected to reach the goal.
     """
     before, gained = -math.inf, math.inf
     for i in range(iterations):
@@ -278,7 +278,7 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     w
         Weights (n,).
     k
-        How many clusters.
+        The number of clusters.
 
     References
     ----------
@@ -315,7 +315,7 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
 def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
     """Return weights that are 0 for points without near neighbours.
 
-    A cluster has near neighbours if it has 2 % of the points, wherever it is.
+    The points of a cluster have near neighbours if the cluster has 2 % of all points.
     """
     reference = points[_spread_out(len(points), REFERENCE_ROWS)]
     k = max(2, round(0.02 * len(reference)))

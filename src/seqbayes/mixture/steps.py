@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The compiled steps of EM: the E-step, the M-step, and the densities of a mixture.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ else:
     INFINITY = math.inf
 
 # A component with a smaller weight has probability zero.
-SMALLEST_WEIGHT = cython.declare(cython.double, 1e-290)
-# A log density this far below the largest changes no digit of a responsibility.
+MIN_WEIGHT = cython.declare(cython.double, 1e-290)
+# A log density this far below the largest has no effect on a responsibility.
 NEGLIGIBLE_LOG_RATIO = cython.declare(cython.double, 46.0)
 # No component can produce an observation whose log densities are all at most this.
 IMPOSSIBLE = cython.declare(cython.double, -1e299)
@@ -57,7 +57,7 @@ class Steps:
     n : float
         Total weight of the observations.
     memory : float
-        Total weight that is remembered.
+        Total weight of the remembered observations.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Steps:
             kernel = cython.cast(Kernel, self.kernels[k])
             v = kernel.log_density(row)
             self._r[k] = v
-            if v > top and self._weights[k] > SMALLEST_WEIGHT:
+            if v > top and self._weights[k] > MIN_WEIGHT:
                 top = v
         if top <= IMPOSSIBLE:
             for k in range(count):
@@ -94,7 +94,7 @@ class Steps:
             return IMPOSSIBLE
         for k in range(count):
             v = self._weights[k]
-            if v <= SMALLEST_WEIGHT or (self._r[k] < top - NEGLIGIBLE_LOG_RATIO and not exact):
+            if v <= MIN_WEIGHT or (self._r[k] < top - NEGLIGIBLE_LOG_RATIO and not exact):
                 v = 0.0
             elif self._r[k] != top:
                 v *= exp(self._r[k] - top)
@@ -106,7 +106,7 @@ class Steps:
         return top + log(total) if exact else top
 
     def _m_step(self, streaming: cython.bint) -> cython.int:
-        """Set parameters and weights; while streaming, weights are means, so that none is 0."""
+        """Set parameters and weights; while streaming, weights are posterior means, never 0."""
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         kernel: Kernel
@@ -151,7 +151,7 @@ class Steps:
         return np.asarray(self._r).tolist(), log_density
 
     def log_predictive(self, x: Any) -> float:
-        """Return the log density of an observation with the components' parameters integrated out.
+        """Return the log density of an observation with the components' parameters marginalised.
 
         Raises
         ------
@@ -180,14 +180,14 @@ class Steps:
         return top + log(total)
 
     def e_step(self, rows: Any, w: Any, responsibilities: Any, given: bool) -> float:
-        """Take the E-step of rows, and set the statistics to their weighted expectation.
+        """Run the E-step on the rows, and set the statistics to their weighted expectation.
 
         Parameters
         ----------
         rows, w
             Rows (n, width) and their weights (n,), not all zero.
         responsibilities
-            An array (n, K): read if `given`, written otherwise.
+            An array (n, K), which is read if `given` is true, and written otherwise.
 
         Returns
         -------
@@ -254,7 +254,7 @@ class Steps:
         Parameters
         ----------
         predictive
-            Whether the components' parameters are integrated out.
+            Whether the components' parameters are marginalised.
         """
         return np.transpose(
             [
@@ -263,7 +263,7 @@ class Steps:
             ]
         )
 
-    # Arrays of the components, which may be read or written.
+    # Arrays of the components, which can be read and written.
 
     @property
     def weights(self) -> Any:
@@ -272,12 +272,12 @@ class Steps:
 
     @property
     def live(self) -> Any:
-        """The live expected share of every component."""
+        """The current expected share of every component."""
         return np.asarray(self._live)
 
     @property
     def explained(self) -> Any:
-        """Total responsibility of every component for all observations, without forgetting."""
+        """Total responsibility of every component for all observations, without decay."""
         return np.asarray(self._explained)
 
     def leaves(self) -> list[Any]:

@@ -44,7 +44,7 @@ class Iteration(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The numbers of an iteration: those of the components, and both logarithms."""
+    """The raw values of an iteration: component values, log likelihood and log prior."""
 
     numbers: Any
     responsibilities: Any
@@ -53,14 +53,14 @@ class Step(NamedTuple):
 
 
 class Interpreter(Protocol):
-    """Converts the numbers of components to parameters, weights and counts."""
+    """Converts the raw values of components to parameters, weights and counts."""
 
     def interpret(self, numbers: Any) -> tuple[Any, Any, Any]:
         """Return parameters, weights and counts."""
 
 
 class Iterations(Sequence[Iteration]):
-    """Iterations that are made from their numbers when they are read."""
+    """A sequence of iterations that are built lazily from the stored values."""
 
     def __init__(self, steps: Sequence[Step], interpreter: Interpreter) -> None:
         self.steps, self._interpreter = tuple(steps), interpreter
@@ -82,7 +82,7 @@ class Iterations(Sequence[Iteration]):
 
 @dataclass(frozen=True)
 class Trace(Sequence[Iteration]):
-    """The iterations of one fit; the first is the start, before any M-step.
+    """The iterations of one fit; the first is the initial state, before any M-step.
 
     Attributes
     ----------
@@ -113,12 +113,12 @@ class Trace(Sequence[Iteration]):
 
     @property
     def log_likelihoods(self) -> npt.NDArray[np.float64]:
-        """Log likelihood per iteration, the start first."""
+        """Log likelihood per iteration, starting with the initial state."""
         return np.array([step.log_likelihood for step in self.iterations.steps])
 
     @property
     def parameters(self) -> list[tuple[Any, ...]]:
-        """The components' parameters per iteration, the start first."""
+        """The components' parameters per iteration, starting with the initial state."""
         return [step.parameters for step in self.iterations]
 
     @property

@@ -12,14 +12,14 @@ from seqbayes.state import State
 
 
 class ComponentAdapter:
-    """How the states of a family become components of a mixture.
+    """Lets a mixture use the states of a family as components.
 
     A subclass defines `size`, `reading`, `reader` and `kernel`, and `to_kernel` and `parameter` if
-    the kernel's parameter has another form than the state's.
+    the kernel's parameter has a different form from the state's.
     """
 
     def size(self, state: State) -> int:
-        """Return how many numbers of a row the kernel of a state reads."""
+        """Return the number of values in a row that the kernel of a state reads."""
         raise NotImplementedError
 
     def reading(self, state: State) -> Hashable:
@@ -36,14 +36,14 @@ class ComponentAdapter:
         Parameters
         ----------
         at
-            Where in a row the kernel's numbers begin.
+            Position in a row of the kernel's first number.
         covariance
-            The shape of covariances; ignored by other than Normal components.
+            The shape of covariances; only Normal components use it.
         """
         raise NotImplementedError
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a parameter in the form that `Kernel.set_parameter` takes.
+        """Convert a parameter to the form that `Kernel.set_parameter` expects.
 
         Raises
         ------
@@ -53,11 +53,11 @@ class ComponentAdapter:
         return theta
 
     def parameter(self, state: State, raw: Any) -> Any:
-        """Return the parameter for `Kernel.parameter`."""
+        """Convert `Kernel.parameter` to the parameter of the state."""
         return raw
 
     def add_statistics(self, kernel: Any, state: State, n: float) -> None:
-        """Add the statistic of a kernel, counted for `n` observations, to a state."""
+        """Add the statistic of a kernel, multiplied by `n` observations, to a state."""
         kernel.add_to(state.statistics, n)
 
     def predictive(self, state: State) -> ComponentPredictive:

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The background of a mixture: a broad fixed density of observations that no component explains.
+"""The background of a mixture: a broad, fixed density for observations that fit no component.
 
-Plain Python source that Cython compiles; uncompiled it works the same, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ else:
     from seqbayes.mixture.components.rows import Row
 
 NAME = "background"
-"""The label of the background among those of the components."""
+"""The label of the background, besides those of the components."""
 
 FIRST_SHARE = 0.01
-"""Weight of the background before it is learned."""
+"""Initial weight of the background."""
 
 WIDTH = 3.0
 """Scale of the background, in standard deviations of the data without outliers."""
 
 LOG_PI = cython.declare(cython.double, 1.1447298858494002)
-# Distances above this are taken by their logarithm.
-FARTHEST = cython.declare(cython.double, 1e150)
+# Distances above this are computed on the log scale.
+MAX_DISTANCE = cython.declare(cython.double, 1e150)
 
 
 @cython.cclass
 class Background(Kernel):
     """A multivariate Cauchy density with independent scales, which does not learn.
 
-    With z = (x - location) / scale, the log density of d values is log Gamma((d + 1) / 2) -
-    (d + 1) / 2 log(pi) - sum(log(scale)) - (d + 1) / 2 log(1 + |z|^2). Missing values are
-    integrated out. The statistic is the share of the observations.
+    With z = (x - location) / scale, the log density of d values is log Gamma((d + 1) / 2) - (d + 1)
+    / 2 log(pi) - sum(log(scale)) - (d + 1) / 2 log(1 + |z|^2). Missing values are marginalised out.
+    The statistic is the share of the observations.
 
     Parameters
     ----------
     at, size
-        Where in a row its numbers begin, and how many there are.
+        Position in a row of the first number, and the number of values.
     logarithm
-        Whether the row has the logarithm of the observation.
+        Whether the row contains the logarithm of the observation.
     """
 
     _logarithm: cython.bint
@@ -68,7 +68,7 @@ class Background(Kernel):
         self._location, self._scale = np.zeros(size), np.full(size, math.inf)
 
     def place(self, vectors: Any) -> None:
-        """Take location and scale from vectors (n, d); NaN is a missing value."""
+        """Estimate location and scale from vectors (n, d); NaN is a missing value."""
         location, scale = location_and_scale(vectors)
         np.asarray(self._location)[:] = location
         np.asarray(self._scale)[:] = WIDTH * scale
@@ -83,7 +83,7 @@ class Background(Kernel):
         largest: cython.double = 0.0
         squares: cython.double = 0.0
         logs: cython.double = 0.0
-        self.far = True  # whether an observation is unexplained depends on the components
+        self.far = True  # the components determine whether an observation is unexplained
         for i in range(self._scale.shape[0]):
             v = row.values[self.at + i]
             if v != v:
@@ -93,7 +93,7 @@ class Background(Kernel):
             v = fabs(v - self._location[i]) / self._scale[i]
             largest = v if v > largest else largest
             squares += v * v
-        if largest < FARTHEST:
+        if largest < MAX_DISTANCE:
             v = log1p(squares)
         else:
             v = 2.0 * log(largest)
@@ -107,7 +107,7 @@ class Background(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the share of the observations."""
+        """Update the share of the observations."""
         self._live[0] = keep * self._live[0] + gain
         return 0
 
@@ -119,12 +119,12 @@ class Background(Kernel):
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
-    def take(self, other: Kernel, averaged: cython.bint) -> cython.int:
+    def copy_statistics(self, other: Kernel, averaged: cython.bint) -> cython.int:
         """Copy location, scale and share."""
         source: Background = cython.cast(Background, other)
         self._location[:] = source._location
         self._scale[:] = source._scale
-        return Kernel.take(self, other, averaged)
+        return Kernel.copy_statistics(self, other, averaged)
 
     @property
     def parameter(self) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Normal distributions conditioned on the values that are present.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ else:
 
 
 class Conditioning:
-    """A Normal distribution conditioned on the values that are present.
+    """A Normal distribution, conditioned on the observed values.
 
     Parameters
     ----------
     x
-        The vector (d,); NaN is a missing value, which is replaced by its expected value.
+        The vector (d,); NaN is a missing value and is replaced by its expected value.
     mean, scale
         The covariance is the scale, a lower triangle by rows, divided by a divisor.
 
     Notes
     -----
-    All three arrays are those of the kernel that owns this object.
+    All three arrays belong to the kernel that owns this object.
     """
 
     def __init__(self, x: Any, mean: Any, scale: Any) -> None:
@@ -46,11 +46,11 @@ class Conditioning:
         self._order = np.arange(d)
 
     def complete(self, divisor: cython.double) -> cython.bint:
-        """Compute the distance of the values present, and complete the missing ones.
+        """Compute the distance of the observed values, and impute the missing ones.
 
-        With the values present first, the rows of the covariance's Cholesky factor give their
-        distance, the conditional means of the missing values and their conditional covariance.
-        Return whether the values present have a density.
+        If the observed values come first, the rows of the covariance's Cholesky factor determine
+        their distance, and the conditional means and covariance of the missing values. Returns
+        whether the observed values have a density.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
@@ -83,7 +83,7 @@ class Conditioning:
         return isfinite(self.squares)
 
     def _reorder(self) -> cython.Py_ssize_t:
-        """Put the values present first, and return how many there are."""
+        """Move the observed values to the front, and return their number."""
         i: cython.Py_ssize_t
         m: cython.Py_ssize_t = 0
         for i in range(self._d):

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels of probabilities, rates and categories.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ else:
 
 @cython.cclass
 class Pair(Kernel):
-    """A component whose log likelihood is ``a u(theta) + b v(theta)``, of a pair (a, b).
+    """A component with log likelihood ``a u(theta) + b v(theta)`` for a pair (a, b).
 
-    The row holds a, b and the log base measure; the statistic is (share, a, b, log base). Priors
-    are Beta, where u is the log of theta and v that of 1 - theta, or Gamma, where v is -theta.
+    The row contains a, b and the log base measure; the statistic is (share, a, b, log base). For a
+    Beta prior, u is the log of theta and v the log of 1 - theta; for a Gamma prior, v is -theta.
     """
 
     _beta: cython.bint
@@ -61,7 +61,7 @@ class Pair(Kernel):
             return 0.0
         if self._theta != self._theta:
             return IMPOSSIBLE
-        # an outcome that did not occur may have probability 0
+        # an outcome that did not occur can have probability 0
         total: cython.double = row.values[self.at + 2]
         if a != 0.0:
             total += a * self._u
@@ -72,7 +72,7 @@ class Pair(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the statistic toward that of a row."""
+        """Update the running average of the statistic with a row."""
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = self.at
         for i in range(4):
@@ -130,7 +130,7 @@ class Pair(Kernel):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the posterior has neither a mode nor a mean."""
+        """Whether the parameter is undefined: the posterior has neither a mode nor a mean."""
         return bool(self._theta != self._theta)
 
     @property
@@ -139,7 +139,7 @@ class Pair(Kernel):
         return float(self._theta)
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         share, a, b, log_base = (n * float(v) for v in self._live)
         statistics.add_sums(share, a, b, log_base)
 
@@ -148,8 +148,9 @@ class Pair(Kernel):
 class Labels(Kernel):
     """A component over categories, or over counts of categories.
 
-    The row holds the position of the category; with `counts`, it holds the count of every category
-    and the log base measure. The statistic is (share, a count of every category, log base).
+    The row contains the index of the category; if `counts` is true, it contains the count of every
+    category and the log base measure. The statistic is (share, a count of every category, log
+    base).
     """
 
     _size: cython.Py_ssize_t
@@ -189,7 +190,7 @@ class Labels(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the statistic toward that of a row."""
+        """Update the running average of the statistic with a row."""
         at: cython.Py_ssize_t = self.at
         i: cython.Py_ssize_t
         for i in range(self._live.shape[0]):
@@ -240,7 +241,7 @@ class Labels(Kernel):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the posterior has neither a mode nor a mean."""
+        """Whether the parameter is undefined: the posterior has neither a mode nor a mean."""
         return not any(self._theta)
 
     @property
@@ -249,7 +250,7 @@ class Labels(Kernel):
         return np.array(self._theta)
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         share, *counts, log_base = (n * float(v) for v in self._live)
         labels = statistics.cells
         statistics.add_sums(dict(zip(labels, counts, strict=True)), share, log_base)

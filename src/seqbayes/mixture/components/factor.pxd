@@ -7,4 +7,4 @@ cdef class Factor:
     cdef double whiten(self, double[::1] values, Py_ssize_t at, double[::1] mean, double[::1] x, double[::1] z) noexcept
     cdef double log_det(self) noexcept
     cdef double log_largest(self, double[::1] z) noexcept
-    cdef void take(self, Factor other) noexcept
+    cdef void copy_from(self, Factor other) noexcept

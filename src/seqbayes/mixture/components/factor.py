@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Cholesky factors of covariances, and distances by them.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ else:
     from seqbayes.mixture.components.kernel import IMPOSSIBLE
 
 HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
-# Products of fewer numbers are subtracted one by one.
-SHORT = cython.declare(cython.Py_ssize_t, 8)
+# Inner products of fewer numbers are subtracted term by term.
+MIN_PRODUCT_LENGTH = cython.declare(cython.Py_ssize_t, 8)
 
 
 def log_gamma_ratio(a: cython.double, d: cython.Py_ssize_t) -> cython.double:
@@ -56,7 +56,7 @@ def product(
 ) -> cython.double:
     """Return the inner product of n numbers of `a` from i on and of `b` from j on.
 
-    Four sums at a time do not wait for each other.
+    Four independent partial sums avoid latency.
     """
     m: cython.Py_ssize_t = 0
     s0: cython.double = 0.0
@@ -108,8 +108,8 @@ class Factor:
             v = scale[r + i]
             q = 0
             for j in range(i):
-                u = scale[p]  # the row holds L D until its pivot is known
-                if j < SHORT:
+                u = scale[p]  # the row contains L D until its pivot is known
+                if j < MIN_PRODUCT_LENGTH:
                     for m in range(j):
                         u -= self._lower[r + m] * self._lower[q + m]
                 else:
@@ -151,7 +151,7 @@ class Factor:
             v = values[at + i]
             x[i] = v
             v -= mean[i]
-            if i < SHORT:
+            if i < MIN_PRODUCT_LENGTH:
                 for j in range(i):
                     v -= self._lower[p + j] * z[j]
             else:
@@ -183,7 +183,7 @@ class Factor:
                 largest = v if v > largest else largest
         return largest
 
-    def take(self, other: Factor) -> cython.void:
+    def copy_from(self, other: Factor) -> cython.void:
         """Copy another factor."""
         self._lower[:] = other._lower
         self._inverse[:] = other._inverse

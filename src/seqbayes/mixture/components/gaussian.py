@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels of Normal components, in one dimension or several, also with missing values.
+"""Kernels of Normal components in one or several dimensions, with support for missing values.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -105,10 +105,10 @@ class Gaussian(Normal):
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row under Student's t, which integrates the parameter out.
+        """Return the log density of a row under Student's t, with the parameters marginalised.
 
-        The degrees of freedom of the posterior are `divisor` - d - 2; its scale times 1 + 1 / kappa
-        is that of the values present times their number of degrees of freedom.
+        The degrees of freedom of the posterior are `divisor` - d - 2. Its scale times 1 + 1 / kappa
+        equals the scale of the observed values times their degrees of freedom.
         """
         if self.log_density(row) <= IMPOSSIBLE and (self._partial or self._constant <= IMPOSSIBLE):
             return IMPOSSIBLE
@@ -118,10 +118,12 @@ class Gaussian(Normal):
         spread: cython.double = 1.0 + 1.0 / self._strength
         if self._partial:
             d = self._conditioning.present
-            height = self._height(d, freedom, self._conditioning.log_det + d * log(self._divisor))
+            height = self._log_peak_density(
+                d, freedom, self._conditioning.log_det + d * log(self._divisor)
+            )
         else:
             if not self._has_student:
-                self._student = self._height(d, freedom, self._factor.log_det())
+                self._student = self._log_peak_density(d, freedom, self._factor.log_det())
                 self._has_student = True
             height = self._student
         ratio: cython.double = self._squares / self._divisor / spread
@@ -134,7 +136,7 @@ class Gaussian(Normal):
         return v - self._x[0] if self._logarithm and not self._partial else v
 
     def log_densities(self, rows: Any) -> Any:
-        """Return the log densities of many rows, whatever the limit of influence."""
+        """Return the log densities of many rows, regardless of the limit of influence."""
         if self._constant <= IMPOSSIBLE:
             return Kernel.log_densities(self, rows)
         return self._complete(rows, self._constant - 0.5 * self._squares_of(rows), False)
@@ -144,7 +146,7 @@ class Gaussian(Normal):
         if self._constant <= IMPOSSIBLE:
             return Kernel.log_predictives(self, rows)
         freedom = self._divisor - 2.0 * self._d - 1.0
-        height = self._height(self._d, freedom, self._factor.log_det())
+        height = self._log_peak_density(self._d, freedom, self._factor.log_det())
         ratio = self._squares_of(rows) / (self._divisor * (1.0 + 1.0 / self._strength))
         found = height - 0.5 * (freedom + self._d) * np.log1p(ratio)
         return self._complete(rows, found, True)
@@ -155,7 +157,7 @@ class Gaussian(Normal):
         return self._factor.squares_of(deviations, self._divisor)
 
     def _complete(self, rows: Any, logs: Any, predictive: bool) -> Any:
-        """Return log densities with those of rows with missing or extreme values, one by one."""
+        """Replace the log densities of rows with missing or extreme values, one by one."""
         if self._logarithm:
             logs = logs - rows[:, self.at]
         odd = ~np.isfinite(logs)
@@ -165,17 +167,17 @@ class Gaussian(Normal):
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _height(
+    def _log_peak_density(
         self, d: cython.Py_ssize_t, freedom: cython.double, log_det: cython.double
     ) -> cython.double:
-        """Return the log density of Student's t in its centre; `log_det` is of the scale."""
+        """Return the log density of Student's t at its location; `log_det` is that of the scale."""
         v: cython.double = d * (LOG_PI + log1p(1.0 / self._strength)) + log_det
         return log_gamma_ratio(0.5 * freedom, d) - 0.5 * v
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the statistic toward that of a row."""
+        """Update the running average of the statistic with a row."""
         if self._leaves_values(keep, gain):
             return 0
         d: cython.Py_ssize_t = self._d
@@ -254,7 +256,7 @@ class Gaussian(Normal):
     @cython.exceptval(check=False)
     def share(self, other: Gaussian) -> cython.void:
         """Use the covariance of another kernel."""
-        self._factor.take(other._factor)
+        self._factor.copy_from(other._factor)
         self._scale[:] = other._scale
         self._divisor = other._divisor
         self._constant = other._constant
@@ -304,7 +306,7 @@ class Gaussian(Normal):
         return np.array(self._mean), covariance + lower.T
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         d = self._d
         live = np.asarray(self._live)
         weight, mean = float(n * live[0]), live[1 : 1 + d].copy()
@@ -320,7 +322,7 @@ class Gaussian(Normal):
 
 @cython.cclass
 class KnownVariance(Gaussian):
-    """A Normal component of unknown mean and known variance, with a Normal prior."""
+    """A Normal component with unknown mean and known variance, with a Normal prior."""
 
     _precision: cython.double
     _variance: cython.double
@@ -353,12 +355,12 @@ class KnownVariance(Gaussian):
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row with the mean integrated out."""
+        """Return the log density of a row with the mean marginalised."""
         v: cython.double = self.log_density(row)
         if self._partial:
             return v
         return v + 0.5 * (self._squares * (1.0 - 1.0 / self._excess) - log(self._excess))
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities of many rows with the mean integrated out."""
+        """Return the log densities of many rows with the mean marginalised."""
         return Kernel.log_predictives(self, rows)

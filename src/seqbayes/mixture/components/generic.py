@@ -16,12 +16,12 @@ from seqbayes.state import State
 
 
 class GenericReader(Reader):
-    """Reads an observation as the sums that its statistic consists of.
+    """Reads an observation as the sums of its statistic.
 
     Parameters
     ----------
     at
-        Where in a row its numbers begin.
+        Position in a row of its first number.
     state
         A state of the family.
     """
@@ -42,15 +42,15 @@ class GenericReader(Reader):
 
 
 class GenericKernel(Kernel):
-    """A component of any family, by the formulas and the statistics of its states.
+    """A component of any family, computed with the formulas and the statistics of its states.
 
-    The statistic is the expected share, and the sums of the family's statistic. The parameter is
-    the posterior mode, or the mean if there is no mode.
+    The statistic consists of the expected share and the sums of the family's statistic. The
+    parameter is the posterior mode, or the mean if there is no mode.
 
     Parameters
     ----------
     at
-        Where in a row its numbers begin.
+        Position in a row of its first number.
     state
         The component's prior.
     """
@@ -92,7 +92,7 @@ class GenericKernel(Kernel):
         return found if found > -1e300 else -1e300
 
     def learn(self, row: Row, keep: float, gain: float) -> int:
-        """Move the statistic toward that of a row."""
+        """Update the running average of the statistic with a row."""
         term = self._term(row)
         if term[0] != term[0]:
             self._add(self.live, keep, np.zeros(len(term) - 1), 0.0, 0.0)
@@ -101,7 +101,7 @@ class GenericKernel(Kernel):
         return 0
 
     def average(self, step: float) -> int:
-        """Move the average of the path toward the live statistic."""
+        """Update the average of the path with the current statistic."""
         self._add(self.averaged, 1.0 - step, self.live[1:], step, float(self.live[0]))
         return 0
 
@@ -137,18 +137,18 @@ class GenericKernel(Kernel):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the posterior has neither a mode nor a mean."""
+        """Whether the parameter is undefined: the posterior has neither a mode nor a mean."""
         return self._theta is None
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         sums = self._load(self.live)
         sums.scale(n)
         statistics.merge(sums)
 
 
 class GenericAdapter(ComponentAdapter):
-    """Any family with a scalar parameter and a statistic that can be scaled and merged."""
+    """Adapter of families with a scalar parameter and a statistic that can be scaled and merged."""
 
     def size(self, state: State) -> int:
         """Return the number of sums, and one for the log base measure."""
@@ -167,14 +167,14 @@ class GenericAdapter(ComponentAdapter):
         return GenericKernel(at, state)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return a parameter that has a density."""
+        """Validate a parameter, which must have a density, and return it."""
         if not math.isfinite(float(state.belief(state.prior).logpdf(theta))):
             raise PriorError(f"expected a value of the parameter, got {theta!r}")
         return theta
 
 
 def check_generic(state: Any) -> None:
-    """Refuse a state whose statistic online EM cannot move.
+    """Raise an error if online EM cannot update the statistic of a state.
 
     Raises
     ------

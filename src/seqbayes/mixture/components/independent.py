@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels of Normal components with independent features: time and memory are linear in d.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Independent(Normal):
     """A Normal component with a diagonal covariance and a Normal-inverse-Wishart prior.
 
     The statistic is (share, mean, squared deviations from the mean) by feature. The variances are
-    those of the posterior mode among diagonal covariances, or among spherical ones.
+    those of the posterior mode, restricted to diagonal or to spherical covariances.
     """
 
     _spherical: cython.bint
@@ -57,7 +57,7 @@ class Independent(Normal):
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
     def log_density(self, row: Row) -> cython.double:
-        """Return the log density of the values that are present in a row."""
+        """Return the log density of the observed values of a row."""
         i: cython.Py_ssize_t
         v: cython.double
         squares: cython.double = 0.0
@@ -77,7 +77,7 @@ class Independent(Normal):
         return self._constant + 0.5 * (missing - self._bounded(squares))
 
     def log_densities(self, rows: Any) -> Any:
-        """Return the log densities of many rows, whatever the limit of influence."""
+        """Return the log densities of many rows, regardless of the limit of influence."""
         if self._constant <= IMPOSSIBLE:
             return Kernel.log_densities(self, rows)
         x = rows[:, self.at : self.at + self._d]
@@ -93,7 +93,7 @@ class Independent(Normal):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the statistic toward that of a row, with expectations for missing values."""
+        """Update the statistic's running average with a row, with missing values imputed."""
         if self._leaves_values(keep, gain):
             return 0
         d: cython.Py_ssize_t = self._d
@@ -158,7 +158,7 @@ class Independent(Normal):
         self._constant = -0.5 * (LOG_TAU * self._d + logs + log(part))
 
     def set_parameter(self, parameter: Any) -> None:
-        """Set the mean and the covariance, of which the variances are used."""
+        """Set the mean and the covariance; only the variances are used."""
         mean, covariance = parameter
         variance = np.array(covariance, float).reshape(self._d, self._d).diagonal()
         np.asarray(self._mean)[:] = np.array(mean, float).reshape(self._d)
@@ -177,7 +177,7 @@ class Independent(Normal):
         self._invert()
 
     def upgrade(self, statistic: Any) -> Any:
-        """Return a statistic, of which documents before version 0.2 have the full scatter."""
+        """Convert a statistic from documents before version 0.2, which contain the full scatter."""
         d = self._d
         if len(statistic) != 1 + d + d * (d + 1) // 2 or d == 1:
             return statistic
@@ -185,7 +185,7 @@ class Independent(Normal):
         return [*statistic[: 1 + d], *diagonal]
 
     def upgrade_parameter(self, numbers: Any) -> Any:
-        """Convert a parameter vector of the old form, with a full scale and its divisor."""
+        """Convert a parameter vector of the old form: the full scale and its divisor."""
         d = self._d
         if len(numbers) != d + d * (d + 1) // 2 + 1:
             return numbers
@@ -199,7 +199,7 @@ class Independent(Normal):
         return np.array(self._mean), np.diag(np.asarray(self._variance))
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         d, live = self._d, np.asarray(self._live)
         scatter = np.diag(n * live[1 + d :])
         statistics.add_sums(float(n * live[0]), live[1 : 1 + d].copy(), np.zeros(d), scatter, 0.0)

@@ -14,4 +14,4 @@ cdef class Kernel:
     cpdef int average(self, double step) except -1
     cpdef int m_step(self, double n) except -1
     cpdef bint has_moved(self) except -1
-    cpdef int take(self, Kernel other, bint averaged) except -1
+    cpdef int copy_statistics(self, Kernel other, bint averaged) except -1

@@ -1,9 +1,10 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels: the log density, the expected statistic and the M-step of one component.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower. A kernel keeps the
-expected sufficient statistic of its component **per observation**: the live statistic, which online
-EM moves, and the average of its path. Both are zero for a component without observations.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A kernel
+keeps the expected sufficient statistic of its component **per observation**: the current statistic,
+which online EM updates, and the average of its path. Both are zero for a component without
+observations.
 
 To write a kernel in plain Python, subclass `Kernel` and define `log_density`, `learn`, `m_step`,
 `set_parameter`, `parameter`, `parameter_vector`, `load_parameter_vector`, `collapsed` and
@@ -28,29 +29,29 @@ else:
 
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = -1e300
-# A component with a smaller share of the observations is empty; further products are denormal.
+# A component with a smaller share of the observations is empty; products would be denormal.
 SMALLEST_SHARE = 1e-280
-# Relative to the share of a component, a smaller gain changes no digit of its mean and scatter.
+# A gain that is smaller relative to the share of a component does not change its mean and scatter.
 NEGLIGIBLE_GAIN = 1e-20
 
 
 class Kernel:
-    """One component: its expected statistic, and the parameter of the last M-step.
+    """One component: its expected statistic, and its parameter after the last M-step.
 
     Parameters
     ----------
     at
-        Where in a row this kernel's numbers begin. NaN there is a missing value.
+        Position in a row of this kernel's first number. NaN is a missing value.
     size
         Length of the statistic; its first number is the expected share of the observations.
 
     Attributes
     ----------
     far : bool
-        Whether the last row was too far from this component to be one of its observations.
+        Whether the last row was too far from this component to belong to it.
     m_step_rows : float
-        The least number of observations between M-steps of online EM, so that an M-step costs no
-        more than they do.
+        Minimum number of observations between M-steps of online EM, so that M-steps do not dominate
+        the cost.
     """
 
     def __init__(self, at: int, size: int) -> None:
@@ -59,11 +60,11 @@ class Kernel:
         self._averaged = np.zeros(size)
 
     def log_density(self, row: Row) -> cython.double:
-        """Return the log density of a row under the present parameter; 0 for a missing value."""
+        """Return the log density of a row under the current parameter; 0 for a missing value."""
         raise NotImplementedError
 
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row with the parameter integrated out, if it is known."""
+        """Return the log density of a row with the parameter marginalised, if available."""
         return self.log_density(row)
 
     def log_densities(self, rows: Any) -> Any:
@@ -71,11 +72,11 @@ class Kernel:
         return self._of_rows(rows, False)
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities (n,) of many rows with the parameter integrated out."""
+        """Return the log densities (n,) of many rows with the parameter marginalised."""
         return self._of_rows(rows, True)
 
     def _of_rows(self, rows: Any, predictive: bool) -> Any:
-        """Return the log densities of many rows, one after the other."""
+        """Return the log densities of many rows, computed one by one."""
         found = np.empty(len(rows))
         table = cython.declare("double[:, ::1]", rows)
         logs = cython.declare("double[::1]", found)
@@ -92,27 +93,27 @@ class Kernel:
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Multiply the statistic by `keep`, and add the statistic of a row times `gain`.
 
-        `log_density` was called with the same row before.
+        `log_density` must have been called with the same row before.
         """
         raise NotImplementedError
 
     def average(self, step: cython.double) -> cython.int:
-        """Move the average of the path by `step` toward the live statistic."""
+        """Move the average of the path by `step` toward the current statistic."""
         i: cython.Py_ssize_t
         for i in range(self._live.shape[0]):
             self._averaged[i] += step * (self._live[i] - self._averaged[i])
         return 0
 
     def has_moved(self) -> cython.bint:
-        """Return whether the live statistic has moved far from the average of its path."""
+        """Return whether the current statistic has moved far from the average of its path."""
         return False
 
     def m_step(self, n: cython.double) -> cython.int:
-        """Set the parameter to the posterior mode, with the statistic counted `n` times."""
+        """Set the parameter to the posterior mode, with the statistic multiplied by `n`."""
         raise NotImplementedError
 
-    def take(self, other: Kernel, averaged: cython.bint) -> cython.int:
-        """Copy the live statistic of another kernel, or the average of its path."""
+    def copy_statistics(self, other: Kernel, averaged: cython.bint) -> cython.int:
+        """Copy the current statistic of another kernel, or the average of its path."""
         i: cython.Py_ssize_t
         for i in range(self._live.shape[0]):
             self._live[i] = other._averaged[i] if averaged else other._live[i]
@@ -120,12 +121,12 @@ class Kernel:
 
     @property
     def live(self) -> Any:
-        """The live statistic, an array that may be written to."""
+        """The current statistic, a writeable array."""
         return np.asarray(self._live)
 
     @property
     def averaged(self) -> Any:
-        """The average of the statistic's path, an array that may be written to."""
+        """The average of the statistic's path, a writeable array."""
         return np.asarray(self._averaged)
 
     def set_parameter(self, parameter: Any) -> None:
@@ -134,12 +135,12 @@ class Kernel:
 
     @property
     def parameter(self) -> Any:
-        """The present parameter."""
+        """The current parameter."""
         raise NotImplementedError
 
     @property
     def parameter_vector(self) -> list[float]:
-        """The present parameter as numbers, from which it can be restored exactly."""
+        """The current parameter as numbers, from which it can be restored exactly."""
         raise NotImplementedError
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
@@ -148,15 +149,15 @@ class Kernel:
 
     @property
     def collapsed(self) -> bool:
-        """Whether there is no valid parameter, because all observations are the same point."""
+        """Whether the parameter is undefined, because all observations are the same point."""
         return False
 
     def add_to(self, statistics: Any, n: float) -> None:
-        """Add the live statistic, counted `n` times, to the statistics of a state."""
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
         raise NotImplementedError
 
     def leaves(self) -> list[Kernel]:
-        """Return all kernels that hold a statistic: this one, and its parts."""
+        """Return all kernels with a statistic: this one and its parts."""
         return [self]
 
     def upgrade(self, statistic: Any) -> Any:
@@ -168,10 +169,10 @@ class Kernel:
         return numbers
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether rows that are `far` are counted without their values; if supported."""
+        """Set whether only the weight of rows that are `far` is counted, if supported."""
 
     def tie(self, kernels: list[Any]) -> None:
-        """Share the covariance of kernels, one per component; other kernels have none."""
+        """Share one covariance between the kernels of all components, if they have any."""
 
 
 @cython.cclass
@@ -199,7 +200,7 @@ class Fields(Kernel):
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row with the parameters integrated out."""
+        """Return the log density of a row with the parameters marginalised."""
         part: Kernel
         total: cython.double = 0.0
         for part in self.parts:
@@ -211,13 +212,13 @@ class Fields(Kernel):
         return sum(part.log_densities(rows) for part in self.parts)
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities of many rows with the parameters integrated out."""
+        """Return the log densities of many rows with the parameters marginalised."""
         return sum(part.log_predictives(rows) for part in self.parts)
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Move the statistic toward that of a row."""
+        """Update the running average of the statistic with a row."""
         part: Kernel
         self._live[0] = keep * self._live[0] + gain
         for part in self.parts:
@@ -227,7 +228,7 @@ class Fields(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def average(self, step: cython.double) -> cython.int:
-        """Move the average of the path toward the live statistic."""
+        """Update the average of the path with the current statistic."""
         part: Kernel
         Kernel.average(self, step)
         for part in self.parts:
@@ -255,14 +256,14 @@ class Fields(Kernel):
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
-    def take(self, other: Kernel, averaged: cython.bint) -> cython.int:
+    def copy_statistics(self, other: Kernel, averaged: cython.bint) -> cython.int:
         """Copy the statistics of all features."""
         part: Kernel
         theirs: Kernel
         fields: Fields = cython.cast(Fields, other)
-        Kernel.take(self, other, averaged)
+        Kernel.copy_statistics(self, other, averaged)
         for part, theirs in zip(self.parts, fields.parts, strict=True):
-            part.take(theirs, averaged)
+            part.copy_statistics(theirs, averaged)
         return 0
 
     def set_parameter(self, parameter: Any) -> None:
@@ -272,11 +273,11 @@ class Fields(Kernel):
 
     @property
     def parameter_vector(self) -> list[float]:
-        """Empty: the parts have the numbers."""
+        """Empty: the parts contain the numbers."""
         return []
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Do nothing: the parts restore their own."""
+        """Do nothing: each part restores its numbers."""
 
     @property
     def collapsed(self) -> bool:

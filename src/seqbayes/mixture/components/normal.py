@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """What Normal components have in common, with full covariances or with independent features.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ else:
         Kernel,
     )
 
-# A component has moved if a variance differs from that of its averaged path by this factor;
-# components with a smaller share are not compared.
+# A component has moved if a variance differs from that of its averaged path by MOVED_RATIO;
+# components with a share below MIN_SHARE are not compared.
 MOVED_RATIO = cython.declare(cython.double, 30.0)
-LEAST_SHARE = cython.declare(cython.double, 0.01)
+MIN_SHARE = cython.declare(cython.double, 0.01)
 
 
 class Normal(Kernel):
@@ -49,7 +49,7 @@ class Normal(Kernel):
     Parameters
     ----------
     at
-        Where in a row its numbers begin.
+        Position in a row of its first number.
     prior
         Mean, weight, degrees of freedom and scale.
     packed
@@ -85,14 +85,14 @@ class Normal(Kernel):
         return True
 
     def _bounded(self, squares: cython.double) -> cython.double:
-        """Return a squared distance such that the density of far values decreases as a power."""
+        """Limit a squared distance, so that the density of far values decreases as a power."""
         self.far = squares > self._limit
         if self.far:
             return self._limit + (self._d + 1.0) * log(min(squares, 1e300) / self._limit)
         return squares
 
     def average(self, step: cython.double) -> cython.int:
-        """Move the average of the path toward the live statistic."""
+        """Update the average of the path with the current statistic."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -120,7 +120,7 @@ class Normal(Kernel):
         p: cython.Py_ssize_t = self._d
         live: cython.double
         mean: cython.double
-        if not (self._live[0] > LEAST_SHARE and self._averaged[0] > LEAST_SHARE):
+        if not (self._live[0] > MIN_SHARE and self._averaged[0] > MIN_SHARE):
             return False
         for i in range(self._d):
             p += i + 1 if self._packed else 1

@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Readers of observations: each writes one kind of observation into its place in a row.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower. A missing value is
-NaN in its row.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A missing
+value is NaN in its row.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from seqbayes.statistics.reading import raise_invalid
 
 @cython.cclass
 class Number(Reader):
-    """A real number, or the logarithm of one above zero."""
+    """Reads a real number, or the logarithm of a positive number."""
 
     _logarithm: cython.bint
 
@@ -65,7 +65,7 @@ class Number(Reader):
         return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return many numbers as rows; an array is converted at once."""
+        """Return many numbers as rows; an array is converted in one step."""
         if isinstance(xs, np.ndarray) and xs.ndim == 1 and xs.dtype.kind in "fiu":
             values = xs.astype(float)
             low = 0.0 if self._logarithm else -np.inf
@@ -76,7 +76,7 @@ class Number(Reader):
 
 @cython.cclass
 class Pair(Reader):
-    """The statistic of Beta and Gamma priors: two sums, and a log base measure."""
+    """Reads the statistic of Beta and Gamma priors: two sums and a log base measure."""
 
     _statistics: PairSums
 
@@ -97,7 +97,7 @@ class Pair(Reader):
 
 @cython.cclass
 class Label(Reader):
-    """A category, as its position in the list of categories."""
+    """Reads a category as its index in the list of categories."""
 
     _places: dict[Any, int]
     _statistics: Any
@@ -116,7 +116,7 @@ class Label(Reader):
         except TypeError:
             place = None
         if place is None:
-            self._statistics.observe(x, 0.0)  # raises with the reason
+            self._statistics.observe(x, 0.0)  # raises the error
         row.values[self.at] = cython.cast(int, place)
         return 0
 
@@ -131,7 +131,7 @@ class Label(Reader):
 
 @cython.cclass
 class Counts(Reader):
-    """Counts of all categories, and a log base measure.
+    """Reads counts of all categories, and a log base measure.
 
     An observation is a mapping, or the counts in the order of the categories.
     """
@@ -168,7 +168,7 @@ class Counts(Reader):
         return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return many observations as rows; a table of counts is converted at once."""
+        """Return many observations as rows; a table of counts is converted in one step."""
         if (
             isinstance(xs, np.ndarray)
             and xs.ndim == 2
@@ -194,12 +194,12 @@ class Counts(Reader):
 
 @cython.cclass
 class Vector(Reader):
-    """Numbers by position or by name; a name that is absent is a missing value.
+    """Reads numbers by position or by name; an absent name is a missing value.
 
     Parameters
     ----------
     names
-        Names of the features. If they are None, mappings are refused.
+        Names of the features. If None, mappings are invalid.
 
     """
 
@@ -238,11 +238,11 @@ class Vector(Reader):
         return 0
 
     def ignore_unknown(self, ignore: bool) -> None:
-        """Set whether features of other names are ignored instead of refused."""
+        """Set whether unknown features are ignored instead of raising an error."""
         self._lenient = ignore
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return many vectors as rows; an array (n, d) is converted at once."""
+        """Return many vectors as rows; an array (n, d) is converted in one step."""
         if (
             isinstance(xs, np.ndarray)
             and xs.ndim == 2
@@ -293,7 +293,7 @@ class Vector(Reader):
 
 @cython.cclass
 class Fields(Reader):
-    """A value per feature, each read by its own reader; absent features are missing values."""
+    """Reads each feature with a separate reader; absent features are missing values."""
 
     parts = cython.declare(dict, visibility="readonly")
 
@@ -347,13 +347,13 @@ class Fields(Reader):
         return table
 
     def vectors(self, rows: Any) -> Any:
-        """Return the vectors of all features, side by side."""
+        """Return the concatenated vectors of all features."""
         return np.hstack([part.vectors(rows) for part in self.parts.values()])
 
 
 @cython.cclass
-class Several(Reader):
-    """Several readers of the same observation, for components with different statistics."""
+class ReaderGroup(Reader):
+    """Combines readers of the same observation, for components with different statistics."""
 
     readers = cython.declare(list, visibility="readonly")
 

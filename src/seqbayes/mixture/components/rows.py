@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Rows of numbers, the form of observations that the kernels use, and checks of values.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower. A missing value is
-NaN in its row.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A missing
+value is NaN in its row.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ else:
 
 from seqbayes.statistics.reading import raise_invalid, read_weight
 
-# Largest absolute value of a number, so that squares stay finite.
+# Maximum absolute value of a number, so that squares are finite.
 LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
-# Largest weight, so that a statistic times the total weight stays finite.
+# Maximum weight, so that a statistic times the total weight is finite.
 MAX_WEIGHT = 1e100
 
 
 def as_observation(x: Any) -> Any:
-    """Return an observation as a plain value that later changes of `x` do not affect.
+    """Return a copy of an observation as plain Python values.
 
-    NaN in an array is a missing value, and becomes None.
+    NaN in an array is a missing value and becomes None.
     """
     if isinstance(x, Mapping):
         return dict(x)
@@ -55,7 +55,7 @@ def as_observation(x: Any) -> Any:
 
 
 def as_observations(xs: Any) -> Any:
-    """Return many observations as plain values, if they are an array; otherwise as they are."""
+    """Convert an array of observations to plain Python values; return other iterables unchanged."""
     if not isinstance(xs, np.ndarray):
         return xs
     return map(as_observation, xs) if xs.ndim > 1 else xs.tolist()
@@ -72,7 +72,7 @@ class Row:
     Attributes
     ----------
     array : array (size,)
-        The numbers; compiled code uses the same memory as `values`.
+        The values; compiled code accesses the same memory as `values`.
     """
 
     array: Any
@@ -88,7 +88,7 @@ class Row:
 
 
 def number(x: object) -> cython.double:
-    """Return a finite real number of at most 1e150 in size; refuse all other values."""
+    """Return a finite real number of at most 1e150 in size; raise an error for other objects."""
     v: cython.double
     if isinstance(x, float):
         v = x
@@ -126,14 +126,14 @@ def as_weight(w: Any) -> float:
 
 
 class Reader:
-    """Read one observation, or one feature of it, into its place in a row.
+    """Reads an observation, or one of its features, into its position in a row.
 
     Parameters
     ----------
     at
-        Where in the row its numbers begin.
+        Position in the row of its first number.
     size
-        How many numbers it writes.
+        The number of values that it writes.
     """
 
     def __init__(self, at: int, size: int) -> None:
@@ -145,7 +145,7 @@ class Reader:
         Raises
         ------
         ObservationError
-            If it is outside the support.
+            If the observation is outside the support.
         """
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class Reader:
         Raises
         ------
         ObservationError
-            If one is outside the support; the message gives its position.
+            If an observation is outside the support; the message gives its position.
         """
         row = Row(width)
         rows = []
@@ -175,7 +175,7 @@ class Reader:
         return np.array(rows, float).reshape(len(rows), width)
 
     def read_column(self, values: Any, table: Any) -> None:
-        """Write the values (n,) of one feature into their places in rows; NaN is missing."""
+        """Write the values (n,) of one feature into their positions in rows; NaN is missing."""
         row = Row(table.shape[1])
         for i, x in enumerate(values.tolist()):
             if x is None or x != x:
@@ -188,8 +188,8 @@ class Reader:
             table[i, self.at : self.at + self.size] = row.array[self.at : self.at + self.size]
 
     def vectors(self, rows: Any) -> Any:
-        """Return rows as vectors (n, m) to cluster by; NaN is a missing value."""
+        """Return rows as vectors (n, m) for clustering; NaN is a missing value."""
         return rows[:, self.at : self.at + self.size]
 
     def ignore_unknown(self, ignore: bool) -> None:
-        """Set whether features of other names are ignored; readers without names do nothing."""
+        """Set whether unknown features are ignored; readers without feature names do nothing."""
